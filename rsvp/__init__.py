@@ -1,0 +1,46 @@
+"""RSVP: registration for free events with limited places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from rsvp import config, db, extensions
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """The application, configured from RSVP_* and `overrides` (tests).
+
+    Raises config.UnsafeStart. The database is not touched: `rsvp.startup.verify` is
+    what a server, worker or command calls before it begins.
+    """
+    app = Flask(
+        "rsvp",
+        root_path=str(config.ROOT / "rsvp"),
+        template_folder=str(config.ROOT / "templates"),
+        static_folder=str(config.ROOT / "static"),
+        instance_path=str(config.ROOT / "instance"),
+    )
+    config.configure(app, overrides)
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
+        )
+    from rsvp import cli, i18n, models, web  # noqa: F401 - models register their tables
+
+    extensions.db.init_app(app)
+    with app.app_context():
+        db.prepare_engine(extensions.db.engine)
+    extensions.migrate.init_app(
+        app, extensions.db, directory=str(config.ROOT / "migrations")
+    )
+    extensions.mail.init_app(app)
+    extensions.csrf.init_app(app)
+    extensions.limiter.init_app(app)
+    i18n.init_app(app)
+    web.init_app(app)
+    cli.init_app(app)
+    return app

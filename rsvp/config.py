@@ -1,0 +1,217 @@
+"""Settings: read from RSVP_* with types and defaults; an unsafe start is refused.
+
+Every setting is in `SETTINGS`; docs/settings.md tells them to operators, and a test
+keeps the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "RSVP_"
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+class UnsafeStart(Exception):
+    """The settings would make a start unsafe; the message is one line for the operator."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    name: str
+    kind: type = str
+    default: Any = None
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting("INSTANCE_PATH"),
+        Setting("SQLALCHEMY_DATABASE_URI"),
+        Setting("SECRET_KEY"),
+        Setting("CODE_KEY"),
+        Setting("PUBLIC_URL"),
+        Setting("SITE_NAME", default="RSVP"),
+        Setting("MAIL_SERVER"),
+        Setting("MAIL_PORT", int, 25),
+        Setting("MAIL_USE_TLS", bool, False),
+        Setting("MAIL_USE_SSL", bool, False),
+        Setting("MAIL_USERNAME"),
+        Setting("MAIL_PASSWORD"),
+        Setting("MAIL_DEFAULT_SENDER"),
+        Setting("MAIL_TIMEOUT", int, 30),
+        Setting("REDIS_URL"),
+        Setting("TRUSTED_PROXIES", int, 0),
+        Setting("FORM_LIMIT", default="600 per minute"),
+        Setting("PORT", int, 8000),
+        Setting("HOST", default="127.0.0.1"),
+        Setting("WEB_PROCESSES", int, 2),
+        Setting("WEB_THREADS", int, 4),
+        Setting("DEBUG", bool, False),
+    )
+}
+
+BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
+BOOLEANS |= {"0": False, "false": False, "no": False, "off": False, "": False}
+
+
+def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
+    """Fill `app.config`: defaults, then RSVP_* of the environment, then `overrides`.
+
+    Raises UnsafeStart where the site must not start like this.
+    """
+    app.config.update({s.name: s.default for s in SETTINGS.values()})
+    app.config.update(from_environment(app, os.environ))
+    app.config.update(overrides or {})
+    if path := app.config["INSTANCE_PATH"]:
+        app.instance_path = str(Path(path).expanduser().resolve())
+    instance = Path(app.instance_path)
+    instance.mkdir(parents=True, exist_ok=True)
+
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_uri(
+        app.config["SQLALCHEMY_DATABASE_URI"], instance
+    )
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app))
+    app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or kept_key(
+        instance / "secret_key"
+    )
+    app.config["CODE_KEY"] = code_key(app.config["CODE_KEY"], instance)
+    refuse_unsafe(app)
+    app.config["PUBLIC_URL"] = (
+        app.config["PUBLIC_URL"] or f"http://127.0.0.1:{app.config['PORT']}"
+    ).rstrip("/")
+    app.config["MAIL_DEFAULT_SENDER"] = app.config["MAIL_DEFAULT_SENDER"] or (
+        app.config["SITE_NAME"],
+        f"rsvp@{urlsplit(app.config['PUBLIC_URL']).hostname}",
+    )
+    app.config.setdefault("MAX_CONTENT_LENGTH", 256 * 1024)
+    app.config.setdefault("MAX_FORM_PARTS", 1000)
+    configure_accounts(app)
+    app.config.setdefault(
+        "RATELIMIT_STORAGE_URI", app.config["REDIS_URL"] or "memory://"
+    )
+    app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
+
+
+def configure_accounts(app: Flask) -> None:
+    """Cookies and sign-in as the product needs them; a setting of one's own wins."""
+    https = app.config["PUBLIC_URL"].startswith("https://")
+    for name, value in {
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        # Public forms carry the signed hour instead; views behind a sign-in call protect.
+        "WTF_CSRF_CHECK_DEFAULT": False,
+    }.items():
+        app.config.setdefault(name, value)
+
+
+def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
+    """The RSVP_* settings with their types; names we do not know are passed on, told.
+
+    Text settings are read as text: an all-digit password stays a password.
+    """
+    found: dict[str, Any] = {}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX):
+            continue
+        name, text = variable.removeprefix(PREFIX), environ[variable]
+        if setting := SETTINGS.get(name):
+            if text != "":
+                found[name] = typed(setting, text)
+            continue
+        app.logger.warning("%s is not a setting of RSVP; passed on as it is", variable)
+        try:
+            found[name] = json.loads(text)
+        except ValueError:
+            found[name] = text
+    if "PORT" not in found and environ.get("PORT"):
+        found["PORT"] = typed(SETTINGS["PORT"], environ["PORT"])
+    return found
+
+
+def typed(setting: Setting, text: str) -> Any:
+    if setting.kind is bool:
+        if text.strip().lower() not in BOOLEANS:
+            raise UnsafeStart(f"{PREFIX}{setting.name} must be true or false")
+        return BOOLEANS[text.strip().lower()]
+    if setting.kind is int:
+        if not re.fullmatch(r"\s*\d{1,9}\s*", text):
+            raise UnsafeStart(f"{PREFIX}{setting.name} must be a whole number")
+        return int(text)
+    return text
+
+
+def database_uri(uri: str | None, instance: Path) -> str:
+    """The database's address, with other spellings of PostgreSQL's driver mended."""
+    if not uri:
+        return f"sqlite:///{instance / 'rsvp.db'}"
+    return re.sub(r"^postgres(ql)?(\+psycopg2?)?://", "postgresql+psycopg://", uri)
+
+
+def engine_options(app: Flask) -> dict[str, Any]:
+    threads = app.config["WEB_THREADS"]
+    return {"pool_size": threads, "max_overflow": 2, "pool_pre_ping": False}
+
+
+def kept_key(path: Path) -> str:
+    """A random key kept in a file only its owner can read; made at the first start."""
+    try:
+        # O_EXCL: of two processes starting together, one makes the key and both read it.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+    try:
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            raise UnsafeStart(f"{path} can be read by others: chmod 600 it")
+        key = path.read_text().strip()
+    except OSError as error:
+        raise UnsafeStart(
+            f"the key in {path} can't be read: {error.strerror}"
+        ) from error
+    if len(key) < 32:
+        raise UnsafeStart(f"the key in {path} is empty or cut off; restore it")
+    return key
+
+
+def code_key(text: str | bytes | None, instance: Path) -> bytes:
+    """The 32 bytes codes are derived from: 64 hex digits, as set or as kept."""
+    if isinstance(text, bytes):
+        return text
+    text = text or kept_key(instance / "code_key")
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
+        raise UnsafeStart("RSVP_CODE_KEY must be 64 hexadecimal digits")
+    return bytes.fromhex(text)
+
+
+def refuse_unsafe(app: Flask) -> None:
+    public_url = app.config["PUBLIC_URL"]
+    host = urlsplit(public_url or "").hostname
+    if public_url and (not host or not public_url.startswith(("http://", "https://"))):
+        raise UnsafeStart("RSVP_PUBLIC_URL must start with https:// or http://")
+    if app.config["MAIL_SERVER"] and not public_url:
+        raise UnsafeStart(
+            "RSVP_MAIL_SERVER is set but RSVP_PUBLIC_URL is not: links in mails "
+            "would lead nowhere"
+        )
+    if app.config["MAIL_USE_TLS"] and app.config["MAIL_USE_SSL"]:
+        raise UnsafeStart("set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both")
+    if app.config["DEBUG"] and host and host not in LOOPBACK:
+        raise UnsafeStart("debug is on for a public address: unset RSVP_DEBUG")
+    if len(str(app.config["SECRET_KEY"])) < 32 and not app.config.get("TESTING"):
+        raise UnsafeStart("RSVP_SECRET_KEY must have 32 characters or more")

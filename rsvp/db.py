@@ -1,0 +1,249 @@
+"""The database: named constraints, instants in UTC, SQLite set-up, and who may write.
+
+Every transaction only reads until a `writing()` block begins one that may write. On
+SQLite that is `BEGIN IMMEDIATE`, entered in turn through a lock of our own, because
+SQLite's busy handler sleeps and starves some of those who wait. On PostgreSQL it is a
+plain transaction, and all others are read-only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    event,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from rsvp.errors import LookAgain
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has one web process and no flock
+    fcntl = None  # type: ignore[assignment]
+
+T = TypeVar("T")
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# What each SQLite connection must answer; `check_pragmas` refuses anything else.
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,  # FULL: a commit that was answered survives a power cut
+    "foreign_keys": 1,
+    "busy_timeout": 5000,  # milliseconds
+    "secure_delete": 1,
+}
+
+READS = ("SELECT", "WITH", "PRAGMA", "BEGIN", "SHOW", "SAVEPOINT", "RELEASE", "EXPLAIN")
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+Json = JSON().with_variant(JSONB, "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMES)
+
+
+class WriteOutsideWriting(RuntimeError):
+    """A statement that writes was sent outside a `writing()` block."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, kept in UTC; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs its zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
+        if value is None:
+            return None
+        return (
+            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        )
+
+
+def utcnow() -> datetime:
+    """The present instant, aware, in UTC. Domain functions are handed it as `now`."""
+    return datetime.now(UTC)
+
+
+# --- who may write ------------------------------------------------------------------
+
+
+class WriterQueue:
+    """Where SQLite's writers wait for each other: threads first, then processes.
+
+    A fair-enough queue in front of `BEGIN IMMEDIATE`: p99 tens of milliseconds, where
+    SQLite's own sleeping retries reach seconds under a rush.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.threads = threading.Lock()
+        self.file: Any = None
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        with self.threads:
+            if fcntl is None:
+                yield
+                return
+            if self.file is None:
+                # Opened once and kept: the lock belongs to the open file.
+                self.file = self.path.open("a")
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self.file, fcntl.LOCK_UN)
+
+
+def current_session() -> Session:
+    from rsvp.extensions import db
+
+    return db.session()
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[Session]:
+    """One transaction that may write; its end commits, an error rolls all of it back.
+
+    What was read before is read again inside, so decide on nothing older. Blocks do not
+    nest: whoever was called from outside (view, job, command) opens the one block.
+    """
+    session = current_session()
+    if session.in_transaction():
+        if session.info.get("writing"):
+            raise RuntimeError("writing() blocks do not nest")
+        # Ends the read transaction: its snapshot is older than the lock.
+        session.rollback()
+    queue: WriterQueue | None = session.get_bind().engine.__dict__.get("rsvp_queue")
+    with queue.turn() if queue else contextlib.nullcontext():
+        try:
+            session.info["writing"] = True
+            session.connection(execution_options={"rsvp_writing": True})
+            yield session
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
+        finally:
+            session.info["writing"] = False
+
+
+def write(change: Callable[[bool], T]) -> T:
+    """Run `change(look_again)` inside `writing()` and return what it returned.
+
+    It runs a second time, with `look_again=True`, after it raised `LookAgain` (what it
+    was decided on has changed) or after PostgreSQL reported a deadlock.
+    """
+    try:
+        with writing():
+            return change(False)
+    except LookAgain:
+        pass
+    except OperationalError as error:
+        if not is_deadlock(error):
+            raise
+    with writing():
+        return change(True)
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether PostgreSQL gave this transaction up for another (SQLSTATE 40P01)."""
+    return getattr(error.orig, "sqlstate", None) == "40P01"
+
+
+# --- engines ------------------------------------------------------------------------
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Hook the set-up of connections and transactions into an engine, once."""
+    if engine.__dict__.get("rsvp_ready"):
+        return
+    engine.__dict__["rsvp_ready"] = True
+    event.listen(engine, "before_cursor_execute", refuse_stray_writes)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", set_pragmas)
+        event.listen(engine, "begin", begin_sqlite)
+        file = engine.url.database
+        if file and file != ":memory:":
+            engine.__dict__["rsvp_queue"] = WriterQueue(Path(file + ".lock"))
+
+
+def set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own transaction handling is switched off; begin_sqlite does it.
+    connection.isolation_level = None
+    for name, value in PRAGMAS.items():
+        connection.execute(f"PRAGMA {name}={value}")
+
+
+def begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("rsvp_writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def refuse_stray_writes(
+    connection: Connection,
+    _cursor: Any,
+    statement: str,
+    _parameters: Any,
+    _context: Any,
+    _many: bool,
+) -> None:
+    if connection.get_execution_options().get("rsvp_writing"):
+        return
+    if not statement.lstrip().upper().startswith(READS):
+        raise WriteOutsideWriting(statement.split(maxsplit=1)[0])
+
+
+def check_pragmas(engine: Engine) -> list[str]:
+    """The SQLite settings that are not as they must be, as `name is value` texts."""
+    if engine.dialect.name != "sqlite":
+        return []
+    with engine.connect() as connection:
+        found = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in PRAGMAS
+        }
+    return [
+        f"{name} is {found[name]!r}"
+        for name, wanted in PRAGMAS.items()
+        if found[name] != wanted
+    ]

@@ -1,0 +1,86 @@
+"""Refusals: a rule saying no, with a code for machines and facts for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Refusal(Exception):
+    """A rule says no and nothing has changed.
+
+    `code` is stable and meant for machines; `facts` are what a page needs to explain
+    it. The words people read are chosen where they are shown (templates, commands).
+    """
+
+    code = "refused"
+    status = 409
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(self.code)
+        self.facts = facts
+
+
+class EventCancelled(Refusal):
+    code = "event_cancelled"
+
+
+class EventOver(Refusal):
+    code = "event_over"
+
+
+class RegistrationNotOpen(Refusal):
+    """Registration opens later; `opens_at` says when."""
+
+    code = "registration_not_open"
+
+
+class RegistrationClosed(Refusal):
+    code = "registration_closed"
+
+
+class RegistrationPaused(Refusal):
+    code = "registration_paused"
+
+
+class AdmissionFull(Refusal):
+    """Nothing is free, and this admission keeps no line; `admission` is its name."""
+
+    code = "full"
+
+
+class PartyTooLarge(Refusal):
+    """More people than this admission could ever seat together."""
+
+    code = "party_too_large"
+
+
+class TooManyMails(Refusal):
+    """The address has had as many mails from public forms as it may (`limit`)."""
+
+    code = "too_many_mails"
+    status = 429
+
+
+class AlreadyOver(Refusal):
+    """The registration or attendee was cancelled before; there is nothing to cancel."""
+
+    code = "already_over"
+
+
+class TooLateToCancel(Refusal):
+    """The event has begun: places can no longer be given up by link."""
+
+    code = "too_late_to_cancel"
+
+
+class InUse(Refusal):
+    """An admission or question that people already use can't be removed."""
+
+    code = "in_use"
+
+
+class LookAgain(Exception):
+    """What was decided on has changed: run the same change again, under the lock.
+
+    Not a refusal: `db.write` answers it by rolling back and trying once more.
+    """

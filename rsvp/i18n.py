@@ -1,0 +1,52 @@
+"""Languages: which one a page or mail speaks, and dates in the event's zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from babel import Locale, dates
+from flask import Flask, g, has_request_context
+
+from rsvp.extensions import babel
+
+AVAILABLE = ("en",)
+"""The languages we have texts in; an event in another one gets the first of them."""
+
+
+def init_app(app: Flask) -> None:
+    babel.init_app(
+        app,
+        locale_selector=current_language,
+        default_translation_directories=str(app.root_path) + "/../translations",
+    )
+
+
+def current_language() -> str:
+    """What this page speaks: set by views that show an event, else the first we have."""
+    return g.get("language", AVAILABLE[0]) if has_request_context() else AVAILABLE[0]
+
+
+def language_for(wanted: str) -> str:
+    """The language to speak to somebody who would like `wanted` (a BCP 47 tag)."""
+    base = wanted.replace("_", "-").split("-")[0].lower()
+    return base if base in AVAILABLE else AVAILABLE[0]
+
+
+def day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
+    """A day in full, as in `Friday, 29 January 2027`."""
+    return dates.format_date(
+        instant.astimezone(zone), "EEEE, d MMMM y", locale=Locale.parse(language)
+    )
+
+
+def clock(instant: datetime, zone: ZoneInfo) -> str:
+    """A time of day on the 24-hour clock, as in `18:00`."""
+    return instant.astimezone(zone).strftime("%H:%M")
+
+
+def zone_name(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
+    """A zone as people say it, with its place: `Amsterdam time`, `New York time`."""
+    return dates.get_timezone_location(
+        dates.get_timezone(str(zone)), locale=Locale.parse(language), return_city=True
+    )

@@ -1,0 +1,23 @@
+"""What exists: tables, constraints, and what a row can answer about itself."""
+
+from rsvp.models.event import Admission, Consent, Event, Question, Series
+from rsvp.models.ledger import AuditEntry, CodeKey, Message
+from rsvp.models.registration import Attendee, GivenConsent, Registration
+from rsvp.models.team import Membership, Team, User
+
+__all__ = [
+    "Admission",
+    "Attendee",
+    "AuditEntry",
+    "CodeKey",
+    "Consent",
+    "Event",
+    "GivenConsent",
+    "Membership",
+    "Message",
+    "Question",
+    "Registration",
+    "Series",
+    "Team",
+    "User",
+]

@@ -1,0 +1,18 @@
+"""Column kinds that several tables share."""
+
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, String
+
+
+def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    """The check that keeps an enumeration, stored as text, within its values."""
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+Word = String(20)
+Key = String(64)
+Line = String(200)
+Url = String(2000)
+"""Lengths: a short code word, a key or slug, one line of text, an address on the web."""

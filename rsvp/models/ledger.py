@@ -1,0 +1,112 @@
+"""The ledger: messages to send, the audit trail, and the key that codes come from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from rsvp.db import Base, BigId, Json, UtcDateTime, utcnow
+from rsvp.models.event import Event
+from rsvp.models.kinds import Word, one_of
+from rsvp.models.registration import Registration
+
+
+class MessageKind(StrEnum):
+    CONFIRMATION = "confirmation"
+    WAITLISTED = "waitlisted"
+    PROMOTED = "promoted"
+    CHANGED = "changed"
+    CANCELLED = "cancelled"
+    TICKET_AGAIN = "ticket_again"
+    EVENT_CANCELLED = "event_cancelled"
+
+
+class MessageState(StrEnum):
+    QUEUED = "queued"  # also while it waits for its next try
+    SENT = "sent"
+    FAILED = "failed"  # for good; `last_error` says why
+    SUPERSEDED = "superseded"  # a newer one of its kind told the same and more
+
+
+class Message(Base):
+    """One mail in the outbox, written in the commit of what it tells.
+
+    `facts` are frozen when it is written and hold no secrets: links and codes are
+    derived when the worker renders it. The worker claims a row by a lease, so a worker
+    that dies keeps nobody waiting. `message_id` is the mail's Message-ID for all tries.
+    """
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        one_of("kind", MessageKind),
+        one_of("state", MessageState),
+        Index(
+            "ix_messages_due",
+            "due_at",
+            "id",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index("ix_messages_registration", "registration_id", "id"),
+        Index("ix_messages_recipient", "recipient_key", "created_at"),
+        Index("ix_messages_event", "event_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
+    registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
+    kind: Mapped[str] = mapped_column(Word)
+    recipient: Mapped[str] = mapped_column(String(320))
+    recipient_key: Mapped[str] = mapped_column(String(320))
+    # Whether a public form caused it: such mails are counted against abuse.
+    from_form: Mapped[bool] = mapped_column(default=False)
+    facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    state: Mapped[str] = mapped_column(Word, default=MessageState.QUEUED)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+    event: Mapped[Event] = relationship()
+    registration: Mapped[Registration] = relationship()
+
+
+class AuditEntry(Base):
+    """Who did what, when, and from which state to which; never changed afterwards.
+
+    `actor` is `attendee`, `worker`, `command`, or `user:<id>`. `details` name no person.
+    """
+
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("ix_audit_entries_registration", "registration_id", "id"),
+        Index("ix_audit_entries_event", "event_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(String(64))
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"))
+    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
+    verb: Mapped[str] = mapped_column(Word)
+    from_state: Mapped[str | None] = mapped_column(Word)
+    to_state: Mapped[str | None] = mapped_column(Word)
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class CodeKey(Base):
+    """The fingerprint of the key that codes are derived from. A process with another
+    key must not start: its tickets would be unknown at the door."""
+
+    __tablename__ = "code_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

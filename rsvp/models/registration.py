@@ -1,0 +1,168 @@
+"""Registrations: one booking, the party on it, and what they answered."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from rsvp.db import Base, BigId, Json, UtcDateTime
+from rsvp.models.event import Admission, Consent, Event
+from rsvp.models.kinds import Line, Word, one_of
+
+
+class State(StrEnum):
+    WAITLISTED = "waitlisted"
+    CONFIRMED = "confirmed"
+    CANCELLED = "cancelled"
+
+
+SEATED = (State.CONFIRMED,)
+"""The states that hold seats."""
+LIVE = (State.WAITLISTED, State.CONFIRMED)
+"""The states in which an address has its one registration."""
+
+
+class AttendeeState(StrEnum):
+    COMING = "coming"
+    CANCELLED = "cancelled"
+
+
+IS_LIVE_AND_SINGLE = text("is_single AND state IN ('waitlisted', 'confirmed')")
+
+
+class Registration(Base):
+    """One booking for one admission, made by one address, for a party of one or more.
+
+    `seats` counts those of the party who are coming. `email` is as people wrote it,
+    `email_key` its normalised, case-folded form, which look-ups and limits use.
+    `answers` are `{question key: answer}` of the questions asked once per registration.
+    """
+
+    __tablename__ = "registrations"
+    __table_args__ = (
+        one_of("state", State),
+        CheckConstraint("seats >= 0", name="seats"),
+        CheckConstraint(
+            "(state = 'waitlisted') = (line_number IS NOT NULL)", name="line_number"
+        ),
+        UniqueConstraint("event_id", "submission"),
+        Index(
+            "uq_registrations_live_address",
+            "admission_id",
+            "email_key",
+            unique=True,
+            sqlite_where=IS_LIVE_AND_SINGLE,
+            postgresql_where=IS_LIVE_AND_SINGLE,
+        ),
+        Index(
+            "ix_registrations_line",
+            "event_id",
+            "line_number",
+            sqlite_where=text("state = 'waitlisted'"),
+            postgresql_where=text("state = 'waitlisted'"),
+        ),
+        Index("ix_registrations_event_state", "event_id", "state", "id"),
+        Index("ix_registrations_event_address", "event_id", "email_key"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
+    admission_id: Mapped[int] = mapped_column(ForeignKey("admissions.id"))
+    reference: Mapped[str] = mapped_column(String(8), unique=True)
+    state: Mapped[str] = mapped_column(Word)
+    seats: Mapped[int]
+    name: Mapped[str] = mapped_column(Line)
+    email: Mapped[str] = mapped_column(String(320))
+    email_key: Mapped[str] = mapped_column(String(320))
+    language: Mapped[str] = mapped_column(String(35))
+    answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    # The event's rule when it was made: one live registration per address and admission.
+    is_single: Mapped[bool] = mapped_column(default=True)
+    # Made by the form's script: a double click or a reload sends the same one again.
+    submission: Mapped[UUID | None]
+    line_number: Mapped[int | None]
+    link_version: Mapped[int] = mapped_column(default=0)
+    link_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state_since: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Once it is over: who ended it (an audit actor) and why.
+    ended_by: Mapped[str | None] = mapped_column(Line)
+    ended_why: Mapped[str | None] = mapped_column(Line)
+
+    event: Mapped[Event] = relationship()
+    admission: Mapped[Admission] = relationship()
+    attendees: Mapped[list[Attendee]] = relationship(
+        back_populates="registration", order_by="Attendee.position"
+    )
+
+    @property
+    def coming(self) -> list[Attendee]:
+        return [a for a in self.attendees if a.state == AttendeeState.COMING]
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in LIVE
+
+
+class Attendee(Base):
+    """One of a party, with a code of their own; a guest's name may come later."""
+
+    __tablename__ = "attendees"
+    __table_args__ = (
+        one_of("state", AttendeeState),
+        UniqueConstraint("registration_id", "position"),
+        Index("ix_attendees_event", "event_id", "registration_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
+    registration_id: Mapped[int] = mapped_column(
+        ForeignKey("registrations.id", ondelete="CASCADE")
+    )
+    # 0 is whoever registered; guests follow.
+    position: Mapped[int]
+    state: Mapped[str] = mapped_column(Word, default=AttendeeState.COMING)
+    name: Mapped[str | None] = mapped_column(Line)
+    answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    code_version: Mapped[int] = mapped_column(default=0)
+    code_key_id: Mapped[str] = mapped_column(String(16))
+    code_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    ticket_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+
+    registration: Mapped[Registration] = relationship(back_populates="attendees")
+
+    @property
+    def is_coming(self) -> bool:
+        return self.state == AttendeeState.COMING
+
+
+class GivenConsent(Base):
+    """Whether a box was ticked, with the wording (the consent's version) and the time."""
+
+    __tablename__ = "given_consents"
+    __table_args__ = (UniqueConstraint("registration_id", "consent_id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    registration_id: Mapped[int] = mapped_column(
+        ForeignKey("registrations.id", ondelete="CASCADE")
+    )
+    consent_id: Mapped[int] = mapped_column(ForeignKey("consents.id"), index=True)
+    given: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    consent: Mapped[Consent] = relationship()

@@ -1,0 +1,65 @@
+"""Starting: the database is up to date, set up as it must be, and knows our key."""
+
+from __future__ import annotations
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from flask_migrate import upgrade
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
+from rsvp import tokens
+from rsvp.config import ROOT, UnsafeStart
+from rsvp.db import check_pragmas, utcnow, writing
+from rsvp.extensions import db
+from rsvp.models import CodeKey, Team
+
+DEFAULT_TEAM = "default"
+
+
+def initialise() -> None:
+    """Bring the database up to date; then it has our key's fingerprint and a team."""
+    upgrade()
+    with writing() as session:
+        if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
+            name = current_app.config["SITE_NAME"]
+            session.add(Team(slug=DEFAULT_TEAM, name=name, created_at=utcnow()))
+        if not session.scalar(select(CodeKey).limit(1)):
+            session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
+    refuse_other_key()
+
+
+def verify() -> None:
+    """Raise UnsafeStart, with one line for the operator, unless all is well."""
+    try:
+        if wrong := check_pragmas(db.engine):
+            raise UnsafeStart(f"SQLite is not set up as it must be: {', '.join(wrong)}")
+        current = schema_version()
+    except OperationalError as error:
+        raise UnsafeStart(f"the database can't be reached: {error.orig}") from error
+    if current != newest_version():
+        raise UnsafeStart("the database is not up to date: run `rsvp init`")
+    refuse_other_key()
+
+
+def refuse_other_key() -> None:
+    keys = db.session.scalars(select(CodeKey.id)).all()
+    if our_key_id() not in keys:
+        raise UnsafeStart(
+            "the code key is not the one this database was made with: put the old key "
+            "back, or every ticket sent so far is worthless"
+        )
+
+
+def our_key_id() -> str:
+    return tokens.key_id(current_app.config["CODE_KEY"])
+
+
+def schema_version() -> str | None:
+    with db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_version() -> str | None:
+    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()

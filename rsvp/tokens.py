@@ -1,0 +1,157 @@
+"""Tokens: attendee codes, manage and ticket links, and the public form's stamp.
+
+Codes and links are derived from the code key and never stored; the database keeps their
+SHA-256 for look-up. Formats: docs/decisions/codes.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import struct
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from itsdangerous import BadSignature, Signer
+
+CODE = b"rsvp/code/v1"
+CODE_ID = b"rsvp/code-id/v1"
+CODE_CHECK = b"rsvp/code-check/v1"
+MANAGE = b"rsvp/manage/v1"
+TICKET = b"rsvp/ticket/v1"
+LINK_ID = b"rsvp/link-id/v1"
+KEY_ID = b"rsvp/code-key-id/v1"
+
+# Crockford's base 32: no I, L, O, U. https://www.crockford.com/base32.html
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+READ_AS = str.maketrans("ILO", "110", " -\t\n\r\u00a0\u2010\u2011")
+
+FORM_TOKEN_LIFE = timedelta(days=1)
+
+
+def key_id(code_key: bytes) -> str:
+    """The key's fingerprint: 16 hex digits that tell nothing about the key."""
+    return hashlib.sha256(KEY_ID + code_key).hexdigest()[:16]
+
+
+# --- attendee codes -----------------------------------------------------------------
+
+
+def attendee_code(code_key: bytes, attendee: UUID, version: int) -> bytes:
+    """The 16 bytes in an attendee's QR; a new version makes the old one worthless."""
+    return derive(code_key, CODE, attendee, version)
+
+
+def code_id(code: bytes) -> bytes:
+    """What the database keeps of a code (32 bytes), to find the attendee by it."""
+    return hashlib.sha256(CODE_ID + code).digest()
+
+
+def code_text(code: bytes) -> str:
+    """The printed form: `1`, 26 base-32 characters, 2 check characters; 29 in all."""
+    body = base32(code)
+    return f"1{body}{check_characters(body)}"
+
+
+def read_code(text: str) -> bytes | None:
+    """The code that was typed or scanned, or None where it can't be one of ours.
+
+    Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
+    """
+    text = text.upper().translate(READ_AS)
+    if len(text) != 29 or text[0] != "1":
+        return None
+    body, check = text[1:27], text[27:]
+    if any(c not in ALPHABET for c in body) or check != check_characters(body):
+        return None
+    number = 0
+    for character in body:
+        number = number << 5 | ALPHABET.index(character)
+    # 26 characters carry 130 bits; the last two must be the padding we wrote.
+    return None if number & 0b11 else (number >> 2).to_bytes(16, "big")
+
+
+def grouped(text: str) -> str:
+    """A printed code in groups that an eye can follow: `1ABCD EFGH … YZ`."""
+    head, rest = text[:5], text[5:]
+    return " ".join([head, *(rest[i : i + 4] for i in range(0, len(rest), 4))])
+
+
+def check_characters(body: str) -> str:
+    first, second = hashlib.sha256(CODE_CHECK + body.encode()).digest()[:2]
+    return ALPHABET[first >> 3] + ALPHABET[second >> 3]
+
+
+def base32(code: bytes) -> str:
+    number = int.from_bytes(code, "big") << 2
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+# --- links --------------------------------------------------------------------------
+
+
+def manage_token(code_key: bytes, registration: UUID, version: int) -> str:
+    """The secret in `/r/<token>`: whoever has it may change the registration."""
+    return link_text(derive(code_key, MANAGE, registration, version))
+
+
+def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
+    """The secret in `/t/<token>`: one attendee's ticket to look at, safe to forward."""
+    return link_text(derive(code_key, TICKET, attendee, version))
+
+
+def link_id(token: str) -> bytes | None:
+    """What the database keeps of a link's token, or None if it can't be one."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{22}", token):
+        return None
+    try:
+        secret = base64.urlsafe_b64decode(token + "==")
+    except (binascii.Error, ValueError):  # pragma: no cover - the pattern forbids it
+        return None
+    # Two spellings of the last character decode alike; only one was ever sent.
+    return (
+        hashlib.sha256(LINK_ID + secret).digest()
+        if link_text(secret) == token
+        else None
+    )
+
+
+def link_text(secret: bytes) -> str:
+    return base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+
+
+def derive(code_key: bytes, label: bytes, subject: UUID, version: int) -> bytes:
+    message = label + subject.bytes + struct.pack(">I", version)
+    return hmac.new(code_key, message, hashlib.sha256).digest()[:16]
+
+
+# --- the public form ----------------------------------------------------------------
+
+
+def form_token(secret_key: str, event: UUID, now: datetime) -> str:
+    """The stamp in a public form: the hour it was made in, signed for this event.
+
+    It is the same for every visitor, so the page can be kept in memory and by caches.
+    """
+    hour = int(now.timestamp()) // 3600
+    return form_signer(secret_key, event).sign(str(hour)).decode()
+
+
+def form_token_is_good(secret_key: str, event: UUID, token: str, now: datetime) -> bool:
+    """Whether the stamp is ours, for this event, and at most a day old."""
+    try:
+        hour = int(form_signer(secret_key, event).unsign(token))
+    except (BadSignature, ValueError):
+        return False
+    age = now.timestamp() - hour * 3600
+    # The hour it was made in may have been another node's, whose clock runs ahead.
+    return -300 <= age <= FORM_TOKEN_LIFE.total_seconds() + 3600
+
+
+def form_signer(secret_key: str, event: UUID) -> Signer:
+    return Signer(
+        secret_key, salt=f"rsvp/form/v1/{event.hex}", digest_method=hashlib.sha256
+    )

@@ -1,0 +1,132 @@
+"""Fixtures: the application on a real database of each engine, emptied for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from psycopg import sql
+from sqlalchemy import text
+
+from rsvp import create_app, startup
+from rsvp.db import Base, writing
+from rsvp.extensions import db, limiter
+from rsvp.models import Team
+from tests import services
+
+TEST_SETTINGS: dict[str, Any] = {
+    "TESTING": True,
+    "SECRET_KEY": "a test's secret key, long enough to be one",
+    "CODE_KEY": "73b97e1beeb053932b5ea5abac651a58dab519380e497c6494e4734057a02358",
+    "PUBLIC_URL": "https://rsvp.example.org",
+    "SESSION_COOKIE_SECURE": False,
+}
+
+
+@pytest.fixture(autouse=True)
+def _services(request: pytest.FixtureRequest) -> None:
+    for service in ("postgresql", "redis", "browser"):
+        if request.node.get_closest_marker(service):
+            services.need(service)
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'only')}_{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def sqlite_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    app = create_app(
+        TEST_SETTINGS | {"INSTANCE_PATH": str(tmp_path_factory.mktemp("instance"))}
+    )
+    with app.app_context():
+        startup.initialise()
+        db.session.remove()
+        db.engine.dispose()
+    file = database_file(app)
+    shutil.copy(file, file.with_suffix(".empty"))
+    return app
+
+
+@pytest.fixture(scope="session")
+def postgresql_app(
+    tmp_path_factory: pytest.TempPathFactory, worker_name: str
+) -> Iterator[Flask]:
+    services.need("postgresql")
+    with new_postgresql_database(f"rsvp_test_{worker_name}") as uri:
+        app = create_app(
+            TEST_SETTINGS
+            | {
+                "INSTANCE_PATH": str(tmp_path_factory.mktemp("instance")),
+                "SQLALCHEMY_DATABASE_URI": uri,
+            }
+        )
+        with app.app_context():
+            startup.initialise()
+        yield app
+        with app.app_context():
+            db.engine.dispose()
+
+
+class new_postgresql_database:  # noqa: N801 - reads as the verb it is
+    """A database of its own on the running server, dropped at the end: `with … as uri`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name.lower()
+
+    def __enter__(self) -> str:
+        self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+        self.run("CREATE DATABASE {}")
+        return services.POSTGRESQL.rsplit("/", 1)[0] + "/" + self.name
+
+    def __exit__(self, *_: object) -> None:
+        self.run("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+
+    def run(self, statement: str) -> None:
+        with psycopg.connect(services.POSTGRESQL, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(sql.Identifier(self.name)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """The application with an app context and an empty database; once per engine."""
+    app: Flask = request.getfixturevalue(f"{request.param}_app")
+    with app.app_context():
+        empty_database(app)
+        limiter.reset()
+        yield app
+        db.session.remove()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def empty_database(app: Flask) -> None:
+    """Back to what `rsvp init` leaves: the tables, the default team, the key."""
+    if db.engine.dialect.name == "sqlite":
+        db.engine.dispose()
+        file = database_file(app)
+        for leftover in file.parent.glob(f"{file.name}-*"):
+            leftover.unlink()
+        shutil.copy(file.with_suffix(".empty"), file)
+        return
+    tables = ", ".join(
+        table.name for table in Base.metadata.sorted_tables if table.name != "code_keys"
+    )
+    with writing() as session:
+        session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        session.add(Team(slug="default", name="RSVP"))
+
+
+def database_file(app: Flask) -> Path:
+    return Path(app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///"))

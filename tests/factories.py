@@ -1,0 +1,99 @@
+"""Factories: each gives a valid thing; a test states only what matters to it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from rsvp.db import writing
+from rsvp.extensions import db
+from rsvp.models import Admission, Consent, Event, Question, Team
+from rsvp.models.event import Mode, Per, QuestionType, Status
+
+NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
+"""The instant most tests happen at: two weeks before the usual event."""
+
+numbers = itertools.count(1)
+
+
+def make_event(
+    *admissions: dict[str, Any],
+    questions: tuple[dict[str, Any], ...] = (),
+    consents: tuple[dict[str, Any], ...] = (),
+    starts: datetime = datetime(2027, 1, 29, 18, 0),
+    hours: float = 3,
+    timezone: str = "Europe/Amsterdam",
+    **values: Any,
+) -> Event:
+    """A published event, committed. Without `admissions`: one of 30 chairs with a line.
+
+    Wall times (`starts`, `doors_local`, …) are naive; the instants follow from them.
+    """
+    number = next(numbers)
+    zone = ZoneInfo(timezone)
+    values = {
+        "slug": f"evening-{number}",
+        "title": f"Evening {number}",
+        "status": Status.PUBLISHED,
+        "timezone": timezone,
+        "starts_local": starts,
+        "ends_local": starts + timedelta(hours=hours),
+        "contact": "hello@reading-room.example.org",
+        "party_max": 4,
+    } | values
+    for name in ("starts", "ends", "doors", "opens", "closes"):
+        if local := values.get(f"{name}_local"):
+            values[f"{name}_at"] = local.replace(tzinfo=zone).astimezone(UTC)
+    with writing() as session:
+        team = session.scalars(select(Team).where(Team.slug == "default")).one()
+        event = Event(team_id=team.id, created_at=NOON, updated_at=NOON, **values)
+        event.admissions = [
+            make_admission(position, **given)
+            for position, given in enumerate(admissions or ({},))
+        ]
+        event.questions = [
+            Question(
+                **{
+                    "key": f"question-{position}",
+                    "ask": "Is there anything you don't eat?",
+                    "type": QuestionType.TEXT,
+                    "per": Per.REGISTRATION,
+                    "position": position,
+                }
+                | given
+            )
+            for position, given in enumerate(questions)
+        ]
+        session.add(event)
+        session.flush()
+        session.add_all(
+            Consent(
+                **{
+                    "event_id": event.id,
+                    "key": f"consent-{position}",
+                    "text": "I am fine with being in photographs.",
+                    "position": position,
+                }
+                | given
+            )
+            for position, given in enumerate(consents)
+        )
+    return db.session.get_one(Event, event.id)
+
+
+def make_admission(position: int = 0, **values: Any) -> Admission:
+    return Admission(
+        **{
+            "key": "in-person" if position == 0 else f"way-{position}",
+            "name": "In person" if position == 0 else f"Way {position}",
+            "mode": Mode.IN_PERSON,
+            "capacity": 30,
+            "waitlist": True,
+            "position": position,
+        }
+        | values
+    )
