@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     JSON,
@@ -23,13 +23,15 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
+    Table,
     event,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeDecorator
 
 from rsvp.errors import LookAgain
@@ -167,15 +169,16 @@ def writing() -> Iterator[Session]:
             session.info["writing"] = False
 
 
-def write(change: Callable[[bool], T]) -> T:
+def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:
     """Run `change(look_again)` inside `writing()` and return what it returned.
 
     It runs a second time, with `look_again=True`, after it raised `LookAgain` (what it
-    was decided on has changed) or after PostgreSQL reported a deadlock.
+    was decided on has changed) or after PostgreSQL reported a deadlock. Whoever knows
+    that a first quick try is in vain starts with `look_again=True`.
     """
     try:
         with writing():
-            return change(False)
+            return change(look_again)
     except LookAgain:
         pass
     except OperationalError as error:
@@ -183,6 +186,21 @@ def write(change: Callable[[bool], T]) -> T:
             raise
     with writing():
         return change(True)
+
+
+def changed_one(statement: UpdateBase) -> bool:
+    """Whether the statement changed exactly one row.
+
+    Rows in memory are left as they are: whoever needs a count reads it anew.
+    """
+    unsynced = statement.execution_options(synchronize_session=False)
+    result = cast("CursorResult[Any]", current_session().execute(unsynced))
+    return result.rowcount == 1
+
+
+def table_of(model: type[Base]) -> Table:
+    """The plain table behind a model, for statements on the hot path."""
+    return cast(Table, model.__table__)
 
 
 def is_deadlock(error: OperationalError) -> bool:

@@ -79,8 +79,20 @@ class InUse(Refusal):
     code = "in_use"
 
 
+class AddressTaken(Refusal):
+    """The address (`email`) has an account already."""
+
+    code = "address_taken"
+
+
 class LookAgain(Exception):
     """What was decided on has changed: run the same change again, under the lock.
 
     Not a refusal: `db.write` answers it by rolling back and trying once more.
     """
+
+
+class StaleEvent(Refusal):
+    """The event was changed since its form was shown; look at it again and retry."""
+
+    code = "event_changed"

@@ -1,0 +1,37 @@
+"""Audit: who did what, when, and from which state to which."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+
+from rsvp.db import current_session, table_of
+from rsvp.models import AuditEntry
+
+ENTRY = insert(table_of(AuditEntry))
+
+
+def record(
+    verb: str,
+    *,
+    actor: str,
+    now: datetime,
+    event_id: int | None = None,
+    registration_id: int | None = None,
+    states: tuple[str | None, str | None] = (None, None),
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Write one entry in the commit of what it tells. `details` must name no person."""
+    entry = {
+        "at": now,
+        "actor": actor,
+        "event_id": event_id,
+        "registration_id": registration_id,
+        "verb": verb,
+        "from_state": states[0],
+        "to_state": states[1],
+        "details": details or {},
+    }
+    current_session().connection().execute(ENTRY, entry)

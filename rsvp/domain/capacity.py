@@ -1,0 +1,229 @@
+"""Capacity: the only module that changes how many seats are taken and how many wait.
+
+Where one cap applies a single UPDATE decides (`claim_at_once`). Everything else holds
+the event's lock (`lock_event`): event row, then admissions by id, then registrations.
+The room's counts are kept while the event has a room cap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from rsvp.db import changed_one, current_session
+from rsvp.models import Admission, Event, Registration
+from rsvp.models.event import Mode
+from rsvp.models.registration import SEATED, State
+
+
+@dataclass(frozen=True)
+class LockedEvent:
+    """An event whose lock this transaction holds, as it stands under the lock."""
+
+    event: Event
+    admissions: dict[int, Admission]
+
+
+# --- deciding -----------------------------------------------------------------------
+
+
+def claim_at_once(admission_id: int, seats: int, event_version: int) -> bool:
+    """Take the seats where one cap applies, and say whether they were taken.
+
+    One UPDATE decides: they must fit, nobody may be waiting, and the event must still
+    be as it was when the rules were looked up. It takes no other lock.
+    """
+    return changed_one(
+        update(Admission)
+        .where(
+            Admission.id == admission_id,
+            fits(seats),
+            nobody_waits(),
+            Admission.event_version == event_version,
+        )
+        .values(seats_taken=Admission.seats_taken + seats)
+    )
+
+
+def claim(locked: LockedEvent, admission: Admission, seats: int) -> bool:
+    """Take the seats under every cap that applies, or none of them. Needs the lock."""
+    take = (
+        update(Admission)
+        .where(Admission.id == admission.id, fits(seats))
+        .values(seats_taken=Admission.seats_taken + seats)
+    )
+    if not under_room_cap(locked.event, admission):
+        return changed_one(take)
+    savepoint = current_session().begin_nested()
+    taken = changed_one(
+        update(Event)
+        .where(
+            Event.id == locked.event.id,
+            Event.room_taken + seats <= Event.room_capacity,
+        )
+        .values(room_taken=Event.room_taken + seats)
+    ) and changed_one(take)
+    if taken:
+        savepoint.commit()
+    else:
+        savepoint.rollback()
+    return taken
+
+
+def fits(seats: int) -> ColumnElement[bool]:
+    return or_(
+        Admission.capacity.is_(None),
+        Admission.seats_taken + seats <= Admission.capacity,
+    )
+
+
+def nobody_waits() -> ColumnElement[bool]:
+    return Admission.waiting == 0
+
+
+def under_room_cap(event: Event, admission: Admission) -> bool:
+    """Whether this admission's seats count against the room as well."""
+    return event.room_capacity is not None and admission.counts_in_room
+
+
+# --- the lock -----------------------------------------------------------------------
+
+
+def lock_event(event_id: int) -> LockedEvent:
+    """Lock the event, then its admissions by id, and read them again under the lock.
+
+    With `key_share`: plain FOR UPDATE deadlocks with the foreign keys of new rows.
+    """
+    session = current_session()
+    fresh = {"populate_existing": True}
+    event = session.scalars(
+        select(Event).where(Event.id == event_id).with_for_update(key_share=True),
+        execution_options=fresh,
+    ).one()
+    admissions = session.scalars(
+        select(Admission)
+        .where(Admission.event_id == event_id)
+        .order_by(Admission.id)
+        .with_for_update(key_share=True),
+        execution_options=fresh,
+    )
+    return LockedEvent(event, {admission.id: admission for admission in admissions})
+
+
+def free_seats(locked: LockedEvent) -> dict[int, int | None]:
+    """Seats free now, by admission id; None: without limit. Never below zero."""
+    rows = current_session().execute(
+        select(
+            Admission.id,
+            Admission.mode,
+            Admission.capacity - Admission.seats_taken,
+            Event.room_capacity - Event.room_taken,
+        )
+        .join(Event, Event.id == Admission.event_id)
+        .where(Event.id == locked.event.id)
+    )
+    free: dict[int, int | None] = {}
+    for admission_id, mode, own, room in rows:
+        caps = [own, room if mode == Mode.IN_PERSON else None]
+        counted = [cap for cap in caps if cap is not None]
+        free[admission_id] = max(0, min(counted)) if counted else None
+    return free
+
+
+# --- giving back, and the line ------------------------------------------------------
+
+
+def release(locked: LockedEvent, admission: Admission, seats: int) -> None:
+    """Give taken seats back; a ceiling falls with them. Needs the lock."""
+    left = Admission.seats_taken - seats
+    changed_one(
+        update(Admission)
+        .where(Admission.id == admission.id)
+        .values(seats_taken=left, ceiling=fallen(left, Admission.capacity))
+    )
+    if under_room_cap(locked.event, admission):
+        left = Event.room_taken - seats
+        changed_one(
+            update(Event)
+            .where(Event.id == locked.event.id)
+            .values(room_taken=left, room_ceiling=fallen(left, Event.room_capacity))
+        )
+
+
+def join_line(locked: LockedEvent, admission: Admission, seats: int) -> int:
+    """Count the seats as waiting and give the next number in line. Needs the lock."""
+    count_waiting(locked, admission, seats)
+    changed_one(
+        update(Event)
+        .where(Event.id == locked.event.id)
+        .values(last_line_number=Event.last_line_number + 1)
+    )
+    number = select(Event.last_line_number).where(Event.id == locked.event.id)
+    return current_session().scalars(number).one()
+
+
+def leave_line(locked: LockedEvent, admission: Admission, seats: int) -> None:
+    """Count the seats as waiting no longer. Needs the lock."""
+    count_waiting(locked, admission, -seats)
+
+
+def count_waiting(locked: LockedEvent, admission: Admission, seats: int) -> None:
+    changed_one(
+        update(Admission)
+        .where(Admission.id == admission.id)
+        .values(waiting=Admission.waiting + seats)
+    )
+    if under_room_cap(locked.event, admission):
+        changed_one(
+            update(Event)
+            .where(Event.id == locked.event.id)
+            .values(room_waiting=Event.room_waiting + seats)
+        )
+
+
+# --- the caps themselves ------------------------------------------------------------
+
+
+def set_capacity(admission: Admission, capacity: int | None) -> None:
+    """Set an admission's cap (None: no limit). Nobody is dropped: what is taken beyond
+    it is kept as the ceiling. Needs the lock; afterwards the line may move up.
+    """
+    admission.capacity = capacity
+    over = capacity is not None and (admission.seats_taken or 0) > capacity
+    admission.ceiling = admission.seats_taken if over else None
+
+
+def set_room(event: Event, capacity: int | None) -> None:
+    """Set the cap over all in-person seats (None: no such cap) and count them anew.
+
+    Needs the lock, like `set_capacity`.
+    """
+    event.room_capacity = capacity
+    event.room_taken = event.room_waiting = 0
+    if capacity is not None and event.id is not None:
+        event.room_taken = seats_in_room(event.id, SEATED)
+        event.room_waiting = seats_in_room(event.id, (State.WAITLISTED,))
+    over = capacity is not None and event.room_taken > capacity
+    event.room_ceiling = event.room_taken if over else None
+
+
+def seats_in_room(event_id: int, states: tuple[State, ...]) -> int:
+    seats = (
+        select(func.coalesce(func.sum(Registration.seats), 0))
+        .join(Admission, Admission.id == Registration.admission_id)
+        .where(
+            Registration.event_id == event_id,
+            Registration.state.in_(states),
+            Admission.mode == Mode.IN_PERSON,
+        )
+    )
+    return int(current_session().scalars(seats).one())
+
+
+def fallen(
+    left: ColumnElement[int], capacity: InstrumentedAttribute[int | None]
+) -> ColumnElement[int]:
+    """The ceiling once `left` seats are taken: none when they fit the capacity."""
+    return case((and_(capacity.is_not(None), left > capacity), left), else_=None)

@@ -1,0 +1,146 @@
+"""Messages: a row in the outbox for each thing people are told, in the same commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, insert, or_, select, update
+
+from rsvp.db import current_session, table_of
+from rsvp.models import Admission, Attendee, Message, Registration
+from rsvp.models.ledger import MessageKind, MessageState
+from rsvp.models.registration import LIVE, AttendeeState
+
+PER_HOUR_AND_EVENT = 3
+PER_DAY = 6
+"""How many mails public forms may cause to one address (per event, over the site)."""
+
+ROW = insert(table_of(Message))
+
+
+def facts(
+    admission: Admission,
+    attendees: Sequence[UUID],
+    place: int | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """What a message tells, frozen: `{"seats": int, "admission": name, "mode": mode,
+    "attendees": [uuid hex of those coming], "place": int or None, …}`."""
+    return {
+        "seats": len(attendees),
+        "admission": admission.name,
+        "mode": admission.mode,
+        "attendees": [attendee.hex for attendee in attendees],
+        "place": place,
+    } | more
+
+
+def queue(
+    kind: MessageKind,
+    *,
+    event_id: int,
+    registration_id: int,
+    recipient: str,
+    recipient_key: str,
+    facts: dict[str, Any],
+    now: datetime,
+    from_form: bool = False,
+    is_first: bool = False,
+) -> None:
+    """Write one mail; an older one of its kind that has not gone out is superseded.
+
+    `is_first` skips looking for older ones, for a registration made just now.
+    """
+    connection = current_session().connection()
+    if not is_first:
+        connection.execute(
+            update(Message)
+            .where(
+                Message.registration_id == registration_id,
+                Message.kind == kind,
+                Message.state == MessageState.QUEUED,
+                # One that a worker is sending at this moment goes out.
+                or_(Message.lease_until.is_(None), Message.lease_until < now),
+            )
+            .values(state=MessageState.SUPERSEDED)
+        )
+    connection.execute(
+        ROW,
+        {
+            "uuid": uuid4(),
+            "event_id": event_id,
+            "registration_id": registration_id,
+            "kind": kind,
+            "recipient": recipient,
+            "recipient_key": recipient_key,
+            "from_form": from_form,
+            "facts": facts,
+            "state": MessageState.QUEUED,
+            "created_at": now,
+            "due_at": now,
+            "attempts": 0,
+        },
+    )
+
+
+def tell(
+    registration: Registration,
+    kind: MessageKind,
+    *,
+    now: datetime,
+    place: int | None = None,
+    from_form: bool = False,
+    **more: Any,
+) -> None:
+    """Queue a mail to whoever holds this registration, about those who are coming."""
+    session = current_session()
+    coming = session.scalars(
+        select(Attendee.uuid)
+        .where(
+            Attendee.registration_id == registration.id,
+            Attendee.state == AttendeeState.COMING,
+        )
+        .order_by(Attendee.position)
+    ).all()
+    queue(
+        kind,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        recipient=registration.email,
+        recipient_key=registration.email_key,
+        facts=facts(registration.admission, coming, place, **more),
+        now=now,
+        from_form=from_form,
+    )
+
+
+def tell_all(event_id: int, kind: MessageKind, *, now: datetime, **more: Any) -> int:
+    """Queue a mail to each live registration of an event, and say how many."""
+    registrations = (
+        current_session()
+        .scalars(
+            select(Registration)
+            .where(Registration.event_id == event_id, Registration.state.in_(LIVE))
+            .order_by(Registration.id)
+        )
+        .all()
+    )
+    for registration in registrations:
+        tell(registration, kind, now=now, **more)
+    return len(registrations)
+
+
+def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
+    """Whether public forms have caused as many mails to this address as they may."""
+    an_hour_ago, a_day_ago = now - timedelta(hours=1), now - timedelta(days=1)
+    recent = (Message.event_id == event_id) & (Message.created_at > an_hour_ago)
+    counts = select(func.count(), func.count().filter(recent)).where(
+        Message.recipient_key == recipient_key,
+        Message.created_at > a_day_ago,
+        Message.from_form,
+    )
+    today, this_hour = current_session().connection().execute(counts).one()
+    return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)

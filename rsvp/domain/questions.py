@@ -1,0 +1,82 @@
+"""Questions: what the form asks, and whether an answer is one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rsvp.models import Admission, Event, Question
+from rsvp.models.event import Per, QuestionType
+
+TEXT_LENGTH = 500
+LONG_TEXT_LENGTH = 5000
+
+Answer = str | list[str] | bool
+
+YES, NO = "yes", "no"
+
+# "http://…", "www.…" or a bare "something.tld/…": a name that carries an address is how
+# spam travels in other people's mails.
+WEB_ADDRESS = re.compile(
+    r"https?:|://|\bwww\.|\b[a-z0-9-]{2,}\.(com|net|org|info|biz|io|co|ru|cn|xyz|top|site"
+    r"|online|shop|link|click|me|app|dev|ly)\b",
+    re.IGNORECASE,
+)
+
+
+def asked(event: Event, admission: Admission, per: Per) -> list[Question]:
+    """What is asked per registration, or of each attendee, for this admission."""
+    return [q for q in event.questions if q.per == per and q.is_for(admission)]
+
+
+def check_answers(
+    questions: Iterable[Question], raw: Mapping[str, str | list[str]]
+) -> tuple[dict[str, Answer], dict[str, str]]:
+    """Read what was typed: `({question key: answer}, {question key: mistake})`.
+
+    Answers are text, a list of texts (several choices) or True and False; an empty one
+    is left out. Mistakes are `required`, `too_long` and `not_an_option`. What belongs
+    to no question is ignored.
+    """
+    answers: dict[str, Answer] = {}
+    mistakes: dict[str, str] = {}
+    for question in questions:
+        answer, mistake = check(question, raw.get(question.key, ""))
+        if mistake:
+            mistakes[question.key] = mistake
+        elif answer is not None:
+            answers[question.key] = answer
+    return answers, mistakes
+
+
+def check(question: Question, raw: str | list[str]) -> tuple[Answer | None, str | None]:
+    given = [
+        text for text in map(clean, [raw] if isinstance(raw, str) else raw) if text
+    ]
+    if not given:
+        return None, "required" if question.required else None
+    match question.type:
+        case QuestionType.CHOICES:
+            if any(text not in question.options for text in given):
+                return None, "not_an_option"
+            return [option for option in question.options if option in given], None
+        case QuestionType.CHOICE:
+            known = given[0] in question.options
+            return (given[0], None) if known else (None, "not_an_option")
+        case QuestionType.YES_NO:
+            known = given[0] in (YES, NO)
+            return (given[0] == YES, None) if known else (None, "not_an_option")
+    limit = LONG_TEXT_LENGTH if question.type == QuestionType.LONG_TEXT else TEXT_LENGTH
+    return (given[0], None) if len(given[0]) <= limit else (None, "too_long")
+
+
+def clean(text: Any) -> str:
+    """Typed text without control characters, its line ends as newlines."""
+    text = str(text).replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32).strip()
+
+
+def has_web_address(name: str) -> bool:
+    """Whether a name carries a web address; such a name is refused."""
+    return WEB_ADDRESS.search(name) is not None

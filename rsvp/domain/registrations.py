@@ -1,0 +1,472 @@
+"""Registrations: making one, and giving up a place or all of them."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from rsvp import errors, tokens
+from rsvp.db import changed_one, current_session, table_of
+from rsvp.domain import audit, capacity, messages, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
+from rsvp.models.event import Phase
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import LIVE, AttendeeState, State
+
+CLOSED = {
+    Phase.CANCELLED: errors.EventCancelled,
+    Phase.OVER: errors.EventOver,
+    Phase.NOT_OPEN: errors.RegistrationNotOpen,
+    Phase.PAUSED: errors.RegistrationPaused,
+    Phase.CLOSED: errors.RegistrationClosed,
+    # Nobody can see a draft, so nobody is told more about it than this.
+    Phase.DRAFT: errors.RegistrationNotOpen,
+}
+
+# A conflict means: this address or this submission is registered already.
+ROW = {
+    "sqlite": sqlite.insert(table_of(Registration)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Registration)).on_conflict_do_nothing(),
+}
+ROW = {name: row.returning(table_of(Registration).c.id) for name, row in ROW.items()}
+ATTENDEES: Insert = insert(table_of(Attendee))
+CONSENTS: Insert = insert(table_of(GivenConsent))
+
+
+@dataclass(frozen=True)
+class Person:
+    """One of a party; `answers` are those asked of each attendee."""
+
+    name: str | None
+    answers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a form hands over, its shape already checked.
+
+    `party[0]` is whoever registers and has a name. `email_key` is the address as it is
+    compared. `consents` is `{consent id: ticked}` for each box that was shown.
+    """
+
+    admission_id: int
+    email: str
+    email_key: str
+    party: tuple[Person, ...]
+    answers: dict[str, Any] = field(default_factory=dict)
+    consents: dict[int, bool] = field(default_factory=dict)
+    language: str = "en"
+    submission: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A registration ready to be written: all that can be made before the lock is."""
+
+    event: Event
+    admission: Admission
+    wanted: Wanted
+    token: str
+    row: dict[str, Any]
+    attendees: list[dict[str, Any]]
+    consents: list[dict[str, Any]]
+    code_key: bytes = field(repr=False)
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it. `made`: it is new. `again`: the same form came twice and this is
+    the first one's. `mailed`: the address is registered already, nothing was made, and
+    the ticket was mailed to its owner again; there is no token to show.
+    """
+
+    kind: Literal["made", "again", "mailed"]
+    registration_id: int
+    token: str | None
+    state: State
+
+
+# --- registering --------------------------------------------------------------------
+
+
+def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> Plan:
+    """Check the rules that the clock and the form decide, and make codes and links.
+
+    Touches no database: call it before `writing()`. `event` is the definition the form
+    was checked against; a later change of it is noticed when the seats are claimed.
+    Raises the refusals of a closed form, PartyTooLarge, and ValueError for an admission
+    of another event or an empty party.
+    """
+    phase = event.phase(now)
+    if phase != Phase.OPEN:
+        raise CLOSED[phase](opens_at=event.opens_at, title=event.title)
+    admission = next((a for a in event.admissions if a.id == wanted.admission_id), None)
+    if admission is None or not wanted.party:
+        raise ValueError("no such admission, or nobody to seat")
+    seats = len(wanted.party)
+    if seats > largest_party(event, admission):
+        raise errors.PartyTooLarge(limit=largest_party(event, admission))
+
+    registration_uuid = uuid4()
+    token = tokens.manage_token(code_key, registration_uuid, 0)
+    row = {
+        "uuid": registration_uuid,
+        "event_id": event.id,
+        "admission_id": admission.id,
+        "reference": new_reference(),
+        "state": State.CONFIRMED,
+        "seats": seats,
+        "name": wanted.party[0].name,
+        "email": wanted.email,
+        "email_key": wanted.email_key,
+        "language": wanted.language,
+        "answers": wanted.answers,
+        "is_single": not event.several,
+        "submission": wanted.submission,
+        "line_number": None,
+        "link_version": 0,
+        "link_id": tokens.link_id(token),
+        "registered_at": now,
+        "state_since": now,
+    }
+    attendees = [
+        attendee_row(event.id, position, person, code_key)
+        for position, person in enumerate(wanted.party)
+    ]
+    consents = [
+        {"consent_id": consent_id, "given": given, "at": now}
+        for consent_id, given in wanted.consents.items()
+    ]
+    return Plan(
+        event, admission, wanted, token, row, attendees, consents, code_key, now
+    )
+
+
+def register(
+    plan: Plan, *, look_again: bool = False, actor: str = "attendee"
+) -> Outcome:
+    """Write a prepared registration: confirmed if its seats are free, else in line.
+
+    Where one cap applies, a single UPDATE decides, last thing before the commit. If it
+    says no, LookAgain asks to be called again with `look_again=True`, which looks under
+    the event's lock (`db.write` does that). Raises TooManyMails, StaleEvent and
+    AdmissionFull (where no line is kept); then nothing has been written.
+    """
+    wanted, event = plan.wanted, plan.event
+    if earlier := find_by_submission(plan):
+        return earlier
+    limited = messages.too_many(wanted.email_key, event.id, plan.now)
+    if look_again or capacity.under_room_cap(event, plan.admission):
+        return register_under_lock(plan, limited, actor)
+
+    registration_id = insert_row(plan.row)
+    if registration_id is None:
+        return already_registered(plan, limited)
+    if limited:
+        raise errors.TooManyMails(limit=messages.PER_DAY)
+    write_rest(plan, registration_id, actor)
+    if not capacity.claim_at_once(plan.admission.id, plan.row["seats"], event.version):
+        raise errors.LookAgain
+    return Outcome("made", registration_id, plan.token, State.CONFIRMED)
+
+
+def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
+    locked = capacity.lock_event(plan.event.id)
+    event, admission = locked.event, locked.admissions[plan.admission.id]
+    if event.version != plan.event.version:
+        raise errors.StaleEvent
+    if earlier := find_by_address(plan):
+        return mail_again(plan, earlier, limited)
+    if limited:
+        raise errors.TooManyMails(limit=messages.PER_DAY)
+
+    seats = plan.row["seats"]
+    may_take = not waitlist.anybody_could_use(locked, admission)
+    if may_take and capacity.claim(locked, admission, seats):
+        row, place = plan.row, None
+    elif admission.waitlist:
+        place = waitlist.place(event, admission)
+        number = capacity.join_line(locked, admission, seats)
+        row = plan.row | {"state": State.WAITLISTED, "line_number": number}
+    else:
+        raise errors.AdmissionFull(admission=admission.name)
+    registration_id = insert_row(row)
+    if registration_id is None:
+        # Somebody registered this address in the moment since we looked.
+        raise errors.LookAgain
+    write_rest(replace(plan, row=row), registration_id, actor, place)
+    return Outcome("made", registration_id, plan.token, row["state"])
+
+
+def insert_row(row: dict[str, Any]) -> int | None:
+    connection = current_session().connection()
+    row_id: int | None = connection.execute(
+        ROW[connection.dialect.name], row
+    ).scalar_one_or_none()
+    return row_id
+
+
+def write_rest(
+    plan: Plan, registration_id: int, actor: str, place: int | None = None
+) -> None:
+    """The party, the consents, the audit entry and the mail of a new registration."""
+    connection = current_session().connection()
+    link = {"registration_id": registration_id}
+    connection.execute(ATTENDEES, [row | link for row in plan.attendees])
+    if plan.consents:
+        connection.execute(CONSENTS, [row | link for row in plan.consents])
+    state = plan.row["state"]
+    audit.record(
+        "register",
+        actor=actor,
+        now=plan.now,
+        event_id=plan.event.id,
+        registration_id=registration_id,
+        states=(None, state),
+        details={"seats": plan.row["seats"]},
+    )
+    messages.queue(
+        MessageKind.CONFIRMATION
+        if state == State.CONFIRMED
+        else MessageKind.WAITLISTED,
+        event_id=plan.event.id,
+        registration_id=registration_id,
+        recipient=plan.wanted.email,
+        recipient_key=plan.wanted.email_key,
+        facts=messages.facts(
+            plan.admission, [row["uuid"] for row in plan.attendees], place
+        ),
+        now=plan.now,
+        from_form=True,
+        is_first=True,
+    )
+
+
+# --- the same again -----------------------------------------------------------------
+
+
+def find_by_submission(plan: Plan) -> Outcome | None:
+    """The registration that this very form made before: a double click, a reload."""
+    if plan.wanted.submission is None:
+        return None
+    earlier = select(
+        Registration.id,
+        Registration.uuid,
+        Registration.link_version,
+        Registration.state,
+    ).where(
+        Registration.event_id == plan.event.id,
+        Registration.submission == plan.wanted.submission,
+        # Whoever copies a submission id learns nothing without the address.
+        Registration.email_key == plan.wanted.email_key,
+    )
+    row = current_session().connection().execute(earlier).one_or_none()
+    if row is None:
+        return None
+    token = tokens.manage_token(plan.code_key, row.uuid, row.link_version)
+    return Outcome("again", row.id, token, State(row.state))
+
+
+def find_by_address(plan: Plan) -> Registration | None:
+    """The live registration this address already has for the admission."""
+    if plan.event.several:
+        return None
+    return current_session().scalar(
+        select(Registration).where(
+            Registration.admission_id == plan.admission.id,
+            Registration.email_key == plan.wanted.email_key,
+            Registration.state.in_(LIVE),
+            Registration.is_single,
+        )
+    )
+
+
+def already_registered(plan: Plan, limited: bool) -> Outcome:
+    if earlier := find_by_address(plan):
+        return mail_again(plan, earlier, limited)
+    # Not the address: another's reference or submission. Both are new the second time.
+    raise errors.LookAgain
+
+
+def mail_again(plan: Plan, earlier: Registration, limited: bool) -> Outcome:
+    """Mail the ticket to its owner once more; the page must not tell whose it is."""
+    if not limited:
+        place = None
+        if earlier.state == State.WAITLISTED:
+            place = waitlist.place(plan.event, plan.admission, earlier.line_number)
+        messages.tell(
+            earlier, MessageKind.TICKET_AGAIN, now=plan.now, place=place, from_form=True
+        )
+    return Outcome("mailed", earlier.id, None, State(earlier.state))
+
+
+# --- giving up ----------------------------------------------------------------------
+
+
+def cancel(
+    registration_id: int, *, actor: str, now: datetime, why: str | None = None
+) -> None:
+    """Give up all places of a registration, or its place in line; the line moves up.
+
+    Raises AlreadyOver, TooLateToCancel (the event has begun) or EventCancelled.
+    """
+    locked, registration = lock(registration_id, now)
+    admission = locked.admissions[registration.admission_id]
+    was = registration.state
+    seats = registration.seats
+    changed = changed_one(
+        update(Registration)
+        .where(Registration.id == registration.id, Registration.state == was)
+        .values(
+            state=State.CANCELLED,
+            line_number=None,
+            state_since=now,
+            ended_by=actor,
+            ended_why=why,
+        )
+    )
+    if not changed:
+        raise errors.AlreadyOver
+    audit.record(
+        "cancel",
+        actor=actor,
+        now=now,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        states=(was, State.CANCELLED),
+        details={"seats": seats},
+    )
+    messages.tell(registration, MessageKind.CANCELLED, now=now)
+    give_back(locked, admission, was, seats)
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def cancel_guest(
+    registration_id: int, position: int, *, actor: str, now: datetime
+) -> None:
+    """Give up one guest's place (`position` from 1); the others keep theirs.
+
+    Raises AlreadyOver (also where there is no such guest), TooLateToCancel or
+    EventCancelled. Whoever registered gives up with `cancel`, for the whole party.
+    """
+    locked, registration = lock(registration_id, now)
+    guest = current_session().scalar(
+        select(Attendee).where(
+            Attendee.registration_id == registration.id,
+            Attendee.position == position,
+            Attendee.position > 0,
+        )
+    )
+    if guest is None:
+        raise errors.AlreadyOver
+    changed = changed_one(
+        update(Attendee)
+        .where(Attendee.id == guest.id, Attendee.state == AttendeeState.COMING)
+        .values(state=AttendeeState.CANCELLED)
+    )
+    if not changed:
+        raise errors.AlreadyOver
+    current_session().execute(
+        update(Registration)
+        .where(Registration.id == registration.id)
+        .values(seats=Registration.seats - 1)
+    )
+    audit.record(
+        "cancel_guest",
+        actor=actor,
+        now=now,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        states=(registration.state, registration.state),
+        details={"position": position},
+    )
+    place = None
+    if registration.state == State.WAITLISTED:
+        admission = locked.admissions[registration.admission_id]
+        place = waitlist.place(locked.event, admission, registration.line_number)
+    messages.tell(
+        registration,
+        MessageKind.CHANGED,
+        now=now,
+        place=place,
+        what="guest_cancelled",
+        who=guest.name,
+    )
+    give_back(
+        locked, locked.admissions[registration.admission_id], registration.state, 1
+    )
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def lock(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration]:
+    """The event's lock, then the registration's; raises where it is too late."""
+    session = current_session()
+    event_id = session.scalars(
+        select(Registration.event_id).where(Registration.id == registration_id)
+    ).one()
+    locked = capacity.lock_event(event_id)
+    registration = session.scalars(
+        select(Registration)
+        .where(Registration.id == registration_id)
+        .with_for_update(key_share=True),
+        execution_options={"populate_existing": True},
+    ).one()
+    if registration.state not in LIVE:
+        raise errors.AlreadyOver
+    if locked.event.phase(now) == Phase.CANCELLED:
+        raise errors.EventCancelled(title=locked.event.title)
+    if now >= locked.event.starts_at:
+        raise errors.TooLateToCancel(title=locked.event.title)
+    return locked, registration
+
+
+def give_back(locked: LockedEvent, admission: Admission, was: str, seats: int) -> None:
+    if was == State.WAITLISTED:
+        capacity.leave_line(locked, admission, seats)
+    else:
+        capacity.release(locked, admission, seats)
+
+
+# --- making -------------------------------------------------------------------------
+
+
+def largest_party(event: Event, admission: Admission) -> int:
+    """How many people one registration may bring: the event's limit, and no more than
+    could ever be seated together."""
+    caps = [event.party_max, admission.capacity]
+    if admission.counts_in_room:
+        caps.append(event.room_capacity)
+    return min(cap for cap in caps if cap is not None)
+
+
+def attendee_row(
+    event_id: int, position: int, person: Person, code_key: bytes
+) -> dict[str, Any]:
+    attendee = uuid4()
+    ticket = tokens.ticket_token(code_key, attendee, 0)
+    return {
+        "uuid": attendee,
+        "event_id": event_id,
+        "position": position,
+        "state": AttendeeState.COMING,
+        "name": person.name,
+        "answers": person.answers,
+        "code_version": 0,
+        "code_key_id": tokens.key_id(code_key),
+        "code_id": tokens.code_id(tokens.attendee_code(code_key, attendee, 0)),
+        "ticket_id": tokens.link_id(ticket),
+    }
+
+
+def new_reference() -> str:
+    """Eight characters to read over the phone; they open nothing by themselves."""
+    return "".join(secrets.choice(tokens.ALPHABET) for _ in range(8))

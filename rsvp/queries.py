@@ -1,0 +1,352 @@
+"""Queries: what pages and files show, reads that span tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from rsvp import tokens
+from rsvp.db import current_session
+from rsvp.domain import waitlist
+from rsvp.models import Admission, Attendee, Event, Registration, Series
+from rsvp.models.event import Mode, Status, Visibility
+from rsvp.models.registration import AttendeeState, State
+
+# --- one event ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AdmissionSeats:
+    """One admission's counts, all in seats; `capacity` None is without limit."""
+
+    capacity: int | None
+    taken: int
+    waiting: int
+    keeps_line: bool
+    counts_in_room: bool
+
+
+@dataclass(frozen=True)
+class EventState:
+    """What changes about an event while its page stays the same, from one small read."""
+
+    event_id: int
+    version: int
+    status: str
+    visibility: str
+    room_capacity: int | None
+    room_taken: int
+    room_waiting: int
+    seats: dict[int, AdmissionSeats]
+
+    def left(self, admission_id: int) -> int | None:
+        """Seats free under every cap, never below zero; None: without limit."""
+        seats = self.seats[admission_id]
+        caps = []
+        if seats.capacity is not None:
+            caps.append(seats.capacity - seats.taken)
+        if self.in_room(seats) and self.room_capacity is not None:
+            caps.append(self.room_capacity - self.room_taken)
+        return max(0, min(caps)) if caps else None
+
+    def over_by(self, admission_id: int) -> int:
+        """How many more are seated than the cap now allows; newcomers wait for it."""
+        seats = self.seats[admission_id]
+        over = [0]
+        if seats.capacity is not None:
+            over.append(seats.taken - seats.capacity)
+        if self.in_room(seats) and self.room_capacity is not None:
+            over.append(self.room_taken - self.room_capacity)
+        return max(over)
+
+    def waiting(self, admission_id: int) -> int:
+        """People who wait for the same seats."""
+        seats = self.seats[admission_id]
+        return self.room_waiting if self.in_room(seats) else seats.waiting
+
+    def would_wait(self, admission_id: int, party: int = 1) -> bool:
+        """Whether a party that came now would not be seated at once, as far as counts
+        tell; the lock has the last word."""
+        left = self.left(admission_id)
+        if self.waiting(admission_id):
+            return True
+        return left is not None and party > left
+
+    def is_full(self, admission_id: int, party: int = 1) -> bool:
+        """Whether such a party could not even wait."""
+        would_wait = self.would_wait(admission_id, party)
+        return would_wait and not self.seats[admission_id].keeps_line
+
+    def next_place(self, admission_id: int) -> int:
+        """The place in line that whoever joins next would have, from 1."""
+        session = current_session()
+        event = session.get_one(Event, self.event_id)
+        return waitlist.place(event, session.get_one(Admission, admission_id))
+
+    def in_room(self, seats: AdmissionSeats) -> bool:
+        return self.room_capacity is not None and seats.counts_in_room
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Changes whenever anything here does; for caches and ETags."""
+        counts = ((i, s.taken, s.waiting) for i, s in sorted(self.seats.items()))
+        return (
+            self.event_id,
+            self.version,
+            self.room_taken,
+            self.room_waiting,
+            *counts,
+        )
+
+
+STATE = (
+    select(
+        Event.id,
+        Event.version,
+        Event.status,
+        Event.visibility,
+        Event.room_capacity,
+        Event.room_taken,
+        Event.room_waiting,
+        Admission.id,
+        Admission.capacity,
+        Admission.seats_taken,
+        Admission.waiting,
+        Admission.waitlist,
+        Admission.mode,
+    )
+    .join(Admission, Admission.event_id == Event.id)
+    .order_by(Admission.id)
+)
+
+
+def event_state(slug: str) -> EventState | None:
+    """The event's version and counts, drafts too; None where there is no such event."""
+    connection = current_session().connection()
+    rows = connection.execute(STATE.where(Event.slug == slug)).all()
+    if not rows:
+        return None
+    seats = {
+        row[7]: AdmissionSeats(
+            capacity=row[8],
+            taken=row[9],
+            waiting=row[10],
+            keeps_line=row[11],
+            counts_in_room=row[12] == Mode.IN_PERSON,
+        )
+        for row in rows
+    }
+    return EventState(*rows[0][:7], seats)
+
+
+WHOLE = (
+    joinedload(Event.team),
+    joinedload(Event.series),
+    selectinload(Event.admissions),
+    selectinload(Event.questions),
+    selectinload(Event.consents),
+)
+
+
+def event_page(slug: str) -> Event | None:
+    """The event with all its page shows, cut loose from the database to be kept.
+
+    Good for as long as its `version` is; its counts are of the moment it was read, so
+    whoever shows seats asks `event_state`.
+    """
+    session = current_session()
+    event = session.scalar(
+        select(Event)
+        .where(Event.slug == slug)
+        .options(*WHOLE)
+        .execution_options(populate_existing=True)
+    )
+    if event is None:
+        return None
+    session.expunge_all()
+    return event
+
+
+# --- lists --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SeriesPage:
+    series: Series
+    coming: list[Event]
+    past: list[Event]
+
+
+def on_show(now: datetime) -> Select[tuple[Event]]:
+    """The events everybody may find; a cancelled one stays until it would be over."""
+    return (
+        select(Event)
+        .where(
+            Event.status.in_((Status.PUBLISHED, Status.CANCELLED)),
+            Event.visibility == Visibility.PUBLIC,
+            Event.ends_at > now,
+        )
+        .options(selectinload(Event.admissions), joinedload(Event.series))
+        .order_by(Event.starts_at, Event.id)
+    )
+
+
+def listing(now: datetime, limit: int = 200) -> list[Event]:
+    """What's on, soonest first."""
+    return list(current_session().scalars(on_show(now).limit(limit)))
+
+
+def listing_key(now: datetime) -> str:
+    """Changes when anything on the list does: events, their seats, one being over."""
+    shown = on_show(now).with_only_columns(Event.id, Event.version).subquery()
+    totals = (
+        select(
+            func.count(Admission.id),
+            func.coalesce(func.sum(shown.c.version), 0),
+            func.coalesce(func.sum(shown.c.id), 0),
+            func.coalesce(func.sum(Admission.seats_taken), 0),
+            func.coalesce(func.sum(Admission.waiting), 0),
+        )
+        .select_from(shown)
+        .join(Admission, Admission.event_id == shown.c.id)
+    )
+    return "-".join(map(str, current_session().execute(totals).one()))
+
+
+def series_page(slug: str, now: datetime) -> SeriesPage | None:
+    """A series with its public events: those to come soonest first, then the past ones
+    latest first."""
+    session = current_session()
+    series = session.scalar(select(Series).where(Series.slug == slug))
+    if series is None:
+        return None
+    events = list(
+        session.scalars(
+            select(Event)
+            .where(
+                Event.series_id == series.id,
+                Event.status.in_((Status.PUBLISHED, Status.CANCELLED)),
+                Event.visibility == Visibility.PUBLIC,
+            )
+            .options(selectinload(Event.admissions))
+            .order_by(Event.starts_at, Event.id)
+        )
+    )
+    if not events:
+        return None
+    coming = [event for event in events if event.ends_at > now]
+    past = [event for event in reversed(events) if event.ends_at <= now]
+    return SeriesPage(series, coming, past)
+
+
+# --- one registration ---------------------------------------------------------------
+
+
+def registration_by_link(token: str) -> Registration | None:
+    """The registration a manage link opens, with its event, admission and party."""
+    link_id = tokens.link_id(token)
+    if link_id is None:
+        return None
+    return current_session().scalar(
+        select(Registration)
+        .where(Registration.link_id == link_id)
+        .options(
+            joinedload(Registration.event).selectinload(Event.admissions),
+            joinedload(Registration.admission),
+            selectinload(Registration.attendees),
+        )
+    )
+
+
+def ticket_by_link(token: str) -> Attendee | None:
+    """The attendee a view-only ticket link shows, with registration and event."""
+    ticket_id = tokens.link_id(token)
+    if ticket_id is None:
+        return None
+    registration = joinedload(Attendee.registration)
+    return current_session().scalar(
+        select(Attendee)
+        .where(Attendee.ticket_id == ticket_id)
+        .options(
+            registration.joinedload(Registration.event).selectinload(Event.admissions),
+            registration.joinedload(Registration.admission),
+        )
+    )
+
+
+def place_in_line(registration: Registration) -> int | None:
+    """Which place in line it has, from 1; None where it does not wait."""
+    if registration.state != State.WAITLISTED:
+        return None
+    return waitlist.place(
+        registration.event, registration.admission, registration.line_number
+    )
+
+
+# --- who comes ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RosterRow:
+    """One attendee as lists and exports show them; `party` counts those coming.
+
+    `answers` is `{question key: answer}`: the attendee's own, and the registration's on
+    the row of whoever registered.
+    """
+
+    reference: str
+    status: str
+    admission: str
+    name: str | None
+    email: str
+    party: int
+    registered_at: datetime
+    checked_in_at: datetime | None
+    answers: dict[str, Any]
+
+
+def roster(event_id: int, batch: int = 1000) -> Iterator[RosterRow]:
+    """Everybody of an event in the order they registered, `batch` rows in memory."""
+    people = (
+        select(
+            Registration.reference,
+            Registration.state,
+            Admission.name,
+            Attendee.name,
+            Registration.email,
+            Registration.seats,
+            Registration.registered_at,
+            Registration.answers,
+            Attendee.answers,
+            Attendee.state,
+            Attendee.position,
+        )
+        .join(Registration, Registration.id == Attendee.registration_id)
+        .join(Admission, Admission.id == Registration.admission_id)
+        .where(Attendee.event_id == event_id)
+        .order_by(Attendee.registration_id, Attendee.position)
+        .execution_options(yield_per=batch)
+    )
+    for row in current_session().execute(people):
+        reference, state, admission, name, email, party, at, shared, own, there, n = row
+        yield RosterRow(
+            reference=reference,
+            status=state if there == AttendeeState.COMING else State.CANCELLED,
+            admission=admission,
+            name=name,
+            email=email,
+            party=party,
+            registered_at=at,
+            checked_in_at=None,
+            answers=(shared | own) if n == 0 else own,
+        )
+
+
+def find_event(slug: str) -> Event | None:
+    """An event by its slug, whatever its status; for commands and organizers."""
+    return current_session().scalar(select(Event).where(Event.slug == slug))
