@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from flask_security.core import UserMixin
 from sqlalchemy import ForeignKey, String, UniqueConstraint
@@ -11,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, UtcDateTime, utcnow
 from rsvp.models.kinds import Key, Line, Word, one_of
+
+
+DEFAULT_TEAM = "default"
 
 
 class Role(StrEnum):
@@ -49,7 +53,7 @@ class User(Base, UserMixin):
     memberships: Mapped[list[Membership]] = relationship(back_populates="user")
 
     @property
-    def roles(self) -> list[object]:
+    def roles(self) -> list[Any]:  # type: ignore[override]
         """The accounts library's site-wide roles: none, since roles are per team."""
         return []
 
