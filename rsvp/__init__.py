@@ -29,7 +29,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
-    from rsvp import cli, i18n, models, web  # noqa: F401 - models register their tables
+    # The models register their tables.
+    from rsvp import accounts, cli, i18n, models, web  # noqa: F401
 
     extensions.db.init_app(app)
     with app.app_context():
@@ -41,6 +42,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     extensions.csrf.init_app(app)
     extensions.limiter.init_app(app)
     i18n.init_app(app)
+    accounts.init_app(app)
     web.init_app(app)
     cli.init_app(app)
     return app

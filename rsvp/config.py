@@ -73,8 +73,8 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     Raises UnsafeStart where the site must not start like this.
     """
     app.config.update({s.name: s.default for s in SETTINGS.values()})
-    app.config.update(from_environment(app, os.environ))
-    app.config.update(overrides or {})
+    chosen = from_environment(app, os.environ) | dict(overrides or {})
+    app.config.update(chosen)
     if path := app.config["INSTANCE_PATH"]:
         app.instance_path = str(Path(path).expanduser().resolve())
     instance = Path(app.instance_path)
@@ -96,26 +96,33 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         app.config["SITE_NAME"],
         f"rsvp@{urlsplit(app.config['PUBLIC_URL']).hostname}",
     )
-    app.config.setdefault("MAX_CONTENT_LENGTH", 256 * 1024)
-    app.config.setdefault("MAX_FORM_PARTS", 1000)
-    configure_accounts(app)
+    safeguards = {
+        "MAX_CONTENT_LENGTH": 256 * 1024,
+        "MAX_FORM_PARTS": 1000,
+        **accounts_settings(app),
+    }
+    # Not `setdefault`: Flask has weaker defaults for most of these already.
+    app.config.update({k: v for k, v in safeguards.items() if k not in chosen})
     app.config.setdefault(
         "RATELIMIT_STORAGE_URI", app.config["REDIS_URL"] or "memory://"
     )
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
 
 
-def configure_accounts(app: Flask) -> None:
+def accounts_settings(app: Flask) -> dict[str, Any]:
     """Cookies and sign-in as the product needs them; a setting of one's own wins."""
-    https = app.config["PUBLIC_URL"].startswith("https://")
-    for name, value in {
-        "SESSION_COOKIE_SECURE": https,
+    return {
+        "SESSION_COOKIE_NAME": "rsvp_session",
+        # Public pages never see the cookie: they are the same for every visitor.
+        "SESSION_COOKIE_PATH": "/organize",
+        "SESSION_COOKIE_SECURE": app.config["PUBLIC_URL"].startswith("https://"),
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        # Public forms carry the signed hour instead; views behind a sign-in call protect.
+        # Public forms carry the signed hour; views behind a sign-in call protect.
         "WTF_CSRF_CHECK_DEFAULT": False,
-    }.items():
-        app.config.setdefault(name, value)
+        # A page may stay open for as long as its owner is signed in.
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
 
 
 def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
