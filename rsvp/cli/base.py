@@ -1,0 +1,81 @@
+"""What every command shares: the application around it, and mistakes in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import ScriptInfo
+from sqlalchemy.exc import DBAPIError
+
+from rsvp import startup
+from rsvp.config import UnsafeStart
+from rsvp.errors import Refusal
+
+WORDS = {
+    "event_over": "the event is over",
+    "event_cancelled": "the event is cancelled",
+    "in_use": "people already use it",
+    "address_taken": "this address has an account already",
+}
+"""Refusals as an operator reads them; any other is told by its code."""
+
+
+class Mistake(click.ClickException):
+    """What was asked for can't be done: one clear line, exit 1, nothing changed."""
+
+
+class Command(click.Command):
+    """A command inside the application, on a database that `startup.verify` accepts.
+
+    A Refusal, an unsafe start and a database that fails are told in one line.
+    """
+
+    needs_database = True
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            if not current_app:
+                app = ctx.ensure_object(ScriptInfo).load_app()
+                ctx.with_resource(app.app_context())
+            if self.needs_database:
+                startup.verify()
+            return super().invoke(ctx)
+        except (Refusal, UnsafeStart, DBAPIError) as error:
+            raise Mistake(in_one_line(error)) from error
+
+
+class EarlyCommand(Command):
+    """A command that runs before the database is as it must be, such as `init`."""
+
+    needs_database = False
+
+
+class Group(click.Group):
+    """A group whose commands are `Command`s, and its groups such groups."""
+
+    command_class = Command
+    group_class = type
+
+
+def in_one_line(error: Exception) -> str:
+    if isinstance(error, Refusal):
+        words = WORDS.get(error.code, error.code.replace("_", " "))
+        return words + told(error.facts)
+    if isinstance(error, DBAPIError):
+        return f"the database says: {str(error.orig).strip().splitlines()[0]}"
+    return str(error)
+
+
+def told(facts: Mapping[str, Any]) -> str:
+    return (
+        " (" + ", ".join(f"{k}: {v}" for k, v in facts.items()) + ")" if facts else ""
+    )
+
+
+def as_json(value: Any) -> None:
+    """Print one value for machines."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

@@ -1,0 +1,149 @@
+"""`rsvp serve`, `worker`, `init`, `demo` and `check`: running a site."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+import click
+from flask import Flask, current_app, url_for
+
+from rsvp import startup
+from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
+from rsvp.db import utcnow
+
+
+def the_app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined]
+
+
+@click.command(cls=EarlyCommand)
+def init() -> None:
+    """Bring the database up to date. Safe to repeat; an update needs it."""
+    before = startup.schema_version()
+    startup.initialise()
+    after = startup.schema_version()
+    click.echo(
+        "The database is up to date."
+        if before == after
+        else f"The database is now at version {after}."
+    )
+
+
+@click.command(cls=Command)
+def demo() -> None:
+    """Load demo data: events of each kind, with people, if there are no events yet."""
+    if not load_demo():
+        raise Mistake("there are events already; demo data is for an empty database")
+    click.echo("Demo data is loaded. `rsvp user create` makes an account to sign in.")
+
+
+@click.command(cls=EarlyCommand)
+@click.option(
+    "--demo",
+    "with_demo",
+    is_flag=True,
+    help="First bring the database up to date, and load demo data if it has no events.",
+)
+def serve(with_demo: bool) -> None:
+    """Run the site: web processes on RSVP_PORT, and the worker that sends mails."""
+    app = the_app()
+    if app.config["DEBUG"]:
+        raise Mistake("`rsvp serve` is for real use: unset RSVP_DEBUG")
+    if with_demo:
+        startup.initialise()
+        load_demo()
+    startup.verify()
+    from rsvp.cli import serving
+
+    addresses = where_everything_is(app, with_demo)
+    serving.serve(app, lambda: work(app), lambda: click.echo(addresses))
+
+
+@click.command(cls=Command)
+@click.option("--once", is_flag=True, help="Do what is due now, and end.")
+def worker(once: bool) -> None:
+    """Send the mails that wait. `rsvp serve` runs one already."""
+    from rsvp import jobs
+
+    if once:
+        jobs.deliver_due(utcnow())
+    else:
+        work(the_app())
+
+
+@click.command(cls=Command)
+@click.option("--json", "as_data", is_flag=True, help="Print for machines.")
+def check(as_data: bool) -> None:
+    """Check that the database keeps its rules; name each row that breaks one.
+
+    Ends with exit status 1 if there is any. Reads only; safe on a running site.
+    """
+    from rsvp.domain import invariants
+
+    problems = list(invariants.problems(utcnow()))
+    if as_data:
+        as_json([dataclasses.asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            click.echo(f"{problem.rule}: {problem.table} {problem.id}: {problem.text}")
+        if not problems:
+            click.echo("All is well.")
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+# --- what they share ----------------------------------------------------------------
+
+
+def work(app: Flask) -> None:
+    """The worker's round, until SIGINT or SIGTERM."""
+    from rsvp import jobs
+    from rsvp.cli.serving import until_told_to_stop
+
+    stop = until_told_to_stop()
+    with app.app_context():
+        jobs.run_worker(stop)
+
+
+def load_demo() -> bool:
+    from rsvp import demo
+
+    return demo.load(utcnow(), current_app.config["CODE_KEY"])
+
+
+def sign_in_note(app: Flask) -> Path:
+    """Where the demo organizer's password is kept, for its owner to read again."""
+    return Path(app.instance_path) / "demo_sign_in"
+
+
+def sign_in_of_demo(app: Flask) -> str:
+    """The demo organizer's address and password, made where nobody has an account."""
+    from rsvp import accounts
+
+    note = sign_in_note(app)
+    if made := accounts.first_owner(utcnow()):
+        handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write("{}, password {}\n".format(*made))
+        return note.read_text().strip()
+    if note.exists():
+        return f"as made at the first start; {note} has the password"
+    return "with the accounts made by `rsvp user create`"
+
+
+def where_everything_is(app: Flask, with_demo: bool) -> str:
+    site = f"http://{app.config['HOST']}:{app.config['PORT']}"
+    with app.test_request_context(base_url=site):
+        mails = f"wait in the outbox; read them at {url_for('organizer.messages')}"
+    if server := app.config["MAIL_SERVER"]:
+        mails = f"go out through {server}"
+    lines = [
+        f"RSVP is running at {site} (Ctrl-C ends it)",
+        f"  Organizers  sign in at {site}{app.config['SECURITY_LOGIN_URL']}",
+        f"  Mails       {mails}",
+    ]
+    if with_demo:
+        lines.insert(2, f"              {sign_in_of_demo(app)}")
+    return "\n".join(lines)

@@ -1,0 +1,141 @@
+"""Tables: the attendee list as CSV for spreadsheets and as JSON, as a stream."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+COLUMNS = (
+    "reference",
+    "status",
+    "admission",
+    "name",
+    "email",
+    "party",
+    "registered_at",
+    "checked_in_at",
+)
+
+# What makes a spreadsheet take a cell for a formula, at its start or, where the program
+# splits lines at another separator than ours, after that. Source: OWASP, CSV Injection.
+FORMULA = re.compile(r"\A[=+\-@\t\r\n＝＋－＠]|[;\t]\s*[=+\-@]")
+AFTER_SEPARATOR = re.compile(r"([;\t]\s*)(?=[=+\-@])")
+
+CHUNK = 64 * 1024
+
+
+class Row(Protocol):
+    """One attendee; `answers` is `{question key: answer}`."""
+
+    @property
+    def reference(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def admission(self) -> str: ...
+    @property
+    def name(self) -> str | None: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def party(self) -> int: ...
+    @property
+    def registered_at(self) -> datetime: ...
+    @property
+    def checked_in_at(self) -> datetime | None: ...
+    @property
+    def answers(self) -> Mapping[str, Any]: ...
+
+
+def write_csv(rows: Iterable[Row], questions: Sequence[str]) -> Iterator[bytes]:
+    """The table in pieces: a header, a line per row, a column per question key.
+
+    UTF-8 with a byte order mark (Excel asks for it) and CRLF (RFC 4180). A cell that a
+    spreadsheet would run as a formula gets a leading apostrophe. Instants are ISO 8601
+    in UTC; several choices are joined with commas.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff")
+    writer.writerow([safe(header) for header in headers(questions)])
+    for row in rows:
+        answers = row.answers
+        writer.writerow(
+            (
+                row.reference,
+                row.status,
+                safe(row.admission),
+                safe(row.name or ""),
+                safe(row.email),
+                row.party,
+                row.registered_at.isoformat(timespec="seconds"),
+                instant(row.checked_in_at),
+                *[safe(cell(answers.get(key))) for key in questions],
+            )
+        )
+        if buffer.tell() > CHUNK:
+            yield emptied(buffer)
+    yield emptied(buffer)
+
+
+def write_json(rows: Iterable[Row]) -> Iterator[bytes]:
+    """A JSON array in pieces, one object per row; answers by question key, as given."""
+    buffer = io.StringIO()
+    buffer.write("[")
+    for number, row in enumerate(rows):
+        buffer.write(",\n" if number else "\n")
+        values = {
+            "reference": row.reference,
+            "status": row.status,
+            "admission": row.admission,
+            "name": row.name,
+            "email": row.email,
+            "party": row.party,
+            "registered_at": row.registered_at.isoformat(timespec="seconds"),
+            "checked_in_at": instant(row.checked_in_at) or None,
+            "answers": dict(row.answers),
+        }
+        json.dump(values, buffer, ensure_ascii=False)
+        if buffer.tell() > CHUNK:
+            yield emptied(buffer)
+    buffer.write("\n]\n")
+    yield emptied(buffer)
+
+
+def headers(questions: Sequence[str]) -> list[str]:
+    """The fixed columns, then the question keys; one that clashes gets a prefix."""
+    return [*COLUMNS, *(f"answers-{q}" if q in COLUMNS else q for q in questions)]
+
+
+def cell(answer: Any) -> str:
+    if answer is None:
+        return ""
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    if isinstance(answer, list):
+        return ", ".join(map(str, answer))
+    return str(answer)
+
+
+def safe(text: str) -> str:
+    """The text, disarmed where a spreadsheet would take it for a formula."""
+    if not FORMULA.search(text):
+        return text
+    text = AFTER_SEPARATOR.sub(r"\1'", text)
+    return "'" + text if FORMULA.match(text) else text
+
+
+def instant(at: datetime | None) -> str:
+    return at.isoformat(timespec="seconds") if at else ""
+
+
+def emptied(buffer: io.StringIO) -> bytes:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text.encode("utf-8", "replace")
