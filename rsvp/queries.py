@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, func, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from rsvp import tokens
-from rsvp.db import current_session
-from rsvp.domain import waitlist
-from rsvp.models import Admission, Attendee, Event, Registration, Series
+from rsvp.db import UtcDateTime, current_session
+from rsvp.domain import teams, waitlist
+from rsvp.models import (
+    Admission,
+    Attendee,
+    Event,
+    Message,
+    Registration,
+    Series,
+    User,
+)
 from rsvp.models.event import Mode, Status, Visibility
+from rsvp.models.ledger import MessageState
 from rsvp.models.registration import AttendeeState, State
+
+Row = TypeVar("Row")
 
 # --- one event ----------------------------------------------------------------------
 
@@ -33,7 +44,7 @@ class AdmissionSeats:
 
 @dataclass(frozen=True)
 class EventState:
-    """What changes about an event while its page stays the same, from one small read."""
+    """What changes about an event while its page stays the same: one small read."""
 
     event_id: int
     version: int
@@ -159,17 +170,9 @@ def event_page(slug: str) -> Event | None:
     Good for as long as its `version` is; its counts are of the moment it was read, so
     whoever shows seats asks `event_state`.
     """
-    session = current_session()
-    event = session.scalar(
-        select(Event)
-        .where(Event.slug == slug)
-        .options(*WHOLE)
-        .execution_options(populate_existing=True)
-    )
-    if event is None:
-        return None
-    session.expunge_all()
-    return event
+    # A session of its own: nothing that the present one holds is cut loose with it.
+    with Session(current_session().get_bind()) as session:
+        return session.scalar(select(Event).where(Event.slug == slug).options(*WHOLE))
 
 
 # --- lists --------------------------------------------------------------------------
@@ -182,7 +185,7 @@ class SeriesPage:
     past: list[Event]
 
 
-def on_show(now: datetime) -> Select[tuple[Event]]:
+def on_show(now: datetime) -> Select[Any]:
     """The events everybody may find; a cancelled one stays until it would be over."""
     return (
         select(Event)
@@ -350,3 +353,67 @@ def roster(event_id: int, batch: int = 1000) -> Iterator[RosterRow]:
 def find_event(slug: str) -> Event | None:
     """An event by its slug, whatever its status; for commands and organizers."""
     return current_session().scalar(select(Event).where(Event.slug == slug))
+
+
+# --- organizers ---------------------------------------------------------------------
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Some rows of a list; `is_last` says whether more follow."""
+
+    rows: list[Row]
+    is_last: bool
+
+
+def page_of(wanted: Select[Any], size: int = PAGE_SIZE) -> Page[Any]:
+    rows = current_session().scalars(wanted.limit(size + 1)).all()
+    return Page(list(rows[:size]), is_last=len(rows) <= size)
+
+
+def overview(
+    user: User, now: datetime, *, past: bool = False, after: str | None = None
+) -> Page[Event]:
+    """The events this person may see the numbers of: those to come, soonest first, or
+    the past ones, latest first. `after` is the slug that ended the page before."""
+    seen = teams.events_of(user)
+    key = tuple_(Event.starts_at, Event.id)
+    wanted = seen.where(Event.ends_at <= now if past else Event.ends_at > now)
+    if after and (last := current_session().scalar(seen.where(Event.slug == after))):
+        there = tuple_(literal(last.starts_at, UtcDateTime), literal(last.id))
+        wanted = wanted.where(key < there if past else key > there)
+    first, second = (Event.starts_at, Event.id)
+    order = (first.desc(), second.desc()) if past else (first, second)
+    return page_of(
+        wanted.options(selectinload(Event.admissions), joinedload(Event.team)).order_by(
+            *order
+        )
+    )
+
+
+def outbox(
+    user: User, *, state: MessageState | None = None, before: int | None = None
+) -> Page[Message]:
+    """The messages this person may read, newest first; `before` is the id that ended
+    the page before."""
+    wanted = teams.messages_of(user)
+    if state is not None:
+        wanted = wanted.where(Message.state == state)
+    if before is not None:
+        wanted = wanted.where(Message.id < before)
+    return page_of(
+        wanted.options(contains_eager(Message.event)).order_by(Message.id.desc())
+    )
+
+
+def outbox_counts(user: User) -> dict[str, int]:
+    """How many messages this person may read, by state."""
+    counts = (
+        teams.messages_of(user)
+        .with_only_columns(Message.state, func.count())
+        .group_by(Message.state)
+    )
+    found = dict(current_session().execute(counts).tuples().all())
+    return {state: found.get(state, 0) for state in MessageState}

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from rsvp.db import writing
+from rsvp import queries
+from rsvp.db import write, writing
+from rsvp.domain import registrations
 from rsvp.extensions import db
-from rsvp.models import Admission, Consent, Event, Question, Team
+from rsvp.models import Admission, Consent, Event, Question, Registration, Team
 from rsvp.models.event import Mode, Per, QuestionType, Status
 
 NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
@@ -97,3 +99,55 @@ def make_admission(position: int = 0, **values: Any) -> Admission:
         }
         | values
     )
+
+
+CODE_KEY = bytes.fromhex(
+    "73b97e1beeb053932b5ea5abac651a58dab519380e497c6494e4734057a02358"
+)
+
+
+def register(
+    event: Event,
+    *names: str,
+    email: str | None = None,
+    admission: str | None = None,
+    now: datetime = NOON,
+    look_again: bool = False,
+    **wanted: Any,
+) -> registrations.Outcome:
+    """Register a party (one name: alone) as the form would; commits."""
+    page = queries.event_page(event.slug)
+    assert page is not None
+    chosen = next(a for a in page.admissions if admission in (None, a.key))
+    names = names or (f"Guest {next(numbers)}",)
+    email = email or f"guest-{next(numbers)}@example.org"
+    plan = registrations.prepare(
+        page,
+        registrations.Wanted(
+            admission_id=chosen.id,
+            email=email,
+            email_key=email.casefold(),
+            party=tuple(registrations.Person(name) for name in names),
+            **wanted,
+        ),
+        code_key=CODE_KEY,
+        now=now,
+    )
+    return write(
+        lambda again: registrations.register(plan, look_again=again),
+        look_again=look_again,
+    )
+
+
+def cancel(outcome: registrations.Outcome, now: datetime = NOON) -> None:
+    write(
+        lambda _: registrations.cancel(
+            outcome.registration_id, actor="attendee", now=now
+        )
+    )
+
+
+def stored(outcome: registrations.Outcome) -> Registration:
+    """The registration as it is in the database now."""
+    db.session.rollback()
+    return db.session.get_one(Registration, outcome.registration_id)

@@ -1,0 +1,207 @@
+"""Invariants: what must hold in every database at every moment, for `rsvp check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy.orm import aliased
+
+from rsvp.db import current_session
+from rsvp.models import Admission, Attendee, AuditEntry, Event, Message, Registration
+from rsvp.models.event import Mode
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
+
+# What people are told of, by the verb of its audit entry.
+TOLD = {
+    "register": (MessageKind.CONFIRMATION, MessageKind.WAITLISTED),
+    "promote": (MessageKind.PROMOTED,),
+    "cancel": (MessageKind.CANCELLED,),
+    "cancel_guest": (MessageKind.CHANGED,),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One row that breaks a rule: which rule (I1 …), where, and how it is wrong."""
+
+    rule: str
+    table: str
+    id: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.table} {self.id}: {self.text}"
+
+
+def problems(now: datetime) -> list[Problem]:
+    """Every row that breaks an invariant, in the order of the rules.
+
+    I1 counts are the sums of what they count · I2 nobody above the caps and ceilings ·
+    I3 each change people are told of has its message, from the same commit · I4 while
+    the line runs, nobody waiting could be seated by what is free · I6 every state has
+    its audit entry. (I5, one open check-in per attendee, concerns the door.)
+    """
+    rules = (
+        wrong_admission_counts,
+        wrong_room_counts,
+        wrong_parties,
+        overfull,
+        untold_changes,
+        left_waiting,
+        unaudited_states,
+    )
+    return [problem for rule in rules for problem in rule(now)]
+
+
+def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
+    taken, waiting = seats_in(SEATED), seats_in((State.WAITLISTED,))
+    rows = current_session().execute(
+        select(Admission.id, Admission.seats_taken, taken, Admission.waiting, waiting)
+        .outerjoin(Registration, Registration.admission_id == Admission.id)
+        .group_by(Admission.id)
+        .having(or_(Admission.seats_taken != taken, Admission.waiting != waiting))
+        .order_by(Admission.id)
+    )
+    for row_id, counted, are_taken, queued, are_waiting in rows:
+        if counted != are_taken:
+            text = f"counts {counted} seats taken, registrations hold {are_taken}"
+            yield Problem("I1", "admissions", row_id, text)
+        if queued != are_waiting:
+            text = (
+                f"counts {queued} seats waiting, registrations wait for {are_waiting}"
+            )
+            yield Problem("I1", "admissions", row_id, text)
+
+
+def wrong_room_counts(_now: datetime) -> Iterator[Problem]:
+    in_room = Admission.mode == Mode.IN_PERSON
+    taken = seats_in(SEATED, in_room)
+    waiting = seats_in((State.WAITLISTED,), in_room)
+    rows = current_session().execute(
+        select(Event.id, Event.room_taken, taken, Event.room_waiting, waiting)
+        .outerjoin(Registration, Registration.event_id == Event.id)
+        .outerjoin(Admission, Admission.id == Registration.admission_id)
+        .where(Event.room_capacity.is_not(None))
+        .group_by(Event.id)
+        .having(or_(Event.room_taken != taken, Event.room_waiting != waiting))
+        .order_by(Event.id)
+    )
+    for row_id, counted, are_taken, queued, are_waiting in rows:
+        text = (
+            f"the room counts {counted} taken and {queued} waiting, registrations have "
+            f"{are_taken} and {are_waiting}"
+        )
+        yield Problem("I1", "events", row_id, text)
+
+
+def wrong_parties(_now: datetime) -> Iterator[Problem]:
+    coming = func.count(Attendee.id).filter(Attendee.state == AttendeeState.COMING)
+    rows = current_session().execute(
+        select(Registration.id, Registration.seats, coming)
+        .outerjoin(Attendee, Attendee.registration_id == Registration.id)
+        .where(Registration.state.in_(LIVE))
+        .group_by(Registration.id)
+        .having(Registration.seats != coming)
+        .order_by(Registration.id)
+    )
+    for row_id, seats, people in rows:
+        text = f"has {seats} seats for {people} people"
+        yield Problem("I1", "registrations", row_id, text)
+
+
+def overfull(_now: datetime) -> Iterator[Problem]:
+    for table, name, taken, capacity, ceiling in (
+        (Admission, "admissions", "seats_taken", "capacity", "ceiling"),
+        (Event, "events", "room_taken", "room_capacity", "room_ceiling"),
+    ):
+        seats, cap, top = (getattr(table, c) for c in (taken, capacity, ceiling))
+        limit = case((and_(top.is_not(None), top > cap), top), else_=cap)
+        rows = current_session().execute(
+            select(table.id, seats, limit).where(seats > limit).order_by(table.id)
+        )
+        for row_id, counted, allowed in rows:
+            yield Problem("I2", name, row_id, f"{counted} seats taken of {allowed}")
+
+
+def untold_changes(_now: datetime) -> Iterator[Problem]:
+    for verb, kinds in TOLD.items():
+        told = (
+            select(Message.id)
+            .where(
+                Message.registration_id == AuditEntry.registration_id,
+                Message.kind.in_(kinds),
+                Message.created_at == AuditEntry.at,
+            )
+            .exists()
+        )
+        rows = current_session().scalars(
+            select(AuditEntry.registration_id)
+            .where(AuditEntry.verb == verb, ~told)
+            .order_by(AuditEntry.id)
+        )
+        for row_id in rows:
+            text = f"nobody was told of `{verb}`"
+            yield Problem("I3", "registrations", row_id or 0, text)
+
+
+def left_waiting(now: datetime) -> Iterator[Problem]:
+    session = current_session()
+    rows = session.execute(
+        select(Registration.id, Registration.seats, Admission, Event)
+        .join(Admission, Admission.id == Registration.admission_id)
+        .join(Event, Event.id == Registration.event_id)
+        .where(
+            Registration.state == State.WAITLISTED,
+            or_(
+                Admission.capacity.is_(None),
+                Admission.seats_taken + Registration.seats <= Admission.capacity,
+            ),
+            or_(
+                Event.room_capacity.is_(None),
+                Admission.mode != Mode.IN_PERSON,
+                Event.room_taken + Registration.seats <= Event.room_capacity,
+            ),
+        )
+        .order_by(Registration.id)
+    )
+    for row_id, seats, admission, event in rows:
+        if event.line_runs(now):
+            text = f"waits for {seats} seats that are free in `{admission.key}`"
+            yield Problem("I4", "registrations", row_id, text)
+
+
+def unaudited_states(_now: datetime) -> Iterator[Problem]:
+    later = aliased(AuditEntry)
+    newest = (
+        select(func.max(later.id))
+        .where(
+            later.registration_id == Registration.id,
+            later.to_state.is_not(None),
+        )
+        .scalar_subquery()
+    )
+    rows = current_session().execute(
+        select(Registration.id, Registration.state, AuditEntry.to_state)
+        .outerjoin(AuditEntry, AuditEntry.id == newest)
+        .where(
+            or_(
+                AuditEntry.to_state.is_(None),
+                AuditEntry.to_state != Registration.state,
+            )
+        )
+        .order_by(Registration.id)
+    )
+    for row_id, state, recorded in rows:
+        text = f"is {state}, the audit log says {recorded or 'nothing'}"
+        yield Problem("I6", "registrations", row_id, text)
+
+
+def seats_in(states: tuple[State, ...], *where: ColumnElement[bool]) -> Any:
+    """The sum of the seats of joined registrations in these states."""
+    counted = and_(Registration.state.in_(states), *where)
+    return func.coalesce(func.sum(case((counted, Registration.seats), else_=0)), 0)
