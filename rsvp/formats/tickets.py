@@ -1,0 +1,88 @@
+"""Tickets: an attendee's code as a QR picture, PNG for mails and SVG for pages."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from io import BytesIO
+
+import qrcode
+from markupsafe import Markup
+from PIL import Image
+from qrcode.constants import ERROR_CORRECT_Q
+from qrcode.util import MODE_ALPHA_NUM, QRData
+
+VERSION = 2  # 25 modules; holds 29 alphanumeric characters at level Q, exactly
+QUIET = 4  # modules of white around it, as ISO/IEC 18004 asks
+SIDE = 25 + 2 * QUIET
+MASK = 0  # fixed: trying all eight costs seven times as much and reads no better
+
+PIXELS_PER_MODULE = 16
+"""Of the PNG: 528 pixels wide, so that it stays crisp at 264 on fine screens."""
+
+KEPT = 4096
+"""How many codes' pictures stay in memory: a matrix is 4 kB, an SVG 3 kB."""
+
+Matrix = tuple[tuple[bool, ...], ...]
+
+
+@lru_cache(maxsize=KEPT)
+def qr_svg(text: str) -> Markup:
+    """The QR of a code, to be put into a page: black on white with its quiet zone.
+
+    It has no size and no name of its own: the page sets the width (240 px or more) and
+    writes the code below, which says the same to those who can't see the picture.
+    """
+    path = "".join(
+        f"M{x} {y}h{length}v1h-{length}z"
+        for y, row in enumerate(qr_matrix(text))
+        for x, length in runs(row)
+    )
+    return Markup(  # noqa: S704 - numbers only
+        f'<svg class="qr" viewBox="0 0 {SIDE} {SIDE}" aria-hidden="true"'
+        ' focusable="false" shape-rendering="crispEdges">'
+        f'<path fill="#fff" d="M0 0h{SIDE}v{SIDE}h-{SIDE}z"/>'
+        f'<path fill="#000" d="{path}"/></svg>'
+    )
+
+
+@lru_cache(maxsize=KEPT)
+def qr_png(text: str) -> bytes:
+    """The QR of a code as a PNG of one bit a pixel, quiet zone included."""
+    picture = Image.new("1", (SIDE, SIDE), 1)
+    picture.putdata([not dark for row in qr_matrix(text) for dark in row])
+    side = SIDE * PIXELS_PER_MODULE
+    file = BytesIO()
+    picture.resize((side, side), Image.Resampling.NEAREST).save(file, "PNG")
+    return file.getvalue()
+
+
+@lru_cache(maxsize=KEPT)
+def qr_matrix(text: str) -> Matrix:
+    """The modules row by row, True for dark, quiet zone included: 33 by 33.
+
+    `text` is a printed code of 29 characters; ValueError for what can't be one.
+    """
+    if len(text) != 29:
+        raise ValueError("a printed code has 29 characters")
+    code = qrcode.QRCode(
+        version=VERSION,
+        error_correction=ERROR_CORRECT_Q,
+        border=QUIET,
+        mask_pattern=MASK,
+    )
+    code.add_data(QRData(text, mode=MODE_ALPHA_NUM))  # type: ignore[call-overload]
+    code.make(fit=False)
+    return tuple(tuple(bool(module) for module in row) for row in code.get_matrix())
+
+
+def runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:
+    """Where dark modules stand together, as (start, length)."""
+    found: list[tuple[int, int]] = []
+    for x, dark in enumerate(row):
+        if not dark:
+            continue
+        if found and sum(found[-1]) == x:
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((x, 1))
+    return found
