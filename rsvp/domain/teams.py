@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Select, func, select, update
 
+from rsvp.db import current_session
 from rsvp.errors import AddressTaken
-from rsvp.extensions import db
 from rsvp.models import Event, Membership, Message, Team, User
 from rsvp.models.team import Role
 
@@ -77,17 +77,17 @@ def messages_of(user: User) -> Select[Message]:
 
 def find_message(user: User, uuid: UUID) -> Message | None:
     """The message, where this person may read it."""
-    return db.session.scalar(messages_of(user).where(Message.uuid == uuid))
+    return current_session().scalar(messages_of(user).where(Message.uuid == uuid))
 
 
 def may_anywhere(user: User, action: Action) -> bool:
     """Whether some team of this person lets them do `action`: what menus go by."""
-    found = db.session.scalar(teams_where_may(user, action).limit(1))
+    found = current_session().scalar(teams_where_may(user, action).limit(1))
     return found is not None
 
 
 def membership_for(user: User, team: Team) -> Membership | None:
-    return db.session.scalar(
+    return current_session().scalar(
         select(Membership).where(
             Membership.user_id == user.id, Membership.team_id == team.id
         )
@@ -118,7 +118,7 @@ def create_user(
     """
     if find_user(email):
         raise AddressTaken(email=email)
-    team = db.session.scalar(select(Team).where(Team.slug == team_slug))
+    team = current_session().scalar(select(Team).where(Team.slug == team_slug))
     if team is None:
         team = Team(slug=team_slug, name=team_slug, created_at=now)
     user = User(
@@ -128,10 +128,10 @@ def create_user(
         fs_uniquifier=uuid4().hex,
         created_at=now,
     )
-    db.session.add_all(
+    current_session().add_all(
         [user, Membership(team=team, user=user, role=Role(role), created_at=now)]
     )
-    db.session.flush()
+    current_session().flush()
     return user
 
 
@@ -143,7 +143,7 @@ def set_password(user: User, password_hash: str) -> None:
 
 def replace_hash(user_id: int, old: str, new: str) -> None:
     """Keep the same password under a stronger hash, unless it has changed meanwhile."""
-    db.session.execute(
+    current_session().execute(
         update(User)
         .where(User.id == user_id, User.password == old)
         .values(password=new)
@@ -151,11 +151,13 @@ def replace_hash(user_id: int, old: str, new: str) -> None:
 
 
 def find_user(email: str) -> User | None:
-    return db.session.scalar(select(User).where(User.email == account_key(email)))
+    return current_session().scalar(
+        select(User).where(User.email == account_key(email))
+    )
 
 
 def has_users() -> bool:
-    return bool(db.session.scalar(select(func.count()).select_from(User)))
+    return bool(current_session().scalar(select(func.count()).select_from(User)))
 
 
 def account_key(email: str) -> str:
