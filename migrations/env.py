@@ -9,7 +9,7 @@ from rsvp.db import Base, UtcDateTime
 database = current_app.extensions["migrate"].db
 
 
-def render_item(kind, item, autogen_context):
+def render_item(kind, item, _context):
     """Write our own types as the plain ones they are stored as."""
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"

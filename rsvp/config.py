@@ -6,11 +6,13 @@ keeps the two together.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,7 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class UnsafeStart(Exception):
-    """The settings would make a start unsafe; the message is one line for the operator."""
+    """A start would be unsafe; the message is one line for the operator."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Setting:
     name: str
     kind: type = str
     default: Any = None
+    least: int = 0
+    most: int = 999_999_999
 
 
 SETTINGS = {
@@ -45,20 +49,20 @@ SETTINGS = {
         Setting("PUBLIC_URL"),
         Setting("SITE_NAME", default="RSVP"),
         Setting("MAIL_SERVER"),
-        Setting("MAIL_PORT", int, 25),
+        Setting("MAIL_PORT", int, 25, 1, 65535),
         Setting("MAIL_USE_TLS", bool, False),
         Setting("MAIL_USE_SSL", bool, False),
         Setting("MAIL_USERNAME"),
         Setting("MAIL_PASSWORD"),
         Setting("MAIL_DEFAULT_SENDER"),
-        Setting("MAIL_TIMEOUT", int, 30),
+        Setting("MAIL_TIMEOUT", int, 30, 1),
         Setting("REDIS_URL"),
         Setting("TRUSTED_PROXIES", int, 0),
         Setting("FORM_LIMIT", default="600 per minute"),
-        Setting("PORT", int, 8000),
+        Setting("PORT", int, 8000, 1, 65535),
         Setting("HOST", default="127.0.0.1"),
-        Setting("WEB_PROCESSES", int, 2),
-        Setting("WEB_THREADS", int, 4),
+        Setting("WEB_PROCESSES", int, 2, 1),
+        Setting("WEB_THREADS", int, 4, 1),
         Setting("DEBUG", bool, False),
     )
 }
@@ -78,7 +82,12 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     if path := app.config["INSTANCE_PATH"]:
         app.instance_path = str(Path(path).expanduser().resolve())
     instance = Path(app.instance_path)
-    instance.mkdir(parents=True, exist_ok=True)
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnsafeStart(
+            f"the instance folder {instance} can't be made: {error.strerror}"
+        ) from error
 
     app.config["SQLALCHEMY_DATABASE_URI"] = database_uri(
         app.config["SQLALCHEMY_DATABASE_URI"], instance
@@ -157,6 +166,10 @@ def typed(setting: Setting, text: str) -> Any:
     if setting.kind is int:
         if not re.fullmatch(r"\s*\d{1,9}\s*", text):
             raise UnsafeStart(f"{PREFIX}{setting.name} must be a whole number")
+        if not setting.least <= int(text) <= setting.most:
+            raise UnsafeStart(
+                f"{PREFIX}{setting.name} must be {setting.least} to {setting.most}"
+            )
         return int(text)
     return text
 
@@ -165,25 +178,28 @@ def database_uri(uri: str | None, instance: Path) -> str:
     """The database's address, with other spellings of PostgreSQL's driver mended."""
     if not uri:
         return f"sqlite:///{instance / 'rsvp.db'}"
-    return re.sub(r"^postgres(ql)?(\+psycopg2?)?://", "postgresql+psycopg://", uri)
+    uri = re.sub(r"^postgres(ql)?(\+psycopg2?)?://", "postgresql+psycopg://", uri)
+    if not uri.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise UnsafeStart(
+            "RSVP_SQLALCHEMY_DATABASE_URI must start with postgresql:// or sqlite:///"
+        )
+    return uri
 
 
 def engine_options(app: Flask) -> dict[str, Any]:
-    threads = app.config["WEB_THREADS"]
-    return {"pool_size": threads, "max_overflow": 2, "pool_pre_ping": False}
+    return {
+        "pool_size": app.config["WEB_THREADS"],
+        "max_overflow": 2,
+        # Errors in logs then name no names.
+        "hide_parameters": True,
+    }
 
 
 def kept_key(path: Path) -> str:
     """A random key kept in a file only its owner can read; made at the first start."""
     try:
-        # O_EXCL: of two processes starting together, one makes the key and both read it.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-    try:
+        if not path.exists():
+            make_key(path)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise UnsafeStart(f"{path} can be read by others: chmod 600 it")
         key = path.read_text().strip()
@@ -194,6 +210,18 @@ def kept_key(path: Path) -> str:
     if len(key) < 32:
         raise UnsafeStart(f"the key in {path} is empty or cut off; restore it")
     return key
+
+
+def make_key(path: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 600
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+        # Of two processes starting together one makes the key, whole; both read it.
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        Path(name).unlink()
 
 
 def code_key(text: str | bytes | None, instance: Path) -> bytes:

@@ -9,6 +9,7 @@ plain transaction, and all others are read-only.
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -91,7 +92,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(
-        self, value: datetime | None, dialect: Dialect
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
     ) -> datetime | None:
         if value is None:
             return None
@@ -119,6 +122,7 @@ class WriterQueue:
         self.path = path
         self.threads = threading.Lock()
         self.file: Any = None
+        self.opened_by: int | None = None
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
@@ -126,9 +130,10 @@ class WriterQueue:
             if fcntl is None:
                 yield
                 return
-            if self.file is None:
-                # Opened once and kept: the lock belongs to the open file.
-                self.file = self.path.open("a")
+            if self.opened_by != os.getpid():
+                # Opened once a process: the lock belongs to the open file, and one that
+                # was inherited by a fork would be shared with the parent.
+                self.file, self.opened_by = self.path.open("a"), os.getpid()
             fcntl.flock(self.file, fcntl.LOCK_EX)
             try:
                 yield

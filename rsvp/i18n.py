@@ -23,7 +23,7 @@ def init_app(app: Flask) -> None:
 
 
 def current_language() -> str:
-    """What this page speaks: set by views that show an event, else the first we have."""
+    """What this page speaks: as views that show an event set it, else our first."""
     return g.get("language", AVAILABLE[0]) if has_request_context() else AVAILABLE[0]
 
 
@@ -45,7 +45,7 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).strftime("%H:%M")
 
 
-def zone_name(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
+def zone_name(zone: ZoneInfo, language: str = "en") -> str:
     """A zone as people say it, with its place: `Amsterdam time`, `New York time`."""
     return dates.get_timezone_location(
         dates.get_timezone(str(zone)), locale=Locale.parse(language), return_city=True

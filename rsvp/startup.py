@@ -14,8 +14,7 @@ from rsvp.config import ROOT, UnsafeStart
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import CodeKey, Team
-
-DEFAULT_TEAM = "default"
+from rsvp.models.team import DEFAULT_TEAM
 
 
 def initialise() -> None:
@@ -37,7 +36,8 @@ def verify() -> None:
             raise UnsafeStart(f"SQLite is not set up as it must be: {', '.join(wrong)}")
         current = schema_version()
     except OperationalError as error:
-        raise UnsafeStart(f"the database can't be reached: {error.orig}") from error
+        why = str(error.orig).strip().splitlines()[0]
+        raise UnsafeStart(f"the database can't be reached: {why}") from error
     if current != newest_version():
         raise UnsafeStart("the database is not up to date: run `rsvp init`")
     refuse_other_key()

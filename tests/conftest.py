@@ -1,4 +1,4 @@
-"""Fixtures: the application on a real database of each engine, emptied for each test."""
+"""Fixtures: the application on a real database of each engine, empty for each test."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def postgresql_app(
 
 
 class new_postgresql_database:  # noqa: N801 - reads as the verb it is
-    """A database of its own on the running server, dropped at the end: `with … as uri`."""
+    """A database of its own on the running server, until the end: `with … as uri`."""
 
     def __init__(self, name: str) -> None:
         self.name = name.lower()

@@ -1,5 +1,6 @@
 """The database: who may write, instants, and SQLite's set-up."""
 
+import multiprocessing
 import threading
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -161,3 +162,26 @@ def test_foreign_keys_and_checks_are_enforced(app):
             session.execute(text(statement))
     assert db.session.scalar(select(func.count(Admission.id))) == 1
     assert event.phase(NOON) == "open"
+
+
+def test_a_forked_process_waits_for_its_own_turn_to_write(sqlite_app):
+    with sqlite_app.app_context():
+        with writing():
+            pass  # from here on the queue's file is open
+        queue = db.engine.__dict__["rsvp_queue"]
+        with queue.turn():
+            child = multiprocessing.get_context("fork").Process(target=take_turn)
+            child.start()
+            child.join(0.5)
+            waited = child.is_alive()
+        child.join(10)
+
+    assert waited
+    assert child.exitcode == 0
+
+
+def take_turn():
+    queue = db.engine.__dict__["rsvp_queue"]
+    queue.threads = threading.Lock()  # the parent held it when it forked
+    with queue.turn():
+        pass

@@ -157,7 +157,7 @@ class Event(Base):
     several: Mapped[bool] = mapped_column(default=False)
     retention_days: Mapped[int] = mapped_column(default=30)
 
-    # All in-person seats together; changed by domain.capacity only, like `room_waiting`.
+    # All in-person seats together; domain.capacity alone changes what is taken.
     room_capacity: Mapped[int | None]
     room_ceiling: Mapped[int | None]
     room_taken: Mapped[int] = mapped_column(default=0)
@@ -197,7 +197,7 @@ class Event(Base):
 
     @property
     def doors_open_at(self) -> datetime:
-        """When presence begins to decide: as set, else half an hour before the start."""
+        """When presence begins to decide: as set, else 30 minutes before the start."""
         return self.doors_at or self.starts_at - DOORS_BEFORE_START
 
     @property

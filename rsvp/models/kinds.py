@@ -15,4 +15,4 @@ Word = String(20)
 Key = String(64)
 Line = String(200)
 Url = String(2000)
-"""Lengths: a short code word, a key or slug, one line of text, an address on the web."""
+"""Lengths: a code word, a key or slug, one line of text, an address on the web."""

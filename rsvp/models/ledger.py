@@ -82,7 +82,7 @@ class Message(Base):
 class AuditEntry(Base):
     """Who did what, when, and from which state to which; never changed afterwards.
 
-    `actor` is `attendee`, `worker`, `command`, or `user:<id>`. `details` name no person.
+    `actor` is `attendee`, `worker`, `command`, or `user:<id>`. `details` name nobody.
     """
 
     __tablename__ = "audit_entries"

@@ -90,7 +90,7 @@ class Registration(Base):
     email_key: Mapped[str] = mapped_column(String(320))
     language: Mapped[str] = mapped_column(String(35))
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    # The event's rule when it was made: one live registration per address and admission.
+    # The event's rule at the time: one live registration per address and admission.
     is_single: Mapped[bool] = mapped_column(default=True)
     # Made by the form's script: a double click or a reload sends the same one again.
     submission: Mapped[UUID | None]
@@ -152,7 +152,7 @@ class Attendee(Base):
 
 
 class GivenConsent(Base):
-    """Whether a box was ticked, with the wording (the consent's version) and the time."""
+    """Whether a box was ticked, with its wording (the consent's version) and when."""
 
     __tablename__ = "given_consents"
     __table_args__ = (UniqueConstraint("registration_id", "consent_id"),)

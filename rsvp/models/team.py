@@ -13,7 +13,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rsvp.db import Base, BigId, UtcDateTime, utcnow
 from rsvp.models.kinds import Key, Line, Word, one_of
 
-
 DEFAULT_TEAM = "default"
 
 
