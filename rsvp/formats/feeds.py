@@ -282,7 +282,7 @@ def summary_line(event: Event, language: str) -> str:
         "%(day)s, %(time)s (%(zone)s time)",
         day=i18n.day(event.starts_at, event.zone, language),
         time=i18n.clock(event.starts_at, event.zone),
-        zone=i18n.zone_name(event.starts_at, event.zone, language),
+        zone=i18n.zone_name(event.zone, language),
     )
     where = location(event, {admission.mode for admission in event.admissions})
     what = None if event.discreet else clean(event.summary or "")
