@@ -98,6 +98,13 @@ class Outcome:
 # --- registering --------------------------------------------------------------------
 
 
+def refuse_unless_open(event: Event, now: datetime) -> None:
+    """Raise the refusal of a form that takes nobody at `now`, which says why."""
+    phase = event.phase(now)
+    if phase != Phase.OPEN:
+        raise CLOSED[phase](opens_at=event.opens_at, title=event.title)
+
+
 def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> Plan:
     """Check the rules that the clock and the form decide, and make codes and links.
 
@@ -106,9 +113,7 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
     Raises the refusals of a closed form, PartyTooLarge, and ValueError for an admission
     of another event or an empty party.
     """
-    phase = event.phase(now)
-    if phase != Phase.OPEN:
-        raise CLOSED[phase](opens_at=event.opens_at, title=event.title)
+    refuse_unless_open(event, now)
     admission = next((a for a in event.admissions if a.id == wanted.admission_id), None)
     if admission is None or not wanted.party:
         raise ValueError("no such admission, or nobody to seat")

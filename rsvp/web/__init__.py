@@ -1,7 +1,56 @@
 """The web: blueprints, one per audience, and what holds for every answer."""
 
-from flask import Flask
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from rsvp.web import answers, guards, logs
+
+CONTENT = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    # Our own pages see each other; the sites they link to see only the host.
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer, unless its view set the header itself."""
+
+A_YEAR = 365 * 24 * 60 * 60
 
 
 def init_app(app: Flask) -> None:
-    del app
+    from rsvp.web import attendee, health
+
+    for blueprint in (attendee.bp, health.bp):
+        app.register_blueprint(blueprint)
+    guards.public(app.view_functions["static"])
+    answers.init_app(app)
+    logs.init_app(app)
+
+    headers = dict(HEADERS)
+    if app.config["PUBLIC_URL"].startswith("https://"):
+        headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+        # Caches keep only what a view, or the static files, said they may.
+        if "Cache-Control" not in response.headers and request.endpoint != "static":
+            response.headers["Cache-Control"] = "no-store"
+        return response

@@ -1,0 +1,170 @@
+"""Answers to what can't be done: refusals and errors, each as a calm page or JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, jsonify, render_template, request, url_for
+from flask_babel import lazy_gettext as _
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BuildError
+
+from rsvp.errors import Refusal
+from rsvp.extensions import db
+
+# --- the words ----------------------------------------------------------------------
+
+REFUSALS: dict[str, tuple[Any, Any]] = {
+    "event_cancelled": (
+        _("This event is cancelled"),
+        _("It will not take place, so nobody can register any more."),
+    ),
+    "event_over": (
+        _("This event is over"),
+        _("It has taken place, so nothing can be changed any more."),
+    ),
+    "registration_not_open": (
+        _("Registration has not opened yet"),
+        _("The page of the event says when it opens. Please come back then."),
+    ),
+    "registration_closed": (
+        _("Registration is closed"),
+        _("The organizer takes no more registrations for this event."),
+    ),
+    "registration_paused": (
+        _("Registration is paused"),
+        _("The organizer has paused it for the moment. Please try again later."),
+    ),
+    "full": (
+        _("All places are taken"),
+        _("Nothing is free, and this event keeps no waitlist."),
+    ),
+    "party_too_large": (
+        _("That is more people than can come together"),
+        _("Please register fewer people at a time."),
+    ),
+    "too_many_mails": (
+        _("Too many mails to this address"),
+        _(
+            "This address has had several mails from us in a short time. Nothing was "
+            "registered. Please try again in a few hours."
+        ),
+    ),
+    "event_changed": (
+        _("The event was changed a moment ago"),
+        _("Please look at it again and send the form once more."),
+    ),
+    "already_over": (
+        _("This was given up before"),
+        _("There is nothing left to cancel. Your ticket page shows how it stands."),
+    ),
+    "too_late_to_cancel": (
+        _("It is too late to give up a place here"),
+        _("The event has begun. You can still write to the organizer."),
+    ),
+}
+REFUSED = (_("That is not possible"), _("Nothing was changed."))
+
+ERRORS: dict[int, tuple[Any, Any]] = {
+    400: (
+        _("We could not read that"),
+        _("What reached us was incomplete. Please go back and try again."),
+    ),
+    403: (
+        _("Please send this from its own page"),
+        _("It came from another site, so we did nothing. Open the page here instead."),
+    ),
+    404: (
+        _("There is nothing at this address"),
+        _("The link may be cut off or mistyped, or what it led to is gone."),
+    ),
+    405: (
+        _("This address only takes a form"),
+        _("Go back to the page with the form and send it from there."),
+    ),
+    413: (
+        _("That was more than we can take"),
+        _("Nothing was saved. Please shorten what you wrote and send it again."),
+    ),
+    429: (
+        _("That was a lot at once"),
+        _(
+            "Many requests came from your network in a short time. Nothing was saved. "
+            "Please wait a minute and try again."
+        ),
+    ),
+    500: (
+        _("Something went wrong here"),
+        _("It is our mistake, and it is noted. Please try again in a moment."),
+    ),
+    503: (
+        _("We are not ready for a moment"),
+        _("Please try again in a minute."),
+    ),
+}
+ERROR = (_("That did not work"), _("Please go back and try again."))
+
+
+# --- the handlers -------------------------------------------------------------------
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, failed)
+
+
+def refused(refusal: Refusal) -> Response:
+    """A rule said no: nothing has changed, and the page says which rule it was."""
+    db.session.rollback()
+    title, text = REFUSALS.get(refusal.code, REFUSED)
+    return answer(
+        Response(), "errors/refusal.html", refusal.status, refusal.code, title, text
+    )
+
+
+def failed(error: HTTPException) -> Response:
+    """An error of HTTP, a mistake of ours (500) among them."""
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    title, text = ERRORS.get(status, ERROR)
+    # Keeps what belongs to the error: Allow, Retry-After.
+    response = Response(headers=error.get_headers())
+    return answer(response, "errors/error.html", status, f"http_{status}", title, text)
+
+
+def answer(
+    response: Response, template: str, status: int, code: str, title: Any, text: Any
+) -> Response:
+    response.status_code = status
+    if wants_json():
+        # The members are those of RFC 9457, and the code for machines.
+        problem = {"title": str(title), "detail": str(text), "status": status}
+        response.data = jsonify(problem | {"code": code}).data
+        response.content_type = "application/problem+json"
+        return response
+    response.content_type = "text/html; charset=utf-8"
+    response.data = render_template(
+        template, status=status, code=code, title=title, text=text, back=way_back()
+    )
+    return response
+
+
+def wants_json() -> bool:
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def way_back() -> str | None:
+    """The page this was sent from: the event's, or the ticket."""
+    values = request.view_args or {}
+    try:
+        if request.method == "GET" or request.endpoint is None:
+            return None
+        if "slug" in values and request.endpoint.startswith("attendee."):
+            return url_for("public.event", slug=values["slug"])
+        if "token" in values:
+            return url_for("attendee.registration", token=values["token"])
+    except BuildError:
+        pass
+    return None

@@ -1,0 +1,338 @@
+"""Attendees: sending the form, one's own registration, one attendee's ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from markupsafe import Markup
+
+from rsvp import db, errors, i18n, queries, tokens
+from rsvp.domain import registrations
+from rsvp.domain.registrations import Outcome
+from rsvp.formats import feeds, tickets
+from rsvp.models import Attendee, Event, Registration
+from rsvp.models.event import Mode, Status
+from rsvp.models.registration import State
+from rsvp.queries import EventState
+from rsvp.web import guards, pages
+from rsvp.web.forms import RegistrationForm
+
+bp = Blueprint("attendee", __name__)
+
+# What another choice in the same form could mend: they come back beside it.
+OF_THE_FORM = (
+    errors.AdmissionFull,
+    errors.PartyTooLarge,
+    errors.StaleEvent,
+    errors.TooManyMails,
+)
+
+
+# --- registering --------------------------------------------------------------------
+
+
+@bp.post("/events/<slug>/registrations")
+@guards.public_form
+def submit_registration(slug: str) -> ResponseReturnValue:
+    now = db.utcnow()
+    event, state = pages.shown_event(slug)
+    registrations.refuse_unless_open(event, now)
+    form = sent_form(event, now)
+    try:
+        if not is_well(form, now):
+            return pages.event_html(event, state, form, now), 422
+        outcome = register(event, state, form, now)
+    except errors.StaleEvent:
+        return submit_once_more(slug, now)
+    except OF_THE_FORM as refusal:
+        return not_registered(event, form, refusal, now)
+    return registered(event, outcome)
+
+
+def submit_once_more(slug: str, now: datetime) -> ResponseReturnValue:
+    """The event was changed while its form was on the way: check it all again, once."""
+    event, state = pages.shown_event(slug)
+    registrations.refuse_unless_open(event, now)
+    form = sent_form(event, now)
+    if not is_well(form, now):
+        return pages.event_html(event, state, form, now), 422
+    try:
+        outcome = register(event, state, form, now)
+    except OF_THE_FORM as refusal:
+        return not_registered(event, form, refusal, now)
+    return registered(event, outcome)
+
+
+def sent_form(event: Event, now: datetime) -> RegistrationForm:
+    return RegistrationForm(
+        event, request.form, form_token=pages.form_token(event, now)
+    )
+
+
+def is_well(form: RegistrationForm, now: datetime) -> bool:
+    """Whether the form can be taken: its stamp, its trap, then what was typed."""
+    secret = current_app.config["SECRET_KEY"]
+    if not tokens.form_token_is_good(secret, form.event.uuid, form.token_sent, now):
+        form.refuse(
+            _("This page had been open for long. Please send the form once more.")
+        )
+    if form.was_trapped:
+        # Browsers fill in hidden fields at times: a person only presses again.
+        form.refuse(_("Something did not reach us well. Please send it once more."))
+    return form.validate()
+
+
+def register(
+    event: Event, state: EventState, form: RegistrationForm, now: datetime
+) -> Outcome:
+    plan = registrations.prepare(
+        event, form.wanted(), code_key=current_app.config["CODE_KEY"], now=now
+    )
+    # Where the counts say that the fast path can't succeed, it is not tried.
+    is_in_vain = state.would_wait(plan.admission.id, len(plan.wanted.party))
+    return db.write(
+        lambda look_again: registrations.register(
+            plan, look_again=look_again or is_in_vain
+        )
+    )
+
+
+def registered(event: Event, outcome: Outcome) -> ResponseReturnValue:
+    if event.discreet or outcome.token is None:
+        return answered_by_mail(event)
+    return redirect(url_for(".registration", token=outcome.token), code=303)
+
+
+def not_registered(
+    event: Event, form: RegistrationForm, refusal: errors.Refusal, now: datetime
+) -> ResponseReturnValue:
+    """Say no beside the form, as it was typed; by mail only for a discreet event."""
+    if event.discreet and not isinstance(refusal, errors.StaleEvent):
+        return answered_by_mail(event)
+    event, state = pages.shown_event(event.slug)
+    match refusal:
+        case errors.AdmissionFull():
+            form.refuse(full_words(event, form), "admission")
+        case errors.PartyTooLarge():
+            form.refuse(party_words(refusal.facts["limit"]), "party")
+        case errors.TooManyMails():
+            form.refuse(
+                _(
+                    "This address has had several mails from us in a short time. "
+                    "Please try again in a few hours."
+                ),
+                "email",
+            )
+        case _stale:
+            form.refuse(_("The event was changed a moment ago. Please look again."))
+    return pages.event_html(event, state, form, now), refusal.status
+
+
+def full_words(event: Event, form: RegistrationForm) -> str:
+    if len(event.admissions) == 1 or form.chosen is None:
+        return _("All places are taken, and there is no waitlist.")
+    return _(
+        "All places are taken here, and there is no waitlist: %(admission)s.",
+        admission=form.chosen.name,
+    )
+
+
+def party_words(limit: int) -> str:
+    return ngettext(
+        "One person can be registered here at a time.",
+        "At most %(num)d people can be registered here together.",
+        limit,
+    )
+
+
+def answered_by_mail(event: Event) -> ResponseReturnValue:
+    """The same answer for any address: nobody learns whether it is registered."""
+    return render_template("attendee/answer.html", event=event)
+
+
+@bp.get("/events/<slug>/registrations")
+@guards.public
+def form_is_elsewhere(slug: str) -> ResponseReturnValue:
+    """Whoever opens the address of a sent form finds the form."""
+    return redirect(url_for("public.event", slug=slug), code=303)
+
+
+# --- one's own registration ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One attendee as a ticket shows them; `code` only where it opens the door."""
+
+    position: int
+    name: str | None
+    is_coming: bool
+    code: str | None
+    grouped_code: str | None
+    qr: Markup | None
+    url: str
+    may_be_cancelled: bool
+
+
+@bp.get("/r/<token>")
+@guards.by_link
+def registration(token: str) -> ResponseReturnValue:
+    now = db.utcnow()
+    found = own_registration(token)
+    event = found.event
+    is_running = event.status == Status.PUBLISHED and now < event.starts_at
+    may_cancel = found.is_live and is_running
+    return render_template(
+        "attendee/registration.html",
+        registration=found,
+        event=event,
+        admission=found.admission,
+        token=token,
+        tickets=[ticket_of(a, found, may_cancel) for a in found.attendees],
+        place=queries.place_in_line(found),
+        join_url=feeds.join_link(found),
+        may_cancel=may_cancel,
+        now=now,
+    )
+
+
+@bp.post("/r/<token>/cancellation")
+@guards.by_link
+def cancel(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token).id
+    db.write(lambda _again: registrations.cancel(found, actor="attendee", now=now))
+    return redirect(url_for(".registration", token=token), code=303)
+
+
+@bp.post("/r/<token>/guests/<int:position>/cancellation")
+@guards.by_link
+def cancel_guest(token: str, position: int) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    if position not in {a.position for a in found.attendees if a.position > 0}:
+        abort(404)
+    registration_id = found.id
+    db.write(
+        lambda _again: registrations.cancel_guest(
+            registration_id, position, actor="attendee", now=now
+        )
+    )
+    return redirect(url_for(".registration", token=token), code=303)
+
+
+@bp.get("/r/<token>/cancellation")
+@bp.get("/r/<token>/guests/<int:position>/cancellation", endpoint="guest_is_elsewhere")
+@guards.by_link
+def buttons_are_elsewhere(token: str, **_position: int) -> ResponseReturnValue:
+    """Whoever opens the address of a button finds the page it is on."""
+    own_registration(token)
+    return redirect(url_for(".registration", token=token), code=303)
+
+
+@bp.get("/r/<token>/calendar.ics")
+@guards.by_link
+def calendar(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    return calendar_file(found, found.attendees[0])
+
+
+def own_registration(token: str) -> Registration:
+    """The registration this link opens, else the same 404 whatever is wrong with it."""
+    found = queries.registration_by_link(token)
+    if found is None:
+        abort(404)
+    g.language = i18n.language_for(found.language)
+    return found
+
+
+# --- one attendee's ticket ----------------------------------------------------------
+
+
+@bp.get("/t/<token>")
+@guards.by_link
+def ticket(token: str) -> ResponseReturnValue:
+    attendee = ticket_holder(token)
+    found = attendee.registration
+    return render_template(
+        "attendee/ticket.html",
+        attendee=attendee,
+        registration=found,
+        event=found.event,
+        admission=found.admission,
+        ticket=ticket_of(attendee, found, may_cancel=False),
+        join_url=feeds.join_link(found) if attendee.is_coming else None,
+        now=db.utcnow(),
+    )
+
+
+@bp.get("/t/<token>/calendar.ics")
+@guards.by_link
+def ticket_calendar(token: str) -> ResponseReturnValue:
+    attendee = ticket_holder(token)
+    return calendar_file(attendee.registration, attendee)
+
+
+def ticket_holder(token: str) -> Attendee:
+    found = queries.ticket_by_link(token)
+    if found is None:
+        abort(404)
+    g.language = i18n.language_for(found.registration.language)
+    return found
+
+
+def ticket_of(attendee: Attendee, found: Registration, may_cancel: bool) -> Ticket:
+    """What the page shows of one attendee; the QR only where it opens the door."""
+    code = None
+    if (
+        attendee.is_coming
+        and found.state == State.CONFIRMED
+        and found.event.status == Status.PUBLISHED
+        and found.admission.mode == Mode.IN_PERSON
+    ):
+        key = current_app.config["CODE_KEY"]
+        code = tokens.code_text(
+            tokens.attendee_code(key, attendee.uuid, attendee.code_version)
+        )
+    return Ticket(
+        position=attendee.position,
+        name=attendee.name,
+        is_coming=attendee.is_coming and found.is_live,
+        code=code,
+        grouped_code=tokens.grouped(code) if code else None,
+        qr=tickets.qr_svg(code) if code else None,
+        url=ticket_url(attendee),
+        may_be_cancelled=may_cancel and attendee.is_coming and attendee.position > 0,
+    )
+
+
+def ticket_url(attendee: Attendee) -> str:
+    """The view-only ticket's address in full, to be passed on."""
+    token = tokens.ticket_token(
+        current_app.config["CODE_KEY"], attendee.uuid, attendee.code_version
+    )
+    path: str = url_for("attendee.ticket", token=token)
+    return f"{current_app.config['PUBLIC_URL']}{path}"
+
+
+def calendar_file(found: Registration, attendee: Attendee) -> Response:
+    host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
+    file = feeds.registration_calendar(found, host=host, url=ticket_url(attendee))
+    response = Response(file, content_type="text/calendar; charset=utf-8")
+    name = "appointment" if found.event.discreet else found.event.slug
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'
+    return response

@@ -1,0 +1,149 @@
+"""Guards: who may enter a view. Every route declares one; a test walks them all.
+
+A declared guard runs before its view. `public` is for pages that anyone may look at,
+`public_form` for what anyone may send from our own pages, `by_link` for whoever has a
+secret link, `signed_in` for accounts.
+"""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, current_app, request
+from flask_security.decorators import auth_required
+
+from rsvp.extensions import csrf, limiter
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+READING = ("GET", "HEAD", "OPTIONS")
+
+DECLARED = "rsvp_guard"
+
+
+# --- the guards ---------------------------------------------------------------------
+
+
+def public(view: View) -> View:
+    """Anyone may look, and looking changes nothing."""
+    return declare(view, "public")
+
+
+def public_form(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Anyone may send it, from our own pages, a limited number of times a minute."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not came_from_here():
+            abort(403)
+        return view(*args, **kwargs)
+
+    return declare(within_form_limit(guarded), "public_form")
+
+
+def by_link(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Whoever has the secret link. What it shows stays out of caches and indexes.
+
+    The view looks the link up and answers 404 for one that is not ours.
+    """
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        # These pages send no referrer, and browsers then write `Origin: null`.
+        if request.method not in READING and not came_from_here(hidden_is_fine=True):
+            abort(403)
+        response: Response = current_app.make_response(view(*args, **kwargs))
+        keep_private(response)
+        return response
+
+    return declare(guarded, "by_link")
+
+
+def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """People with an account; what they send carries their session's token."""
+
+    @functools.wraps(view)
+    @auth_required("session")
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if request.method not in READING:
+            csrf.protect()
+        return view(*args, **kwargs)
+
+    return declare(guarded, "signed_in")
+
+
+def declare(view: View, guard: str) -> View:
+    """Note which guard a view has; used directly for views that guard themselves."""
+    setattr(view, DECLARED, guard)
+    return view
+
+
+def declare_prefix(app: Flask, prefix: str, guard: str) -> None:
+    """Note the guard of a library's own views, whose endpoints begin with `prefix`."""
+    noted = app.extensions.setdefault(DECLARED, {})
+    noted.update(
+        (name, guard) for name in app.view_functions if name.startswith(prefix)
+    )
+
+
+def declared(app: Flask, endpoint: str) -> str | None:
+    """The guard that a route has, or None where it has none."""
+    noted: dict[str, str] = app.extensions.get(DECLARED, {})
+    return noted.get(endpoint) or getattr(app.view_functions[endpoint], DECLARED, None)
+
+
+# --- what they check ----------------------------------------------------------------
+
+
+def came_from_here(*, hidden_is_fine: bool = False) -> bool:
+    """Whether a page of ours sent this, as far as the browser says.
+
+    Sec-Fetch-Site and Origin are written by browsers and can't be set by a page. What
+    says nothing is let in: no sign-in is at stake, only our own forms in other sites.
+    `hidden_is_fine` lets `Origin: null` in, which a page without referrer sends.
+    """
+    site = request.headers.get("Sec-Fetch-Site")
+    if site in ("same-origin", "none"):
+        return True
+    origin = request.headers.get("Origin")
+    if site is None and (origin is None or (origin == "null" and hidden_is_fine)):
+        return True
+    if site == "cross-site" or not origin:
+        return False
+    ours = current_app.config["PUBLIC_URL"]
+    return origin == "{0.scheme}://{0.netloc}".format(urlsplit(ours)) or (
+        urlsplit(origin).netloc == request.host
+    )
+
+
+def keep_private(response: Response) -> None:
+    """Keep an answer out of caches and indexes, and its address out of referrers."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["X-Robots-Tag"] = "noindex"
+
+
+def network() -> str:
+    """Whose requests are counted together: an address, or an IPv6 /64.
+
+    One household has a whole /64, so counting single addresses would count nothing.
+    """
+    try:
+        address = ipaddress.ip_address(request.remote_addr or "127.0.0.1")
+    except ValueError:  # a proxy that writes something else
+        return str(request.remote_addr)
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def form_limit() -> str:
+    limit: str = current_app.config["FORM_LIMIT"]
+    return limit
+
+
+within_form_limit = limiter.shared_limit(form_limit, scope="forms", key_func=network)

@@ -1,0 +1,52 @@
+"""Logs: what requests leave behind, with no address, name or secret link in it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from flask import Flask, Response, g, request
+
+SECRET_PATH = re.compile(r"(/[rt]/)[^/\s?#\"'\])]+")
+ADDRESS = re.compile(r"[^\s@<>()\"'=,;:]+@[^\s@<>()\"'=,;:]+")
+
+log = logging.getLogger("rsvp.requests")
+FORMAT = logging.Formatter()
+
+
+def init_app(app: Flask) -> None:
+    app.logger.addFilter(Masking())
+    log.addFilter(Masking())
+    app.before_request(note_start)
+    app.after_request(log_request)
+
+
+def masked(text: str) -> str:
+    """The text without secret links and mail addresses: `/r/…/cancellation`."""
+    return ADDRESS.sub("…@…", SECRET_PATH.sub(r"\1…", text))
+
+
+class Masking(logging.Filter):
+    """Mask each record, its traceback too: errors quote the row they stumbled over."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = masked(record.getMessage()), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = masked(FORMAT.formatException(record.exc_info))
+        return True
+
+
+def note_start() -> None:
+    if log.isEnabledFor(logging.INFO):
+        g.request_started = time.perf_counter()
+
+
+def log_request(response: Response) -> Response:
+    if log.isEnabledFor(logging.INFO):
+        started = g.get("request_started")
+        took = (time.perf_counter() - started) * 1000 if started else 0.0
+        log.info(
+            "%s %s %d %.1f ms", request.method, request.path, response.status_code, took
+        )
+    return response
