@@ -79,6 +79,12 @@ class InUse(Refusal):
     code = "in_use"
 
 
+class OtherTeam(Refusal):
+    """An event or series (`kind`, `slug`) belongs to another team (`team`)."""
+
+    code = "other_team"
+
+
 class AddressTaken(Refusal):
     """The address (`email`) has an account already."""
 

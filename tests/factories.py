@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,8 +12,9 @@ from sqlalchemy import select
 
 from rsvp import queries
 from rsvp.db import write, writing
-from rsvp.domain import registrations
+from rsvp.domain import events, registrations
 from rsvp.extensions import db
+from rsvp.formats import eventfile
 from rsvp.models import Admission, Consent, Event, Question, Registration, Team
 from rsvp.models.event import Mode, Per, QuestionType, Status
 
@@ -99,6 +101,18 @@ def make_admission(position: int = 0, **values: Any) -> Admission:
         }
         | values
     )
+
+
+CASES = Path(__file__).parent / "cases" / "events"
+
+
+def import_case(name: str, now: datetime = NOON) -> Event:
+    """The event of `cases/events/<name>.yaml`, published; commits."""
+    file = CASES / f"{name}.yaml"
+    parsed = eventfile.parse(file.read_text(encoding="utf-8"), file.name)
+    with writing():
+        published = events.publish(parsed, actor="command", now=now)
+    return db.session.get_one(Event, published.event_id)
 
 
 CODE_KEY = bytes.fromhex(

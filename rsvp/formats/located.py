@@ -1,0 +1,100 @@
+"""YAML that knows its lines: one plain document, from people who may make mistakes.
+
+Files come from anywhere, so what YAML can do beyond plain values is refused: anchors
+and aliases (a few lines can stand for gigabytes), tags (they name types), several
+documents, and anything large or deep.
+"""
+
+from __future__ import annotations
+
+import yaml
+from yaml import Event, MappingNode, Node, ScalarNode, SequenceNode
+from yaml.composer import ComposerError
+from yaml.events import AliasEvent, NodeEvent, StreamEndEvent
+from yaml.reader import ReaderError
+
+__all__ = [
+    "MappingNode",
+    "Node",
+    "NotYamlError",
+    "ScalarNode",
+    "SequenceNode",
+    "compose",
+    "line_of",
+]
+
+LARGEST = 200_000
+"""Characters in a file."""
+DEEPEST = 8
+"""Levels of mappings and lists inside each other."""
+
+
+class NotYamlError(ValueError):
+    """The text is no single, plain YAML document; `line` counts from 1."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line, self.reason = line, reason
+
+
+class PlainLoader(yaml.SafeLoader):
+    """Composes nodes, refusing what a plain document has no need for."""
+
+    depth = 0
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        event = self.peek_event()
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
+            raise refused(event, "anchors and aliases (& and *) are not supported")
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise refused(event, "tags (!) are not supported")
+        if self.depth == DEEPEST:
+            raise refused(event, "lists and mappings are nested too deeply")
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+def compose(text: str) -> Node:
+    """The document's root node. Raises NotYamlError."""
+    if len(text) > LARGEST:
+        raise NotYamlError(1, f"the file is longer than {LARGEST:,} characters")
+    try:
+        loader = PlainLoader(text)
+        loader.get_event()  # the start of the stream
+        if loader.check_event(StreamEndEvent):
+            raise NotYamlError(1, "the file is empty")
+        root = loader.compose_document()
+        if not loader.check_event(StreamEndEvent):
+            line = loader.peek_event().start_mark.line + 1
+            raise NotYamlError(
+                line, "the file holds several documents; write one event a file"
+            )
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise NotYamlError(
+            line, "has a character that no text file should have"
+        ) from error
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        reason = error.problem or error.context or "can't be read"
+        if not isinstance(error, RefusedError):
+            reason = f"is not YAML: {reason}"
+        raise NotYamlError(mark.line + 1 if mark else 1, reason) from error
+    assert root is not None
+    return root
+
+
+class RefusedError(ComposerError):
+    """YAML, but not of the plain kind."""
+
+
+def refused(event: Event | NodeEvent, reason: str) -> RefusedError:
+    return RefusedError(None, None, reason, event.start_mark)  # type: ignore[arg-type]
+
+
+def line_of(node: Node) -> int:
+    """The line a node begins on, counted from 1."""
+    return int(node.start_mark.line) + 1
