@@ -3,13 +3,13 @@
 from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from flask_mail import Mail
 from flask_migrate import Migrate
 from flask_security.core import Security
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 
 from rsvp.db import Base
+from rsvp.mailer import Mail
 
 db = SQLAlchemy(model_class=Base, session_options={"autoflush": True})
 migrate = Migrate(render_as_batch=True)

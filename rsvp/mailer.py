@@ -1,0 +1,222 @@
+"""Mail on the wire: Flask-Mail's message and connection, set right in three things.
+
+Inline pictures belong to the HTML (multipart/related), a server that does not answer
+must not hold us for ever, and an encrypted connection is one to a server whose
+certificate was checked.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from typing import Any
+
+import flask_mail
+from email_validator import validate_email
+from flask import current_app
+
+# 7-bit: nothing on the way has a reason to rewrite it.
+POLICY = SMTP.clone(cte_type="7bit")
+POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
+ANYBODY = "postmaster"
+
+
+class NoMailServer(RuntimeError):
+    """No mail server is set, so there is nothing to connect to."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A picture in the HTML (`name` is its Content-ID) or a file beside it."""
+
+    name: str
+    subtype: str
+    data: bytes
+
+
+class Message(flask_mail.Message):
+    """One mail to one recipient, as a standard EmailMessage.
+
+    `pictures` are PNGs shown where the HTML says `cid:<name>`; `calendar` is attached
+    with `method`, the one its text has. `message_id` is the same for every try.
+    """
+
+    def __init__(
+        self,
+        *,
+        subject: str,
+        recipient: str,
+        text: str,
+        html: str,
+        message_id: str,
+        at: datetime,
+        reply_to: str | None = None,
+        pictures: Sequence[Part] = (),
+        calendar: Part | None = None,
+        method: str = "PUBLISH",
+    ) -> None:
+        sender = address(current_app.config["MAIL_DEFAULT_SENDER"])
+        super().__init__(
+            subject=one_line(subject),
+            recipients=[address(recipient).addr_spec],
+            body=text,
+            html=html,
+            sender=sender.addr_spec,
+            reply_to=address(reply_to).addr_spec if reply_to else None,
+        )
+        self.msgId = f"<{message_id}>"
+        self.from_header = sender
+        self.at = at
+        self.date = at.timestamp()
+        self.pictures = pictures
+        self.calendar = calendar
+        self.method = method
+        if self.needs_utf8:
+            self.mail_options = ["SMTPUTF8"]
+
+    @property
+    def needs_utf8(self) -> bool:
+        """Whether an address has other letters than ASCII before its @ (RFC 6531)."""
+        addresses = [*self.recipients, self.sender, self.reply_to or ""]
+        return not all(str(address).isascii() for address in addresses)
+
+    def message(self) -> EmailMessage:
+        """The whole mail: mixed(alternative(text, related(html, pictures)), calendar).
+
+        The calendar is a file beside the text: as an alternative some clients would
+        show it instead of the mail.
+        """
+        policy = POLICY_FOR_OTHER_ALPHABETS if self.needs_utf8 else POLICY
+        mail = EmailMessage(policy=policy)
+        mail["From"] = self.from_header
+        mail["To"] = address(str(self.recipients[0]))
+        if self.reply_to:
+            mail["Reply-To"] = address(str(self.reply_to))
+        mail["Subject"] = self.subject
+        mail["Date"] = format_datetime(self.at)
+        mail["Message-ID"] = self.msgId
+        # No vacation notes in return (RFC 3834).
+        mail["Auto-Submitted"] = "auto-generated"
+        mail["X-Auto-Response-Suppress"] = "All"
+
+        mail.set_content(self.body or "")
+        mail.add_alternative(self.html or "", subtype="html")
+        (_, html) = mail.iter_parts()
+        assert isinstance(html, EmailMessage)
+        for picture in self.pictures:
+            html.add_related(
+                picture.data,
+                "image",
+                picture.subtype,
+                cid=f"<{picture.name}>",
+                disposition="inline",
+                filename=picture.name.partition("@")[0] + f".{picture.subtype}",
+            )
+        if self.calendar:
+            mail.add_attachment(
+                self.calendar.data.decode(),
+                subtype=self.calendar.subtype,
+                filename=self.calendar.name,
+                params={"method": self.method},
+            )
+        return mail
+
+    def as_bytes(self) -> bytes:
+        return self.message().as_bytes()
+
+    def as_string(self) -> str:
+        return self.message().as_string()
+
+    def has_bad_headers(self) -> bool:
+        """No: EmailMessage refuses a line break in a header, and none gets that far."""
+        return False
+
+
+class Connection(flask_mail.Connection):
+    """A connection with a time-out, and certificates that are checked.
+
+    The authorities are the system's; SSL_CERT_FILE names others.
+    """
+
+    def __init__(self, mail: Any, timeout: float) -> None:
+        super().__init__(mail)
+        self.timeout = timeout
+
+    def configure_host(self) -> smtplib.SMTP:
+        host: smtplib.SMTP
+        if not self.mail.server:
+            raise NoMailServer("set RSVP_MAIL_SERVER")
+        if self.mail.use_ssl:
+            host = smtplib.SMTP_SSL(
+                self.mail.server,
+                self.mail.port,
+                timeout=self.timeout,
+                context=ssl.create_default_context(),
+            )
+        else:
+            host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=self.timeout)
+        try:
+            if self.mail.use_tls:
+                host.starttls(context=ssl.create_default_context())
+            if self.mail.username and self.mail.password:
+                host.login(self.mail.username, self.mail.password)
+        except BaseException:
+            host.close()
+            raise
+        return host
+
+    def __exit__(self, *_: object) -> None:
+        """Say goodbye; that the server has gone already is no mistake of ours."""
+        if self.host is None:
+            return
+        try:
+            self.host.quit()
+        except (smtplib.SMTPException, OSError):
+            self.host.close()
+        self.host = None
+
+
+class Mail(flask_mail.Mail):
+    """Flask-Mail with our connection; settings are read when it connects.
+
+    Without a mail server nothing can be sent by mistake, so tests need no special case.
+    """
+
+    def init_mail(self, config: Any, *_flags: object, **_more: object) -> Any:
+        # Never with the application's debug flag: smtplib would print addresses.
+        return super().init_mail(config, debug=False, testing=False)
+
+    def connect(self) -> Connection:
+        config = current_app.config
+        return Connection(self.init_mail(config), timeout=config["MAIL_TIMEOUT"])
+
+
+def address(given: str | tuple[str, str]) -> Address:
+    """An address from a setting or a row, safe to stand in a header.
+
+    Domains in other alphabets are written in ASCII. Raises ValueError for what is no
+    address.
+    """
+    name, spec = parseaddr(given) if isinstance(given, str) else given
+    local, at, domain = one_line(spec).rpartition("@")
+    if not (local and at and domain):
+        raise ValueError("not a mail address")
+    if not domain.isascii():
+        # The current rules (IDNA 2008), where ß is not ss: that is another's domain.
+        checked = validate_email(f"{ANYBODY}@{domain}", check_deliverability=False)
+        domain = checked.ascii_domain
+    if local.isascii():
+        return Address(one_line(name), addr_spec=f"{local}@{domain}")
+    return Address(one_line(name), username=local, domain=domain)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and other control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
