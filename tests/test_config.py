@@ -1,0 +1,258 @@
+"""Settings: read with their types, kept with the docs, refused where unsafe."""
+
+import multiprocessing
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from rsvp import cli, config, create_app
+from rsvp.config import SETTINGS, UnsafeStart
+
+DOCS = Path(__file__).parent.parent / "docs"
+RSVP = Path(sys.executable).with_name("rsvp")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch, tmp_path):
+    """No RSVP_ variable but an instance folder of this test's own."""
+    for name in [n for n in os.environ if n.startswith("RSVP_") or n == "PORT"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("RSVP_INSTANCE_PATH", str(tmp_path / "instance"))
+    return monkeypatch
+
+
+@pytest.fixture
+def instance(tmp_path) -> Path:
+    return tmp_path / "instance"
+
+
+@pytest.fixture
+def settings(environment):
+    def set_all(**values: str) -> None:
+        for name, value in values.items():
+            environment.setenv(f"RSVP_{name}", value)
+
+    return set_all
+
+
+# --- types --------------------------------------------------------------------------
+
+
+def test_settings_have_their_types(settings):
+    settings(
+        PORT="8123",
+        MAIL_USE_TLS="Yes",
+        MAIL_PASSWORD="0012345",
+        SECRET_KEY="1" * 40,
+        SITE_NAME="1984",
+    )
+    found = create_app().config
+
+    assert found["PORT"] == 8123
+    assert found["MAIL_USE_TLS"] is True
+    assert found["MAIL_PASSWORD"] == "0012345"
+    assert found["SECRET_KEY"] == "1" * 40
+    assert found["SITE_NAME"] == "1984"
+
+
+def test_an_empty_setting_is_as_good_as_none(settings):
+    settings(MAIL_SERVER="", PORT="")
+
+    assert create_app().config["PORT"] == 8000
+
+
+def test_a_hosts_own_port_variable_counts_unless_ours_is_set(environment, settings):
+    environment.setenv("PORT", "8200")
+    assert create_app().config["PORT"] == 8200
+    settings(PORT="8300")
+    assert create_app().config["PORT"] == 8300
+
+
+@pytest.mark.parametrize("spelling", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_other_spellings_of_the_postgresql_driver_are_mended(spelling, tmp_path):
+    uri = config.database_uri(f"{spelling}://ada@db.example.org/rsvp", tmp_path)
+
+    assert uri == "postgresql+psycopg://ada@db.example.org/rsvp"
+
+
+def test_a_name_we_do_not_know_is_passed_on_and_told(settings, caplog):
+    settings(MAX_CONTENT_LENGTH="1000", WTF_I18N_ENABLED="false", MIAL_SERVER="typo")
+    app = create_app()
+
+    assert app.config["MAX_CONTENT_LENGTH"] == 1000
+    assert app.config["WTF_I18N_ENABLED"] is False
+    assert app.config["MIAL_SERVER"] == "typo"
+    assert "RSVP_MIAL_SERVER is not a setting of RSVP" in caplog.text
+
+
+def test_the_docs_list_every_setting_with_its_default_and_no_other():
+    rows = re.findall(
+        r"^\| `RSVP_(\w+)` \| ([^|]*) \|", (DOCS / "settings.md").read_text(), re.M
+    )
+    told = {name: default.strip().strip("`") for name, default in rows}
+    made = {"INSTANCE_PATH", "SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "CODE_KEY"}
+    made |= {"PUBLIC_URL", "MAIL_DEFAULT_SENDER"}
+
+    assert set(told) == set(SETTINGS)
+    for name, setting in SETTINGS.items():
+        if name in made:
+            assert told[name], f"say what RSVP_{name} is without being set"
+        elif setting.default is None:
+            assert told[name] == "none"
+        else:
+            default = setting.default
+            text = str(default).lower() if isinstance(default, bool) else str(default)
+            assert told[name] == text
+
+
+# --- keys ---------------------------------------------------------------------------
+
+
+def test_keys_are_made_once_and_only_their_owner_can_read_them(instance):
+    first, second = create_app(), create_app()
+
+    for name in ("secret_key", "code_key"):
+        assert stat.S_IMODE((instance / name).stat().st_mode) == 0o600
+    assert first.config["SECRET_KEY"] == second.config["SECRET_KEY"]
+    assert first.config["CODE_KEY"] == second.config["CODE_KEY"]
+    assert len(first.config["CODE_KEY"]) == 32
+    assert sorted(p.name for p in instance.iterdir()) == ["code_key", "secret_key"]
+
+
+def test_processes_that_start_together_share_one_key(tmp_path):
+    context = multiprocessing.get_context("fork")
+    with context.Pool(8) as pool:
+        keys = set(pool.map(config.kept_key, [tmp_path / "key"] * 64))
+
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda key: key.chmod(0o640), "can be read by others"),
+        (lambda key: key.write_text(""), "is empty or cut off"),
+        (lambda key: (key.unlink(), key.mkdir(0o700)), "can't be read"),
+        (lambda key: key.write_text("not hexadecimal " * 4), "64 hexadecimal digits"),
+    ],
+)
+def test_a_code_key_that_is_not_safe_and_sound_is_refused(instance, damage, reason):
+    create_app()
+    damage(instance / "code_key")
+
+    with pytest.raises(UnsafeStart, match=reason):
+        create_app()
+
+
+# --- unsafe starts, each as one line through the command ----------------------------
+
+
+@pytest.fixture
+def refused(capfd):
+    """What `rsvp …` complains of, its one line; it must end with exit status 1."""
+
+    def complaint(*args: str) -> str:
+        capfd.readouterr()
+        assert cli.run(list(args)) == 1
+        lines = capfd.readouterr().err.splitlines()
+        assert len(lines) == 1
+        return lines[0]
+
+    return complaint
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"PORT": "eighty"}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": "70000"}, "rsvp: RSVP_PORT must be 1 to 65535"),
+        ({"WEB_PROCESSES": "0"}, "rsvp: RSVP_WEB_PROCESSES must be 1 to 999999999"),
+        ({"MAIL_USE_TLS": "maybe"}, "rsvp: RSVP_MAIL_USE_TLS must be true or false"),
+        (
+            {"MAIL_SERVER": "mail.example.org"},
+            "rsvp: RSVP_MAIL_SERVER is set but RSVP_PUBLIC_URL is not: links in mails "
+            "would lead nowhere",
+        ),
+        (
+            {"PUBLIC_URL": "rsvp.example.org"},
+            "rsvp: RSVP_PUBLIC_URL must start with https:// or http://",
+        ),
+        (
+            {"MAIL_USE_TLS": "1", "MAIL_USE_SSL": "1"},
+            "rsvp: set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both",
+        ),
+        (
+            {"DEBUG": "1", "PUBLIC_URL": "https://rsvp.example.org"},
+            "rsvp: debug is on for a public address: unset RSVP_DEBUG",
+        ),
+        ({"SECRET_KEY": "short"}, "rsvp: RSVP_SECRET_KEY must have 32 characters "),
+        ({"CODE_KEY": "f" * 63}, "rsvp: RSVP_CODE_KEY must be 64 hexadecimal digits"),
+        (
+            {"SQLALCHEMY_DATABASE_URI": "mysql://db.example.org/rsvp"},
+            "rsvp: RSVP_SQLALCHEMY_DATABASE_URI must start with postgresql:// or ",
+        ),
+        (
+            {"SQLALCHEMY_DATABASE_URI": "postgresql://nobody@127.0.0.1:1/rsvp"},
+            "rsvp: the database can't be reached: ",
+        ),
+        ({"INSTANCE_PATH": "/dev/null/rsvp"}, "rsvp: the instance folder /dev/null/"),
+    ],
+)
+def test_an_unsafe_start_is_refused_in_one_line(settings, refused, values, line):
+    settings(**values)
+
+    assert refused("check").startswith(line)
+
+
+def test_debug_is_refused_by_the_server_even_at_home(settings, refused):
+    settings(DEBUG="1")
+
+    assert refused("serve") == "rsvp: `rsvp serve` is for real use: unset RSVP_DEBUG"
+
+
+def test_a_database_that_was_not_brought_up_to_date_is_refused(refused):
+    line = "rsvp: the database is not up to date: run `rsvp init`"
+
+    assert refused("serve") == line
+    assert refused("worker", "--once") == line
+
+
+def test_another_code_key_than_the_databases_is_refused(settings, refused):
+    assert cli.run(["init"]) == 0
+    settings(CODE_KEY="0123456789abcdef" * 4)
+    complaint = refused("serve")
+
+    assert complaint.startswith("rsvp: the code key is not the one this database")
+    assert refused("init") == complaint
+
+
+def test_the_real_command_and_the_wsgi_file_end_alike(environment, tmp_path):
+    """The whole way, in processes of their own."""
+    values = os.environ | {"RSVP_MAIL_SERVER": "mail.example.org"}
+    command = subprocess.run([RSVP, "init"], env=values, capture_output=True, text=True)
+    wsgi = subprocess.run(
+        [sys.executable, "-c", "import wsgi"],
+        env=values,
+        cwd=config.ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+    for ended in (command, wsgi):
+        assert ended.returncode == 1
+        assert ended.stdout == ""
+        assert ended.stderr.startswith("rsvp: RSVP_MAIL_SERVER is set but")
+        assert ended.stderr.count("\n") == 1
+
+
+def test_an_app_can_be_made_without_touching_the_environments_database(instance):
+    app = create_app({"TESTING": True, "CODE_KEY": b"k" * 32, "SECRET_KEY": "s"})
+
+    assert isinstance(app, Flask)
+    assert not (instance / "rsvp.db").exists()
