@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, dates
 from flask import Flask, g, has_request_context
+from flask_babel import gettext as _
 
 from rsvp.extensions import babel
 
@@ -50,3 +51,17 @@ def zone_name(zone: ZoneInfo, language: str = "en") -> str:
     return dates.get_timezone_location(
         dates.get_timezone(str(zone)), locale=Locale.parse(language), return_city=True
     )
+
+
+def ordinal(number: int) -> str:
+    """A place in line as people say it: `4th`."""
+    if number % 100 in (11, 12, 13):
+        return _("%(number)dth", number=number)
+    match number % 10:
+        case 1:
+            return _("%(number)dst", number=number)
+        case 2:
+            return _("%(number)dnd", number=number)
+        case 3:
+            return _("%(number)drd", number=number)
+    return _("%(number)dth", number=number)
