@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,23 @@ def _services(request: pytest.FixtureRequest) -> None:
     for service in ("postgresql", "redis", "browser"):
         if request.node.get_closest_marker(service):
             services.need(service)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Iterator[None]:
+    """The closing line: what was skipped, and why."""
+    yield
+    whys = Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.getreports("skipped")
+        if isinstance(report.longrepr, tuple)
+    )
+    told = [f"{number} ({why})" for why, number in whys.most_common()]
+    if "not soak" in config.option.markexpr:
+        told.append("the long proofs (make soak runs them)")
+    terminalreporter.write_line(f"skipped: {'; '.join(told) or 'nothing'}")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ RUNTIME = [*PROJECT["project"]["dependencies"], *GROUPS["build"]]
 
 
 def locked(name: str) -> dict[str, list[Requirement]]:
-    """Each package of a lock file with its pins: several where Python versions differ."""
+    """Each package of a lock file with its pins: several where Pythons differ."""
     text = (ROOT / name).read_text().replace("\\\n", " ")
     found: dict[str, list[Requirement]] = {}
     for line in text.splitlines():
