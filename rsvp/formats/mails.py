@@ -1,0 +1,364 @@
+"""Mails: a message of the outbox as text, HTML, pictures and a calendar entry.
+
+Nothing that people answered is in them, and no picture is fetched from anywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import css_inline
+from babel import Locale, lists
+from flask import current_app
+from flask_babel import force_locale, gettext, ngettext
+
+from rsvp import i18n, tokens
+from rsvp.formats import feeds, mailtexts, tickets
+from rsvp.formats.mailtexts import Standing, Words
+from rsvp.models import Attendee, Event, Message, Registration
+from rsvp.models.event import Mode, Status
+from rsvp.models.ledger import MessageKind
+
+_: Callable[..., str] = gettext
+_n: Callable[..., str] = ngettext
+
+MASK = "••••"
+"""What stands for secret links and codes in a mail that is shown to organizers."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What a message looks like: everything but who gets it.
+
+    `images` are PNGs by the Content-ID that the HTML shows them by. `calendar` is an
+    iCalendar file with `method`, to be attached as `calendar_name`.
+    """
+
+    subject: str
+    text: str
+    html: str
+    images: dict[str, bytes]
+    calendar: bytes | None
+    method: str
+    calendar_name: str
+    reply_to: str | None
+    message_id: str
+
+
+@dataclass(frozen=True)
+class Links:
+    manage: str
+    event: str
+    join: str | None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One ticket in a mail; the stub below its tear line has `code` or `place`.
+
+    `forward` is the view-only page of a guest's ticket.
+    """
+
+    name: str
+    code: str | None = None
+    cid: str | None = None
+    png: bytes | None = None
+    place: str | None = None
+    forward: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """When and where, as the ticket says it."""
+
+    title: str
+    day: str
+    time: str
+    elsewhere: list[str]
+    doors: str | None
+    place: list[str]
+    access: str | None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Short texts that depend on how many come, and how."""
+
+    state: str
+    button: str
+    give_up: str
+    give_up_why: str
+    calendar: str
+
+
+def compose(
+    message: Message, *, code_key: bytes, public_url: str, masked: bool = False
+) -> Mail:
+    """Write the mail of a message, in the language of its registration.
+
+    With `masked` secret links and codes are `••••` and there are no pictures: this is
+    what organizers may see. Needs an application context (templates, language).
+    """
+    language = i18n.language_for(message.registration.language)
+    with force_locale(language):
+        return written(message, code_key, public_url.rstrip("/"), masked, language)
+
+
+def written(
+    message: Message, code_key: bytes, public_url: str, masked: bool, language: str
+) -> Mail:
+    event, registration = message.event, message.registration
+    host = urlsplit(public_url).hostname or "localhost"
+    message_id = f"{message.uuid}@{host}"
+    words = mailtexts.words(message)
+    links = links_of(message, code_key, public_url, masked)
+    shown = tickets_of(message, code_key, public_url, message_id, masked)
+    facts = facts_of(event, mailtexts.mode_of(message), language)
+    calendar, method = calendar_of(message, code_key, public_url, masked)
+    context = {
+        "language": language,
+        "direction": Locale.parse(language).text_direction,
+        "words": words,
+        "preheader": preheader(words, facts),
+        "facts": facts,
+        "standing": str(mailtexts.standing(message)),
+        "is_online": mailtexts.is_online(message),
+        "admission": feeds.clean(
+            message.facts.get("admission") or registration.admission.name
+        ),
+        "online_note": feeds.clean(event.online_note or "") if links.join else "",
+        "tickets": shown,
+        "links": links,
+        "labels": labels_of(message, links, method if calendar else None),
+        "registers_again": message.kind == MessageKind.CANCELLED
+        and event.status == Status.PUBLISHED,
+        "masked": masked,
+        "contact": event.contact,
+        "hosts": joined([feeds.clean(h["name"]) for h in event.hosts], language),
+        "site": current_app.config["SITE_NAME"],
+        "host": host,
+        "reference": registration.reference,
+    }
+    return Mail(
+        subject=words.subject,
+        text=paragraphs(rendered("mail/message.txt", context)),
+        html=inlined(rendered("mail/message.html", context)),
+        images={t.cid: t.png for t in shown if t.cid and t.png},
+        calendar=calendar,
+        method=method,
+        calendar_name="appointment.ics" if event.discreet else f"{event.slug}.ics",
+        reply_to=event.contact,
+        message_id=message_id,
+    )
+
+
+def rendered(template: str, context: dict[str, object]) -> str:
+    # Not render_template: pages' context processors belong to requests.
+    return current_app.jinja_env.get_template(template).render(context)
+
+
+def paragraphs(text: str) -> str:
+    """The text with one empty line where the template left several."""
+    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+
+
+@cache
+def inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
+
+
+def inlined(html: str) -> str:
+    """The styles in each element, as many mail clients want it; the dark ones stay."""
+    return inliner().inline(html)
+
+
+# --- links and tickets --------------------------------------------------------------
+
+
+def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -> Links:
+    registration = message.registration
+    secret = tokens.manage_token(code_key, registration.uuid, registration.link_version)
+    seated = mailtexts.is_seated_now(message)
+    return Links(
+        manage=f"{public_url}/r/{MASK if masked else secret}",
+        event=f"{public_url}/events/{message.event.slug}",
+        join=feeds.join_link(registration) if seated else None,
+    )
+
+
+def ticket_url(
+    attendee: Attendee, code_key: bytes, public_url: str, masked: bool
+) -> str:
+    secret = tokens.ticket_token(code_key, attendee.uuid, attendee.code_version)
+    return f"{public_url}/t/{MASK if masked else secret}"
+
+
+def told_of(message: Message) -> list[Attendee]:
+    """The attendees that the message is about, as it was written."""
+    registration = message.registration
+    told = message.facts.get("attendees")
+    if told is None:
+        return registration.coming
+    return [a for a in registration.attendees if a.uuid.hex in told]
+
+
+def tickets_of(
+    message: Message, code_key: bytes, public_url: str, message_id: str, masked: bool
+) -> list[Ticket]:
+    party = told_of(message)
+    if mailtexts.standing(message) != Standing.SEATED:
+        return [without_code(message, len(party))]
+    found = []
+    for attendee in party:
+        text = tokens.code_text(
+            tokens.attendee_code(code_key, attendee.uuid, attendee.code_version)
+        )
+        url = ticket_url(attendee, code_key, public_url, masked)
+        ticket = Ticket(
+            name=name_of(attendee),
+            code=tokens.grouped(text),
+            cid=f"ticket-{attendee.position + 1}.{message_id}",
+            png=tickets.qr_png(text),
+            forward=url if attendee.position else None,
+        )
+        if masked:
+            ticket = replace(ticket, code=" ".join([MASK] * 7), cid=None, png=None)
+        found.append(ticket)
+    return found
+
+
+def without_code(message: Message, people: int) -> Ticket:
+    """The one ticket of a party that waits, or that does not come any more."""
+    place = message.facts.get("place")
+    in_line = mailtexts.standing(message) == Standing.IN_LINE
+    return Ticket(
+        name=party_name(message.registration, people),
+        place=i18n.ordinal(place) if in_line and place else None,
+    )
+
+
+def name_of(attendee: Attendee) -> str:
+    if attendee.name:
+        return feeds.clean(attendee.name)
+    return _("Guest %(number)d", number=attendee.position)
+
+
+def party_name(registration: Registration, people: int) -> str:
+    name = feeds.clean(registration.name)
+    if people < 2:
+        return name
+    return _n(
+        "%(name)s and %(num)d guest",
+        "%(name)s and %(num)d guests",
+        people - 1,
+        name=name,
+    )
+
+
+def calendar_of(
+    message: Message, code_key: bytes, public_url: str, masked: bool
+) -> tuple[bytes | None, str]:
+    """The calendar entry to attach, with its method; none for those in line, and none
+    that would say something else than the mail does."""
+    registration, event = message.registration, message.event
+    seated = mailtexts.is_seated_now(message) and event.status == Status.PUBLISHED
+    off = mailtexts.standing(message) == Standing.OFF and (
+        not registration.is_live or event.status == Status.CANCELLED
+    )
+    if not (seated or off):
+        return None, "PUBLISH"
+    party = told_of(message) or registration.attendees
+    url = ticket_url(party[0], code_key, public_url, masked) if party else None
+    host = urlsplit(public_url).hostname or "localhost"
+    entry = feeds.registration_calendar(registration, host=host, url=url)
+    return entry, "CANCEL" if off else "PUBLISH"
+
+
+# --- words that the templates print -------------------------------------------------
+
+
+def preheader(words: Words, facts: Facts) -> str:
+    """What lists of mails show beside the subject: the first sentence, then when."""
+    return f"{words.headline} {facts.day}, {facts.time}."
+
+
+def facts_of(event: Event, mode: str, language: str) -> Facts:
+    zone = event.zone
+    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
+    end = i18n.clock(event.ends_at, zone)
+    if starts.date() != ends.date():
+        end = f"{i18n.day(event.ends_at, zone, language)}, {end}"
+    in_person = mode == Mode.IN_PERSON
+    return Facts(
+        title=feeds.clean(event.title),
+        day=i18n.day(event.starts_at, zone, language),
+        time=_(
+            "%(start)s to %(end)s, %(zone)s time",
+            start=i18n.clock(event.starts_at, zone),
+            end=end,
+            zone=i18n.zone_name(zone, language),
+        ),
+        elsewhere=[
+            elsewhere(event, starts, name, language) for name in event.also_show or []
+        ],
+        doors=i18n.clock(event.doors_at, zone)
+        if event.doors_at and in_person
+        else None,
+        place=feeds.venue_lines(event) if in_person else [_("Online")],
+        access=feeds.clean(event.venue_access or "") if in_person else None,
+    )
+
+
+def elsewhere(event: Event, starts: datetime, name: str, language: str) -> str:
+    """The start in another zone, with its day where that is another one."""
+    zone = ZoneInfo(name)
+    there = event.starts_at.astimezone(zone)
+    time = i18n.clock(event.starts_at, zone)
+    if there.date() != starts.date():
+        time = f"{i18n.day(event.starts_at, zone, language)}, {time}"
+    return _("%(time)s %(zone)s time", time=time, zone=i18n.zone_name(zone, language))
+
+
+def labels_of(message: Message, links: Links, method: str | None) -> Labels:
+    seats = mailtexts.seats_of(message)
+    standing = mailtexts.standing(message)
+    states = {
+        Standing.SEATED: _("● Confirmed"),
+        Standing.IN_LINE: _("◔ Waitlisted"),
+        Standing.OFF: _("✕ Cancelled"),
+    }
+    if links.join:
+        button = _("Join online")
+    elif standing == Standing.SEATED and not mailtexts.is_online(message):
+        button = _n("Open your ticket", "Open your tickets", seats)
+    else:
+        button = _("Open your registration")
+    if standing == Standing.IN_LINE:
+        give_up, why = _("leave the line"), _(" so that the others move up")
+    elif mailtexts.is_online(message):
+        give_up, why = _("cancel your registration"), ""
+    else:
+        give_up = _n("give your place up", "give a place up", seats)
+        why = _(" so that somebody else can come")
+    calendars = {
+        None: "",
+        "PUBLISH": _("The date is attached for your calendar."),
+        "CANCEL": _("The attached file takes the date out of your calendar."),
+    }
+    return Labels(
+        state=states[standing],
+        button=button,
+        give_up=give_up,
+        give_up_why=why,
+        calendar=calendars[method],
+    )
+
+
+def joined(names: list[str], language: str) -> str:
+    return lists.format_list(names, locale=Locale.parse(language)) if names else ""
