@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from rsvp.cli import people, server
+from rsvp.cli import events, people, server
 from rsvp.cli.base import Group
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -19,6 +19,7 @@ COMMANDS: tuple[click.Command, ...] = (
     server.init,
     server.demo,
     server.check,
+    events.event,
     people.user,
     people.attendees,
 )
@@ -51,6 +52,7 @@ def main(args: Sequence[str] | None = None) -> NoReturn:
 
 
 def run(args: Sequence[str] | None = None) -> int:
+    """Run the command and say its exit status; what is wrong is told in one line."""
     from rsvp import create_app
 
     # RSVP_DEBUG alone says whether debug is on, not Flask's own variable.

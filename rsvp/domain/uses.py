@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from rsvp.db import current_session
 from rsvp.errors import InUse
-from rsvp.eventdata import EventFile
+from rsvp.eventdata import EventFile, QuestionData
 from rsvp.models import Admission, Attendee, Event, Question, Registration
 from rsvp.models.event import QuestionType, Status
 from rsvp.models.registration import LIVE
@@ -26,24 +26,19 @@ def refuse_taking_away(event: Event, file: EventFile) -> None:
     type, per, draft, published), `people` who use it, and `at`, the file's key.
     """
     refuse_status(event, file)
-    wanted = {admission.key: admission for admission in file.admissions}
+    ways = {way.key: (i, way) for i, way in enumerate(file.admissions)}
     for admission in event.admissions:
-        stays = wanted.get(admission.key)
-        change = "mode" if stays else "removed"
-        if stays is None or stays.mode != admission.mode:
-            refuse_if(registered_for(admission), "admission", admission.key, change)
-    asked = {question.key: question for question in file.questions}
+        number, stays = ways.get(admission.key, (0, None))
+        if stays is None:
+            people = registered_for(admission)
+            refuse_if(people, "admission", admission.key, "removed", "admissions")
+        elif stays.mode != admission.mode:
+            at = f"admissions[{number}].mode"
+            refuse_if(registered_for(admission), "admission", admission.key, "mode", at)
+    asked = {question.key: (i, question) for i, question in enumerate(file.questions)}
     for question in event.questions:
-        data = asked.get(question.key)
-        if data is None:
-            refuse_if(len(answers_to(question)), "question", question.key, "removed")
-            continue
-        if data.per != question.per:
-            refuse_if(len(answers_to(question)), "question", question.key, "per")
-        if (question.type, data.type) not in SAME_ANSWERS:
-            refuse_if(len(answers_to(question)), "question", question.key, "type")
-        if gone := set(question.options) - set(data.options):
-            refuse_options(question, gone)
+        number, asks = asked.get(question.key, (0, None))
+        refuse_question(question, asks, f"questions[{number}]")
 
 
 def refuse_status(event: Event, file: EventFile) -> None:
@@ -56,23 +51,28 @@ def refuse_status(event: Event, file: EventFile) -> None:
     if (event.status, file.status) in backwards:
         live = Registration.event_id == event.id, Registration.state.in_(LIVE)
         people = current_session().scalar(select(func.count()).where(*live)) or 0
-        refuse_if(people, "status", event.status, file.status)
+        refuse_if(people, "status", event.status, file.status, "status")
 
 
-def refuse_options(question: Question, gone: set[str]) -> None:
-    answers = answers_to(question)
-    for option in question.options:
-        if option not in gone:
-            continue
-        if question.type == QuestionType.CHOICES:
-            people = sum(option in answer for answer in answers)
-        else:
-            people = sum(option == answer for answer in answers)
-        refuse_if(people, "option", option, "removed")
+def refuse_question(question: Question, asks: QuestionData | None, at: str) -> None:
+    key = question.key
+    if asks is None:
+        refuse_if(len(answers_to(question)), "question", key, "removed", "questions")
+        return
+    if asks.per != question.per:
+        refuse_if(len(answers_to(question)), "question", key, "per", f"{at}.per")
+    if (question.type, asks.type) not in SAME_ANSWERS:
+        refuse_if(len(answers_to(question)), "question", key, "type", f"{at}.type")
+    if gone := [option for option in question.options if option not in asks.options]:
+        answers = answers_to(question)
+        for option in gone:
+            # An answer is one option, or a list of them.
+            chosen = (a if isinstance(a, list) else [a] for a in answers)
+            people = sum(option in options for options in chosen)
+            refuse_if(people, "option", option, "removed", f"{at}.options")
 
 
-def refuse_if(people: int, kind: str, key: str, change: str) -> None:
-    at = {"status": "status", "admission": "admissions"}.get(kind, "questions")
+def refuse_if(people: int, kind: str, key: str, change: str, at: str) -> None:
     if people:
         raise InUse(kind=kind, key=key, change=change, people=people, at=at)
 

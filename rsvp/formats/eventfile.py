@@ -56,7 +56,15 @@ from rsvp.formats.located import NotYamlError, compose
 from rsvp.models.event import Mode, Per, QuestionType, Status, Visibility
 from rsvp.models.team import DEFAULT_TEAM
 
-__all__ = ["KEYS", "EventFile", "EventFileError", "dump", "key_lines", "parse"]
+__all__ = [
+    "KEYS",
+    "EventFile",
+    "EventFileError",
+    "Mistake",
+    "dump",
+    "key_line",
+    "parse",
+]
 
 LARGEST_CAPACITY = 1_000_000
 LARGEST_PARTY = 100
@@ -136,11 +144,11 @@ def parse(text: str, name: str) -> EventFile:
     return event
 
 
-def key_lines(text: str) -> Report:
-    """Where each key of a readable file stands: ask its `line(key)`."""
+def key_line(text: str, key: str) -> int:
+    """The line on which a key of a readable file stands."""
     report = Report()
     read(text, "", report)
-    return report
+    return report.line(key)
 
 
 def read(text: str, name: str, report: Report) -> EventFile | None:

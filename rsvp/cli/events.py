@@ -1,0 +1,227 @@
+"""`rsvp event`: events from files, back to files, and what there is."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from rsvp.cli.base import Group, Mistake, as_json
+from rsvp.db import current_session, utcnow, write
+from rsvp.domain import events
+from rsvp.errors import InUse, OtherTeam
+from rsvp.formats import eventfile
+from rsvp.formats.located import LARGEST
+from rsvp.models import Admission, Event
+
+
+@click.group("event", cls=Group)
+def event() -> None:
+    """Events: publish them from files, write them out again, list them."""
+
+
+# --- import -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that was read, with its text for the lines of later refusals."""
+
+    name: str
+    text: str
+    event: eventfile.EventFile
+
+
+@event.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE…")
+@click.option("--json", "as_data", is_flag=True, help="Print for machines.")
+def import_events(files: tuple[str, ...], as_data: bool) -> None:
+    """Publish the event of each FILE, or make it as its file now says; - is stdin.
+
+    All files or none: a mistake in one is told as file:line: key: reason, and nothing
+    is changed. Registrations are never touched. The keys of a file are described in
+    docs/event-file.md.
+    """
+    sources = read_all(files)
+    results = write(lambda _: [publish(source) for source in sources])
+    if as_data:
+        as_json(
+            [
+                {
+                    "file": source.name,
+                    "slug": source.event.slug,
+                    "result": outcome(done),
+                    "changed": done.changed,
+                }
+                for source, done in zip(sources, results, strict=True)
+            ]
+        )
+        return
+    for source, done in zip(sources, results, strict=True):
+        details = f" ({', '.join(done.changed)})" if done.changed else ""
+        click.echo(f"{source.event.slug}: {outcome(done)}{details}")
+
+
+def read_all(files: tuple[str, ...]) -> list[Source]:
+    """Every file, read and checked; or the mistakes of all of them, and exit 1."""
+    sources, mistakes = [], []
+    for file in files:
+        try:
+            sources.append(read(file))
+        except eventfile.EventFileError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        refuse("\n".join(mistakes))
+    first: dict[str, str] = {}
+    for source in sources:
+        slug = source.event.slug
+        if slug in first:
+            refuse(at(source, "slug", f"{first[slug]} has the same slug"))
+        first[slug] = source.name
+    return sources
+
+
+def read(file: str) -> Source:
+    name = "stdin" if file == "-" else file
+    try:
+        # A few bytes a character at most: enough to see that it is too long.
+        if file == "-":
+            raw = sys.stdin.buffer.read(4 * LARGEST + 1)
+        else:
+            with Path(file).open("rb") as opened:
+                raw = opened.read(4 * LARGEST + 1)
+    except OSError as error:
+        raise Mistake(f"{file}: {error.strerror}") from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        mistake = eventfile.Mistake(line, "", "is not UTF-8 text")
+        raise eventfile.EventFileError(name, [mistake]) from error
+    return Source(name, text, eventfile.parse(text, name))
+
+
+def publish(source: Source) -> events.Published:
+    try:
+        return events.publish(source.event, actor="command", now=utcnow())
+    except InUse as error:
+        refuse(at(source, error.facts["at"], in_use(error.facts)))
+    except OtherTeam as error:
+        key = "team" if error.facts["kind"] == "event" else "series"
+        reason = "the {kind} {slug} belongs to the team {team}".format(**error.facts)
+        refuse(at(source, key, reason))
+
+
+def at(source: Source, key: str, reason: str) -> str:
+    return f"{source.name}:{eventfile.key_line(source.text, key)}: {key}: {reason}"
+
+
+def in_use(facts: dict[str, Any]) -> str:
+    thing = "{kind} {key}".format(**facts)
+    people = facts["people"]
+    used = f"{people} use it" if people > 1 else "1 uses it"
+    match facts["kind"], facts["change"]:
+        case "status", change:
+            return f"can't go from {facts['key']} back to {change}: {people} registered"
+        case _, "removed":
+            return f"{thing} can't be removed: {used}"
+        case _, change:
+            return f"the {change} of {thing} can't change: {used}"
+
+
+def refuse(lines: str) -> NoReturn:
+    """Say it as compilers do, the place first, and end; the transaction is undone."""
+    click.echo(lines, err=True)
+    raise click.exceptions.Exit(1)
+
+
+def outcome(done: events.Published) -> str:
+    if done.created:
+        return "created"
+    return "updated" if done.changed else "unchanged"
+
+
+# --- export and list ----------------------------------------------------------------
+
+
+@event.command("export")
+@click.argument("slug")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, writable=True),
+    help="A file to write; without it the event goes to standard output.",
+)
+def export_event(slug: str, output: str | None) -> None:
+    """Write the event SLUG as a file that `rsvp event import` takes."""
+    found = current_session().scalar(select(Event).where(Event.slug == slug))
+    if found is None:
+        raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
+    text = eventfile.dump(events.to_file(found))
+    if output is None:
+        click.echo(text.encode(), nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise Mistake(f"{output} can't be written: {error.strerror}") from error
+
+
+@event.command("list")
+@click.option("--json", "as_data", is_flag=True, help="Print for machines.")
+def list_events(as_data: bool) -> None:
+    """List all events by their start, with their seats and who waits."""
+    found = current_session().scalars(
+        select(Event)
+        .options(selectinload(Event.admissions))
+        .order_by(Event.starts_at, Event.id)
+    )
+    if as_data:
+        as_json([summary(one) for one in found])
+        return
+    rows = [line(one) for one in found]
+    if not rows:
+        click.echo("There are no events yet; `rsvp event import FILE` publishes one.")
+        return
+    rows.insert(0, ("SLUG", "TITLE", "STARTS", "STATUS", "SEATS"))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        click.echo("  ".join(cells).rstrip())
+
+
+def line(one: Event) -> tuple[str, ...]:
+    title = one.title if len(one.title) <= 40 else one.title[:39] + "…"
+    starts = f"{one.starts_local:%Y-%m-%d %H:%M} {one.timezone}"
+    return one.slug, title, starts, one.status, "; ".join(map(seats, one.admissions))
+
+
+def seats(admission: Admission) -> str:
+    limit = "no limit" if admission.capacity is None else admission.capacity
+    waiting = f", {admission.waiting} waiting" if admission.waiting else ""
+    return f"{admission.key} {admission.seats_taken}/{limit}{waiting}"
+
+
+def summary(one: Event) -> dict[str, Any]:
+    return {
+        "slug": one.slug,
+        "title": one.title,
+        "starts": f"{one.starts_local:%Y-%m-%d %H:%M}",
+        "timezone": one.timezone,
+        "starts_at": one.starts_at.isoformat(),
+        "status": one.status,
+        "visibility": one.visibility,
+        "admissions": [
+            {
+                "key": admission.key,
+                "seats_taken": admission.seats_taken,
+                "capacity": admission.capacity,
+                "waiting": admission.waiting,
+            }
+            for admission in one.admissions
+        ],
+    }
