@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from typing import Any
+
+from flask import Flask, Response, abort, request
 
 from rsvp.web import answers, guards, logs
 
@@ -34,14 +36,18 @@ A_YEAR = 365 * 24 * 60 * 60
 
 
 def init_app(app: Flask) -> None:
-    from rsvp.web import attendee, health
+    from rsvp.web import assets, attendee, display, health, organizer, public, sign_in
 
-    for blueprint in (attendee.bp, health.bp):
+    assets.init_app(app)
+    display.init_app(app)
+    for blueprint in (public.bp, attendee.bp, organizer.bp, health.bp):
         app.register_blueprint(blueprint)
+    sign_in.init_app(app)
     guards.public(app.view_functions["static"])
     answers.init_app(app)
     logs.init_app(app)
 
+    app.url_value_preprocessor(refuse_nul)
     headers = dict(HEADERS)
     if app.config["PUBLIC_URL"].startswith("https://"):
         headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"
@@ -54,3 +60,9 @@ def init_app(app: Flask) -> None:
         if "Cache-Control" not in response.headers and request.endpoint != "static":
             response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def refuse_nul(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Nothing we have is named with a NUL, and PostgreSQL can't even look for it."""
+    if any("\0" in value for value in (values or {}).values() if type(value) is str):
+        abort(404)

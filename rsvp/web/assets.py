@@ -1,0 +1,113 @@
+"""Assets: styles, scripts and fonts at addresses that change when any of them does.
+
+`asset("js/event.js")` gives `/assets/<version>/js/event.js`, where the version is a
+hash over all of `static/`: so files may name each other by relative addresses, and
+browsers keep them for a year. The stylesheets stay one file per component for people,
+and are answered as one, `css/all.css`, so that the first view waits for one request.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, abort, current_app, request, url_for
+
+from rsvp.web import guards
+
+bp = Blueprint("assets", __name__)
+
+SHEET = "css/all.css"
+FIRST, LAST = ("tokens", "base", "layout"), ("utilities",)
+SQUEEZED = {"text/css", "text/javascript", "image/svg+xml", "application/json"}
+FOREVER = "public, max-age=31536000, immutable"
+
+mimetypes.add_type("font/woff2", ".woff2")
+mimetypes.add_type("text/javascript", ".js")
+
+
+@dataclass(frozen=True)
+class Asset:
+    content: bytes
+    kind: str
+
+    @cached_property
+    def squeezed(self) -> bytes | None:
+        """The same by gzip, where that makes it smaller."""
+        return gzip.compress(self.content, mtime=0) if self.kind in SQUEEZED else None
+
+
+class Assets:
+    """All of a folder in memory (some 200 kB), read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.files: dict[str, Asset] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+                name = path.relative_to(folder).as_posix()
+                self.files[name] = Asset(path.read_bytes(), kind)
+        self.files[SHEET] = Asset(self.one_sheet(), "text/css")
+        total = hashlib.sha256()
+        for name, asset in self.files.items():
+            total.update(name.encode() + b"\0" + asset.content)
+        self.version = total.hexdigest()[:12]
+
+    def one_sheet(self) -> bytes:
+        # One folder deep, like the files at the root, so that relative addresses hold.
+        components = [n for n in self.files if n.startswith("css/components/")]
+        names = [f"css/{name}.css" for name in FIRST]
+        names += [*components, *(f"css/{name}.css" for name in LAST)]
+        return b"\n".join(self.files[name].content for name in names)
+
+
+def init_app(app: Flask) -> None:
+    app.register_blueprint(bp)
+    read(app)
+    app.jinja_env.globals["asset"] = asset
+
+
+def read(app: Flask) -> None:
+    assert app.static_folder is not None
+    app.extensions["rsvp_assets"] = Assets(Path(app.static_folder))
+
+
+def held() -> Assets:
+    if current_app.debug:
+        read(current_app)  # whoever edits a file sees it at the next reload
+    assets: Assets = current_app.extensions["rsvp_assets"]
+    return assets
+
+
+def asset(name: str) -> str:
+    """The address of a file in `static/`; KeyError for one that isn't there."""
+    assets = held()
+    assets.files[name]
+    return url_for("assets.file", version=assets.version, name=name)
+
+
+@bp.get("/assets/<version>/<path:name>")
+@guards.public
+def file(version: str, name: str) -> Response:
+    assets = held()
+    found = assets.files.get(name)
+    if found is None:
+        abort(404)
+    headers = {
+        # An old page still finds its file, as it is now, but nobody may keep it.
+        "Cache-Control": FOREVER if version == assets.version else "no-cache",
+        "Content-Type": found.kind,
+    }
+    content = found.content
+    if found.squeezed:
+        headers["Vary"] = "Accept-Encoding"
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            content = found.squeezed
+            headers["Content-Encoding"] = "gzip"
+    if found.kind.startswith("text/"):
+        headers["Content-Type"] += "; charset=utf-8"
+    return Response(content, headers=headers)

@@ -1,0 +1,47 @@
+/* The registration form: only the questions that are asked, guests one by one, a button
+   that says what it does. */
+import { prepareParty } from "./party.js"
+import { sendOnce } from "./send-once.js"
+import { submissionFor } from "./submission.js"
+
+/** Whether a question is asked of those who chose `admission` (a key, or nothing yet). */
+export function isAsked(onlyFor, admission) {
+  return !onlyFor || !admission || onlyFor.split(" ").includes(admission)
+}
+
+/** What the button says: `way` has `left` ("" for no limit), `waits` and `line`. */
+export function sendLabel(way, party, words) {
+  const fits = !way || (!way.waits && (way.left === "" || party <= Number(way.left)))
+  if (fits || !way.line) return words.register
+  return way.waits || party > Number(way.left)
+    ? words.waitAt.replace("{place}", way.line)
+    : words.register
+}
+
+export function prepareForm(form) {
+  const send = form.querySelector("[data-send]")
+  const questions = [...form.querySelectorAll("[data-only-for]")]
+  const party = form.querySelector("[data-party]")
+
+  const chosen = () => form.querySelector('[name="admission"]:checked, [type="hidden"][name="admission"]')
+  const people = () => Number(form.elements.party?.value) || 1
+  const update = () => {
+    const way = chosen()
+    for (const question of questions) {
+      question.hidden = !isAsked(question.dataset.onlyFor, way?.value)
+    }
+    send.textContent = sendLabel(way?.dataset, people(), send.dataset)
+  }
+  // Several ways and none chosen yet: the questions of some only come with the choice.
+  if (party) prepareParty(party, update)
+  form.addEventListener("change", update)
+  form.addEventListener("input", update)
+  update()
+
+  sendOnce(form)
+  addEventListener("pageshow", () => {
+    const id = submissionFor(location.pathname, sessionStorage)
+    form.elements.submission.value = id
+    update()
+  })
+}
