@@ -25,8 +25,8 @@ def user() -> None:
 @click.option("--team", default="default", help="The team's slug; made if it is new.")
 @click.option(
     "--role",
-    type=click.Choice(list(Role)),
-    default=Role.OWNER,
+    type=click.Choice([role.value for role in Role]),
+    default=Role.OWNER.value,
     show_default=True,
     help="What the person may do in the team.",
 )

@@ -87,7 +87,7 @@ def check(as_data: bool) -> None:
         as_json([dataclasses.asdict(problem) for problem in problems])
     else:
         for problem in problems:
-            click.echo(f"{problem.rule}: {problem.table} {problem.id}: {problem.text}")
+            click.echo(str(problem))
         if not problems:
             click.echo("All is well.")
     if problems:
