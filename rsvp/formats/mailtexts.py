@@ -198,9 +198,7 @@ def how_to_attend(message: Message) -> list[str]:
         if not message.event.join_url:
             return [_("The link to join will be on your registration's page.")]
         return [
-            _(
-                "Join with the link below. It is for registered people: please don't pass it on."
-            )
+            _("Join with the link below. It is for those registered: don't pass it on.")
         ]
     return [
         _n(

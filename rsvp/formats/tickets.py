@@ -19,8 +19,8 @@ MASK = 0  # fixed: trying all eight costs seven times as much and reads no bette
 PIXELS_PER_MODULE = 16
 """Of the PNG: 528 pixels wide, so that it stays crisp at 264 on fine screens."""
 
-KEPT = 4096
-"""How many codes' pictures stay in memory: a matrix is 4 kB, an SVG 3 kB."""
+KEPT = 2048
+"""How many codes' pictures stay in memory: an SVG is 3 kB, a PNG 1 kB."""
 
 Matrix = tuple[tuple[bool, ...], ...]
 
@@ -56,7 +56,6 @@ def qr_png(text: str) -> bytes:
     return file.getvalue()
 
 
-@lru_cache(maxsize=KEPT)
 def qr_matrix(text: str) -> Matrix:
     """The modules row by row, True for dark, quiet zone included: 33 by 33.
 
