@@ -17,4 +17,5 @@ mail = Mail()
 csrf = CSRFProtect()
 security = Security()
 babel = Babel()
-limiter = Limiter(key_func=get_remote_address)
+# Only decorated views are limited; looking at every request cost a tenth of a page.
+limiter = Limiter(key_func=get_remote_address, auto_check=False)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Select, bindparam, func, literal, select, tuple_
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from rsvp import tokens
 from rsvp.db import UtcDateTime, current_session
@@ -132,14 +132,16 @@ STATE = (
         Admission.mode,
     )
     .join(Admission, Admission.event_id == Event.id)
+    .where(Event.slug == bindparam("slug"))
     .order_by(Admission.id)
 )
 
 
 def event_state(slug: str) -> EventState | None:
     """The event's version and counts, drafts too; None where there is no such event."""
-    connection = current_session().connection()
-    rows = connection.execute(STATE.where(Event.slug == slug)).all()
+    # Past the session, and a statement built once: this runs for every page view.
+    with current_session().get_bind().engine.connect() as connection:
+        rows = connection.execute(STATE, {"slug": slug}).all()
     if not rows:
         return None
     seats = {
@@ -415,5 +417,6 @@ def outbox_counts(user: User) -> dict[str, int]:
         .with_only_columns(Message.state, func.count())
         .group_by(Message.state)
     )
-    found = dict(current_session().execute(counts).tuples().all())
+    rows = current_session().execute(counts).all()
+    found = {row[0]: row[1] for row in rows}
     return {state: found.get(state, 0) for state in MessageState}

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from rsvp.db import current_session, table_of
 from rsvp.models import Admission, Attendee, Message, Registration
@@ -19,6 +19,19 @@ PER_DAY = 6
 """How many mails public forms may cause to one address (per event, over the site)."""
 
 ROW = insert(table_of(Message))
+
+# How many mails forms caused to an address: today, and this hour for one event.
+MAILS_OF_FORMS = select(
+    func.count(),
+    func.count().filter(
+        Message.event_id == bindparam("event"),
+        Message.created_at > bindparam("an_hour_ago"),
+    ),
+).where(
+    Message.recipient_key == bindparam("key"),
+    Message.created_at > bindparam("a_day_ago"),
+    Message.from_form,
+)
 
 
 def facts(
@@ -135,12 +148,12 @@ def tell_all(event_id: int, kind: MessageKind, *, now: datetime, **more: Any) ->
 
 def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
     """Whether public forms have caused as many mails to this address as they may."""
-    an_hour_ago, a_day_ago = now - timedelta(hours=1), now - timedelta(days=1)
-    recent = (Message.event_id == event_id) & (Message.created_at > an_hour_ago)
-    counts = select(func.count(), func.count().filter(recent)).where(
-        Message.recipient_key == recipient_key,
-        Message.created_at > a_day_ago,
-        Message.from_form,
-    )
-    today, this_hour = current_session().connection().execute(counts).one()
+    values = {
+        "key": recipient_key,
+        "event": event_id,
+        "an_hour_ago": now - timedelta(hours=1),
+        "a_day_ago": now - timedelta(days=1),
+    }
+    counts = current_session().connection().execute(MAILS_OF_FORMS, values)
+    today, this_hour = counts.one()
     return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)

@@ -167,15 +167,16 @@ def register(
     AdmissionFull (where no line is kept); then nothing has been written.
     """
     wanted, event = plan.wanted, plan.event
-    if earlier := find_by_submission(plan):
-        return earlier
     limited = messages.too_many(wanted.email_key, event.id, plan.now)
     if look_again or capacity.under_room_cap(event, plan.admission):
         return register_under_lock(plan, limited, actor)
 
     registration_id = insert_row(plan.row)
     if registration_id is None:
-        return already_registered(plan, limited)
+        if before := registered_before(plan, limited):
+            return before
+        # Another's reference or submission: it is made anew the second time.
+        raise errors.LookAgain
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
     write_rest(plan, registration_id, actor)
@@ -189,8 +190,8 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
     event, admission = locked.event, locked.admissions[plan.admission.id]
     if event.version != plan.event.version:
         raise errors.StaleEvent
-    if earlier := find_by_address(plan):
-        return mail_again(plan, earlier, limited)
+    if before := registered_before(plan, limited):
+        return before
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
 
@@ -259,6 +260,14 @@ def write_rest(
 # --- the same again -----------------------------------------------------------------
 
 
+def registered_before(plan: Plan, limited: bool) -> Outcome | None:
+    """What this form, or this address, has already come to."""
+    if outcome := find_by_submission(plan):
+        return outcome
+    earlier = find_by_address(plan)
+    return mail_again(plan, earlier, limited) if earlier else None
+
+
 def find_by_submission(plan: Plan) -> Outcome | None:
     """The registration that this very form made before: a double click, a reload."""
     if plan.wanted.submission is None:
@@ -293,13 +302,6 @@ def find_by_address(plan: Plan) -> Registration | None:
             Registration.is_single,
         )
     )
-
-
-def already_registered(plan: Plan, limited: bool) -> Outcome:
-    if earlier := find_by_address(plan):
-        return mail_again(plan, earlier, limited)
-    # Not the address: another's reference or submission. Both are new the second time.
-    raise errors.LookAgain
 
 
 def mail_again(plan: Plan, earlier: Registration, limited: bool) -> Outcome:

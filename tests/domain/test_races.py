@@ -78,6 +78,7 @@ def test_without_its_guard_the_same_rush_oversells(app, monkeypatch):
     event = make_event({"capacity": 5})
     cut_loose(event)
     monkeypatch.setattr(capacity, "fits", lambda seats: sa.true())
+    monkeypatch.setattr(capacity, "CLAIM_AT_ONCE", capacity.deciding_statement())
 
     rush(app, event)
 
