@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Response, abort
 
 from rsvp.web import answers, guards, logs
 
@@ -56,9 +56,8 @@ def init_app(app: Flask) -> None:
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
-        # Caches keep only what a view, or the static files, said they may.
-        if "Cache-Control" not in response.headers and request.endpoint != "static":
-            response.headers["Cache-Control"] = "no-store"
+        # Caches keep only what a view said they may.
+        response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 

@@ -145,7 +145,12 @@ def answer(
         return response
     response.content_type = "text/html; charset=utf-8"
     response.data = render_template(
-        template, status=status, code=code, title=title, text=text, back=way_back()
+        template,
+        status=status,
+        code=code,
+        title=title,
+        text=text,
+        back=way_back(status),
     )
     return response
 
@@ -155,12 +160,12 @@ def wants_json() -> bool:
     return accepted["application/json"] > accepted["text/html"]
 
 
-def way_back() -> str | None:
-    """The page this was sent from: the event's, or the ticket."""
+def way_back(status: int) -> str | None:
+    """The page a form was sent from: the event's, or the ticket."""
     values = request.view_args or {}
+    if request.method != "POST" or request.endpoint is None or status == 404:
+        return None
     try:
-        if request.method == "GET" or request.endpoint is None:
-            return None
         if "slug" in values and request.endpoint.startswith("attendee."):
             return url_for("public.event", slug=values["slug"])
         if "token" in values:

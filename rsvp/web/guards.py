@@ -136,7 +136,9 @@ def network() -> str:
         address = ipaddress.ip_address(request.remote_addr or "127.0.0.1")
     except ValueError:  # a proxy that writes something else
         return str(request.remote_addr)
-    if address.version == 6:
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
 
