@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from flask import Flask
+from flask import Flask, g, has_app_context
 from flask.testing import FlaskClient
 from psycopg import sql
 from sqlalchemy import text
@@ -21,6 +21,7 @@ from rsvp.db import Base, writing
 from rsvp.extensions import db, limiter
 from rsvp.models import Team
 from tests import services
+from tests.smtp import smtp  # noqa: F401 - a fixture
 
 TEST_SETTINGS: dict[str, Any] = {
     "TESTING": True,
@@ -120,8 +121,19 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     with app.app_context():
         empty_database(app)
         limiter.reset()
+        app.test_client_class = Visitor
         yield app
         db.session.remove()
+
+
+class Visitor(FlaskClient):
+    """A browser. Each request begins with an empty `g`, although the test holds an
+    application context open, which requests would share."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        for name in list(g) if has_app_context() else ():
+            g.pop(name)
+        return super().open(*args, **kwargs)
 
 
 @pytest.fixture

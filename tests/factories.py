@@ -10,16 +10,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from rsvp import queries
+from rsvp import accounts, queries
 from rsvp.db import write, writing
-from rsvp.domain import events, registrations
+from rsvp.domain import events, registrations, teams
 from rsvp.extensions import db
 from rsvp.formats import eventfile
-from rsvp.models import Admission, Consent, Event, Question, Registration, Team
+from rsvp.models import Admission, Consent, Event, Question, Registration, Team, User
 from rsvp.models.event import Mode, Per, QuestionType, Status
+from rsvp.models.team import Role
 
 NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
 """The instant most tests happen at: two weeks before the usual event."""
+
+PASSWORD = "a long enough password"
 
 numbers = itertools.count(1)
 
@@ -31,6 +34,7 @@ def make_event(
     starts: datetime = datetime(2027, 1, 29, 18, 0),
     hours: float = 3,
     timezone: str = "Europe/Amsterdam",
+    team: str = "default",
     **values: Any,
 ) -> Event:
     """A published event, committed. Without `admissions`: one of 30 chairs with a line.
@@ -53,8 +57,10 @@ def make_event(
         if local := values.get(f"{name}_local"):
             values[f"{name}_at"] = local.replace(tzinfo=zone).astimezone(UTC)
     with writing() as session:
-        team = session.scalars(select(Team).where(Team.slug == "default")).one()
-        event = Event(team_id=team.id, created_at=NOON, updated_at=NOON, **values)
+        owner = session.scalar(select(Team).where(Team.slug == team))
+        if owner is None:
+            owner = Team(slug=team, name=team.title(), created_at=NOON)
+        event = Event(team=owner, created_at=NOON, updated_at=NOON, **values)
         event.admissions = [
             make_admission(position, **given)
             for position, given in enumerate(admissions or ({},))
@@ -165,3 +171,11 @@ def stored(outcome: registrations.Outcome) -> Registration:
     """The registration as it is in the database now."""
     db.session.rollback()
     return db.session.get_one(Registration, outcome.registration_id)
+
+
+def make_user(email: str, *, team: str = "default", role: Role = Role.OWNER) -> User:
+    """An account whose password is `PASSWORD`, committed."""
+    password_hash = accounts.hash_password(PASSWORD)
+    with writing():
+        user = teams.create_user(email, password_hash, team, role, now=NOON)
+    return db.session.get_one(User, user.id)

@@ -11,7 +11,7 @@ from rsvp.errors import AddressTaken
 from rsvp.extensions import db
 from rsvp.models import Event, Membership, Team, User
 from rsvp.models.team import Role
-from tests.factories import NOON, make_event
+from tests.factories import NOON, make_event, make_user
 
 TABLE = """
                       owner organizer door_host viewer
@@ -64,7 +64,7 @@ def test_an_unknown_role_may_do_nothing():
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("action", Action)
 def test_what_is_listed_is_what_may_allows(app, role, action):
-    ours, theirs = make_event(), move_to_team(make_event(), "choir")
+    ours, theirs = make_event(), make_event(team="choir")
     user = make_user("ada@example.org", role=role)
     member = teams.membership_for(user, ours.team)
 
@@ -84,8 +84,8 @@ def test_an_account_belongs_to_the_default_team_unless_told(app):
 
 
 def test_a_team_is_made_where_it_does_not_exist(app):
-    first = make_user("ada@example.org", team_slug="choir")
-    second = make_user("ben@example.org", team_slug="choir", role=Role.VIEWER)
+    first = make_user("ada@example.org", team="choir")
+    second = make_user("ben@example.org", team="choir", role=Role.VIEWER)
 
     assert first.memberships[0].team_id == second.memberships[0].team_id
     assert db.session.query(Team).where(Team.slug == "choir").count() == 1
@@ -129,22 +129,10 @@ def test_another_password_signs_out_everywhere(app):
 def test_a_stronger_hash_does_not_undo_another_password(app):
     user = make_user("ada@example.org")
     with writing():
-        teams.replace_hash(user.id, "a hash", "stronger")
+        teams.replace_hash(user.id, user.password, "stronger")
     assert db.session.get_one(User, user.id).password == "stronger"
 
     with writing():
-        teams.replace_hash(user.id, "a hash", "the old password")
+        teams.replace_hash(user.id, "the hash before", "the old password")
 
     assert db.session.get_one(User, user.id).password == "stronger"
-
-
-def make_user(email: str, **values: str) -> User:
-    with writing():
-        return teams.create_user(email, "a hash", now=NOON, **values)
-
-
-def move_to_team(event: Event, slug: str) -> Event:
-    with writing() as session:
-        event.team = Team(slug=slug, name=slug.title(), created_at=NOON)
-        session.add(event)
-    return event

@@ -1,0 +1,111 @@
+"""Signing in and out: the accounts library's views in our words, with brakes."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from flask import Flask, Response, make_response, render_template, request, session
+from flask.typing import ResponseReturnValue
+from flask_limiter import RequestLimit
+from flask_security import views as library
+from flask_security.core import FormInfo
+from flask_security.forms import EmailValidation, LoginForm
+from flask_security.utils import validate_redirect_url
+from wtforms import EmailField, Field, PasswordField
+from wtforms.validators import InputRequired, Length
+
+from rsvp import accounts
+from rsvp.domain import teams
+from rsvp.extensions import csrf, limiter, security
+from rsvp.web import guards
+
+# Wrong passwords only. The windows grow: whoever keeps guessing waits ever longer.
+FROM_ONE_NETWORK = "10 per minute; 40 per hour; 120 per day"
+# More than one network can spend, so that none alone locks an organizer out.
+AT_ONE_ACCOUNT = "200 per hour; 500 per day"
+
+
+class SignInForm(LoginForm):
+    """Address and password; what can't be either of ours is as wrong as any other."""
+
+    email = EmailField(
+        filters=[lambda typed: (typed or "").strip()],
+        validators=[InputRequired(), Length(max=320), EmailValidation()],
+    )
+    password = PasswordField(
+        validators=[InputRequired(), Length(max=accounts.PASSWORD_MAX)]
+    )
+
+    def validate_next(self, field: Field) -> None:
+        """Whoever was sent here with another site's address ends up on our own."""
+        if field.data and not validate_redirect_url(field.data):
+            field.data = ""
+
+
+def init_app(app: Flask) -> None:
+    security.set_form_info("login_form", FormInfo(cls=SignInForm))
+    security.render_template = answer  # type: ignore[assignment]
+    app.view_functions["security.login"] = sign_in
+    app.view_functions["security.logout"] = sign_out
+    app.before_request_funcs.setdefault("security", []).append(csrf.protect)
+    app.after_request_funcs.setdefault("security", []).append(keep_private)
+    # Open to anybody, behind the session's form token and the brakes below.
+    guards.declare_prefix(app, "security.", "sign_in")
+
+
+def answer(template: str, **context: Any) -> ResponseReturnValue:
+    """What the library shows, with the status that says whether it was a mistake."""
+    return render_template(
+        template, **context
+    ), 422 if request.method == "POST" else 200
+
+
+def was_wrong(response: Response) -> bool:
+    return response.status_code == 422
+
+
+def account_guessed_at() -> str:
+    return teams.account_key(request.form.get("email", ""))[:320]
+
+
+def too_many(limit: RequestLimit) -> Response:
+    """Say how long to wait, in whole minutes."""
+    seconds = max(1, math.ceil(limit.reset_at - time.time()))
+    minutes = math.ceil(seconds / 60)
+    page = render_template(accounts.SIGN_IN, wait_minutes=minutes)
+    response = make_response(page, 429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+# Decorated once: the limiter would count twice for an application made twice.
+@limiter.limit(
+    FROM_ONE_NETWORK,
+    key_func=guards.network,
+    methods=["POST"],
+    deduct_when=was_wrong,
+    on_breach=too_many,
+)
+@limiter.limit(
+    AT_ONE_ACCOUNT,
+    key_func=account_guessed_at,
+    methods=["POST"],
+    deduct_when=was_wrong,
+    on_breach=too_many,
+)
+def sign_in() -> ResponseReturnValue:
+    return library.login()
+
+
+def sign_out() -> ResponseReturnValue:
+    response = library.logout()
+    # An empty session takes its cookie away.
+    session.clear()
+    return response
+
+
+def keep_private(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

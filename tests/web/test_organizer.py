@@ -1,0 +1,518 @@
+"""Organizers: signing in, who is turned away, and what each page shows to whom."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import datetime
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from rsvp import accounts, tokens
+from rsvp.db import writing
+from rsvp.domain import teams
+from rsvp.extensions import db
+from rsvp.models import Message, User
+from rsvp.models.ledger import MessageState
+from rsvp.models.team import Role
+from tests.factories import (
+    CODE_KEY,
+    PASSWORD,
+    cancel,
+    make_event,
+    make_user,
+    register,
+    stored,
+)
+
+SIGN_IN = "/organize/sign-in"
+HERE = {"Referer": "http://localhost/organize/"}
+
+
+def form_token(client: FlaskClient, page: str = SIGN_IN) -> str:
+    html = client.get(page).text
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', html)
+    assert found, html
+    return found[1]
+
+
+def sign_in(
+    client: FlaskClient,
+    email: str,
+    password: str = PASSWORD,
+    page: str = SIGN_IN,
+    **sent,
+) -> TestResponse:
+    token = form_token(client, page)
+    fields = {"email": email, "password": password, "csrf_token": token}
+    return client.post(page, data=fields, **sent)
+
+
+@pytest.fixture
+def ada(app) -> User:
+    return make_user("ada@example.org")
+
+
+# --- signing in ---------------------------------------------------------------------
+
+
+def test_signing_in_leads_to_the_events(client, ada):
+    answer = sign_in(client, "ada@example.org")
+
+    assert (answer.status_code, answer.location) == (302, "/organize/")
+    assert "ada@example.org" in client.get("/organize/").text
+
+
+def test_an_address_is_read_in_any_case(client, ada):
+    assert sign_in(client, " ADA@Example.org").status_code == 302
+
+
+def test_the_session_cookie_is_for_organizer_pages_alone(client, ada):
+    answer = sign_in(client, "ada@example.org")
+
+    [cookie] = answer.headers.getlist("Set-Cookie")
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Path=/organize" in cookie
+    assert "ada" not in cookie
+
+
+def test_the_session_cookie_needs_https_where_the_site_has_it(sqlite_app):
+    secure = {"SESSION_COOKIE_SECURE": True}
+    before = {name: sqlite_app.config[name] for name in secure}
+    sqlite_app.config.update(secure)
+    try:
+        answer = sqlite_app.test_client().get(SIGN_IN)
+    finally:
+        sqlite_app.config.update(before)
+
+    assert "Secure" in answer.headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("ada@example.org", "not her password"),
+        ("nobody@example.org", PASSWORD),
+        ("ben@example.org", PASSWORD),
+        ("not an address", PASSWORD),
+        ("ada@example.org", ""),
+        ("", ""),
+        ("ada@example.org\r\nX-Bad: 1", PASSWORD),
+        ("a\x00da@example.org", PASSWORD),
+        ("ada@example.org", "x" * 100_000),
+    ],
+)
+def test_whatever_is_wrong_the_answer_is_the_same(app, client, ada, email, password):
+    ben = make_user("ben@example.org")
+    with writing():
+        ben.active = False
+
+    answer = sign_in(client, email, password)
+
+    assert answer.status_code == 422
+    assert "don't belong together" in answer.text
+    assert (password or "?") not in answer.text
+    assert client.get("/organize/").status_code == 302
+
+
+def test_a_sign_in_without_its_form_token_is_refused(client, ada):
+    fields = {"email": "ada@example.org", "password": PASSWORD}
+    form_token(client)
+
+    assert client.post(SIGN_IN, data=fields).status_code == 400
+    assert client.get("/organize/").status_code == 302
+
+
+def test_a_sign_in_with_anothers_form_token_is_refused(app, client, ada):
+    token = form_token(app.test_client())
+    form_token(client)
+    fields = {"email": "ada@example.org", "password": PASSWORD, "csrf_token": token}
+
+    assert client.post(SIGN_IN, data=fields).status_code == 400
+
+
+def test_there_is_no_sign_in_by_json_or_token(client, ada):
+    token = form_token(client)
+    answer = client.post(
+        f"{SIGN_IN}?include_auth_token",
+        json={"email": "ada@example.org", "password": PASSWORD},
+        headers={"X-CSRFToken": token},
+    )
+
+    assert "authentication_token" not in answer.text
+    assert answer.mimetype == "text/html"
+
+
+def test_who_is_signed_in_is_not_asked_again(client, ada):
+    sign_in(client, "ada@example.org")
+
+    assert client.get(SIGN_IN).location == "/organize/"
+
+
+def test_signing_out_leaves_nothing(client, ada):
+    sign_in(client, "ada@example.org")
+    token = form_token(client, "/organize/")
+
+    answer = client.post("/organize/sign-out", data={"csrf_token": token})
+
+    assert answer.status_code == 302
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+    assert client.get("/organize/").status_code == 302
+
+
+def test_nobody_is_signed_out_by_a_link_or_from_elsewhere(client, ada):
+    sign_in(client, "ada@example.org")
+
+    assert client.get("/organize/sign-out").status_code == 405
+    assert client.post("/organize/sign-out").status_code == 400
+    assert client.get("/organize/").status_code == 200
+
+
+def test_another_password_ends_all_sessions(client, ada):
+    sign_in(client, "ada@example.org")
+    with writing():
+        teams.set_password(ada, accounts.hash_password("another password"))
+
+    assert client.get("/organize/").status_code == 302
+
+
+def test_an_account_that_is_switched_off_is_out_at_once(client, ada):
+    sign_in(client, "ada@example.org")
+    with writing():
+        ada.active = False
+
+    assert client.get("/organize/").status_code == 302
+
+
+# --- where it leads -----------------------------------------------------------------
+
+
+def test_after_signing_in_people_are_where_they_wanted_to_be(client, ada):
+    turned_away = client.get("/organize/messages?state=failed")
+    assert urlsplit(turned_away.location).path == SIGN_IN
+
+    answer = sign_in(client, "ada@example.org", page=turned_away.location)
+
+    assert answer.location == "/organize/messages?state=failed"
+
+
+ELSEWHERE = [
+    "https://elsewhere.example.net/",
+    "//elsewhere.example.net/",
+    "///elsewhere.example.net",
+    "////elsewhere.example.net",
+    "/\\elsewhere.example.net",
+    "\\\\elsewhere.example.net",
+    "/\t/elsewhere.example.net",
+    "\t//elsewhere.example.net",
+    " //elsewhere.example.net",
+    "/%09/elsewhere.example.net",
+    "/%5celsewhere.example.net",
+    "https:elsewhere.example.net",
+    "https:/elsewhere.example.net",
+    "http:\\\\elsewhere.example.net",
+    "javascript:alert(1)",
+    "data:text/html,hello",
+    "//localhost@elsewhere.example.net/",
+    "https://localhost.elsewhere.example.net/",
+    "https://localhost:@elsewhere.example.net",
+    "/organize/\r\nLocation: https://elsewhere.example.net",
+    "\x19//elsewhere.example.net",
+]
+
+
+@pytest.mark.parametrize("place", ["query", "form"])
+def test_signing_in_never_leads_to_another_site(app, ada, place):
+    for wanted in ELSEWHERE:
+        client = app.test_client()
+        token = form_token(client)
+        fields = {
+            "email": "ada@example.org",
+            "password": PASSWORD,
+            "csrf_token": token,
+        }
+        if place == "form":
+            answer = client.post(SIGN_IN, data=fields | {"next": wanted})
+        else:
+            answer = client.post(SIGN_IN, query_string={"next": wanted}, data=fields)
+
+        assert answer.status_code == 302
+        # What browsers make of it: controls dropped, backslashes turned.
+        seen = re.sub(r"[\t\r\n]", "", answer.location.lstrip("\x00\x19 "))
+        led_to = urlsplit(urljoin("http://localhost/", seen.replace("\\", "/")))
+        assert (led_to.scheme, led_to.netloc) == ("http", "localhost"), wanted
+
+
+# --- guessing -----------------------------------------------------------------------
+
+
+def test_guessing_is_stopped_after_ten_tries_a_minute(client, ada):
+    for _ in range(10):
+        assert sign_in(client, "ada@example.org", "a guess").status_code == 422
+
+    answer = sign_in(client, "ada@example.org")
+
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert "wait" in answer.text
+    assert client.get("/organize/").status_code == 302
+
+
+def test_guessing_from_one_network_does_not_lock_others_out(client, ada):
+    def guess(network: str, password: str = "a guess") -> int:
+        elsewhere = {"REMOTE_ADDR": network}
+        return sign_in(
+            client, "ada@example.org", password, environ_overrides=elsewhere
+        ).status_code
+
+    for host in range(10):
+        assert guess(f"2001:db8:1:1::{host}") == 422
+
+    assert guess("2001:db8:1:1::ffff") == 429
+    assert guess("2001:db8:1:2::1", PASSWORD) == 302
+
+
+def test_signing_in_many_times_is_not_guessing(app, ada):
+    for _ in range(12):
+        assert sign_in(app.test_client(), "ada@example.org").status_code == 302
+
+
+# --- who is turned away -------------------------------------------------------------
+
+
+def pages() -> list[str]:
+    """All an organizer can look at, from what is in the database."""
+    found = ["/organize/", "/organize/?past=", "/organize/messages"]
+    found += [f"/organize/messages?state={state}" for state in MessageState]
+    for message in db.session.query(Message):
+        found += [
+            f"/organize/messages/{message.uuid}",
+            f"/organize/messages/{message.uuid}/preview",
+        ]
+    return found
+
+
+def a_full_evening(team: str = "default", title: str = "Letters and soup"):
+    """An event with one seated party, one that waits, one promoted, one cancelled."""
+    event = make_event({"capacity": 3}, title=title, team=team)
+    made = [
+        register(event, "Ada Marsh", "Ben Marsh", email="ada.marsh@example.org"),
+        register(event, "Cleo Winter", email="cleo@example.org"),
+        register(event, "Dora Quill", email="dora@example.org"),
+        register(event, "Edgar Sloe", email="edgar@example.org"),
+    ]
+    cancel(made[1])
+    return event, made
+
+
+def test_nobody_gets_in_without_signing_in(client, app):
+    a_full_evening()
+
+    for path in pages():
+        answer = client.get(path)
+        assert answer.status_code == 302, path
+        assert urlsplit(answer.location).path == SIGN_IN
+        assert "Letters and soup" not in answer.text
+
+
+def test_another_team_sees_nothing(client, app):
+    a_full_evening(team="choir", title="Canary evening")
+    make_user("eve@example.org", team="bakers")
+    sign_in(client, "eve@example.org")
+
+    for path in pages():
+        answer = client.get(path)
+        wanted = 404 if re.search(r"/messages/", path) else 200
+        assert answer.status_code == wanted, path
+        for canary in ("Canary", "marsh", "Cleo", "dora", "edgar"):
+            assert canary not in answer.text, (path, canary)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.DOOR_HOST])
+def test_messages_are_not_for_viewers_and_door_hosts(client, app, role):
+    a_full_evening()
+    make_user("vera@example.org", role=role)
+    sign_in(client, "vera@example.org")
+
+    for path in pages():
+        answer = client.get(path)
+        assert answer.status_code == (404 if "/messages" in path else 200), path
+        for name in ("marsh", "Cleo", "dora", "edgar"):
+            assert name not in answer.text, (path, name)
+    assert "Letters and soup" in client.get("/organize/").text
+    assert "/organize/messages" not in client.get("/organize/").text
+
+
+def test_an_account_without_a_team_sees_an_empty_page(client, ada):
+    a_full_evening()
+    with writing() as session:
+        session.delete(ada.memberships[0])
+    sign_in(client, "ada@example.org")
+
+    assert "Letters and soup" not in client.get("/organize/").text
+    assert client.get("/organize/messages").status_code == 404
+
+
+def test_each_page_stays_out_of_caches_and_indexes(client, ada):
+    a_full_evening()
+    sign_in(client, "ada@example.org")
+
+    for path in [*pages(), "/organize/nothing"]:
+        headers = client.get(path).headers
+        assert headers["Cache-Control"] == "no-store", path
+        if path != "/organize/nothing":
+            assert headers["X-Robots-Tag"] == "noindex", path
+
+
+# --- what the pages show ------------------------------------------------------------
+
+
+def test_events_show_their_seats_and_their_line(client, ada):
+    a_full_evening()
+    sign_in(client, "ada@example.org")
+
+    html = client.get("/organize/").text
+
+    assert "Letters and soup" in html
+    assert "3 of 3" in html
+    assert "1 waiting" in html
+
+
+def test_messages_are_listed_newest_first_with_why_they_failed(client, ada):
+    a_full_evening()
+    with writing() as session:
+        first = session.query(Message).order_by(Message.id).first()
+        first.state = MessageState.FAILED
+        first.last_error = "550 no such mailbox <here>"
+    sign_in(client, "ada@example.org")
+
+    html = client.get("/organize/messages").text
+    failed = client.get("/organize/messages?state=failed").text
+
+    assert html.index("edgar@example.org") < html.index("ada.marsh@example.org")
+    assert "550 no such mailbox &lt;here&gt;" in html
+    assert "ada.marsh@example.org" in failed
+    assert "edgar@example.org" not in failed
+
+
+@pytest.mark.parametrize(
+    "query", ["state=unknown", "before=0", "before=-1", f"before={2**64}"]
+)
+def test_an_address_that_makes_no_sense_leads_nowhere(client, ada, query):
+    sign_in(client, "ada@example.org")
+
+    assert client.get(f"/organize/messages?{query}").status_code == 404
+
+
+def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatch):
+    monkeypatch.setattr("rsvp.queries.page_of.__defaults__", (2,))
+    a_full_evening()
+    sign_in(client, "ada@example.org")
+
+    seen, path = [], "/organize/messages"
+    while path:
+        html = client.get(path).text
+        seen += re.findall(r'href="/organize/messages/([0-9a-f-]{36})"', html)
+        more = re.search(r'href="(/organize/messages\?[^"]*before=\d+)"', html)
+        path = more and more[1].replace("&amp;", "&")
+
+    newest_first = db.session.query(Message).order_by(Message.id.desc())
+    assert seen == [str(message.uuid) for message in newest_first]
+    assert len(seen) > 4
+
+
+@pytest.mark.parametrize("past", [False, True])
+def test_pages_of_events_neither_overlap_nor_leave_out(client, ada, monkeypatch, past):
+    monkeypatch.setattr("rsvp.queries.page_of.__defaults__", (2,))
+    year = 2020 if past else 2100
+    # Two begin at the same instant.
+    days = [1, 2, 2, 3, 4]
+    made = [make_event(starts=datetime(year, 5, day, 18, 0)).slug for day in days]
+    sign_in(client, "ada@example.org")
+
+    seen, path = [], "/organize/?past=" if past else "/organize/"
+    while path:
+        html = client.get(path).text
+        seen += re.findall(r'data-event="([^"]+)"', html)
+        more = re.search(r'href="(/organize/\?[^"]*after=[^"]+)"', html)
+        path = more and more[1].replace("&amp;", "&")
+
+    assert seen == (made[::-1] if past else made)
+
+
+# --- masked -------------------------------------------------------------------------
+
+
+def secrets_of(*made) -> set[str]:
+    """Every secret that mails about these registrations carry, however written."""
+    found = set()
+    for outcome in made:
+        registration = stored(outcome)
+        found.add(
+            tokens.manage_token(CODE_KEY, registration.uuid, registration.link_version)
+        )
+        for attendee in registration.attendees:
+            version = attendee.code_version
+            code = tokens.attendee_code(CODE_KEY, attendee.uuid, version)
+            text = tokens.code_text(code)
+            found |= {
+                text,
+                text.lower(),
+                tokens.grouped(text),
+                code.hex(),
+                base64.b64encode(code).decode().rstrip("="),
+            }
+            for number in {version, registration.link_version}:
+                found.add(tokens.ticket_token(CODE_KEY, attendee.uuid, number))
+    return found
+
+
+def test_no_secret_of_an_attendee_is_on_any_page(client, ada):
+    _event, made = a_full_evening()
+    secret = secrets_of(*made)
+    sign_in(client, "ada@example.org")
+
+    for path in pages():
+        text = client.get(path).text
+        squeezed = re.sub(r"\s|&nbsp;|-", "", text)
+        for one in secret:
+            assert one not in text, path
+            assert re.sub(r"[\s-]", "", one) not in squeezed, path
+        for picture in re.findall(r"data:image/png;base64,([A-Za-z0-9+/=]+)", text):
+            assert read_qr(base64.b64decode(picture)) is None, path
+
+
+def test_a_message_can_be_read_but_for_its_secrets(client, ada):
+    a_full_evening()
+    sign_in(client, "ada@example.org")
+    confirmation = db.session.query(Message).order_by(Message.id).first()
+
+    page = client.get(f"/organize/messages/{confirmation.uuid}")
+    preview = client.get(f"/organize/messages/{confirmation.uuid}/preview")
+
+    assert "Letters and soup" in page.text
+    assert "ada.marsh@example.org" in page.text
+    assert f"/organize/messages/{confirmation.uuid}/preview" in page.text
+    assert "sandbox" in page.text
+    assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "Letters and soup" in preview.text
+    policy = preview.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert "script-src" not in policy
+    assert "frame-ancestors 'self'" in policy
+
+
+def read_qr(picture: bytes) -> str | None:
+    """What a phone would read in the picture."""
+    import io
+
+    import zxingcpp
+    from PIL import Image
+
+    found = zxingcpp.read_barcodes(Image.open(io.BytesIO(picture)))
+    return found[0].text if found else None
