@@ -17,5 +17,4 @@ mail = Mail()
 csrf = CSRFProtect()
 security = Security()
 babel = Babel()
-# Only decorated views are limited; looking at every request cost a tenth of a page.
-limiter = Limiter(key_func=get_remote_address, auto_check=False)
+limiter = Limiter(key_func=get_remote_address)
