@@ -62,15 +62,27 @@ def serve(with_demo: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--once", is_flag=True, help="Do what is due now, and end.")
-def worker(once: bool) -> None:
-    """Send the mails that wait. `rsvp serve` runs one already."""
+@click.option("--once", is_flag=True, help="Send what is due now, and end.")
+@click.option("--json", "as_data", is_flag=True, help="With --once, for machines.")
+def worker(once: bool, as_data: bool) -> None:
+    """Send the mails that wait, until it is stopped. `rsvp serve` runs one already.
+
+    What could not be sent is tried again later, with growing pauses.
+    """
     from rsvp import jobs
 
-    if once:
-        jobs.deliver_due(utcnow())
-    else:
+    if not once:
         work(the_app())
+        return
+    report = jobs.deliver_due(utcnow())
+    if as_data:
+        as_json(dataclasses.asdict(report))
+    elif not current_app.config["MAIL_SERVER"]:
+        click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
+    else:
+        click.echo(
+            f"{report.sent} sent, {report.retried} put off, {report.failed} given up."
+        )
 
 
 @click.command(cls=Command)
