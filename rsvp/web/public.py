@@ -92,6 +92,8 @@ def ready(content: bytes, kind: str) -> Page:
 
 
 def memory() -> Memory:
+    if current_app.debug:
+        return Memory()  # whoever edits a template sees it at the next reload
     held: Memory | None = current_app.extensions.get("rsvp_pages")
     if held is None:
         held = current_app.extensions.setdefault("rsvp_pages", Memory())

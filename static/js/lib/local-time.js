@@ -24,7 +24,8 @@ export function showLocalTime(line) {
     (time) => new Date(time.dateTime),
   )
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone
-  const language = document.documentElement.lang
+  // Dates read alike all over the page: day first.
+  const language = document.documentElement.lang.replace(/^en$/, "en-GB")
   if (!starts || !ends || !here) return
   const local = localTime(starts, ends, line.dataset.zone, here, language)
   if (!local) return

@@ -17,7 +17,7 @@ export function prepareParty(box, changed) {
   details.querySelector("summary").hidden = true
   if (!box.querySelector(".field__mistake")) count.closest(".field").hidden = true
 
-  const add = button("button", box.dataset.add)
+  const add = button("button form__add", box.dataset.add)
   box.append(add)
 
   let shown = guestsShown(Number(count.value) || 1, guests.map(isFilled), guests.length)
