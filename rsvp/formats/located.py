@@ -61,17 +61,10 @@ def compose(text: str) -> Node:
     """The document's root node. Raises NotYamlError."""
     if len(text) > LARGEST:
         raise NotYamlError(1, f"the file is longer than {LARGEST:,} characters")
+    loader = None
     try:
         loader = PlainLoader(text)
-        loader.get_event()  # the start of the stream
-        if loader.check_event(StreamEndEvent):
-            raise NotYamlError(1, "the file is empty")
-        root = loader.compose_document()
-        if not loader.check_event(StreamEndEvent):
-            line = loader.peek_event().start_mark.line + 1
-            raise NotYamlError(
-                line, "the file holds several documents; write one event a file"
-            )
+        return the_document(loader)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise NotYamlError(
@@ -83,6 +76,20 @@ def compose(text: str) -> Node:
         if not isinstance(error, RefusedError):
             reason = f"is not YAML: {reason}"
         raise NotYamlError(mark.line + 1 if mark else 1, reason) from error
+    except ValueError as error:
+        # The library trips over escapes and versions with numbers that are too large.
+        line = loader.line + 1 if loader else 1
+        raise NotYamlError(line, "is not YAML: has a number too large") from error
+
+
+def the_document(loader: PlainLoader) -> Node:
+    loader.get_event()  # the start of the stream
+    if loader.check_event(StreamEndEvent):
+        raise RefusedError(None, None, "the file is empty", None)
+    root = loader.compose_document()
+    if not loader.check_event(StreamEndEvent):
+        reason = "the file holds several documents; write one event a file"
+        raise refused(loader.peek_event(), reason)
     assert root is not None
     return root
 

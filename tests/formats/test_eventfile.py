@@ -1,0 +1,537 @@
+"""Event files: what is read, what is written, and how each mistake is told."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from hypothesis import assume, example, given, settings
+from hypothesis import strategies as st
+
+from rsvp import walltime
+from rsvp.eventdata import (
+    AdmissionData,
+    AgendaItem,
+    ConsentData,
+    Contributor,
+    EventFile,
+    Link,
+    Online,
+    Organization,
+    QuestionData,
+    RegistrationRules,
+    SeriesData,
+    Venue,
+)
+from rsvp.formats.eventfile import KEYS, EventFileError, dump, key_line, parse
+from rsvp.models.event import Mode, Per, QuestionType, Status, Visibility
+from tests.factories import CASES
+from tests.formats.mistakes_in_files import EVENING, REFUSED, with_line
+
+DOCS = Path(__file__).parents[2] / "docs" / "event-file.md"
+
+
+def mistake_in(text: str) -> EventFileError:
+    with pytest.raises(EventFileError) as refused:
+        parse(text, "evening.yaml")
+    return refused.value
+
+
+# --- what is read -------------------------------------------------------------------
+
+
+def test_what_a_file_leaves_out_is_at_its_default():
+    assert parse(EVENING, "") == EventFile(
+        slug="evening",
+        title="Evening",
+        timezone="Europe/Amsterdam",
+        starts=datetime(2027, 1, 29, 18, 0),
+        ends=datetime(2027, 1, 29, 21, 30),
+        admissions=(
+            AdmissionData(
+                key="hall", name="In person", mode=Mode.IN_PERSON, capacity=30
+            ),
+        ),
+    )
+
+
+def test_an_acceptance_file_is_read_in_full():
+    event = parse((CASES / "open-assembly.yaml").read_text(), "")
+
+    assert event.venue == Venue(
+        name="Memorial & Educational Center",
+        address="3940 Example Avenue (at West 165th Street)\nNew York, NY 10032",
+        access="Lift to all floors; hearing loop in the main hall.",
+    )
+    assert event.agenda[-1] == AgendaItem(at="16:15", title="Reports and closing")
+    assert event.admissions[1] == AdmissionData(
+        key="webinar", name="Webinar", mode=Mode.ONLINE, capacity=None
+    )
+    assert event.questions[0].options == (
+        "Routes",
+        "Safety at stops",
+        "Drivers' shifts",
+        "Fares",
+    )
+    assert event.questions[0].only_for == ("hall",)
+    assert event.questions[1].keep_days == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "night-walk",
+            [
+                (19, "reserved_seats", "is not supported yet"),
+                (34, "registration.confirm_address", "is not supported yet"),
+            ],
+        ),
+        (
+            "workshop-two-partners",
+            [(29, "registration.allocation", '"approval" is not supported yet')],
+        ),
+    ],
+)
+def test_files_that_need_later_rules_are_refused_by_key(name, told):
+    with pytest.raises(EventFileError) as refused:
+        parse((CASES / f"{name}.yaml").read_text(), name)
+
+    assert [(m.line, m.key, m.reason) for m in refused.value.mistakes] == told
+
+
+def test_the_rest_of_a_night_walk_is_read():
+    text = (CASES / "night-walk.yaml").read_text()
+    text = text.replace("reserved_seats: 2\n", "")
+    text = text.replace("  confirm_address: true\n", "")
+
+    event = parse(text, "")
+
+    assert (event.room, event.fold, event.discreet) == (20, 1, True)
+    assert event.registration == RegistrationRules(
+        party_max=3,
+        opens=datetime(2027, 10, 1, 9, 0),
+        closes=datetime(2027, 10, 30, 20, 0),
+    )
+    assert event.consents == (
+        ConsentData(key="photos", text="I am fine with being in photographs."),
+    )
+
+
+def test_a_discreet_event_is_unlisted_by_itself():
+    assert parse(with_line("discreet", "true"), "").visibility == Visibility.UNLISTED
+
+
+NINE_THIRTY = AgendaItem(at="09:30", title="Tea")
+BY_DEFAULT = RegistrationRules()
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "value"),
+    [
+        ("starts: 2027-01-29T18:00", "starts", datetime(2027, 1, 29, 18, 0)),
+        ("starts: 2027-01-29 18:00:00", "starts", datetime(2027, 1, 29, 18, 0)),
+        ('starts: "2027-01-29 9:05"', "starts", datetime(2027, 1, 29, 9, 5)),
+        ("title: '  Evening  '", "title", "Evening"),
+        ("summary: null", "summary", None),
+        ("summary:", "summary", None),
+        ("status: draft", "status", Status.DRAFT),
+        ("discreet: yes", "discreet", True),
+        ("retention_days: 0", "retention_days", 0),
+        ("room: 0", "room", 0),
+        ("contact: Hello@Exämple.org", "contact", "Hello@exämple.org"),
+        ("language: zh-Hant-TW", "language", "zh-Hant-TW"),
+        ("title: Вечер 夜 مساء", "title", "Вечер 夜 مساء"),
+        ("agenda: [{at: 9:30, title: Tea}]", "agenda", (NINE_THIRTY,)),
+        ('agenda: [{at: "09:30", title: Tea}]', "agenda", (NINE_THIRTY,)),
+        ("registration: {allocation: first_come}", "registration", BY_DEFAULT),
+        ("registration: {promote: confirm}", "registration", BY_DEFAULT),
+    ],
+)  # fmt: skip
+def test_ways_to_write_a_value(line, key, value):
+    name, _, written = line.partition(":")
+
+    assert getattr(parse(with_line(name, written.strip()), ""), key) == value
+
+
+@pytest.mark.parametrize("written", ["30", "null", "0", "1000000"])
+def test_a_capacity_is_a_number_or_null(written):
+    text = EVENING.replace("capacity: 30", f"capacity: {written}")
+
+    [admission] = parse(text, "").admissions
+
+    assert admission.capacity == yaml.safe_load(written)
+
+
+# --- clocks -------------------------------------------------------------------------
+
+
+def test_a_talk_on_the_day_the_clocks_change_begins_at_the_right_instant():
+    """Los Angeles is on summer time by then (UTC-7), London is not yet (UTC+0)."""
+    event = parse((CASES / "lunch-call.yaml").read_text(), "")
+
+    at = walltime.instant(event.starts, ZoneInfo(event.timezone))
+
+    assert at.isoformat() == "2027-03-14T23:00:00+00:00"
+    local = [at.astimezone(ZoneInfo(zone)).isoformat() for zone in event.also_show]
+    assert local == ["2027-03-14T19:00:00-04:00", "2027-03-14T23:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("fold", "starts"),
+    [(0, "2027-10-31T00:30:00+00:00"), (1, "2027-10-31T01:30:00+00:00")],
+)
+def test_fold_says_which_of_two_equal_times_is_meant(fold, starts):
+    wall, zone = datetime(2027, 10, 31, 2, 30), ZoneInfo("Europe/Brussels")
+
+    assert walltime.instant(wall, zone, fold).isoformat() == starts
+
+
+@pytest.mark.parametrize(
+    ("zone", "wall", "gap"),
+    [
+        ("America/New_York", "2027-03-14 02:00", "from 02:00 to 03:00"),
+        ("America/New_York", "2027-03-14 02:59", "from 02:00 to 03:00"),
+        ("Australia/Lord_Howe", "2027-10-03 02:10", "from 02:00 to 02:30"),
+        ("Africa/Cairo", "2027-04-30 00:30", "from 00:00 to 01:00"),
+        ("Pacific/Apia", "2011-12-30 12:00", "11-12-30 00:00 to 2011-12-31 00:00"),
+    ],
+)  # fmt: skip
+def test_a_gap_is_named_by_its_edges(zone, wall, gap):
+    with pytest.raises(walltime.NoSuchTimeError, match=re.escape(gap)) as refused:
+        walltime.instant(datetime.fromisoformat(wall), ZoneInfo(zone))
+
+    assert zone in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "wall", ["2027-03-14 01:59", "2027-03-14 03:00", "2027-11-07 02:00"]
+)
+def test_the_edges_of_a_change_are_ordinary_times(wall):
+    assert walltime.instant(datetime.fromisoformat(wall), ZoneInfo("America/New_York"))
+
+
+@given(
+    wall=st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1)),
+    zone=st.sampled_from(
+        ("Europe/Dublin", "America/St_Johns", "Africa/Casablanca", "Asia/Gaza", "UTC")
+    ),
+    fold=st.sampled_from((None, 0, 1)),
+)
+def test_an_instant_shows_the_wall_time_it_came_from(wall, zone, fold):
+    wall = wall.replace(second=0, microsecond=0)
+    try:
+        at = walltime.instant(wall, ZoneInfo(zone), fold)
+    except ValueError:
+        return
+    assert at.astimezone(ZoneInfo(zone)).replace(tzinfo=None, fold=0) == wall
+
+
+# --- what is refused ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "key", "reason"),
+    [
+        pytest.param(*row, id=f"{number}-{row[2] or 'file'}")
+        for number, row in enumerate(REFUSED)
+    ],
+)
+def test_a_mistake_is_told_with_its_line_key_and_reason(text, line, key, reason):
+    refused = mistake_in(text)
+
+    assert (refused.file, refused.line, refused.key) == ("evening.yaml", line, key)
+    assert refused.reason == reason
+    place = f"evening.yaml:{line}: {key}: " if key else f"evening.yaml:{line}: "
+    assert str(refused) == place + reason
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
+    text = with_line("title", "").replace("capacity: 30", "capacity: ten")
+    text += "colour: red\n"
+
+    assert str(mistake_in(text)).splitlines() == [
+        "evening.yaml:2: title: is missing",
+        "evening.yaml:10: admissions[0].capacity: must be a whole number",
+        "evening.yaml:11: colour: unknown key",
+    ]
+
+
+def test_a_key_is_found_on_its_line():
+    assert key_line(EVENING, "admissions") == 6
+    assert key_line(EVENING, "admissions[0].mode") == 9
+    assert key_line(EVENING, "questions[3].type") == 1
+
+
+@given(
+    st.text(max_size=300) | st.binary(max_size=300).map(lambda b: b.decode("latin-1"))
+)
+@example('title: "\\U00110000"')
+@example('title: "\\ud800"')
+@example("? !")
+def test_whatever_the_text_it_is_read_or_refused(text):
+    try:
+        parse(EVENING + text, "")
+    except EventFileError as refused:
+        assert refused.line >= 1
+        assert refused.reason
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_whatever_happens_to_a_good_file_it_is_read_or_refused(data):
+    text = (CASES / "open-assembly.yaml").read_text()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 40)))
+    noise = data.draw(st.text(alphabet=":-[]{}'\"|>&*!%@# \nabc019", max_size=12))
+    try:
+        parse(text[:start] + noise + text[end:], "")
+    except EventFileError as refused:
+        assert refused.reason
+
+
+# --- what is written ----------------------------------------------------------------
+
+
+def test_text_of_several_lines_is_written_as_people_write_it():
+    event = replace(parse(EVENING, ""), description="One line,\nanother.")
+
+    assert "description: |\n  One line,\n  another.\n" in dump(event)
+
+
+def test_what_is_at_its_default_is_not_written():
+    assert yaml.safe_load(dump(parse(EVENING, ""))) == {
+        "slug": "evening",
+        "title": "Evening",
+        "timezone": "Europe/Amsterdam",
+        "starts": "2027-01-29 18:00",
+        "ends": "2027-01-29 21:30",
+        "admissions": [
+            {"key": "hall", "name": "In person", "mode": "in_person", "capacity": 30}
+        ],
+    }
+
+
+def letters(longest: int, also: str = "") -> st.SearchStrategy[str]:
+    """Text in any script, with what is awkward in YAML, as `parse` leaves it."""
+    awkward = st.sampled_from(list(":#-?[]{}&*!|>'\"%@`,\\ ~=/.0") + list(also))
+    anything = st.characters(
+        exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="\ufeff"
+    )
+    texts = st.text(awkward | anything, min_size=1, max_size=longest)
+    return texts.map(str.strip).filter(
+        lambda text: any(c.isprintable() and not c.isspace() for c in text)
+    )
+
+
+LINES = letters(40) | st.sampled_from(
+    (
+        "null",
+        "~",
+        "yes",
+        "No",
+        "1984",
+        "2027-01-29",
+        "18:00",
+        "0x1f",
+        "- a",
+        "a: b",
+        "<<",
+    )
+)
+BLOCKS = letters(80, also="\n\n\n\t") | LINES
+KEY = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
+URLS = st.builds("https://{}.example.org/{}".format, KEY, KEY)
+NUMBERS = st.integers(0, 1_000_000)
+FLAGS = st.booleans()
+
+
+def maybe(values):
+    return st.none() | values
+
+
+def several(values, unique=None):
+    return st.lists(values, max_size=3, unique_by=unique).map(tuple)
+
+
+ORGANIZATIONS = several(st.builds(Organization, name=LINES, url=maybe(URLS)))
+
+
+@st.composite
+def questions(draw, admissions):
+    kind = draw(st.sampled_from(QuestionType))
+    has_options = kind in (QuestionType.CHOICE, QuestionType.CHOICES)
+    options = draw(st.lists(LINES, min_size=1, max_size=4, unique=True))
+    keys = [admission.key for admission in admissions]
+    return QuestionData(
+        key=draw(KEY),
+        ask=draw(LINES),
+        hint=draw(maybe(LINES)),
+        type=kind,
+        options=tuple(options) if has_options else (),
+        required=draw(FLAGS),
+        per=draw(st.sampled_from(Per)),
+        only_for=tuple(draw(st.lists(st.sampled_from(keys), max_size=2, unique=True))),
+        keep_days=draw(maybe(st.integers(0, 10))),
+    )
+
+
+@st.composite
+def event_files(draw):
+    """Any event a file can say."""
+    minutes = st.integers(0, 60 * 24 * 20).map(lambda n: timedelta(minutes=n))
+    minute = timedelta(minutes=1)
+    starts = draw(st.datetimes(datetime(2001, 1, 1), datetime(2190, 1, 1)))
+    starts = starts.replace(second=0, microsecond=0)
+    ends = starts + minute + draw(minutes)
+    closes = draw(maybe(st.just(starts) | st.just(ends)))
+    zone = draw(st.sampled_from(("Europe/Amsterdam", "America/New_York", "Asia/Tokyo")))
+    admissions = draw(
+        st.lists(
+            st.builds(
+                AdmissionData,
+                key=KEY,
+                name=LINES,
+                mode=st.sampled_from(Mode),
+                capacity=maybe(NUMBERS),
+                waitlist=FLAGS,
+            ),
+            min_size=1,
+            max_size=3,
+            unique_by=lambda admission: admission.key,
+        )
+    )
+    modes = {admission.mode for admission in admissions}
+    onlines = st.builds(Online, join_url=maybe(URLS), note=maybe(BLOCKS))
+    onlines = maybe(onlines.filter(lambda online: online != Online()))
+    discreet = draw(FLAGS)
+    event = EventFile(
+        slug=draw(KEY),
+        title=draw(LINES),
+        summary=draw(maybe(LINES)),
+        description=draw(maybe(BLOCKS)),
+        language=draw(st.sampled_from(("en", "nl", "pt-BR", "zh-Hant-TW", "no"))),
+        status=draw(st.sampled_from(Status)),
+        visibility=Visibility.UNLISTED
+        if discreet
+        else draw(st.sampled_from(Visibility)),
+        discreet=discreet,
+        team=draw(KEY),
+        series=draw(
+            maybe(st.builds(SeriesData, slug=KEY, title=LINES, summary=maybe(LINES)))
+        ),
+        timezone=zone,
+        starts=starts,
+        ends=ends,
+        doors=draw(maybe(minutes.map(lambda before: starts - before))),
+        fold=draw(maybe(st.sampled_from((0, 1)))),
+        also_show=tuple(
+            draw(st.lists(st.sampled_from(("UTC", "Asia/Kolkata")), unique=True))
+        ),
+        venue=draw(
+            maybe(
+                st.builds(
+                    Venue, name=LINES, address=maybe(BLOCKS), access=maybe(BLOCKS)
+                )
+            )
+        ),
+        online=draw(onlines) if Mode.ONLINE in modes else None,
+        hosts=draw(ORGANIZATIONS),
+        sponsors=draw(ORGANIZATIONS),
+        people=draw(several(st.builds(Contributor, name=LINES, role=maybe(LINES)))),
+        agenda=draw(
+            several(
+                st.builds(
+                    AgendaItem,
+                    at=st.times().map(lambda at: f"{at:%H:%M}"),
+                    title=LINES,
+                    note=maybe(BLOCKS),
+                )
+            )
+        ),
+        links=draw(several(st.builds(Link, title=LINES, url=URLS))),
+        room=draw(maybe(NUMBERS)) if Mode.IN_PERSON in modes else None,
+        admissions=tuple(admissions),
+        registration=RegistrationRules(
+            required=draw(FLAGS),
+            party_max=draw(st.integers(1, 100)),
+            opens=draw(maybe(minutes.map(lambda n: starts - minute - n))),
+            closes=closes,
+            paused=draw(FLAGS),
+            several=draw(FLAGS),
+        ),
+        questions=draw(several(questions(admissions), unique=lambda q: q.key)),
+        consents=draw(
+            several(
+                st.builds(ConsentData, key=KEY, text=BLOCKS, required=FLAGS),
+                unique=lambda consent: consent.key,
+            )
+        ),
+        contact=draw(maybe(KEY.map("{}@example.org".format))),
+        retention_days=draw(st.integers(10, 3650)),
+    )
+    at = {}
+    for name, wall in event.wall_times.items():
+        if wall:
+            try:
+                at[name] = walltime.instant(wall, ZoneInfo(zone), event.fold)
+            except ValueError:
+                assume(False)
+    # With a fold, wall times in order can be instants out of order.
+    assume(at["starts"] < at["ends"])
+    assume(at.get("doors", at["starts"]) <= at["starts"])
+    assume(at.get("closes", at["ends"]) <= at["ends"])
+    assume("opens" not in at or at["opens"] < at.get("closes", at["starts"]))
+    return event
+
+
+@given(event_files())
+@settings(max_examples=30, deadline=None)
+def test_what_is_written_is_read_back_the_same(event):
+    assert parse(dump(event), "") == event
+
+
+@pytest.mark.soak
+@given(event_files())
+@settings(max_examples=2000, deadline=None)
+def test_what_is_written_is_read_back_the_same_many_times(event):
+    assert parse(dump(event), "") == event
+
+
+# --- what is described --------------------------------------------------------------
+
+
+def test_every_key_is_described_in_the_docs():
+    """Each mapping has a section, and each of its keys a row there with a default."""
+    sections = re.split(r"^## ", DOCS.read_text(), flags=re.MULTILINE)
+    for path, keys in KEYS.items():
+        heading = f"`{path}`" if path else "The event"
+        section = next(s for s in sections if s.startswith(heading))
+        described = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
+        assert sorted(described) == sorted(keys.known), path
+
+
+def test_every_key_of_later_versions_is_named_in_the_docs():
+    text = DOCS.read_text()
+    for keys in KEYS.values():
+        for key in keys.later:
+            assert f"`{key}`" in text, key
+
+
+@pytest.mark.parametrize(
+    "text",
+    re.findall(r"```yaml\n(slug:.*?)```", DOCS.read_text(), flags=re.DOTALL)
+    if DOCS.exists()
+    else [],
+)
+def test_the_examples_in_the_docs_are_good_files(text):
+    assert parse(text, "docs")
+
+
+def test_every_key_of_an_event_has_its_place_in_the_file():
+    assert {field.name for field in fields(EventFile)} == set(KEYS[""].known)
