@@ -322,9 +322,10 @@ def load(claim: Claim) -> Message | None:
         )
         .options(
             joinedload(Message.event).selectinload(Event.admissions),
-            joinedload(Message.registration).joinedload(Registration.admission),
-            joinedload(Message.registration).selectinload(Registration.attendees),
-            selectinload(Message.registration).joinedload(Registration.event),
+            joinedload(Message.registration).options(
+                joinedload(Registration.admission),
+                selectinload(Registration.attendees),
+            ),
         )
     )
     return current_session().scalar(wanted)

@@ -172,6 +172,25 @@ class Connection(flask_mail.Connection):
             raise
         return host
 
+    def send(
+        self,
+        message: flask_mail.Message,
+        envelope_from: str | tuple[str, str] | None = None,
+    ) -> None:
+        """Send one mail; ours go as they are, with addresses in any alphabet."""
+        if not isinstance(message, Message):
+            super().send(message, envelope_from)
+            return
+        assert self.host is not None, "connect first: `with mail.connect() as …`"
+        self.host.sendmail(
+            str(message.sender),
+            [str(message.recipients[0])],
+            message.as_bytes(),
+            message.mail_options,
+        )
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        flask_mail.email_dispatched.send(app, message=message)
+
     def __exit__(self, *_: object) -> None:
         """Say goodbye; that the server has gone already is no mistake of ours."""
         if self.host is None:

@@ -1,0 +1,504 @@
+"""The worker, against a real mail server that answers as each test has it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event as sqlalchemy_event
+from sqlalchemy import select
+
+from rsvp import config, jobs
+from rsvp.db import utcnow, writing
+from rsvp.extensions import db
+from rsvp.models import Message
+from rsvp.models.ledger import MessageState
+from tests.factories import CODE_KEY, NOON, cancel, make_event, register
+from tests.smtp import GOODBYE, RESET, STALL, MailServer, running, self_signed
+
+ADA = "ada@example.org"
+MINUTE = timedelta(minutes=1)
+
+
+def messages() -> list[Message]:
+    db.session.rollback()
+    return list(db.session.scalars(select(Message).order_by(Message.id)))
+
+
+def states() -> list[str]:
+    return [message.state for message in messages()]
+
+
+def deliver(now=NOON, **options) -> tuple[int, int, int]:
+    report = jobs.deliver_due(now, **options)
+    return report.sent, report.retried, report.failed
+
+
+# --- sending ------------------------------------------------------------------------
+
+
+def test_a_mail_is_sent_and_marked(app, smtp):
+    register(make_event(), "Ada", email=ADA)
+
+    assert deliver() == (1, 0, 0)
+    (message,) = messages()
+    assert (message.state, message.attempts) == (MessageState.SENT, 1)
+    assert NOON <= message.sent_at < NOON + MINUTE
+    assert (message.lease_until, message.last_error) == (None, None)
+    (received,) = smtp.received
+    assert received.recipients == [ADA]
+    assert received.mail["message-id"] == f"<{message.uuid}@rsvp.example.org>"
+    assert deliver() == (0, 0, 0)
+
+
+def test_what_is_not_due_waits(app, smtp):
+    register(make_event())
+    assert deliver(NOON - MINUTE) == (0, 0, 0)
+    assert deliver() == (1, 0, 0)
+
+
+def test_nothing_is_sent_without_a_mail_server(app, smtp):
+    register(make_event())
+    app.config["MAIL_SERVER"] = None
+
+    assert deliver() == (0, 0, 0)
+    assert states() == [MessageState.QUEUED]
+    assert smtp.connections == 0
+
+
+def test_a_batch_goes_over_one_connection(app, smtp):
+    event = make_event()
+    for _ in range(jobs.BATCH + 3):
+        register(event)
+
+    assert deliver() == (jobs.BATCH + 3, 0, 0)
+    assert smtp.connections == 1
+    assert len(set(smtp.recipients)) == jobs.BATCH + 3
+
+
+def test_a_limit_is_kept(app, smtp):
+    event = make_event()
+    for _ in range(5):
+        register(event)
+    assert deliver(limit=2) == (2, 0, 0)
+    assert deliver(limit=20) == (3, 0, 0)
+
+
+def test_a_superseded_message_is_not_sent(app, smtp):
+    register(make_event())
+    with writing() as session:
+        session.scalars(select(Message)).one().state = MessageState.SUPERSEDED
+
+    assert deliver() == (0, 0, 0)
+    assert smtp.received == []
+
+
+# --- when it does not work ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["451 try again later", "rcpt 450 greylisted"])
+def test_a_temporary_refusal_is_tried_again_after_a_pause(app, smtp, answer):
+    smtp.script.append(answer)
+    register(make_event(), email=ADA)
+
+    assert deliver() == (0, 1, 0)
+    (message,) = messages()
+    assert message.state == MessageState.QUEUED
+    assert message.last_error == answer.removeprefix("rcpt ")
+    assert timedelta(0) <= message.due_at - NOON - MINUTE < timedelta(seconds=10)
+    assert deliver(NOON + MINUTE / 2) == (0, 0, 0)
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+    assert smtp.recipients == [ADA]
+
+
+@pytest.mark.parametrize("answer", ["550 no such user", "rcpt 550 no such user"])
+def test_a_final_refusal_is_kept_with_its_reason(app, smtp, answer):
+    smtp.script.append(answer)
+    register(make_event(), email=ADA)
+
+    assert deliver() == (0, 0, 1)
+    (message,) = messages()
+    assert (message.state, message.last_error) == ("failed", "550 no such user")
+    assert deliver(NOON + timedelta(days=3)) == (0, 0, 0)
+
+
+def test_one_refused_address_does_not_hold_up_the_others(app, smtp):
+    event = make_event()
+    for number in range(4):
+        register(event, email=f"guest-{number}@example.org")
+    smtp.script.extend(["", "rcpt 550 no such user", "451 later"])
+
+    assert deliver() == (2, 1, 1)
+    assert smtp.recipients == ["guest-0@example.org", "guest-3@example.org"]
+    assert smtp.connections == 1
+
+
+def test_pauses_grow_until_two_days_are_over(app, smtp):
+    register(make_event())
+    now, tries = NOON, 0
+    while states() == [MessageState.QUEUED]:
+        smtp.script.append("451 not now")
+        now = messages()[0].due_at
+        assert sum(deliver(now)) == 1
+        tries += 1
+        assert tries < 50
+
+    assert states() == [MessageState.FAILED]
+    assert messages()[0].last_error == "451 not now"
+    assert timedelta(hours=46) < now - NOON <= timedelta(hours=49)
+    assert sorted(jobs.MINUTES) == list(jobs.MINUTES)
+
+
+def test_a_refused_sender_is_the_operators_to_mend_and_loses_nothing(app, smtp):
+    event = make_event()
+    for _ in range(3):
+        register(event)
+    smtp.script.extend(["mail 530 authentication required"] * 2)
+
+    assert deliver() == (0, 3, 0)
+    assert deliver(NOON + 2 * MINUTE) == (3, 0, 0)
+
+
+def test_a_server_that_is_not_there(app, smtp):
+    smtp.stop()
+    event = make_event()
+    for _ in range(3):
+        register(event)
+
+    assert deliver() == (0, 3, 0)
+    assert {m.last_error for m in messages()} == {
+        "the mail server refused the connection",
+        "the mail server could not be reached",
+    }
+    smtp.start()
+    assert deliver(NOON + 2 * MINUTE) == (3, 0, 0)
+
+
+def test_a_connection_reset_in_the_middle_of_the_data(app, smtp):
+    smtp.script.append(RESET)
+    event = make_event()
+    register(event, email=ADA)
+    register(event, email="grace@example.org")
+
+    assert deliver() == (1, 1, 0)
+    assert smtp.recipients == ["grace@example.org"]
+    assert "the mail server" in messages()[0].last_error
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+    assert smtp.recipients == ["grace@example.org", ADA]
+
+
+def test_a_server_that_hangs_up_between_mails_costs_no_try(app, smtp):
+    event = make_event()
+    for _ in range(3):
+        register(event)
+    smtp.script.extend(["", GOODBYE])
+
+    assert deliver() == (3, 0, 0)
+    assert smtp.connections == 2
+    assert {m.attempts for m in messages()} == {1}
+
+
+def test_a_server_that_stalls_is_left_after_the_time_out(app, smtp, monkeypatch):
+    monkeypatch.setitem(app.config, "MAIL_TIMEOUT", 1)
+    smtp.script.append(STALL)
+    register(make_event(), email=ADA)
+
+    before = time.monotonic()
+    assert deliver() == (0, 1, 0)
+    assert time.monotonic() - before < 4
+    assert messages()[0].last_error == "the mail server did not answer in time"
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+
+
+def test_a_mail_that_cannot_be_written_does_not_hold_up_the_others(
+    app, smtp, monkeypatch, caplog
+):
+    event = make_event()
+    register(event, "Ada", email=ADA)
+    register(event, email="grace@example.org")
+    written = jobs.letter_of
+
+    def stumble(message, at):
+        if message.recipient == ADA:
+            raise KeyError(message.recipient)
+        return written(message, at)
+
+    monkeypatch.setattr(jobs, "letter_of", stumble)
+
+    assert deliver() == (1, 1, 0)
+    assert smtp.recipients == ["grace@example.org"]
+    assert "KeyError" in messages()[0].last_error
+    assert ADA not in caplog.text
+
+
+def test_an_address_in_another_alphabet_is_told_apart_from_a_broken_server(app, smtp):
+    event = make_event()
+    register(event, email="søren@example.org")
+    register(event, email="zoë@bücher.example")
+    register(event, email="büro@example.org")
+    register(event, email=ADA)
+
+    assert deliver() == (1, 0, 3)
+    assert "address like this one" in messages()[0].last_error
+
+
+# --- order and leases ---------------------------------------------------------------
+
+
+def test_a_registrations_mails_go_out_in_order(app, smtp):
+    event = make_event()
+    outcome = register(event, email=ADA)
+    cancel(outcome)
+    smtp.script.append("451 later")
+
+    assert deliver() == (0, 1, 0)  # the second one waits for the first
+    assert deliver(NOON + MINUTE / 2) == (0, 0, 0)
+    assert deliver(NOON + 2 * MINUTE) == (2, 0, 0)
+    subjects = [r.mail["subject"] for r in smtp.received]
+    assert subjects[0].startswith("Your ticket for")
+    assert subjects[1].endswith("is cancelled")
+
+
+def test_a_mail_that_failed_for_good_lets_the_next_one_pass(app, smtp):
+    cancel(register(make_event(), email=ADA))
+    smtp.script.append("rcpt 550 mailbox full")
+
+    assert deliver() == (1, 0, 1)
+    assert states() == [MessageState.FAILED, MessageState.SENT]
+
+
+def test_a_claimed_message_is_left_alone_until_its_lease_ends(app, smtp):
+    register(make_event(), email=ADA)
+    (claimed,) = jobs.claim(NOON, 10)
+
+    assert jobs.claim(NOON + jobs.LEASE - MINUTE, 10) == []
+    assert deliver(NOON + jobs.LEASE - MINUTE) == (0, 0, 0)
+    (again,) = jobs.claim(NOON + jobs.LEASE, 10)
+    assert (claimed.attempt, again.attempt) == (1, 2)
+
+
+def test_what_a_lost_lease_says_is_not_noted(app, smtp):
+    register(make_event())
+    (lost,) = jobs.claim(NOON, 10)
+    jobs.claim(NOON + jobs.LEASE, 10)
+
+    jobs.note(lost, state=MessageState.FAILED.value)
+    assert states() == [MessageState.QUEUED]
+
+
+def test_two_workers_at_once_send_each_mail_once(app, smtp):
+    event = make_event({"capacity": None})
+    for _ in range(40):
+        register(event)
+    start, sent = threading.Barrier(2), []
+
+    def work():
+        with app.app_context():
+            start.wait()
+            sent.append(jobs.deliver_due(NOON).sent)
+            db.session.remove()
+
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+
+    assert sum(sent) == 40
+    assert sorted(smtp.recipients) == sorted(m.recipient for m in messages())
+    assert len(set(smtp.recipients)) == 40
+    assert all(sent)
+
+
+# --- the worker's round -------------------------------------------------------------
+
+
+def test_the_worker_sends_what_comes_and_stops_at_once(app, smtp):
+    stop = threading.Event()
+
+    def work():
+        with app.app_context():
+            jobs.run_worker(stop, poll_seconds=0.05)
+            db.session.remove()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        register(make_event(), email=ADA, now=utcnow() - MINUTE)
+        deadline = time.monotonic() + 10
+        while not smtp.received and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        before = time.monotonic()
+        worker.join(10)
+    assert smtp.recipients == [ADA]
+    assert not worker.is_alive()
+    assert time.monotonic() - before < 2
+
+
+def test_an_idle_worker_only_reads(app, smtp):
+    statements = []
+
+    def note(_connection, _cursor, statement, *_):
+        if statement != "BEGIN":
+            statements.append(statement)
+
+    sqlalchemy_event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        assert deliver() == (0, 0, 0)
+    finally:
+        sqlalchemy_event.remove(db.engine, "before_cursor_execute", note)
+    assert len(statements) == 1
+    assert statements[0].lstrip().startswith("SELECT")
+    assert smtp.connections == 0
+
+
+def test_a_stopped_worker_gives_back_what_it_has_not_tried(app, smtp):
+    event = make_event()
+    for _ in range(3):
+        register(event)
+    stop = threading.Event()
+    stop.set()
+
+    assert deliver(stop=stop) == (0, 0, 0)
+    assert [(m.attempts, m.lease_until) for m in messages()] == [(0, None)] * 3
+    assert deliver() == (3, 0, 0)
+
+
+def test_logs_name_nobody(app, smtp, caplog):
+    caplog.set_level(logging.DEBUG, logger="rsvp")
+    event = make_event()
+    outcomes = [register(event, "Ada Lovelace", email=ADA), register(event)]
+    smtp.script.extend([f"rcpt 550 <{ADA}> is unknown here", "451 ada, later"])
+    deliver()
+
+    assert len(caplog.records) >= 2
+    assert "given up after try 1: 550" in caplog.text
+    for secret in (ADA, "Ada", "Lovelace", "guest-", outcomes[0].token):
+        assert secret not in caplog.text
+    assert ADA in messages()[0].last_error  # the organizer reads the whole answer
+
+
+# --- killed -------------------------------------------------------------------------
+
+REGISTER_AND_DIE = """
+import os, signal
+from sqlalchemy import select
+from rsvp import create_app
+from rsvp.models import Event
+from rsvp.extensions import db
+from tests.factories import register
+
+with create_app().app_context():
+    event = db.session.scalars(select(Event)).one()
+    db.session.rollback()
+    register(event, "Ada", email="ada@example.org")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+SEND_AND_DIE = """
+import os, signal
+from rsvp import create_app, jobs
+from tests.factories import NOON
+
+jobs.note_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with create_app().app_context():
+    jobs.deliver_due(NOON)
+"""
+
+
+def run_until_killed(app, script: str) -> None:
+    environ = {k: v for k, v in os.environ.items() if not k.startswith("RSVP_")} | {
+        "RSVP_INSTANCE_PATH": app.instance_path,
+        "RSVP_SQLALCHEMY_DATABASE_URI": app.config["SQLALCHEMY_DATABASE_URI"],
+        "RSVP_SECRET_KEY": app.config["SECRET_KEY"],
+        "RSVP_CODE_KEY": CODE_KEY.hex(),
+        "RSVP_PUBLIC_URL": app.config["PUBLIC_URL"],
+        "RSVP_MAIL_SERVER": "127.0.0.1",
+        "RSVP_MAIL_PORT": str(app.config["MAIL_PORT"]),
+    }
+    db.session.rollback()
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environ,
+        cwd=config.ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def test_killed_right_after_the_commit_the_mail_still_goes_out(app, smtp):
+    make_event()
+    run_until_killed(app, REGISTER_AND_DIE)
+
+    assert smtp.received == []
+    assert deliver() == (1, 0, 0)
+    assert smtp.recipients == [ADA]
+
+
+def test_killed_between_sending_and_noting_it_sends_again_as_the_same_mail(app, smtp):
+    register(make_event(), email=ADA)
+    run_until_killed(app, SEND_AND_DIE)
+
+    assert smtp.recipients == [ADA]
+    assert states() == [MessageState.QUEUED]
+    assert deliver(NOON + MINUTE) == (0, 0, 0)
+    assert deliver(NOON + jobs.LEASE + MINUTE) == (1, 0, 0)
+    first, second = (r.mail["message-id"] for r in smtp.received)
+    assert first == second
+
+
+# --- certificates -------------------------------------------------------------------
+
+
+@pytest.fixture
+def tls_server(app, monkeypatch, tmp_path):
+    certificate, key = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    with running(MailServer(tls=context)) as server:
+        server.certificate = certificate
+        for name, value in {
+            "MAIL_SERVER": "127.0.0.1",
+            "MAIL_PORT": server.port,
+            "MAIL_USE_TLS": True,
+            "MAIL_TIMEOUT": 5,
+        }.items():
+            monkeypatch.setitem(app.config, name, value)
+        yield server
+
+
+def test_starttls_with_an_untrusted_certificate_is_refused(app, tls_server):
+    register(make_event())
+
+    assert deliver() == (0, 1, 0)
+    assert tls_server.received == []
+    assert "certificate is not trusted" in messages()[0].last_error
+
+
+def test_starttls_with_a_trusted_certificate(app, tls_server, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls_server.certificate))
+    register(make_event())
+
+    assert deliver() == (1, 0, 0)
+    assert tls_server.received[0].encrypted
+
+
+def test_a_server_without_starttls_gets_nothing_in_the_clear(app, smtp, monkeypatch):
+    monkeypatch.setitem(app.config, "MAIL_USE_TLS", True)
+    register(make_event())
+
+    assert deliver() == (0, 1, 0)
+    assert smtp.received == []
+    assert "STARTTLS" in messages()[0].last_error
