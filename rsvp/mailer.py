@@ -69,7 +69,7 @@ class Message(flask_mail.Message):
             body=text,
             html=html,
             sender=sender.addr_spec,
-            reply_to=address(reply_to).addr_spec if reply_to else None,
+            reply_to=reply_address(reply_to),
         )
         self.msgId = f"<{message_id}>"
         self.from_header = sender
@@ -84,8 +84,7 @@ class Message(flask_mail.Message):
     @property
     def needs_utf8(self) -> bool:
         """Whether an address has other letters than ASCII before its @ (RFC 6531)."""
-        addresses = [*self.recipients, self.sender, self.reply_to or ""]
-        return not all(str(address).isascii() for address in addresses)
+        return not f"{self.recipients[0]}{self.sender}".isascii()
 
     def message(self) -> EmailMessage:
         """The whole mail: mixed(alternative(text, related(html, pictures)), calendar).
@@ -234,6 +233,15 @@ def address(given: str | tuple[str, str]) -> Address:
     if local.isascii():
         return Address(one_line(name), addr_spec=f"{local}@{domain}")
     return Address(one_line(name), username=local, domain=domain)
+
+
+def reply_address(contact: str | None) -> str | None:
+    """Where answers go, or None: a contact that can't be one must not stop the mail."""
+    try:
+        spec = address(contact or "").addr_spec
+    except ValueError:
+        return None
+    return spec if spec.isascii() else None
 
 
 def one_line(text: str) -> str:
