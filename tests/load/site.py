@@ -31,6 +31,10 @@ class Site:
     process: subprocess.Popen[bytes]
 
     @property
+    def url(self) -> str:
+        return self.environ["RSVP_PUBLIC_URL"]
+
+    @property
     def settings(self) -> dict[str, str]:
         """For `create_app` in a test, to look at the same database."""
         return {
@@ -64,6 +68,7 @@ def site(engine: str, **settings: str) -> Iterator[Site]:
             "RSVP_CODE_KEY": TEST_SETTINGS["CODE_KEY"],
             "RSVP_SECRET_KEY": TEST_SETTINGS["SECRET_KEY"],
             "RSVP_PORT": str(port),
+            "RSVP_PUBLIC_URL": f"http://127.0.0.1:{port}",
             "RSVP_FORM_LIMIT": "1000000 per minute",
             **{f"RSVP_{name}": value for name, value in settings.items()},
         }

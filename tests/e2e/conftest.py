@@ -1,0 +1,131 @@
+"""Fixtures for journeys: a real site, a real mail server, real Chromium."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import services
+from tests.load.site import Site, run, site
+from tests.smtp import MailServer, running
+
+CASES = Path(__file__).parent.parent / "cases" / "events"
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 20.0
+"""Seconds that a mail or a page may take on a busy machine."""
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    services.need("browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=services.CHROMIUM, args=SWITCHES
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[MailServer]:
+    with running(MailServer()) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def here(request: pytest.FixtureRequest, mailbox: MailServer) -> Iterator[Site]:
+    """A site whose worker sends to the mailbox, once per engine."""
+    if request.param == "postgresql":
+        services.need("postgresql")
+    with site(
+        request.param, MAIL_SERVER="127.0.0.1", MAIL_PORT=str(mailbox.port)
+    ) as running_site:
+        yield running_site
+
+
+@pytest.fixture(params=["with script", "without script"])
+def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
+    """A phone's browser; anything a page asks of another host fails the test."""
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 740},
+        java_script_enabled=request.param == "with script",
+    )
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    strangers: list[str] = []
+    page.on(
+        "request",
+        lambda asked: (
+            None
+            if asked.url.startswith(("http://127.0.0.1:", "data:"))
+            else strangers.append(asked.url)
+        ),
+    )
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on(
+        "console",
+        # A form that comes back with mistakes is a 422, which the console notes.
+        lambda line: (
+            complaints.append(line.text)
+            if line.type == "error" and "422" not in line.text
+            else None
+        ),
+    )
+    yield page
+    context.close()
+    assert strangers == []
+    assert complaints == []
+
+
+def import_case(here: Site, name: str) -> None:
+    """Import an acceptance event, moved fifty years on so that it is always to come."""
+    text = (CASES / f"{name}.yaml").read_text().replace(": 2027-", ": 2077-")
+    run("event", "import", "-", environ=here.environ, stdin=text)
+
+
+def next_mail(mailbox: MailServer, address: str, number: int = 1) -> EmailMessage:
+    """The number-th mail to an address, once it has arrived."""
+    return until(lambda: (mailbox.mails_to(address)[number - 1 :] or [None])[0])
+
+
+def until(find: Callable[[], Any]) -> Any:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        if found := find():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def qr_texts(mail: EmailMessage) -> list[str]:
+    """What the QR pictures in a mail say, in their order."""
+    pictures = [p for p in mail.walk() if p.get_content_type() == "image/png"]
+    texts = []
+    for picture in pictures:
+        image = Image.open(io.BytesIO(picture.get_payload(decode=True)))
+        texts += [code.text for code in zxingcpp.read_barcodes(image)]
+    return texts
+
+
+def body_text(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())

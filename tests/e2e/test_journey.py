@@ -1,0 +1,123 @@
+"""Whole journeys: announced from a file, registered on a phone, mailed, given up."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from rsvp import create_app, queries, tokens
+from rsvp.db import utcnow
+from rsvp.domain import invariants
+from tests.e2e.conftest import body_text, import_case, next_mail, qr_texts
+from tests.load.client import Connection, fields, form_token
+from tests.load.site import Site
+from tests.smtp import MailServer
+
+pytestmark = pytest.mark.browser
+
+
+def fill(here: Site, slug: str, admission: str, people: int) -> list[str]:
+    """Register that many others, quickly; their addresses."""
+    connection = Connection(here.port)
+    token = form_token(connection.get(f"/events/{slug}").body)
+    addresses = []
+    for _ in range(people):
+        sent = fields(token, admission) | {"answers-group": "Routes"}
+        addresses.append(sent["email"])
+        assert connection.post(f"/events/{slug}/registrations", sent).status == 303
+    return addresses
+
+
+def open_form(here: Site, page: Page, slug: str) -> None:
+    page.goto(f"{here.url}/events/{slug}")
+    page.get_by_label("Your name").fill("Zoë Ωmega")
+
+
+def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
+    import_case(here, "letters-and-soup")
+    fill(here, "letters-and-soup", "in-person", 28)
+
+    # Announced, found, registered with a guest.
+    page.goto(here.url)
+    page.get_by_role("link", name="Letters and Soup").first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Letters and Soup")
+    expect(page.get_by_text("2 of 30 left").first).to_be_visible()
+    open_form(here, page, "letters-and-soup")
+    page.get_by_label("Your email address").fill("zoe@example.org")
+    bring_a_guest(page, "Ada Guest")
+    page.get_by_role("button", name="Register").click()
+
+    # The ticket.
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have 2 places")
+    manage_link = page.url
+    assert re.search(r"/r/[\w-]{22}$", manage_link)
+    expect(page.locator(".ticket")).to_have_count(2)
+
+    # The mail, and what its pictures say.
+    mail = next_mail(mailbox, "zoe@example.org")
+    assert "Letters and Soup" in mail["subject"]
+    assert manage_link in body_text(mail)
+    codes = qr_texts(mail)
+    assert len(codes) == 2
+    assert all(tokens.read_code(code) for code in codes)
+    for code in codes:
+        expect(page.get_by_text(tokens.grouped(code))).to_be_visible()
+        assert tokens.grouped(code) in body_text(mail)
+    calendar = next(p for p in mail.walk() if p.get_content_type() == "text/calendar")
+    assert b"BEGIN:VEVENT" in calendar.get_payload(decode=True)
+
+    # Somebody waits; the party gives its places up; the next in line is told.
+    [waiting] = fill(here, "letters-and-soup", "in-person", 1)
+    assert "1st in line" in body_text(next_mail(mailbox, waiting))
+    page.goto(manage_link)
+    page.get_by_text("Give up all 2 places", exact=True).click()
+    page.get_by_role("button", name="Yes, give up all 2 places").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You gave up your place")
+    promoted = next_mail(mailbox, waiting, 2)
+    assert len(qr_texts(promoted)) == 1
+    assert next_mail(mailbox, "zoe@example.org", 2)["message-id"] != mail["message-id"]
+
+    with create_app(here.settings).app_context():
+        assert queries.event_state("letters-and-soup").left(1) == 1
+        assert invariants.problems(utcnow()) == []
+
+
+def bring_a_guest(page: Page, name: str) -> None:
+    if page.get_by_role("button", name="Add a guest").count():
+        page.get_by_role("button", name="Add a guest").click()
+    else:
+        page.get_by_text("Tell us about your guests").click()
+    page.get_by_role("group", name="Guest 1").get_by_role("textbox").first.fill(name)
+
+
+def test_the_hall_and_the_webinar(here: Site, page: Page, mailbox: MailServer) -> None:
+    import_case(here, "open-assembly")
+    slug = "open-assembly-2027"
+
+    # In the hall, with the question that only the hall is asked, forgotten at first.
+    open_form(here, page, slug)
+    page.get_by_label("Your email address").fill("hall@example.org")
+    page.get_by_role("radio", name="In person").check()
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_label("Your name")).to_have_value("Zoë Ωmega")
+    page.get_by_role("radio", name="Safety at stops").check()
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have a place")
+    in_hall = next_mail(mailbox, "hall@example.org")
+    assert len(qr_texts(in_hall)) == 1
+    assert "meet.example.org" not in in_hall.as_string()
+    assert "meet.example.org" not in page.content()
+
+    # Online: no such question, and the link to join.
+    open_form(here, page, slug)
+    page.get_by_label("Your email address").fill("web@example.org")
+    page.get_by_role("radio", name="Webinar").check()
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have a place")
+    expect(page.get_by_role("link", name="Join online")).to_have_attribute(
+        "href", "https://meet.example.org/open-assembly"
+    )
+    online = next_mail(mailbox, "web@example.org")
+    assert "https://meet.example.org/open-assembly" in body_text(online)
