@@ -6,6 +6,7 @@ import base64
 import re
 from datetime import datetime
 from urllib.parse import urljoin, urlsplit
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
@@ -29,7 +30,6 @@ from tests.factories import (
 )
 
 SIGN_IN = "/organize/sign-in"
-HERE = {"Referer": "http://localhost/organize/"}
 
 
 def form_token(client: FlaskClient, page: str = SIGN_IN) -> str:
@@ -133,6 +133,29 @@ def test_a_sign_in_with_anothers_form_token_is_refused(app, client, ada):
     fields = {"email": "ada@example.org", "password": PASSWORD, "csrf_token": token}
 
     assert client.post(SIGN_IN, data=fields).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("referer", "status"),
+    [
+        ("https://rsvp.example.org/organize/sign-in", 302),
+        ("https://elsewhere.example.net/organize/sign-in", 400),
+        ("https://rsvp.example.org.elsewhere.example.net/", 400),
+        (None, 400),
+    ],
+)
+def test_over_https_a_sign_in_comes_from_our_own_page(client, ada, referer, status):
+    ours = {"base_url": "https://rsvp.example.org"}
+    page = client.get(SIGN_IN, **ours)
+    # Or else browsers would not say where it came from.
+    assert "no-referrer" not in page.headers["Referrer-Policy"].split(",")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+    fields = {"email": "ada@example.org", "password": PASSWORD, "csrf_token": token}
+    headers = {"Referer": referer} if referer else {}
+
+    answer = client.post(SIGN_IN, data=fields, headers=headers, **ours)
+
+    assert answer.status_code == status
 
 
 def test_there_is_no_sign_in_by_json_or_token(client, ada):
@@ -400,12 +423,25 @@ def test_messages_are_listed_newest_first_with_why_they_failed(client, ada):
 
 
 @pytest.mark.parametrize(
-    "query", ["state=unknown", "before=0", "before=-1", f"before={2**64}"]
+    "path",
+    [
+        "/organize/messages?state=unknown",
+        "/organize/messages?state=%00",
+        "/organize/messages?before=0",
+        "/organize/messages?before=-1",
+        "/organize/messages?before=x",
+        f"/organize/messages?before={2**64}",
+        f"/organize/messages/{UUID(int=1)}",
+        f"/organize/messages/{UUID(int=1)}/preview",
+        "/organize/messages/1",
+        "/organize/?after=%00",
+        "/organize/nothing",
+    ],
 )
-def test_an_address_that_makes_no_sense_leads_nowhere(client, ada, query):
+def test_an_address_that_makes_no_sense_leads_nowhere(client, ada, path):
     sign_in(client, "ada@example.org")
 
-    assert client.get(f"/organize/messages?{query}").status_code == 404
+    assert client.get(path).status_code == 404
 
 
 def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatch):
