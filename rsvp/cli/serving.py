@@ -67,6 +67,7 @@ def serve(app: Flask, work: Callable[[], None], ready: Callable[[], None]) -> No
         return app
 
     share_memory()
+    os.register_at_fork(after_in_child=heed_the_parent_alone)
     server.serve(target_loader=load, wrap_loader=False)
 
 
@@ -92,6 +93,18 @@ def share_memory() -> None:
     db.engine.dispose()
     gc.collect()
     gc.freeze()
+
+
+def heed_the_parent_alone() -> None:
+    """In each child, at once: Ctrl-C is the parent's, which ends its children in order.
+
+    A SIGTERM that comes before the child is ready ends it; the handler it inherited
+    would swallow it.
+    """
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def refuse_taken(host: str, port: int) -> None:
@@ -137,15 +150,14 @@ class Lifeline:
         self.reading, self.writing = os.pipe()
 
     def follow_parent(self) -> None:
-        """In a child: leave the terminal's signals to the parent, and end with it."""
+        """In a child: end when the parent has."""
         os.close(self.writing)
-        # Ctrl-C reaches the parent alone, which then ends its children in order.
-        os.setpgid(0, 0)
         threading.Thread(target=self.wait, name="lifeline", daemon=True).start()
 
     def wait(self) -> None:
         os.read(self.reading, 1)
-        os.kill(os.getpid(), signal.SIGTERM)
+        # To the main thread: handlers run there, and it may be asleep.
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
 
 class Beside:
@@ -168,8 +180,6 @@ class Beside:
 
     def run(self) -> None:
         """In the child: the work, until SIGTERM."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
         self.lifeline.follow_parent()
         self.work()
 

@@ -1,0 +1,241 @@
+"""`rsvp serve`: it answers, mends itself, and ends whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from rsvp.config import ROOT
+from tests import services
+from tests.conftest import new_postgresql_database
+
+RSVP = Path(sys.executable).with_name("rsvp")
+LINUX = sys.platform == "linux"
+
+
+class Site:
+    """A running `rsvp serve`, in a process group of its own as a terminal gives it."""
+
+    def __init__(self, instance: Path, **settings: str) -> None:
+        self.port = free_port()
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("RSVP_") and name != "PORT"
+        } | {"RSVP_INSTANCE_PATH": str(instance), "RSVP_PORT": str(self.port)}
+        self.environment |= settings
+        self.log = instance / "log"
+
+    def start(self, *options: str) -> None:
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [RSVP, "serve", *options],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        until(lambda: "RSVP is running at" in self.told() or self.has_ended())
+        assert not self.has_ended(), self.told()
+
+    def told(self) -> str:
+        return self.log.read_text()
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def status(self, path: str) -> int:
+        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return int(answer.status)
+
+    def answers(self) -> bool:
+        with contextlib.suppress(OSError):
+            return self.status("/health/live") == 200
+        return False
+
+    def children(self) -> list[int]:
+        """All its processes but itself: the worker, then those that answer."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return sorted(int(pid) for file in threads for pid in file.read_text().split())
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(happens: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def site(request, tmp_path, worker_name) -> Iterator[Site]:
+    with contextlib.ExitStack() as stack:
+        settings = {}
+        if request.param == "postgresql":
+            services.need("postgresql")
+            database = new_postgresql_database(f"rsvp_serve_{worker_name}")
+            settings["RSVP_SQLALCHEMY_DATABASE_URI"] = stack.enter_context(database)
+        site = Site(tmp_path, **settings)
+        stack.callback(kill_what_is_left, site)
+        subprocess.run([RSVP, "init"], env=site.environment, check=True)
+        yield site
+
+
+@pytest.fixture
+def sqlite_site(tmp_path) -> Iterator[Site]:
+    site = Site(tmp_path)
+    subprocess.run([RSVP, "init"], env=site.environment, check=True)
+    yield site
+    kill_what_is_left(site)
+
+
+def kill_what_is_left(site: Site) -> None:
+    if hasattr(site, "process") and not site.has_ended():
+        site.process.kill()
+        site.process.wait()
+
+
+def test_it_answers_and_ends_with_all_its_processes(site):
+    site.start()
+    children = site.children()
+
+    assert site.status("/") == 200
+    assert site.status("/health/ready") == 200
+    assert f"http://127.0.0.1:{site.port}" in site.told()
+    assert "Mails" in site.told()
+    if LINUX:
+        assert len(children) == 3
+
+    began = time.monotonic()
+    assert site.end(signal.SIGTERM) == 0
+    assert time.monotonic() - began < 5
+    assert [pid for pid in children if is_alive(pid)] == []
+    assert not site.answers()
+
+
+def test_ctrl_c_ends_it_cleanly(sqlite_site):
+    sqlite_site.start()
+    # As a terminal does: to every process in the foreground.
+    os.killpg(sqlite_site.process.pid, signal.SIGINT)
+
+    assert sqlite_site.process.wait(10) == 0
+    told = sqlite_site.told()
+    assert "Traceback" not in told
+    assert "ERROR" not in told
+    assert "WARNING" not in told
+
+
+def test_a_worker_or_web_process_that_dies_is_started_again(sqlite_site):
+    sqlite_site.start()
+    worker, web, _ = before = sqlite_site.children()
+    for pid in (worker, web):
+        os.kill(pid, signal.SIGKILL)
+
+    until(lambda: len(set(sqlite_site.children()) - {worker, web}) == 3)
+    assert len(sqlite_site.children()) == len(before)
+    assert "the worker ended" in sqlite_site.told()
+    assert sqlite_site.answers()
+    assert sqlite_site.end(signal.SIGTERM) == 0
+
+
+def test_no_process_outlives_a_parent_that_was_killed(sqlite_site):
+    sqlite_site.start()
+    children = sqlite_site.children()
+    sqlite_site.end(signal.SIGKILL)
+
+    try:
+        until(lambda: not any(map(is_alive, children)), seconds=10)
+    finally:
+        for pid in filter(is_alive, children):
+            os.kill(pid, signal.SIGKILL)
+
+
+def test_a_closed_terminal_ends_it(sqlite_site):
+    sqlite_site.start()
+
+    assert sqlite_site.end(signal.SIGHUP) == 0
+
+
+def test_a_taken_port_is_refused_in_one_line(sqlite_site):
+    with socket.create_server(("127.0.0.1", sqlite_site.port)):
+        ended = subprocess.run(
+            [RSVP, "serve"],
+            env=sqlite_site.environment,
+            capture_output=True,
+            text=True,
+        )
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"rsvp: port {sqlite_site.port} on 127.0.0.1 can't")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_first_start_with_demo_data_tells_the_sign_in_once(tmp_path):
+    site = Site(tmp_path)
+    try:
+        site.start("--demo")
+        first = site.told()
+        assert "organizer@example.org, password " in first
+        password = first.partition("password ")[2].split()[0]
+        assert site.status("/") == 200
+        site.end(signal.SIGINT)
+
+        site.start("--demo")
+        assert password not in site.told()
+        assert password in (tmp_path / "demo_sign_in").read_text()
+        site.end(signal.SIGINT)
+    finally:
+        kill_what_is_left(site)
+
+
+@pytest.mark.skipif(not LINUX, reason="memory is read from /proc")
+def test_the_whole_idle_stack_is_small(sqlite_site):
+    sqlite_site.start()
+    for path in ("/", "/events.ics", "/health/ready") * 10:
+        sqlite_site.status(path)
+    processes = [sqlite_site.process.pid, *sqlite_site.children()]
+
+    assert sum(map(proportional_mib, processes)) < 200
+
+
+def proportional_mib(pid: int) -> float:
+    """A process's memory, with what it shares counted by its share of it."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError("no Pss line")
+
+
+def test_the_wsgi_file_serves_under_any_server(sqlite_site):
+    """As gunicorn loads it: `wsgi:app`, made and verified on import."""
+    code = "from wsgi import app; print(app.test_client().get('/health/ready').status)"
+    told = subprocess.check_output(
+        [sys.executable, "-c", code], env=sqlite_site.environment, cwd=ROOT, text=True
+    )
+
+    assert told == "200 OK\n"
