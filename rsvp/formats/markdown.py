@@ -22,7 +22,7 @@ ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"http", "https", "mailto", "tel"}
 REL = "nofollow noopener noreferrer"
 
-SHIFT = 2
+HIGHEST = 3
 """The page has a title (h1) and sections (h2): a text's own headings begin below."""
 
 parser = (
@@ -41,8 +41,7 @@ def to_html(text: str | None) -> Markup:
 @lru_cache(maxsize=512)
 def rendered(text: str) -> Markup:
     tokens = parser.parse(text)
-    for token in tokens:
-        lower_heading(token)
+    lower_headings(tokens)
     html = parser.renderer.render(tokens, parser.options, {})
     clean = nh3.clean(
         html,
@@ -55,6 +54,8 @@ def rendered(text: str) -> Markup:
     return Markup(clean)  # noqa: S704 - only what the lists above allow is left
 
 
-def lower_heading(token: Token) -> None:
-    if token.type in ("heading_open", "heading_close"):
-        token.tag = f"h{min(6, int(token.tag[1]) + SHIFT)}"
+def lower_headings(tokens: list[Token]) -> None:
+    headings = [t for t in tokens if t.type in ("heading_open", "heading_close")]
+    levels = [int(token.tag[1]) for token in headings]
+    for token, level in zip(headings, levels, strict=True):
+        token.tag = f"h{min(6, level - min(levels) + HIGHEST)}"

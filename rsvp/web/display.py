@@ -56,6 +56,7 @@ def locale() -> Locale:
 @dataclass(frozen=True)
 class DateBlock:
     weekday: str
+    weekday_short: str
     day: str
     month: str
     year: str
@@ -66,7 +67,8 @@ def date_block(at: datetime, zone: ZoneInfo) -> DateBlock:
     """A day in parts, as in `Friday` `29` `January` `2027`."""
     on = at.astimezone(zone).date()
     return DateBlock(
-        weekday=dates.format_date(on, "EEE", locale=locale()),
+        weekday=dates.format_date(on, "EEEE", locale=locale()),
+        weekday_short=dates.format_date(on, "EEE", locale=locale()),
         day=str(on.day),
         month=dates.format_date(on, "LLLL", locale=locale()),
         year=str(on.year),
@@ -307,7 +309,7 @@ def share_text(event: Event) -> str:
     return feeds.summary_line(event, i18n.current_language())
 
 
-def asked_hint(event: Event, hint: str, only_for: Sequence[str]) -> str:
+def asked_hint(event: Event, hint: str, only_for: Sequence[str]) -> str | Markup:
     """A question's hint, with the ways of attending that it is only asked for.
 
     A script hides the questions for others; without it these words tell them apart.
@@ -315,7 +317,8 @@ def asked_hint(event: Event, hint: str, only_for: Sequence[str]) -> str:
     ways = [a.name for a in event.admissions if a.key in only_for]
     if not ways or len(ways) == len(event.admissions):
         return hint
-    return " ".join([hint, _("Only for: %(ways)s", ways=joined(ways))]).strip()
+    words = _("Only for: %(ways)s", ways=joined(ways))
+    return Markup("{} <span data-ways>{}</span>").format(hint, words)
 
 
 def privacy_notice(event: Event) -> str:

@@ -4,9 +4,10 @@ import { prepareParty } from "./party.js"
 import { sendOnce } from "./send-once.js"
 import { submissionFor } from "./submission.js"
 
-/** Whether a question is asked of those who chose `admission` (a key, or nothing yet). */
+/** Whether a question is asked of those who chose `admission` (a key). While nothing is
+    chosen, only those that everybody is asked are. */
 export function isAsked(onlyFor, admission) {
-  return !onlyFor || !admission || onlyFor.split(" ").includes(admission)
+  return !onlyFor || onlyFor.split(" ").includes(admission)
 }
 
 /** What the button says: `way` has `left` ("" for no limit), `waits` and `line`. */
@@ -32,7 +33,8 @@ export function prepareForm(form) {
     }
     send.textContent = sendLabel(way?.dataset, people(), send.dataset)
   }
-  // Several ways and none chosen yet: the questions of some only come with the choice.
+  // Who sees only what is asked needn't read for whom it is.
+  for (const words of form.querySelectorAll("[data-ways]")) words.hidden = true
   if (party) prepareParty(party, update)
   form.addEventListener("change", update)
   form.addEventListener("input", update)

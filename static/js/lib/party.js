@@ -15,7 +15,8 @@ export function prepareParty(box, changed) {
   const details = box.querySelector("details")
   details.open = true
   details.querySelector("summary").hidden = true
-  if (!box.querySelector(".field__mistake")) count.closest(".field").hidden = true
+  const number = count.closest(".field")
+  number.hidden = !number.querySelector(".field__mistake")
 
   const add = button("button form__add", box.dataset.add)
   box.append(add)
