@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import signal
-import ssl
 import subprocess
 import sys
 import threading
@@ -23,7 +22,7 @@ from rsvp.extensions import db
 from rsvp.models import Message
 from rsvp.models.ledger import MessageState
 from tests.factories import CODE_KEY, NOON, cancel, make_event, register
-from tests.smtp import GOODBYE, RESET, STALL, MailServer, running, self_signed
+from tests.smtp import GOODBYE, RESET, STALL
 
 ADA = "ada@example.org"
 MINUTE = timedelta(minutes=1)
@@ -470,48 +469,3 @@ def test_killed_between_sending_and_noting_it_sends_again_as_the_same_mail(app, 
     assert deliver(NOON + jobs.LEASE + MINUTE) == (1, 0, 0)
     first, second = (r.mail["message-id"] for r in smtp.received)
     assert first == second
-
-
-# --- certificates -------------------------------------------------------------------
-
-
-@pytest.fixture
-def tls_server(app, monkeypatch, tmp_path):
-    certificate, key = self_signed(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
-    with running(MailServer(tls=context)) as server:
-        server.certificate = certificate
-        for name, value in {
-            "MAIL_SERVER": "127.0.0.1",
-            "MAIL_PORT": server.port,
-            "MAIL_USE_TLS": True,
-            "MAIL_TIMEOUT": 5,
-        }.items():
-            monkeypatch.setitem(app.config, name, value)
-        yield server
-
-
-def test_starttls_with_an_untrusted_certificate_is_refused(app, tls_server):
-    register(make_event())
-
-    assert deliver() == (0, 1, 0)
-    assert tls_server.received == []
-    assert "certificate is not trusted" in messages()[0].last_error
-
-
-def test_starttls_with_a_trusted_certificate(app, tls_server, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(tls_server.certificate))
-    register(make_event())
-
-    assert deliver() == (1, 0, 0)
-    assert tls_server.received[0].encrypted
-
-
-def test_a_server_without_starttls_gets_nothing_in_the_clear(app, smtp, monkeypatch):
-    monkeypatch.setitem(app.config, "MAIL_USE_TLS", True)
-    register(make_event())
-
-    assert deliver() == (0, 1, 0)
-    assert smtp.received == []
-    assert "STARTTLS" in messages()[0].last_error

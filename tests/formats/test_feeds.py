@@ -14,74 +14,13 @@ from icalendar import Calendar
 from lxml import etree
 
 from rsvp.formats import feeds, zones
-from rsvp.models import Admission, Attendee, Event, Registration, Series
-from rsvp.models.event import Mode, Status
+from rsvp.models import Event, Series
+from rsvp.models.event import Status
 from rsvp.models.registration import State
+from tests.formats.letters import HALL, NOW, SECRET, WEBINAR, event_of, registration_of
 
 URL = "https://rsvp.example.org/events/letters-and-soup"
 HOST = "rsvp.example.org"
-SECRET = "https://meet.example.org/open-assembly"
-NOW = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
-
-HALL = {"id": 1, "key": "hall", "name": "In person", "mode": Mode.IN_PERSON}
-WEBINAR = {"id": 2, "key": "webinar", "name": "Webinar", "mode": Mode.ONLINE}
-
-
-def event_of(
-    *admissions: dict,
-    starts: datetime = datetime(2027, 1, 29, 18, 0),
-    timezone: str = "Europe/Amsterdam",
-    **values,
-) -> Event:
-    """An event in memory only: formats know no database."""
-    zone = ZoneInfo(timezone)
-    ends = starts + timedelta(hours=3, minutes=30)
-    event = Event(
-        **{
-            "id": 1,
-            "uuid": UUID(int=7),
-            "slug": "letters-and-soup",
-            "title": "Letters and Soup",
-            "summary": "An evening of reading aloud.",
-            "status": Status.PUBLISHED,
-            "discreet": False,
-            "language": "en",
-            "timezone": timezone,
-            "starts_local": starts,
-            "ends_local": ends,
-            "starts_at": starts.replace(tzinfo=zone).astimezone(UTC),
-            "ends_at": ends.replace(tzinfo=zone).astimezone(UTC),
-            "venue_name": "The Pump House",
-            "venue_address": "Kade 14\n3072 AA Rotterdam\n",
-            "join_url": SECRET,
-            "hosts": [{"name": "Reading Room", "url": "https://r.example.org"}],
-            "people": [{"name": "Marit de Vries", "role": "speaker"}],
-            "sponsors": [],
-            "paused": False,
-            "sequence": 3,
-            "created_at": NOW,
-            "updated_at": NOW,
-        }
-        | values
-    )
-    event.admissions = [
-        Admission(**{"capacity": 30} | given) for given in admissions or (HALL,)
-    ]
-    return event
-
-
-def registration_of(event: Event, state: State, admission: int = 0) -> Registration:
-    registration = Registration(
-        uuid=UUID(int=9),
-        state=state,
-        seats=1,
-        name="Ada",
-        state_since=NOW + timedelta(hours=1),
-    )
-    registration.event = event
-    registration.admission = event.admissions[admission]
-    registration.attendees = [Attendee(uuid=UUID(int=11), position=0, name="Ada")]
-    return registration
 
 
 def only_entry(data: bytes):
@@ -231,7 +170,7 @@ def test_a_cancelled_event_stays_in_the_calendar_and_says_so():
     ],
 )
 def test_a_registrations_entry_follows_its_state(state, method, status):
-    registration = registration_of(event_of(), state)
+    registration = registration_of(event_of(), state=state)
     data = feeds.registration_calendar(registration, host=HOST, url="https://x/t/abc")
     calendar, entry = only_entry(data)
 
@@ -243,7 +182,7 @@ def test_a_registrations_entry_follows_its_state(state, method, status):
 
 def test_giving_a_place_up_outnumbers_the_entry_it_takes_back():
     def sequence(state):
-        registration = registration_of(event_of(), state)
+        registration = registration_of(event_of(), state=state)
         data = feeds.registration_calendar(registration, host=HOST)
         return only_entry(data)[1]["sequence"]
 
@@ -255,7 +194,7 @@ def test_giving_a_place_up_outnumbers_the_entry_it_takes_back():
 @pytest.mark.parametrize("status", [Status.PUBLISHED, Status.CANCELLED])
 def test_the_join_link_is_for_confirmed_online_attendees_only(status, state, admission):
     registration = registration_of(
-        event_of(HALL, WEBINAR, status=status), state, admission
+        event_of(HALL, WEBINAR, status=status), state=state, admission=admission
     )
     text = folded(feeds.registration_calendar(registration, host=HOST))
 
@@ -273,7 +212,7 @@ def test_public_feeds_never_have_the_join_link():
 
 def test_a_discreet_events_calendar_does_not_name_it():
     event = event_of(discreet=True)
-    registration = registration_of(event, State.CONFIRMED)
+    registration = registration_of(event, state=State.CONFIRMED)
     personal = feeds.registration_calendar(registration, host=HOST, url="https://x/t/a")
 
     for data in (feeds.event_calendar(event, URL), personal):
