@@ -114,7 +114,7 @@ def changed(message: Message) -> Parts:
         if who
         else _("One of your guests is no longer coming."),
         [
-            _("The place goes to somebody else, and that ticket is no longer valid.")
+            _("The place is free for somebody else; that ticket is no longer valid.")
             if standing(message) == Standing.SEATED
             else "",
             _n(
