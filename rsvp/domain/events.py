@@ -105,7 +105,7 @@ def change(
         raise OtherTeam(kind="event", slug=event.slug, team=event.team.slug)
     session.expire(event, ["series", "admissions", "questions"])
     before = to_file(event)
-    series = series_of(file.series, team)
+    series = series_of(file.series, team, but=event_id)
     changed = differences(before, file, event)
     if not changed:
         return Published(event_id, created=False, changed=[])
@@ -178,8 +178,13 @@ def team_of(slug: str) -> Team:
     return team
 
 
-def series_of(data: SeriesData | None, team: Team) -> Series | None:
-    """The series with this slug, made or changed to say what the file says."""
+def series_of(
+    data: SeriesData | None, team: Team, but: int | None = None
+) -> Series | None:
+    """The series with this slug, made or changed to say what the file says.
+
+    Its other events, all `but` the one at hand, then show something new, too.
+    """
     if data is None:
         return None
     session = current_session()
@@ -191,18 +196,18 @@ def series_of(data: SeriesData | None, team: Team) -> Series | None:
         owner = session.get_one(Team, series.team_id)
         raise OtherTeam(kind="series", slug=series.slug, team=owner.slug)
     elif (series.title, series.summary) != (data.title, data.summary):
-        renew_others(series)
+        renew(series, but)
     series.title, series.summary = data.title, data.summary
     return series
 
 
-def renew_others(series: Series) -> None:
-    """Count on all events of a series, since their pages show its title."""
+def renew(series: Series, but: int | None) -> None:
     for event_id in current_session().scalars(
         select(Event.id).where(Event.series_id == series.id).order_by(Event.id)
     ):
-        event = capacity.lock_event(event_id).event
-        new_version(event, event.updated_at)
+        if event_id != but:
+            event = capacity.lock_event(event_id).event
+            new_version(event, event.updated_at)
 
 
 # --- rows from the file -------------------------------------------------------------

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rsvp import walltime
@@ -18,19 +18,14 @@ from rsvp.eventdata import (
     AdmissionData,
     AgendaItem,
     ConsentData,
-    Contributor,
     EventFile,
-    Link,
-    Online,
-    Organization,
-    QuestionData,
     RegistrationRules,
-    SeriesData,
     Venue,
 )
 from rsvp.formats.eventfile import KEYS, EventFileError, dump, key_line, parse
-from rsvp.models.event import Mode, Per, QuestionType, Status, Visibility
+from rsvp.models.event import Mode, Status, Visibility
 from tests.factories import CASES
+from tests.formats.any_event import event_files
 from tests.formats.mistakes_in_files import EVENING, REFUSED, with_line
 
 DOCS = Path(__file__).parents[2] / "docs" / "event-file.md"
@@ -317,188 +312,15 @@ def test_what_is_at_its_default_is_not_written():
     }
 
 
-def letters(longest: int, also: str = "") -> st.SearchStrategy[str]:
-    """Text in any script, with what is awkward in YAML, as `parse` leaves it."""
-    awkward = st.sampled_from(list(":#-?[]{}&*!|>'\"%@`,\\ ~=/.0") + list(also))
-    anything = st.characters(
-        exclude_categories=("Cs", "Cc", "Zl", "Zp"), exclude_characters="\ufeff"
-    )
-    texts = st.text(awkward | anything, min_size=1, max_size=longest)
-    return texts.map(str.strip).filter(
-        lambda text: any(c.isprintable() and not c.isspace() for c in text)
-    )
-
-
-LINES = letters(40) | st.sampled_from(
-    (
-        "null",
-        "~",
-        "yes",
-        "No",
-        "1984",
-        "2027-01-29",
-        "18:00",
-        "0x1f",
-        "- a",
-        "a: b",
-        "<<",
-    )
-)
-BLOCKS = letters(80, also="\n\n\n\t") | LINES
-KEY = st.from_regex(r"[a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}", fullmatch=True)
-URLS = st.builds("https://{}.example.org/{}".format, KEY, KEY)
-NUMBERS = st.integers(0, 1_000_000)
-FLAGS = st.booleans()
-
-
-def maybe(values):
-    return st.none() | values
-
-
-def several(values, unique=None):
-    return st.lists(values, max_size=3, unique_by=unique).map(tuple)
-
-
-ORGANIZATIONS = several(st.builds(Organization, name=LINES, url=maybe(URLS)))
-
-
-@st.composite
-def questions(draw, admissions):
-    kind = draw(st.sampled_from(QuestionType))
-    has_options = kind in (QuestionType.CHOICE, QuestionType.CHOICES)
-    options = draw(st.lists(LINES, min_size=1, max_size=4, unique=True))
-    keys = [admission.key for admission in admissions]
-    return QuestionData(
-        key=draw(KEY),
-        ask=draw(LINES),
-        hint=draw(maybe(LINES)),
-        type=kind,
-        options=tuple(options) if has_options else (),
-        required=draw(FLAGS),
-        per=draw(st.sampled_from(Per)),
-        only_for=tuple(draw(st.lists(st.sampled_from(keys), max_size=2, unique=True))),
-        keep_days=draw(maybe(st.integers(0, 10))),
-    )
-
-
-@st.composite
-def event_files(draw):
-    """Any event a file can say."""
-    minutes = st.integers(0, 60 * 24 * 20).map(lambda n: timedelta(minutes=n))
-    minute = timedelta(minutes=1)
-    starts = draw(st.datetimes(datetime(2001, 1, 1), datetime(2190, 1, 1)))
-    starts = starts.replace(second=0, microsecond=0)
-    ends = starts + minute + draw(minutes)
-    closes = draw(maybe(st.just(starts) | st.just(ends)))
-    zone = draw(st.sampled_from(("Europe/Amsterdam", "America/New_York", "Asia/Tokyo")))
-    admissions = draw(
-        st.lists(
-            st.builds(
-                AdmissionData,
-                key=KEY,
-                name=LINES,
-                mode=st.sampled_from(Mode),
-                capacity=maybe(NUMBERS),
-                waitlist=FLAGS,
-            ),
-            min_size=1,
-            max_size=3,
-            unique_by=lambda admission: admission.key,
-        )
-    )
-    modes = {admission.mode for admission in admissions}
-    onlines = st.builds(Online, join_url=maybe(URLS), note=maybe(BLOCKS))
-    onlines = maybe(onlines.filter(lambda online: online != Online()))
-    discreet = draw(FLAGS)
-    event = EventFile(
-        slug=draw(KEY),
-        title=draw(LINES),
-        summary=draw(maybe(LINES)),
-        description=draw(maybe(BLOCKS)),
-        language=draw(st.sampled_from(("en", "nl", "pt-BR", "zh-Hant-TW", "no"))),
-        status=draw(st.sampled_from(Status)),
-        visibility=Visibility.UNLISTED
-        if discreet
-        else draw(st.sampled_from(Visibility)),
-        discreet=discreet,
-        team=draw(KEY),
-        series=draw(
-            maybe(st.builds(SeriesData, slug=KEY, title=LINES, summary=maybe(LINES)))
-        ),
-        timezone=zone,
-        starts=starts,
-        ends=ends,
-        doors=draw(maybe(minutes.map(lambda before: starts - before))),
-        fold=draw(maybe(st.sampled_from((0, 1)))),
-        also_show=tuple(
-            draw(st.lists(st.sampled_from(("UTC", "Asia/Kolkata")), unique=True))
-        ),
-        venue=draw(
-            maybe(
-                st.builds(
-                    Venue, name=LINES, address=maybe(BLOCKS), access=maybe(BLOCKS)
-                )
-            )
-        ),
-        online=draw(onlines) if Mode.ONLINE in modes else None,
-        hosts=draw(ORGANIZATIONS),
-        sponsors=draw(ORGANIZATIONS),
-        people=draw(several(st.builds(Contributor, name=LINES, role=maybe(LINES)))),
-        agenda=draw(
-            several(
-                st.builds(
-                    AgendaItem,
-                    at=st.times().map(lambda at: f"{at:%H:%M}"),
-                    title=LINES,
-                    note=maybe(BLOCKS),
-                )
-            )
-        ),
-        links=draw(several(st.builds(Link, title=LINES, url=URLS))),
-        room=draw(maybe(NUMBERS)) if Mode.IN_PERSON in modes else None,
-        admissions=tuple(admissions),
-        registration=RegistrationRules(
-            required=draw(FLAGS),
-            party_max=draw(st.integers(1, 100)),
-            opens=draw(maybe(minutes.map(lambda n: starts - minute - n))),
-            closes=closes,
-            paused=draw(FLAGS),
-            several=draw(FLAGS),
-        ),
-        questions=draw(several(questions(admissions), unique=lambda q: q.key)),
-        consents=draw(
-            several(
-                st.builds(ConsentData, key=KEY, text=BLOCKS, required=FLAGS),
-                unique=lambda consent: consent.key,
-            )
-        ),
-        contact=draw(maybe(KEY.map("{}@example.org".format))),
-        retention_days=draw(st.integers(10, 3650)),
-    )
-    at = {}
-    for name, wall in event.wall_times.items():
-        if wall:
-            try:
-                at[name] = walltime.instant(wall, ZoneInfo(zone), event.fold)
-            except ValueError:
-                assume(False)
-    # With a fold, wall times in order can be instants out of order.
-    assume(at["starts"] < at["ends"])
-    assume(at.get("doors", at["starts"]) <= at["starts"])
-    assume(at.get("closes", at["ends"]) <= at["ends"])
-    assume("opens" not in at or at["opens"] < at.get("closes", at["starts"]))
-    return event
-
-
 @given(event_files())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_is_written_is_read_back_the_same(event):
     assert parse(dump(event), "") == event
 
 
 @pytest.mark.soak
 @given(event_files())
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=5000, deadline=None)
 def test_what_is_written_is_read_back_the_same_many_times(event):
     assert parse(dump(event), "") == event
 
