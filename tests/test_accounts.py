@@ -104,28 +104,27 @@ def test_a_weaker_hash_is_made_stronger_at_sign_in(app, client):
 PUBLIC = ["/", "/events/{slug}", "/events.ics", "/health/live", "/nothing/here"]
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-def test_public_pages_know_no_cookie(app, client, path):
+def test_public_pages_know_no_cookie(app, client):
     event = make_event()
     make_user("ada@example.org")
     sign_in(client, "ada@example.org")
 
-    response = client.get(path.format(slug=event.slug))
+    for path in PUBLIC:
+        response = client.get(path.format(slug=event.slug))
 
-    assert response.status_code in (200, 404)
-    assert "Set-Cookie" not in response.headers
-    assert "Cookie" not in response.headers.get("Vary", "")
+        assert response.status_code in (200, 404), path
+        assert "Set-Cookie" not in response.headers, path
+        assert "Cookie" not in response.headers.get("Vary", ""), path
 
 
-@pytest.mark.parametrize("path", PUBLIC)
-def test_public_pages_are_not_even_sent_the_cookie(app, client, path):
+def test_public_pages_are_not_even_sent_the_cookie(app, client):
     make_user("ada@example.org")
     sign_in(client, "ada@example.org")
 
     [cookie] = client._cookies.values()
 
     assert cookie._matches_request("localhost", "/organize/messages")
-    assert not cookie._matches_request("localhost", path)
+    assert not any(cookie._matches_request("localhost", path) for path in PUBLIC)
 
 
 def test_public_pages_are_the_same_for_whoever_sends_a_session(app: Flask):
