@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 
-from rsvp.db import utcnow
+from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.formats import eventfile
 from rsvp.models import Event, Registration
-from tests.factories import CASES, import_case, register
+from tests.factories import CASES, import_case, make_event, register
 
 SOUP = CASES / "letters-and-soup.yaml"
 
@@ -242,3 +243,21 @@ def test_the_list_can_be_read_by_machines(rsvp):
 
 def test_an_empty_list_says_what_to_do(rsvp):
     assert "rsvp event import FILE" in rsvp("list").stdout
+
+
+def test_check_fix_puts_times_right_that_zone_rules_moved(app):
+    event = make_event(starts=datetime(2130, 1, 27, 18, 0), slug="far-away")
+    right = event.starts_at
+    with writing():
+        event.starts_at -= timedelta(hours=1)
+    run = app.test_cli_runner().invoke
+
+    found = run(args=["check"])
+    fixed = run(args=["check", "--fix"])
+    after = run(args=["check"])
+
+    assert (found.exit_code, fixed.exit_code, after.exit_code) == (1, 0, 0)
+    assert f"zone events {event.id}: far-away" in found.stdout
+    assert fixed.stderr == "far-away now begins 2130-01-27 17:00 UTC\n"
+    db.session.rollback()
+    assert event.starts_at == right

@@ -11,7 +11,9 @@ from flask import Flask, current_app, url_for
 
 from rsvp import startup
 from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
-from rsvp.db import utcnow
+from rsvp.db import utcnow, writing
+
+INSTANT = "%Y-%m-%d %H:%M UTC"
 
 
 def the_app() -> Flask:
@@ -86,15 +88,34 @@ def worker(once: bool, as_data: bool) -> None:
 
 
 @click.command(cls=Command)
+@click.option("--fix", is_flag=True, help="Derive again what zone rules have moved.")
 @click.option("--json", "as_data", is_flag=True, help="Print for machines.")
-def check(as_data: bool) -> None:
+def check(fix: bool, as_data: bool) -> None:
     """Check that the database keeps its rules; name each row that breaks one.
 
-    Ends with exit status 1 if there is any. Reads only; safe on a running site.
+    Ends with exit status 1 if there is any. Without --fix it only reads; safe on a
+    running site. When the rules of a time zone have changed, --fix derives the instants
+    of events to come from their wall times again, and says on stderr which have moved.
     """
-    from rsvp.domain import invariants
+    from rsvp.domain import events, invariants
 
-    problems = list(invariants.problems(utcnow()))
+    now = utcnow()
+    if fix:
+        for event_id in [event.id for event in events.find_moved(now)]:
+            with writing():
+                moved = events.rederive(event_id, actor="command", now=now)
+            if moved:
+                click.echo(f"{moved.slug} now begins {moved.after:{INSTANT}}", err=True)
+    problems = list(invariants.problems(now))
+    problems += [
+        invariants.Problem(
+            "zone",
+            "events",
+            event.id,
+            f"{event.slug}: times are not what they are by today's zone rules",
+        )
+        for event in events.find_moved(now)
+    ]
     if as_data:
         as_json([dataclasses.asdict(problem) for problem in problems])
     else:
