@@ -214,9 +214,9 @@ class Seats:
     place: str
 
 
-def seats_of(event: Event, state: EventState) -> list[Seats]:
-    """One for each admission; none for a discreet event, which shows no counts."""
-    if event.discreet:
+def seats_of(event: Event, state: EventState | None) -> list[Seats]:
+    """One for each admission; none where no counts are shown (discreet, or over)."""
+    if state is None or event.discreet:
         return []
     return [seats_left(state, admission) for admission in event.admissions]
 

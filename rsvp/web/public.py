@@ -53,7 +53,7 @@ class Page:
 
 
 class Memory:
-    """The pages answered last, each with what it was rendered from; bounded."""
+    """The pages rendered last, each with what it was rendered from; bounded."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self.kept = kept
