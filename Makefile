@@ -33,7 +33,7 @@ check: $(VENV)/.development ## lint, formats, types, templates, scripts, lock fi
 	$(BIN)/mypy
 	$(BIN)/djlint templates --lint --quiet
 	@if [ ! -d tests/js ] || [ -z "$$(ls tests/js/*.test.* 2>/dev/null)" ]; then :; \
-	elif command -v node >/dev/null; then node --test tests/js; \
+	elif command -v node >/dev/null; then node --test tests/js/*.test.*; \
 	elif [ -n "$$CI" ]; then echo "node is missing: the scripts' tests need it" >&2; exit 1; \
 	else echo "skipped: the scripts' tests (node is not installed)"; fi
 	$(PIP) check

@@ -23,7 +23,7 @@ COLUMNS = (
 
 # What makes a spreadsheet take a cell for a formula, at its start or, where the program
 # splits lines at another separator than ours, after that. Source: OWASP, CSV Injection.
-FORMULA = re.compile(r"\A[=+\-@\t\r\n＝＋－＠]|[;\t]\s*[=+\-@]")
+STARTS = frozenset("=+-@\t\r\n＝＋－＠")
 AFTER_SEPARATOR = re.compile(r"([;\t]\s*)(?=[=+\-@])")
 
 CHUNK = 64 * 1024
@@ -124,10 +124,10 @@ def cell(answer: Any) -> str:
 
 def safe(text: str) -> str:
     """The text, disarmed where a spreadsheet would take it for a formula."""
-    if not FORMULA.search(text):
-        return text
-    text = AFTER_SEPARATOR.sub(r"\1'", text)
-    return "'" + text if FORMULA.match(text) else text
+    starts = text[:1] in STARTS
+    if ";" in text or "\t" in text:
+        text = AFTER_SEPARATOR.sub(r"\1'", text)
+    return "'" + text if starts else text
 
 
 def instant(at: datetime | None) -> str:
