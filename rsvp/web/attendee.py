@@ -253,7 +253,7 @@ def calendar(token: str) -> ResponseReturnValue:
 
 def own_registration(token: str) -> Registration:
     """The registration this link opens, else the same 404 whatever is wrong with it."""
-    found = queries.registration_by_link(token)
+    found = queries.registration_by_link(token, pages.held_event)
     if found is None:
         abort(404)
     g.language = i18n.language_for(found.language)
@@ -288,7 +288,7 @@ def ticket_calendar(token: str) -> ResponseReturnValue:
 
 
 def ticket_holder(token: str) -> Attendee:
-    found = queries.ticket_by_link(token)
+    found = queries.ticket_by_link(token, pages.held_event)
     if found is None:
         abort(404)
     g.language = i18n.language_for(found.registration.language)

@@ -25,7 +25,7 @@ def shown_event(slug: str) -> tuple[Event, EventState]:
     when its version is another. It is shared between threads: look, never change.
     """
     state = queries.event_state(slug)
-    event = held_event(slug, state) if state else None
+    event = held_event(slug, state.version) if state else None
     if event and state and event.version != state.version:
         # It was changed between the two reads; its counts belong to its admissions.
         state = queries.event_state(slug)
@@ -35,10 +35,11 @@ def shown_event(slug: str) -> tuple[Event, EventState]:
     return event, state
 
 
-def held_event(slug: str, state: EventState) -> Event | None:
+def held_event(slug: str, version: int) -> Event | None:
+    """The event in this version from memory, else as the database has it now."""
     held = held_events()
     event = held.get(slug)
-    if event is None or (event.id, event.version) != (state.event_id, state.version):
+    if event is None or event.version != version:
         event = queries.event_page(slug)
         if event is not None:
             while len(held) >= KEPT:

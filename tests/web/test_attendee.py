@@ -73,6 +73,15 @@ def states() -> dict[str, str]:
     return {r.name: r.state for r in db.session.scalars(select(Registration))}
 
 
+def change_event(**values: Any) -> None:
+    """Change the event the way the domain does: with a new version."""
+    with writing() as session:
+        session.execute(update(Event).values(version=Event.version + 1, **values))
+        session.execute(
+            update(Admission).values(event_version=Admission.event_version + 1)
+        )
+
+
 def everything() -> dict[str, list[Any]]:
     """All rows of all tables."""
     db.session.rollback()
@@ -338,10 +347,7 @@ def test_the_event_may_change_while_its_form_is_on_the_way(
     def change_first(*given: Any) -> Any:
         calls.append(given[0].version)
         if len(calls) == 1:
-            with writing() as session:
-                new = {"version": Event.version + 1}
-                session.execute(update(Event).values(**new))
-                session.execute(update(Admission).values(event_version=2))
+            change_event()
         return register(*given)
 
     monkeypatch.setattr(view, "register", change_first)
@@ -357,11 +363,7 @@ def test_an_event_that_changes_all_the_time_asks_to_look_again(
     register = view.register
 
     def change_first(*given: Any) -> Any:
-        with writing() as session:
-            session.execute(update(Event).values(version=Event.version + 1))
-            session.execute(
-                update(Admission).values(event_version=Admission.event_version + 1)
-            )
+        change_event()
         return register(*given)
 
     monkeypatch.setattr(view, "register", change_first)
@@ -465,8 +467,7 @@ def test_giving_up_twice_changes_nothing_and_says_so(client: FlaskClient):
 
 def test_nobody_gives_up_by_link_once_it_has_begun(client: FlaskClient):
     path = send_as(client, soon(), "ada")
-    with writing() as session:
-        session.execute(update(Event).values(starts_at=utcnow() - timedelta(hours=1)))
+    change_event(starts_at=utcnow() - timedelta(hours=1))
     before = everything()
     answer = client.post(f"{path}/cancellation", headers={"Accept": "application/json"})
 
@@ -515,8 +516,7 @@ def test_who_may_join_online_finds_the_link_and_nobody_else(client: FlaskClient)
 def test_a_cancelled_event_has_no_valid_tickets(client: FlaskClient):
     path = send_as(client, soon(), "ada")
     shared = ticket_path("Ada")
-    with writing() as session:
-        session.execute(update(Event).values(status="cancelled"))
+    change_event(status="cancelled")
 
     for page in (path, shared):
         answer = client.get(page)
@@ -670,7 +670,7 @@ def test_a_ticket_page_takes_a_few_reads(client: FlaskClient):
     waits = send_as(client, event, "bo", admission="in-person")
     client.get(seated)
 
-    for path, most in ((seated, 3), (waits, 4)):
+    for path, most in ((seated, 2), (waits, 3)):
         with Statements() as sent:
             client.get(path)
         assert len(sent) <= most, sent
