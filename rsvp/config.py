@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 
+from rsvp import counter
+
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "RSVP_"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -83,7 +85,8 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         app.instance_path = str(Path(path).expanduser().resolve())
     instance = Path(app.instance_path)
     try:
-        instance.mkdir(parents=True, exist_ok=True)
+        # The database in it has people's names.
+        instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UnsafeStart(
             f"the instance folder {instance} can't be made: {error.strerror}"
@@ -113,7 +116,7 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     # Not `setdefault`: Flask has weaker defaults for most of these already.
     app.config.update({k: v for k, v in safeguards.items() if k not in chosen})
     app.config.setdefault(
-        "RATELIMIT_STORAGE_URI", app.config["REDIS_URL"] or "memory://"
+        "RATELIMIT_STORAGE_URI", app.config["REDIS_URL"] or counter.ADDRESS
     )
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
 

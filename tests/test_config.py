@@ -125,6 +125,12 @@ def test_keys_are_made_once_and_only_their_owner_can_read_them(instance):
     assert sorted(p.name for p in instance.iterdir()) == ["code_key", "secret_key"]
 
 
+def test_a_new_instance_folder_is_its_owners_alone(tmp_path):
+    create_app({"TESTING": True, "INSTANCE_PATH": str(tmp_path / "new")})
+
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
 def test_processes_that_start_together_share_one_key(tmp_path):
     context = multiprocessing.get_context("fork")
     with context.Pool(8) as pool:
