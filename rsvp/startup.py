@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+from collections.abc import Iterator
+
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
@@ -16,16 +20,23 @@ from rsvp.extensions import db
 from rsvp.models import CodeKey, Team
 from rsvp.models.team import DEFAULT_TEAM
 
+ADVISORY_LOCK = 0x52535650  # "RSVP"; any number that others on the server don't use
+
 
 def initialise() -> None:
-    """Bring the database up to date; then it has our key's fingerprint and a team."""
-    upgrade()
-    with writing() as session:
-        if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
-            name = current_app.config["SITE_NAME"]
-            session.add(Team(slug=DEFAULT_TEAM, name=name, created_at=utcnow()))
-        if not session.scalar(select(CodeKey).limit(1)):
-            session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
+    """Bring the database up to date; then it has our key's fingerprint and a team.
+
+    Raises UnsafeStart where the database is newer than we are or has another key.
+    """
+    with one_at_a_time():
+        refuse_newer(schema_version())
+        upgrade()
+        with writing() as session:
+            if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
+                name = current_app.config["SITE_NAME"]
+                session.add(Team(slug=DEFAULT_TEAM, name=name, created_at=utcnow()))
+            if not session.scalar(select(CodeKey).limit(1)):
+                session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
     refuse_other_key()
 
 
@@ -38,9 +49,37 @@ def verify() -> None:
     except OperationalError as error:
         why = str(error.orig).strip().splitlines()[0]
         raise UnsafeStart(f"the database can't be reached: {why}") from error
+    refuse_newer(current)
     if current != newest_version():
         raise UnsafeStart("the database is not up to date: run `rsvp init`")
     refuse_other_key()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Of machines that start together, one changes the tables and the others wait.
+
+    On SQLite the writers' queue and its lock see to that.
+    """
+    with db.engine.connect() as connection:
+        if db.engine.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        try:
+            yield
+        finally:
+            if db.engine.dialect.name == "postgresql":
+                connection.exec_driver_sql(
+                    f"SELECT pg_advisory_unlock({ADVISORY_LOCK})"
+                )
+
+
+def refuse_newer(version: str | None) -> None:
+    known = {script.revision for script in migrations().walk_revisions()}
+    if version is not None and version not in known:
+        raise UnsafeStart(
+            f"the database is at version {version}, which this RSVP does not know: "
+            "it was made by a newer one"
+        )
 
 
 def refuse_other_key() -> None:
@@ -62,4 +101,9 @@ def schema_version() -> str | None:
 
 
 def newest_version() -> str | None:
-    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    return migrations().get_current_head()
+
+
+@functools.cache
+def migrations() -> ScriptDirectory:
+    return ScriptDirectory(str(ROOT / "migrations"))
