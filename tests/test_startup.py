@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,6 @@ from rsvp.config import UnsafeStart
 from rsvp.db import PRAGMAS, writing
 from rsvp.extensions import db
 from rsvp.models import CodeKey, Team
-from tests import services
-from tests.conftest import new_postgresql_database
 
 RSVP = Path(sys.executable).with_name("rsvp")
 
@@ -79,17 +78,25 @@ def test_sqlite_without_its_pragmas_is_refused(sqlite_app, monkeypatch):
         startup.verify()
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
-def test_machines_that_start_together_make_one_database(engine, tmp_path, worker_name):
+@pytest.mark.postgresql
+def test_of_machines_that_start_together_one_changes_the_tables(postgresql_app):
+    done = threading.Event()
+
+    def initialise():
+        with postgresql_app.app_context():
+            startup.initialise()
+        done.set()
+
+    with postgresql_app.app_context(), startup.one_at_a_time():
+        other = threading.Thread(target=initialise)
+        other.start()
+        assert not done.wait(1)
+    other.join(30)
+    assert done.is_set()
+
+
+def test_processes_that_start_together_make_one_database(tmp_path):
     values = os.environ | {"RSVP_INSTANCE_PATH": str(tmp_path)}
-    if engine == "sqlite":
-        assert all_of_them(values) == [0, 0, 0]
-        return
-    services.need("postgresql")
-    with new_postgresql_database(f"rsvp_start_{worker_name}") as uri:
-        assert all_of_them(values | {"RSVP_SQLALCHEMY_DATABASE_URI": uri}) == [0, 0, 0]
-
-
-def all_of_them(values):
     started = [subprocess.Popen([RSVP, "init"], env=values) for _ in range(3)]
-    return [process.wait(120) for process in started]
+
+    assert [process.wait(120) for process in started] == [0, 0, 0]
