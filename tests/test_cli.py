@@ -270,3 +270,20 @@ def test_init_can_be_repeated(tmp_path):
 
     assert first.startswith("The database is now at version ")
     assert second == "The database is up to date.\n"
+
+
+# --- worker and demo ----------------------------------------------------------------
+
+
+def test_a_worker_without_a_mail_server_says_that_mails_wait(rsvp, evening):
+    told = rsvp("worker", "--once")
+    assert told == (0, "RSVP_MAIL_SERVER is not set: mails wait in the outbox.\n", "")
+    status, out, _ = rsvp("worker", "--once", "--json")
+    assert (status, json.loads(out)) == (0, {"sent": 0, "retried": 0, "failed": 0})
+
+
+def test_demo_data_is_for_an_empty_database(rsvp, evening):
+    status, out, err = rsvp("demo")
+
+    assert (status, out) == (1, "")
+    assert err == "rsvp: there are events already; demo data is for an empty database\n"
