@@ -12,7 +12,11 @@ from flask_limiter import RequestLimit
 from flask_security import views as library
 from flask_security.core import FormInfo
 from flask_security.forms import EmailValidation, LoginForm
-from flask_security.utils import validate_redirect_url
+from flask_security.utils import (
+    current_user,
+    is_user_authenticated,
+    validate_redirect_url,
+)
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import InputRequired, Length
 
@@ -49,10 +53,16 @@ def init_app(app: Flask) -> None:
     security.render_template = answer  # type: ignore[assignment]
     app.view_functions["security.login"] = sign_in
     app.view_functions["security.logout"] = sign_out
-    app.before_request_funcs.setdefault("security", []).append(csrf.protect)
+    app.before_request_funcs.setdefault("security", []).append(check_form)
     app.after_request_funcs.setdefault("security", []).append(keep_private)
     # Open to anybody, behind the session's form token and the brakes below.
     guards.declare_prefix(app, "security.", "sign_in")
+
+
+def check_form() -> None:
+    """Each form carries its session's token; whoever is out already may sign out."""
+    if request.endpoint != "security.logout" or is_user_authenticated(current_user):
+        csrf.protect()
 
 
 def answer(template: str, **context: Any) -> ResponseReturnValue:

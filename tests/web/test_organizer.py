@@ -187,6 +187,12 @@ def test_signing_out_leaves_nothing(client, ada):
     assert client.get("/organize/").status_code == 302
 
 
+def test_whoever_is_out_already_may_sign_out(client, ada):
+    answer = client.post("/organize/sign-out", data={"csrf_token": "of yesterday"})
+
+    assert (answer.status_code, answer.location) == (302, SIGN_IN)
+
+
 def test_nobody_is_signed_out_by_a_link_or_from_elsewhere(client, ada):
     sign_in(client, "ada@example.org")
 
