@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -16,14 +17,25 @@ from werkzeug.exceptions import TooManyRequests
 
 from rsvp import create_app, tokens
 from rsvp.db import utcnow
-from rsvp.extensions import db
+from rsvp.extensions import db, limiter
 from rsvp.models import Event, Registration
 from rsvp.web import guards, logs, pages
 from tests import services
+from tests.conftest import empty_database
 from tests.factories import make_event
 
 READING = {"GET", "HEAD", "OPTIONS"}
 ORIGIN = "https://rsvp.example.org"
+
+
+@pytest.fixture
+def app(sqlite_app: Flask) -> Iterator[Flask]:
+    """One engine will do: guards decide before anything is read."""
+    with sqlite_app.app_context():
+        empty_database(sqlite_app)
+        limiter.reset()
+        yield sqlite_app
+        db.session.remove()
 
 
 def soon(**values: Any) -> Event:
