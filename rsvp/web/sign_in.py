@@ -82,8 +82,9 @@ def account_guessed_at() -> str:
 
 def too_many(limit: RequestLimit) -> Response:
     """Say how long to wait, in whole minutes."""
+    # The limiter's instant is up to a second late; that makes no minute of its own.
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
-    minutes = math.ceil(seconds / 60)
+    minutes = max(1, math.ceil((seconds - 1) / 60))
     page = render_template(accounts.SIGN_IN, wait_minutes=minutes)
     response = make_response(page, 429)
     response.headers["Retry-After"] = str(seconds)
