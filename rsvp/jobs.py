@@ -1,4 +1,4 @@
-"""What the worker does: it sends the mails that wait in the outbox.
+"""What the worker does: it sends the mails that wait, and erases what is past keeping.
 
 A worker claims due messages by a lease, sends each outside of any transaction and notes
 how it went. One that dies keeps nobody waiting: when its lease ends another worker
@@ -25,6 +25,7 @@ from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from rsvp import mailer
 from rsvp.db import current_session, utcnow, writing
+from rsvp.domain import privacy
 from rsvp.extensions import mail
 from rsvp.formats import mails
 from rsvp.models import Event, Message, Registration
@@ -42,6 +43,7 @@ PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
 """How long after each failed try the next one comes: 48 hours in all."""
 
 POLL_SECONDS = 1.0
+ERASE_EVERY = timedelta(hours=1)
 PAUSE_AFTER_TROUBLE = 5.0
 LONGEST_REASON = 500
 
@@ -84,15 +86,19 @@ def run_worker(
     """Send what is due, as it becomes due, until `stop` is set.
 
     Needs an application context. What is being sent is finished first, for at most
-    MAIL_TIMEOUT seconds; the rest of the batch goes back.
+    MAIL_TIMEOUT seconds; the rest of the batch goes back. Once an hour, data whose time
+    is over is erased.
     """
     if not current_app.config["MAIL_SERVER"]:
         log.info("no mail server is set: messages wait in the outbox")
-        stop.wait()
-        return
+        poll_seconds = ERASE_EVERY.total_seconds()
+    erase_next = clock()
     while not stop.is_set():
         pause = poll_seconds
         try:
+            if clock() >= erase_next:
+                erase_next = clock() + ERASE_EVERY
+                erase_due(clock())
             if deliver_due(clock(), stop=stop).sent:
                 pause = 0
         except DBAPIError as error:
@@ -119,6 +125,18 @@ def deliver_due(
             if not claims or not delivery.send_all(claims):
                 break
     return report
+
+
+def erase_due(now: datetime) -> int:
+    """Erase attendees' data whose time is over; of how many events."""
+    session = current_session()
+    due = privacy.due_for_erasure(now)
+    session.rollback()
+    for event_id in due:
+        with writing():
+            privacy.erase(event_id, actor="worker", now=now)
+        log.info("event %d: attendees' data erased", event_id)
+    return len(due)
 
 
 # --- claiming -----------------------------------------------------------------------

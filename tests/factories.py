@@ -133,6 +133,7 @@ def register(
     admission: str | None = None,
     now: datetime = NOON,
     look_again: bool = False,
+    people: tuple[registrations.Person, ...] = (),
     **wanted: Any,
 ) -> registrations.Outcome:
     """Register a party (one name: alone) as the form would; commits."""
@@ -147,7 +148,7 @@ def register(
             admission_id=chosen.id,
             email=email,
             email_key=email.casefold(),
-            party=tuple(registrations.Person(name) for name in names),
+            party=people or tuple(map(registrations.Person, names)),
             **wanted,
         ),
         code_key=CODE_KEY,

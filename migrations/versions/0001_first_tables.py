@@ -122,6 +122,7 @@ def upgrade() -> None:
         sa.Column("party_max", sa.Integer(), nullable=False),
         sa.Column("several", sa.Boolean(), nullable=False),
         sa.Column("retention_days", sa.Integer(), nullable=False),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("room_capacity", sa.Integer(), nullable=True),
         sa.Column("room_ceiling", sa.Integer(), nullable=True),
         sa.Column("room_taken", sa.Integer(), nullable=False),
@@ -223,6 +224,7 @@ def upgrade() -> None:
         sa.Column("per", sa.String(length=20), nullable=False),
         sa.Column("only_for", json, nullable=False),
         sa.Column("keep_days", sa.Integer(), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("per IN ('registration', 'attendee')", name=op.f("ck_questions_per")),
         sa.CheckConstraint(
             "type IN ('text', 'long_text', 'choice', 'choices', 'yes_no')",

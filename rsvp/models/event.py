@@ -155,7 +155,9 @@ class Event(Base):
     party_max: Mapped[int] = mapped_column(default=1)
     # Whether one address may hold several registrations for one admission.
     several: Mapped[bool] = mapped_column(default=False)
+    # Days after the end until attendees' data is erased, and when that was done.
     retention_days: Mapped[int] = mapped_column(default=30)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     # All in-person seats together; domain.capacity alone changes what is taken.
     room_capacity: Mapped[int | None]
@@ -295,6 +297,7 @@ class Question(Base):
     only_for: Mapped[list[str]] = mapped_column(Json, default=list)
     # Days after the end until its answers are erased, where sooner than the rest.
     keep_days: Mapped[int | None]
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     event: Mapped[Event] = relationship(back_populates="questions")
 
