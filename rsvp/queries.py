@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, bindparam, func, literal, select, tuple_
+from sqlalchemy import Dialect, Engine, Select, bindparam, func, literal, select, tuple_
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -30,6 +32,8 @@ from rsvp.models.registration import AttendeeState, State
 Row = TypeVar("Row")
 
 # --- one event ----------------------------------------------------------------------
+
+StateRows = tuple[tuple[Any, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class EventState:
     room_taken: int
     room_waiting: int
     seats: dict[int, AdmissionSeats]
+    key: StateRows
+    """Changes whenever anything here does; for caches and ETags."""
 
     def left(self, admission_id: int) -> int | None:
         """Seats free under every cap, never below zero; None: without limit."""
@@ -103,18 +109,6 @@ class EventState:
     def in_room(self, seats: AdmissionSeats) -> bool:
         return self.room_capacity is not None and seats.counts_in_room
 
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """Changes whenever anything here does; for caches and ETags."""
-        counts = ((i, s.taken, s.waiting) for i, s in sorted(self.seats.items()))
-        return (
-            self.event_id,
-            self.version,
-            self.room_taken,
-            self.room_waiting,
-            *counts,
-        )
-
 
 STATE = (
     select(
@@ -140,9 +134,7 @@ STATE = (
 
 def event_state(slug: str) -> EventState | None:
     """The event's version and counts, drafts too; None where there is no such event."""
-    # Past the session, and a statement built once: this runs for every page view.
-    with current_session().get_bind().engine.connect() as connection:
-        rows = connection.execute(STATE, {"slug": slug}).all()
+    rows = state_rows(current_session().get_bind().engine, slug)
     if not rows:
         return None
     seats = {
@@ -150,12 +142,38 @@ def event_state(slug: str) -> EventState | None:
             capacity=row[8],
             taken=row[9],
             waiting=row[10],
-            keeps_line=row[11],
+            keeps_line=bool(row[11]),
             counts_in_room=row[12] == Mode.IN_PERSON,
         )
         for row in rows
     }
-    return EventState(*rows[0][:7], seats)
+    event_id, version, status, visibility, *room = rows[0][:7]
+    capacity, taken, waiting = room
+    return EventState(
+        event_id, version, status, visibility, capacity, taken, waiting, seats, rows
+    )
+
+
+def state_rows(engine: Engine, slug: str) -> StateRows:
+    """The rows an event's state is made of, as the driver gives them; none: no event.
+
+    Past session and statement, straight to the driver: it runs for each page view, and
+    what is in between would cost five times what the read does.
+    """
+    statement, takes_names = state_statement(engine.dialect)
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        cursor.execute(statement, {"slug": slug} if takes_names else (slug,))
+        return tuple(map(tuple, cursor.fetchall()))
+    finally:
+        connection.close()
+
+
+@lru_cache
+def state_statement(dialect: Dialect) -> tuple[str, bool]:
+    compiled = STATE.compile(dialect=dialect)
+    return str(compiled), not compiled.positional
 
 
 WHOLE = (
@@ -210,18 +228,19 @@ def listing(now: datetime, limit: int = 200) -> list[Event]:
 def listing_key(now: datetime) -> str:
     """Changes when anything on the list does: events, their seats, one being over."""
     shown = on_show(now).with_only_columns(Event.id, Event.version).subquery()
-    totals = (
+    counts = (
         select(
-            func.count(Admission.id),
-            func.coalesce(func.sum(shown.c.version), 0),
-            func.coalesce(func.sum(shown.c.id), 0),
-            func.coalesce(func.sum(Admission.seats_taken), 0),
-            func.coalesce(func.sum(Admission.waiting), 0),
+            shown.c.id,
+            shown.c.version,
+            Admission.id,
+            Admission.seats_taken,
+            Admission.waiting,
         )
-        .select_from(shown)
         .join(Admission, Admission.event_id == shown.c.id)
+        .order_by(Admission.id)
     )
-    return "-".join(map(str, current_session().execute(totals).one()))
+    rows = [tuple(row) for row in current_session().execute(counts)]
+    return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
 def series_page(slug: str, now: datetime) -> SeriesPage | None:

@@ -20,6 +20,7 @@ from rsvp import create_app, startup
 from rsvp.db import Base, writing
 from rsvp.extensions import db, limiter
 from rsvp.models import Team
+from rsvp.web import memory
 from tests import services
 from tests.smtp import smtp  # noqa: F401 - a fixture
 
@@ -121,6 +122,7 @@ def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
     with app.app_context():
         empty_database(app)
         limiter.reset()
+        memory.forget(app)
         app.test_client_class = Visitor
         yield app
         db.session.remove()

@@ -37,10 +37,20 @@ A_YEAR = 365 * 24 * 60 * 60
 
 
 def init_app(app: Flask) -> None:
-    from rsvp.web import assets, attendee, display, health, organizer, public, sign_in
+    from rsvp.web import (
+        assets,
+        attendee,
+        display,
+        health,
+        memory,
+        organizer,
+        public,
+        sign_in,
+    )
 
     assets.init_app(app)
     display.init_app(app)
+    memory.init_app(app)
     for blueprint in (public.bp, attendee.bp, organizer.bp, health.bp):
         app.register_blueprint(blueprint)
     sign_in.init_app(app)

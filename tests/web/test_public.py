@@ -21,7 +21,7 @@ from rsvp.domain import registrations
 from rsvp.extensions import db
 from rsvp.models import Admission, Event, Series, Team
 from rsvp.models.event import Mode, Status, Visibility
-from rsvp.web import assets, public
+from rsvp.web import assets, memory, public
 from tests.factories import make_event
 
 ZONE = ZoneInfo("Europe/Amsterdam")
@@ -274,15 +274,62 @@ def change(event: Event, **values: Any) -> None:
         )
 
 
-def test_a_page_in_memory_costs_one_read(client, app):
+def test_a_page_in_memory_costs_one_read(client, app, monkeypatch):
     event = soon({}, {"key": "other"}, questions=({},), consents=({},))
-    page(client, event)
+    first = client.get(f"/events/{event.slug}")
+    reads: list[str] = []
+    read = queries.state_rows
+
+    def noting(engine, slug):
+        reads.append(slug)
+        return read(engine, slug)
+
+    monkeypatch.setattr(queries, "state_rows", noting)
 
     with counted_statements() as sent:
-        page(client, event)
+        again = client.get(f"/events/{event.slug}")
 
-    selects = [s for s in sent if s.lstrip().upper().startswith("SELECT")]
-    assert len(selects) == 1, sent
+    assert (reads, sent) == ([event.slug], [])
+    assert again.data == first.data
+    # Past the application, and yet the same in every header.
+    assert sorted(again.headers) == sorted(first.headers)
+
+
+def test_a_page_past_the_application_can_be_answered_304_too(client, app):
+    event = soon()
+    first = client.get(f"/events/{event.slug}")
+
+    again = client.get(
+        f"/events/{event.slug}", headers={"If-None-Match": first.headers["ETag"]}
+    )
+
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    assert "Content-Security-Policy" in again.headers
+    assert "Content-Type" not in again.headers
+
+
+def test_a_phase_that_the_clock_ends_is_seen_at_once(client, app, monkeypatch):
+    event = soon(closes_local=in_days(1))
+    assert "<form" in page(client, event)
+    later = datetime.now(UTC) + timedelta(days=2)
+    monkeypatch.setattr(public, "utcnow", lambda: later)
+    monkeypatch.setattr(memory.time, "time", later.timestamp)
+
+    assert "Registration is closed" in page(client, event)
+
+
+def test_a_database_that_fails_is_not_hidden_by_memory(client, app, monkeypatch):
+    event = soon()
+    page(client, event)
+
+    def fail(_engine, _slug):
+        raise RuntimeError("gone")
+
+    monkeypatch.setattr(queries, "state_rows", fail)
+
+    with pytest.raises(RuntimeError):
+        client.get(f"/events/{event.slug}")
 
 
 def test_the_page_goes_out_compressed_to_those_who_take_it(client, app):
@@ -309,22 +356,22 @@ def test_a_head_request_tells_what_a_get_would(client, app):
 
 
 def test_memory_holds_a_bounded_number_of_pages():
-    memory = public.Memory(kept=3)
+    kept = memory.Memory(kept=3)
     for number in range(10):
-        memory.page(number, "key", lambda: (b"page", public.HTML))
+        kept.page(number, "key", lambda: (b"page", public.HTML))
 
-    assert list(memory.pages) == [7, 8, 9]
+    assert list(kept.pages) == [7, 8, 9]
 
 
 def test_the_form_is_stamped_anew_each_hour(client, app, monkeypatch):
     event = soon()
-    now = datetime.now(UTC).replace(minute=30)
+    now = datetime.now(UTC).replace(minute=30) + timedelta(hours=1)
 
     def token_at(instant: datetime) -> str:
         monkeypatch.setattr(public, "utcnow", lambda: instant)
-        return re.search(r'name="form_token"[^>]*value="([^"]+)"', page(client, event))[
-            1
-        ]
+        monkeypatch.setattr(memory.time, "time", instant.timestamp)
+        found = re.search(r'name="form_token"[^>]*value="([^"]+)"', page(client, event))
+        return found[1]
 
     assert token_at(now) == token_at(now + timedelta(minutes=20))
     assert token_at(now) != token_at(now + timedelta(hours=1))
