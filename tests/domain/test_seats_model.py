@@ -102,7 +102,8 @@ class Seats(RuleBasedStateMachine):
         try:
             outcome = register(self.event, *["Somebody"] * seats, admission=way)
         except errors.PartyTooLarge:
-            limit = min(4, self.model.caps[way], self.model.room or 99)
+            caps = [4, self.model.caps[way], self.model.room]
+            limit = min(cap for cap in caps if cap is not None)
             assert seats > limit
             return
         except errors.RegistrationPaused:
