@@ -12,26 +12,25 @@ export function isAsked(onlyFor, admission) {
 
 /** What the button says: `way` has `left` ("" for no limit), `waits` and `line`. */
 export function sendLabel(way, party, words) {
-  const fits = !way || (!way.waits && (way.left === "" || party <= Number(way.left)))
-  if (fits || !way.line) return words.register
-  return way.waits || party > Number(way.left)
-    ? words.waitAt.replace("{place}", way.line)
-    : words.register
+  const fits = !way.waits && (way.left === "" || party <= Number(way.left))
+  return fits || !way.line ? words.register : words.waitAt.replace("{place}", way.line)
 }
 
 export function prepareForm(form) {
   const send = form.querySelector("[data-send]")
   const questions = [...form.querySelectorAll("[data-only-for]")]
   const party = form.querySelector("[data-party]")
+  const unchosen = send.textContent
 
-  const chosen = () => form.querySelector('[name="admission"]:checked, [type="hidden"][name="admission"]')
+  const chosen = () =>
+    form.querySelector('[name="admission"]:is(:checked, [type="hidden"])')
   const people = () => Number(form.elements.party?.value) || 1
   const update = () => {
     const way = chosen()
     for (const question of questions) {
       question.hidden = !isAsked(question.dataset.onlyFor, way?.value)
     }
-    send.textContent = sendLabel(way?.dataset, people(), send.dataset)
+    send.textContent = way ? sendLabel(way.dataset, people(), send.dataset) : unchosen
   }
   // Who sees only what is asked needn't read for whom it is.
   for (const words of form.querySelectorAll("[data-ways]")) words.hidden = true
