@@ -147,6 +147,16 @@ def current_session() -> Session:
     return db.session()
 
 
+def current_connection() -> Connection:
+    """The connection of the present transaction, for plain statements on the hot path.
+
+    Inside `writing()` it is at hand: asking the session each time costs more than a
+    small statement does.
+    """
+    session = current_session()
+    return session.info.get("connection") or session.connection()
+
+
 @contextlib.contextmanager
 def writing() -> Iterator[Session]:
     """One transaction that may write; its end commits, an error rolls all of it back.
@@ -164,7 +174,9 @@ def writing() -> Iterator[Session]:
     with queue.turn() if queue else contextlib.nullcontext():
         try:
             session.info["writing"] = True
-            session.connection(execution_options={"rsvp_writing": True})
+            session.info["connection"] = session.connection(
+                execution_options={"rsvp_writing": True}
+            )
             yield session
             session.commit()
         except BaseException:
@@ -172,6 +184,7 @@ def writing() -> Iterator[Session]:
             raise
         finally:
             session.info["writing"] = False
+            session.info.pop("connection", None)
 
 
 def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:

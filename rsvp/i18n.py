@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, dates
 from flask import Flask, g, has_request_context
+from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
 
 from rsvp.extensions import babel
@@ -15,12 +16,35 @@ AVAILABLE = ("en",)
 """The languages we have texts in; an event in another one gets the first of them."""
 
 
+SOURCE = AVAILABLE[0]
+"""The language our texts are written in: it needs no catalogue."""
+
+
 def init_app(app: Flask) -> None:
     babel.init_app(
         app,
         locale_selector=current_language,
         default_translation_directories=str(app.root_path) + "/../translations",
     )
+    # Looking for the catalogue at each text took a quarter of rendering a page.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        translated, translated_number, newstyle=True
+    )
+
+
+def translated(text: str) -> str:
+    return text if speaks_source() else str(get_translations().ugettext(text))
+
+
+def translated_number(one: str, many: str, number: int) -> str:
+    if speaks_source():
+        return one if number == 1 else many
+    return str(get_translations().ungettext(one, many, number))
+
+
+def speaks_source() -> bool:
+    locale = get_locale()
+    return locale is None or locale.language == SOURCE
 
 
 def current_language() -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from rsvp.db import current_session, table_of
+from rsvp.db import current_connection, table_of
 from rsvp.models import AuditEntry
 
 ENTRY = insert(table_of(AuditEntry))
@@ -34,4 +34,4 @@ def record(
         "to_state": states[1],
         "details": details or {},
     }
-    current_session().connection().execute(ENTRY, entry)
+    current_connection().execute(ENTRY, entry)

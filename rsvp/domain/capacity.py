@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from rsvp.db import changed_one, current_session, table_of
+from rsvp.db import changed_one, current_connection, current_session, table_of
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode
 from rsvp.models.registration import SEATED, State
@@ -48,8 +48,8 @@ def claim_at_once(admission_id: int, seats: int, event_version: int) -> bool:
     be as it was when the rules were looked up. It takes no other lock.
     """
     values = {"admission": admission_id, "seats": seats, "version": event_version}
-    connection = current_session().connection()
-    return connection.execute(CLAIM_AT_ONCE, values).rowcount == 1
+    claimed = current_connection().execute(CLAIM_AT_ONCE, values)
+    return claimed.rowcount == 1
 
 
 def claim(locked: LockedEvent, admission: Admission, seats: int) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import bindparam, func, insert, or_, select, update
 
-from rsvp.db import current_session, table_of
+from rsvp.db import current_connection, current_session, table_of
 from rsvp.models import Admission, Attendee, Message, Registration
 from rsvp.models.ledger import MessageKind, MessageState
 from rsvp.models.registration import LIVE, AttendeeState
@@ -67,7 +67,7 @@ def queue(
 
     `is_first` skips looking for older ones, for a registration made just now.
     """
-    connection = current_session().connection()
+    connection = current_connection()
     if not is_first:
         connection.execute(
             update(Message)
@@ -154,6 +154,6 @@ def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
         "an_hour_ago": now - timedelta(hours=1),
         "a_day_ago": now - timedelta(days=1),
     }
-    counts = current_session().connection().execute(MAILS_OF_FORMS, values)
+    counts = current_connection().execute(MAILS_OF_FORMS, values)
     today, this_hour = counts.one()
     return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from rsvp import errors, tokens
-from rsvp.db import changed_one, current_session, table_of
+from rsvp.db import changed_one, current_connection, current_session, table_of
 from rsvp.domain import audit, capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
@@ -214,7 +214,7 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
 
 
 def insert_row(row: dict[str, Any]) -> int | None:
-    connection = current_session().connection()
+    connection = current_connection()
     row_id: int | None = connection.execute(
         ROW[connection.dialect.name], row
     ).scalar_one_or_none()
@@ -225,7 +225,7 @@ def write_rest(
     plan: Plan, registration_id: int, actor: str, place: int | None = None
 ) -> None:
     """The party, the consents, the audit entry and the mail of a new registration."""
-    connection = current_session().connection()
+    connection = current_connection()
     link = {"registration_id": registration_id}
     connection.execute(ATTENDEES, [row | link for row in plan.attendees])
     if plan.consents:
@@ -283,7 +283,7 @@ def find_by_submission(plan: Plan) -> Outcome | None:
         # Whoever copies a submission id learns nothing without the address.
         Registration.email_key == plan.wanted.email_key,
     )
-    row = current_session().connection().execute(earlier).one_or_none()
+    row = current_connection().execute(earlier).one_or_none()
     if row is None:
         return None
     token = tokens.manage_token(plan.code_key, row.uuid, row.link_version)
