@@ -9,7 +9,18 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Dialect, Engine, Select, bindparam, func, literal, select, tuple_
+from sqlalchemy import (
+    Dialect,
+    Engine,
+    Select,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -38,7 +49,8 @@ StateRows = tuple[tuple[Any, ...], ...]
 
 @dataclass(frozen=True)
 class AdmissionSeats:
-    """One admission's counts, all in seats; `capacity` None is without limit."""
+    """One admission's counts, all in seats. `capacity` None is without limit, and then
+    `taken` is not counted."""
 
     capacity: int | None
     taken: int
@@ -121,7 +133,11 @@ STATE = (
         Event.room_waiting,
         Admission.id,
         Admission.capacity,
-        Admission.seats_taken,
+        # Without a limit nobody is told how many come, so the page stays the same.
+        case(
+            (Admission.capacity.is_(None), literal_column("0")),
+            else_=Admission.seats_taken,
+        ),
         Admission.waiting,
         Admission.waitlist,
         Admission.mode,

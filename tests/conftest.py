@@ -116,13 +116,17 @@ class new_postgresql_database:  # noqa: N801 - reads as the verb it is
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def app(request: pytest.FixtureRequest) -> Iterator[Flask]:
+def app(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Flask]:
     """The application with an app context and an empty database; once per engine."""
     app: Flask = request.getfixturevalue(f"{request.param}_app")
     with app.app_context():
         empty_database(app)
         limiter.reset()
         memory.forget(app)
+        # Tests look again at once; how a page rests has a test of its own.
+        monkeypatch.setattr(memory, "REST", 0)
         app.test_client_class = Visitor
         yield app
         db.session.remove()

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -27,6 +27,13 @@ KEPT = 200
 
 # Browsers ask each time (it costs one small read); caches in front may rest.
 FRESH = "public, max-age=0, s-maxage=5"
+
+REST = 10
+LONGEST_REST = 1.0
+"""A page whose counts alone have changed is rendered again only after so many times
+what rendering it took, or so many seconds: in a rush, when each registration changes
+them, that takes a tenth of a process and not all of it. The database decides on seats.
+"""
 
 PAGES, LANES = "rsvp_pages", "rsvp_lanes"
 OFFER = "rsvp.offered_lane"
@@ -50,28 +57,55 @@ class Page:
     etag: str
 
 
+@dataclass(frozen=True)
+class Held:
+    """A page and what it was rendered from: `key` says all of it, `lasting` what may
+    not change even while the page rests, until `rests_until` (monotonic seconds)."""
+
+    page: Page
+    key: tuple[Any, ...]
+    lasting: tuple[Any, ...] | None = None
+    rests_until: float = 0.0
+
+    def rests(self, lasting: tuple[Any, ...] | None) -> bool:
+        is_same = lasting is not None and lasting == self.lasting
+        return is_same and time.monotonic() < self.rests_until
+
+
 class Memory:
-    """The pages rendered last, each with what it was rendered from; bounded."""
+    """The pages rendered last; bounded."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self.kept = kept
-        self.pages: OrderedDict[Hashable, tuple[Hashable, Page]] = OrderedDict()
+        self.pages: OrderedDict[Hashable, Held] = OrderedDict()
         self.lock = threading.Lock()
 
     def page(
-        self, name: Hashable, key: Hashable, make: Callable[[], tuple[bytes, str]]
-    ) -> Page:
-        """The page of this name, made anew unless the kept one has the same key."""
+        self,
+        name: Hashable,
+        key: tuple[Any, ...],
+        make: Callable[[], tuple[bytes, str]],
+        lasting: tuple[Any, ...] | None = None,
+    ) -> Held:
+        """The page of this name, made anew unless the kept one has the same key, or
+        rests and is `lasting` the same."""
         held = self.pages.get(name)
-        if held is not None and held[0] == key:
-            return held[1]
+        if held is not None and (held.key == key or held.rests(lasting)):
+            return held
+        started = time.monotonic()
+        if held is not None and held.lasting == lasting:
+            # One renders it; the others make do with what there is.
+            self.pages[name] = replace(held, rests_until=started + LONGEST_REST)
         page = ready(*make())
+        done = time.monotonic()
+        rest = min(REST * (done - started), LONGEST_REST)
+        held = Held(page, key, lasting, done + rest)
         with self.lock:
-            self.pages[name] = (key, page)
+            self.pages[name] = held
             self.pages.move_to_end(name)
             while len(self.pages) > self.kept:
                 self.pages.popitem(last=False)
-        return page
+        return held
 
 
 def ready(content: bytes, kind: str) -> Page:
@@ -99,8 +133,9 @@ def forget(app: Flask) -> None:
     app.extensions[LANES] = OrderedDict()
 
 
-def answer(page: Page) -> Response:
+def answer(held: Held) -> Response:
     """What this visitor gets: nothing new, the page, or the page compressed."""
+    page = held.page
     if (seen := request.headers.get("If-None-Match")) and is_known(page.etag, seen):
         response = Response(status=304, headers=page.headers)
         del response.headers["Content-Type"]
@@ -125,22 +160,38 @@ def is_known(etag: str, seen: str) -> bool:
 @dataclass(frozen=True)
 class Lane:
     """A page that may be answered without the application, and while it may: until
-    `until` (seconds since 1970), as long as the event's `rows` are these."""
+    `until` (seconds since 1970), as long as the event's `rows` are these, or the page
+    rests and they differ in counts alone."""
 
-    page: Page
+    held: Held
     engine: Engine
     slug: str
     rows: queries.StateRows
     until: float
     headers: tuple[tuple[str, str], ...] = ()
 
+    def is_still_true(self) -> bool:
+        if time.time() >= self.until:
+            return False
+        rows = queries.state_rows(self.engine, self.slug)
+        if rows == self.rows:
+            return True
+        is_resting = time.monotonic() < self.held.rests_until
+        return is_resting and definition(rows) == definition(self.rows)
 
-def offer(
-    page: Page, engine: Engine, slug: str, rows: queries.StateRows, until: float
-) -> None:
-    """Let the next visitors of this address have the page past the application."""
+
+def definition(rows: queries.StateRows) -> tuple[Any, ...]:
+    """What of an event's state is no count: its id, version, status and visibility."""
+    return rows[0][:4] if rows else ()
+
+
+def offer(held: Held, engine: Engine, slug: str, until: float) -> None:
+    """Let the next visitors of this address have the page past the application.
+
+    The first part of its key must be the rows of the event's state it was made from.
+    """
     if not current_app.debug:
-        request.environ[OFFER] = Lane(page, engine, slug, rows, until)
+        request.environ[OFFER] = Lane(held, engine, slug, held.key[0], until)
 
 
 class Express:
@@ -156,7 +207,7 @@ class Express:
         lane = lanes.get(path)
         if lane and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             started = time.perf_counter()
-            if self.is_still_true(lane):
+            if is_still_true(lane):
                 status, headers, body = answered(lane, environ)
                 if log.isEnabledFor(logging.INFO):
                     took = (time.perf_counter() - started) * 1000
@@ -175,23 +226,23 @@ class Express:
 
         return self.app(environ, noting)
 
-    def is_still_true(self, lane: Lane) -> bool:
-        if time.time() >= lane.until:
-            return False
-        try:
-            return queries.state_rows(lane.engine, lane.slug) == lane.rows
-        except Exception:
-            return False
+
+def is_still_true(lane: Lane) -> bool:
+    try:
+        return lane.is_still_true()
+    except Exception:
+        # The application meets the same database, and says what is wrong with it.
+        return False
 
 
 def with_headers(lane: Lane, headers: Headers) -> Lane:
     varying = ("content-length", "content-encoding", "content-type")
     kept = tuple((n, v) for n, v in headers if n.lower() not in varying)
-    return Lane(lane.page, lane.engine, lane.slug, lane.rows, lane.until, kept)
+    return replace(lane, headers=kept)
 
 
 def answered(lane: Lane, environ: dict[str, Any]) -> tuple[str, Headers, list[bytes]]:
-    page, headers = lane.page, list(lane.headers)
+    page, headers = lane.held.page, list(lane.headers)
     if (seen := environ.get("HTTP_IF_NONE_MATCH")) and is_known(page.etag, seen):
         return "304 NOT MODIFIED", headers, []
     body = page.content

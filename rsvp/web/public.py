@@ -20,7 +20,7 @@ from rsvp.queries import EventState
 from rsvp.web import guards, pages
 from rsvp.web.display import public_url
 from rsvp.web.forms import RegistrationForm
-from rsvp.web.memory import answer, memory, offer, ready
+from rsvp.web.memory import Held, answer, definition, memory, offer, ready
 
 bp = Blueprint("public", __name__)
 
@@ -39,12 +39,17 @@ def event(slug: str) -> Response:
     shown, state = pages.shown_event(slug)
     # The form's stamp holds the hour; the rest of the page depends on these alone.
     hour = int(now.timestamp()) // 3600
-    key = (state.key, shown.phase(now), hour)
-    page = memory().page(slug, key, lambda: event_page(shown, state, now))
+    when = (shown.phase(now), hour)
+    held = memory().page(
+        slug,
+        (state.key, *when),
+        lambda: event_page(shown, state, now),
+        lasting=(definition(state.key), *when),
+    )
     changes_at = shown.next_phase_at(now)
     until = min((hour + 1) * 3600.0, changes_at.timestamp() if changes_at else math.inf)
-    offer(page, db.engine, slug, state.key, until)
-    return answer(page)
+    offer(held, db.engine, slug, until)
+    return answer(held)
 
 
 def event_page(event: Event, state: EventState, now: datetime) -> tuple[bytes, str]:
@@ -153,4 +158,4 @@ def series(slug: str) -> Response:
         past=found.past,
         states=states_of(found.coming),
     )
-    return answer(ready(html.encode(), HTML))
+    return answer(Held(ready(html.encode(), HTML), ()))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -356,10 +357,64 @@ def test_a_head_request_tells_what_a_get_would(client, app):
     assert head.headers["Content-Length"] == got.headers["Content-Length"]
 
 
+def test_in_a_rush_a_page_rests_before_its_counts_are_shown_anew(
+    client, app, monkeypatch
+):
+    now = [1000.0]
+    monkeypatch.setattr(memory, "REST", 1_000_000)  # any rendering: the longest rest
+    monkeypatch.setattr(memory.time, "monotonic", lambda: now[0])
+    rendered = []
+    make = public.event_page
+
+    def slowly(*args):
+        rendered.append(now[0])
+        now[0] += 0.1
+        return make(*args)
+
+    monkeypatch.setattr(public, "event_page", slowly)
+    event = soon({"capacity": 30})
+    assert "30 of 30 left" in page(client, event)
+
+    for number in range(3):
+        register(app, event.slug, f"ada-{number}@example.org")
+        assert "30 of 30 left" in page(client, event)
+    now[0] += memory.LONGEST_REST
+
+    assert "27 of 30 left" in page(client, event)
+    assert len(rendered) == 2
+    change(event, title="Another Evening")
+    assert "Another Evening" in page(client, event)
+
+
+def test_while_one_renders_a_page_the_others_get_the_one_before():
+    kept = memory.Memory()
+    kept.page("event", (1,), lambda: (b"one", public.HTML), lasting=("event",))
+    kept.pages["event"] = replace(kept.pages["event"], rests_until=0.0)
+    others = []
+
+    def make():
+        other = kept.page("event", (3,), lambda: (b"", ""), lasting=("event",))
+        others.append(other.page.content)
+        return b"two", public.HTML
+
+    mine = kept.page("event", (2,), make, lasting=("event",))
+
+    assert (mine.page.content, others) == (b"two", [b"one"])
+
+
+def test_a_page_of_an_event_without_limit_stays_as_it_is(client, app):
+    event = soon({"capacity": None})
+    before = client.get(f"/events/{event.slug}").headers["ETag"]
+
+    register(app, event.slug, "ada@example.org")
+
+    assert client.get(f"/events/{event.slug}").headers["ETag"] == before
+
+
 def test_memory_holds_a_bounded_number_of_pages():
     kept = memory.Memory(kept=3)
     for number in range(10):
-        kept.page(number, "key", lambda: (b"page", public.HTML))
+        kept.page(number, ("key",), lambda: (b"page", public.HTML))
 
     assert list(kept.pages) == [7, 8, 9]
 
