@@ -36,6 +36,8 @@ def init() -> None:
 @click.command(cls=Command)
 def demo() -> None:
     """Load demo data: events of each kind, with people, if there are no events yet."""
+    if the_app().config["MAIL_SERVER"]:
+        raise Mistake("a mail server is set, and the people in demo data don't exist")
     if not load_demo():
         raise Mistake("there are events already; demo data is for an empty database")
     click.echo("Demo data is loaded. `rsvp user create` makes an account to sign in.")
@@ -46,7 +48,8 @@ def demo() -> None:
     "--demo",
     "with_demo",
     is_flag=True,
-    help="First bring the database up to date, and load demo data if it has no events.",
+    help="First bring the database up to date, and load demo data if it has no events "
+    "and no mail server is set.",
 )
 def serve(with_demo: bool) -> None:
     """Run the site: web processes on RSVP_PORT, and the worker that sends mails."""
@@ -55,7 +58,9 @@ def serve(with_demo: bool) -> None:
         raise Mistake("`rsvp serve` is for real use: unset RSVP_DEBUG")
     if with_demo:
         startup.initialise()
-        load_demo()
+        # Its people don't exist: with a mail server, their mails would go out.
+        if not app.config["MAIL_SERVER"]:
+            load_demo()
     startup.verify()
     from rsvp.cli import serving
 

@@ -41,7 +41,8 @@ def facts(
     **more: Any,
 ) -> dict[str, Any]:
     """What a message tells, frozen: `{"seats": int, "admission": name, "mode": mode,
-    "attendees": [uuid hex of those coming], "place": int or None, …}`."""
+    "attendees": [uuid hex of those coming], "place": int or None, …}`. With a
+    cancellation `was` is the state before it; with a change `who` gave up."""
     return {
         "seats": len(attendees),
         "admission": admission.name,

@@ -352,7 +352,7 @@ def cancel(
         states=(was, State.CANCELLED),
         details={"seats": seats},
     )
-    messages.tell(registration, MessageKind.CANCELLED, now=now)
+    messages.tell(registration, MessageKind.CANCELLED, now=now, was=was)
     give_back(locked, admission, was, seats)
     waitlist.promote(locked, actor=actor, now=now)
 

@@ -152,15 +152,20 @@ def ticket_again(message: Message) -> Parts:
 def cancelled(message: Message) -> Parts:
     registration = message.registration
     subject = _("Your registration for %(title)s is cancelled", title=title_of(message))
+    waited = message.facts.get("was") == State.WAITLISTED
+    headline = _("Your registration is cancelled.")
+    if waited:
+        headline = _("You are no longer on the waitlist.")
     if registration.ended_by == "attendee":
-        lead = [_("Thank you for telling: somebody else can come instead.")]
+        thanks = _("Thank you for telling: somebody else can come instead.")
+        lead = [_("Those behind you have moved up.") if waited else thanks]
     else:
         why = feeds.clean(registration.ended_why or "")
         lead = [
             _("The organizers cancelled it."),
             _("They wrote: %(why)s", why=why) if why else "",
         ]
-    return subject, _("Your registration is cancelled."), [*lead, tickets_are_off()]
+    return subject, headline, [*lead, "" if waited else tickets_are_off()]
 
 
 def event_cancelled(message: Message) -> Parts:

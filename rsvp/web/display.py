@@ -227,12 +227,13 @@ def seats_left(state: EventState, admission: Admission) -> Seats:
     waits = state.would_wait(admission.id)
     keeps_line = state.seats[admission.id].keeps_line
     total = total_of(state, admission)
+    place = state.next_place(admission.id) if waiting else 1
     over, note = state.over_by(admission.id), None
     if left is None or total is None:
         tone, text = "open", _("Open to everyone")
     elif waits:
         tone = "full"
-        text = _("Full, %(count)d in line", count=waiting) if waiting else _("Full")
+        text = _("Full, %(count)d in line", count=place - 1) if waiting else _("Full")
         if over:
             tone, note = "over", _("Over by %(count)d", count=over)
         elif left:
@@ -254,7 +255,7 @@ def seats_left(state: EventState, admission: Admission) -> Seats:
         waits=waits,
         is_full=state.is_full(admission.id),
         keeps_line=keeps_line,
-        place=i18n.ordinal(state.next_place(admission.id)) if keeps_line else "",
+        place=i18n.ordinal(place) if keeps_line else "",
     )
 
 

@@ -270,6 +270,17 @@ def test_a_guests_place_given_up_is_told_by_name_with_the_tickets_left():
     assert mail.text.count("Grace") == 1
 
 
+def test_whoever_leaves_the_line_is_not_told_of_tickets():
+    registration = registration_of(
+        event_of(), state=State.CANCELLED, ended_by="attendee"
+    )
+
+    mail = compose(message_of("cancelled", registration, was="waitlisted"))
+
+    assert mail.text.startswith("You are no longer on the waitlist.")
+    assert "no longer valid" not in mail.text
+
+
 def test_a_cancelled_registration_leaves_the_calendar():
     registration = registration_of(
         event_of(), state=State.CANCELLED, ended_by="attendee"

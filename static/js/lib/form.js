@@ -16,10 +16,15 @@ export function sendLabel(way, party, words) {
   return fits || !way.line ? words.register : words.waitAt.replace("{place}", way.line)
 }
 
+function fieldsOf(fieldset) {
+  return [...fieldset.querySelectorAll(":scope > div > .field")]
+}
+
 export function prepareForm(form) {
   const send = form.querySelector("[data-send]")
   const questions = [...form.querySelectorAll("[data-only-for]")]
   const party = form.querySelector("[data-party]")
+  const shared = form.querySelector("[data-shared]")
   const unchosen = send.textContent
 
   const chosen = () =>
@@ -30,6 +35,8 @@ export function prepareForm(form) {
     for (const question of questions) {
       question.hidden = !isAsked(question.dataset.onlyFor, way?.value)
     }
+    // A heading over nothing would only puzzle.
+    if (shared) shared.hidden = fieldsOf(shared).every((field) => field.hidden)
     send.textContent = way ? sendLabel(way.dataset, people(), send.dataset) : unchosen
   }
   // Who sees only what is asked needn't read for whom it is.
