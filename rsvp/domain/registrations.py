@@ -175,7 +175,7 @@ def register(
     if registration_id is None:
         if before := registered_before(plan, limited):
             return before
-        # Another's reference or submission: it is made anew the second time.
+        # Another's reference or submission: the second time both are new.
         raise errors.LookAgain
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
@@ -194,6 +194,7 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
         return before
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
+    plan = replace(plan, row=plan.row | new_names(plan))
 
     seats = plan.row["seats"]
     may_take = not waitlist.anybody_could_use(locked, admission)
@@ -211,6 +212,19 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
         raise errors.LookAgain
     write_rest(replace(plan, row=row), registration_id, actor, place)
     return Outcome("made", registration_id, plan.token, row["state"])
+
+
+def new_names(plan: Plan) -> dict[str, Any]:
+    """A reference; and no submission if another address used it, which happens when
+    somebody goes back in the browser and registers somebody else."""
+    submission = plan.wanted.submission
+    if submission is not None:
+        used = select(Registration.id).where(
+            Registration.event_id == plan.event.id,
+            Registration.submission == submission,
+        )
+        submission = None if current_session().scalar(used) else submission
+    return {"reference": new_reference(), "submission": submission}
 
 
 def insert_row(row: dict[str, Any]) -> int | None:

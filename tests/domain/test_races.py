@@ -26,7 +26,9 @@ def rush(app, event, clients=RUSH, **wanted):
         with app.app_context():
             start.wait()
             try:
-                return register(event, email=f"rush-{number}@example.org", **wanted)
+                return register(
+                    event, email=f"{event.id}-{number}@example.org", **wanted
+                )
             finally:
                 db.session.remove()
 
@@ -49,12 +51,18 @@ def seated(event):
     )
 
 
+@pytest.mark.parametrize("rushes", [1, pytest.param(40, marks=pytest.mark.soak)])
 @pytest.mark.parametrize(
     "values",
     [{}, {"room_capacity": 5}],
     ids=["one cap", "two caps"],
 )
-def test_a_rush_fills_exactly_the_seats_and_lines_the_others_up(app, values):
+def test_a_rush_fills_exactly_the_seats_and_lines_the_others_up(app, values, rushes):
+    for _ in range(rushes):
+        fills_exactly_the_seats(app, values)
+
+
+def fills_exactly_the_seats(app, values):
     event = make_event({"capacity": 5 if not values else 9}, **values)
     cut_loose(event)
 
@@ -67,7 +75,7 @@ def test_a_rush_fills_exactly_the_seats_and_lines_the_others_up(app, values):
     assert seated(event) == 5
     numbers = db.session.scalars(
         sa.select(Registration.line_number)
-        .where(Registration.state == "waitlisted")
+        .where(Registration.event_id == event.id, Registration.state == "waitlisted")
         .order_by(Registration.line_number)
     )
     assert list(numbers) == list(range(1, RUSH - 4))

@@ -185,15 +185,19 @@ def test_a_repeated_address_in_line_is_told_its_place(app):
     assert [m.facts["place"] for m in messages_of(waiting)] == [1, 1]
 
 
-def test_somebody_elses_submission_id_opens_nothing(app):
+@pytest.mark.parametrize("look_again", [False, True])
+def test_somebody_elses_submission_id_opens_nothing(app, look_again):
     event = make_event()
     submission = uuid4()
     register(event, email="ada@example.org", submission=submission)
 
-    with pytest.raises(errors.LookAgain):
-        register(event, email="eve@example.org", submission=submission)
+    outcome = register(
+        event, email="eve@example.org", submission=submission, look_again=look_again
+    )
 
-    assert count(Registration) == 1
+    assert outcome.kind == "made"
+    assert stored(outcome).email == "eve@example.org"
+    assert stored(outcome).submission is None
 
 
 def test_several_registrations_per_address_where_the_event_allows_them(app):
