@@ -61,6 +61,9 @@ PRAGMAS = {
     "secure_delete": 1,
 }
 
+TRIES = 4
+"""How often a change is tried that others keep getting ahead of."""
+
 READS = ("SELECT", "WITH", "PRAGMA", "BEGIN", "SHOW", "SAVEPOINT", "RELEASE", "EXPLAIN")
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -190,20 +193,21 @@ def writing() -> Iterator[Session]:
 def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:
     """Run `change(look_again)` inside `writing()` and return what it returned.
 
-    It runs a second time, with `look_again=True`, after it raised `LookAgain` (what it
-    was decided on has changed) or after PostgreSQL reported a deadlock. Whoever knows
-    that a first quick try is in vain starts with `look_again=True`.
+    It runs again, with `look_again=True`, after it raised `LookAgain` (what it was
+    decided on has changed) or after PostgreSQL reported a deadlock; a few times at
+    most. Whoever knows that a first quick try is in vain starts with `look_again=True`.
     """
-    try:
-        with writing():
-            return change(look_again)
-    except LookAgain:
-        pass
-    except OperationalError as error:
-        if not is_deadlock(error):
-            raise
-    with writing():
-        return change(True)
+    tries = 1
+    while True:
+        try:
+            with writing():
+                return change(look_again)
+        except (LookAgain, OperationalError) as error:
+            may_pass = isinstance(error, LookAgain) or is_deadlock(error)
+            if tries == TRIES or not may_pass:
+                raise
+        tries += 1
+        look_again = True
 
 
 def changed_one(statement: UpdateBase) -> bool:
