@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from flask import current_app
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -145,9 +146,9 @@ class WriterQueue:
 
 
 def current_session() -> Session:
-    from rsvp.extensions import db
-
-    return db.session()
+    """The session of the present application context, as Flask-SQLAlchemy keeps it."""
+    session: Session = current_app.extensions["sqlalchemy"].session()
+    return session
 
 
 def current_connection() -> Connection:
