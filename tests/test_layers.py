@@ -42,7 +42,7 @@ EXCEPTIONS = {
 MUST_NOT_IMPORT = {
     "rsvp.errors": ("flask", "sqlalchemy"),
     "rsvp.tokens": ("flask", "sqlalchemy"),
-    "rsvp.db": ("flask",),
+    "rsvp.db": tuple(f"flask.{name}" for name in ("request", "session", "g")),
     "rsvp.models": ("flask", "flask_sqlalchemy"),
     "rsvp.domain": ("flask", "jinja2", "werkzeug", "wtforms", "flask_sqlalchemy"),
     "rsvp.queries": ("flask", "jinja2", "werkzeug", "wtforms", "flask_sqlalchemy"),
