@@ -179,13 +179,17 @@ def release(locked: LockedEvent, admission: Admission, seats: int) -> None:
 def join_line(locked: LockedEvent, admission: Admission, seats: int) -> int:
     """Count the seats as waiting and give the next number in line. Needs the lock."""
     count_waiting(locked, admission, seats)
-    changed_one(
-        update(Event)
-        .where(Event.id == locked.event.id)
-        .values(last_line_number=Event.last_line_number + 1)
-    )
-    number = select(Event.last_line_number).where(Event.id == locked.event.id)
-    return current_session().scalars(number).one()
+    values = {"event": locked.event.id}
+    number: int = current_connection().execute(NEXT_IN_LINE, values).scalar_one()
+    return number
+
+
+NEXT_IN_LINE = (
+    update(table_of(Event))
+    .where(Event.id == bindparam("event"))
+    .values(last_line_number=Event.last_line_number + 1)
+    .returning(Event.last_line_number)
+)
 
 
 def leave_line(locked: LockedEvent, admission: Admission, seats: int) -> None:

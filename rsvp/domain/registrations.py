@@ -194,16 +194,16 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
         return before
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
-    plan = replace(plan, row=plan.row | new_names(plan))
 
-    seats = plan.row["seats"]
-    may_take = not waitlist.anybody_could_use(locked, admission)
-    if may_take and capacity.claim(locked, admission, seats):
-        row, place = plan.row, None
+    seats, names = plan.row["seats"], new_names(plan)
+    if waitlist.has_seats_for_newcomer(locked, admission, seats) and capacity.claim(
+        locked, admission, seats
+    ):
+        row, place = plan.row | names, None
     elif admission.waitlist:
         place = waitlist.place(event, admission)
         number = capacity.join_line(locked, admission, seats)
-        row = plan.row | {"state": State.WAITLISTED, "line_number": number}
+        row = plan.row | names | {"state": State.WAITLISTED, "line_number": number}
     else:
         raise errors.AdmissionFull(admission=admission.name)
     registration_id = insert_row(row)

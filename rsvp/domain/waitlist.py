@@ -95,10 +95,15 @@ def confirm(registration: Registration, *, actor: str, now: datetime) -> None:
     messages.tell(registration, MessageKind.PROMOTED, now=now)
 
 
-def anybody_could_use(locked: LockedEvent, admission: Admission) -> bool:
-    """Whether what is free would seat somebody waiting whose seats compete with this
-    admission's: then a newcomer goes to the end of the line."""
+def has_seats_for_newcomer(
+    locked: LockedEvent, admission: Admission, seats: int
+) -> bool:
+    """Whether so many are free that nobody waiting for the same seats could use: else a
+    newcomer goes to the end of the line."""
     free = capacity.free_seats(locked)
+    left = free[admission.id]
+    if left is not None and seats > left:
+        return False
     rivals = [
         other.id
         for other in locked.admissions.values()
@@ -117,11 +122,11 @@ def anybody_could_use(locked: LockedEvent, admission: Admission) -> bool:
         )
         .group_by(Registration.admission_id)
     )
-    for admission_id, seats in smallest:
+    for admission_id, smallest_party in smallest:
         left = free[admission_id]
-        if left is None or seats <= left:
-            return True
-    return False
+        if left is None or smallest_party <= left:
+            return False
+    return True
 
 
 def place(event: Event, admission: Admission, line_number: int | None = None) -> int:
