@@ -178,11 +178,17 @@ def state_rows(engine: Engine, slug: str) -> StateRows:
     """
     statement, takes_names = state_statement(engine.dialect)
     connection = engine.raw_connection()
+    driver: Any = connection.driver_connection
     try:
-        cursor = connection.cursor()
+        if takes_names:
+            # One statement is its own transaction: one round trip instead of three.
+            driver.autocommit = True
+        cursor = driver.cursor()
         cursor.execute(statement, {"slug": slug} if takes_names else (slug,))
         return tuple(map(tuple, cursor.fetchall()))
     finally:
+        if takes_names and not driver.closed:
+            driver.autocommit = False
         connection.close()
 
 
