@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -279,7 +280,32 @@ def test_a_worker_without_a_mail_server_says_that_mails_wait(rsvp, evening):
     told = rsvp("worker", "--once")
     assert told == (0, "RSVP_MAIL_SERVER is not set: mails wait in the outbox.\n", "")
     status, out, _ = rsvp("worker", "--once", "--json")
-    assert (status, json.loads(out)) == (0, {"sent": 0, "retried": 0, "failed": 0})
+    report = {"sent": 0, "retried": 0, "failed": 0, "erased": 0}
+    assert (status, json.loads(out)) == (0, report)
+
+
+def test_a_worker_erases_what_is_past_keeping(rsvp, app):
+    register(
+        make_event(starts=datetime(2020, 1, 1, 18)),
+        now=datetime(2019, 12, 1, tzinfo=UTC),
+    )
+
+    status, out, _ = rsvp("worker", "--once")
+
+    assert (status, out.splitlines()[0]) == (
+        0,
+        "Events whose attendees' data was erased: 1.",
+    )
+    assert rsvp("worker", "--once")[1].startswith("RSVP_MAIL_SERVER is not set")
+
+
+def test_demo_data_is_refused_where_its_mails_would_go_out(rsvp, app, monkeypatch):
+    monkeypatch.setitem(app.config, "MAIL_SERVER", "mail.example.org")
+
+    status, _, err = rsvp("demo")
+
+    assert (status, err.count("\n")) == (1, 1)
+    assert "a mail server is set" in err
 
 
 def test_demo_data_is_for_an_empty_database(rsvp, evening):

@@ -69,22 +69,27 @@ def serve(with_demo: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--once", is_flag=True, help="Send what is due now, and end.")
+@click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @click.option("--json", "as_data", is_flag=True, help="With --once, for machines.")
 def worker(once: bool, as_data: bool) -> None:
     """Send the mails that wait, until it is stopped. `rsvp serve` runs one already.
 
-    What could not be sent is tried again later, with growing pauses.
+    What could not be sent is tried again later, with growing pauses. Attendees' data
+    whose time is over is erased, too.
     """
     from rsvp import jobs
 
     if not once:
         work(the_app())
         return
+    erased = jobs.erase_due(utcnow())
     report = jobs.deliver_due(utcnow())
     if as_data:
-        as_json(dataclasses.asdict(report))
-    elif not current_app.config["MAIL_SERVER"]:
+        as_json(dataclasses.asdict(report) | {"erased": erased})
+        return
+    if erased:
+        click.echo(f"Events whose attendees' data was erased: {erased}.")
+    if not current_app.config["MAIL_SERVER"]:
         click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
     else:
         click.echo(
