@@ -104,6 +104,9 @@ def register(
     plan = registrations.prepare(
         event, form.wanted(), code_key=current_app.config["CODE_KEY"], now=now
     )
+    if event.discreet and state.is_full(plan.admission.id, len(plan.wanted.party)):
+        # Said before looking who asks: whoever is registered hears the same.
+        raise errors.AdmissionFull(admission=plan.admission.name)
     # Where the counts say that the fast path can't succeed, it is not tried.
     is_in_vain = state.would_wait(plan.admission.id, len(plan.wanted.party))
     return db.write(
@@ -122,8 +125,9 @@ def registered(event: Event, outcome: Outcome) -> ResponseReturnValue:
 def not_registered(
     event: Event, form: RegistrationForm, refusal: errors.Refusal, now: datetime
 ) -> ResponseReturnValue:
-    """Say no beside the form, as it was typed; by mail only for a discreet event."""
-    if event.discreet and not isinstance(refusal, errors.StaleEvent):
+    """Say no beside the form, as it was typed; where a discreet event's answer would
+    tell what an address has had, say what everybody is told."""
+    if event.discreet and isinstance(refusal, errors.TooManyMails):
         return answered_by_mail(event)
     event, state = pages.shown_event(event.slug)
     match refusal:

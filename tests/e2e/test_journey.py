@@ -121,3 +121,4 @@ def test_the_hall_and_the_webinar(here: Site, page: Page, mailbox: MailServer) -
     )
     online = next_mail(mailbox, "web@example.org")
     assert "https://meet.example.org/open-assembly" in body_text(online)
+    assert len(qr_texts(online)) == 1

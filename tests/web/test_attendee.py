@@ -378,15 +378,14 @@ def test_an_event_that_changes_all_the_time_asks_to_look_again(
 
 
 def test_a_discreet_event_answers_any_address_alike(client: FlaskClient):
-    event = soon({"capacity": 1, "waitlist": False}, discreet=True, several=False)
+    event = soon({"capacity": 1}, discreet=True, several=False)
     fresh = send(client, event)
     assert states() == {"Ada Bell": "confirmed"}
     answers = {
         "again": send(client, event),
-        "full": send(client, event, email="bo@example.org"),
+        "in line": send(client, event, email="bo@example.org"),
         "same form": send(client, event, submission=str(uuid4())),
         "too many": [send(client, event) for _ in range(4)][-1],
-        "too large": send(client, event, email="cy@example.org", party="3"),
     }
 
     assert fresh.status_code == 200
@@ -397,6 +396,27 @@ def test_a_discreet_event_answers_any_address_alike(client: FlaskClient):
         assert answer.status_code == fresh.status_code, why
         assert answer.data == fresh.data, why
         assert dict(answer.headers) == dict(fresh.headers), why
+
+
+def test_a_full_discreet_event_says_so_to_any_address_alike(client: FlaskClient):
+    event = soon({"capacity": 1, "waitlist": False}, discreet=True)
+    assert send(client, event).status_code == 200
+
+    registered, other = send(client, event), send(client, event, email="bo@example.org")
+
+    assert registered.status_code == other.status_code == 409
+    assert "All places are taken" in other.text
+    assert registered.text.replace("ada@", "bo@") == other.text
+    assert len(states()) == 1
+
+
+def test_a_discreet_event_says_what_concerns_no_address(client: FlaskClient):
+    event = soon({"capacity": 2}, discreet=True)
+
+    answer = send(client, event, party="3")
+
+    assert answer.status_code == 409
+    assert states() == {}
 
 
 # --- one's own registration ---------------------------------------------------------
