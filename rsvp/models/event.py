@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -321,8 +321,3 @@ class Consent(Base):
     required: Mapped[bool] = mapped_column(default=False)
 
     event: Mapped[Event] = relationship()
-
-
-def wall_time(instant: datetime, zone: ZoneInfo) -> datetime:
-    """The aware local time of an instant, as clocks in `zone` show it."""
-    return instant.astimezone(UTC).astimezone(zone)

@@ -108,11 +108,9 @@ def register(
         # Said before looking who asks: whoever is registered hears the same.
         raise errors.AdmissionFull(admission=plan.admission.name)
     # Where the counts say that the fast path can't succeed, it is not tried.
-    is_in_vain = state.would_wait(plan.admission.id, len(plan.wanted.party))
     return db.write(
-        lambda look_again: registrations.register(
-            plan, look_again=look_again or is_in_vain
-        )
+        lambda look_again: registrations.register(plan, look_again=look_again),
+        look_again=state.would_wait(plan.admission.id, len(plan.wanted.party)),
     )
 
 
