@@ -20,7 +20,7 @@ from rsvp import create_app, startup
 from rsvp.db import Base, writing
 from rsvp.extensions import db, limiter
 from rsvp.models import CodeKey, Team
-from rsvp.web import memory
+from rsvp.web import memory, pages
 from tests import services
 from tests.smtp import smtp  # noqa: F401 - a fixture
 
@@ -125,6 +125,7 @@ def app(
         empty_database(app)
         limiter.reset()
         memory.forget(app)
+        app.extensions.get(pages.EXTENSION, {}).clear()
         # Tests look again at once; how a page rests has a test of its own.
         monkeypatch.setattr(memory, "REST", 0)
         app.test_client_class = Visitor
