@@ -179,7 +179,7 @@ def sign_in_of_demo(app: Flask) -> str:
 def where_everything_is(app: Flask, with_demo: bool) -> str:
     site = f"http://{app.config['HOST']}:{app.config['PORT']}"
     with app.test_request_context(base_url=site):
-        outbox = url_for("organizer.messages", _external=True)
+        outbox = url_for("outbox.messages", _external=True)
     mails = f"wait in the outbox; read them at {outbox}"
     if server := app.config["MAIL_SERVER"]:
         mails = f"go out through {server}"

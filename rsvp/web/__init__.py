@@ -44,6 +44,7 @@ def init_app(app: Flask) -> None:
         health,
         memory,
         organizer,
+        outbox,
         public,
         sign_in,
     )
@@ -51,7 +52,7 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     display.init_app(app)
     memory.init_app(app)
-    for blueprint in (public.bp, attendee.bp, organizer.bp, health.bp):
+    for blueprint in (public.bp, attendee.bp, organizer.bp, outbox.bp, health.bp):
         app.register_blueprint(blueprint)
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])

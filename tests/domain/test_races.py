@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from rsvp import errors
 from rsvp.db import writing
 from rsvp.domain import capacity, invariants, registrations, waitlist
 from rsvp.extensions import db
@@ -148,7 +149,7 @@ def test_two_who_give_the_same_place_up_at_once_free_it_once(app):
             start.wait()
             try:
                 cancel(outcome)
-            except registrations.errors.AlreadyOver:
+            except errors.AlreadyOver:
                 return "already over"
             finally:
                 db.session.remove()

@@ -136,6 +136,7 @@ def test_a_database_that_fails_is_not_hidden_by_memory(client, app, monkeypatch)
         raise RuntimeError("gone")
 
     monkeypatch.setattr(queries, "state_rows", fail)
+    monkeypatch.setattr("rsvp.queries.events.state_rows", fail)
 
     with pytest.raises(RuntimeError):
         client.get(f"/events/{event.slug}")

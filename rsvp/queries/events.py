@@ -1,13 +1,12 @@
-"""Queries: what pages and files show, reads that span tables."""
+"""Queries about events: the page of one, its counts, what's on, a series."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     Dialect,
@@ -15,32 +14,15 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
-    func,
-    literal,
     literal_column,
     select,
-    tuple_,
 )
-from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm import Session, joinedload, selectinload
 
-from rsvp import tokens
-from rsvp.db import UtcDateTime, current_session
-from rsvp.domain import teams, waitlist
-from rsvp.models import (
-    Admission,
-    Attendee,
-    Event,
-    Message,
-    Registration,
-    Series,
-    User,
-)
+from rsvp.db import current_session
+from rsvp.domain import waitlist
+from rsvp.models import Admission, Event, Series
 from rsvp.models.event import Mode, Status, Visibility
-from rsvp.models.ledger import MessageState
-from rsvp.models.registration import AttendeeState, State
-
-Row = TypeVar("Row")
 
 # --- one event ----------------------------------------------------------------------
 
@@ -291,202 +273,6 @@ def series_page(slug: str, now: datetime) -> SeriesPage | None:
     return SeriesPage(series, coming, past)
 
 
-# --- one registration ---------------------------------------------------------------
-
-
-FindEvent = Callable[[str, int], Event | None]
-
-
-def fresh_event(slug: str, _version: int) -> Event | None:
-    return event_page(slug)
-
-
-def registration_by_link(
-    token: str, find_event: FindEvent = fresh_event
-) -> Registration | None:
-    """The registration a manage link opens, with its event, admission and party.
-
-    `find_event(slug, version)` may give the event from memory; it is the larger part.
-    """
-    link_id = tokens.link_id(token)
-    if link_id is None:
-        return None
-    row = current_session().execute(BY_LINK, {"link_id": link_id}).one_or_none()
-    if row is None:
-        return None
-    registration, slug, version = row
-    return with_event(registration, find_event(slug, version))
-
-
-def ticket_by_link(token: str, find_event: FindEvent = fresh_event) -> Attendee | None:
-    """The attendee a view-only ticket link shows, with registration and event."""
-    ticket_id = tokens.link_id(token)
-    if ticket_id is None:
-        return None
-    row = current_session().execute(BY_TICKET, {"ticket_id": ticket_id}).one_or_none()
-    if row is None:
-        return None
-    attendee, slug, version = row
-    with_event(attendee.registration, find_event(slug, version))
-    return attendee
-
-
-BY_LINK = (
-    select(Registration, Event.slug, Event.version)
-    .join(Event, Event.id == Registration.event_id)
-    .where(Registration.link_id == bindparam("link_id"))
-    .options(selectinload(Registration.attendees))
-)
-BY_TICKET = (
-    select(Attendee, Event.slug, Event.version)
-    .join(Event, Event.id == Attendee.event_id)
-    .where(Attendee.ticket_id == bindparam("ticket_id"))
-    .options(joinedload(Attendee.registration))
-)
-
-
-def with_event(registration: Registration, event: Event | None) -> Registration:
-    """Put the event, and the admission as it knows it, beside a registration."""
-    assert event is not None
-    admission = next(a for a in event.admissions if a.id == registration.admission_id)
-    set_committed_value(registration, "event", event)
-    set_committed_value(registration, "admission", admission)
-    return registration
-
-
-def place_in_line(registration: Registration) -> int | None:
-    """Which place in line it has, from 1; None where it does not wait."""
-    if registration.state != State.WAITLISTED:
-        return None
-    return waitlist.place(
-        registration.event, registration.admission, registration.line_number
-    )
-
-
-# --- who comes ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class RosterRow:
-    """One attendee as lists and exports show them; `party` counts those coming.
-
-    `answers` is `{question key: answer}`: the attendee's own, and the registration's on
-    the row of whoever registered.
-    """
-
-    reference: str
-    status: str
-    admission: str
-    name: str | None
-    email: str
-    party: int
-    registered_at: datetime
-    checked_in_at: datetime | None
-    answers: dict[str, Any]
-
-
-def roster(event_id: int, batch: int = 1000) -> Iterator[RosterRow]:
-    """Everybody of an event in the order they registered, `batch` rows in memory."""
-    people = (
-        select(
-            Registration.reference,
-            Registration.state,
-            Admission.name,
-            Attendee.name,
-            Registration.email,
-            Registration.seats,
-            Registration.registered_at,
-            Registration.answers,
-            Attendee.answers,
-            Attendee.state,
-            Attendee.position,
-        )
-        .join(Registration, Registration.id == Attendee.registration_id)
-        .join(Admission, Admission.id == Registration.admission_id)
-        .where(Attendee.event_id == event_id)
-        .order_by(Attendee.registration_id, Attendee.position)
-        .execution_options(yield_per=batch)
-    )
-    for row in current_session().execute(people):
-        reference, state, admission, name, email, party, at, shared, own, there, n = row
-        yield RosterRow(
-            reference=reference,
-            status=state if there == AttendeeState.COMING else State.CANCELLED,
-            admission=admission,
-            name=name,
-            email=email,
-            party=party,
-            registered_at=at,
-            checked_in_at=None,
-            answers=(shared | own) if n == 0 else own,
-        )
-
-
 def find_event(slug: str) -> Event | None:
     """An event by its slug, whatever its status; for commands and organizers."""
     return current_session().scalar(select(Event).where(Event.slug == slug))
-
-
-# --- organizers ---------------------------------------------------------------------
-
-PAGE_SIZE = 50
-
-
-@dataclass(frozen=True)
-class Page(Generic[Row]):
-    """Some rows of a list; `is_last` says whether more follow."""
-
-    rows: list[Row]
-    is_last: bool
-
-
-def page_of(wanted: Select[Any], size: int = PAGE_SIZE) -> Page[Any]:
-    rows = current_session().scalars(wanted.limit(size + 1)).all()
-    return Page(list(rows[:size]), is_last=len(rows) <= size)
-
-
-def overview(
-    user: User, now: datetime, *, past: bool = False, after: str | None = None
-) -> Page[Event]:
-    """The events this person may see the numbers of: those to come, soonest first, or
-    the past ones, latest first. `after` is the slug that ended the page before."""
-    seen = teams.events_of(user)
-    key = tuple_(Event.starts_at, Event.id)
-    wanted = seen.where(Event.ends_at <= now if past else Event.ends_at > now)
-    if after and (last := current_session().scalar(seen.where(Event.slug == after))):
-        there = tuple_(literal(last.starts_at, UtcDateTime), literal(last.id))
-        wanted = wanted.where(key < there if past else key > there)
-    first, second = (Event.starts_at, Event.id)
-    order = (first.desc(), second.desc()) if past else (first, second)
-    return page_of(
-        wanted.options(selectinload(Event.admissions), joinedload(Event.team)).order_by(
-            *order
-        )
-    )
-
-
-def outbox(
-    user: User, *, state: MessageState | None = None, before: int | None = None
-) -> Page[Message]:
-    """The messages this person may read, newest first; `before` is the id that ended
-    the page before."""
-    wanted = teams.messages_of(user)
-    if state is not None:
-        wanted = wanted.where(Message.state == state)
-    if before is not None:
-        wanted = wanted.where(Message.id < before)
-    return page_of(
-        wanted.options(contains_eager(Message.event)).order_by(Message.id.desc())
-    )
-
-
-def outbox_counts(user: User) -> dict[str, int]:
-    """How many messages this person may read, by state."""
-    counts = (
-        teams.messages_of(user)
-        .with_only_columns(Message.state, func.count())
-        .group_by(Message.state)
-    )
-    rows = current_session().execute(counts).all()
-    found = {row[0]: row[1] for row in rows}
-    return {state: found.get(state, 0) for state in MessageState}

@@ -1,0 +1,84 @@
+"""Queries behind secret links: one registration, or one attendee's ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from rsvp import tokens
+from rsvp.db import current_session
+from rsvp.domain import waitlist
+from rsvp.models import Attendee, Event, Registration
+from rsvp.models.registration import State
+from rsvp.queries.events import event_page
+
+FindEvent = Callable[[str, int], Event | None]
+
+
+def fresh_event(slug: str, _version: int) -> Event | None:
+    return event_page(slug)
+
+
+def registration_by_link(
+    token: str, find_event: FindEvent = fresh_event
+) -> Registration | None:
+    """The registration a manage link opens, with its event, admission and party.
+
+    `find_event(slug, version)` may give the event from memory; it is the larger part.
+    """
+    link_id = tokens.link_id(token)
+    if link_id is None:
+        return None
+    row = current_session().execute(BY_LINK, {"link_id": link_id}).one_or_none()
+    if row is None:
+        return None
+    registration, slug, version = row
+    return with_event(registration, find_event(slug, version))
+
+
+def ticket_by_link(token: str, find_event: FindEvent = fresh_event) -> Attendee | None:
+    """The attendee a view-only ticket link shows, with registration and event."""
+    ticket_id = tokens.link_id(token)
+    if ticket_id is None:
+        return None
+    row = current_session().execute(BY_TICKET, {"ticket_id": ticket_id}).one_or_none()
+    if row is None:
+        return None
+    attendee, slug, version = row
+    with_event(attendee.registration, find_event(slug, version))
+    return attendee
+
+
+BY_LINK = (
+    select(Registration, Event.slug, Event.version)
+    .join(Event, Event.id == Registration.event_id)
+    .where(Registration.link_id == bindparam("link_id"))
+    .options(selectinload(Registration.attendees))
+)
+BY_TICKET = (
+    select(Attendee, Event.slug, Event.version)
+    .join(Event, Event.id == Attendee.event_id)
+    .where(Attendee.ticket_id == bindparam("ticket_id"))
+    .options(joinedload(Attendee.registration))
+)
+
+
+def with_event(registration: Registration, event: Event | None) -> Registration:
+    """Put the event, and the admission as it knows it, beside a registration."""
+    assert event is not None
+    admission = next(a for a in event.admissions if a.id == registration.admission_id)
+    set_committed_value(registration, "event", event)
+    set_committed_value(registration, "admission", admission)
+    return registration
+
+
+def place_in_line(registration: Registration) -> int | None:
+    """Which place in line it has, from 1; None where it does not wait."""
+    if registration.state != State.WAITLISTED:
+        return None
+    return waitlist.place(
+        registration.event, registration.admission, registration.line_number
+    )

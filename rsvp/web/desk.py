@@ -1,0 +1,131 @@
+"""Desk: what organizers' pages share: who is signed in, states, seats, moments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import dates
+from flask import Response, current_app, render_template
+from flask_babel import lazy_gettext as _
+from flask_security.utils import current_user
+
+from rsvp import i18n
+from rsvp.domain import teams
+from rsvp.domain.teams import Action
+from rsvp.models import Event, User
+from rsvp.models.event import Phase
+
+
+def me() -> User:
+    return current_user._get_current_object()
+
+
+def page(template: str, **context: Any) -> str:
+    return render_template(
+        f"organizer/{template}",
+        me=me(),
+        reads_messages=teams.may_anywhere(me(), Action.READ_MESSAGES),
+        **context,
+    )
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A state as pages show it: a word, a sign, and the key its colour goes by."""
+
+    key: str
+    sign: str
+    word: Any
+
+
+PHASES = {
+    Phase.DRAFT: Shown("draft", "○", _("Draft")),
+    Phase.CANCELLED: Shown("cancelled", "✕", _("Cancelled")),
+    Phase.OVER: Shown("over", "–", _("Over")),
+    Phase.NOT_OPEN: Shown("not_open", "◷", _("Opens later")),
+    Phase.PAUSED: Shown("paused", "‖", _("Paused")),
+    Phase.CLOSED: Shown("closed", "–", _("Registration closed")),
+    Phase.OPEN: Shown("open", "●", _("Open")),
+}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """How full an admission or the room is; `share` (per cent) None without a limit."""
+
+    name: Any
+    taken: int
+    capacity: int | None
+    waiting: int
+
+    @property
+    def share(self) -> int | None:
+        if self.capacity is None:
+            return None
+        return min(100, 100 * self.taken // self.capacity) if self.capacity else 100
+
+    @property
+    def over(self) -> int:
+        return 0 if self.capacity is None else max(0, self.taken - self.capacity)
+
+    @property
+    def tone(self) -> str:
+        if self.capacity is None or self.taken < self.capacity:
+            return "free"
+        return "over" if self.over else "full"
+
+
+def filled(event: Event) -> list[Filled]:
+    seats = [
+        Filled(a.name, a.seats_taken, a.capacity, a.waiting) for a in event.admissions
+    ]
+    if event.room_capacity is not None:
+        room = _("The room, all together")
+        seats.append(Filled(room, event.room_taken, event.room_capacity, 0))
+    return seats
+
+
+# --- moments ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Moment:
+    iso: str
+    text: str
+
+
+def moment(at: datetime, zone: ZoneInfo) -> Moment:
+    """A time in short, by the clocks of the event: `15 Jan 2027, 13:00 CET`."""
+    day = dates.format_date(
+        at.astimezone(zone), "d MMM y", locale=i18n.current_language()
+    )
+    return Moment(
+        at.isoformat(timespec="seconds"),
+        f"{day}, {i18n.clock(at, zone)} {zone_letters(at, zone)}",
+    )
+
+
+def zone_letters(at: datetime, zone: ZoneInfo) -> str:
+    """The zone as clocks there call it (`CET`), or its distance from UTC."""
+    letters = at.astimezone(zone).strftime("%Z")
+    return letters if letters.isalpha() else f"UTC{letters}"
+
+
+# --- answers ---------------------------------------------------------------------
+
+
+def public_url() -> str:
+    url: str = current_app.config["PUBLIC_URL"]
+    return url
+
+
+def keep_private(response: Response) -> Response:
+    """These pages name people: they stay out of caches, indexes and referrers."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    # Not `no-referrer`: over https, forms are also checked by where they came from.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
