@@ -17,13 +17,14 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))}
 
 # Plain values and words that any layer may use.
-GROUND = ("rsvp.errors", "rsvp.tokens", "rsvp.walltime")
+GROUND = ("rsvp.errors", "rsvp.folding", "rsvp.tokens", "rsvp.walltime")
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 
 # Of our own modules, a layer imports only these (and its own). The others, which set
 # the application up (config, extensions, startup, accounts …), are free.
 MAY_IMPORT = {
     "rsvp.errors": (),
+    "rsvp.folding": (),
     "rsvp.tokens": (),
     "rsvp.walltime": (),
     "rsvp.db": ("rsvp.errors",),

@@ -74,9 +74,11 @@ def erase_everything(event: Event) -> None:
             name="",
             email="",
             email_key="",
+            search="",
             answers={},
             submission=None,
             ended_why=None,
+            exception_why=None,
             # Many rows now have the same, empty address.
             is_single=False,
         )

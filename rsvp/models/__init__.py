@@ -1,5 +1,6 @@
 """What exists: tables, constraints, and what a row can answer about itself."""
 
+from rsvp.models.door import CheckIn, Device, DoorPass, RetiredCode, Scan
 from rsvp.models.event import Admission, Consent, Event, Question, Series
 from rsvp.models.ledger import AuditEntry, CodeKey, Message
 from rsvp.models.registration import Attendee, GivenConsent, Registration
@@ -9,14 +10,19 @@ __all__ = [
     "Admission",
     "Attendee",
     "AuditEntry",
+    "CheckIn",
     "CodeKey",
     "Consent",
+    "Device",
+    "DoorPass",
     "Event",
     "GivenConsent",
     "Membership",
     "Message",
     "Question",
     "Registration",
+    "RetiredCode",
+    "Scan",
     "Series",
     "Team",
     "User",

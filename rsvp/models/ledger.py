@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, Json, UtcDateTime, utcnow
 from rsvp.models.event import Event
 from rsvp.models.kinds import Word, one_of
 from rsvp.models.registration import Registration
+from rsvp.models.team import User
 
 
 class MessageKind(StrEnum):
@@ -24,6 +25,11 @@ class MessageKind(StrEnum):
     CANCELLED = "cancelled"
     TICKET_AGAIN = "ticket_again"
     EVENT_CANCELLED = "event_cancelled"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a mail
+
+
+TO_ATTENDEES = tuple(k for k in MessageKind if k != MessageKind.PASSWORD_RESET)
+"""The kinds of mail about a registration; the others are about an account."""
 
 
 class MessageState(StrEnum):
@@ -39,12 +45,20 @@ class Message(Base):
     `facts` are frozen when it is written and hold no secrets: links and codes are
     derived when the worker renders it. The worker claims a row by a lease, so a worker
     that dies keeps nobody waiting. `message_id` is the mail's Message-ID for all tries.
+    A mail about an account has a `user` instead of an event and a registration, and is
+    never shown to anybody.
     """
 
     __tablename__ = "messages"
     __table_args__ = (
         one_of("kind", MessageKind),
         one_of("state", MessageState),
+        CheckConstraint(
+            "(user_id IS NULL) = (registration_id IS NOT NULL)", name="about"
+        ),
+        CheckConstraint(
+            "(event_id IS NULL) = (registration_id IS NULL)", name="event_id"
+        ),
         Index(
             "ix_messages_due",
             "due_at",
@@ -59,8 +73,11 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
-    event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
-    registration_id: Mapped[int] = mapped_column(ForeignKey("registrations.id"))
+    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"))
+    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
+    user_id: Mapped[int | None] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), index=True
+    )
     kind: Mapped[str] = mapped_column(Word)
     recipient: Mapped[str] = mapped_column(String(320))
     recipient_key: Mapped[str] = mapped_column(String(320))
@@ -75,14 +92,17 @@ class Message(Base):
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_error: Mapped[str | None] = mapped_column(Text)
 
+    # Typed as what they are in a mail to an attendee; None in one about an account.
     event: Mapped[Event] = relationship()
     registration: Mapped[Registration] = relationship()
+    user: Mapped[User | None] = relationship()
 
 
 class AuditEntry(Base):
     """Who did what, when, and from which state to which; never changed afterwards.
 
-    `actor` is `attendee`, `worker`, `command`, or `user:<id>`. `details` name nobody.
+    `actor` is `attendee`, `worker`, `command`, `user:<id>` or `door:<device id>`.
+    `details` name nobody.
     """
 
     __tablename__ = "audit_entries"

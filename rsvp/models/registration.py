@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    Text,
     UniqueConstraint,
     text,
 )
@@ -49,6 +50,7 @@ class Registration(Base):
     `seats` counts those of the party who are coming. `email` is as people wrote it,
     `email_key` its normalised, case-folded form, which look-ups and limits use.
     `answers` are `{question key: answer}` of the questions asked once per registration.
+    `search` is what `folding.search_text` makes of its reference, address and names.
     """
 
     __tablename__ = "registrations"
@@ -88,6 +90,7 @@ class Registration(Base):
     name: Mapped[str] = mapped_column(Line)
     email: Mapped[str] = mapped_column(String(320))
     email_key: Mapped[str] = mapped_column(String(320))
+    search: Mapped[str] = mapped_column(Text, default="")
     language: Mapped[str] = mapped_column(String(35))
     answers: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     # The event's rule at the time: one live registration per address and admission.
@@ -102,6 +105,8 @@ class Registration(Base):
     # Once it is over: who ended it (an audit actor) and why.
     ended_by: Mapped[str | None] = mapped_column(Line)
     ended_why: Mapped[str | None] = mapped_column(Line)
+    # Why an organizer seated it above the cap, where one did.
+    exception_why: Mapped[str | None] = mapped_column(Line)
 
     event: Mapped[Event] = relationship()
     admission: Mapped[Admission] = relationship()

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from rsvp import errors
 from rsvp.db import writing
-from rsvp.domain import capacity, invariants, registrations, waitlist
+from rsvp.domain import capacity, invariants, waitlist
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
 from tests.factories import NOON, cancel, make_event, register, stored

@@ -17,7 +17,7 @@ from PIL import Image
 from rsvp import jobs, tokens
 from rsvp.formats import mails
 from rsvp.models.event import Status
-from rsvp.models.ledger import MessageKind
+from rsvp.models.ledger import TO_ATTENDEES, MessageKind
 from rsvp.models.registration import AttendeeState, State
 from tests.formats.letters import (
     HALL,
@@ -31,7 +31,7 @@ from tests.formats.letters import (
     registration_of,
 )
 
-KINDS = list(MessageKind)
+KINDS = list(TO_ATTENDEES)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from sqlalchemy.sql.dml import Insert
 from rsvp import errors, tokens
 from rsvp.db import current_connection, current_session, table_of
 from rsvp.domain import audit, capacity, messages, waitlist
+from rsvp.folding import search_text
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
@@ -120,13 +121,14 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
     if seats > largest_party(event, admission):
         raise errors.PartyTooLarge(limit=largest_party(event, admission))
 
-    registration_uuid = uuid4()
+    registration_uuid, reference = uuid4(), new_reference()
     token = tokens.manage_token(code_key, registration_uuid, 0)
     row = {
         "uuid": registration_uuid,
         "event_id": event.id,
         "admission_id": admission.id,
-        "reference": new_reference(),
+        "reference": reference,
+        "search": found_by(reference, wanted),
         "state": State.CONFIRMED,
         "seats": seats,
         "name": wanted.party[0].name,
@@ -223,7 +225,12 @@ def new_names(plan: Plan) -> dict[str, Any]:
             Registration.submission == submission,
         )
         submission = None if current_session().scalar(used) else submission
-    return {"reference": new_reference(), "submission": submission}
+    reference = new_reference()
+    return {
+        "reference": reference,
+        "search": found_by(reference, plan.wanted),
+        "submission": submission,
+    }
 
 
 def insert_row(row: dict[str, Any]) -> int | None:
@@ -358,6 +365,12 @@ def attendee_row(
         "code_id": tokens.code_id(tokens.attendee_code(code_key, attendee, 0)),
         "ticket_id": tokens.link_id(ticket),
     }
+
+
+def found_by(reference: str, wanted: Wanted) -> str:
+    """What an organizer finds the registration by."""
+    names = (person.name for person in wanted.party)
+    return search_text(reference, wanted.email, names)
 
 
 def new_reference() -> str:
