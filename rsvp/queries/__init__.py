@@ -28,11 +28,12 @@ from rsvp.queries.organizers import (
     overview,
     page_of,
 )
-from rsvp.queries.people import RosterRow, roster
+from rsvp.queries.people import Filter, RosterRow, matching, roster
 
 __all__ = [
     "AdmissionSeats",
     "EventState",
+    "Filter",
     "FindEvent",
     "Page",
     "RosterRow",
@@ -43,6 +44,7 @@ __all__ = [
     "find_event",
     "listing",
     "listing_key",
+    "matching",
     "on_show",
     "outbox",
     "outbox_counts",

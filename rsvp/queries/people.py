@@ -7,11 +7,41 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from rsvp.db import current_session
+from rsvp.folding import folded
 from rsvp.models import Admission, Attendee, Registration
 from rsvp.models.registration import AttendeeState, State
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which registrations of an event are wanted; the default is all of them.
+
+    `search` is looked for word by word in references, addresses and names, as typed on
+    any keyboard.
+    """
+
+    search: str = ""
+    state: State | None = None
+    admission_id: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+def matching(event_id: int, wanted: Filter) -> Select[Registration]:
+    """The registrations of an event that a filter lets through, in no order: what the
+    page, the CSV and the workbook all show."""
+    found = select(Registration).where(Registration.event_id == event_id)
+    if wanted.state is not None:
+        found = found.where(Registration.state == wanted.state)
+    if wanted.admission_id is not None:
+        found = found.where(Registration.admission_id == wanted.admission_id)
+    for word in folded(wanted.search).split():
+        found = found.where(Registration.search.contains(word, autoescape=True))
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import dates
-from flask import Response, current_app, render_template
+from flask import Response, abort, current_app, render_template, url_for
 from flask_babel import lazy_gettext as _
 from flask_security.utils import current_user
 
 from rsvp import i18n
+from rsvp.db import current_session, utcnow
 from rsvp.domain import teams
 from rsvp.domain.teams import Action
 from rsvp.models import Event, User
-from rsvp.models.event import Phase
+from rsvp.models.event import Phase, Status
 
 
 def me() -> User:
@@ -30,6 +31,66 @@ def page(template: str, **context: Any) -> str:
         reads_messages=teams.may_anywhere(me(), Action.READ_MESSAGES),
         **context,
     )
+
+
+# --- one event ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Section:
+    """One of an event's pages: who may open it, and where it is."""
+
+    key: str
+    word: Any
+    endpoint: str
+    action: Action
+
+
+SECTIONS = (Section("overview", _("Overview"), "organizer.event", Action.SEE_NUMBERS),)
+"""What stands across the top of an event's pages; each person sees their part."""
+
+
+def my_event(slug: str, action: Action = Action.SEE_NUMBERS) -> Event:
+    """The event with this slug that the person signed in may do `action` to, or 404."""
+    wanted = teams.events_of(me(), action).where(Event.slug == slug)
+    event = current_session().scalar(wanted) if slug.isprintable() else None
+    if event is None:
+        abort(404)
+    return event
+
+
+def may(action: Action, event: Event) -> bool:
+    """Whether the person signed in may do this to the event."""
+    return teams.may(teams.membership_for(me(), event.team), action, event)
+
+
+def event_page(template: str, event: Event, section: str, **context: Any) -> str:
+    """A page of one event, under its head and its sections."""
+    member = teams.membership_for(me(), event.team)
+    tabs = [
+        (url_for(each.endpoint, slug=event.slug), each.word, each.key == section)
+        for each in SECTIONS
+        if teams.may(member, each.action, event)
+    ]
+    return page(
+        template,
+        event=event,
+        phase=PHASES[event.phase(utcnow())],
+        link=public_link(event),
+        tabs=tabs,
+        may=lambda action: teams.may(member, Action(action), event),
+        **context,
+    )
+
+
+def public_link(event: Event) -> str | None:
+    """The event's page as everybody has it; None while it is a draft."""
+    if event.status == Status.DRAFT:
+        return None
+    return f"{public_url()}{url_for('public.event', slug=event.slug)}"
+
+
+# --- shapes -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from flask.typing import ResponseReturnValue
 from rsvp import i18n, queries
 from rsvp.db import utcnow
 from rsvp.models import Event
-from rsvp.models.event import Status
 from rsvp.web import desk, guards
 from rsvp.web.desk import Filled, Shown
 
@@ -52,8 +51,7 @@ def events() -> ResponseReturnValue:
 
 
 def event_row(event: Event, now: datetime) -> EventRow:
-    path = url_for("public.event", slug=event.slug)
-    link = None if event.status == Status.DRAFT else f"{desk.public_url()}{path}"
+    link = desk.public_link(event)
     begins, ends = event.starts_at, event.ends_at
     return EventRow(
         event=event,
@@ -64,3 +62,13 @@ def event_row(event: Event, now: datetime) -> EventRow:
         link=link,
         link_text=link and link.partition("://")[2],
     )
+
+
+# --- one event ----------------------------------------------------------------------
+
+
+@bp.get("/events/<slug>")
+@guards.signed_in
+def event(slug: str) -> ResponseReturnValue:
+    found = desk.my_event(slug)
+    return desk.event_page("event.html", found, "overview", seats=desk.filled(found))
