@@ -73,6 +73,25 @@ class TooLateToCancel(Refusal):
     code = "too_late_to_cancel"
 
 
+class DoorClosed(Refusal):
+    """The door pass does not work now: it opens at `opens_at`, or (None) it has ended
+    or was revoked."""
+
+    code = "door_closed"
+
+
+class DoorFull(Refusal):
+    """As many phones as the pass allows (`limit`) are enrolled."""
+
+    code = "door_full"
+
+
+class NotAdmitted(Refusal):
+    """Somebody can't be checked in by hand; `verdict` says why."""
+
+    code = "not_admitted"
+
+
 class InUse(Refusal):
     """An admission or question that people already use can't be removed."""
 

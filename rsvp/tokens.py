@@ -1,4 +1,4 @@
-"""Tokens: attendee codes, manage and ticket links, and the public form's stamp.
+"""Tokens: attendee codes, secret links, door passes, and the public form's stamp.
 
 Codes and links are derived from the code key and never stored; the database keeps their
 SHA-256 for look-up. Formats: docs/decisions/codes.md.
@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import secrets
 import struct
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,6 +23,7 @@ CODE_ID = b"rsvp/code-id/v1"
 CODE_CHECK = b"rsvp/code-check/v1"
 MANAGE = b"rsvp/manage/v1"
 TICKET = b"rsvp/ticket/v1"
+DOOR_PASS = b"rsvp/door-pass/v1"
 LINK_ID = b"rsvp/link-id/v1"
 KEY_ID = b"rsvp/code-key-id/v1"
 
@@ -101,6 +103,16 @@ def manage_token(code_key: bytes, registration: UUID, version: int) -> str:
 def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
     """The secret in `/t/<token>`: one attendee's ticket to look at, safe to forward."""
     return link_text(derive(code_key, TICKET, attendee, version))
+
+
+def door_pass_token(code_key: bytes, door_pass: UUID, version: int) -> str:
+    """The secret in `/door/<token>`: whoever has it may enrol a phone."""
+    return link_text(derive(code_key, DOOR_PASS, door_pass, version))
+
+
+def new_device_secret() -> str:
+    """What a door phone's cookie holds: random, and shown to nobody else ever."""
+    return link_text(secrets.token_bytes(16))
 
 
 def link_id(token: str) -> bytes | None:

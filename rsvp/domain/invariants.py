@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,16 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_session
-from rsvp.models import Admission, Attendee, AuditEntry, Event, Message, Registration
+from rsvp.domain.checkin import stays
+from rsvp.models import (
+    Admission,
+    Attendee,
+    AuditEntry,
+    CheckIn,
+    Event,
+    Message,
+    Registration,
+)
 from rsvp.models.event import Mode
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
@@ -44,7 +54,8 @@ def problems(now: datetime) -> list[Problem]:
     I1 counts are the sums of what they count · I2 nobody above the caps and ceilings ·
     I3 each change people are told of has its message, from the same commit · I4 while
     the line runs, nobody waiting could be seated by what is free · I6 every state has
-    its audit entry. (I5, one open check-in per attendee, concerns the door.)
+    its audit entry · I5 at most one open check-in per attendee, and check-ins are what
+    the scans come to.
     """
     rules = (
         wrong_admission_counts,
@@ -53,6 +64,7 @@ def problems(now: datetime) -> list[Problem]:
         overfull,
         untold_changes,
         left_waiting,
+        wrong_check_ins,
         unaudited_states,
     )
     return [problem for rule in rules for problem in rule(now)]
@@ -173,6 +185,39 @@ def left_waiting(now: datetime) -> Iterator[Problem]:
         if event.line_runs(now):
             text = f"waits for {seats} seats that are free in `{admission.key}`"
             yield Problem("I4", "registrations", row_id, text)
+
+
+def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
+    """The database allows one open check-in each; the rest must fit the scans."""
+    kept: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    rows = current_session().execute(
+        select(
+            CheckIn.attendee_id,
+            CheckIn.in_at,
+            CheckIn.in_scan_id,
+            CheckIn.out_at,
+            CheckIn.out_scan_id,
+        ).order_by(CheckIn.attendee_id, CheckIn.in_at)
+    )
+    for attendee_id, *stay in rows:
+        kept[attendee_id].append(tuple(stay))
+    scanned = stays.passages_of_all()
+    for attendee_id in sorted(kept.keys() | scanned.keys()):
+        folded = [
+            (
+                stay.entry.at,
+                stay.entry.scan_id,
+                stay.out.at if stay.out else None,
+                stay.out.scan_id if stay.out else None,
+            )
+            for stay in stays.fold(scanned.get(attendee_id, []))
+        ]
+        if kept[attendee_id] != folded:
+            text = (
+                f"has {len(kept[attendee_id])} check-ins, the scans come to "
+                f"{len(folded)} (or at other times)"
+            )
+            yield Problem("I5", "attendees", attendee_id, text)
 
 
 def unaudited_states(_now: datetime) -> Iterator[Problem]:

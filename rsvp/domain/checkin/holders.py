@@ -1,0 +1,85 @@
+"""Holders: whose code was scanned, or whose scan is taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from sqlalchemy import Select, bindparam, select
+
+from rsvp.db import current_connection
+from rsvp.domain.checkin.verdicts import Ticket
+from rsvp.models import Admission, Attendee, Registration, RetiredCode
+from rsvp.models.registration import AttendeeState
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose code was scanned, with all that the verdict and the answer need."""
+
+    attendee_id: int
+    event_id: int
+    registration_id: int
+    name: str | None
+    position: int
+    state: str
+    registration: str
+    admission: str
+    mode: str
+    is_current: bool = True
+
+    def ticket(self, event_id: int) -> Ticket:
+        return Ticket(
+            is_of_this_event=self.event_id == event_id,
+            is_current=self.is_current,
+            mode=self.mode,
+            registration=self.registration,
+            is_coming=self.state == AttendeeState.COMING,
+        )
+
+
+def holders() -> Select[Any]:
+    """Locks what the verdict rests on: nobody is let in while being cancelled, and the
+    scans of one attendee are judged one after the other."""
+    wanted = (
+        select(
+            Attendee.id,
+            Attendee.event_id,
+            Attendee.registration_id,
+            Attendee.name,
+            Attendee.position,
+            Attendee.state,
+            Registration.state,
+            Admission.name,
+            Admission.mode,
+        )
+        .join(Registration, Registration.id == Attendee.registration_id)
+        .join(Admission, Admission.id == Registration.admission_id)
+        .with_for_update(key_share=True, of=(Attendee, Registration))
+    )
+    return cast("Select[Any]", wanted)
+
+
+BY_CODE = holders().where(Attendee.code_id == bindparam("code_id"))
+BY_OLD_CODE = (
+    holders()
+    .join(RetiredCode, RetiredCode.attendee_id == Attendee.id)
+    .where(RetiredCode.code_id == bindparam("code_id"))
+)
+BY_ID = holders().where(Attendee.id == bindparam("attendee"))
+
+
+def find_by_id(attendee_id: int) -> Holder | None:
+    return found(BY_ID, True, attendee=attendee_id)
+
+
+def find_by_code(code_id: bytes) -> Holder | None:
+    """Whoever has the code, or had it before a newer one replaced it."""
+    return found(BY_CODE, True, code_id=code_id) or found(
+        BY_OLD_CODE, False, code_id=code_id
+    )
+
+
+def found(wanted: Select[Any], is_current: bool, **values: Any) -> Holder | None:
+    row: Any = current_connection().execute(wanted, values).one_or_none()
+    return replace(Holder(*row), is_current=is_current) if row else None

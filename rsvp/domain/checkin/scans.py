@@ -1,0 +1,326 @@
+"""Scans: a phone's readings and check-ins by hand, judged and kept one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, IntegrityError
+
+from rsvp import tokens
+from rsvp.db import current_connection, current_session, table_of
+from rsvp.domain import doors
+from rsvp.domain.checkin import holders
+from rsvp.domain.checkin.answers import Answer, answer_to
+from rsvp.domain.checkin.holders import Holder
+from rsvp.domain.checkin.stays import (
+    Passage,
+    directions,
+    fold,
+    passages_of,
+    rewrite,
+)
+from rsvp.domain.checkin.verdicts import COUNTED, LET_IN, Moment, verdict_of
+from rsvp.errors import NotAdmitted, Refusal
+from rsvp.models import CheckIn, Device, Event, Scan
+from rsvp.models.door import Direction, Verdict, counting_from, door_ends_at
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One scan as a phone sends it; `id` is made by the phone.
+
+    `phone_at` is by its own clock, and `offset_ms` what it knows that clock to be
+    behind. `of` is the scan that an `undo` takes back.
+    """
+
+    id: UUID
+    code: bytes | None
+    direction: Direction
+    of: UUID | None
+    seq: int
+    epoch: int
+    phone_at: datetime
+    offset_ms: int
+
+
+def admit_all(
+    readings: Sequence[Reading], device: Device, *, now: datetime
+) -> list[Answer | None]:
+    """Take a batch of scans; one that can't be kept (None) does not hurt the others."""
+    answers: list[Answer | None] = []
+    for reading in readings:
+        savepoint = current_session().begin_nested()
+        try:
+            answers.append(admit(reading, device, now=now))
+        except (Refusal, IntegrityError, DataError):
+            savepoint.rollback()
+            answers.append(None)
+        else:
+            savepoint.commit()
+    doors.note_seen(device.id, now=now)
+    return answers
+
+
+def admit(reading: Reading, device: Device, *, now: datetime) -> Answer:
+    """Keep a scan of a phone and say what it is worth. A scan that was sent before is
+    stored once and answered the same again.
+
+    Raises NotAdmitted where the id is another phone's scan.
+    """
+    if before := stored_scan(reading.id):
+        if before.device_id != device.id:
+            raise NotAdmitted(verdict=Verdict.UNKNOWN)
+        return answer_again(before)
+    event = device.door_pass.event
+    at = reading.phone_at + timedelta(milliseconds=reading.offset_ms)
+    # Clocks of phones drift: a scan was made after its phone was enrolled, and before
+    # it arrived here.
+    at = max(device.enrolled_at, min(at, now))
+    return take(
+        Taken(
+            id=reading.id,
+            event=event,
+            device_id=device.id,
+            door=device.name,
+            actor=doors.actor_of(device),
+            code=reading.code,
+            direction=reading.direction,
+            of=reading.of,
+            seq=reading.seq,
+            epoch=reading.epoch,
+            at=at,
+            phone_at=reading.phone_at,
+            offset_ms=reading.offset_ms,
+            is_rehearsal=device.door_pass.at_once and at < counting_from(event),
+        ),
+        now=now,
+    )
+
+
+# --- by hand ------------------------------------------------------------------------
+
+
+def check_in(attendee_id: int, event_id: int, *, actor: str, now: datetime) -> Answer:
+    """Let an attendee in by hand. Raises NotAdmitted with the verdict that says why
+    not; somebody who is in already stays in."""
+    answer = by_hand(attendee_id, event_id, Direction.IN, None, actor, now)
+    if answer.verdict not in (*LET_IN, Verdict.ALREADY_IN):
+        raise NotAdmitted(verdict=answer.verdict)
+    return answer
+
+
+def undo_check_in(
+    attendee_id: int, event_id: int, *, actor: str, now: datetime
+) -> Answer | None:
+    """Take back the scan that let an attendee in; None where nobody is in."""
+    entry = current_session().scalar(
+        select(CheckIn.in_scan_id).where(
+            CheckIn.attendee_id == attendee_id,
+            CheckIn.event_id == event_id,
+            CheckIn.out_at.is_(None),
+        )
+    )
+    if entry is None:
+        return None
+    return by_hand(attendee_id, event_id, Direction.UNDO, entry, actor, now)
+
+
+def by_hand(
+    attendee_id: int,
+    event_id: int,
+    direction: Direction,
+    of: UUID | None,
+    actor: str,
+    now: datetime,
+) -> Answer:
+    event = current_session().get_one(Event, event_id)
+    taken = Taken(
+        id=uuid4(),
+        event=event,
+        device_id=None,
+        door=None,
+        actor=actor,
+        code=None,
+        attendee_id=attendee_id,
+        direction=direction,
+        of=of,
+        seq=0,
+        epoch=0,
+        at=now,
+        phone_at=now,
+        offset_ms=0,
+        is_rehearsal=False,
+    )
+    return take(taken, now=now)
+
+
+# --- taking a scan ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A scan about to be kept: by its code, or (by hand) by its attendee."""
+
+    id: UUID
+    event: Event
+    device_id: int | None
+    door: str | None
+    actor: str
+    code: bytes | None
+    direction: Direction
+    of: UUID | None
+    seq: int
+    epoch: int
+    at: datetime
+    phone_at: datetime
+    offset_ms: int
+    is_rehearsal: bool
+    attendee_id: int | None = None
+
+    @property
+    def code_id(self) -> bytes | None:
+        return tokens.code_id(self.code) if self.code is not None else None
+
+
+def take(taken: Taken, *, now: datetime) -> Answer:
+    """Judge the scan by what came before it, keep it, and let who is in follow."""
+    undone = undone_scan(taken) if taken.direction == Direction.UNDO else None
+    holder = holder_of(taken, undone)
+    passages: list[Passage] = []
+    if holder is not None and holder.event_id == taken.event.id:
+        passages = passages_of(holder.attendee_id, taken.is_rehearsal)
+    stays = fold(passages)
+    if taken.direction == Direction.UNDO:
+        verdict = Verdict.UNDONE if undone else Verdict.UNKNOWN
+    else:
+        earlier = fold([p for p in passages if p.at <= taken.at])
+        verdict = verdict_of(
+            holder.ticket(taken.event.id) if holder else None,
+            moment=moment_of(taken),
+            before=directions(earlier),
+            direction=taken.direction,
+        )
+    if not keep(taken, holder, verdict, now):
+        # The same scan was sent twice at once, and the other one was quicker.
+        if again := stored_scan(taken.id):
+            return answer_again(again)
+        raise NotAdmitted(verdict=verdict)
+
+    after = fold(changed(passages, taken, verdict))
+    if after != stays and not taken.is_rehearsal and holder is not None:
+        rewrite(taken.event.id, holder.attendee_id, stays, after)
+    return answer_to(
+        taken.id,
+        verdict,
+        taken.at,
+        taken.door,
+        taken.is_rehearsal,
+        holder,
+        stays,
+        after,
+    )
+
+
+def changed(passages: list[Passage], taken: Taken, verdict: Verdict) -> list[Passage]:
+    """The passages once this scan is one of them, or has taken one back."""
+    if verdict == Verdict.UNDONE:
+        return [p for p in passages if p.scan_id != taken.of]
+    if verdict in COUNTED:
+        return [*passages, Passage(taken.at, taken.id, taken.direction, taken.door)]
+    return passages
+
+
+def moment_of(taken: Taken) -> Moment:
+    if taken.at >= door_ends_at(taken.event):
+        return Moment.OVER
+    # In a rehearsal it is never too early: that is what it is for.
+    is_early = not taken.is_rehearsal and taken.at < counting_from(taken.event)
+    return Moment.TOO_EARLY if is_early else Moment.OPEN
+
+
+def holder_of(taken: Taken, undone: Scan | None) -> Holder | None:
+    attendee_id = undone.attendee_id if undone else taken.attendee_id
+    if attendee_id is not None:
+        return holders.find_by_id(attendee_id)
+    if taken.code_id is None or taken.direction == Direction.UNDO:
+        return None
+    return holders.find_by_code(taken.code_id)
+
+
+def undone_scan(taken: Taken) -> Scan | None:
+    """The scan that is taken back: of this event, and for a phone its own."""
+    if taken.of is None:
+        return None
+    wanted = select(Scan).where(
+        Scan.id == taken.of,
+        Scan.event_id == taken.event.id,
+        Scan.direction != Direction.UNDO,
+        Scan.is_rehearsal == taken.is_rehearsal,
+    )
+    if taken.device_id is not None:
+        wanted = wanted.where(Scan.device_id == taken.device_id)
+    return current_session().scalar(wanted)
+
+
+# --- keeping ------------------------------------------------------------------------
+
+# A conflict means: the same scan, sent twice.
+SCAN = {
+    "sqlite": sqlite.insert(table_of(Scan)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Scan)).on_conflict_do_nothing(),
+}
+SCAN = {name: row.returning(table_of(Scan).c.id) for name, row in SCAN.items()}
+
+
+def keep(taken: Taken, holder: Holder | None, verdict: Verdict, now: datetime) -> bool:
+    """Write the scan, and say whether it was not there before."""
+    is_ours = holder is not None and holder.event_id == taken.event.id
+    connection = current_connection()
+    done = connection.execute(
+        SCAN[connection.dialect.name],
+        {
+            "id": taken.id,
+            "event_id": taken.event.id,
+            "device_id": taken.device_id,
+            "actor": taken.actor,
+            # Whose ticket it is at another event is nothing this one keeps.
+            "attendee_id": holder.attendee_id if holder and is_ours else None,
+            "code_id": taken.code_id,
+            "direction": taken.direction,
+            "undoes": taken.of,
+            "seq": taken.seq,
+            "epoch": taken.epoch,
+            "at": taken.at,
+            "phone_at": taken.phone_at,
+            "offset_ms": taken.offset_ms,
+            "received_at": now,
+            "is_rehearsal": taken.is_rehearsal,
+            "verdict": verdict,
+        },
+    )
+    return done.scalar_one_or_none() is not None
+
+
+def stored_scan(scan_id: UUID) -> Scan | None:
+    return current_session().scalar(
+        select(Scan).where(Scan.id == scan_id),
+        execution_options={"populate_existing": True},
+    )
+
+
+def answer_again(scan: Scan) -> Answer:
+    """The answer to a scan that is stored already."""
+    door = scan.device.name if scan.device else None
+    holder, stays = None, []
+    if scan.attendee_id is not None:
+        holder = holders.find_by_id(scan.attendee_id)
+        stays = fold(passages_of(scan.attendee_id, scan.is_rehearsal))
+    verdict = Verdict(scan.verdict)
+    return answer_to(
+        scan.id, verdict, scan.at, door, scan.is_rehearsal, holder, stays, stays
+    )

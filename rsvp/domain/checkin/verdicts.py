@@ -1,0 +1,78 @@
+"""Verdicts: what a scanned code is worth, by rules that need no database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rsvp.models.door import Direction, Verdict
+from rsvp.models.event import Mode
+from rsvp.models.registration import State
+
+BY_STATE = {
+    State.WAITLISTED: Verdict.WAITLISTED,
+    "released": Verdict.RELEASED,
+}
+"""Registrations that aren't cancelled and yet let nobody in."""
+
+LET_IN = (Verdict.WELCOME, Verdict.LEFT_AND_BACK)
+COUNTED = (*LET_IN, Verdict.LEFT)
+"""The scans that say something about who is in."""
+
+
+class Moment(StrEnum):
+    """How a door stands at an instant."""
+
+    OPEN = "open"
+    TOO_EARLY = "too_early"
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """What is known of a scanned code."""
+
+    is_of_this_event: bool
+    is_current: bool
+    mode: str
+    registration: str
+    is_coming: bool
+
+
+def verdict_of(
+    ticket: Ticket | None,
+    *,
+    moment: Moment,
+    before: Sequence[Direction],
+    direction: Direction,
+) -> Verdict:
+    """What to tell whoever scans `ticket` (None: the code is nobody's).
+
+    `before` are the attendee's counted scans so far, each `in` or `out`. How the ticket
+    stands is said before what time it is, so that nobody comes back later in vain.
+    tests/cases/verdicts.json has every case, for this and for the phone's screen.
+    """
+    if ticket is None:
+        return Verdict.UNKNOWN
+    if not ticket.is_of_this_event:
+        return Verdict.WRONG_EVENT
+    if not ticket.is_current:
+        return Verdict.REPLACED
+    is_in = bool(before) and before[-1] == Direction.IN
+    if direction == Direction.OUT:
+        # Whoever is in may leave, whatever became of the ticket.
+        return Verdict.LEFT if is_in else Verdict.NOT_IN
+    if not ticket.is_coming or ticket.registration == State.CANCELLED:
+        return Verdict.CANCELLED
+    if ticket.mode != Mode.IN_PERSON:
+        return Verdict.NOT_IN_PERSON
+    if moment == Moment.OVER:
+        return Verdict.OVER
+    if (standing := BY_STATE.get(ticket.registration)) is not None:
+        return standing
+    if is_in:
+        return Verdict.ALREADY_IN
+    if moment == Moment.TOO_EARLY:
+        return Verdict.TOO_EARLY
+    return Verdict.LEFT_AND_BACK if before else Verdict.WELCOME
