@@ -10,7 +10,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from rsvp.cli import events, people, server
+from rsvp.cli import door, events, people, server
 from rsvp.cli.base import Group
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -22,6 +22,7 @@ COMMANDS: tuple[click.Command, ...] = (
     events.event,
     people.user,
     people.attendees,
+    door.door,
 )
 
 

@@ -19,6 +19,7 @@ WORDS = {
     "event_over": "the event is over",
     "event_cancelled": "the event is cancelled",
     "in_use": "people already use it",
+    "door_closed": "the door of this event has closed",
     "address_taken": "this address has an account already",
 }
 """Refusals as an operator reads them; any other is told by its code."""

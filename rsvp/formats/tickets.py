@@ -1,14 +1,16 @@
-"""Tickets: an attendee's code as a QR picture, PNG for mails and SVG for pages."""
+"""Tickets: an attendee's code as a QR picture, PNG for mails and SVG for pages; and
+links that a phone opens by its camera."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
 
 import qrcode
 from markupsafe import Markup
 from PIL import Image
-from qrcode.constants import ERROR_CORRECT_Q
+from qrcode.constants import ERROR_CORRECT_M, ERROR_CORRECT_Q
 from qrcode.util import MODE_ALPHA_NUM, QRData
 
 VERSION = 2  # 25 modules; holds 29 alphanumeric characters at level Q, exactly
@@ -32,15 +34,27 @@ def qr_svg(text: str) -> Markup:
     It has no size and no name of its own: the page sets the width (240 px or more) and
     writes the code below, which says the same to those who can't see the picture.
     """
+    return drawn(qr_matrix(text))
+
+
+def link_svg(url: str) -> Markup:
+    """The QR of a link, for another phone to open; like `qr_svg` in all else."""
+    code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET)
+    code.add_data(url)
+    return drawn(code.get_matrix())
+
+
+def drawn(matrix: Sequence[Sequence[bool]]) -> Markup:
+    side = len(matrix)
     path = "".join(
         f"M{x} {y}h{length}v1h-{length}z"
-        for y, row in enumerate(qr_matrix(text))
+        for y, row in enumerate(matrix)
         for x, length in runs(row)
     )
     return Markup(  # noqa: S704 - numbers only
-        f'<svg class="qr" viewBox="0 0 {SIDE} {SIDE}" aria-hidden="true"'
+        f'<svg class="qr" viewBox="0 0 {side} {side}" aria-hidden="true"'
         ' focusable="false" shape-rendering="crispEdges">'
-        f'<path fill="#fff" d="M0 0h{SIDE}v{SIDE}h-{SIDE}z"/>'
+        f'<path fill="#fff" d="M0 0h{side}v{side}h-{side}z"/>'
         f'<path fill="#000" d="{path}"/></svg>'
     )
 
@@ -74,7 +88,7 @@ def qr_matrix(text: str) -> Matrix:
     return tuple(tuple(bool(module) for module in row) for row in code.get_matrix())
 
 
-def runs(row: tuple[bool, ...]) -> list[tuple[int, int]]:
+def runs(row: Sequence[bool]) -> list[tuple[int, int]]:
     """Where dark modules stand together, as (start, length)."""
     found: list[tuple[int, int]] = []
     for x, dark in enumerate(row):

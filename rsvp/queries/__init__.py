@@ -1,5 +1,15 @@
 """Queries: what pages and files show, reads that span tables."""
 
+from rsvp.queries.door import (
+    Arrival,
+    Attendance,
+    Awaited,
+    arrivals,
+    attendance,
+    attendee_of,
+    awaited,
+    phones_scans,
+)
 from rsvp.queries.events import (
     AdmissionSeats,
     EventState,
@@ -32,6 +42,9 @@ from rsvp.queries.people import Filter, RosterRow, matching, roster
 
 __all__ = [
     "AdmissionSeats",
+    "Arrival",
+    "Attendance",
+    "Awaited",
     "EventState",
     "Filter",
     "FindEvent",
@@ -39,6 +52,10 @@ __all__ = [
     "RosterRow",
     "SeriesPage",
     "StateRows",
+    "arrivals",
+    "attendance",
+    "attendee_of",
+    "awaited",
     "event_page",
     "event_state",
     "find_event",
@@ -50,6 +67,7 @@ __all__ = [
     "outbox_counts",
     "overview",
     "page_of",
+    "phones_scans",
     "place_in_line",
     "registration_by_link",
     "roster",

@@ -41,6 +41,7 @@ def init_app(app: Flask) -> None:
         assets,
         attendee,
         display,
+        door_desk,
         health,
         memory,
         organizer,
@@ -52,7 +53,14 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     display.init_app(app)
     memory.init_app(app)
-    for blueprint in (public.bp, attendee.bp, organizer.bp, outbox.bp, health.bp):
+    for blueprint in (
+        public.bp,
+        attendee.bp,
+        organizer.bp,
+        outbox.bp,
+        door_desk.bp,
+        health.bp,
+    ):
         app.register_blueprint(blueprint)
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])

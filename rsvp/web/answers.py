@@ -63,6 +63,23 @@ REFUSALS: dict[str, tuple[Any, Any]] = {
         _("The event has begun. You can still write to the organizer."),
     ),
 }
+REFUSALS |= {
+    "not_admitted": (
+        _("They can’t be let in"),
+        _(
+            "The place was given up or still waits, or it is not the hour for it. The "
+            "list of people says how it stands."
+        ),
+    ),
+    "door_closed": (
+        _("The door is closed"),
+        _("The pass works from a day before doors until half a day after the event."),
+    ),
+    "door_full": (
+        _("All phones of this pass are taken"),
+        _("Ask the organizer to send a phone home, or to make another pass."),
+    ),
+}
 REFUSED = (_("That is not possible"), _("Nothing was changed."))
 
 ERRORS: dict[int, tuple[Any, Any]] = {

@@ -24,6 +24,11 @@ def me() -> User:
     return current_user._get_current_object()
 
 
+def actor() -> str:
+    """How the audit log names the person signed in."""
+    return f"user:{me().id}"
+
+
 def page(template: str, **context: Any) -> str:
     return render_template(
         f"organizer/{template}",

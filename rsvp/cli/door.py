@@ -1,0 +1,99 @@
+"""`rsvp door`: passes that let phones scan at the door of an event."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+from flask import current_app
+
+from rsvp import queries
+from rsvp.cli.base import Group, Mistake, as_json
+from rsvp.db import utcnow, write
+from rsvp.domain import doors
+from rsvp.models.door import PHONES, counting_from, door_ends_at
+
+INSTANT = "%Y-%m-%d %H:%M %Z"
+
+
+@click.group(cls=Group)
+def door() -> None:
+    """The door: passes for the phones that scan there."""
+
+
+@door.command("pass")
+@click.argument("slug")
+@click.option(
+    "--phones",
+    type=click.IntRange(1, doors.MOST_PHONES),
+    default=PHONES,
+    show_default=True,
+    help="How many phones it enrols.",
+)
+@click.option(
+    "--now",
+    "at_once",
+    is_flag=True,
+    help="Works at once, for a rehearsal. What is scanned earlier than 24 hours before "
+    "doors is marked and does not count.",
+)
+@click.option("--json", "as_data", is_flag=True, help="Print for machines.")
+def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
+    """Make a door pass for the event SLUG and print its link.
+
+    Whoever opens the link on a phone can scan tickets, from 24 hours before doors until
+    12 hours after the end. On a terminal its QR code is printed, too.
+    """
+    event = queries.find_event(slug)
+    if event is None:
+        raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
+    event_id, code_key = event.id, current_app.config["CODE_KEY"]
+    made = write(
+        lambda _again: doors.make_pass(
+            event_id,
+            code_key=code_key,
+            phones_max=phones,
+            at_once=at_once,
+            actor="command",
+            now=utcnow(),
+        )
+    )
+    link = f"{current_app.config['PUBLIC_URL']}/door/{doors.token_of(made, code_key)}"
+    begins, ends = counting_from(made.event), door_ends_at(made.event)
+    if as_data:
+        as_json(
+            {
+                "event": slug,
+                "link": link,
+                "phones": phones,
+                "works_from": None if at_once else begins.isoformat(),
+                "counts_from": begins.isoformat(),
+                "works_until": ends.isoformat(),
+            }
+        )
+        return
+    click.echo(link)
+    zone = made.event.zone
+    if at_once:
+        click.echo(
+            f"It works now; scans count from {begins.astimezone(zone):{INSTANT}}.",
+            err=True,
+        )
+    else:
+        click.echo(f"It works from {begins.astimezone(zone):{INSTANT}}.", err=True)
+    click.echo(
+        f"It ends {ends.astimezone(zone):{INSTANT}} and enrols {phones} phones. "
+        "Whoever has the link can enrol one.",
+        err=True,
+    )
+    if sys.stdout.isatty():
+        print_qr(link)
+
+
+def print_qr(text: str) -> None:
+    import qrcode
+
+    code = qrcode.QRCode(border=2)
+    code.add_data(text)
+    # Light modules are drawn, so that it reads on dark terminals, most of them are.
+    code.print_ascii(invert=True)

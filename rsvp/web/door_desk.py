@@ -1,0 +1,286 @@
+"""Door desk: an event's passes, their phones, and who is in, for organizers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+
+from rsvp import queries
+from rsvp.db import utcnow, write
+from rsvp.domain import checkin, doors
+from rsvp.domain.teams import Action
+from rsvp.formats import tickets
+from rsvp.models import Device, DoorPass, Event
+from rsvp.models.door import PHONES, counting_from, door_ends_at
+from rsvp.queries import Arrival, Awaited, Filter
+from rsvp.web import desk, guards
+from rsvp.web.desk import Moment, Shown
+
+bp = Blueprint("door_desk", __name__, url_prefix="/organize")
+bp.after_request(desk.keep_private)
+
+LARGEST_ID = 2**63 - 1
+LONGEST_SEARCH = 200
+
+WORKS = Shown("open", "●", _("Works now"))
+OPENS = Shown("not_open", "◷", _("Opens later"))
+ENDED = Shown("over", "–", _("Over"))
+REVOKED = Shown("cancelled", "✕", _("Revoked"))
+RETIRED = Shown("cancelled", "✕", _("Sent home"))
+
+
+# --- passes and phones --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PhoneRow:
+    device: Device
+    enrolled: Moment
+    seen: Moment
+    scans: int
+    works: bool
+
+
+@dataclass(frozen=True)
+class PassRow:
+    door_pass: DoorPass
+    state: Shown
+    made: Moment
+    link: str
+    qr: Markup
+    phones: list[PhoneRow]
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in (WORKS, OPENS)
+
+    @property
+    def enrolled(self) -> int:
+        return sum(phone.device.revoked_at is None for phone in self.phones)
+
+
+@bp.get("/events/<slug>/door")
+@guards.signed_in
+def passes(slug: str) -> ResponseReturnValue:
+    return passes_page(desk.my_event(slug, Action.MANAGE_DOOR))
+
+
+def passes_page(
+    event: Event, *, phones: str = str(PHONES), mistake: str | None = None
+) -> str:
+    """The page; `mistake` is what is wrong with `phones`, the number that was typed."""
+    now = utcnow()
+    scans = queries.phones_scans(event.id)
+    rows = [pass_row(each, scans, now) for each in doors.passes_of(event.id)]
+    return desk.event_page(
+        "door.html",
+        event,
+        "door",
+        live=[row for row in rows if row.is_live],
+        ended=[row for row in rows if not row.is_live],
+        counts_from=desk.moment(counting_from(event), event.zone),
+        ends=desk.moment(door_ends_at(event), event.zone),
+        is_early=now < counting_from(event),
+        is_over=now >= door_ends_at(event),
+        phones=phones,
+        most=doors.MOST_PHONES,
+        mistake=mistake,
+    )
+
+
+def pass_row(door_pass: DoorPass, scans: dict[int, int], now: datetime) -> PassRow:
+    event = door_pass.event
+    token = doors.token_of(door_pass, current_app.config["CODE_KEY"])
+    link = f"{desk.public_url()}/door/{token}"
+    return PassRow(
+        door_pass=door_pass,
+        state=state_of(door_pass, now),
+        made=desk.moment(door_pass.created_at, event.zone),
+        link=link,
+        qr=tickets.link_svg(link),
+        phones=[
+            PhoneRow(
+                device=device,
+                enrolled=desk.moment(device.enrolled_at, event.zone),
+                seen=desk.moment(device.seen_at, event.zone),
+                scans=scans.get(device.id, 0),
+                works=doors.works_at(device, now),
+            )
+            for device in door_pass.devices
+        ],
+    )
+
+
+def state_of(door_pass: DoorPass, now: datetime) -> Shown:
+    if door_pass.revoked_at is not None:
+        return REVOKED
+    if door_pass.works_at(now):
+        return WORKS
+    return ENDED if now >= door_ends_at(door_pass.event) else OPENS
+
+
+@bp.post("/events/<slug>/door/passes")
+@guards.signed_in
+def make_pass(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.MANAGE_DOOR)
+    typed = request.form.get("phones", "").strip()[:10]
+    number = int(typed) if typed.isdecimal() else 0
+    if not 1 <= number <= doors.MOST_PHONES:
+        mistake = gettext("Write a number from 1 to %(most)d.", most=doors.MOST_PHONES)
+        return passes_page(event, phones=typed, mistake=mistake), 422
+    event_id, at_once = event.id, "at_once" in request.form
+    write(
+        lambda _again: doors.make_pass(
+            event_id,
+            code_key=current_app.config["CODE_KEY"],
+            phones_max=number,
+            at_once=at_once,
+            actor=desk.actor(),
+            now=utcnow(),
+        )
+    )
+    return back_to_passes(slug)
+
+
+@bp.post("/events/<slug>/door/passes/<uuid:uuid>/revocation")
+@guards.signed_in
+def revoke_pass(slug: str, uuid: UUID) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.MANAGE_DOOR)
+    door_pass = doors.find_pass_of(event.id, uuid) or abort(404)
+    pass_id = door_pass.id
+    write(lambda _again: doors.revoke_pass(pass_id, actor=desk.actor(), now=utcnow()))
+    return back_to_passes(slug)
+
+
+@bp.post("/events/<slug>/door/phones/<uuid:uuid>/revocation")
+@guards.signed_in
+def revoke_phone(slug: str, uuid: UUID) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.MANAGE_DOOR)
+    device = doors.find_phone_of(event.id, uuid) or abort(404)
+    device_id = device.id
+    write(lambda _again: doors.retire(device_id, actor=desk.actor(), now=utcnow()))
+    return back_to_passes(slug)
+
+
+def back_to_passes(slug: str) -> ResponseReturnValue:
+    return redirect(url_for(".passes", slug=slug), code=303)
+
+
+# --- who is in ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ArrivalRow:
+    arrival: Arrival
+    came: Moment
+    left: Moment | None
+
+
+@bp.get("/events/<slug>/check-in")
+@guards.signed_in
+def check_in(slug: str) -> ResponseReturnValue:
+    """Numbers for all who may see the event; names for those who may see names."""
+    event = desk.my_event(slug, Action.SEE_NUMBERS)
+    sees_names = desk.may(Action.SEE_NAMES, event)
+    shows_awaited = "awaited" in request.args
+    now = utcnow()
+    return desk.event_page(
+        "check_in.html",
+        event,
+        "check-in",
+        attendance=queries.attendance(event),
+        at=desk.moment(now, event.zone),
+        sees_names=sees_names,
+        name_of=name_of,
+        may_let_in=desk.may(Action.CHECK_IN, event)
+        and counting_from(event) <= now < door_ends_at(event),
+        counts_from=desk.moment(counting_from(event), event.zone),
+        is_early=now < counting_from(event),
+        shows_awaited=shows_awaited,
+        **(people(event, shows_awaited) if sees_names else {}),
+    )
+
+
+def people(event: Event, shows_awaited: bool) -> dict[str, Any]:
+    """The list under the numbers: who is still to come, or who came when."""
+    if shows_awaited:
+        search = request.args.get("search", "").strip()
+        if not search.isprintable() or len(search) > LONGEST_SEARCH:
+            abort(404)
+        wanted = Filter(search=search)
+        found = queries.awaited(event.id, wanted, after=page_start("after"))
+        more = {"awaited": "yes", "search": search or None}
+        return {
+            "rows": found.rows,
+            "search": search,
+            "more": None
+            if found.is_last
+            else here(event, **more, after=found.rows[-1].id),
+        }
+    came = queries.arrivals(event.id, before=page_start("before"))
+    return {
+        "rows": [
+            ArrivalRow(
+                arrival,
+                desk.moment(arrival.in_at, event.zone),
+                desk.moment(arrival.out_at, event.zone) if arrival.out_at else None,
+            )
+            for arrival in came.rows
+        ],
+        "more": None if came.is_last else here(event, before=came.rows[-1].id),
+    }
+
+
+def here(event: Event, **values: Any) -> str:
+    return url_for(".check_in", slug=event.slug, **values)
+
+
+def page_start(name: str) -> int | None:
+    if name not in request.args:
+        return None
+    number = request.args.get(name, type=int)
+    if number is None or not 0 < number <= LARGEST_ID:
+        abort(404)
+    return number
+
+
+@bp.post("/events/<slug>/check-ins/<uuid:uuid>")
+@guards.signed_in
+def let_in(slug: str, uuid: UUID) -> ResponseReturnValue:
+    """By hand: for whoever has no code at hand, or no phone."""
+    event = desk.my_event(slug, Action.CHECK_IN)
+    event_id = event.id
+    attendee_id = queries.attendee_of(event_id, uuid) or abort(404)
+    write(
+        lambda _again: checkin.check_in(
+            attendee_id, event_id, actor=desk.actor(), now=utcnow()
+        )
+    )
+    return redirect(url_for(".check_in", slug=slug), code=303)
+
+
+@bp.post("/events/<slug>/check-ins/<uuid:uuid>/undoing")
+@guards.signed_in
+def take_back(slug: str, uuid: UUID) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.CHECK_IN)
+    event_id = event.id
+    attendee_id = queries.attendee_of(event_id, uuid) or abort(404)
+    write(
+        lambda _again: checkin.undo_check_in(
+            attendee_id, event_id, actor=desk.actor(), now=utcnow()
+        )
+    )
+    return redirect(url_for(".check_in", slug=slug), code=303)
+
+
+def name_of(one: Arrival | Awaited) -> str:
+    """A name, or `Guest 2` for one who has none yet."""
+    return one.name or gettext("Guest %(number)d", number=one.position)
