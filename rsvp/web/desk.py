@@ -51,7 +51,11 @@ class Section:
     action: Action
 
 
-SECTIONS = (Section("overview", _("Overview"), "organizer.event", Action.SEE_NUMBERS),)
+SECTIONS = (
+    Section("overview", _("Overview"), "organizer.event", Action.SEE_NUMBERS),
+    Section("door", _("Door"), "door_desk.passes", Action.MANAGE_DOOR),
+    Section("check-in", _("Who is in"), "door_desk.check_in", Action.SEE_NUMBERS),
+)
 """What stands across the top of an event's pages; each person sees their part."""
 
 

@@ -13,7 +13,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
-from rsvp import queries
+from rsvp import i18n, queries
 from rsvp.db import utcnow, write
 from rsvp.domain import checkin, doors
 from rsvp.domain.teams import Action
@@ -230,13 +230,21 @@ def people(event: Event, shows_awaited: bool) -> dict[str, Any]:
         "rows": [
             ArrivalRow(
                 arrival,
-                desk.moment(arrival.in_at, event.zone),
-                desk.moment(arrival.out_at, event.zone) if arrival.out_at else None,
+                hour(arrival.in_at, event),
+                hour(arrival.out_at, event) if arrival.out_at else None,
             )
             for arrival in came.rows
         ],
         "more": None if came.is_last else here(event, before=came.rows[-1].id),
     }
+
+
+def hour(at: datetime, event: Event) -> Moment:
+    """The time of day alone on the day of the event, else the day as well."""
+    zone = event.zone
+    if at.astimezone(zone).date() == event.starts_at.astimezone(zone).date():
+        return Moment(at.isoformat(timespec="seconds"), i18n.clock(at, zone))
+    return desk.moment(at, zone)
 
 
 def here(event: Event, **values: Any) -> str:
