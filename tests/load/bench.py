@@ -1,8 +1,9 @@
 """`make bench`: how fast it is, as shares of what the machine could do at best.
 
 Everything is measured in one run on the same machine, three times, by medians: the
-event page beside a hello-world page on the same server, registrations beside the same
-SQL through the bare driver. Figures go to bench-results/ as JSON, and here as tables.
+event page beside a hello-world page on the same server, registrations and check-ins
+beside the same SQL through the bare driver. Figures go to bench-results/ as JSON, and
+here as tables.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from flask import Flask
 
 from rsvp import create_app
 from rsvp.extensions import db
 from tests import services
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
-from tests.load import floor
+from tests.load import doors, floor
 from tests.load.client import (
     Connection,
     Timing,
@@ -41,6 +44,8 @@ from tests.load.client import (
     whole_visit,
 )
 from tests.load.site import ROOT, Site, free_port, run, site
+
+Replay = Callable[[list[list[tuple[str, Any]]]], Timing]
 
 STATES = ("waitlisted", "confirmed")
 RESULTS = ROOT / "bench-results"
@@ -109,6 +114,7 @@ def measure_site(engine: str, seconds: float, times: int) -> dict[str, Any]:
             slug = f"rush-{people}"
             publish(here, slug, "30")
             figures[f"rush of {people} on 30"] = rush(here, slug, people)
+        figures |= doors.measure(here, times)
         problems = run("check", environ=here.environ).strip()
         figures["check"] = problems
     return figures
@@ -185,7 +191,10 @@ def measure_hello(seconds: float, times: int) -> dict[str, Any]:
         process.wait(20)
 
 
-def measure_floor(engine: str, count: int, times: int) -> Timing:
+@contextlib.contextmanager
+def bare(engine: str) -> Iterator[tuple[Flask, Replay]]:
+    """An application on an empty database, and what sends recorded transactions to that
+    database again through the bare driver."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         settings = TEST_SETTINGS | {"INSTANCE_PATH": str(folder)}
@@ -198,16 +207,27 @@ def measure_floor(engine: str, count: int, times: int) -> Timing:
             from rsvp import startup
 
             startup.initialise()
+        if engine == "sqlite":
+            yield app, lambda sql: floor.on_sqlite(str(folder / "rsvp.db"), sql)
+        else:
+            yield app, lambda sql: floor.on_postgresql(uri, sql)
+
+
+def measure_floor(engine: str, count: int, times: int) -> dict[str, Any]:
+    """What the driver alone does of the same SQL: registrations, then check-ins."""
+    with bare(engine) as (app, replay):
         transactions = floor.record(app, count)
         timings = []
         for _ in range(times):
             with app.app_context():
                 forget_registrations()
-            if engine == "sqlite":
-                timings.append(floor.on_sqlite(str(folder / "rsvp.db"), transactions))
-            else:
-                timings.append(floor.on_postgresql(uri, transactions))
-        return median(timings)
+            timings.append(replay(transactions))
+    with bare(engine) as (app, replay):
+        checked_in = doors.measure_floor(app, count // 3, times, replay)
+    return {
+        "floor": median(timings).figures(),
+        "check-in floor": median(checked_in).figures(),
+    }
 
 
 def forget_registrations() -> None:
@@ -312,6 +332,16 @@ def shares(figures: dict[str, Any]) -> list[tuple[str, str, float, str]]:
                     bar,
                 )
             )
+        rows += [
+            (
+                engine,
+                f"check-ins ÷ floor, {words}",
+                here[f"check-ins, {words}"]["per_second"]
+                / here["check-in floor"]["per_second"],
+                "≥ 0.10, goal 0.25",
+            )
+            for words in ("1 door", "8 doors")
+        ]
         tail = (
             here["whole registration, 32 clients"]["p99_ms"]
             / here["whole registration, 1 clients"]["p50_ms"]
@@ -361,10 +391,8 @@ def main() -> None:
         "hello": measure_hello(chosen.seconds, chosen.times),
     }
     for engine in engines:
-        bottom = measure_floor(engine, chosen.count, chosen.times).figures()
-        figures[engine] = {"floor": bottom} | measure_site(
-            engine, chosen.seconds, chosen.times
-        )
+        figures[engine] = measure_floor(engine, chosen.count, chosen.times)
+        figures[engine] |= measure_site(engine, chosen.seconds, chosen.times)
     print_tables(figures)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"

@@ -29,6 +29,10 @@ class Recorded:
         sa.event.listen(engine, "before_cursor_execute", self.note)
         sa.event.listen(engine, "begin", self.begin)
 
+    def forget(self, engine: sa.Engine) -> None:
+        sa.event.remove(engine, "before_cursor_execute", self.note)
+        sa.event.remove(engine, "begin", self.begin)
+
     def begin(self, connection: sa.Connection) -> None:
         if connection.get_execution_options().get("rsvp_writing"):
             self.transactions.append([])
@@ -49,8 +53,7 @@ def record(app: Flask, count: int) -> list[list[tuple[str, Any]]]:
         recorded.watch(db.engine)
         for _ in range(count):
             register(event, email=f"{uuid4().hex}@example.org")
-        sa.event.remove(db.engine, "before_cursor_execute", recorded.note)
-        sa.event.remove(db.engine, "begin", recorded.begin)
+        recorded.forget(db.engine)
     return recorded.transactions
 
 
