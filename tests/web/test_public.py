@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from datetime import datetime, timedelta
@@ -10,7 +9,6 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from rsvp import config
 from rsvp.db import writing
 from rsvp.models import Admission, Event, Series, Team
 from rsvp.models.event import Mode, Status, Visibility
@@ -375,17 +373,3 @@ def test_assets_are_kept_for_a_year_under_an_address_that_changes(client, app):
     assert old.headers["Cache-Control"] == "no-cache"
     assert client.get("/assets/x/no-such.css").status_code == 404
     assert client.get("/assets/x/../../pyproject.toml").status_code == 404
-
-
-def test_vendored_files_are_those_the_manifest_names():
-    vendor = config.ROOT / "static" / "vendor"
-    listed = json.loads((vendor / "manifest.json").read_text())
-
-    for entry in listed:
-        content = (vendor / entry["file"]).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == entry["sha256"]
-        assert len(content) <= 40_000
-        assert (vendor / entry["licence_file"]).is_file()
-    named = {entry[name] for entry in listed for name in ("file", "licence_file")}
-    found = {p.relative_to(vendor).as_posix() for p in vendor.rglob("*.*")}
-    assert found == named | {"manifest.json"}
