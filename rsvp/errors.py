@@ -86,6 +86,20 @@ class DoorFull(Refusal):
     code = "door_full"
 
 
+class PhoneUnknown(Refusal):
+    """The request comes from a phone that no door pass has enrolled."""
+
+    code = "phone_unknown"
+    status = 401
+
+
+class PhoneStopped(Refusal):
+    """The phone may not scan any more: it was retired, or its pass does not work."""
+
+    code = "phone_stopped"
+    status = 403
+
+
 class NotAdmitted(Refusal):
     """Somebody can't be checked in by hand; `verdict` says why."""
 

@@ -31,6 +31,9 @@ KEY_ID = b"rsvp/code-key-id/v1"
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 READ_AS = str.maketrans("ILO", "110", " -\t\n\r\u00a0\u2010\u2011")
 
+CODE_LENGTH = 29
+"""Characters of a printed code: `1`, 26 of base 32, 2 to check them."""
+
 FORM_TOKEN_LIFE = timedelta(days=1)
 
 
@@ -64,7 +67,7 @@ def read_code(text: str) -> bytes | None:
     Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
     """
     text = text.upper().translate(READ_AS)
-    if len(text) != 29 or text[0] != "1":
+    if len(text) != CODE_LENGTH or text[0] != "1":
         return None
     body, check = text[1:27], text[27:]
     if any(c not in ALPHABET for c in body) or check != check_characters(body):

@@ -41,6 +41,7 @@ def init_app(app: Flask) -> None:
         assets,
         attendee,
         display,
+        door,
         door_desk,
         health,
         memory,
@@ -56,6 +57,7 @@ def init_app(app: Flask) -> None:
     for blueprint in (
         public.bp,
         attendee.bp,
+        door.bp,
         organizer.bp,
         outbox.bp,
         door_desk.bp,

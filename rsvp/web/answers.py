@@ -73,11 +73,28 @@ REFUSALS |= {
     ),
     "door_closed": (
         _("The door is closed"),
-        _("The pass works from a day before doors until half a day after the event."),
+        _(
+            "Its link was taken back, or has ended: it works until half a day after "
+            "the event. Until then the organizer can make a new one."
+        ),
     ),
     "door_full": (
-        _("All phones of this pass are taken"),
-        _("Ask the organizer to send a phone home, or to make another pass."),
+        _("This door has all its phones"),
+        _("Ask the organizer to send a phone home, or for another link."),
+    ),
+    "phone_unknown": (
+        _("This phone is at no door"),
+        _(
+            "The organizer has a link or a QR picture for the door. Open it on the "
+            "phone that will scan, and say which door you are at."
+        ),
+    ),
+    "phone_stopped": (
+        _("This phone no longer scans"),
+        _(
+            "Its door has ended, or the phone was sent home. To scan again, ask the "
+            "organizer for a new link."
+        ),
     ),
 }
 REFUSED = (_("That is not possible"), _("Nothing was changed."))
@@ -173,18 +190,24 @@ def answer(
 
 
 def wants_json() -> bool:
+    if request.is_json:
+        return True  # whoever speaks it reads it
     accepted = request.accept_mimetypes
     return accepted["application/json"] > accepted["text/html"]
 
 
 def way_back(status: int) -> str | None:
-    """The page a form was sent from: the event's, or the ticket."""
+    """The page a form was sent from: the event's, the ticket, the door."""
     values = request.view_args or {}
     if request.method != "POST" or request.endpoint is None or status == 404:
         return None
     try:
         if "slug" in values and request.endpoint.startswith("attendee."):
             return url_for("public.event", slug=values["slug"])
+        if request.endpoint == "door.enrol":
+            return url_for("door.show_pass", token=values["token"])
+        if request.endpoint.startswith("door."):
+            return url_for("door.scanner")
         if "token" in values:
             return url_for("attendee.registration", token=values["token"])
     except BuildError:

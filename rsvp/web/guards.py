@@ -2,7 +2,8 @@
 
 A declared guard runs before its view. `public` is for pages that anyone may look at,
 `public_form` for what anyone may send from our own pages, `by_link` for whoever has a
-secret link, `signed_in` for accounts.
+secret link, `by_door_pass` for whoever has a door's, `by_phone` for the phones that one
+enrolled, `signed_in` for accounts.
 """
 
 from __future__ import annotations
@@ -13,16 +14,24 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, current_app, request
+from flask import Flask, Response, abort, current_app, g, request
 from flask_security.decorators import auth_required
 
+from rsvp import i18n
+from rsvp.db import utcnow
+from rsvp.domain import doors
+from rsvp.errors import DoorClosed, PhoneStopped, PhoneUnknown
 from rsvp.extensions import csrf, limiter
+from rsvp.models import Device
+from rsvp.models.door import door_ends_at
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 READING = ("GET", "HEAD", "OPTIONS")
 
 DECLARED = "rsvp_guard"
+
+PHONE_COOKIE = "rsvp_door"
 
 
 # --- the guards ---------------------------------------------------------------------
@@ -61,6 +70,54 @@ def by_link(view: Callable[..., Any]) -> Callable[..., Any]:
         return response
 
     return declare(guarded, "by_link")
+
+
+def by_door_pass(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Whoever has a door's link, `token`; the view is called with its pass.
+
+    One that has ended or was revoked says so and leads no further; one that is not open
+    yet is the view's to explain.
+    """
+
+    @functools.wraps(view)
+    def guarded(token: str) -> Any:
+        door_pass = doors.find_pass(token)
+        if door_pass is None:
+            abort(404)
+        g.language = i18n.language_for(door_pass.event.language)
+        has_ended = utcnow() >= door_ends_at(door_pass.event)
+        if door_pass.revoked_at is not None or has_ended:
+            raise DoorClosed(opens_at=None)
+        return view(door_pass)
+
+    # Where it came from is looked at before anything is looked up.
+    return declare(by_link(guarded), "by_door_pass")
+
+
+def by_phone(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Phones at a door; the view finds its own in `g.phone`."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        g.phone = phone_at_door()
+        g.language = i18n.language_for(g.phone.door_pass.event.language)
+        return view(*args, **kwargs)
+
+    return declare(by_link(guarded), "by_phone")
+
+
+def phone_at_door() -> Device:
+    """The phone that asks, with its pass and event.
+
+    Raises PhoneUnknown where it was never enrolled, PhoneStopped where it may not scan
+    any more.
+    """
+    device = doors.find_device(request.cookies.get(PHONE_COOKIE, ""))
+    if device is None:
+        raise PhoneUnknown
+    if not doors.works_at(device, utcnow()):
+        raise PhoneStopped
+    return device
 
 
 def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,280 @@
+"""The door: a pass enrols a phone, and the phone scans with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    g,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from rsvp import db, errors, tokens
+from rsvp.domain import checkin, doors
+from rsvp.domain.checkin import Answer, Reading
+from rsvp.models import Device, DoorPass, Event
+from rsvp.models.door import Direction, counting_from, door_ends_at
+from rsvp.models.event import Mode
+from rsvp.web import HEADERS, forms, guards, scans, verdicts
+
+bp = Blueprint("door", __name__, url_prefix="/door")
+
+NAME_LENGTH = 60
+
+SEEN_AGAIN = timedelta(minutes=1)
+
+WORKER_CONTENT = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
+)
+"""The reader is WebAssembly. A worker has the policy of its own answer, so no page of
+ours needs to allow that."""
+
+CAMERA = HEADERS["Permissions-Policy"].replace("camera=()", "camera=(self)")
+
+
+# --- a pass -------------------------------------------------------------------------
+
+
+@bp.get("/<token>")
+@guards.by_door_pass
+def show_pass(door_pass: DoorPass) -> ResponseReturnValue:
+    return enrolment_page(door_pass)
+
+
+@bp.post("/<token>")
+@guards.by_door_pass
+@guards.within_form_limit
+def enrol(door_pass: DoorPass) -> ResponseReturnValue:
+    now, pass_id, event = db.utcnow(), door_pass.id, door_pass.event
+    if not door_pass.works_at(now):
+        return enrolment_page(door_pass), errors.DoorClosed.status
+    name = forms.clean_name(request.form.get("name", "")[: NAME_LENGTH * 8])
+    if not name:
+        return enrolment_page(door_pass, _("Please say which door this is.")), 422
+    if len(name) > NAME_LENGTH:
+        mistake = _("Please choose a shorter name.")
+        return enrolment_page(door_pass, mistake, name[:NAME_LENGTH]), 422
+    to_scanner = redirect(url_for(".scanner"), code=303)
+    mine = phone_of(door_pass)
+    if mine is not None and mine.name == name:
+        return to_scanner  # the form was sent twice
+    mine_id, ends_at = mine.id if mine else None, door_ends_at(event)
+    secret = tokens.new_device_secret()
+    with db.writing():
+        if mine_id is not None:
+            # The same phone at another door: it takes one place, not two.
+            doors.retire(mine_id, actor=f"door:{mine_id}", now=now)
+        doors.enrol(pass_id, name, secret, now=now)
+    to_scanner.set_cookie(
+        guards.PHONE_COOKIE,
+        secret,
+        path=bp.url_prefix,
+        expires=ends_at,
+        secure=current_app.config["PUBLIC_URL"].startswith("https://"),
+        httponly=True,
+        samesite="Strict",
+    )
+    return to_scanner
+
+
+def enrolment_page(door_pass: DoorPass, mistake: str = "", name: str = "") -> str:
+    mine = phone_of(door_pass)
+    opens_at = counting_from(door_pass.event)
+    return render_template(
+        "door/enrol.html",
+        event=door_pass.event,
+        opens_at=None if door_pass.works_at(db.utcnow()) else opens_at,
+        mine=mine,
+        name=name or (mine.name if mine else ""),
+        longest=NAME_LENGTH,
+        mistake=mistake,
+    )
+
+
+def phone_of(door_pass: DoorPass) -> Device | None:
+    """This phone, where the same pass has enrolled it and it may scan."""
+    device = doors.find_device(request.cookies.get(guards.PHONE_COOKIE, ""))
+    if device is None or device.pass_id != door_pass.id:
+        return None
+    return device if doors.works_at(device, db.utcnow()) else None
+
+
+# --- the scanner --------------------------------------------------------------------
+
+
+@bp.get("/")
+@guards.by_phone
+def scanner() -> ResponseReturnValue:
+    return scanner_page()
+
+
+def scanner_page(typed: str = "", mistake: str | None = None) -> Response:
+    event = event_of_phone()
+    page = render_template(
+        "door/scanner.html",
+        event=event,
+        device=g.phone,
+        counts=checkin.counts(event.id),
+        counts_from=counting_from(event),
+        now=db.utcnow(),
+        ways=ways_into_the_hall(event),
+        looks=verdicts.LOOKS.values(),
+        mistakes=verdicts.MISTAKES,
+        scan_id=uuid4(),
+        typed=typed,
+        mistake=verdicts.MISTAKES[mistake] if mistake else None,
+    )
+    response = make_response(page)
+    response.headers["Permissions-Policy"] = CAMERA
+    return response
+
+
+@bp.get("/worker.js")
+@guards.public
+def worker() -> ResponseReturnValue:
+    """The script that reads codes, under `/door/` so that one day the phone can keep it
+    for when there is no network, and with a policy of its own."""
+    assert current_app.static_folder is not None
+    response = send_from_directory(current_app.static_folder, "js/door/worker.js")
+    response.headers["Content-Security-Policy"] = WORKER_CONTENT
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+@bp.post("/scans")
+@guards.by_phone
+def scan() -> ResponseReturnValue:
+    """A code that was typed, without script; also a guest leaving, or a scan undone."""
+    typed = request.form.get("code", "")[: scans.LONGEST_CODE]
+    reading = typed_scan(typed, db.utcnow())
+    if reading.direction != Direction.UNDO and (mistake := scans.mistake_in(typed)):
+        return make_response(scanner_page(typed, mistake), 422)
+    [answer] = take([reading], db.utcnow())
+    event = event_of_phone()
+    return render_template(
+        "door/answer.html",
+        event=event,
+        device=g.phone,
+        counts=checkin.counts(event.id),
+        ways=ways_into_the_hall(event),
+        screen=verdicts.screen_of(answer, event.zone),
+        of=reading.id,
+        code=typed,
+        follow_id=uuid4(),
+        scan_id=uuid4(),
+    )
+
+
+def typed_scan(typed: str, now: datetime) -> Reading:
+    """The form as a scan. The page makes its id: sent twice, it is stored once."""
+    sent = {
+        "id": request.form.get("id"),
+        "code": typed,
+        "direction": request.form.get("direction"),
+        "of": request.form.get("of"),
+        "at": now.isoformat(),
+        "seq": 0,
+        "epoch": 0,
+        "offset_ms": 0,
+    }
+    try:
+        return scans.read_scan(sent)
+    except scans.Malformed:
+        abort(400)
+
+
+@bp.post("/retirement")
+@guards.by_phone
+def retire() -> ResponseReturnValue:
+    """This phone is done: it was borrowed, or the evening is over."""
+    now, phone_id, actor = db.utcnow(), g.phone.id, doors.actor_of(g.phone)
+    with db.writing():
+        doors.retire(phone_id, actor=actor, now=now)
+    response = redirect(url_for(".scanner"), code=303)
+    response.delete_cookie(guards.PHONE_COOKIE, path=bp.url_prefix)
+    return response
+
+
+@bp.get("/scans")
+@bp.get("/retirement")
+@guards.public
+def forms_are_elsewhere() -> ResponseReturnValue:
+    """Whoever opens the address of a sent form finds the scanner."""
+    return redirect(url_for(".scanner"), code=303)
+
+
+# --- what phones send ---------------------------------------------------------------
+
+
+@bp.post("/api/scans")
+@guards.by_phone
+def scans_api() -> ResponseReturnValue:
+    """A batch of scans: each is stored once however often it is sent, and one that
+    can't be read does not hurt the others. An empty one asks for the counts."""
+    if request.mimetype != "application/json":
+        abort(415)
+    request.max_content_length = scans.BATCH_BYTES
+    try:
+        sent = scans.read_batch(request.get_data())
+    except scans.NoBatch:
+        abort(400)
+    now = db.utcnow()
+    read = [scans.read_or_error(one) for one in sent]
+    answers = iter(take([one for one in read if isinstance(one, Reading)], now))
+    entries = [
+        scans.entry_of(one, next(answers)) if isinstance(one, Reading) else one
+        for one in read
+    ]
+    counts = checkin.counts(event_of_phone().id)
+    return jsonify(
+        verdicts=entries,
+        counts={"inside": counts.inside, "expected": counts.expected},
+        # From this the phone learns how far its clock is off.
+        now=now.isoformat(),
+    )
+
+
+def take(readings: Sequence[Reading], now: datetime) -> list[Answer | None]:
+    """Keep the scans of this phone and say what each is worth."""
+    if not readings:
+        note_seen(now)
+        return []
+
+    def change(_look_again: bool) -> list[Answer | None]:
+        # Looked up again inside: a phone that was just sent home lets nobody in.
+        g.phone = guards.phone_at_door()
+        return checkin.admit_all(readings, g.phone, now=now)
+
+    return db.write(change)
+
+
+def note_seen(now: datetime) -> None:
+    """A phone asks for the counts every few seconds; that is not worth a write each."""
+    phone_id = g.phone.id
+    if now - g.phone.seen_at >= SEEN_AGAIN:
+        with db.writing():
+            doors.note_seen(phone_id, now=now)
+
+
+def ways_into_the_hall(event: Event) -> int:
+    """How many admissions come through the door; with one its name needn't be said."""
+    return sum(a.mode == Mode.IN_PERSON for a in event.admissions)
+
+
+def event_of_phone() -> Event:
+    event: Event = g.phone.door_pass.event
+    return event
