@@ -12,35 +12,30 @@ from typing import Any
 import pytest
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests import services
+from tests.e2e.watching import PATIENCE, SWITCHES, phone_page
 from tests.load.site import Site, run, site
 from tests.smtp import MailServer, running
 
 CASES = Path(__file__).parent.parent / "cases" / "events"
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 20.0
-"""Seconds that a mail or a page may take on a busy machine."""
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
     services.need("browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=services.CHROMIUM, args=SWITCHES
-        )
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(
+        executable_path=services.CHROMIUM, args=SWITCHES
+    )
+    yield browser
+    browser.close()
 
 
 @pytest.fixture
@@ -63,36 +58,8 @@ def here(request: pytest.FixtureRequest, mailbox: MailServer) -> Iterator[Site]:
 @pytest.fixture(params=["with script", "without script"])
 def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
     """A phone's browser; anything a page asks of another host fails the test."""
-    context = chromium.new_context(
-        viewport={"width": 360, "height": 740},
-        java_script_enabled=request.param == "with script",
-    )
-    context.set_default_timeout(PATIENCE * 1000)
-    page = context.new_page()
-    strangers: list[str] = []
-    page.on(
-        "request",
-        lambda asked: (
-            None
-            if asked.url.startswith(("http://127.0.0.1:", "data:"))
-            else strangers.append(asked.url)
-        ),
-    )
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on(
-        "console",
-        # A form that comes back with mistakes is a 422, which the console notes.
-        lambda line: (
-            complaints.append(line.text)
-            if line.type == "error" and "422" not in line.text
-            else None
-        ),
-    )
-    yield page
-    context.close()
-    assert strangers == []
-    assert complaints == []
+    with phone_page(chromium, script=request.param == "with script") as page:
+        yield page
 
 
 def import_case(here: Site, name: str) -> None:

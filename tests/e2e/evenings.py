@@ -1,0 +1,113 @@
+"""An evening at the door: what organizers prepare, and what volunteers press."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
+
+from rsvp import create_app
+from rsvp.db import utcnow, writing
+from rsvp.domain import doors
+from rsvp.extensions import db
+from rsvp.models import CheckIn, Scan
+from tests.domain.doorways import attendees
+from tests.e2e.watching import PATIENCE
+from tests.factories import register
+from tests.load.site import Site
+from tests.web.door_visits import evening, pass_link, printed
+
+
+@dataclass(frozen=True)
+class Evening:
+    """An event that begins in half an hour, its door's link, its people's codes."""
+
+    here: Site
+    event_id: int
+    link: str
+    codes: dict[str, str]
+
+    def is_in(self) -> int:
+        """How many are in, as the database has it."""
+        wanted = select(func.count(CheckIn.id)).where(
+            CheckIn.event_id == self.event_id, CheckIn.out_at.is_(None)
+        )
+        with inside(self.here):
+            return db.session.scalar(wanted) or 0
+
+    def scans(self) -> list[str]:
+        """The verdicts of all scans that were kept, in the order they arrived."""
+        wanted = (
+            select(Scan.verdict)
+            .where(Scan.event_id == self.event_id)
+            .order_by(Scan.received_at)
+        )
+        with inside(self.here):
+            return list(db.session.scalars(wanted))
+
+    def end_door(self) -> None:
+        """The organizer takes all the event's passes back."""
+        with inside(self.here):
+            ids = [door_pass.id for door_pass in doors.passes_of(self.event_id)]
+            with writing():
+                for pass_id in ids:
+                    doors.revoke_pass(pass_id, actor="command", now=utcnow())
+
+
+@contextmanager
+def inside(here: Site) -> Iterator[None]:
+    """The site's application, to look at what its processes look at."""
+    with create_app(here.settings).app_context():
+        yield
+        db.session.remove()
+        db.engine.dispose()
+
+
+def prepare(here: Site, *parties: tuple[str, ...]) -> Evening:
+    """An evening with these parties registered."""
+    with inside(here):
+        event = evening(title="Letters and Soup")
+        for names in parties:
+            register(event, *names, now=utcnow())
+        codes = {a.name or "": printed(a) for a in attendees(event)}
+        return Evening(here, event.id, here.url + pass_link(event), codes)
+
+
+# --- what volunteers press ----------------------------------------------------------
+
+
+def enrol(page: Page, link: str, door: str = "Main entrance") -> None:
+    page.goto(link)
+    page.get_by_label("Which door are you at?").fill(door)
+    page.get_by_role("button", name="Scan with this phone").click()
+    expect(page.get_by_text(door, exact=True)).to_be_visible()
+
+
+def start_scanning(page: Page) -> None:
+    page.get_by_role("button", name="Start scanning").click()
+
+
+def type_code(page: Page, code: str) -> None:
+    """Type a code, in the form that is there (without script) or behind a button."""
+    field = page.get_by_label("The code under the QR picture")
+    if not field.is_visible():
+        page.get_by_role("button", name="Type a code").click()
+    field.fill(code)
+    page.get_by_role("button", name="Check the code").click()
+
+
+def expect_verdict(page: Page, word: str, *texts: str) -> None:
+    verdict = page.locator("section.verdict")
+    heading = verdict.get_by_role("heading", name=word, exact=True)
+    expect(heading).to_be_visible(timeout=PATIENCE * 1000)
+    for text in texts:
+        expect(verdict).to_contain_text(text)
+
+
+def next_one(page: Page) -> None:
+    """Put the verdict away."""
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(page.locator("section.verdict")).to_be_hidden()

@@ -1,0 +1,59 @@
+"""Watching a browser: what it asks of other hosts and what it complains about fails."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from playwright.sync_api import Browser, Page
+
+SWITCHES = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 20.0
+"""Seconds that a mail or a page may take on a busy machine."""
+
+OURS = ("http://127.0.0.1:", "data:", "blob:")
+
+
+@contextlib.contextmanager
+def phone_page(
+    browser: Browser, *, script: bool = True, expected: tuple[str, ...] = ()
+) -> Iterator[Page]:
+    """A page on a phone of its own. In the end nothing was asked of another host, by
+    its workers neither, and the console had no error but what is `expected`."""
+    context = browser.new_context(
+        viewport={"width": 360, "height": 740}, java_script_enabled=script
+    )
+    context.set_default_timeout(PATIENCE * 1000)
+    strangers: list[str] = []
+    complaints: list[str] = []
+
+    def note_request(asked: Any) -> None:
+        if not asked.url.startswith(OURS):
+            strangers.append(asked.url)
+
+    def note_line(line: Any) -> None:
+        # A form that comes back with mistakes is a 422, which the console notes.
+        if line.type == "error" and not any(
+            words in line.text for words in ("422", *expected)
+        ):
+            complaints.append(line.text)
+
+    context.on("request", note_request)
+    context.on("console", note_line)
+    page = context.new_page()
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert strangers == []
+    assert complaints == []
