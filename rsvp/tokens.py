@@ -1,7 +1,8 @@
-"""Tokens: attendee codes, secret links, door passes, and the public form's stamp.
+"""Tokens: attendee codes, secret links, door passes, links to accounts, form stamps.
 
-Codes and links are derived from the code key and never stored; the database keeps their
-SHA-256 for look-up. Formats: docs/decisions/codes.md.
+Codes and manage links are derived from the code key and never stored; the database
+keeps their SHA-256 for look-up. Formats: docs/decisions/codes.md. Links to accounts and
+stamps are signed with the secret key and say when they were made.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ TICKET = b"rsvp/ticket/v1"
 DOOR_PASS = b"rsvp/door-pass/v1"
 LINK_ID = b"rsvp/link-id/v1"
 KEY_ID = b"rsvp/code-key-id/v1"
+FIRST = "rsvp/first/v1"
+RESET = "rsvp/reset/v1"
 
 # Crockford's base 32: no I, L, O, U. https://www.crockford.com/base32.html
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -35,6 +38,11 @@ CODE_LENGTH = 29
 """Characters of a printed code: `1`, 26 of base 32, 2 to check them."""
 
 FORM_TOKEN_LIFE = timedelta(days=1)
+FIRST_TOKEN_LIFE = timedelta(days=7)
+RESET_TOKEN_LIFE = timedelta(hours=2)
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much the clock of another node, which made a token, may run ahead."""
 
 
 def key_id(code_key: bytes) -> str:
@@ -161,12 +169,70 @@ def form_token_is_good(secret_key: str, event: UUID, token: str, now: datetime) 
         hour = int(form_signer(secret_key, event).unsign(token))
     except (BadSignature, ValueError):
         return False
-    age = now.timestamp() - hour * 3600
-    # The hour it was made in may have been another node's, whose clock runs ahead.
-    return -300 <= age <= FORM_TOKEN_LIFE.total_seconds() + 3600
+    age = timedelta(seconds=now.timestamp() - hour * 3600)
+    return -CLOCKS_DIFFER <= age <= FORM_TOKEN_LIFE + timedelta(hours=1)
 
 
 def form_signer(secret_key: str, event: UUID) -> Signer:
-    return Signer(
-        secret_key, salt=f"rsvp/form/v1/{event.hex}", digest_method=hashlib.sha256
-    )
+    return signer(secret_key, f"rsvp/form/v1/{event.hex}")
+
+
+# --- links to accounts --------------------------------------------------------------
+
+
+def first_token(secret_key: str, now: datetime) -> str:
+    """The secret in `/organize/first/<token>`: makes the first account."""
+    return stamp(signer(secret_key, FIRST), now)
+
+
+def first_token_is_good(secret_key: str, token: str, now: datetime) -> bool:
+    """Whether the token is ours and at most a week old."""
+    return stamp_is_good(signer(secret_key, FIRST), token, FIRST_TOKEN_LIFE, now)
+
+
+def reset_token(secret_key: str, user: int, mark: str, now: datetime) -> str:
+    """The secret in `/organize/password/<token>`: sets this account another password.
+
+    `mark` is what sign-ins of the account go by. It changes with the password, so the
+    token works once.
+    """
+    return f"{user}.{stamp(reset_signer(secret_key, user, mark), now)}"
+
+
+def reset_token_is_for(token: str) -> int | None:
+    """The account that the token says it is for; nothing is checked yet."""
+    user, dot, _ = token.partition(".")
+    return int(user) if dot and re.fullmatch(r"[1-9][0-9]{0,17}", user) else None
+
+
+def reset_token_is_good(
+    secret_key: str, user: int, mark: str, token: str, now: datetime
+) -> bool:
+    """Whether the token is ours, for this account as it is now, and not too old."""
+    stamped = token.removeprefix(f"{user}.")
+    mine = reset_signer(secret_key, user, mark)
+    return stamp_is_good(mine, stamped, RESET_TOKEN_LIFE, now)
+
+
+def reset_signer(secret_key: str, user: int, mark: str) -> Signer:
+    return signer(secret_key, f"{RESET}/{user}/{mark}")
+
+
+# --- stamps -------------------------------------------------------------------------
+
+
+def stamp(by: Signer, now: datetime) -> str:
+    """The second it was made in, signed: `1795601234.` and 43 characters."""
+    return by.sign(str(int(now.timestamp()))).decode()
+
+
+def stamp_is_good(by: Signer, text: str, life: timedelta, now: datetime) -> bool:
+    try:
+        made = int(by.unsign(text))
+    except (BadSignature, ValueError):
+        return False
+    return -CLOCKS_DIFFER <= timedelta(seconds=now.timestamp() - made) <= life
+
+
+def signer(secret_key: str, salt: str) -> Signer:
+    return Signer(secret_key, salt=salt, digest_method=hashlib.sha256)

@@ -117,6 +117,65 @@ def test_a_form_of_another_event_or_key_is_not_good():
     assert not tokens.form_token_is_good("secret", event, "", NOON)
 
 
+@pytest.mark.parametrize(
+    ("age", "good"),
+    [
+        (timedelta(0), True),
+        (timedelta(days=7), True),
+        (timedelta(days=7, seconds=1), False),
+        (timedelta(minutes=-5), True),
+        (timedelta(minutes=-6), False),
+    ],
+)
+def test_a_link_to_the_first_account_is_good_for_a_week(age, good):
+    token = tokens.first_token("secret", NOON)
+
+    assert tokens.first_token_is_good("secret", token, NOON + age) is good
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", ".", "1", "1.x", "é", "\0", "9" * 5000, tokens.first_token("no", NOON)],
+)
+def test_a_made_up_link_makes_no_account(token):
+    assert not tokens.first_token_is_good("secret", token, NOON)
+
+
+@pytest.mark.parametrize(
+    ("age", "good"),
+    [
+        (timedelta(0), True),
+        (timedelta(hours=2), True),
+        (timedelta(hours=2, seconds=1), False),
+        (timedelta(minutes=-6), False),
+    ],
+)
+def test_a_link_to_another_password_is_good_for_two_hours(age, good):
+    token = tokens.reset_token("secret", 17, "mark", NOON)
+
+    assert tokens.reset_token_is_for(token) == 17
+    assert tokens.reset_token_is_good("secret", 17, "mark", token, NOON + age) is good
+
+
+def test_a_link_to_another_password_is_for_one_account_as_it_is():
+    token = tokens.reset_token("secret", 17, "mark", NOON)
+    foreign = token.replace("17.", "18.", 1)
+
+    assert not tokens.reset_token_is_good("secret", 17, "a newer mark", token, NOON)
+    assert not tokens.reset_token_is_good("secret", 18, "mark", token, NOON)
+    assert not tokens.reset_token_is_good("secret", 18, "mark", foreign, NOON)
+    assert not tokens.reset_token_is_good("other", 17, "mark", token, NOON)
+    first = tokens.first_token("secret", NOON)
+    assert not tokens.reset_token_is_good("secret", 17, "mark", f"17.{first}", NOON)
+
+
+@pytest.mark.parametrize(
+    "token", ["", "17", ".1.x", "0.1.x", "-1.1.x", "1e3.1.x", "x.1"]
+)
+def test_what_names_no_account_is_for_none(token):
+    assert tokens.reset_token_is_for(token) is None
+
+
 def test_every_visitor_of_the_hour_gets_the_same_form():
     event = uuid4()
     assert tokens.form_token("s", event, NOON) == tokens.form_token(
