@@ -10,25 +10,23 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, current_app
 from flask_babel import gettext as _
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.utils import hash_password as library_hash
 from sqlalchemy import inspect
-from sqlalchemy.exc import IntegrityError
 
 from rsvp import tokens
 from rsvp.db import writing
 from rsvp.domain import teams
-from rsvp.errors import AddressTaken
 from rsvp.extensions import db, security
 from rsvp.models import User
 
 PASSWORD_MIN = 12
 PASSWORD_MAX = 128
-FIRST_OWNER = "organizer@example.org"
 
 SIGN_IN = "organizer/sign_in.html"
+FIRST_PATH = "/organize/first"
 
 SETTINGS: dict[str, Any] = {
     "LOGIN_URL": "/organize/sign-in",
@@ -151,21 +149,15 @@ def new_password() -> str:
     return "-".join(text[i : i + 5] for i in range(0, 20, 5))
 
 
-def first_owner(now: datetime) -> tuple[str, str] | None:
-    """Make the demo's account and say (address, password), this once.
+# --- links --------------------------------------------------------------------------
 
-    None, and nothing is made, where anybody has an account already.
-    """
-    if teams.has_users():
-        return None
-    password = new_password()
-    password_hash = hash_password(password)
-    try:
-        with writing():
-            if teams.has_users():
-                return None
-            teams.create_user(FIRST_OWNER, password_hash, now=now)
-    except (AddressTaken, IntegrityError):
-        # PostgreSQL lets two starts get this far; the other one was quicker.
-        return None
-    return FIRST_OWNER, password
+
+def first_link(now: datetime) -> str:
+    """Where the first account is made, once; whoever has the link may."""
+    token = tokens.first_token(current_app.config["SECRET_KEY"], now)
+    return f"{current_app.config['PUBLIC_URL']}{FIRST_PATH}/{token}"
+
+
+def first_link_works(token: str, now: datetime) -> bool:
+    """Whether the token is a good one; `teams.create_first_owner` decides the rest."""
+    return tokens.first_token_is_good(current_app.config["SECRET_KEY"], token, now)

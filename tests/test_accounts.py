@@ -1,15 +1,13 @@
-"""Accounts: passwords, the first owner, and public pages that know no cookie."""
+"""Accounts: passwords, and public pages that know no cookie."""
 
 from __future__ import annotations
-
-import threading
 
 import pytest
 from flask import Flask
 from flask_security.utils import verify_password
 
 from rsvp import accounts
-from rsvp.db import utcnow, writing
+from rsvp.db import writing
 from rsvp.domain import teams
 from rsvp.extensions import db, security
 from rsvp.models import User
@@ -51,39 +49,6 @@ def test_new_passwords_are_long_and_never_the_same(app):
 
     assert len(made) == 50
     assert all(len(p) == 23 and accounts.password_problem(p) is None for p in made)
-
-
-def test_the_first_owner_is_made_once_and_can_sign_in(app, client):
-    email, password = accounts.first_owner(NOON)
-
-    assert accounts.first_owner(NOON) is None
-    assert [user.email for user in db.session.query(User)] == [email]
-    assert sign_in(client, email, password).status_code == 302
-
-
-def test_no_first_owner_where_somebody_has_an_account(app):
-    make_user("ada@example.org")
-
-    assert accounts.first_owner(NOON) is None
-
-
-def test_two_starts_at_once_make_one_first_owner(app):
-    made = []
-    ready = threading.Barrier(2)
-
-    def start() -> None:
-        with app.app_context():
-            ready.wait()
-            made.append(accounts.first_owner(utcnow()))
-            db.session.remove()
-
-    starts = [threading.Thread(target=start) for _ in range(2)]
-    for thread in starts:
-        thread.start()
-    for thread in starts:
-        thread.join()
-
-    assert sum(found is not None for found in made) == 1
 
 
 def test_a_weaker_hash_is_made_stronger_at_sign_in(app, client):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,7 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
@@ -21,6 +23,7 @@ from tests.conftest import new_postgresql_database
 
 RSVP = Path(sys.executable).with_name("rsvp")
 LINUX = sys.platform == "linux"
+SIGN_IN = "/organize/sign-in"
 
 
 class Site:
@@ -195,22 +198,59 @@ def test_a_taken_port_is_refused_in_one_line(sqlite_site):
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_first_start_with_demo_data_tells_the_sign_in_once(tmp_path):
-    site = Site(tmp_path)
-    try:
-        site.start("--demo")
-        first = site.told()
-        assert "organizer@example.org, password " in first
-        password = first.partition("password ")[2].split()[0]
-        assert site.status("/") == 200
-        site.end(signal.SIGINT)
+def test_starts_show_a_link_to_the_first_account_until_there_is_one(site):
+    site.start()
+    first = link_in(site.told())
+    site.end(signal.SIGINT)
 
-        site.start("--demo")
-        assert password not in site.told()
-        assert password in (tmp_path / "demo_sign_in").read_text()
-        site.end(signal.SIGINT)
-    finally:
-        kill_what_is_left(site)
+    # As `make run` starts it.
+    site.start("--demo")
+    again = link_in(site.told())
+    assert site.status("/") == 200
+    assert leads_to(again) == urlsplit(again).path
+    assert make_account(first) == "/organize/"
+    assert leads_to(again) == SIGN_IN
+    site.end(signal.SIGINT)
+
+    site.start("--demo")
+    assert "/organize/first/" not in site.told()
+    assert f"sign in at http://127.0.0.1:{site.port}{SIGN_IN}\n" in site.told()
+    assert leads_to(first) == SIGN_IN
+    site.end(signal.SIGINT)
+
+
+def link_in(told: str) -> str:
+    found = re.search(r"once: (http://\S+/organize/first/\S+)$", told, re.MULTILINE)
+    assert found, told
+    return found[1]
+
+
+def leads_to(url: str) -> str:
+    with urlopen(url, timeout=10) as answer:
+        return urlsplit(answer.url).path
+
+
+def make_account(link: str) -> str:
+    """Where somebody is who made the account, with cookies as browsers keep them."""
+    browser = build_opener(HTTPCookieProcessor())
+    with browser.open(link, timeout=10) as page:
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.read().decode())
+    assert token
+    typed = {"email": "ada@example.org", "password": "a long enough password"}
+    sent = urlencode(typed | {"csrf_token": token[1]}).encode()
+    with browser.open(link, sent, timeout=10) as answer:
+        return urlsplit(answer.url).path
+
+
+def test_links_lead_to_the_public_address(sqlite_site):
+    sqlite_site.environment["RSVP_PUBLIC_URL"] = "https://rsvp.example.org"
+    sqlite_site.start()
+
+    told = sqlite_site.told()
+    assert f"RSVP is running at http://127.0.0.1:{sqlite_site.port} (" in told
+    assert "once: https://rsvp.example.org/organize/first/" in told
+    assert "at https://rsvp.example.org/organize/messages" in told
+    sqlite_site.end(signal.SIGINT)
 
 
 @pytest.mark.skipif(not LINUX, reason="memory is read from /proc")

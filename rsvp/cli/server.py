@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from pathlib import Path
 
 import click
 from flask import Flask, current_app, url_for
@@ -64,7 +62,7 @@ def serve(with_demo: bool) -> None:
     startup.verify()
     from rsvp.cli import serving
 
-    addresses = where_everything_is(app, with_demo)
+    addresses = where_everything_is(app)
     serving.serve(app, lambda: work(app), lambda: click.echo(addresses))
 
 
@@ -156,38 +154,29 @@ def load_demo() -> bool:
     return demo.load(utcnow(), current_app.config["CODE_KEY"])
 
 
-def sign_in_note(app: Flask) -> Path:
-    """Where the demo organizer's password is kept, for its owner to read again."""
-    return Path(app.instance_path) / "demo_sign_in"
-
-
-def sign_in_of_demo(app: Flask) -> str:
-    """The demo organizer's address and password, made where nobody has an account."""
-    from rsvp import accounts
-
-    note = sign_in_note(app)
-    if made := accounts.first_owner(utcnow()):
-        handle = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write("{}, password {}\n".format(*made))
-        return note.read_text().strip()
-    if note.exists():
-        return f"as made at the first start; {note} has the password"
-    return "with the accounts made by `rsvp user create`"
-
-
-def where_everything_is(app: Flask, with_demo: bool) -> str:
-    site = f"http://{app.config['HOST']}:{app.config['PORT']}"
-    with app.test_request_context(base_url=site):
+def where_everything_is(app: Flask) -> str:
+    # Where browsers go, which is not where the site listens if a proxy is in front.
+    with app.test_request_context(base_url=app.config["PUBLIC_URL"]):
+        sign_in = url_for("security.login", _external=True)
         outbox = url_for("outbox.messages", _external=True)
     mails = f"wait in the outbox; read them at {outbox}"
     if server := app.config["MAIL_SERVER"]:
         mails = f"go out through {server}"
-    lines = [
-        f"RSVP is running at {site} (Ctrl-C ends it)",
-        f"  Organizers  sign in at {site}{app.config['SECURITY_LOGIN_URL']}",
-        f"  Mails       {mails}",
-    ]
-    if with_demo:
-        lines.insert(2, f"              {sign_in_of_demo(app)}")
-    return "\n".join(lines)
+    return "\n".join(
+        (
+            f"RSVP is running at http://{app.config['HOST']}:{app.config['PORT']} "
+            "(Ctrl-C ends it)",
+            f"  Organizers  {way_in(sign_in)}",
+            f"  Mails       {mails}",
+        )
+    )
+
+
+def way_in(sign_in: str) -> str:
+    """How organizers get in: the first of them by a link that nobody else sees."""
+    from rsvp import accounts
+    from rsvp.domain import teams
+
+    if teams.has_users():
+        return f"sign in at {sign_in}"
+    return f"make the first account, once: {accounts.first_link(utcnow())}"

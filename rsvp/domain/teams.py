@@ -135,6 +135,18 @@ def create_user(
     return user
 
 
+def create_first_owner(email: str, password_hash: str, *, now: datetime) -> User | None:
+    """The first account of the site; None, and nothing is made, if there is one.
+
+    Goes in turn, by the default team's lock: two people can't both be the first.
+    """
+    lock = select(Team).where(Team.slug == DEFAULT_TEAM)
+    current_session().scalar(lock.with_for_update(key_share=True))
+    if has_users():
+        return None
+    return create_user(email, password_hash, now=now)
+
+
 def set_password(user: User, password_hash: str) -> None:
     """Give the account another password and sign it out everywhere."""
     user.password = password_hash

@@ -43,6 +43,7 @@ def init_app(app: Flask) -> None:
         display,
         door,
         door_desk,
+        first,
         health,
         memory,
         organizer,
@@ -61,6 +62,7 @@ def init_app(app: Flask) -> None:
         organizer.bp,
         outbox.bp,
         door_desk.bp,
+        first.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)

@@ -3,7 +3,7 @@
 A declared guard runs before its view. `public` is for pages that anyone may look at,
 `public_form` for what anyone may send from our own pages, `by_link` for whoever has a
 secret link, `by_door_pass` for whoever has a door's, `by_phone` for the phones that one
-enrolled, `signed_in` for accounts.
+enrolled, `signed_in` for accounts, `before_sign_in` for pages that lead into one.
 """
 
 from __future__ import annotations
@@ -131,6 +131,21 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
         return view(*args, **kwargs)
 
     return declare(guarded, "signed_in")
+
+
+def before_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Anyone, on their way to an account; what they send carries their session's token.
+
+    Each such view counts tries by itself, and keeps out those that guess.
+    """
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if request.method not in READING:
+            csrf.protect()
+        return view(*args, **kwargs)
+
+    return declare(guarded, "before_sign_in")
 
 
 def declare(view: View, guard: str) -> View:

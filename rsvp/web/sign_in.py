@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import time
 from typing import Any
 
-from flask import Flask, Response, make_response, render_template, request, session
+from flask import Flask, Response, render_template, request, session
 from flask.typing import ResponseReturnValue
-from flask_limiter import RequestLimit
 from flask_security import views as library
 from flask_security.core import FormInfo
 from flask_security.forms import EmailValidation, LoginForm
@@ -23,11 +20,10 @@ from wtforms.validators import InputRequired, Length
 from rsvp import accounts
 from rsvp.domain import teams
 from rsvp.extensions import csrf, limiter, security
-from rsvp.web import guards
+from rsvp.web import entry, guards
 
-# Wrong passwords only. The windows grow: whoever keeps guessing waits ever longer.
-FROM_ONE_NETWORK = "10 per minute; 40 per hour; 120 per day"
-# More than one network can spend, so that none alone locks an organizer out.
+# Wrong passwords; more of them than one network can spend (`entry.GUESSES`), so that
+# none alone locks an organizer out.
 AT_ONE_ACCOUNT = "200 per hour; 500 per day"
 
 
@@ -54,9 +50,9 @@ def init_app(app: Flask) -> None:
     app.view_functions["security.login"] = sign_in
     app.view_functions["security.logout"] = sign_out
     app.before_request_funcs.setdefault("security", []).append(check_form)
-    app.after_request_funcs.setdefault("security", []).append(keep_private)
-    # Open to anybody, behind the session's form token and the brakes below.
-    guards.declare_prefix(app, "security.", "sign_in")
+    app.after_request_funcs.setdefault("security", []).append(entry.keep_private)
+    # They guard themselves: `check_form`, and the brakes below.
+    guards.declare_prefix(app, "security.", "before_sign_in")
 
 
 def check_form() -> None:
@@ -67,9 +63,8 @@ def check_form() -> None:
 
 def answer(template: str, **context: Any) -> ResponseReturnValue:
     """What the library shows, with the status that says whether it was a mistake."""
-    return render_template(
-        template, **context
-    ), 422 if request.method == "POST" else 200
+    page = render_template(template, is_first=not teams.has_users(), **context)
+    return page, 422 if request.method == "POST" else 200
 
 
 def was_wrong(response: Response) -> bool:
@@ -80,31 +75,20 @@ def account_guessed_at() -> str:
     return teams.account_key(request.form.get("email", ""))[:320]
 
 
-def too_many(limit: RequestLimit) -> Response:
-    """Say how long to wait, in whole minutes."""
-    # The limiter's instant is up to a second late; that makes no minute of its own.
-    seconds = max(1, math.ceil(limit.reset_at - time.time()))
-    minutes = max(1, math.ceil((seconds - 1) / 60))
-    page = render_template(accounts.SIGN_IN, wait_minutes=minutes)
-    response = make_response(page, 429)
-    response.headers["Retry-After"] = str(seconds)
-    return response
-
-
 # Decorated once: the limiter would count twice for an application made twice.
 @limiter.limit(
-    FROM_ONE_NETWORK,
+    entry.GUESSES,
     key_func=guards.network,
     methods=["POST"],
     deduct_when=was_wrong,
-    on_breach=too_many,
+    on_breach=entry.too_many,
 )
 @limiter.limit(
     AT_ONE_ACCOUNT,
     key_func=account_guessed_at,
     methods=["POST"],
     deduct_when=was_wrong,
-    on_breach=too_many,
+    on_breach=entry.too_many,
 )
 def sign_in() -> ResponseReturnValue:
     return library.login()
@@ -114,9 +98,4 @@ def sign_out() -> ResponseReturnValue:
     response = library.logout()
     # An empty session takes its cookie away.
     session.clear()
-    return response
-
-
-def keep_private(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
     return response

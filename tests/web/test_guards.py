@@ -393,6 +393,12 @@ def test_an_answer_that_an_error_brings_along_is_kept(sqlite_app: Flask):
         ("POST /door/retirement", "POST /door/retirement"),
         ("to ada.bell@example.org: 550", "to …@…: 550"),
         ("(email_key)=(ada@example.org)", "(email_key)=(…@…)"),
+        ("/organize/first/1795601234.8J2kq-_x0a", "/organize/first/…"),
+        (
+            "https://h.example/organize/password/17.17956.8J-k?x",
+            "https://h.example/organize/password/…?x",
+        ),
+        ("/organize/password", "/organize/password"),
         ("/events/night-walk", "/events/night-walk"),
     ],
 )
