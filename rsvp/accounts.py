@@ -27,6 +27,7 @@ PASSWORD_MAX = 128
 
 SIGN_IN = "organizer/sign_in.html"
 FIRST_PATH = "/organize/first"
+RESET_PATH = "/organize/password"
 
 SETTINGS: dict[str, Any] = {
     "LOGIN_URL": "/organize/sign-in",
@@ -161,3 +162,21 @@ def first_link(now: datetime) -> str:
 def first_link_works(token: str, now: datetime) -> bool:
     """Whether the token is a good one; `teams.create_first_owner` decides the rest."""
     return tokens.first_token_is_good(current_app.config["SECRET_KEY"], token, now)
+
+
+def reset_link(user: User, now: datetime) -> str:
+    """Where the owner of this account sets another password, once."""
+    secret = current_app.config["SECRET_KEY"]
+    token = tokens.reset_token(secret, user.id, user.fs_uniquifier, now)
+    return f"{current_app.config['PUBLIC_URL']}{RESET_PATH}/{token}"
+
+
+def find_by_reset_token(token: str, now: datetime) -> User | None:
+    """Whose password the token may set, if it is good; looking uses nothing up."""
+    user_id = tokens.reset_token_is_for(token)
+    user = db.session.get(User, user_id) if user_id else None
+    if user is None or not user.active:
+        return None
+    secret, mark = current_app.config["SECRET_KEY"], user.fs_uniquifier
+    is_good = tokens.reset_token_is_good(secret, user.id, mark, token, now)
+    return user if is_good else None

@@ -23,11 +23,11 @@ from sqlalchemy import Select, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
-from rsvp import mailer
+from rsvp import accounts, mailer, tokens
 from rsvp.db import current_session, utcnow, writing
 from rsvp.domain import privacy
 from rsvp.extensions import mail
-from rsvp.formats import mails
+from rsvp.formats import accountmails, mails
 from rsvp.models import Event, Message, Registration
 from rsvp.models.ledger import MessageState
 
@@ -339,6 +339,7 @@ def load(claim: Claim) -> Message | None:
             Message.attempts == claim.attempt,
         )
         .options(
+            joinedload(Message.user),
             joinedload(Message.event).selectinload(Event.admissions),
             joinedload(Message.registration).options(
                 joinedload(Registration.admission),
@@ -351,11 +352,7 @@ def load(claim: Claim) -> Message | None:
 
 def letter_of(message: Message, at: datetime) -> mailer.Message:
     """The mail as it goes over the wire."""
-    written = mails.compose(
-        message,
-        code_key=current_app.config["CODE_KEY"],
-        public_url=current_app.config["PUBLIC_URL"],
-    )
+    written = written_mail(message, at)
     calendar = written.calendar and mailer.Part(
         written.calendar_name, "calendar", written.calendar
     )
@@ -373,6 +370,20 @@ def letter_of(message: Message, at: datetime) -> mailer.Message:
         calendar=calendar or None,
         method=written.method,
     )
+
+
+def written_mail(message: Message, at: datetime) -> mails.Mail:
+    public_url = current_app.config["PUBLIC_URL"]
+    if message.user is not None:
+        # Made anew for each try, so that its time begins when it can be read.
+        return accountmails.new_password(
+            message,
+            link=accounts.reset_link(message.user, at),
+            good_for=tokens.RESET_TOKEN_LIFE,
+            public_url=public_url,
+        )
+    code_key = current_app.config["CODE_KEY"]
+    return mails.compose(message, code_key=code_key, public_url=public_url)
 
 
 # --- what failures mean -------------------------------------------------------------

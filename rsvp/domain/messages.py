@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 
 from rsvp.db import current_connection, current_session, table_of
-from rsvp.models import Admission, Attendee, Message, Registration
+from rsvp.models import Admission, Attendee, Message, Registration, User
 from rsvp.models.ledger import MessageKind, MessageState
 from rsvp.models.registration import LIVE, AttendeeState
 
@@ -68,20 +68,9 @@ def queue(
 
     `is_first` skips looking for older ones, for a registration made just now.
     """
-    connection = current_connection()
     if not is_first:
-        connection.execute(
-            update(Message)
-            .where(
-                Message.registration_id == registration_id,
-                Message.kind == kind,
-                Message.state == MessageState.QUEUED,
-                # One that a worker is sending at this moment goes out.
-                or_(Message.lease_until.is_(None), Message.lease_until < now),
-            )
-            .values(state=MessageState.SUPERSEDED)
-        )
-    connection.execute(
+        supersede(Message.registration_id == registration_id, kind, now)
+    current_connection().execute(
         ROW,
         {
             "uuid": uuid4(),
@@ -97,6 +86,21 @@ def queue(
             "due_at": now,
             "attempts": 0,
         },
+    )
+
+
+def supersede(about: ColumnElement[bool], kind: MessageKind, now: datetime) -> None:
+    """Drop the messages of a kind that have not gone out, for a newer one of it."""
+    current_connection().execute(
+        update(Message)
+        .where(
+            about,
+            Message.kind == kind,
+            Message.state == MessageState.QUEUED,
+            # One that a worker is sending at this moment goes out.
+            or_(Message.lease_until.is_(None), Message.lease_until < now),
+        )
+        .values(state=MessageState.SUPERSEDED)
     )
 
 
@@ -145,6 +149,31 @@ def tell_all(event_id: int, kind: MessageKind, *, now: datetime, **more: Any) ->
     for registration in registrations:
         tell(registration, kind, now=now, **more)
     return len(registrations)
+
+
+def tell_user(user: User, kind: MessageKind, *, now: datetime) -> None:
+    """Queue a mail about an account to its owner; nobody else ever sees it.
+
+    What it tells that is secret is not written down: the worker makes it up as it
+    writes the mail.
+    """
+    supersede(Message.user_id == user.id, kind, now)
+    current_connection().execute(
+        ROW,
+        {
+            "uuid": uuid4(),
+            "user_id": user.id,
+            "kind": kind,
+            "recipient": user.email,
+            "recipient_key": user.email,
+            "from_form": False,
+            "facts": {},
+            "state": MessageState.QUEUED,
+            "created_at": now,
+            "due_at": now,
+            "attempts": 0,
+        },
+    )
 
 
 def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
