@@ -48,6 +48,7 @@ def init_app(app: Flask) -> None:
         memory,
         organizer,
         outbox,
+        passwords,
         public,
         sign_in,
     )
@@ -63,6 +64,7 @@ def init_app(app: Flask) -> None:
         outbox.bp,
         door_desk.bp,
         first.bp,
+        passwords.bp,
         health.bp,
     ):
         app.register_blueprint(blueprint)

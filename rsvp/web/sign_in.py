@@ -63,8 +63,14 @@ def check_form() -> None:
 
 def answer(template: str, **context: Any) -> ResponseReturnValue:
     """What the library shows, with the status that says whether it was a mistake."""
-    page = render_template(template, is_first=not teams.has_users(), **context)
-    return page, 422 if request.method == "POST" else 200
+    is_mistake = request.method == "POST"
+    page = render_template(
+        template,
+        is_first=not teams.has_users(),
+        password_was_set=not is_mistake and request.args.get("done") == "password",
+        **context,
+    )
+    return page, 422 if is_mistake else 200
 
 
 def was_wrong(response: Response) -> bool:

@@ -1,0 +1,56 @@
+"""Passwords that were forgotten: a mail with a link, and what the link does."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy import func, select, update
+
+from rsvp.db import changed_one, current_session
+from rsvp.domain import messages, teams
+from rsvp.models import Message, User
+from rsvp.models.ledger import MessageKind
+
+PER_HOUR = 3
+"""How many mails with such a link an account gets."""
+
+
+def send_link(email: str, *, now: datetime) -> None:
+    """Queue a mail to whoever has this account, unless it has had enough of them.
+
+    Says nothing of whether it did: nobody may learn from it who has an account.
+    """
+    session = current_session()
+    mine = select(User).where(User.email == teams.account_key(email), User.active)
+    # Two who ask at once go in turn: each counts the mails of the other.
+    user = session.scalar(mine.with_for_update(key_share=True))
+    if user is None or mails_lately(user, now) >= PER_HOUR:
+        return
+    messages.tell_user(user, MessageKind.PASSWORD_RESET, now=now)
+
+
+def mails_lately(user: User, now: datetime) -> int:
+    found = current_session().scalar(
+        select(func.count())
+        .select_from(Message)
+        .where(
+            Message.user_id == user.id,
+            Message.kind == MessageKind.PASSWORD_RESET,
+            Message.created_at > now - timedelta(hours=1),
+        )
+    )
+    return found or 0
+
+
+def set_by_link(user_id: int, mark: str, password_hash: str) -> bool:
+    """Give the account another password and sign it out everywhere.
+
+    False, and nothing is changed, if the account's `mark` (its `fs_uniquifier`) is not
+    the one the link was made for. One UPDATE decides, so a link works once.
+    """
+    return changed_one(
+        update(User)
+        .where(User.id == user_id, User.fs_uniquifier == mark, User.active)
+        .values(password=password_hash, fs_uniquifier=uuid4().hex)
+    )
