@@ -29,12 +29,14 @@ class Camera:
         self.file = folder / "camera.mjpeg"
         self.show()
 
-    def show(self, *texts: str) -> None:
-        """Hold the codes up one after the other, each for a second and a half."""
-        nothing = picture(None)
+    def show(self, *held: str | tuple[str, ...]) -> None:
+        """Hold codes up one after the other, each for a second and a half; those of a
+        tuple together."""
+        nothing = picture()
         film = [nothing] * (A_SECOND // 2)
-        for text in texts:
-            film += [picture(text)] * (A_SECOND * 3 // 2)
+        for texts in held:
+            texts = (texts,) if isinstance(texts, str) else texts
+            film += [picture(*texts)] * (A_SECOND * 3 // 2)
             film += [nothing] * (A_SECOND // 2)
         self.file.write_bytes(b"".join(film))
 
@@ -48,21 +50,26 @@ class Camera:
         ]
 
 
-def picture(text: str | None) -> bytes:
-    """One JPEG: a hand's breadth of grey, with the text's QR on white in its middle."""
+def picture(*texts: str) -> bytes:
+    """One JPEG: a grey wall, with the texts' QRs on white in its middle."""
     image = Image.new("RGB", SIZE, "#b8b0a4")
-    if text is not None:
-        code = qrcode.QRCode(
-            error_correction=qrcode.constants.ERROR_CORRECT_Q, box_size=10, border=4
-        )
-        code.add_data(text)
-        shown = code.make_image().get_image().convert("RGB")
-        image.paste(
-            shown, ((SIZE[0] - shown.width) // 2, (SIZE[1] - shown.height) // 2)
-        )
+    codes = [qr(text, 10 if len(texts) == 1 else 6) for text in texts]
+    left = (SIZE[0] - sum(code.width for code in codes)) // 2
+    for code in codes:
+        image.paste(code, (left, (SIZE[1] - code.height) // 2))
+        left += code.width
     written = io.BytesIO()
     image.save(written, "JPEG", quality=88)
     return written.getvalue()
+
+
+def qr(text: str, module: int) -> Image.Image:
+    code = qrcode.QRCode(
+        error_correction=qrcode.constants.ERROR_CORRECT_Q, box_size=module, border=4
+    )
+    code.add_data(text)
+    shown: Image.Image = code.make_image().get_image().convert("RGB")
+    return shown
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from rsvp.extensions import db
 from rsvp.models import CheckIn, Scan
 from tests.domain.doorways import attendees
 from tests.e2e.watching import PATIENCE
-from tests.factories import register
+from tests.factories import cancel, register
 from tests.load.site import Site
 from tests.web.door_visits import evening, pass_link, printed
 
@@ -66,12 +66,14 @@ def inside(here: Site) -> Iterator[None]:
         db.engine.dispose()
 
 
-def prepare(here: Site, *parties: tuple[str, ...]) -> Evening:
-    """An evening with these parties registered."""
+def prepare(here: Site, *parties: tuple[str, ...], gave_up: str = "") -> Evening:
+    """An evening with these parties registered; the party of `gave_up` no more."""
     with inside(here):
         event = evening(title="Letters and Soup")
         for names in parties:
-            register(event, *names, now=utcnow())
+            outcome = register(event, *names, now=utcnow())
+            if gave_up in names:
+                cancel(outcome, utcnow())
         codes = {a.name or "": printed(a) for a in attendees(event)}
         return Evening(here, event.id, here.url + pass_link(event), codes)
 

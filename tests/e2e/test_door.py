@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
 from tests.e2e.cameras import Camera, browser_with
+from tests.e2e.conftest import until
 from tests.e2e.evenings import (
     enrol,
     expect_verdict,
@@ -79,6 +80,25 @@ def test_a_phone_scans_and_another_door_knows(
             page.get_by_role("button", name="They are leaving").click()
             expect_verdict(page, "Left", "Zoë Ωmega")
         assert tonight.is_in() == 0
+
+
+@pytest.mark.parametrize("first", ["Zoë Ωmega", "Cy Gone"])
+def test_of_two_codes_in_one_picture_a_no_is_not_overlooked(
+    here: Site, playwright: Playwright, tmp_path: Path, first: str
+) -> None:
+    tonight = prepare(here, ("Zoë Ωmega",), ("Cy Gone",), gave_up="Cy Gone")
+    codes = sorted(tonight.codes, key=lambda name: name != first)
+    camera = Camera(tmp_path)
+    camera.show(tuple(tonight.codes[name] for name in codes))
+
+    with browser_with(playwright, camera) as browser, phone_page(browser) as page:
+        enrol(page, tonight.link)
+        start_scanning(page)
+        until(lambda: len(tonight.scans()) == 2)
+        page.wait_for_timeout(1000)
+        expect_verdict(page, "Cancelled", "Cy Gone")
+
+    assert sorted(tonight.scans()) == ["cancelled", "welcome"]
 
 
 def test_codes_are_typed(here: Site, page: Page) -> None:

@@ -111,8 +111,10 @@ function still(video) {
   const small = Math.min(side, SIDE)
   const left = Math.floor((video.videoWidth - side) / 2)
   const top = Math.floor((video.videoHeight - side) / 2)
-  const size = { resizeWidth: small, resizeHeight: small }
-  return createImageBitmap(video, left, top, side, side, size)
+  const part = [video, left, top, side, side]
+  return createImageBitmap(...part, { resizeWidth: small, resizeHeight: small }).catch(
+    () => createImageBitmap(...part), // browsers that can't make it smaller
+  )
 }
 
 function keepAwake() {
