@@ -232,14 +232,14 @@ def scans_api() -> ResponseReturnValue:
         sent = scans.read_batch(request.get_data())
     except scans.NoBatch:
         abort(400)
-    now = db.utcnow()
+    now, event_id = db.utcnow(), event_of_phone().id
     read = [scans.read_or_error(one) for one in sent]
     answers = iter(take([one for one in read if isinstance(one, Reading)], now))
     entries = [
         scans.entry_of(one, next(answers)) if isinstance(one, Reading) else one
         for one in read
     ]
-    counts = checkin.counts(event_of_phone().id)
+    counts = checkin.counts(event_id)
     return jsonify(
         verdicts=entries,
         counts={"inside": counts.inside, "expected": counts.expected},
