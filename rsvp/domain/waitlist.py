@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit, capacity, messages
@@ -130,18 +130,32 @@ def has_seats_for_newcomer(
 
 
 def place(event: Event, admission: Admission, line_number: int | None = None) -> int:
-    """The place in line of a number (None: of whoever joins next), counted from 1.
-
-    Only those count who are ahead for the same seats: the same admission, or any
-    in-person one where the event has a room cap.
-    """
-    ahead = select(func.count(Registration.id)).where(
-        Registration.event_id == event.id, Registration.state == State.WAITLISTED
-    )
-    if capacity.under_room_cap(event, admission):
-        ahead = ahead.join(Admission).where(Admission.mode == Mode.IN_PERSON)
-    else:
-        ahead = ahead.where(Registration.admission_id == admission.id)
+    """The place in line of a number (None: of whoever joins next), counted from 1."""
+    waiting = waiting_for_the_same(event, admission)
+    ahead = select(func.count(Registration.id)).where(*waiting)
     if line_number is not None:
         ahead = ahead.where(Registration.line_number < line_number)
     return current_session().scalars(ahead).one() + 1
+
+
+def waiting_for_the_same(
+    event: Event, admission: Admission
+) -> tuple[ColumnElement[bool], ...]:
+    """Who waits for the same seats: the same admission, or any in-person one where the
+    event has a room cap. Places in line are counted among them."""
+    same = Registration.admission_id == admission.id
+    if capacity.under_room_cap(event, admission):
+        in_room = Admission.event_id == event.id, Admission.mode == Mode.IN_PERSON
+        same = Registration.admission_id.in_(select(Admission.id).where(*in_room))
+    return (
+        Registration.event_id == event.id,
+        Registration.state == State.WAITLISTED,
+        same,
+    )
+
+
+def same_line(event: Event, admission: Admission) -> list[Admission]:
+    """The admissions that `waiting_for_the_same` counts together."""
+    if not capacity.under_room_cap(event, admission):
+        return [admission]
+    return [one for one in event.admissions if one.counts_in_room]

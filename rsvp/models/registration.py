@@ -41,6 +41,8 @@ class AttendeeState(StrEnum):
     CANCELLED = "cancelled"
 
 
+REFERENCE_LENGTH = 8
+
 IS_LIVE_AND_SINGLE = text("is_single AND state IN ('waitlisted', 'confirmed')")
 
 
@@ -73,8 +75,14 @@ class Registration(Base):
             "ix_registrations_line",
             "event_id",
             "line_number",
+            "admission_id",
             sqlite_where=text("state = 'waitlisted'"),
             postgresql_where=text("state = 'waitlisted'"),
+        ),
+        # The list, newest first, and its counts, without touching the rows.
+        Index(
+            "ix_registrations_event",
+            *("event_id", "id", "state", "admission_id", "seats"),
         ),
         Index("ix_registrations_event_state", "event_id", "state", "id"),
         Index("ix_registrations_event_address", "event_id", "email_key"),
@@ -84,7 +92,7 @@ class Registration(Base):
     uuid: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id"))
     admission_id: Mapped[int] = mapped_column(ForeignKey("admissions.id"))
-    reference: Mapped[str] = mapped_column(String(8), unique=True)
+    reference: Mapped[str] = mapped_column(String(REFERENCE_LENGTH), unique=True)
     state: Mapped[str] = mapped_column(Word)
     seats: Mapped[int]
     name: Mapped[str] = mapped_column(Line)

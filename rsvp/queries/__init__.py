@@ -39,12 +39,22 @@ from rsvp.queries.organizers import (
     page_of,
 )
 from rsvp.queries.people import Filter, RosterRow, matching, roster
+from rsvp.queries.registrations import (
+    Count,
+    bookings,
+    counted_at,
+    counts,
+    cursor,
+    in_line_order,
+    places,
+)
 
 __all__ = [
     "AdmissionSeats",
     "Arrival",
     "Attendance",
     "Awaited",
+    "Count",
     "EventState",
     "Filter",
     "FindEvent",
@@ -56,9 +66,14 @@ __all__ = [
     "attendance",
     "attendee_of",
     "awaited",
+    "bookings",
+    "counted_at",
+    "counts",
+    "cursor",
     "event_page",
     "event_state",
     "find_event",
+    "in_line_order",
     "listing",
     "listing_key",
     "matching",
@@ -69,6 +84,7 @@ __all__ = [
     "page_of",
     "phones_scans",
     "place_in_line",
+    "places",
     "registration_by_link",
     "roster",
     "series_page",

@@ -7,28 +7,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from rsvp.db import current_session
 from rsvp.folding import folded
 from rsvp.models import Admission, Attendee, Registration
-from rsvp.models.registration import AttendeeState, State
+from rsvp.models.registration import REFERENCE_LENGTH, AttendeeState, State
 
 
 @dataclass(frozen=True)
 class Filter:
     """Which registrations of an event are wanted; the default is all of them.
 
-    `search` is looked for word by word in references, addresses and names, as typed on
-    any keyboard.
+    `search` is looked for word by word in references, names and addresses, as typed on
+    any keyboard; in addresses only where whoever searches `sees_addresses`, since a
+    search tells what it finds.
     """
 
     search: str = ""
     state: State | None = None
     admission_id: int | None = None
+    sees_addresses: bool = True
 
     def __bool__(self) -> bool:
-        return self != Filter()
+        return bool(self.search or self.state or self.admission_id)
 
 
 def matching(event_id: int, wanted: Filter) -> Select[Registration]:
@@ -40,8 +42,24 @@ def matching(event_id: int, wanted: Filter) -> Select[Registration]:
     if wanted.admission_id is not None:
         found = found.where(Registration.admission_id == wanted.admission_id)
     for word in folded(wanted.search).split():
-        found = found.where(Registration.search.contains(word, autoescape=True))
+        found = found.where(
+            Registration.search.contains(word, autoescape=True)
+            if wanted.sees_addresses
+            else in_reference_or_names(word)
+        )
     return found
+
+
+def in_reference_or_names(word: str) -> ColumnElement[bool]:
+    """`search` is a line each for reference and address, then one for each name: a word
+    behind the second line end is in a name."""
+    literally = word.replace("/", "//").replace("%", "/%").replace("_", "/_")
+    return or_(
+        func.substr(Registration.search, 1, REFERENCE_LENGTH).contains(
+            word, autoescape=True
+        ),
+        Registration.search.like(f"%\n%\n%{literally}%", escape="/"),
+    )
 
 
 @dataclass(frozen=True)

@@ -50,24 +50,26 @@ def init_app(app: Flask) -> None:
         outbox,
         passwords,
         public,
+        roster,
         sign_in,
     )
 
     assets.init_app(app)
     display.init_app(app)
     memory.init_app(app)
-    for blueprint in (
-        public.bp,
-        attendee.bp,
-        door.bp,
-        organizer.bp,
-        outbox.bp,
-        door_desk.bp,
-        first.bp,
-        passwords.bp,
-        health.bp,
+    for audience in (
+        public,
+        attendee,
+        door,
+        organizer,
+        roster,
+        outbox,
+        door_desk,
+        first,
+        passwords,
+        health,
     ):
-        app.register_blueprint(blueprint)
+        app.register_blueprint(audience.bp)
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])
     answers.init_app(app)

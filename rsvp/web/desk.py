@@ -18,6 +18,7 @@ from rsvp.domain import teams
 from rsvp.domain.teams import Action
 from rsvp.models import Event, User
 from rsvp.models.event import Phase, Status
+from rsvp.models.registration import State
 
 
 def me() -> User:
@@ -53,6 +54,7 @@ class Section:
 
 SECTIONS = (
     Section("overview", _("Overview"), "organizer.event", Action.SEE_NUMBERS),
+    Section("people", _("People"), "roster.registrations", Action.SEE_NAMES),
     Section("door", _("Door"), "door_desk.passes", Action.MANAGE_DOOR),
     Section("check-in", _("Who is in"), "door_desk.check_in", Action.SEE_NUMBERS),
 )
@@ -111,7 +113,7 @@ class Shown:
     word: Any
 
 
-PHASES = {
+PHASES: dict[str, Shown] = {
     Phase.DRAFT: Shown("draft", "○", _("Draft")),
     Phase.CANCELLED: Shown("cancelled", "✕", _("Cancelled")),
     Phase.OVER: Shown("over", "–", _("Over")),
@@ -119,6 +121,12 @@ PHASES = {
     Phase.PAUSED: Shown("paused", "‖", _("Paused")),
     Phase.CLOSED: Shown("closed", "–", _("Registration closed")),
     Phase.OPEN: Shown("open", "●", _("Open")),
+}
+
+STATES: dict[str, Shown] = {
+    State.CONFIRMED: Shown("confirmed", "●", _("Confirmed")),
+    State.WAITLISTED: Shown("waitlisted", "◔", _("Waitlisted")),
+    State.CANCELLED: Shown("cancelled", "✕", _("Cancelled")),
 }
 
 

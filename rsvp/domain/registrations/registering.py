@@ -19,7 +19,7 @@ from rsvp.folding import search_text
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
-from rsvp.models.registration import LIVE, AttendeeState, State
+from rsvp.models.registration import LIVE, REFERENCE_LENGTH, AttendeeState, State
 
 CLOSED = {
     Phase.CANCELLED: errors.EventCancelled,
@@ -375,4 +375,4 @@ def found_by(reference: str, wanted: Wanted) -> str:
 
 def new_reference() -> str:
     """Eight characters to read over the phone; they open nothing by themselves."""
-    return "".join(secrets.choice(tokens.ALPHABET) for _ in range(8))
+    return "".join(secrets.choice(tokens.ALPHABET) for _ in range(REFERENCE_LENGTH))

@@ -1,0 +1,198 @@
+"""Roster: who has registered for an event, page by page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from flask import Blueprint, abort, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from rsvp import queries
+from rsvp.domain.teams import Action
+from rsvp.folding import folded
+from rsvp.models import Event, Registration
+from rsvp.models.registration import State
+from rsvp.queries import Count, Filter
+from rsvp.web import desk, guards
+from rsvp.web.desk import Moment, Shown
+
+bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
+bp.after_request(desk.keep_private)
+
+LONGEST_SEARCH = 200
+LARGEST_ID = 2**63 - 1
+
+EXTENSION = "rsvp_roster_counts"
+KEPT = 256
+"""Of how many events the counts stay in memory."""
+
+Held = tuple[tuple[object, ...], list[Count]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One registration in the list. `found` are the guests that a search meant."""
+
+    registration: Registration
+    state: Shown
+    place: int | None
+    admission: str
+    guests: int
+    found: list[str]
+    registered: Moment
+
+
+@bp.get("")
+@guards.signed_in
+def registrations(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.SEE_NAMES)
+    manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
+    wanted = wanted_filter(event, sees_addresses=manages)
+    counted = counts_of(event, wanted)
+    found = queries.bookings(event.id, wanted, after=wanted_start())
+    places = queries.places(event, found.rows, None if wanted else counted)
+    return desk.event_page(
+        "registrations.html",
+        event,
+        "people",
+        rows=rows_of(event, found.rows, places, wanted),
+        seats=desk.filled(event),
+        manages=manages,
+        wanted=wanted,
+        states=desk.STATES,
+        total=total_of(counted, is_filtered=bool(wanted)),
+        breakdown=breakdown_of(counted),
+        in_line_order=queries.in_line_order(wanted),
+        is_first="after" not in request.args,
+        first=address_of(event, wanted),
+        more=None
+        if found.is_last
+        else address_of(event, wanted, queries.cursor(found.rows[-1], wanted)),
+    )
+
+
+# --- the filter ---------------------------------------------------------------------
+
+
+def wanted_filter(event: Event, *, sees_addresses: bool) -> Filter:
+    """What the address asks for; 404 for a state or an admission there is none of."""
+    state, key = request.args.get("state"), request.args.get("admission")
+    ways = {admission.key: admission.id for admission in event.admissions}
+    if (state and state not in desk.STATES) or (key and key not in ways):
+        abort(404)
+    typed = request.args.get("search", "")[:LONGEST_SEARCH]
+    return Filter(
+        # Nobody's name has a character that can't be printed; databases refuse NUL.
+        search="".join(c if c.isprintable() else " " for c in typed).strip(),
+        state=State(state) if state else None,
+        admission_id=ways[key] if key else None,
+        sees_addresses=sees_addresses,
+    )
+
+
+def wanted_start() -> int | None:
+    if "after" not in request.args:
+        return None
+    after = request.args.get("after", type=int)
+    if after is None or not 0 < after <= LARGEST_ID:
+        abort(404)
+    return after
+
+
+def address_of(event: Event, wanted: Filter, after: int | None = None) -> str:
+    """The list with this filter, from its beginning or behind a cursor."""
+    key = next((a.key for a in event.admissions if a.id == wanted.admission_id), None)
+    return url_for(
+        ".registrations",
+        slug=event.slug,
+        search=wanted.search or None,
+        state=wanted.state,
+        admission=key,
+        after=after,
+    )
+
+
+# --- what it shows ------------------------------------------------------------------
+
+
+def rows_of(
+    event: Event, found: list[Registration], places: dict[int, int], wanted: Filter
+) -> list[Row]:
+    names = {admission.id: admission.name for admission in event.admissions}
+    words = folded(wanted.search).split()
+    return [
+        Row(
+            registration=one,
+            state=desk.STATES[one.state],
+            place=places.get(one.id),
+            admission=names[one.admission_id],
+            guests=max(0, one.seats - 1),
+            found=guests_found(one, words),
+            registered=desk.moment(one.registered_at, event.zone),
+        )
+        for one in found
+    ]
+
+
+def guests_found(registration: Registration, words: list[str]) -> list[str]:
+    if not words:
+        return []
+    guests = [a.name for a in registration.attendees if a.position > 0 and a.name]
+    return [name for name in guests if any(word in folded(name) for word in words)]
+
+
+def counts_of(event: Event, wanted: Filter) -> list[Count]:
+    """How many match: of a search counted now, else from what is held of the event."""
+    if wanted.search:
+        return queries.counts(event.id, wanted)
+    return [
+        count
+        for count in held_counts(event)
+        if wanted.state in (None, count.state)
+        and wanted.admission_id in (None, count.admission_id)
+    ]
+
+
+def held_counts(event: Event) -> list[Count]:
+    """All of an event's counts, from memory until one of them changes.
+
+    Counting 100,000 takes longer than the rest of the page. Counts kept in columns
+    would be quick at once, but each registration would pay for them.
+    """
+    held: dict[int, Held] = current_app.extensions.setdefault(EXTENSION, {})
+    counted_at = queries.counted_at(event)
+    entry = held.get(event.id)
+    if entry is None or entry[0] != counted_at:
+        entry = counted_at, queries.counts(event.id, Filter())
+        while len(held) >= KEPT:
+            # Several threads may do this at once; the oldest goes, or is gone.
+            held.pop(next(iter(held), event.id), None)
+        held[event.id] = entry
+    return entry[1]
+
+
+def total_of(counted: list[Count], *, is_filtered: bool) -> str:
+    """How many there are, or how many match: `3 registrations, 5 people match`."""
+    registrations = sum(count.registrations for count in counted)
+    people = sum(count.people for count in counted)
+    parties = ngettext("%(num)d registration", "%(num)d registrations", registrations)
+    persons = ngettext("%(num)d person", "%(num)d people", people)
+    if not is_filtered:
+        return _("%(registrations)s, %(people)s", registrations=parties, people=persons)
+    if registrations == 0:
+        return _("No registration matches")
+    return _(
+        "%(registrations)s, %(people)s match", registrations=parties, people=persons
+    )
+
+
+def breakdown_of(counted: list[Count]) -> list[tuple[Shown, int]]:
+    """The same by state, where there is more than one."""
+    numbers = Counter[State]()
+    for count in counted:
+        numbers[count.state] += count.registrations
+    found = [(shown, numbers[State(key)]) for key, shown in desk.STATES.items()]
+    return [pair for pair in found if pair[1]] if len(numbers) > 1 else []
