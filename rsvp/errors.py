@@ -73,6 +73,25 @@ class TooLateToCancel(Refusal):
     code = "too_late_to_cancel"
 
 
+class AlreadyIn(Refusal):
+    """Somebody (`name`) who has been let in can't be cancelled while they are in."""
+
+    code = "already_in"
+
+
+class NotWaiting(Refusal):
+    """The registration is not in line any more, so it can't be moved or seated."""
+
+    code = "not_waiting"
+
+
+class NoSuchPlace(Refusal):
+    """The line has no such place; its last one is `last`."""
+
+    code = "no_such_place"
+    status = 422
+
+
 class DoorClosed(Refusal):
     """The door pass does not work now: it opens at `opens_at`, or (None) it has ended
     or was revoked."""

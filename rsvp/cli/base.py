@@ -20,6 +20,10 @@ WORDS = {
     "event_cancelled": "the event is cancelled",
     "in_use": "people already use it",
     "door_closed": "the door of this event has closed",
+    "already_over": "it was cancelled before",
+    "already_in": "somebody of the party is already in",
+    "not_waiting": "it does not wait in line any more",
+    "no_such_place": "the line has no such place",
     "address_taken": "this address has an account already",
 }
 """Refusals as an operator reads them; any other is told by its code."""

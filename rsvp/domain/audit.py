@@ -10,6 +10,9 @@ from sqlalchemy import insert
 from rsvp.db import current_connection, table_of
 from rsvp.models import AuditEntry
 
+ATTENDEE = "attendee"
+"""The actor of what a secret link or the public form does."""
+
 ENTRY = insert(table_of(AuditEntry))
 
 

@@ -77,6 +77,12 @@ def claim(locked: LockedEvent, admission: Admission, seats: int) -> bool:
     return taken
 
 
+def claim_above(locked: LockedEvent, admission: Admission, seats: int) -> None:
+    """Take the seats whatever the caps say: what is taken beyond one becomes its
+    ceiling, which falls again as seats come free. Needs the lock."""
+    take(locked, admission, seats)
+
+
 def deciding_statement() -> Update:
     """The UPDATE behind `claim_at_once`; its values are admission, seats, version."""
     seats = bindparam("seats", type_=Integer)
@@ -161,18 +167,22 @@ def free_seats(locked: LockedEvent) -> dict[int, int | None]:
 
 def release(locked: LockedEvent, admission: Admission, seats: int) -> None:
     """Give taken seats back; a ceiling falls with them. Needs the lock."""
-    left = Admission.seats_taken - seats
+    take(locked, admission, -seats)
+
+
+def take(locked: LockedEvent, admission: Admission, seats: int) -> None:
+    taken = Admission.seats_taken + seats
     changed_one(
         update(Admission)
         .where(Admission.id == admission.id)
-        .values(seats_taken=left, ceiling=fallen(left, Admission.capacity))
+        .values(seats_taken=taken, ceiling=ceiling(taken, Admission.capacity))
     )
     if under_room_cap(locked.event, admission):
-        left = Event.room_taken - seats
+        taken = Event.room_taken + seats
         changed_one(
             update(Event)
             .where(Event.id == locked.event.id)
-            .values(room_taken=left, room_ceiling=fallen(left, Event.room_capacity))
+            .values(room_taken=taken, room_ceiling=ceiling(taken, Event.room_capacity))
         )
 
 
@@ -250,8 +260,8 @@ def seats_in_room(event_id: int, states: tuple[State, ...]) -> int:
     return int(current_session().scalars(seats).one())
 
 
-def fallen(
-    left: ColumnElement[int], capacity: InstrumentedAttribute[int | None]
+def ceiling(
+    taken: ColumnElement[int], capacity: InstrumentedAttribute[int | None]
 ) -> ColumnElement[int]:
-    """The ceiling once `left` seats are taken: none when they fit the capacity."""
-    return case((and_(capacity.is_not(None), left > capacity), left), else_=None)
+    """The ceiling once so many seats are taken: none when they fit the capacity."""
+    return case((and_(capacity.is_not(None), taken > capacity), taken), else_=None)

@@ -30,6 +30,10 @@ from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
 TOLD = {
     "register": (MessageKind.CONFIRMATION, MessageKind.WAITLISTED),
     "promote": (MessageKind.PROMOTED,),
+    "confirm": (MessageKind.PROMOTED,),
+    "confirm_above": (MessageKind.PROMOTED,),
+    "send_again": (MessageKind.TICKET_AGAIN,),
+    "replace_codes": (MessageKind.TICKET_AGAIN,),
     "cancel": (MessageKind.CANCELLED,),
     "cancel_guest": (MessageKind.CHANGED,),
 }

@@ -42,7 +42,8 @@ def facts(
 ) -> dict[str, Any]:
     """What a message tells, frozen: `{"seats": int, "admission": name, "mode": mode,
     "attendees": [uuid hex of those coming], "place": int or None, …}`. With a
-    cancellation `was` is the state before it; with a change `who` gave up."""
+    cancellation `was` is the state before it; with a change `who` gave up; with a
+    ticket that an organizer sent again `what` they did."""
     return {
         "seats": len(attendees),
         "admission": admission.name,

@@ -25,7 +25,7 @@ def refuse_taking_away(event: Event, file: EventFile) -> None:
     Facts: `kind` (admission, question, option, status), `key`, `change` (removed, mode,
     type, per, draft, published), `people` who use it, and `at`, the file's key.
     """
-    refuse_status(event, file)
+    refuse_status(event, file.status)
     ways = {way.key: (i, way) for i, way in enumerate(file.admissions)}
     for admission in event.admissions:
         number, stays = ways.get(admission.key, (0, None))
@@ -41,17 +41,17 @@ def refuse_taking_away(event: Event, file: EventFile) -> None:
         refuse_question(question, asks, f"questions[{number}]")
 
 
-def refuse_status(event: Event, file: EventFile) -> None:
-    """People were told that it takes place, or that it does not."""
+def refuse_status(event: Event, status: Status) -> None:
+    """Raise InUse where people were told that it takes place, or that it does not."""
     backwards = {
         (Status.PUBLISHED, Status.DRAFT),
         (Status.CANCELLED, Status.DRAFT),
         (Status.CANCELLED, Status.PUBLISHED),
     }
-    if (event.status, file.status) in backwards:
+    if (event.status, status) in backwards:
         live = Registration.event_id == event.id, Registration.state.in_(LIVE)
         people = current_session().scalar(select(func.count()).where(*live)) or 0
-        refuse_if(people, "status", event.status, file.status, "status")
+        refuse_if(people, "status", event.status, status, "status")
 
 
 def refuse_question(question: Question, asks: QuestionData | None, at: str) -> None:

@@ -75,17 +75,28 @@ def waited_for(locked: LockedEvent) -> list[int]:
     )
 
 
-def confirm(registration: Registration, *, actor: str, now: datetime) -> None:
+def confirm(
+    registration: Registration,
+    *,
+    actor: str,
+    now: datetime,
+    verb: str = "promote",
+    why: str | None = None,
+) -> None:
+    """Note that one who waited has a place, and tell them. `why` is kept of one who was
+    seated above the cap. The seats are taken by whoever calls this."""
     changed = changed_one(
         update(Registration)
         .where(
             Registration.id == registration.id, Registration.state == State.WAITLISTED
         )
-        .values(state=State.CONFIRMED, line_number=None, state_since=now)
+        .values(
+            state=State.CONFIRMED, line_number=None, state_since=now, exception_why=why
+        )
     )
     assert changed, "the line was read under the lock"
     audit.record(
-        "promote",
+        verb,
         actor=actor,
         now=now,
         event_id=registration.event_id,

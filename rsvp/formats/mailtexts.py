@@ -129,24 +129,47 @@ def changed(message: Message) -> Parts:
 
 def ticket_again(message: Message) -> Parts:
     title, seats = title_of(message), seats_of(message)
-    nothing_new = _(
-        "Somebody, most likely you, registered with this address again. It already has "
-        "a registration, so nothing has changed."
-    )
     match standing(message):
         case Standing.SEATED:
+            subject, *_rest = confirmation(message)
+            lead = [why_again(message), *how_to_attend(message)]
+            if message.facts.get("what") == "new_codes":
+                return (
+                    subject,
+                    _n(
+                        "You have a new ticket.", "You have %(num)d new tickets.", seats
+                    ),
+                    lead,
+                )
             return (
-                _("Once more: %(subject)s", subject=confirmation(message)[0]),
-                _("You have a place already.")
-                if seats == 1
-                else _("You have %(num)d places already.", num=seats),
-                [nothing_new, *how_to_attend(message)],
+                _("Once more: %(subject)s", subject=subject),
+                _n(
+                    "You have a place already.",
+                    "You have %(num)d places already.",
+                    seats,
+                ),
+                lead,
             )
         case Standing.IN_LINE:
             subject = _("You're on the waitlist for %(title)s", title=title)
-            lead = [nothing_new, when_a_place_comes_free(message)]
+            lead = [why_again(message), when_a_place_comes_free(message)]
             return subject, place_in_line(message), lead
     return cancelled(message)
+
+
+def why_again(message: Message) -> str:
+    match message.facts.get("what"):
+        case "sent_again":
+            return _("The organizers send you this once more. Nothing has changed.")
+        case "new_codes":
+            return _(
+                "The organizers made new codes and links for you. Those in earlier "
+                "mails no longer work."
+            )
+    return _(
+        "Somebody, most likely you, registered with this address again. It already has "
+        "a registration, so nothing has changed."
+    )
 
 
 def cancelled(message: Message) -> Parts:

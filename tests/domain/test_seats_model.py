@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -61,9 +62,19 @@ class Model:
         waiting = [b for b in self.bookings if b.state == "waitlisted"]
         return sorted(waiting, key=lambda b: b.place)
 
+    def rivals(self, way: str) -> list[Booking]:
+        return [b for b in self.line() if self.room is not None or b.way == way]
+
+    def move(self, booking: Booking, place: int) -> None:
+        rivals = self.rivals(booking.way)
+        places = [b.place for b in rivals]
+        rivals.remove(booking)
+        rivals.insert(place - 1, booking)
+        for rival, number in zip(rivals, places, strict=True):
+            rival.place = number
+
     def register(self, way: str, seats: int) -> str:
-        rivals = [b for b in self.line() if self.room is not None or b.way == way]
-        usable = any(self.fits(b.way, b.seats) for b in rivals)
+        usable = any(self.fits(b.way, b.seats) for b in self.rivals(way))
         state = "confirmed" if self.fits(way, seats) and not usable else "waitlisted"
         if state == "waitlisted" and not self.keeps_line:
             return "full"
@@ -145,6 +156,52 @@ class Seats(RuleBasedStateMachine):
             return
         booking.seats -= 1
         self.model.promote()
+
+    @precondition(lambda self: self.outcomes)
+    @rule(data=st.data())
+    def seat_above_the_cap(self, data):
+        number = data.draw(st.integers(0, len(self.outcomes) - 1))
+        booking = self.model.bookings[number]
+        fits = self.model.fits(booking.way, booking.seats)
+        with self.only_for_those_in_line(booking), writing():
+            is_above = registrations.seat(
+                self.outcomes[number].registration_id,
+                why="A speaker",
+                actor="user:1",
+                now=NOON,
+            )
+            assert is_above is not fits
+            booking.state = "confirmed"
+
+    @precondition(lambda self: self.outcomes)
+    @rule(data=st.data(), place=st.integers(1, 3))
+    def move_in_line(self, data, place):
+        number = data.draw(st.integers(0, len(self.outcomes) - 1))
+        booking = self.model.bookings[number]
+        with self.only_for_those_in_line(booking):
+            try:
+                with writing():
+                    registrations.move_in_line(
+                        self.outcomes[number].registration_id,
+                        place,
+                        actor="user:1",
+                        now=NOON,
+                    )
+            except errors.NoSuchPlace:
+                assert place > len(self.model.rivals(booking.way))
+                return
+            self.model.move(booking, place)
+            self.model.promote()
+
+    @contextmanager
+    def only_for_those_in_line(self, booking):
+        waited = booking.state == "waitlisted"
+        try:
+            yield
+        except (errors.NotWaiting, errors.AlreadyOver):
+            assert not waited
+        else:
+            assert waited
 
     @rule(way=st.sampled_from(["walk", "tea"]), seats=st.integers(0, 6))
     def change_capacity(self, way, seats):

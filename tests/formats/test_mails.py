@@ -343,6 +343,32 @@ def test_a_repeated_address_is_told_how_it_stands(state, starts, pictures):
     assert len(mail.images) == pictures
 
 
+@pytest.mark.parametrize(
+    ("what", "subject", "starts", "says"),
+    [
+        (
+            "sent_again",
+            "Once more: Your ticket for",
+            "You have a place already.",
+            "The organizers send you this once more.",
+        ),
+        (
+            "new_codes",
+            "Your ticket for",
+            "You have a new ticket.",
+            "Those in earlier mails no longer work.",
+        ),
+    ],
+)
+def test_what_an_organizer_sends_again_says_why(what, subject, starts, says):
+    mail = compose(message_of("ticket_again", registration_of(event_of()), what=what))
+
+    assert mail.subject.startswith(subject)
+    assert mail.text.startswith(starts)
+    assert says in " ".join(mail.text.split())
+    assert "registered with this address" not in mail.text
+
+
 def test_a_message_tells_of_those_it_was_written_for():
     registration = registration_of(event_of(), "Ada", "Grace")
     message = message_of("confirmation", registration)

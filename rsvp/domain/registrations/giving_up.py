@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from rsvp import errors
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit, capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.models import Admission, Attendee, Registration
+from rsvp.models import Admission, Attendee, CheckIn, Registration
 from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import LIVE, AttendeeState, State
@@ -21,9 +21,12 @@ def cancel(
 ) -> None:
     """Give up all places of a registration, or its place in line; the line moves up.
 
-    Raises AlreadyOver, TooLateToCancel (the event has begun) or EventCancelled.
+    Its holder can do so until the event begins, an organizer later as well. Raises
+    AlreadyOver, AlreadyIn, TooLateToCancel, EventCancelled or EventOver (erased).
     """
     locked, registration = lock(registration_id, now)
+    refuse_late(locked, actor, now)
+    refuse_if_in(Attendee.registration_id == registration.id)
     admission = locked.admissions[registration.admission_id]
     was = registration.state
     seats = registration.seats
@@ -59,10 +62,11 @@ def cancel_guest(
 ) -> None:
     """Give up one guest's place (`position` from 1); the others keep theirs.
 
-    Raises AlreadyOver (also where there is no such guest), TooLateToCancel or
-    EventCancelled. Whoever registered gives up with `cancel`, for the whole party.
+    Raises what `cancel` does, AlreadyOver also where there is no such guest. Whoever
+    registered gives up with `cancel`, for the whole party.
     """
     locked, registration = lock(registration_id, now)
+    refuse_late(locked, actor, now)
     guest = current_session().scalar(
         select(Attendee).where(
             Attendee.registration_id == registration.id,
@@ -72,6 +76,7 @@ def cancel_guest(
     )
     if guest is None:
         raise errors.AlreadyOver
+    refuse_if_in(Attendee.id == guest.id)
     changed = changed_one(
         update(Attendee)
         .where(Attendee.id == guest.id, Attendee.state == AttendeeState.COMING)
@@ -112,7 +117,10 @@ def cancel_guest(
 
 
 def lock(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration]:
-    """The event's lock, then the registration's; raises where it is too late."""
+    """The event's lock, then the registration's, for a change of a live one.
+
+    Raises AlreadyOver, EventCancelled, and EventOver where its data is erased.
+    """
     session = current_session()
     event_id = session.scalars(
         select(Registration.event_id).where(Registration.id == registration_id)
@@ -128,9 +136,29 @@ def lock(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration
         raise errors.AlreadyOver
     if locked.event.phase(now) == Phase.CANCELLED:
         raise errors.EventCancelled(title=locked.event.title)
-    if now >= locked.event.starts_at:
-        raise errors.TooLateToCancel(title=locked.event.title)
+    if locked.event.erased_at is not None:
+        raise errors.EventOver(title=locked.event.title)
     return locked, registration
+
+
+def refuse_late(locked: LockedEvent, actor: str, now: datetime) -> None:
+    """Once the event has begun a link gives nothing up; an organizer may."""
+    if actor == audit.ATTENDEE and now >= locked.event.starts_at:
+        raise errors.TooLateToCancel(title=locked.event.title)
+
+
+def refuse_if_in(whom: ColumnElement[bool]) -> None:
+    """Raise AlreadyIn if one of these attendees is in. The door locks the registration
+    as well, so nobody is let in while being cancelled."""
+    found = current_session().execute(
+        select(Attendee.name)
+        .join(CheckIn, CheckIn.attendee_id == Attendee.id)
+        .where(whom, CheckIn.out_at.is_(None))
+        .order_by(Attendee.position)
+        .limit(1)
+    )
+    if row := found.one_or_none():
+        raise errors.AlreadyIn(name=row[0])
 
 
 def give_back(locked: LockedEvent, admission: Admission, was: str, seats: int) -> None:

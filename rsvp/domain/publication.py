@@ -1,0 +1,89 @@
+"""Publication: an event made public or taken back, its registration paused or resumed.
+
+An event file says all of this as well, and the next one that is imported wins.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rsvp import errors
+from rsvp.domain import audit, capacity, events, uses, waitlist
+from rsvp.models import Event
+from rsvp.models.event import Phase, Status
+
+
+def publish(event_id: int, *, actor: str, now: datetime) -> None:
+    """Make a draft public. Raises EventCancelled: everybody was told that it is off."""
+    event = lock(event_id, now)
+    if event.status == Status.DRAFT:
+        change_status(event, Status.PUBLISHED, "publish", actor, now)
+
+
+def unpublish(event_id: int, *, actor: str, now: datetime) -> None:
+    """Make it a draft again, which nobody sees. Raises InUse where people have a place
+    or wait for one, since their tickets would lead nowhere, and EventCancelled."""
+    event = lock(event_id, now)
+    if event.status == Status.PUBLISHED:
+        uses.refuse_status(event, Status.DRAFT)
+        change_status(event, Status.DRAFT, "unpublish", actor, now)
+
+
+def pause(event_id: int, *, actor: str, now: datetime) -> None:
+    """Take no registrations for the moment; the line stands still as well.
+
+    Raises EventCancelled and EventOver.
+    """
+    set_paused(event_id, True, "pause", actor, now)
+
+
+def resume(event_id: int, *, actor: str, now: datetime) -> None:
+    """Take registrations again; seats that came free meanwhile go to the line first.
+
+    Raises EventCancelled and EventOver.
+    """
+    set_paused(event_id, False, "resume", actor, now)
+
+
+# --- under the event's lock ---------------------------------------------------------
+
+
+def lock(event_id: int, now: datetime) -> Event:
+    event = capacity.lock_event(event_id).event
+    if event.phase(now) == Phase.CANCELLED:
+        raise errors.EventCancelled(title=event.title)
+    return event
+
+
+def change_status(
+    event: Event, status: Status, verb: str, actor: str, now: datetime
+) -> None:
+    before, event.status = event.status, status
+    # Calendars are told by this number (RFC 5545, 3.8.7.4).
+    event.sequence += 1
+    settle(event, verb, (before, status), actor, now)
+
+
+def set_paused(
+    event_id: int, paused: bool, verb: str, actor: str, now: datetime
+) -> None:
+    event = lock(event_id, now)
+    if event.phase(now) == Phase.OVER:
+        raise errors.EventOver(title=event.title)
+    if event.paused != paused:
+        event.paused = paused
+        settle(event, verb, (None, None), actor, now)
+
+
+def settle(
+    event: Event,
+    verb: str,
+    states: tuple[str | None, str | None],
+    actor: str,
+    now: datetime,
+) -> None:
+    """What follows any such change: a new version, an entry, and the line's turn."""
+    events.new_version(event, now)
+    audit.record(verb, actor=actor, now=now, event_id=event.id, states=states)
+    # Locking again writes what was changed, and reads it as it is now.
+    waitlist.promote(capacity.lock_event(event.id), actor=actor, now=now)

@@ -1,0 +1,171 @@
+"""By an organizer: seating above the cap, moving in line, mailing again, new codes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from rsvp import errors, tokens
+from rsvp.db import current_connection, current_session, table_of
+from rsvp.domain import audit, capacity, messages, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.registrations.giving_up import lock
+from rsvp.models import Registration, RetiredCode
+from rsvp.models.event import Phase
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
+
+
+def seat(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
+    """Give a party that waits its seats, above the caps where it must be, and say
+    whether it was: then `why` is kept. Nobody else in line loses or gains by it.
+
+    Raises NotWaiting, AlreadyOver, EventCancelled and EventOver.
+    """
+    locked, registration = lock_waiting(registration_id, now)
+    admission = locked.admissions[registration.admission_id]
+    is_above = not capacity.claim(locked, admission, registration.seats)
+    if is_above:
+        capacity.claim_above(locked, admission, registration.seats)
+    capacity.leave_line(locked, admission, registration.seats)
+    waitlist.confirm(
+        registration,
+        actor=actor,
+        now=now,
+        verb="confirm_above" if is_above else "confirm",
+        why=why if is_above else None,
+    )
+    return is_above
+
+
+def move_in_line(
+    registration_id: int, place: int, *, actor: str, now: datetime
+) -> None:
+    """Give a party that waits this place (from 1) among those who wait for the same
+    seats; whoever stands between gives way by one. Whom free seats then fit is seated.
+
+    Raises NoSuchPlace, and what `seat` does.
+    """
+    locked, registration = lock_waiting(registration_id, now)
+    admission = locked.admissions[registration.admission_id]
+    line = list(
+        current_session().execute(
+            select(Registration.id, Registration.line_number)
+            .where(*waitlist.waiting_for_the_same(locked.event, admission))
+            .order_by(Registration.line_number)
+            .with_for_update(key_share=True)
+        )
+    )
+    if not 1 <= place <= len(line):
+        raise errors.NoSuchPlace(last=len(line))
+    ids, numbers = [row.id for row in line], [row.line_number for row in line]
+    before = ids.index(registration.id) + 1
+    ids.insert(place - 1, ids.pop(before - 1))
+    moved = [
+        {"id": row_id, "line_number": number}
+        for row_id, number, row in zip(ids, numbers, line, strict=True)
+        if row_id != row.id
+    ]
+    if not moved:
+        return
+    current_session().execute(update(Registration), moved)
+    record("move_in_line", registration, actor, now, {"from": before, "to": place})
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def send_again(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Mail the ticket, or the place in line, once more.
+
+    Raises AlreadyOver, EventCancelled and EventOver (erased).
+    """
+    locked, registration = lock(registration_id, now)
+    record("send_again", registration, actor, now)
+    mail(locked, registration, "sent_again", now)
+
+
+def replace_codes(
+    registration_id: int, *, code_key: bytes, actor: str, now: datetime
+) -> None:
+    """Make new codes, ticket links and manage link, and mail them: the old ones are
+    worth nothing any more, and the door says of the codes that they were replaced.
+
+    Raises what `send_again` does.
+    """
+    locked, registration = lock(registration_id, now)
+    coming = registration.coming
+    retired = [
+        {
+            "code_id": attendee.code_id,
+            "event_id": registration.event_id,
+            "attendee_id": attendee.id,
+            "retired_at": now,
+        }
+        for attendee in coming
+    ]
+    current_connection().execute(insert(table_of(RetiredCode)), retired)
+    for attendee in coming:
+        version = attendee.code_version + 1
+        code = tokens.attendee_code(code_key, attendee.uuid, version)
+        ticket = tokens.ticket_token(code_key, attendee.uuid, version)
+        attendee.code_version = version
+        attendee.code_key_id = tokens.key_id(code_key)
+        attendee.code_id = tokens.code_id(code)
+        attendee.ticket_id = id_of(ticket)
+    registration.link_version += 1
+    link = tokens.manage_token(code_key, registration.uuid, registration.link_version)
+    registration.link_id = id_of(link)
+    current_session().flush()
+    record("replace_codes", registration, actor, now, {"seats": len(coming)})
+    mail(locked, registration, "new_codes", now)
+
+
+def id_of(link: str) -> bytes:
+    found = tokens.link_id(link)
+    assert found is not None, "we made it just now"
+    return found
+
+
+# --- what they share ----------------------------------------------------------------
+
+
+def lock_waiting(
+    registration_id: int, now: datetime
+) -> tuple[LockedEvent, Registration]:
+    locked, registration = lock(registration_id, now)
+    if registration.state != State.WAITLISTED:
+        raise errors.NotWaiting
+    if locked.event.phase(now) == Phase.OVER:
+        raise errors.EventOver(title=locked.event.title)
+    return locked, registration
+
+
+def record(
+    verb: str,
+    registration: Registration,
+    actor: str,
+    now: datetime,
+    details: dict[str, int] | None = None,
+) -> None:
+    audit.record(
+        verb,
+        actor=actor,
+        now=now,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        states=(registration.state, registration.state),
+        details=details,
+    )
+
+
+def mail(
+    locked: LockedEvent, registration: Registration, what: str, now: datetime
+) -> None:
+    """The ticket again, with what the organizer did (`what`) as the reason."""
+    place = None
+    if registration.state == State.WAITLISTED:
+        admission = locked.admissions[registration.admission_id]
+        place = waitlist.place(locked.event, admission, registration.line_number)
+    messages.tell(
+        registration, MessageKind.TICKET_AGAIN, now=now, place=place, what=what
+    )
