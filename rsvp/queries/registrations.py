@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import contains_eager, selectinload
 
 from rsvp.db import current_session
 from rsvp.domain import waitlist
-from rsvp.models import Admission, AuditEntry, Event, Registration
+from rsvp.models import (
+    Admission,
+    Attendee,
+    AuditEntry,
+    CheckIn,
+    Consent,
+    Device,
+    Event,
+    GivenConsent,
+    Message,
+    Registration,
+    User,
+)
 from rsvp.models.registration import State
 from rsvp.queries.organizers import Page, page_of
 from rsvp.queries.people import Filter, matching
@@ -136,3 +149,70 @@ def places_in(
     if length is None:
         return ranks
     return {one: length + 1 - rank for one, rank in ranks.items()}
+
+
+# --- one registration ---------------------------------------------------------------
+
+
+def find_registration(event_id: int, reference: str) -> Registration | None:
+    """The registration of this event with this reference, with its party."""
+    return current_session().scalar(
+        select(Registration)
+        .where(Registration.event_id == event_id, Registration.reference == reference)
+        .options(selectinload(Registration.attendees))
+    )
+
+
+def first_check_ins(registration_id: int) -> dict[int, datetime]:
+    """When each of the party was let in first, by attendee id."""
+    rows = current_session().execute(
+        select(CheckIn.attendee_id, func.min(CheckIn.in_at))
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .where(Attendee.registration_id == registration_id)
+        .group_by(CheckIn.attendee_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def given_consents(registration_id: int) -> list[GivenConsent]:
+    """What was ticked or left, each with its wording."""
+    given = (
+        select(GivenConsent)
+        .join(GivenConsent.consent)
+        .where(GivenConsent.registration_id == registration_id)
+        .options(contains_eager(GivenConsent.consent))
+        .order_by(Consent.position, GivenConsent.id)
+    )
+    return list(current_session().scalars(given))
+
+
+def messages_about(registration_id: int) -> list[Message]:
+    about = Message.registration_id == registration_id
+    return list(
+        current_session().scalars(select(Message).where(about).order_by(Message.id))
+    )
+
+
+def history(registration_id: int) -> list[AuditEntry]:
+    """What happened to it, newest last."""
+    mine = AuditEntry.registration_id == registration_id
+    wanted = select(AuditEntry).where(mine).order_by(AuditEntry.id)
+    return list(current_session().scalars(wanted))
+
+
+def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
+    """The address of each account and the name of each door that acted, by actor."""
+    ids: dict[str, list[int]] = {"user": [], "door": []}
+    for kind, _colon, number in (actor.partition(":") for actor in set(actors)):
+        if kind in ids and number.isdecimal():
+            ids[kind].append(int(number))
+    names: dict[str, str] = {}
+    for kind, row_id, name in (
+        ("user", User.id, User.email),
+        ("door", Device.id, Device.name),
+    ):
+        if ids[kind]:
+            rows = select(row_id, name).where(row_id.in_(ids[kind]))
+            for found in current_session().execute(rows):
+                names[f"{kind}:{found[0]}"] = found[1]
+    return names

@@ -50,6 +50,7 @@ def init_app(app: Flask) -> None:
         outbox,
         passwords,
         public,
+        registration,
         roster,
         sign_in,
     )
@@ -57,18 +58,8 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     display.init_app(app)
     memory.init_app(app)
-    for audience in (
-        public,
-        attendee,
-        door,
-        organizer,
-        roster,
-        outbox,
-        door_desk,
-        first,
-        passwords,
-        health,
-    ):
+    organizers = (organizer, roster, registration, outbox, door_desk)
+    for audience in (public, attendee, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])

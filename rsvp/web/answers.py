@@ -58,6 +58,10 @@ REFUSALS: dict[str, tuple[Any, Any]] = {
         _("This was given up before"),
         _("There is nothing left to cancel. Your ticket page shows how it stands."),
     ),
+    "already_in": (
+        _("This is not possible from here any more"),
+        _("Somebody of your party is already in. Please talk to the door."),
+    ),
     "too_late_to_cancel": (
         _("It is too late to give up a place here"),
         _("The event has begun. You can still write to the organizer."),
@@ -94,6 +98,37 @@ REFUSALS |= {
         _(
             "Its door has ended, or the phone was sent home. To scan again, ask the "
             "organizer for a new link."
+        ),
+    ),
+}
+
+# Said to organizers, where what is said to attendees would be wrong.
+TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
+    "already_over": (
+        _("This registration is over"),
+        _("Somebody cancelled it before. Its page shows who, and when."),
+    ),
+    "already_in": (
+        _("Somebody of this party is already in"),
+        _("Whoever was let in can’t be cancelled before they leave."),
+    ),
+    "not_waiting": (
+        _("They don’t wait any more"),
+        _("A place came free for them, or somebody gave them one."),
+    ),
+    "event_cancelled": (
+        _("The event is cancelled"),
+        _("Everybody was told that it will not take place, so nothing can be changed."),
+    ),
+    "event_over": (
+        _("The event is over"),
+        _("It has taken place, or its data is erased, so nothing can be changed."),
+    ),
+    "in_use": (
+        _("People have registered"),
+        _(
+            "A draft would leave them with tickets that lead nowhere. Pause "
+            "registration instead, or cancel the event."
         ),
     ),
 }
@@ -150,7 +185,8 @@ def init_app(app: Flask) -> None:
 def refused(refusal: Refusal) -> Response:
     """A rule said no: nothing has changed, and the page says which rule it was."""
     db.session.rollback()
-    title, text = REFUSALS.get(refusal.code, REFUSED)
+    words = REFUSALS | TO_ORGANIZERS if from_organizer() else REFUSALS
+    title, text = words.get(refusal.code, REFUSED)
     return answer(
         Response(), "errors/refusal.html", refusal.status, refusal.code, title, text
     )
@@ -196,20 +232,35 @@ def wants_json() -> bool:
     return accepted["application/json"] > accepted["text/html"]
 
 
+def from_organizer() -> bool:
+    return request.path.startswith("/organize/")
+
+
+# The page that a blueprint's forms are on.
+PAGES = {
+    "attendee": "public.event",
+    "organizer": "organizer.event",
+    "registration": "registration.show",
+    "outbox": "outbox.message",
+}
+
+
 def way_back(status: int) -> str | None:
-    """The page a form was sent from: the event's, the ticket, the door."""
+    """The page a form was sent from: the event's, the ticket, the door, the desk."""
     values = request.view_args or {}
-    if request.method != "POST" or request.endpoint is None or status == 404:
+    if request.method != "POST" or request.blueprint is None or status == 404:
         return None
     try:
-        if "slug" in values and request.endpoint.startswith("attendee."):
-            return url_for("public.event", slug=values["slug"])
         if request.endpoint == "door.enrol":
             return url_for("door.show_pass", token=values["token"])
-        if request.endpoint.startswith("door."):
+        if request.blueprint == "door":
             return url_for("door.scanner")
         if "token" in values:
             return url_for("attendee.registration", token=values["token"])
+        if request.blueprint in PAGES:
+            wanted = ("slug", "reference", "uuid")
+            shown = {name: values[name] for name in wanted if name in values}
+            return url_for(PAGES[request.blueprint], **shown)
     except BuildError:
         pass
     return None

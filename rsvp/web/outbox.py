@@ -15,9 +15,8 @@ from rsvp.domain import teams
 from rsvp.domain.teams import Action
 from rsvp.formats import mails
 from rsvp.models import Message
-from rsvp.models.ledger import MessageKind, MessageState
-from rsvp.web import CONTENT, desk, guards
-from rsvp.web.desk import Moment, Shown
+from rsvp.models.ledger import MessageState
+from rsvp.web import CONTENT, desk, guards, letters
 
 bp = Blueprint("outbox", __name__, url_prefix="/organize")
 bp.after_request(desk.keep_private)
@@ -29,34 +28,6 @@ PREVIEW_POLICY = (
     "form-action 'none'; frame-ancestors 'self'; sandbox"
 )
 LARGEST_ID = 2**63 - 1
-
-KINDS = {
-    MessageKind.CONFIRMATION: _("Confirmation"),
-    MessageKind.WAITLISTED: _("On the waitlist"),
-    MessageKind.PROMOTED: _("A place came free"),
-    MessageKind.CHANGED: _("Something changed"),
-    MessageKind.CANCELLED: _("Cancelled"),
-    MessageKind.TICKET_AGAIN: _("The ticket again"),
-    MessageKind.EVENT_CANCELLED: _("The event is cancelled"),
-}
-STATES = {
-    MessageState.QUEUED: Shown("queued", "◔", _("Waiting")),
-    MessageState.SENT: Shown("sent", "●", _("Sent")),
-    MessageState.FAILED: Shown("failed", "✕", _("Not delivered")),
-    MessageState.SUPERSEDED: Shown("superseded", "–", _("Replaced by a newer one")),
-}
-RETRYING = Shown("retrying", "↻", _("Trying again"))
-
-
-@dataclass(frozen=True)
-class MessageRow:
-    message: Message
-    kind: Any
-    state: Shown
-    written: Moment
-    sent: Moment | None
-    next_try: Moment | None
-    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +47,7 @@ def messages() -> ResponseReturnValue:
     found = queries.outbox(desk.me(), state=state, before=wanted_start())
     return desk.page(
         "messages.html",
-        rows=[message_row(message) for message in found.rows],
+        rows=[letters.row_of(message) for message in found.rows],
         tabs=message_tabs(state),
         mail_is_set=bool(current_app.config["MAIL_SERVER"]),
         more=None
@@ -107,7 +78,7 @@ def message_tabs(here: MessageState | None) -> list[Tab]:
     tabs = [Tab(_("All"), total, url_for(".messages"), here is None)]
     return tabs + [
         Tab(
-            STATES[state].word,
+            letters.STATES[state].word,
             counts[state],
             url_for(".messages", state=state),
             here == state,
@@ -121,7 +92,7 @@ def message_tabs(here: MessageState | None) -> list[Tab]:
 @guards.signed_in
 def message(uuid: UUID) -> ResponseReturnValue:
     found = readable_message(uuid)
-    html = desk.page("message.html", row=message_row(found), mail=masked_mail(found))
+    html = desk.page("message.html", row=letters.row_of(found), mail=masked_mail(found))
     response = current_app.make_response(html)
     response.headers["Content-Security-Policy"] = f"{CONTENT}; {OWN_FRAMES}"
     return response
@@ -152,22 +123,4 @@ def masked_mail(message: Message) -> mails.Mail:
         code_key=current_app.config["CODE_KEY"],
         public_url=desk.public_url(),
         masked=True,
-    )
-
-
-def message_row(message: Message) -> MessageRow:
-    zone = message.event.zone
-    state = STATES[MessageState(message.state)]
-    waits = message.state == MessageState.QUEUED
-    if waits and message.attempts:
-        state = RETRYING
-    return MessageRow(
-        message=message,
-        kind=KINDS[MessageKind(message.kind)],
-        state=state,
-        written=desk.moment(message.created_at, zone),
-        sent=desk.moment(message.sent_at, zone) if message.sent_at else None,
-        next_try=desk.moment(message.due_at, zone) if state is RETRYING else None,
-        # Of one that went out in the end, an early failure is of no interest.
-        reason=message.last_error if waits or state.key == "failed" else None,
     )

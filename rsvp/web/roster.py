@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, current_app, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -16,7 +16,7 @@ from rsvp.folding import folded
 from rsvp.models import Event, Registration
 from rsvp.models.registration import State
 from rsvp.queries import Count, Filter
-from rsvp.web import desk, guards
+from rsvp.web import counted, desk, guards
 from rsvp.web.desk import Moment, Shown
 
 bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
@@ -24,12 +24,6 @@ bp.after_request(desk.keep_private)
 
 LONGEST_SEARCH = 200
 LARGEST_ID = 2**63 - 1
-
-EXTENSION = "rsvp_roster_counts"
-KEPT = 256
-"""Of how many events the counts stay in memory."""
-
-Held = tuple[tuple[object, ...], list[Count]]
 
 
 @dataclass(frozen=True)
@@ -51,9 +45,9 @@ def registrations(slug: str) -> ResponseReturnValue:
     event = desk.my_event(slug, Action.SEE_NAMES)
     manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
     wanted = wanted_filter(event, sees_addresses=manages)
-    counted = counts_of(event, wanted)
+    matching = counts_of(event, wanted)
     found = queries.bookings(event.id, wanted, after=wanted_start())
-    places = queries.places(event, found.rows, None if wanted else counted)
+    places = queries.places(event, found.rows, None if wanted else matching)
     return desk.event_page(
         "registrations.html",
         event,
@@ -63,8 +57,8 @@ def registrations(slug: str) -> ResponseReturnValue:
         manages=manages,
         wanted=wanted,
         states=desk.STATES,
-        total=total_of(counted, is_filtered=bool(wanted)),
-        breakdown=breakdown_of(counted),
+        total=total_of(matching, is_filtered=bool(wanted)),
+        breakdown=breakdown_of(matching),
         in_line_order=queries.in_line_order(wanted),
         is_first="after" not in request.args,
         first=address_of(event, wanted),
@@ -150,34 +144,16 @@ def counts_of(event: Event, wanted: Filter) -> list[Count]:
         return queries.counts(event.id, wanted)
     return [
         count
-        for count in held_counts(event)
+        for count in counted.held_counts(event)
         if wanted.state in (None, count.state)
         and wanted.admission_id in (None, count.admission_id)
     ]
 
 
-def held_counts(event: Event) -> list[Count]:
-    """All of an event's counts, from memory until one of them changes.
-
-    Counting 100,000 takes longer than the rest of the page. Counts kept in columns
-    would be quick at once, but each registration would pay for them.
-    """
-    held: dict[int, Held] = current_app.extensions.setdefault(EXTENSION, {})
-    counted_at = queries.counted_at(event)
-    entry = held.get(event.id)
-    if entry is None or entry[0] != counted_at:
-        entry = counted_at, queries.counts(event.id, Filter())
-        while len(held) >= KEPT:
-            # Several threads may do this at once; the oldest goes, or is gone.
-            held.pop(next(iter(held), event.id), None)
-        held[event.id] = entry
-    return entry[1]
-
-
-def total_of(counted: list[Count], *, is_filtered: bool) -> str:
+def total_of(counts: list[Count], *, is_filtered: bool) -> str:
     """How many there are, or how many match: `3 registrations, 5 people match`."""
-    registrations = sum(count.registrations for count in counted)
-    people = sum(count.people for count in counted)
+    registrations = sum(count.registrations for count in counts)
+    people = sum(count.people for count in counts)
     parties = ngettext("%(num)d registration", "%(num)d registrations", registrations)
     persons = ngettext("%(num)d person", "%(num)d people", people)
     if not is_filtered:
@@ -189,10 +165,10 @@ def total_of(counted: list[Count], *, is_filtered: bool) -> str:
     )
 
 
-def breakdown_of(counted: list[Count]) -> list[tuple[Shown, int]]:
+def breakdown_of(counts: list[Count]) -> list[tuple[Shown, int]]:
     """The same by state, where there is more than one."""
     numbers = Counter[State]()
-    for count in counted:
+    for count in counts:
         numbers[count.state] += count.registrations
     found = [(shown, numbers[State(key)]) for key, shown in desk.STATES.items()]
     return [pair for pair in found if pair[1]] if len(numbers) > 1 else []
