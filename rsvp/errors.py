@@ -125,6 +125,12 @@ class NotAdmitted(Refusal):
     code = "not_admitted"
 
 
+class Outdated(Refusal):
+    """What a message says is not so any more, so it is not sent again."""
+
+    code = "outdated"
+
+
 class InUse(Refusal):
     """An admission or question that people already use can't be removed."""
 

@@ -1,6 +1,6 @@
 """lists
 
-Indexes that an event's list of registrations, its counts and its line are read from.
+Indexes that an event's registrations, its line and the mails that failed are read from.
 
 Revision 0003, after 0002.
 """
@@ -15,9 +15,14 @@ WAITING = {
     "sqlite_where": sa.text("state = 'waitlisted'"),
     "postgresql_where": sa.text("state = 'waitlisted'"),
 }
+FAILED = {
+    "sqlite_where": sa.text("state = 'failed'"),
+    "postgresql_where": sa.text("state = 'failed'"),
+}
 
 
 def upgrade() -> None:
+    op.create_index("ix_messages_failed", "messages", ["event_id"], **FAILED)
     op.create_index(
         "ix_registrations_event",
         "registrations",
@@ -38,3 +43,4 @@ def downgrade() -> None:
         "ix_registrations_line", "registrations", ["event_id", "line_number"], **WAITING
     )
     op.drop_index("ix_registrations_event", "registrations")
+    op.drop_index("ix_messages_failed", "messages")

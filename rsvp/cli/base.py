@@ -24,6 +24,7 @@ WORDS = {
     "already_in": "somebody of the party is already in",
     "not_waiting": "it does not wait in line any more",
     "no_such_place": "the line has no such place",
+    "outdated": "what it says is not so any more",
     "address_taken": "this address has an account already",
 }
 """Refusals as an operator reads them; any other is told by its code."""

@@ -9,10 +9,13 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 
-from rsvp.db import current_connection, current_session, table_of
+from rsvp import errors
+from rsvp.db import changed_one, current_connection, current_session, table_of
+from rsvp.domain import audit
 from rsvp.models import Admission, Attendee, Message, Registration, User
+from rsvp.models.event import Status
 from rsvp.models.ledger import MessageKind, MessageState
-from rsvp.models.registration import LIVE, AttendeeState
+from rsvp.models.registration import LIVE, AttendeeState, State
 
 PER_HOUR_AND_EVENT = 3
 PER_DAY = 6
@@ -42,8 +45,8 @@ def facts(
 ) -> dict[str, Any]:
     """What a message tells, frozen: `{"seats": int, "admission": name, "mode": mode,
     "attendees": [uuid hex of those coming], "place": int or None, …}`. With a
-    cancellation `was` is the state before it; with a change `who` gave up; with a
-    ticket that an organizer sent again `what` they did."""
+    cancellation `was` is the state before it; with a change `who` gave up; `what`
+    was done, where a kind of mail has several reasons."""
     return {
         "seats": len(attendees),
         "admission": admission.name,
@@ -188,3 +191,64 @@ def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
     counts = current_connection().execute(MAILS_OF_FORMS, values)
     today, this_hour = counts.one()
     return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)
+
+
+# --- once more ----------------------------------------------------------------------
+
+# While a registration is in one of these states, a mail of the kind tells the truth.
+TRUE_WHILE: dict[str, tuple[State, ...]] = {
+    MessageKind.CONFIRMATION: (State.CONFIRMED,),
+    MessageKind.PROMOTED: (State.CONFIRMED,),
+    MessageKind.WAITLISTED: (State.WAITLISTED,),
+    MessageKind.CHANGED: LIVE,
+    MessageKind.TICKET_AGAIN: LIVE,
+    MessageKind.CANCELLED: (State.CANCELLED,),
+    MessageKind.EVENT_CANCELLED: LIVE,
+}
+
+
+def is_true(message: Message) -> bool:
+    """Whether what the message says is still so, as its registration stands now."""
+    event, registration = message.event, message.registration
+    is_off = message.kind == MessageKind.EVENT_CANCELLED
+    return (
+        event.erased_at is None
+        and (event.status == Status.CANCELLED) is is_off
+        and registration.state in TRUE_WHILE.get(message.kind, ())
+    )
+
+
+def try_again(message_id: int, *, actor: str, now: datetime) -> None:
+    """Queue a mail that could not be delivered anew, as if it were the first try.
+
+    Raises Outdated where it did not fail, or what it says is not so any more.
+    """
+    session = current_session()
+    message = session.get_one(Message, message_id)
+    # Whoever cancels it meanwhile waits, or was first.
+    session.scalars(
+        select(Registration)
+        .where(Registration.id == message.registration_id)
+        .with_for_update(key_share=True),
+        execution_options={"populate_existing": True},
+    ).one()
+    queued = is_true(message) and changed_one(
+        update(Message)
+        .where(Message.id == message_id, Message.state == MessageState.FAILED)
+        .values(
+            state=MessageState.QUEUED,
+            due_at=now,
+            attempts=0,
+            lease_until=None,
+            last_error=None,
+        )
+    )
+    if not queued:
+        raise errors.Outdated
+    audit.record(
+        "try_again",
+        actor=actor,
+        now=now,
+        event_id=message.event_id,
+        registration_id=message.registration_id,
+    )

@@ -103,7 +103,7 @@ def confirm(
         registration_id=registration.id,
         states=(State.WAITLISTED, State.CONFIRMED),
     )
-    messages.tell(registration, MessageKind.PROMOTED, now=now)
+    messages.tell(registration, MessageKind.PROMOTED, now=now, what=verb)
 
 
 def has_seats_for_newcomer(

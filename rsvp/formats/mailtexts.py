@@ -81,13 +81,21 @@ def confirmation(message: Message) -> Parts:
 
 def promoted(message: Message) -> Parts:
     seats = seats_of(message)
-    return (
-        _("You're off the waitlist: %(title)s", title=title_of(message)),
-        _n(
+    if message.facts.get("what") == "confirm_above":
+        headline = _n(
+            "The organizers have made a place for you.",
+            "The organizers have made %(num)d places for you.",
+            seats,
+        )
+    else:
+        headline = _n(
             "A place came free, and it's yours.",
             "%(num)d places came free, and they're yours.",
             seats,
-        ),
+        )
+    return (
+        _("You're off the waitlist: %(title)s", title=title_of(message)),
+        headline,
         [
             *how_to_attend(message),
             _("Can't come any more? Please say so soon: others are waiting."),

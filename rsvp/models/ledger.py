@@ -69,6 +69,12 @@ class Message(Base):
         Index("ix_messages_registration", "registration_id", "id"),
         Index("ix_messages_recipient", "recipient_key", "created_at"),
         Index("ix_messages_event", "event_id", "id"),
+        Index(
+            "ix_messages_failed",
+            "event_id",
+            sqlite_where=text("state = 'failed'"),
+            postgresql_where=text("state = 'failed'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

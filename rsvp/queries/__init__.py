@@ -33,10 +33,13 @@ from rsvp.queries.links import (
 )
 from rsvp.queries.organizers import (
     Page,
+    Tray,
     outbox,
     outbox_counts,
     overview,
     page_of,
+    tray_of,
+    undelivered,
 )
 from rsvp.queries.people import Filter, RosterRow, matching, roster
 from rsvp.queries.registrations import (
@@ -68,6 +71,7 @@ __all__ = [
     "RosterRow",
     "SeriesPage",
     "StateRows",
+    "Tray",
     "arrivals",
     "attendance",
     "attendee_of",
@@ -103,4 +107,6 @@ __all__ = [
     "state_rows",
     "state_statement",
     "ticket_by_link",
+    "tray_of",
+    "undelivered",
 ]

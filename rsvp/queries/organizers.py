@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum, auto
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, literal, tuple_
+from sqlalchemy import Select, func, literal, select, tuple_
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from rsvp.db import UtcDateTime, current_session
@@ -52,14 +53,39 @@ def overview(
     )
 
 
+class Tray(StrEnum):
+    """Where a message lies: its state, but that waiting after a try is another thing
+    than waiting for the first."""
+
+    QUEUED = auto()
+    RETRYING = auto()
+    SENT = auto()
+    FAILED = auto()
+    SUPERSEDED = auto()
+
+
+def tray_of(message: Message) -> Tray:
+    if message.state == MessageState.QUEUED and message.attempts:
+        return Tray.RETRYING
+    return Tray(message.state)
+
+
 def outbox(
-    user: User, *, state: MessageState | None = None, before: int | None = None
+    user: User,
+    *,
+    tray: Tray | None = None,
+    event_id: int | None = None,
+    before: int | None = None,
 ) -> Page[Message]:
     """The messages this person may read, newest first; `before` is the id that ended
     the page before."""
-    wanted = teams.messages_of(user)
-    if state is not None:
+    wanted = letters_of(user, event_id)
+    if tray is not None:
+        state = MessageState.QUEUED if tray == Tray.RETRYING else MessageState(tray)
         wanted = wanted.where(Message.state == state)
+    if tray in (Tray.QUEUED, Tray.RETRYING):
+        was_tried = Message.attempts > 0
+        wanted = wanted.where(was_tried if tray == Tray.RETRYING else ~was_tried)
     if before is not None:
         wanted = wanted.where(Message.id < before)
     return page_of(
@@ -67,13 +93,27 @@ def outbox(
     )
 
 
-def outbox_counts(user: User) -> dict[str, int]:
-    """How many messages this person may read, by state."""
+def outbox_counts(user: User, event_id: int | None = None) -> dict[Tray, int]:
+    """How many messages this person may read, by tray."""
+    was_tried = Message.attempts > 0
     counts = (
-        teams.messages_of(user)
-        .with_only_columns(Message.state, func.count())
-        .group_by(Message.state)
+        letters_of(user, event_id)
+        .with_only_columns(Message.state, was_tried, func.count())
+        .group_by(Message.state, was_tried)
     )
-    rows = current_session().execute(counts).all()
-    found = {row[0]: row[1] for row in rows}
-    return {state: found.get(state, 0) for state in MessageState}
+    found = dict.fromkeys(Tray, 0)
+    for state, tried, number in current_session().execute(counts):
+        waits_again = state == MessageState.QUEUED and tried
+        found[Tray.RETRYING if waits_again else Tray(state)] += number
+    return found
+
+
+def letters_of(user: User, event_id: int | None) -> Select[Message]:
+    found = teams.messages_of(user)
+    return found if event_id is None else found.where(Message.event_id == event_id)
+
+
+def undelivered(event_id: int) -> int:
+    """How many mails of an event could not be delivered."""
+    failed = Message.event_id == event_id, Message.state == MessageState.FAILED
+    return current_session().scalar(select(func.count(Message.id)).where(*failed)) or 0

@@ -124,6 +124,10 @@ TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
         _("The event is over"),
         _("It has taken place, or its data is erased, so nothing can be changed."),
     ),
+    "outdated": (
+        _("This mail is not sent again"),
+        _("What it says is not so any more, or it is on its way already."),
+    ),
     "in_use": (
         _("People have registered"),
         _(

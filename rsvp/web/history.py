@@ -114,5 +114,6 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "cancel_guest": guest_cancelled,
     "move_in_line": moved,
     "send_again": said(lambda: _("Mailed again")),
+    "try_again": said(lambda: _("A mail that failed tried again")),
     "replace_codes": said(lambda: _("New codes and links made and mailed")),
 }

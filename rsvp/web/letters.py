@@ -7,8 +7,10 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
+from rsvp import queries
 from rsvp.models import Message
-from rsvp.models.ledger import MessageKind, MessageState
+from rsvp.models.ledger import MessageKind
+from rsvp.queries import Tray
 from rsvp.web import desk
 from rsvp.web.desk import Moment, Shown
 
@@ -21,13 +23,13 @@ KINDS = {
     MessageKind.TICKET_AGAIN: _("The ticket again"),
     MessageKind.EVENT_CANCELLED: _("The event is cancelled"),
 }
-STATES = {
-    MessageState.QUEUED: Shown("queued", "◔", _("Waiting")),
-    MessageState.SENT: Shown("sent", "●", _("Sent")),
-    MessageState.FAILED: Shown("failed", "✕", _("Not delivered")),
-    MessageState.SUPERSEDED: Shown("superseded", "–", _("Replaced by a newer one")),
+TRAYS = {
+    Tray.QUEUED: Shown("queued", "◔", _("Waiting")),
+    Tray.RETRYING: Shown("retrying", "↻", _("Trying again")),
+    Tray.SENT: Shown("sent", "●", _("Sent")),
+    Tray.FAILED: Shown("failed", "✕", _("Not delivered")),
+    Tray.SUPERSEDED: Shown("superseded", "–", _("Replaced by a newer one")),
 }
-RETRYING = Shown("retrying", "↻", _("Trying again"))
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,14 @@ class MessageRow:
 
 
 def row_of(message: Message) -> MessageRow:
-    zone = message.event.zone
-    state = STATES[MessageState(message.state)]
-    waits = message.state == MessageState.QUEUED
-    if waits and message.attempts:
-        state = RETRYING
+    zone, tray = message.event.zone, queries.tray_of(message)
     return MessageRow(
         message=message,
         kind=KINDS[MessageKind(message.kind)],
-        state=state,
+        state=TRAYS[tray],
         written=desk.moment(message.created_at, zone),
         sent=desk.moment(message.sent_at, zone) if message.sent_at else None,
-        next_try=desk.moment(message.due_at, zone) if state is RETRYING else None,
+        next_try=desk.moment(message.due_at, zone) if tray == Tray.RETRYING else None,
         # Of one that went out in the end, an early failure is of no interest.
-        reason=message.last_error if waits or state.key == "failed" else None,
+        reason=None if tray in (Tray.SENT, Tray.SUPERSEDED) else message.last_error,
     )

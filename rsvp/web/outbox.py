@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 
-from rsvp import queries
-from rsvp.domain import teams
+from rsvp import db, errors, queries
+from rsvp.domain import registrations, teams
+from rsvp.domain.messages import is_true, try_again
 from rsvp.domain.teams import Action
 from rsvp.formats import mails
 from rsvp.models import Message
-from rsvp.models.ledger import MessageState
+from rsvp.models.event import Status
+from rsvp.queries import Tray
 from rsvp.web import CONTENT, desk, guards, letters
 
 bp = Blueprint("outbox", __name__, url_prefix="/organize")
@@ -43,22 +46,42 @@ class Tab:
 def messages() -> ResponseReturnValue:
     if not teams.may_anywhere(desk.me(), Action.READ_MESSAGES):
         abort(404)
-    state = wanted_state()
-    found = queries.outbox(desk.me(), state=state, before=wanted_start())
-    return desk.page(
-        "messages.html",
-        rows=[letters.row_of(message) for message in found.rows],
-        tabs=message_tabs(state),
-        mail_is_set=bool(current_app.config["MAIL_SERVER"]),
-        more=None
-        if found.is_last
-        else url_for(".messages", state=state, before=found.rows[-1].id),
+    if slug := request.args.get("event"):
+        event = desk.my_event(slug, Action.READ_MESSAGES)
+        state = wanted_tray()
+        there = url_for(".event_messages", slug=event.slug, state=state)
+        return redirect(there, code=303)
+    return desk.page("messages.html", **outbox(url_for(".messages")))
+
+
+@bp.get("/events/<slug>/messages")
+@guards.signed_in
+def event_messages(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.READ_MESSAGES)
+    here = url_for(".event_messages", slug=event.slug)
+    return desk.event_page(
+        "event_messages.html", event, "messages", **outbox(here, event.id)
     )
 
 
-def wanted_state() -> MessageState | None:
+def outbox(here: str, event_id: int | None = None) -> dict[str, Any]:
+    """What a list of messages shows, at the address `here`: all, or one event's."""
+    tray, user = wanted_tray(), desk.me()
+    found = queries.outbox(user, tray=tray, event_id=event_id, before=wanted_start())
+    counts = queries.outbox_counts(user, event_id)
+    more = {"state": tray, "before": found.rows[-1].id} if not found.is_last else {}
+    return {
+        "rows": [letters.row_of(message) for message in found.rows],
+        "trays": trays(here, counts, tray),
+        "names_event": event_id is None,
+        "mail_is_set": bool(current_app.config["MAIL_SERVER"]),
+        "more": more and address(here, **more),
+    }
+
+
+def wanted_tray() -> Tray | None:
     try:
-        return MessageState(request.args["state"]) if "state" in request.args else None
+        return Tray(request.args["state"]) if "state" in request.args else None
     except ValueError:
         abort(404)
 
@@ -72,27 +95,50 @@ def wanted_start() -> int | None:
     return before
 
 
-def message_tabs(here: MessageState | None) -> list[Tab]:
-    counts = queries.outbox_counts(desk.me())
-    total = sum(counts.values())
-    tabs = [Tab(_("All"), total, url_for(".messages"), here is None)]
+def trays(here: str, counts: dict[Tray, int], wanted: Tray | None) -> list[Tab]:
+    """A tab for each tray with messages in it, and for the one that is looked at."""
+    tabs = [Tab(_("All"), sum(counts.values()), here, wanted is None)]
     return tabs + [
         Tab(
-            letters.STATES[state].word,
-            counts[state],
-            url_for(".messages", state=state),
-            here == state,
+            letters.TRAYS[tray].word,
+            counts[tray],
+            address(here, state=tray),
+            wanted == tray,
         )
-        for state in MessageState
-        if counts[state] or here == state
+        for tray in Tray
+        if counts[tray] or wanted == tray
     ]
+
+
+def address(here: str, **query: Any) -> str:
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{here}?{urlencode(given)}"
+
+
+# --- one message --------------------------------------------------------------------
+
+DONE = {
+    "again": _("It is queued again, as if for the first time."),
+    "copy": _("A new mail that tells how it stands now is on its way."),
+}
 
 
 @bp.get("/messages/<uuid:uuid>")
 @guards.signed_in
 def message(uuid: UUID) -> ResponseReturnValue:
     found = readable_message(uuid)
-    html = desk.page("message.html", row=letters.row_of(found), mail=masked_mail(found))
+    html = desk.page(
+        "message.html",
+        row=letters.row_of(found),
+        mail=masked_mail(found),
+        registration_url=url_for(
+            "registration.show",
+            slug=found.event.slug,
+            reference=found.registration.reference,
+        ),
+        again=may_go_again(found),
+        done=DONE.get(request.args.get("done", "")),
+    )
     response = current_app.make_response(html)
     response.headers["Content-Security-Policy"] = f"{CONTENT}; {OWN_FRAMES}"
     return response
@@ -107,6 +153,50 @@ def message_preview(uuid: UUID) -> ResponseReturnValue:
     response = Response(html.replace("<head>", '<head><base target="_blank">', 1))
     response.headers["Content-Security-Policy"] = PREVIEW_POLICY
     return response
+
+
+@bp.post("/messages/<uuid:uuid>/again")
+@guards.signed_in
+def send_again(uuid: UUID) -> ResponseReturnValue:
+    """Queue one that failed anew; of one that was sent, write a new one that tells how
+    it stands now, since what it told may be past."""
+    found = readable_message(uuid)
+    if not desk.may(Action.MANAGE_REGISTRATIONS, found.event):
+        abort(404)
+    now, who = db.utcnow(), f"user:{desk.me().id}"
+    message_id, registration_id = found.id, found.registration.id
+    match queries.tray_of(found):
+        case Tray.FAILED:
+            done = "again"
+            db.write(lambda _again: try_again(message_id, actor=who, now=now))
+        case Tray.SENT:
+            done = "copy"
+            db.write(
+                lambda _again: registrations.send_again(
+                    registration_id, actor=who, now=now
+                )
+            )
+        case _:
+            raise errors.Outdated
+    return redirect(url_for(".message", uuid=uuid, done=done), code=303)
+
+
+@bp.get("/messages/<uuid:uuid>/again")
+@guards.signed_in
+def button_is_elsewhere(uuid: UUID) -> ResponseReturnValue:
+    return redirect(url_for(".message", uuid=readable_message(uuid).uuid), code=303)
+
+
+def may_go_again(message: Message) -> Tray | None:
+    """FAILED or SENT, where `send_again` would do something about it."""
+    tray, registration = queries.tray_of(message), message.registration
+    can = {
+        Tray.FAILED: is_true(message),
+        Tray.SENT: registration.is_live
+        and message.event.status == Status.PUBLISHED
+        and message.event.erased_at is None,
+    }
+    return tray if can.get(tray) else None
 
 
 def readable_message(uuid: UUID) -> Message:

@@ -343,6 +343,14 @@ def test_a_repeated_address_is_told_how_it_stands(state, starts, pictures):
     assert len(mail.images) == pictures
 
 
+def test_a_place_above_the_cap_did_not_come_free():
+    registration = registration_of(event_of())
+    mail = compose(message_of("promoted", registration, what="confirm_above"))
+
+    assert mail.text.startswith("The organizers have made a place for you.")
+    assert "came free" not in mail.text
+
+
 @pytest.mark.parametrize(
     ("what", "subject", "starts", "says"),
     [
