@@ -1,0 +1,50 @@
+"""Filters: which registrations an address asks for, on the page and in its files."""
+
+from __future__ import annotations
+
+from flask import abort, request
+
+from rsvp.models import Event
+from rsvp.models.registration import State
+from rsvp.queries import Filter
+
+SEARCH_MAX = 254
+"""The longest mail address (RFC 5321); nobody types more to find somebody."""
+
+
+def wanted_filter(event: Event) -> Filter:
+    """What `?search=…&state=…&admission=<key>` asks for; one left empty lets all
+    through, one that the event does not know is a 404."""
+    search = " ".join(request.args.get("search", "").split())[:SEARCH_MAX]
+    if "\0" in search:  # PostgreSQL can't even look for it
+        abort(404)
+    return Filter(
+        search=search,
+        state=wanted_state(request.args.get("state", "")),
+        admission_id=wanted_admission(event, request.args.get("admission", "")),
+    )
+
+
+def wanted_state(name: str) -> State | None:
+    try:
+        return State(name) if name else None
+    except ValueError:
+        abort(404)
+
+
+def wanted_admission(event: Event, key: str) -> int | None:
+    if not key:
+        return None
+    found = next((a.id for a in event.admissions if a.key == key), None)
+    return abort(404) if found is None else found
+
+
+def query_of(event: Event, wanted: Filter) -> dict[str, str]:
+    """The filter as an address writes it, for links that keep it; empty for all."""
+    keys = {admission.id: admission.key for admission in event.admissions}
+    query = {
+        "search": wanted.search,
+        "state": wanted.state or "",
+        "admission": keys.get(wanted.admission_id or 0, ""),
+    }
+    return {name: value for name, value in query.items() if value}
