@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
@@ -105,10 +106,10 @@ def tell_password(
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["csv", "json"]),
+    type=click.Choice(["csv", "xlsx", "json"]),
     default="csv",
     show_default=True,
-    help="CSV for spreadsheets, JSON for programs.",
+    help="CSV and Excel for spreadsheets, JSON for programs.",
 )
 @click.option(
     "--output",
@@ -124,11 +125,23 @@ def attendees(slug: str, kind: str, output: str | None, as_data: bool) -> None:
     event = queries.find_event(slug)
     if event is None:
         raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
+    kind = "json" if as_data else kind
+    if kind == "xlsx" and output is None and sys.stdout.isatty():
+        raise Mistake("a workbook is nothing to read here; add --output FILE")
     rows = queries.roster(event.id)
-    if as_data or kind == "json":
+    questions = [question.key for question in event.questions]
+    consents = queries.consent_keys(event.id)
+    if kind == "xlsx":
+        from rsvp.formats import workbook
+
+        book = workbook.write_xlsx(rows, questions, consents, zone=event.zone)
+        with book, opened(output) as file:
+            shutil.copyfileobj(book, file)
+        return
+    if kind == "json":
         pieces = tables.write_json(rows)
     else:
-        pieces = tables.write_csv(rows, [question.key for question in event.questions])
+        pieces = tables.write_csv(rows, questions, consents)
     with opened(output) as file:
         for piece in pieces:
             file.write(piece)

@@ -1,4 +1,7 @@
-"""Tables: the attendee list as CSV for spreadsheets and as JSON, as a stream."""
+"""Tables: the attendee list as CSV for spreadsheets and as JSON, as a stream.
+
+The same as an Excel workbook is in formats/workbook.py.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,8 @@ CHUNK = 64 * 1024
 
 
 class Row(Protocol):
-    """One attendee; `answers` is `{question key: answer}`."""
+    """One attendee; `answers` is `{question key: answer}`, `consents` is `{consent key:
+    whether the box was ticked}`."""
 
     @property
     def reference(self) -> str: ...
@@ -50,10 +54,15 @@ class Row(Protocol):
     def checked_in_at(self) -> datetime | None: ...
     @property
     def answers(self) -> Mapping[str, Any]: ...
+    @property
+    def consents(self) -> Mapping[str, bool]: ...
 
 
-def write_csv(rows: Iterable[Row], questions: Sequence[str]) -> Iterator[bytes]:
-    """The table in pieces: a header, a line per row, a column per question key.
+def write_csv(
+    rows: Iterable[Row], questions: Sequence[str], consents: Sequence[str] = ()
+) -> Iterator[bytes]:
+    """The table in pieces: a header, a line per row, a column per question key and per
+    consent key.
 
     UTF-8 with a byte order mark (Excel asks for it) and CRLF (RFC 4180). A cell that a
     spreadsheet would run as a formula gets a leading apostrophe. Instants are ISO 8601
@@ -62,9 +71,9 @@ def write_csv(rows: Iterable[Row], questions: Sequence[str]) -> Iterator[bytes]:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
-    writer.writerow([safe(header) for header in headers(questions)])
+    writer.writerow([safe(header) for header in headers(questions, consents)])
     for row in rows:
-        answers = row.answers
+        answers, ticked = row.answers, row.consents
         writer.writerow(
             (
                 row.reference,
@@ -76,6 +85,7 @@ def write_csv(rows: Iterable[Row], questions: Sequence[str]) -> Iterator[bytes]:
                 row.registered_at.isoformat(timespec="seconds"),
                 instant(row.checked_in_at),
                 *[safe(cell(answers.get(key))) for key in questions],
+                *[cell(ticked.get(key)) for key in consents],
             )
         )
         if buffer.tell() > CHUNK:
@@ -99,6 +109,7 @@ def write_json(rows: Iterable[Row]) -> Iterator[bytes]:
             "registered_at": row.registered_at.isoformat(timespec="seconds"),
             "checked_in_at": instant(row.checked_in_at) or None,
             "answers": dict(row.answers),
+            "consents": dict(row.consents),
         }
         json.dump(values, buffer, ensure_ascii=False)
         if buffer.tell() > CHUNK:
@@ -107,9 +118,13 @@ def write_json(rows: Iterable[Row]) -> Iterator[bytes]:
     yield emptied(buffer)
 
 
-def headers(questions: Sequence[str]) -> list[str]:
-    """The fixed columns, then the question keys; one that clashes gets a prefix."""
-    return [*COLUMNS, *(f"answers-{q}" if q in COLUMNS else q for q in questions)]
+def headers(questions: Sequence[str], consents: Sequence[str] = ()) -> list[str]:
+    """The fixed columns, the question keys, the consents (`consent-<key>`); a question
+    named like another column gets a prefix."""
+    boxes = [f"consent-{key}" for key in consents]
+    others = {*COLUMNS, *boxes}
+    asked = [f"answers-{q}" if q in others else q for q in questions]
+    return [*COLUMNS, *asked, *boxes]
 
 
 def cell(answer: Any) -> str:

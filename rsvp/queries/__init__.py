@@ -41,7 +41,13 @@ from rsvp.queries.organizers import (
     tray_of,
     undelivered,
 )
-from rsvp.queries.people import Filter, RosterRow, matching, roster
+from rsvp.queries.people import (
+    Filter,
+    RosterRow,
+    consent_keys,
+    matching,
+    roster,
+)
 from rsvp.queries.registrations import (
     Count,
     bookings,
@@ -77,6 +83,7 @@ __all__ = [
     "attendee_of",
     "awaited",
     "bookings",
+    "consent_keys",
     "counted_at",
     "counts",
     "cursor",

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from rsvp.db import current_session
 from rsvp.folding import folded
-from rsvp.models import Admission, Attendee, Registration
+from rsvp.models import (
+    Admission,
+    Attendee,
+    CheckIn,
+    Consent,
+    GivenConsent,
+    Registration,
+)
 from rsvp.models.registration import REFERENCE_LENGTH, AttendeeState, State
 
 
@@ -31,6 +38,9 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.search or self.state or self.admission_id)
+
+
+NO_FILTER = Filter()
 
 
 def matching(event_id: int, wanted: Filter) -> Select[Registration]:
@@ -62,12 +72,12 @@ def in_reference_or_names(word: str) -> ColumnElement[bool]:
     )
 
 
-@dataclass(frozen=True)
-class RosterRow:
+class RosterRow(NamedTuple):
     """One attendee as lists and exports show them; `party` counts those coming.
 
-    `answers` is `{question key: answer}`: the attendee's own, and the registration's on
-    the row of whoever registered.
+    `checked_in_at` is when they first came in. `answers` is `{question key: answer}`:
+    the attendee's own, and the registration's on the row of whoever registered.
+    `consents` is `{consent key: whether it was ticked}`, as the registration was asked.
     """
 
     reference: str
@@ -79,40 +89,117 @@ class RosterRow:
     registered_at: datetime
     checked_in_at: datetime | None
     answers: dict[str, Any]
+    consents: dict[str, bool]
 
 
-def roster(event_id: int, batch: int = 1000) -> Iterator[RosterRow]:
-    """Everybody of an event in the order they registered, `batch` rows in memory."""
-    people = (
-        select(
+def roster(
+    event_id: int, wanted: Filter = NO_FILTER, batch: int = 1000
+) -> Iterator[RosterRow]:
+    """Everybody on the registrations that a filter lets through, in the order they
+    registered; read through a cursor of the server's, `batch` registrations in memory.
+
+    What belongs to them is looked up by batch and from one table at a time: joined, all
+    of it takes PostgreSQL minutes where its statistics are older than a rush.
+    """
+    bookings = (
+        matching(event_id, wanted)
+        .with_only_columns(
+            Registration.id,
             Registration.reference,
             Registration.state,
-            Admission.name,
-            Attendee.name,
+            Registration.admission_id,
             Registration.email,
             Registration.seats,
             Registration.registered_at,
             Registration.answers,
-            Attendee.answers,
-            Attendee.state,
-            Attendee.position,
         )
-        .join(Registration, Registration.id == Attendee.registration_id)
-        .join(Admission, Admission.id == Registration.admission_id)
-        .where(Attendee.event_id == event_id)
-        .order_by(Attendee.registration_id, Attendee.position)
+        .order_by(Registration.id)
         .execution_options(yield_per=batch)
     )
-    for row in current_session().execute(people):
-        reference, state, admission, name, email, party, at, shared, own, there, n = row
-        yield RosterRow(
-            reference=reference,
-            status=state if there == AttendeeState.COMING else State.CANCELLED,
-            admission=admission,
-            name=name,
-            email=email,
-            party=party,
-            registered_at=at,
-            checked_in_at=None,
-            answers=(shared | own) if n == 0 else own,
+    admissions = names_of_admissions(event_id)
+    consents = keys_of_consents(event_id)
+    for rows in current_session().execute(bookings).partitions():
+        ids = [row[0] for row in rows]
+        parties, ticked = parties_of(ids), ticked_boxes(ids, consents)
+        for number, reference, state, admission, email, seats, at, shared in rows:
+            for name, own, there, came in parties[number]:
+                yield RosterRow(
+                    reference,
+                    state if there == AttendeeState.COMING else State.CANCELLED,
+                    admissions[admission],
+                    name,
+                    email,
+                    seats,
+                    at,
+                    came,
+                    shared | own,
+                    ticked.get(number, {}),
+                )
+                # The registration's answers are on its first row only.
+                shared = {}
+
+
+def names_of_admissions(event_id: int) -> dict[int, str]:
+    named = select(Admission.id, Admission.name).where(Admission.event_id == event_id)
+    return {row[0]: row[1] for row in current_session().execute(named)}
+
+
+def parties_of(registration_ids: list[int]) -> dict[int, list[Any]]:
+    """`{registration id: [(name, answers, state, when first let in), …]}`."""
+    first_in = (
+        select(func.min(CheckIn.in_at))
+        .where(CheckIn.attendee_id == Attendee.id)
+        .scalar_subquery()
+    )
+    people = (
+        select(
+            Attendee.registration_id,
+            Attendee.name,
+            Attendee.answers,
+            Attendee.state,
+            first_in,
         )
+        .where(Attendee.registration_id.in_(registration_ids))
+        .order_by(Attendee.registration_id, Attendee.position)
+    )
+    found: dict[int, list[Any]] = {number: [] for number in registration_ids}
+    for number, *person in current_session().execute(people):
+        found[number].append(person)
+    return found
+
+
+# --- consents -----------------------------------------------------------------------
+
+
+def consent_keys(event_id: int) -> list[str]:
+    """The keys of every consent the event asks for or ever did, in its order."""
+    return list(dict.fromkeys(keys_of_consents(event_id).values()))
+
+
+def keys_of_consents(event_id: int) -> dict[int, str]:
+    """`{consent id: key}`, one for each wording, in the event's order."""
+    consents = (
+        select(Consent.id, Consent.key)
+        .where(Consent.event_id == event_id)
+        .order_by(Consent.position, Consent.id)
+    )
+    return {row[0]: row[1] for row in current_session().execute(consents)}
+
+
+def ticked_boxes(
+    registration_ids: list[int], keys: dict[int, str]
+) -> dict[int, dict[str, bool]]:
+    """Which boxes were ticked and which not, in the wording last shown: `{registration
+    id: {consent key: ticked}}`. `keys` has all that the event may have asked for."""
+    if not keys:
+        return {}
+    table = GivenConsent
+    given = (
+        select(table.registration_id, table.consent_id, table.given)
+        .where(table.registration_id.in_(registration_ids))
+        .order_by(table.registration_id, table.consent_id)
+    )
+    found: dict[int, dict[str, bool]] = {}
+    for number, consent_id, ticked in current_session().execute(given):
+        found.setdefault(number, {})[keys[consent_id]] = ticked
+    return found
