@@ -43,6 +43,7 @@ def init_app(app: Flask) -> None:
         display,
         door,
         door_desk,
+        exports,
         first,
         health,
         memory,
@@ -58,7 +59,7 @@ def init_app(app: Flask) -> None:
     assets.init_app(app)
     display.init_app(app)
     memory.init_app(app)
-    organizers = (organizer, roster, registration, outbox, door_desk)
+    organizers = (organizer, roster, registration, outbox, door_desk, exports)
     for audience in (public, attendee, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)

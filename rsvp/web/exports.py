@@ -1,0 +1,115 @@
+"""Exports: the registrations of an event as files, the same ones that their page shows.
+
+Each is noted in the audit log. It is the one thing that a GET writes: it says that
+names left the house, and changes nothing that anybody sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, current_app, request, stream_with_context
+from flask.typing import ResponseReturnValue
+
+from rsvp import queries
+from rsvp.db import utcnow, writing
+from rsvp.domain import audit
+from rsvp.domain.teams import Action
+from rsvp.formats import tables
+from rsvp.models import Event
+from rsvp.web import desk, filters, guards
+
+bp = Blueprint("exports", __name__, url_prefix="/organize")
+bp.after_request(desk.keep_private)
+
+CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+PIECE = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Export:
+    """What a file shows, and what it is called, without its ending."""
+
+    event: Event
+    wanted: queries.Filter
+    questions: list[str]
+    consents: list[str]
+    name: str
+
+    @property
+    def rows(self) -> Iterable[queries.RosterRow]:
+        return queries.roster(self.event.id, self.wanted)
+
+
+@bp.get("/events/<slug>/registrations.csv")
+@guards.signed_in
+def registrations_csv(slug: str) -> ResponseReturnValue:
+    """A row as it is read; whoever goes away in between ends the reading."""
+    export = wanted_export(slug)
+    if request.method == "HEAD":
+        return attached(export, "csv", CSV)
+    note(export, "csv")
+    pieces = tables.write_csv(export.rows, export.questions, export.consents)
+    return attached(export, "csv", CSV, stream_with_context(pieces))
+
+
+@bp.get("/events/<slug>/registrations.xlsx")
+@guards.signed_in
+def registrations_xlsx(slug: str) -> ResponseReturnValue:
+    """The workbook is whole before its first byte goes out: a ZIP file ends with what
+    its beginning can't know."""
+    from rsvp.formats import workbook
+
+    export = wanted_export(slug)
+    if request.method == "HEAD":
+        return attached(export, "xlsx", XLSX)
+    note(export, "xlsx")
+    file = workbook.write_xlsx(
+        export.rows, export.questions, export.consents, zone=export.event.zone
+    )
+    # Without the request's context: a slow reader keeps no connection to the database.
+    response = attached(export, "xlsx", XLSX, iter(lambda: file.read(PIECE), b""))
+    response.call_on_close(file.close)
+    return response
+
+
+def wanted_export(slug: str) -> Export:
+    event = desk.my_event(slug, Action.EXPORT)
+    return Export(
+        event,
+        filters.wanted_filter(event),
+        [question.key for question in event.questions],
+        queries.consent_keys(event.id),
+        f"{event.slug}-{utcnow().astimezone(event.zone):%Y-%m-%d}",
+    )
+
+
+def note(export: Export, kind: str) -> None:
+    """Write who took which file. What was searched for may name somebody, so only that
+    something was is kept."""
+    details: dict[str, Any] = {"format": kind}
+    details |= filters.query_of(export.event, export.wanted)
+    if export.wanted.search:
+        details["search"] = True
+    user_id, event_id = desk.me().id, export.event.id
+    with writing():
+        audit.record(
+            "export",
+            actor=f"user:{user_id}",
+            now=utcnow(),
+            event_id=event_id,
+            details=details,
+        )
+
+
+def attached(
+    export: Export, ending: str, kind: str, pieces: Iterable[bytes] = ()
+) -> Response:
+    response: Response = current_app.response_class(pieces, content_type=kind)
+    response.headers["Content-Disposition"] = (
+        f'attachment; filename="{export.name}.{ending}"'
+    )
+    return response

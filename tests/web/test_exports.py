@@ -1,0 +1,458 @@
+"""Exports: who may take the list away, what is in it, and what is noted about it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import threading
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import openpyxl
+import pytest
+from openpyxl.utils.escape import unescape
+from sqlalchemy import Table, select
+
+from rsvp import queries
+from rsvp.db import Base, write, writing
+from rsvp.domain import privacy
+from rsvp.domain.registrations import Person
+from rsvp.extensions import db
+from rsvp.models import Attendee, AuditEntry, CheckIn, Consent, Event, Scan, User
+from rsvp.models.door import Direction, Verdict
+from rsvp.models.registration import State
+from rsvp.models.team import Role
+from rsvp.queries import Filter
+from rsvp.web import filters
+from tests.factories import cancel, make_event, make_user, register
+from tests.formats import hostile
+from tests.web.signing_in import SIGN_IN, sign_in
+
+KINDS = ("csv", "xlsx")
+
+
+@pytest.fixture
+def ada(app, client) -> User:
+    user = make_user("ada@example.org")
+    sign_in(client, "ada@example.org")
+    return user
+
+
+def path(event: Event, kind: str, query: str = "") -> str:
+    return f"/organize/events/{event.slug}/registrations.{kind}{query}"
+
+
+def table(answer) -> list[dict[str, Any]]:
+    """The rows of a file, as a library other than ours reads them."""
+    assert answer.status_code == 200
+    if answer.mimetype == "text/csv":
+        text = answer.data.decode("utf-8-sig")
+        return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+    sheet = openpyxl.load_workbook(io.BytesIO(answer.data)).worksheets[0]
+    header, *rows = sheet.iter_rows(values_only=True)
+    return [
+        {
+            name: unescape(value) if isinstance(value, str) else value
+            for name, value in zip(header, row, strict=True)
+        }
+        for row in rows
+    ]
+
+
+def exports() -> list[AuditEntry]:
+    db.session.rollback()
+    noted = select(AuditEntry).where(AuditEntry.verb == "export")
+    return list(db.session.scalars(noted.order_by(AuditEntry.id)))
+
+
+def an_evening(**values: Any) -> Event:
+    """One party of two, one alone, one who waits, one who gave up, one online."""
+    event = make_event({"capacity": 3}, {"key": "online", "name": "Online"}, **values)
+    register(event, "Ada Marsh", "Ben Marsh", email="ada.marsh@example.org")
+    register(event, "Cleo Winter", email="cleo@example.org")
+    register(event, "Dora Quill", email="dora@example.org")
+    cancel(register(event, "Edgar Sloe", email="edgar@example.org"))
+    register(event, "Fay Abe", email="fay@example.org", admission="online")
+    return event
+
+
+def let_in(event: Event, attendee: Attendee, *moments: datetime) -> None:
+    """Let somebody in at each moment, and out again in between."""
+    with writing() as session:
+        scans = [
+            Scan(
+                id=uuid4(),
+                event_id=event.id,
+                actor="user:1",
+                attendee_id=attendee.id,
+                direction=Direction.IN,
+                seq=number,
+                epoch=1,
+                at=at,
+                phone_at=at,
+                received_at=at,
+                verdict=Verdict.WELCOME,
+            )
+            for number, at in enumerate(moments)
+        ]
+        session.add_all(scans)
+        session.flush()
+        last = scans[-1]
+        session.add_all(
+            CheckIn(
+                event_id=event.id,
+                attendee_id=attendee.id,
+                in_at=scan.at,
+                in_scan_id=scan.id,
+                out_at=None if scan is last else scan.at,
+                out_scan_id=None if scan is last else scan.id,
+            )
+            for scan in scans
+        )
+
+
+# --- who is turned away -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_takes_a_list_without_signing_in(client, app, kind):
+    answer = client.get(path(an_evening(), kind))
+
+    assert answer.status_code == 302
+    assert SIGN_IN in answer.location
+    assert exports() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("team", "role", "status"),
+    [
+        ("default", Role.OWNER, 200),
+        ("default", Role.ORGANIZER, 200),
+        ("default", Role.DOOR_HOST, 404),
+        ("default", Role.VIEWER, 404),
+        ("bakers", Role.OWNER, 404),
+    ],
+)
+def test_a_list_is_for_the_teams_organizers(client, app, kind, team, role, status):
+    event = an_evening()
+    make_user("eve@example.org", team=team, role=role)
+    sign_in(client, "eve@example.org")
+    answer = client.get(path(event, kind))
+
+    assert answer.status_code == status
+    assert (b"ada.marsh" in answer.data) is (status == 200 and kind == "csv")
+    assert len(exports()) == (status == 200)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "query", ["?state=asleep", "?admission=balcony", "?search=%00", "?state=%00"]
+)
+def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
+    event = an_evening()
+
+    assert client.get(path(event, kind, query)).status_code == 404
+    assert client.get(path(event, "ods")).status_code == 404
+    assert client.get("/organize/events/%00/registrations.csv").status_code == 404
+    assert exports() == []
+
+
+# --- what is in it ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_there_is_a_row_for_each_attendee(client, ada, kind):
+    event = an_evening(
+        questions=({"key": "diet"}, {"key": "seat", "per": "attendee"}),
+        consents=({"key": "photos"},),
+    )
+    boxes = {event.consents[0].id: True}
+    party = (Person("Gil Roy", {"seat": "aisle"}), Person(None, {"seat": "window"}))
+    register(
+        event,
+        people=party,
+        email="gil@example.org",
+        admission="online",
+        answers={"diet": "no nuts"},
+        consents=boxes,
+    )
+    rows = table(client.get(path(event, kind)))
+    empty = "" if kind == "csv" else None
+
+    assert list(rows[0]) == [
+        *("reference", "status", "admission", "name", "email", "party"),
+        *("registered_at", "checked_in_at", "diet", "seat", "consent-photos"),
+    ]
+    shown = [(row["name"], row["status"], row["admission"]) for row in rows]
+    assert shown == [
+        ("Ada Marsh", "confirmed", "In person"),
+        ("Ben Marsh", "confirmed", "In person"),
+        ("Cleo Winter", "confirmed", "In person"),
+        ("Dora Quill", "waitlisted", "In person"),
+        ("Edgar Sloe", "cancelled", "In person"),
+        ("Fay Abe", "confirmed", "Online"),
+        ("Gil Roy", "confirmed", "Online"),
+        (empty, "confirmed", "Online"),
+    ]
+    gil, guest = rows[-2:]
+    assert (gil["diet"], guest["diet"]) == ("no nuts", empty)
+    assert (gil["seat"], guest["seat"]) == ("aisle", "window")
+    assert gil["reference"] == guest["reference"]
+    parties = [int(row["party"]) for row in rows]
+    assert parties == [2, 2, 1, 1, 1, 1, 2, 2]
+    assert {row["consent-photos"] for row in rows[:-2]} == {empty}
+    assert (gil["consent-photos"], guest["consent-photos"]) == ("yes", "yes")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_says_when_somebody_first_came_in(client, ada, kind):
+    event = an_evening(timezone="Asia/Tokyo", starts=datetime(2027, 1, 29, 19, 0))
+    came, came_back = (datetime(2027, 1, 29, h, 5, tzinfo=UTC) for h in (10, 11))
+    people = {a.name: a for a in db.session.scalars(select(Attendee))}
+    let_in(event, people["Ben Marsh"], came, came_back)
+    let_in(event, people["Fay Abe"], came_back)
+    rows = {row["name"]: row for row in table(client.get(path(event, kind)))}
+
+    shown = {name: row["checked_in_at"] for name, row in rows.items()}
+    if kind == "csv":
+        assert shown["Ben Marsh"] == "2027-01-29T10:05:00+00:00"
+        assert shown["Ada Marsh"] == ""
+        assert rows["Ada Marsh"]["registered_at"] == "2027-01-15T12:00:00+00:00"
+    else:
+        assert shown["Ben Marsh"] == datetime(2027, 1, 29, 19, 5)
+        assert shown["Ada Marsh"] is None
+        assert rows["Ada Marsh"]["registered_at"] == datetime(2027, 1, 15, 21, 0)
+    assert sum(bool(at) for at in shown.values()) == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_consent_is_as_it_was_given_whatever_became_of_its_wording(client, ada, kind):
+    event = make_event(consents=({"key": "photos"}, {"key": "list"}))
+    photos, mails = event.consents
+    register(event, "Ada Marsh", consents={photos.id: True, mails.id: False})
+    with writing() as session:
+        session.get_one(Consent, photos.id).is_current = False
+        newer = Consent(event_id=event.id, key="photos", version=2, text="And films.")
+        session.add(newer)
+        session.flush()
+        newer_id = newer.id
+    register(event, "Ben Roy", consents={newer_id: False, mails.id: True})
+    make_event(consents=({"key": "other"},))
+    ada_row, ben_row = table(client.get(path(event, kind)))
+
+    assert list(ada_row)[-2:] == ["consent-photos", "consent-list"]
+    assert [*ada_row.values()][-2:] == ["yes", "no"]
+    assert [*ben_row.values()][-2:] == ["no", "yes"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_people_typed_is_whole_and_inert(client, ada, kind):
+    texts = [*hostile.RUNS, *hostile.HIDDEN, *hostile.HARMLESS]
+    event = make_event({"capacity": None}, questions=({"key": "q"},))
+    for text in texts:
+        register(event, text[:200], answers={"q": text})
+    rows = table(client.get(path(event, kind)))
+
+    assert len(rows) == len(texts)
+    for row, text in zip(rows, texts, strict=True):
+        for shown, typed in ((row["name"], text[:200]), (row["q"], text)):
+            if kind == "xlsx":
+                assert shown == typed.replace("\r", "\n")
+            else:
+                assert shown.replace("'", "") == typed.replace("'", "")
+                assert shown == typed or text not in hostile.HARMLESS
+                assert shown[:1] not in "=+-@\t\r\n＝＋－＠" or not shown
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_without_registrations_is_a_header(client, ada, kind):
+    assert table(client.get(path(make_event(), kind))) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_discreet_event_and_a_draft_have_lists_like_any_other(client, ada, kind):
+    discreet = an_evening(discreet=True, visibility="unlisted")
+    with writing():
+        db.session.get_one(Event, discreet.id).status = "draft"
+
+    assert len(table(client.get(path(discreet, kind)))) == 6
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_erased_is_gone_from_the_file(client, ada, kind):
+    event = an_evening(questions=({"key": "diet"},))
+    later = datetime(2028, 1, 1, tzinfo=UTC)
+    write(lambda _: privacy.erase(event.id, actor="worker", now=later))
+    answer = client.get(path(event, kind))
+    rows = table(answer)
+
+    assert len(rows) == 6
+    assert [row["status"] for row in rows].count("waitlisted") == 1
+    for row in rows:
+        for name in ("marsh", "winter", "dora", "example"):
+            assert name not in str(row).casefold()
+
+
+# --- the same as the page -----------------------------------------------------------
+
+FILTERS = [
+    Filter(),
+    *(Filter(state=state) for state in State),
+    Filter(admission_id=1),
+    Filter(admission_id=2),
+    Filter(search="marsh"),
+    Filter(search="MÀRSH ben"),
+    Filter(search="example.org", state=State.CONFIRMED),
+    Filter(search="100%"),
+    Filter(search="=1+1"),
+    Filter(search="nobody at all"),
+    Filter(search="abe", state=State.CANCELLED, admission_id=2),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
+    event = an_evening()
+    cancel(register(event, "Hana Abe", "100% Hana", "=1+1", admission="online"))
+    make_event()
+    sizes = set()
+    for wanted in FILTERS:
+        with client.application.test_request_context():
+            query = filters.query_of(event, wanted)
+        rows = table(client.get(path(event, kind), query_string=query))
+
+        found = db.session.scalars(queries.matching(event.id, wanted)).all()
+        assert {row["reference"] for row in rows} == {one.reference for one in found}
+        assert len(rows) == sum(len(one.attendees) for one in found)
+        sizes.add(len(found))
+    assert sizes == {0, 1, 2, 3, 4, 6}
+
+
+# --- how it is sent -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        ("csv", "text/csv; charset=utf-8"),
+        (
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
+    client, ada, kind, content_type, method
+):
+    event = an_evening(slug="letters-and-soup")
+    answer = client.open(path(event, kind), method=method)
+
+    assert answer.headers["Content-Type"] == content_type
+    assert re.fullmatch(
+        rf'attachment; filename="letters-and-soup-\d{{4}}-\d\d-\d\d\.{kind}"',
+        answer.headers["Content-Disposition"],
+    )
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert bool(answer.data) is (method == "GET")
+
+
+def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
+    event = an_evening()
+    read = []
+
+    def roster(event_id, wanted):
+        for row in queries.people.roster(event_id, wanted, batch=2):
+            read.append(row.reference)
+            yield row
+
+    monkeypatch.setattr("rsvp.queries.roster", roster)
+    monkeypatch.setattr("rsvp.formats.tables.CHUNK", 1)
+    answer = client.get(path(event, "csv"), buffered=False)
+    pieces = answer.response
+    next(pieces)
+    after_one = len(read)
+    answer.close()
+
+    assert after_one <= 2
+    assert len(read) == after_one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
+    event = an_evening()
+    make_user("ada@example.org")
+    target, pool = path(event, kind), db.engine.pool
+    db.session.remove()
+    seen = []
+
+    def browse() -> None:
+        client = app.test_client()
+        sign_in(client, "ada@example.org")
+        answer = client.get(target, buffered=False)
+        seen.append(len(next(answer.response)))
+        seen.append(pool.checkedout())
+        answer.close()
+        seen.append(pool.checkedout())
+
+    # In a thread requests have contexts of their own, as on a server.
+    thread = threading.Thread(target=browse)
+    thread.start()
+    thread.join()
+    length, during, after = seen
+
+    assert length > 0
+    # A workbook is sent from a file; who reads it slowly holds nobody up.
+    assert during == (kind == "csv")
+    assert after == 0
+
+
+# --- what is noted ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_file_is_in_the_audit_log_without_names(client, ada, kind):
+    event = an_evening()
+    event_id, user_id = event.id, ada.id
+    target = path(event, kind)
+    client.get(target)
+    client.get(target + "?search=Cleo+Winter&state=confirmed&admission=in-person")
+    first, second = exports()
+
+    assert (first.actor, first.event_id) == (f"user:{user_id}", event_id)
+    assert first.details == {"format": kind}
+    assert second.details == {
+        "format": kind,
+        "search": True,
+        "state": "confirmed",
+        "admission": "in-person",
+    }
+    assert first.registration_id is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_whether_there_is_a_file_is_not_noted(client, ada, kind, monkeypatch):
+    event = an_evening()
+    monkeypatch.setattr("rsvp.queries.roster", lambda *_: pytest.fail("it was read"))
+
+    assert client.head(path(event, kind)).status_code == 200
+    assert exports() == []
+
+
+def test_a_file_changes_nothing_else(client, ada):
+    event = an_evening()
+    before = {each: rows_of(each) for each in Base.metadata.sorted_tables}
+    client.get(path(event, "csv"))
+    changed = [each.name for each, rows in before.items() if rows_of(each) != rows]
+
+    assert changed == ["audit_entries"]
+
+
+def rows_of(one_table: Table) -> list[Any]:
+    db.session.rollback()
+    return list(db.session.execute(select(one_table)).all())
