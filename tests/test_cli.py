@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import openpyxl
 import pytest
 from sqlalchemy import select, update
 
@@ -210,6 +211,27 @@ def test_the_attendee_list_is_json(rsvp, evening):
     assert second["name"] == "=1+1"
     assert third["email"] == "ben@example.org"
     assert rsvp("attendees", evening.slug, "--json")[1] == out
+
+
+def test_the_attendee_list_is_a_workbook(rsvp, evening, tmp_path):
+    file = tmp_path / "list.xlsx"
+    told = rsvp("attendees", evening.slug, "--format", "xlsx", "--output", str(file))
+
+    assert told == (0, "", "")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    sheet = openpyxl.load_workbook(file).worksheets[0]
+    names = [cell.value for cell in sheet["D"]]
+    assert names == ["name", "Ada Lindqvist", "=1+1", "Ben Okafor"]
+    assert sheet["D3"].data_type == "s"
+
+
+def test_a_workbook_is_not_thrown_at_a_terminal(rsvp, evening, monkeypatch):
+    monkeypatch.setattr(people, "is_terminal", lambda: True)
+    status, out, err = rsvp("attendees", evening.slug, "--format", "xlsx")
+
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert "--output FILE" in err
+    assert rsvp("attendees", evening.slug)[0] == 0
 
 
 def test_a_file_with_names_is_its_owners_alone(rsvp, evening, tmp_path):

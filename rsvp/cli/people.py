@@ -126,7 +126,7 @@ def attendees(slug: str, kind: str, output: str | None, as_data: bool) -> None:
     if event is None:
         raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
     kind = "json" if as_data else kind
-    if kind == "xlsx" and output is None and sys.stdout.isatty():
+    if kind == "xlsx" and output is None and is_terminal():
         raise Mistake("a workbook is nothing to read here; add --output FILE")
     rows = queries.roster(event.id)
     questions = [question.key for question in event.questions]
@@ -145,6 +145,10 @@ def attendees(slug: str, kind: str, output: str | None, as_data: bool) -> None:
     with opened(output) as file:
         for piece in pieces:
             file.write(piece)
+
+
+def is_terminal() -> bool:
+    return sys.stdout.isatty()
 
 
 def opened(output: str | None) -> AbstractContextManager[BinaryIO]:
