@@ -31,7 +31,7 @@ from rsvp import create_app
 from rsvp.extensions import db
 from tests import services
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
-from tests.load import doors, floor
+from tests.load import doors, floor, lists
 from tests.load.client import (
     Connection,
     Timing,
@@ -43,6 +43,7 @@ from tests.load.client import (
     post,
     whole_visit,
 )
+from tests.load.memory import memory
 from tests.load.site import ROOT, Site, free_port, run, site
 
 Replay = Callable[[list[list[tuple[str, Any]]]], Timing]
@@ -268,23 +269,6 @@ def measure_start(times: int = 5) -> float:
     return round(statistics.median(seconds), 3)
 
 
-def memory(pid: int) -> float:
-    """MiB that a process and all its children hold, shared pages counted once."""
-    total = 0
-    for process in family(pid):
-        with contextlib.suppress(OSError):
-            text = Path(f"/proc/{process}/smaps_rollup").read_text()
-            total += int(text.split("Pss:")[1].split()[0])
-    return total / 1024
-
-
-def family(pid: int) -> Iterator[int]:
-    yield pid
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            yield from family(int(child))
-
-
 def wait_for(port: int) -> None:
     for _ in range(200):
         with contextlib.suppress(OSError):
@@ -365,6 +349,7 @@ def print_tables(figures: dict[str, Any]) -> None:
                 print(f"{what}: {values}")
             if isinstance(values, dict) and "answers" in values:
                 print(f"    last chair {values['last_chair_s']} s, {values['answers']}")
+    lists.print_figures(figures["lists"])
     print(f"\ncreate_app: {figures['create_app_s']} s\n")
     for engine, what, ratio, bar in shares(figures):
         print(f"{engine:<11} {what:<44} {ratio:>7.3f}   {bar}")
@@ -378,6 +363,7 @@ def main() -> None:
     )
     parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
     parser.add_argument("--count", type=int, default=3000, help="floor transactions")
+    parser.add_argument("--long", type=int, default=lists.LONG, help="a long list")
     chosen = parser.parse_args()
     engines = chosen.engine or ["sqlite", "postgresql"]
     if "postgresql" in engines and (why := services.missing("postgresql")):
@@ -393,6 +379,9 @@ def main() -> None:
     for engine in engines:
         figures[engine] = measure_floor(engine, chosen.count, chosen.times)
         figures[engine] |= measure_site(engine, chosen.seconds, chosen.times)
+    figures["lists"] = {
+        engine: lists.measure(engine, chosen.long, chosen.times) for engine in engines
+    }
     print_tables(figures)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"

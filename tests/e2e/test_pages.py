@@ -1,0 +1,323 @@
+"""Every page in a real browser: axe-core finds nothing, nothing scrolls sideways at
+320 pixels, and the keyboard alone is enough.
+
+A page is one line of PAGES: what it is called, who looks at it, and where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from rsvp import create_app, tokens
+from rsvp.db import utcnow
+from rsvp.domain import doors
+from rsvp.extensions import db
+from rsvp.models import Event, Message
+from tests.domain.doorways import make_pass
+from tests.e2e.conftest import PATIENCE
+from tests.factories import CODE_KEY, PASSWORD, make_user, register, stored
+from tests.load.site import Site, site
+from tests.web.visits import YESTERDAY, soon
+
+pytestmark = pytest.mark.browser
+
+expect.set_options(timeout=PATIENCE * 1000)
+
+ORGANIZER = "ada@example.org"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What there is to look at: slugs of events, paths of tickets, a message's id."""
+
+    open: str
+    full: str
+    closed: str
+    ticket: str
+    waitlist: str
+    guest: str
+    message: str
+    reference: str
+    waits: str
+    door: str
+
+
+def send_empty_form(page: Page) -> None:
+    page.locator("form.form").evaluate("f => { f.noValidate = true; f.submit() }")
+    expect(page.locator("#mistakes")).to_be_visible()
+
+
+Where = Callable[[Made], str]
+PAGES: list[tuple[str, str, Where]] = [
+    ("what's on", "anyone", lambda made: "/"),
+    ("an event", "anyone", lambda made: f"/events/{made.open}"),
+    ("a full event", "anyone", lambda made: f"/events/{made.full}"),
+    ("a closed event", "anyone", lambda made: f"/events/{made.closed}"),
+    ("a ticket", "anyone", lambda made: made.ticket),
+    ("a place in line", "anyone", lambda made: made.waitlist),
+    ("a guest's ticket", "anyone", lambda made: made.guest),
+    ("nothing there", "anyone", lambda made: "/events/nothing-here"),
+    ("sign in", "anyone", lambda made: "/organize/sign-in"),
+    ("events", "organizer", lambda made: "/organize/"),
+    ("past events", "organizer", lambda made: "/organize/?past=yes"),
+    ("an event's overview", "organizer", lambda made: f"/organize/events/{made.open}"),
+    ("people", "organizer", lambda made: people(made.open)),
+    (
+        "people who wait",
+        "organizer",
+        lambda made: f"{people(made.full)}?state=waitlisted&search=dora",
+    ),
+    ("nobody found", "organizer", lambda made: f"{people(made.open)}?search=nobody"),
+    (
+        "a registration",
+        "organizer",
+        lambda made: f"{people(made.open)}/{made.reference}",
+    ),
+    ("one that waits", "organizer", lambda made: f"{people(made.full)}/{made.waits}"),
+    ("the door", "organizer", lambda made: f"/organize/events/{made.open}/door"),
+    ("who is in", "organizer", lambda made: f"/organize/events/{made.open}/check-in"),
+    (
+        "who is awaited",
+        "organizer",
+        lambda made: f"/organize/events/{made.open}/check-in?awaited=yes",
+    ),
+    ("a door pass", "anyone", lambda made: made.door),
+    ("no door", "anyone", lambda made: "/door/"),
+    ("a forgotten password", "anyone", lambda made: "/organize/password"),
+    ("messages", "organizer", lambda made: "/organize/messages"),
+    ("a message", "organizer", lambda made: f"/organize/messages/{made.message}"),
+    ("nothing to organize", "organizer", lambda made: "/organize/events/nothing-here"),
+]
+
+
+def people(event: str) -> str:
+    return f"/organize/events/{event}/registrations"
+
+
+def enrol_phone(page: Page) -> None:
+    page.get_by_label("Which door are you at?").fill("Main entrance")
+    page.get_by_role("button", name="Scan with this phone").click()
+    expect(page.get_by_role("button", name="Start scanning")).to_be_visible()
+
+
+# What is done on the page before it is looked at.
+STEPS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "the scanner": ("a door pass", enrol_phone),
+    "a form with mistakes": ("an event", send_empty_form),
+}
+
+WIDTHS = (360, 1280)
+SCHEMES = ("light", "dark")
+
+
+# --- the site -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def here(chromium: Browser) -> Iterator[Site]:
+    with site("sqlite", WEB_PROCESSES="1") as running_site:
+        yield running_site
+
+
+@pytest.fixture(scope="module")
+def made(here: Site) -> Made:
+    app = create_app(here.settings)
+    with app.app_context():
+        return fill()
+
+
+def fill() -> Made:
+    make_user(ORGANIZER)
+    now = utcnow()
+    opened = soon(
+        {"name": "In person", "capacity": 12},
+        {"key": "webinar", "name": "Webinar", "mode": "online", "capacity": None},
+        title="Letters and soup",
+        summary="An evening of reading aloud, at one long table.",
+        description="We eat *first*, then read.\n\n- Bring a letter\n- Bring a bowl",
+        venue_name="The Boat House",
+        venue_address="Quay 1\n1234 AB Harbour",
+        venue_access="Step-free from the yard.",
+        also_show=["Asia/Tokyo", "America/New_York"],
+        hosts=[{"name": "Reading Room", "url": "https://example.org/"}],
+        agenda=[{"at": "18:00", "title": "Soup"}, {"at": "19:00", "title": "Letters"}],
+        questions=(
+            {"key": "diet"},
+            {"key": "table", "type": "choice", "options": ["Long", "Round"]},
+            {"key": "help", "type": "choices", "options": ["Cooking", "Chairs"]},
+            {"key": "first", "type": "yes_no", "ask": "Is it your first time?"},
+        ),
+        consents=({"key": "photos", "required": True},),
+    )
+    full = soon({"capacity": 1}, title="The small room")
+    closed = soon(title="Last month’s walk", closes_local=YESTERDAY)
+    party = register(opened, "Ada Marsh", "Ben Marsh", now=now)
+    register(full, "Cleo Winter", now=now)
+    waits = register(full, "Dora Quill", now=now)
+    guest = stored(party).attendees[1]
+    secret = tokens.ticket_token(CODE_KEY, guest.uuid, guest.code_version)
+    first = db.session.query(Message).order_by(Message.id).first()
+    assert first
+    slugs = {name: slug(e) for name, e in (("open", opened), ("full", full))}
+    return Made(
+        **slugs,
+        closed=slug(closed),
+        ticket=f"/r/{party.token}",
+        waitlist=f"/r/{waits.token}",
+        guest=f"/t/{secret}",
+        message=str(first.uuid),
+        reference=stored(party).reference,
+        waits=stored(waits).reference,
+        door=f"/door/{doors.token_of(make_pass(opened, now, at_once=True), CODE_KEY)}",
+    )
+
+
+def slug(event: Event) -> str:
+    return event.slug
+
+
+@pytest.fixture(scope="module")
+def visitors(chromium: Browser, here: Site, made: Made) -> Iterator[dict[str, Page]]:
+    """A page for each kind of person, kept for all that they look at."""
+    contexts: list[BrowserContext] = []
+
+    def new_page() -> Page:
+        context = chromium.new_context(reduced_motion="reduce")
+        context.set_default_timeout(PATIENCE * 1000)
+        contexts.append(context)
+        return context.new_page()
+
+    organizer = new_page()
+    organizer.goto(f"{here.url}/organize/sign-in")
+    organizer.get_by_label("Email").fill(ORGANIZER)
+    organizer.get_by_label("Password").fill(PASSWORD)
+    organizer.get_by_role("button", name="Sign in").click()
+    expect(organizer.get_by_role("heading", level=1)).to_have_text("Events")
+    yield {"anyone": new_page(), "organizer": organizer}
+    for context in contexts:
+        context.close()
+
+
+# --- looking ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*(name for name, _, _ in PAGES), *STEPS])
+def test_a_page_is_for_everybody(
+    name: str, here: Site, made: Made, visitors: dict[str, Page]
+) -> None:
+    base, step = STEPS.get(name, (name, None))
+    who, where = next((who, where) for n, who, where in PAGES if n == base)
+    page = visitors[who]
+    page.goto(here.url + where(made))
+    if step:
+        step(page)
+    page.evaluate(AXE_SCRIPT)
+    found = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        for scheme in SCHEMES:
+            page.emulate_media(color_scheme=scheme)
+            found += [f"{width} {scheme}: {line}" for line in violations(page)]
+    page.set_viewport_size({"width": 320, "height": 800})
+    wide = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+
+    assert found == []
+    assert wide <= 0, f"{wide} pixels stick out at 320"
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds, in a line each. A mail's preview is a document by itself."""
+    result: dict[str, Any] = page.evaluate(
+        "axe.run(document, {iframes: false, resultTypes: ['violations']})"
+    )
+    return [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]
+
+
+# --- by keyboard --------------------------------------------------------------------
+
+
+def focused(page: Page) -> dict[str, Any]:
+    """What has the focus, and whether one can see that it has."""
+    return page.evaluate(
+        """() => {
+          const here = document.activeElement
+          const look = getComputedStyle(here)
+          const ring = look.outlineStyle !== "none" && parseFloat(look.outlineWidth) > 0
+          return {
+            tag: here.tagName.toLowerCase(),
+            name: here.name || here.textContent.trim().replace(/\\s+/g, " "),
+            seen: ring || look.boxShadow !== "none",
+          }
+        }"""
+    )
+
+
+def tab_to(page: Page, name: str, limit: int = 60) -> None:
+    """Press Tab until that has the focus; each stop on the way must be visible."""
+    for _ in range(limit):
+        page.keyboard.press("Tab")
+        here = focused(page)
+        if here["tag"] != "body":
+            assert here["seen"], f"nobody sees that {here} has the focus"
+        if name in (here["name"], here["tag"]):
+            return
+    raise AssertionError(f"Tab never reaches {name}")
+
+
+def test_an_organizer_needs_no_mouse(chromium: Browser, here: Site, made: Made) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    page.goto(f"{here.url}/organize/sign-in")
+    # The first field has the focus already.
+    expect(page.locator("#email")).to_be_focused()
+    page.keyboard.type(ORGANIZER)
+    tab_to(page, "password")
+    page.keyboard.type(PASSWORD)
+    tab_to(page, "Sign in")
+    page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("Events")
+
+    tab_to(page, "Letters and soup")
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("Letters and soup")
+    tab_to(page, "Messages")
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("Messages")
+    tab_to(page, "Confirmation")
+    page.keyboard.press("Enter")
+    expect(page.locator("iframe")).to_be_visible()
+    page.goto(f"{here.url}/organize/")
+    tab_to(page, "Sign out")
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("Sign in")
+    context.close()
+
+
+def test_an_attendee_needs_no_mouse(chromium: Browser, here: Site, made: Made) -> None:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    page.goto(f"{here.url}/events/{made.full}")
+    tab_to(page, "Skip to the content")
+    tab_to(page, "name")
+    page.keyboard.type("Gil Roy")
+    tab_to(page, "email")
+    page.keyboard.type("gil@example.org")
+    # Enter in a field sends the form.
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("waitlist")
+    context.close()
