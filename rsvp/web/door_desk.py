@@ -215,7 +215,8 @@ def people(event: Event, shows_awaited: bool) -> dict[str, Any]:
         search = request.args.get("search", "").strip()
         if not search.isprintable() or len(search) > LONGEST_SEARCH:
             abort(404)
-        wanted = Filter(search=search)
+        manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
+        wanted = Filter(search=search, sees_addresses=manages)
         found = queries.awaited(event.id, wanted, after=page_start("after"))
         more = {"awaited": "yes", "search": search or None}
         return {

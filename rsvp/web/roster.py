@@ -16,13 +16,12 @@ from rsvp.folding import folded
 from rsvp.models import Event, Registration
 from rsvp.models.registration import State
 from rsvp.queries import Count, Filter
-from rsvp.web import counted, desk, guards
+from rsvp.web import counted, desk, filters, guards
 from rsvp.web.desk import Moment, Shown
 
 bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
 bp.after_request(desk.keep_private)
 
-LONGEST_SEARCH = 200
 LARGEST_ID = 2**63 - 1
 
 
@@ -44,7 +43,7 @@ class Row:
 def registrations(slug: str) -> ResponseReturnValue:
     event = desk.my_event(slug, Action.SEE_NAMES)
     manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
-    wanted = wanted_filter(event, sees_addresses=manages)
+    wanted = filters.wanted_filter(event, sees_addresses=manages)
     matching = counts_of(event, wanted)
     found = queries.bookings(event.id, wanted, after=wanted_start())
     places = queries.places(event, found.rows, None if wanted else matching)
@@ -56,6 +55,8 @@ def registrations(slug: str) -> ResponseReturnValue:
         seats=desk.filled(event),
         manages=manages,
         wanted=wanted,
+        query=filters.query_of(event, wanted),
+        may_export=desk.may(Action.EXPORT, event),
         states=desk.STATES,
         total=total_of(matching, is_filtered=bool(wanted)),
         breakdown=breakdown_of(matching),
@@ -71,22 +72,6 @@ def registrations(slug: str) -> ResponseReturnValue:
 # --- the filter ---------------------------------------------------------------------
 
 
-def wanted_filter(event: Event, *, sees_addresses: bool) -> Filter:
-    """What the address asks for; 404 for a state or an admission there is none of."""
-    state, key = request.args.get("state"), request.args.get("admission")
-    ways = {admission.key: admission.id for admission in event.admissions}
-    if (state and state not in desk.STATES) or (key and key not in ways):
-        abort(404)
-    typed = request.args.get("search", "")[:LONGEST_SEARCH]
-    return Filter(
-        # Nobody's name has a character that can't be printed; databases refuse NUL.
-        search="".join(c if c.isprintable() else " " for c in typed).strip(),
-        state=State(state) if state else None,
-        admission_id=ways[key] if key else None,
-        sees_addresses=sees_addresses,
-    )
-
-
 def wanted_start() -> int | None:
     if "after" not in request.args:
         return None
@@ -98,15 +83,8 @@ def wanted_start() -> int | None:
 
 def address_of(event: Event, wanted: Filter, after: int | None = None) -> str:
     """The list with this filter, from its beginning or behind a cursor."""
-    key = next((a.key for a in event.admissions if a.id == wanted.admission_id), None)
-    return url_for(
-        ".registrations",
-        slug=event.slug,
-        search=wanted.search or None,
-        state=wanted.state,
-        admission=key,
-        after=after,
-    )
+    query = filters.query_of(event, wanted)
+    return url_for(".registrations", slug=event.slug, after=after, **query)
 
 
 # --- what it shows ------------------------------------------------------------------
