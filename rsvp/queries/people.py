@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from rsvp.db import current_session
 from rsvp.folding import folded
@@ -159,13 +160,26 @@ def parties_of(registration_ids: list[int]) -> dict[int, list[Any]]:
             Attendee.state,
             first_in,
         )
-        .where(Attendee.registration_id.in_(registration_ids))
+        .where(among(Attendee.registration_id, registration_ids))
         .order_by(Attendee.registration_id, Attendee.position)
     )
     found: dict[int, list[Any]] = {number: [] for number in registration_ids}
     for number, *person in current_session().execute(people):
-        found[number].append(person)
+        if number in found:
+            found[number].append(person)
     return found
+
+
+def among(column: InstrumentedAttribute[int], ids: list[int]) -> ColumnElement[bool]:
+    """Whether it is one of these ids, which ascend; where they lie close together, as a
+    range that lets through what lies between, too.
+
+    A range costs little even where PostgreSQL reads the whole table for it. Comparing
+    each row with a thousand ids took it a quarter of a second a batch.
+    """
+    if ids[-1] - ids[0] < 4 * len(ids):
+        return column.between(ids[0], ids[-1])
+    return column.in_(ids)
 
 
 # --- consents -----------------------------------------------------------------------
@@ -196,10 +210,12 @@ def ticked_boxes(
     table = GivenConsent
     given = (
         select(table.registration_id, table.consent_id, table.given)
-        .where(table.registration_id.in_(registration_ids))
+        .where(among(table.registration_id, registration_ids))
         .order_by(table.registration_id, table.consent_id)
     )
     found: dict[int, dict[str, bool]] = {}
     for number, consent_id, ticked in current_session().execute(given):
-        found.setdefault(number, {})[keys[consent_id]] = ticked
+        # Another event's registration may lie between.
+        if consent_id in keys:
+            found.setdefault(number, {})[keys[consent_id]] = ticked
     return found

@@ -265,6 +265,21 @@ def test_what_people_typed_is_whole_and_inert(client, ada, kind):
                 assert shown[:1] not in "=+-@\t\r\n＝＋－＠" or not shown
 
 
+@pytest.mark.parametrize("guests", [1, 9])
+def test_registrations_for_another_event_in_between_stay_out(client, ada, guests):
+    """Near each other they are looked up as a range of ids, else one by one."""
+    here, there = (make_event(consents=({"key": "photos"},)) for _ in "ab")
+    mine, theirs = here.consents[0].id, there.consents[0].id
+    for number in range(3):
+        register(here, f"Ada {number}", consents={mine: True})
+        for _ in range(guests):
+            register(there, "Eve Winter", consents={theirs: False})
+    rows = table(client.get(path(here, "csv")))
+
+    assert [row["name"] for row in rows] == ["Ada 0", "Ada 1", "Ada 2"]
+    assert {row["consent-photos"] for row in rows} == {"yes"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_event_without_registrations_is_a_header(client, ada, kind):
     assert table(client.get(path(make_event(), kind))) == []
