@@ -344,6 +344,37 @@ def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
     assert sizes == {0, 1, 2, 3, 4, 6}
 
 
+QUERIES = [
+    "",
+    "state=confirmed",
+    "state=waitlisted&admission=in-person",
+    "admission=online",
+    "search=MÀRSH",
+    "search=++ben%00marsh%0A",
+    "search=100%25",
+    "search=e" + "x" * 300,
+    "search=example.org&state=cancelled",
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_all_pages_together_show_who_is_in_the_file(client, ada, monkeypatch, query):
+    monkeypatch.setattr("rsvp.queries.page_of.__defaults__", (2,))
+    event = an_evening()
+    cancel(register(event, "Hana Abe", "100% Hana", "=1+1", admission="online"))
+    rows = table(client.get(path(event, "csv", f"?{query}")))
+
+    listed, more = [], f"/organize/events/{event.slug}/registrations?{query}"
+    while more:
+        html = client.get(more).text
+        listed += re.findall(r'class="roster__reference">(\w+)<', html)
+        found = re.search(r'class="button" href="([^"]*after=\d+[^"]*)"', html)
+        more = found and found[1].replace("&amp;", "&")
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {row["reference"] for row in rows}
+    assert bool(rows) is ("xxx" not in query)
+
+
 # --- how it is sent -----------------------------------------------------------------
 
 
