@@ -214,6 +214,22 @@ def test_0002_can_be_taken_back(before):
     upgrade()
 
 
+def test_0003_and_back_keep_every_row(before):
+    upgrade(revision="0002")
+    kept = ("registrations", "attendees", "messages")
+    then = Old()
+    rows = {name: all_of(then[name]) for name in kept}
+
+    upgrade(revision="0003")
+    assert {name: all_of(then[name]) for name in kept} == rows
+    names = {i["name"] for i in inspect(db.engine).get_indexes("registrations")}
+    assert {"ix_registrations_event", "ix_registrations_line"} <= names
+    db.session.remove()
+    downgrade(revision="0002")
+
+    assert {name: all_of(then[name]) for name in kept} == rows
+
+
 def all_of(*what: Any) -> list[Any]:
     found = [tuple(row) for row in db.session.execute(select(*what))]
     db.session.rollback()
