@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import dates
-from flask import Response, abort, current_app, render_template, url_for
+from flask import Response, abort, current_app, render_template, request, url_for
 from flask_babel import lazy_gettext as _
 from flask_security.utils import current_user
 
@@ -19,6 +19,8 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event, User
 from rsvp.models.event import Phase, Status
 from rsvp.models.registration import State
+
+LARGEST_ID = 2**63 - 1
 
 
 def me() -> User:
@@ -100,6 +102,17 @@ def public_link(event: Event) -> str | None:
     if event.status == Status.DRAFT:
         return None
     return f"{public_url()}{url_for('public.event', slug=event.slug)}"
+
+
+def page_start(name: str) -> int | None:
+    """The number by which the address says where a page of a list begins: None at the
+    list's beginning, and 404 for what can't be one."""
+    if name not in request.args:
+        return None
+    number = request.args.get(name, type=int)
+    if number is None or not 0 < number <= LARGEST_ID:
+        abort(404)
+    return number
 
 
 # --- shapes -------------------------------------------------------------------------

@@ -284,6 +284,16 @@ def waitlist_label(place: str) -> str:
 # --- words --------------------------------------------------------------------------
 
 
+def name_of(name: str | None, position: int) -> str:
+    """An attendee's name, or `Guest 1` for one who was never named. Whoever registered
+    had a name: without one it has been erased."""
+    if name:
+        return name
+    if position == 0:
+        return _("Whoever registered")
+    return _("Guest %(number)d", number=position)
+
+
 def joined(names: Iterable[str]) -> str:
     """Names as a list in words: `A, B and C`."""
     text: str = lists.format_list(list(names), locale=locale())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,14 +21,13 @@ from rsvp.domain.teams import Action
 from rsvp.formats import tickets
 from rsvp.models import Device, DoorPass, Event
 from rsvp.models.door import PHONES, counting_from, door_ends_at
-from rsvp.queries import Arrival, Awaited, Filter
-from rsvp.web import desk, guards
+from rsvp.queries import Arrival, Filter
+from rsvp.web import desk, display, guards
 from rsvp.web.desk import Moment, Shown
 
 bp = Blueprint("door_desk", __name__, url_prefix="/organize")
 bp.after_request(desk.keep_private)
 
-LARGEST_ID = 2**63 - 1
 LONGEST_SEARCH = 200
 
 WORKS = Shown("open", "●", _("Works now"))
@@ -199,7 +199,7 @@ def check_in(slug: str) -> ResponseReturnValue:
         attendance=queries.attendance(event),
         at=desk.moment(now, event.zone),
         sees_names=sees_names,
-        name_of=name_of,
+        name_of=display.name_of,
         may_let_in=desk.may(Action.CHECK_IN, event)
         and counting_from(event) <= now < door_ends_at(event),
         counts_from=desk.moment(counting_from(event), event.zone),
@@ -217,7 +217,7 @@ def people(event: Event, shows_awaited: bool) -> dict[str, Any]:
             abort(404)
         manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
         wanted = Filter(search=search, sees_addresses=manages)
-        found = queries.awaited(event.id, wanted, after=page_start("after"))
+        found = queries.awaited(event.id, wanted, after=desk.page_start("after"))
         more = {"awaited": "yes", "search": search or None}
         return {
             "rows": found.rows,
@@ -226,7 +226,7 @@ def people(event: Event, shows_awaited: bool) -> dict[str, Any]:
             if found.is_last
             else here(event, **more, after=found.rows[-1].id),
         }
-    came = queries.arrivals(event.id, before=page_start("before"))
+    came = queries.arrivals(event.id, before=desk.page_start("before"))
     return {
         "rows": [
             ArrivalRow(
@@ -252,44 +252,22 @@ def here(event: Event, **values: Any) -> str:
     return url_for(".check_in", slug=event.slug, **values)
 
 
-def page_start(name: str) -> int | None:
-    if name not in request.args:
-        return None
-    number = request.args.get(name, type=int)
-    if number is None or not 0 < number <= LARGEST_ID:
-        abort(404)
-    return number
-
-
 @bp.post("/events/<slug>/check-ins/<uuid:uuid>")
 @guards.signed_in
 def let_in(slug: str, uuid: UUID) -> ResponseReturnValue:
     """By hand: for whoever has no code at hand, or no phone."""
-    event = desk.my_event(slug, Action.CHECK_IN)
-    event_id = event.id
-    attendee_id = queries.attendee_of(event_id, uuid) or abort(404)
-    write(
-        lambda _again: checkin.check_in(
-            attendee_id, event_id, actor=desk.actor(), now=utcnow()
-        )
-    )
-    return redirect(url_for(".check_in", slug=slug), code=303)
+    return by_hand(slug, uuid, checkin.check_in)
 
 
 @bp.post("/events/<slug>/check-ins/<uuid:uuid>/undoing")
 @guards.signed_in
 def take_back(slug: str, uuid: UUID) -> ResponseReturnValue:
-    event = desk.my_event(slug, Action.CHECK_IN)
-    event_id = event.id
+    return by_hand(slug, uuid, checkin.undo_check_in)
+
+
+def by_hand(slug: str, uuid: UUID, act: Callable[..., object]) -> ResponseReturnValue:
+    event_id = desk.my_event(slug, Action.CHECK_IN).id
     attendee_id = queries.attendee_of(event_id, uuid) or abort(404)
-    write(
-        lambda _again: checkin.undo_check_in(
-            attendee_id, event_id, actor=desk.actor(), now=utcnow()
-        )
-    )
+    actor, now = desk.actor(), utcnow()
+    write(lambda _again: act(attendee_id, event_id, actor=actor, now=now))
     return redirect(url_for(".check_in", slug=slug), code=303)
-
-
-def name_of(one: Arrival | Awaited) -> str:
-    """A name, or `Guest 2` for one who has none yet."""
-    return one.name or gettext("Guest %(number)d", number=one.position)

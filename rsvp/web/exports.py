@@ -94,11 +94,11 @@ def note(export: Export, kind: str) -> None:
     details |= filters.query_of(export.event, export.wanted)
     if export.wanted.search:
         details["search"] = True
-    user_id, event_id = desk.me().id, export.event.id
+    actor, event_id = desk.actor(), export.event.id
     with writing():
         audit.record(
             "export",
-            actor=f"user:{user_id}",
+            actor=actor,
             now=utcnow(),
             event_id=event_id,
             details=details,

@@ -173,6 +173,6 @@ def buttons_are_elsewhere(slug: str) -> ResponseReturnValue:
 
 def change(slug: str, verb: Callable[..., None]) -> ResponseReturnValue:
     event_id = desk.my_event(slug, Action.EDIT_EVENT).id
-    actor, now = f"user:{desk.me().id}", utcnow()
+    actor, now = desk.actor(), utcnow()
     write(lambda _again: verb(event_id, actor=actor, now=now))
     return redirect(url_for(".event", slug=slug), code=303)

@@ -30,7 +30,6 @@ PREVIEW_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; sandbox"
 )
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,9 @@ def event_messages(slug: str) -> ResponseReturnValue:
 def outbox(here: str, event_id: int | None = None) -> dict[str, Any]:
     """What a list of messages shows, at the address `here`: all, or one event's."""
     tray, user = wanted_tray(), desk.me()
-    found = queries.outbox(user, tray=tray, event_id=event_id, before=wanted_start())
+    found = queries.outbox(
+        user, tray=tray, event_id=event_id, before=desk.page_start("before")
+    )
     counts = queries.outbox_counts(user, event_id)
     more = {"state": tray, "before": found.rows[-1].id} if not found.is_last else {}
     return {
@@ -84,15 +85,6 @@ def wanted_tray() -> Tray | None:
         return Tray(request.args["state"]) if "state" in request.args else None
     except ValueError:
         abort(404)
-
-
-def wanted_start() -> int | None:
-    if "before" not in request.args:
-        return None
-    before = request.args.get("before", type=int)
-    if before is None or not 0 < before <= LARGEST_ID:
-        abort(404)
-    return before
 
 
 def trays(here: str, counts: dict[Tray, int], wanted: Tray | None) -> list[Tab]:
@@ -163,7 +155,7 @@ def send_again(uuid: UUID) -> ResponseReturnValue:
     found = readable_message(uuid)
     if not desk.may(Action.MANAGE_REGISTRATIONS, found.event):
         abort(404)
-    now, who = db.utcnow(), f"user:{desk.me().id}"
+    now, who = db.utcnow(), desk.actor()
     message_id, registration_id = found.id, found.registration.id
     match queries.tray_of(found):
         case Tray.FAILED:

@@ -19,7 +19,7 @@ from rsvp.domain.teams import Action
 from rsvp.models import Admission, Attendee, Event, Question, Registration
 from rsvp.models.event import Status
 from rsvp.models.registration import LIVE, State
-from rsvp.web import desk, guards, history, letters
+from rsvp.web import desk, display, guards, history, letters
 from rsvp.web.desk import Moment, Shown
 
 bp = Blueprint(
@@ -169,7 +169,7 @@ def done(
     key: str, found: Registration, act: Callable[..., object]
 ) -> ResponseReturnValue:
     """Do it in the name of whoever is signed in, and show what came of it."""
-    registration_id, now, actor = found.id, db.utcnow(), f"user:{desk.me().id}"
+    registration_id, now, actor = found.id, db.utcnow(), desk.actor()
     values = request.view_args or {}
     slug, reference = values["slug"], values["reference"]
     db.write(lambda _again: act(registration_id, actor=actor, now=now))
@@ -301,7 +301,7 @@ def people_of(event: Event, found: Registration, *, manages: bool) -> list[Perso
     return [
         Person(
             position=attendee.position,
-            name=attendee.name or name_of(attendee),
+            name=display.name_of(attendee.name, attendee.position),
             state=shown(found, attendee, let_in),
             let_in=desk.moment(let_in[attendee.id], event.zone)
             if attendee.id in let_in
@@ -313,12 +313,6 @@ def people_of(event: Event, found: Registration, *, manages: bool) -> list[Perso
         )
         for attendee in found.attendees
     ]
-
-
-def name_of(attendee: Attendee) -> str:
-    if attendee.position:
-        return _("Guest %(number)d", number=attendee.position)
-    return _("Whoever registered")
 
 
 def shown(

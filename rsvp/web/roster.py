@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -21,8 +21,6 @@ from rsvp.web.desk import Moment, Shown
 
 bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
 bp.after_request(desk.keep_private)
-
-LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ def registrations(slug: str) -> ResponseReturnValue:
     manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
     wanted = filters.wanted_filter(event, sees_addresses=manages)
     matching = counts_of(event, wanted)
-    found = queries.bookings(event.id, wanted, after=wanted_start())
+    found = queries.bookings(event.id, wanted, after=desk.page_start("after"))
     places = queries.places(event, found.rows, None if wanted else matching)
     return desk.event_page(
         "registrations.html",
@@ -70,15 +68,6 @@ def registrations(slug: str) -> ResponseReturnValue:
 
 
 # --- the filter ---------------------------------------------------------------------
-
-
-def wanted_start() -> int | None:
-    if "after" not in request.args:
-        return None
-    after = request.args.get("after", type=int)
-    if after is None or not 0 < after <= LARGEST_ID:
-        abort(404)
-    return after
 
 
 def address_of(event: Event, wanted: Filter, after: int | None = None) -> str:

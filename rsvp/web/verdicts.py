@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 
 from rsvp import i18n
 from rsvp.domain.checkin import COUNTED, Answer
 from rsvp.models.door import Verdict
+from rsvp.web import display
 
 SIGNS = {"welcome": "✓", "already": "!", "no": "✕", "ask": "?"}
 
@@ -187,9 +187,7 @@ def why_of(look: Look, answer: Answer | None, zone: ZoneInfo) -> str:
 
 def name_of(name: str | None, position: int | None) -> str:
     """The name, or `Guest 1` for one who was never named; nobody: nothing."""
-    if name or position is None:
-        return name or ""
-    return gettext("Guest %(number)d", number=position)
+    return "" if position is None else display.name_of(name, position)
 
 
 def people_of(answer: Answer) -> Iterator[Person]:

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from rsvp import queries, tokens
 from rsvp.db import utcnow, writing
 from rsvp.domain import doors
 from rsvp.extensions import db
-from rsvp.models import AuditEntry, Device, DoorPass, Event, Scan, User
+from rsvp.models import Attendee, AuditEntry, Device, DoorPass, Event, Scan, User
 from rsvp.models.team import Role
 from tests.domain.doorways import attendees, make_phone, scan, stays
 from tests.factories import CODE_KEY, cancel, make_event, make_user, register
@@ -293,6 +293,34 @@ def test_each_role_gets_as_far_as_it_may(app, client, role):
     let_in = press(client, f"{here}/check-ins/{cora.uuid}")
     assert let_in.status_code == (303 if role in MAY["let in"] else 404)
     assert len(stays(event)) == (2 if role in MAY["let in"] else 1)
+
+
+def test_hosts_of_the_door_find_names_and_no_addresses(app, client):
+    event = tonight()
+    join(event, "Zoë", email="hidden@example.org")
+    path = f"/organize/events/{event.slug}/check-in?awaited=yes&search="
+    make_user("hugo@example.org", role=Role.DOOR_HOST)
+    make_user("olga@example.org", role=Role.ORGANIZER)
+
+    sign_in(client, "hugo@example.org")
+    assert "Zoë" in client.get(f"{path}zoe").text
+    assert "Zoë" not in client.get(f"{path}hidden").text
+    other = app.test_client()
+    sign_in(other, "olga@example.org")
+    assert "Zoë" in other.get(f"{path}hidden").text
+
+
+def test_whose_name_was_erased_is_no_guest(client, ada):
+    event = tonight()
+    join(event, "Zoë", "Ada Guest")
+    with writing() as session:
+        session.execute(update(Attendee).values(name=None))
+
+    html = client.get(f"/organize/events/{event.slug}/check-in?awaited=yes").text
+
+    assert "Whoever registered" in html
+    assert "Guest 1" in html
+    assert "Guest 0" not in html
 
 
 def test_nobody_and_other_teams_get_nowhere(app, client):
