@@ -23,6 +23,7 @@ def render_item(kind, item, _context):
 def run() -> None:
     with database.engine.connect() as connection:
         connection = connection.execution_options(rsvp_writing=True)
+        hold_foreign_keys(connection)
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -33,6 +34,24 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+            check_foreign_keys(connection)
+
+
+def hold_foreign_keys(connection):
+    """SQLite changes a table by making it anew: dropping the old one must not take what
+    refers to it along. The pragma does nothing inside a transaction, so it goes to the
+    driver before one begins; a connection of the pool sets it again when it is made."""
+    if connection.dialect.name == "sqlite":
+        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        connection.detach()
+
+
+def check_foreign_keys(connection):
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise RuntimeError(f"rows refer to what is not there: {broken[:5]}")
 
 
 run()

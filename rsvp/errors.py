@@ -68,9 +68,100 @@ class AlreadyOver(Refusal):
 
 
 class TooLateToCancel(Refusal):
-    """The event has begun: places can no longer be given up by link."""
+    """The organizer's deadline has passed: nothing can be given up or changed by link."""
 
     code = "too_late_to_cancel"
+
+
+class LineFull(Refusal):
+    """Nothing is free, and as many wait for this admission (its name) as may."""
+
+    code = "line_full"
+
+
+class NoSeatFree(Refusal):
+    """Nothing is free that nobody waiting could use, so what stands stays as it is."""
+
+    code = "no_seat_free"
+
+
+class NotConfirmed(Refusal):
+    """Only who has a place can do this (a guest more, passing it on)."""
+
+    code = "not_confirmed"
+
+
+class NotOffered(Refusal):
+    """There is no offer to answer: it was answered before, or there never was one."""
+
+    code = "not_offered"
+
+
+class OfferEnded(Refusal):
+    """The offer ended at `ended_at`, and by now somebody else has the place."""
+
+    code = "offer_ended"
+
+
+class AnswerFirst(Refusal):
+    """An offer or an unconfirmed address waits for an answer before other changes."""
+
+    code = "answer_first"
+
+
+class PutOffBefore(Refusal):
+    """An offer can be put off once; this one has been."""
+
+    code = "put_off_before"
+
+
+class NotRequested(Refusal):
+    """The registration does not wait for approval (any more)."""
+
+    code = "not_requested"
+
+
+class NotOver(Refusal):
+    """The registration is not over, so there is nothing to bring back."""
+
+    code = "not_over"
+
+
+class WrongParty(Refusal):
+    """Too many people were named for an offer, none, or some who are not coming;
+    `seats` is how many may come."""
+
+    code = "wrong_party"
+    status = 422
+
+
+class AddressInUse(Refusal):
+    """The address has a registration for this admission already."""
+
+    code = "address_in_use"
+
+
+class NotPassedOn(Refusal):
+    """Places of this event are meant for whom they were given to."""
+
+    code = "not_passed_on"
+
+
+class WrongAdmission(Refusal):
+    """The event has no such admission, or the registration is for it already."""
+
+    code = "wrong_admission"
+    status = 422
+
+
+class NoInvitation(Refusal):
+    """The code opens nothing: unknown, of another event, ended, or all used up.
+
+    `why` says which of them it is: `unknown`, `ended` or `used_up`.
+    """
+
+    code = "no_invitation"
+    status = 422
 
 
 class AlreadyIn(Refusal):

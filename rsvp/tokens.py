@@ -25,6 +25,8 @@ CODE_CHECK = b"rsvp/code-check/v1"
 MANAGE = b"rsvp/manage/v1"
 TICKET = b"rsvp/ticket/v1"
 DOOR_PASS = b"rsvp/door-pass/v1"
+INVITATION = b"rsvp/invitation/v1"
+INVITATION_ID = b"rsvp/invitation-id/v1"
 LINK_ID = b"rsvp/link-id/v1"
 KEY_ID = b"rsvp/code-key-id/v1"
 FIRST = "rsvp/first/v1"
@@ -101,6 +103,29 @@ def check_characters(body: str) -> str:
 def base32(code: bytes) -> str:
     number = int.from_bytes(code, "big") << 2
     return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+# --- invitations --------------------------------------------------------------------
+
+INVITATION_LENGTH = 12
+
+
+def invitation_code(code_key: bytes, invitation: UUID) -> str:
+    """An invitation's code as it is printed: twelve base-32 characters, 60 bits, in
+    groups of four (`ABCD-EFGH-JKMN`)."""
+    text = base32(derive(code_key, INVITATION, invitation, 0))[:INVITATION_LENGTH]
+    return "-".join(text[i : i + 4] for i in range(0, INVITATION_LENGTH, 4))
+
+
+def invitation_id(typed: str) -> bytes | None:
+    """What the database keeps of an invitation's code; None for what can't be one.
+
+    Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
+    """
+    text = typed.upper().translate(READ_AS)
+    if len(text) != INVITATION_LENGTH or any(c not in ALPHABET for c in text):
+        return None
+    return hashlib.sha256(INVITATION_ID + text.encode()).digest()
 
 
 # --- links --------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from rsvp.domain import events, registrations, teams
 from rsvp.extensions import db
 from rsvp.formats import eventfile
 from rsvp.models import Admission, Consent, Event, Question, Registration, Team, User
-from rsvp.models.event import Mode, Per, QuestionType, Status
+from rsvp.models.event import Mode, Per, Promotion, QuestionType, Status
 from rsvp.models.team import Role
 
 NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
@@ -52,8 +52,10 @@ def make_event(
         "ends_local": starts + timedelta(hours=hours),
         "contact": "hello@reading-room.example.org",
         "party_max": 4,
+        # What most tests are about: who gets a seat, not how they are asked.
+        "promotion": Promotion.CONFIRM,
     } | values
-    for name in ("starts", "ends", "doors", "opens", "closes"):
+    for name in ("starts", "ends", "doors", "opens", "closes", "change_until"):
         if local := values.get(f"{name}_local"):
             values[f"{name}_at"] = local.replace(tzinfo=zone).astimezone(UTC)
     with writing() as session:

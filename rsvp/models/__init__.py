@@ -2,6 +2,7 @@
 
 from rsvp.models.door import CheckIn, Device, DoorPass, RetiredCode, Scan
 from rsvp.models.event import Admission, Consent, Event, Question, Series
+from rsvp.models.invitation import Invitation
 from rsvp.models.ledger import AuditEntry, CodeKey, Message
 from rsvp.models.registration import Attendee, GivenConsent, Registration
 from rsvp.models.team import Membership, Team, User
@@ -17,6 +18,7 @@ __all__ = [
     "DoorPass",
     "Event",
     "GivenConsent",
+    "Invitation",
     "Membership",
     "Message",
     "Question",

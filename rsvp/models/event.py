@@ -33,6 +33,21 @@ class Status(StrEnum):
 class Visibility(StrEnum):
     PUBLIC = "public"
     UNLISTED = "unlisted"  # whoever has the link
+    INVITATION = "invitation"  # whoever has the link may look; a code registers
+
+
+class Allocation(StrEnum):
+    """How places are given."""
+
+    FIRST_COME = "first_come"
+    APPROVAL = "approval"
+
+
+class Promotion(StrEnum):
+    """What a seat that comes free means for the head of the line."""
+
+    OFFER = "offer"  # kept for them until a deadline
+    CONFIRM = "confirm"  # theirs at once
 
 
 class Mode(StrEnum):
@@ -66,6 +81,7 @@ class Phase(StrEnum):
 
 
 DOORS_BEFORE_START = timedelta(minutes=30)
+STANDBY_MINUTES = 15
 
 
 class Series(Base):
@@ -96,6 +112,8 @@ class Event(Base):
     __table_args__ = (
         one_of("status", Status),
         one_of("visibility", Visibility),
+        one_of("allocation", Allocation),
+        one_of("promotion", Promotion),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint(
             "doors_at IS NULL OR doors_at <= starts_at", name="doors_first"
@@ -104,6 +122,8 @@ class Event(Base):
         CheckConstraint("room_capacity >= 0", name="room_capacity"),
         CheckConstraint("room_taken >= 0", name="room_taken"),
         CheckConstraint("retention_days >= 0", name="retention_days"),
+        CheckConstraint("reserved_seats >= 0", name="reserved_seats"),
+        CheckConstraint("standby_minutes >= 0", name="standby_minutes"),
         CheckConstraint("fold IN (0, 1)", name="fold"),
         Index("ix_events_listing", "status", "visibility", "ends_at"),
     )
@@ -130,11 +150,13 @@ class Event(Base):
     doors_local: Mapped[datetime | None] = mapped_column(DateTime)
     opens_local: Mapped[datetime | None] = mapped_column(DateTime)
     closes_local: Mapped[datetime | None] = mapped_column(DateTime)
+    change_until_local: Mapped[datetime | None] = mapped_column(DateTime)
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
     doors_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opens_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    change_until_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     also_show: Mapped[list[str]] = mapped_column(Json, default=list)
 
     venue_name: Mapped[str | None] = mapped_column(Line)
@@ -152,6 +174,14 @@ class Event(Base):
 
     registration_required: Mapped[bool] = mapped_column(default=True)
     paused: Mapped[bool] = mapped_column(default=False)
+    allocation: Mapped[str] = mapped_column(Word, default=Allocation.FIRST_COME)
+    promotion: Mapped[str] = mapped_column(Word, default=Promotion.OFFER)
+    # Whether an address must be confirmed by mail before its place counts as taken up.
+    confirm_address: Mapped[bool] = mapped_column(default=False)
+    # Seats kept for speakers and helpers; domain.capacity counts them as taken.
+    reserved_seats: Mapped[int] = mapped_column(default=0)
+    # Minutes after the start from which seats of those not in count as free; None: off.
+    standby_minutes: Mapped[int | None] = mapped_column(default=STANDBY_MINUTES)
     party_max: Mapped[int] = mapped_column(default=1)
     # Whether one address may hold several registrations for one admission.
     several: Mapped[bool] = mapped_column(default=False)
@@ -166,6 +196,9 @@ class Event(Base):
     room_waiting: Mapped[int] = mapped_column(default=0)
     # The last number given in the line; handed out under the event's lock.
     last_line_number: Mapped[int] = mapped_column(default=0)
+    # How often the event's lock was taken by a change that stayed: the order of all
+    # that happened under it.
+    lock_number: Mapped[int] = mapped_column(default=0)
 
     version: Mapped[int] = mapped_column(default=1)
     # iCalendar's SEQUENCE: grows when time, place or status change (RFC 5545, 3.8.7.4).
@@ -201,6 +234,32 @@ class Event(Base):
     def doors_open_at(self) -> datetime:
         """When presence begins to decide: as set, else 30 minutes before the start."""
         return self.doors_at or self.starts_at - DOORS_BEFORE_START
+
+    @property
+    def changes_end_at(self) -> datetime:
+        """Until when people change or give up their own: as set, else the start."""
+        return self.change_until_at or self.starts_at
+
+    @property
+    def standby_at(self) -> datetime | None:
+        """When seats of those not in begin to count as free; None: never."""
+        if self.standby_minutes is None:
+            return None
+        return self.starts_at + timedelta(minutes=self.standby_minutes)
+
+    @property
+    def is_by_approval(self) -> bool:
+        return self.allocation == Allocation.APPROVAL
+
+    @property
+    def needs_invitation(self) -> bool:
+        return self.visibility == Visibility.INVITATION
+
+    @property
+    def answers_by_mail_only(self) -> bool:
+        """Whether the outcome of the form is told by mail alone: the page's answer is
+        then the same for any address, or the address is still to be confirmed."""
+        return self.discreet or self.confirm_address
 
     @property
     def is_online(self) -> bool:
@@ -239,7 +298,8 @@ class Event(Base):
 class Admission(Base):
     """A way of attending, with its own capacity; null means unlimited.
 
-    `seats_taken` and `waiting` count seats, and domain.capacity alone changes them.
+    `seats_taken` and `waiting` count seats, and domain.capacity alone changes them;
+    `reserved` is the part of `seats_taken` that the event keeps for its own people.
     `ceiling` is set while more seats are taken than the capacity allows, which lowering
     it causes: nobody is dropped, and it falls as seats come free.
     """
@@ -251,6 +311,8 @@ class Admission(Base):
         CheckConstraint("capacity >= 0", name="capacity"),
         CheckConstraint("seats_taken >= 0", name="seats_taken"),
         CheckConstraint("waiting >= 0", name="waiting"),
+        CheckConstraint("reserved >= 0", name="reserved"),
+        CheckConstraint("waitlist_max >= 0", name="waitlist_max"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -261,9 +323,12 @@ class Admission(Base):
     mode: Mapped[str] = mapped_column(Word)
     capacity: Mapped[int | None]
     waitlist: Mapped[bool] = mapped_column(default=False)
+    # The most seats that may wait for it; None: as many as come.
+    waitlist_max: Mapped[int | None]
     ceiling: Mapped[int | None]
     seats_taken: Mapped[int] = mapped_column(default=0)
     waiting: Mapped[int] = mapped_column(default=0)
+    reserved: Mapped[int] = mapped_column(default=0)
     event_version: Mapped[int] = mapped_column(default=1)
 
     event: Mapped[Event] = relationship(back_populates="admissions")

@@ -18,11 +18,18 @@ from rsvp.models.team import User
 
 
 class MessageKind(StrEnum):
+    CONFIRM_ADDRESS = "confirm_address"
+    REQUESTED = "requested"
     CONFIRMATION = "confirmation"
     WAITLISTED = "waitlisted"
+    OFFER = "offer"
     PROMOTED = "promoted"
     CHANGED = "changed"
+    PASSED_ON = "passed_on"  # to the address that had it before
     CANCELLED = "cancelled"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+    RELEASED = "released"
     TICKET_AGAIN = "ticket_again"
     EVENT_CANCELLED = "event_cancelled"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a mail
@@ -108,7 +115,8 @@ class AuditEntry(Base):
     """Who did what, when, and from which state to which; never changed afterwards.
 
     `actor` is `attendee`, `worker`, `command`, `user:<id>` or `door:<device id>`.
-    `details` name nobody.
+    `details` name nobody. `lock_number` is the event's own at that moment, where its
+    lock was held: what happened under it happened in that order.
     """
 
     __tablename__ = "audit_entries"
@@ -126,6 +134,7 @@ class AuditEntry(Base):
     from_state: Mapped[str | None] = mapped_column(Word)
     to_state: Mapped[str | None] = mapped_column(Word)
     details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    lock_number: Mapped[int | None]
 
 
 class CodeKey(Base):

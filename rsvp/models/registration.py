@@ -25,15 +25,27 @@ from rsvp.models.kinds import Line, Word, one_of
 
 
 class State(StrEnum):
+    HELD = "held"  # the address must be confirmed by mail first
+    REQUESTED = "requested"  # waits for approval
     WAITLISTED = "waitlisted"
+    OFFERED = "offered"  # seats are kept until a deadline
     CONFIRMED = "confirmed"
+    RELEASED = "released"  # the seat was given on by rule
     CANCELLED = "cancelled"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
 
 
-SEATED = (State.CONFIRMED,)
+SEATED = (State.HELD, State.OFFERED, State.CONFIRMED)
 """The states that hold seats."""
-LIVE = (State.WAITLISTED, State.CONFIRMED)
+IN_LINE = (State.WAITLISTED, State.OFFERED)
+"""The states that have a place in line: an offer can be put off, and keeps it."""
+UNTIL = (State.HELD, State.OFFERED)
+"""The states that end by themselves, at `decide_by`."""
+LIVE = (*SEATED, State.REQUESTED, State.WAITLISTED)
 """The states in which an address has its one registration."""
+OVER = (State.CANCELLED, State.DECLINED, State.LAPSED)
+"""The states from which only an organizer, or being late, leads back."""
 
 
 class AttendeeState(StrEnum):
@@ -43,13 +55,16 @@ class AttendeeState(StrEnum):
 
 REFERENCE_LENGTH = 8
 
-IS_LIVE_AND_SINGLE = text("is_single AND state IN ('waitlisted', 'confirmed')")
+IS_LIVE_AND_SINGLE = text(
+    "is_single AND state IN ('held', 'requested', 'waitlisted', 'offered', 'confirmed')"
+)
 
 
 class Registration(Base):
     """One booking for one admission, made by one address, for a party of one or more.
 
-    `seats` counts those of the party who are coming. `email` is as people wrote it,
+    `seats` counts those of the party who are coming; an offer may be of fewer, which
+    `offered_seats` says. `email` is as people wrote it,
     `email_key` its normalised, case-folded form, which look-ups and limits use.
     `answers` are `{question key: answer}` of the questions asked once per registration.
     `search` is what `folding.search_text` makes of its reference, address and names.
@@ -60,7 +75,15 @@ class Registration(Base):
         one_of("state", State),
         CheckConstraint("seats >= 0", name="seats"),
         CheckConstraint(
-            "(state = 'waitlisted') = (line_number IS NOT NULL)", name="line_number"
+            "(state IN ('waitlisted', 'offered')) = (line_number IS NOT NULL)",
+            name="line_number",
+        ),
+        CheckConstraint(
+            "(state IN ('held', 'offered')) = (decide_by IS NOT NULL)",
+            name="decide_by",
+        ),
+        CheckConstraint(
+            "(state = 'offered') = (offered_seats IS NOT NULL)", name="offered_seats"
         ),
         UniqueConstraint("event_id", "submission"),
         Index(
@@ -86,6 +109,15 @@ class Registration(Base):
         ),
         Index("ix_registrations_event_state", "event_id", "state", "id"),
         Index("ix_registrations_event_address", "event_id", "email_key"),
+        Index(
+            "ix_registrations_decide_by",
+            "event_id",
+            "decide_by",
+            sqlite_where=text("decide_by IS NOT NULL"),
+            postgresql_where=text("decide_by IS NOT NULL"),
+        ),
+        Index("ix_registrations_address", "email_key"),
+        Index("ix_registrations_invitation", "invitation_id"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -106,11 +138,21 @@ class Registration(Base):
     # Made by the form's script: a double click or a reload sends the same one again.
     submission: Mapped[UUID | None]
     line_number: Mapped[int | None]
+    # Whether a smaller part of the party may be seated when not all of it fits.
+    fewer_ok: Mapped[bool] = mapped_column(default=False)
+    # When a held place or an offer ends, and how many seats the offer is of.
+    decide_by: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    offered_seats: Mapped[int | None]
+    # Whether an offer was put off once already.
+    was_put_off: Mapped[bool] = mapped_column(default=False)
+    # Stays when the invitation goes: its uses are counted by it.
+    invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"))
     link_version: Mapped[int] = mapped_column(default=0)
     link_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     registered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state_since: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Once it is over: who ended it (an audit actor) and why.
+    # Once it is over: from which state, who ended it (an audit actor) and why.
+    ended_from: Mapped[str | None] = mapped_column(Word)
     ended_by: Mapped[str | None] = mapped_column(Line)
     ended_why: Mapped[str | None] = mapped_column(Line)
     # Why an organizer seated it above the cap, where one did.
@@ -121,6 +163,11 @@ class Registration(Base):
     attendees: Mapped[list[Attendee]] = relationship(
         back_populates="registration", order_by="Attendee.position"
     )
+
+    @property
+    def held_seats(self) -> int:
+        """The seats it holds or, in line, waits for."""
+        return self.seats if self.offered_seats is None else self.offered_seats
 
     @property
     def coming(self) -> list[Attendee]:

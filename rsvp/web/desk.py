@@ -139,8 +139,14 @@ PHASES: dict[str, Shown] = {
 
 STATES: dict[str, Shown] = {
     State.CONFIRMED: Shown("confirmed", "●", _("Confirmed")),
+    State.HELD: Shown("held", "◌", _("Address to be confirmed")),
+    State.REQUESTED: Shown("requested", "?", _("Requested")),
+    State.OFFERED: Shown("offered", "◑", _("Offered")),
     State.WAITLISTED: Shown("waitlisted", "◔", _("Waitlisted")),
+    State.RELEASED: Shown("released", "↺", _("Given on")),
     State.CANCELLED: Shown("cancelled", "✕", _("Cancelled")),
+    State.DECLINED: Shown("declined", "✕", _("Declined")),
+    State.LAPSED: Shown("lapsed", "–", _("Lapsed")),
 }
 
 

@@ -8,11 +8,14 @@ from enum import StrEnum
 
 from rsvp.models.door import Direction, Verdict
 from rsvp.models.event import Mode
-from rsvp.models.registration import State
+from rsvp.models.registration import OVER, State
 
 BY_STATE = {
+    State.HELD: Verdict.WAITLISTED,
+    State.REQUESTED: Verdict.WAITLISTED,
     State.WAITLISTED: Verdict.WAITLISTED,
-    "released": Verdict.RELEASED,
+    State.OFFERED: Verdict.WAITLISTED,
+    State.RELEASED: Verdict.RELEASED,
 }
 """Registrations that aren't cancelled and yet let nobody in."""
 
@@ -63,7 +66,7 @@ def verdict_of(
     if direction == Direction.OUT:
         # Whoever is in may leave, whatever became of the ticket.
         return Verdict.LEFT if is_in else Verdict.NOT_IN
-    if not ticket.is_coming or ticket.registration == State.CANCELLED:
+    if not ticket.is_coming or ticket.registration in OVER:
         return Verdict.CANCELLED
     if ticket.mode != Mode.IN_PERSON:
         return Verdict.NOT_IN_PERSON
