@@ -68,7 +68,7 @@ class AlreadyOver(Refusal):
 
 
 class TooLateToCancel(Refusal):
-    """The organizer's deadline has passed: nothing can be given up or changed by link."""
+    """The deadline for it has passed: a link gives up and changes nothing any more."""
 
     code = "too_late_to_cancel"
 

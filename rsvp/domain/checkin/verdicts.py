@@ -10,7 +10,7 @@ from rsvp.models.door import Direction, Verdict
 from rsvp.models.event import Mode
 from rsvp.models.registration import OVER, State
 
-BY_STATE = {
+BY_STATE: dict[str, Verdict] = {
     State.HELD: Verdict.WAITLISTED,
     State.REQUESTED: Verdict.WAITLISTED,
     State.WAITLISTED: Verdict.WAITLISTED,
