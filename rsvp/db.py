@@ -189,6 +189,7 @@ def writing() -> Iterator[Session]:
         finally:
             session.info["writing"] = False
             session.info.pop("connection", None)
+            session.info.pop("lock_numbers", None)
 
 
 def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:

@@ -154,6 +154,13 @@ class WrongAdmission(Refusal):
     status = 422
 
 
+class TooFewToReserve(Refusal):
+    """More seats would be reserved than there are (`seats`; None: no cap at all)."""
+
+    code = "too_few_to_reserve"
+    status = 422
+
+
 class NoInvitation(Refusal):
     """The code opens nothing: unknown, of another event, ended, or all used up.
 

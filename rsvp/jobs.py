@@ -25,7 +25,7 @@ from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from rsvp import accounts, mailer, tokens
 from rsvp.db import current_session, utcnow, writing
-from rsvp.domain import privacy
+from rsvp.domain import privacy, registrations
 from rsvp.extensions import mail
 from rsvp.formats import accountmails, mails
 from rsvp.models import Event, Message, Registration
@@ -44,6 +44,7 @@ PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
 
 POLL_SECONDS = 1.0
 ERASE_EVERY = timedelta(hours=1)
+SETTLE_EVERY = timedelta(seconds=5)
 PAUSE_AFTER_TROUBLE = 5.0
 LONGEST_REASON = 500
 
@@ -86,16 +87,20 @@ def run_worker(
     """Send what is due, as it becomes due, until `stop` is set.
 
     Needs an application context. What is being sent is finished first, for at most
-    MAIL_TIMEOUT seconds; the rest of the batch goes back. Once an hour, data whose time
-    is over is erased.
+    MAIL_TIMEOUT seconds; the rest of the batch goes back. Offers and held places that
+    have ended are given on within seconds; once an hour, data whose time is over is
+    erased.
     """
     if not current_app.config["MAIL_SERVER"]:
         log.info("no mail server is set: messages wait in the outbox")
-        poll_seconds = ERASE_EVERY.total_seconds()
-    erase_next = clock()
+        poll_seconds = SETTLE_EVERY.total_seconds()
+    erase_next = settle_next = clock()
     while not stop.is_set():
         pause = poll_seconds
         try:
+            if clock() >= settle_next:
+                settle_next = clock() + SETTLE_EVERY
+                settle_due(clock())
             if clock() >= erase_next:
                 erase_next = clock() + ERASE_EVERY
                 erase_due(clock())
@@ -125,6 +130,19 @@ def deliver_due(
             if not claims or not delivery.send_all(claims):
                 break
     return report
+
+
+def settle_due(now: datetime) -> int:
+    """End the offers and held places whose time is over, and give their seats on; how
+    many they were."""
+    session = current_session()
+    due = registrations.due_to_settle(now)
+    session.rollback()
+    ended = 0
+    for event_id in due:
+        with writing():
+            ended += registrations.settle(event_id, now=now)
+    return ended
 
 
 def erase_due(now: datetime) -> int:

@@ -302,7 +302,7 @@ def test_a_worker_without_a_mail_server_says_that_mails_wait(rsvp, evening):
     told = rsvp("worker", "--once")
     assert told == (0, "RSVP_MAIL_SERVER is not set: mails wait in the outbox.\n", "")
     status, out, _ = rsvp("worker", "--once", "--json")
-    report = {"sent": 0, "retried": 0, "failed": 0, "erased": 0}
+    report = {"sent": 0, "retried": 0, "failed": 0, "erased": 0, "lapsed": 0}
     assert (status, json.loads(out)) == (0, report)
 
 

@@ -72,19 +72,23 @@ def serve(with_demo: bool) -> None:
 def worker(once: bool, as_data: bool) -> None:
     """Send the mails that wait, until it is stopped. `rsvp serve` runs one already.
 
-    What could not be sent is tried again later, with growing pauses. Attendees' data
-    whose time is over is erased, too.
+    What could not be sent is tried again later, with growing pauses. Offers and held
+    places whose time is over go to the next in line; attendees' data whose time is over
+    is erased.
     """
     from rsvp import jobs
 
     if not once:
         work(the_app())
         return
+    lapsed = jobs.settle_due(utcnow())
     erased = jobs.erase_due(utcnow())
     report = jobs.deliver_due(utcnow())
     if as_data:
-        as_json(dataclasses.asdict(report) | {"erased": erased})
+        as_json(dataclasses.asdict(report) | {"erased": erased, "lapsed": lapsed})
         return
+    if lapsed:
+        click.echo(f"Registrations whose time was over: {lapsed}.")
     if erased:
         click.echo(f"Events whose attendees' data was erased: {erased}.")
     if not current_app.config["MAIL_SERVER"]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from rsvp.db import current_connection, table_of
+from rsvp.db import current_connection, current_session, table_of
 from rsvp.models import AuditEntry
 
 ATTENDEE = "attendee"
@@ -26,7 +26,10 @@ def record(
     states: tuple[str | None, str | None] = (None, None),
     details: dict[str, Any] | None = None,
 ) -> None:
-    """Write one entry in the commit of what it tells. `details` must name no person."""
+    """Write one entry in the commit of what it tells. `details` must name no person.
+
+    Where the event's lock is held its number is noted, too.
+    """
     entry = {
         "at": now,
         "actor": actor,
@@ -36,5 +39,12 @@ def record(
         "from_state": states[0],
         "to_state": states[1],
         "details": details or {},
+        "lock_number": None if event_id is None else lock_numbers().get(event_id),
     }
     current_connection().execute(ENTRY, entry)
+
+
+def lock_numbers() -> dict[int, int]:
+    """Of each event whose lock this transaction holds, how often it was taken."""
+    numbers: dict[int, int] = current_session().info.setdefault("lock_numbers", {})
+    return numbers

@@ -25,9 +25,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rsvp.db import changed_one, current_connection, current_session, table_of
+from rsvp.domain import audit
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode
 from rsvp.models.registration import SEATED, State
+
+HELD_SEATS = func.coalesce(Registration.offered_seats, Registration.seats)
+"""The seats a registration holds, or waits for: an offer may be of a part of them."""
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,17 @@ def under_room_cap(event: Event, admission: Admission) -> bool:
 def lock_event(event_id: int) -> LockedEvent:
     """Lock the event, then its admissions by id, and read them again under the lock.
 
-    With `key_share`: plain FOR UPDATE deadlocks with the foreign keys of new rows.
+    Counting the lock takes it, and puts all that happens under it in order: the audit
+    log notes the number. An UPDATE of no key, like FOR NO KEY UPDATE, leaves the
+    foreign keys of new rows alone; plain FOR UPDATE deadlocks with them.
     """
     session = current_session()
     fresh = {"populate_existing": True}
+    if event_id not in audit.lock_numbers():
+        counted = session.execute(LOCK, {"event": event_id}).scalar_one()
+        audit.lock_numbers()[event_id] = counted
     event = session.scalars(
-        select(Event).where(Event.id == event_id).with_for_update(key_share=True),
-        execution_options=fresh,
+        select(Event).where(Event.id == event_id), execution_options=fresh
     ).one()
     admissions = session.scalars(
         select(Admission)
@@ -140,6 +148,14 @@ def lock_event(event_id: int) -> LockedEvent:
         execution_options=fresh,
     )
     return LockedEvent(event, {admission.id: admission for admission in admissions})
+
+
+LOCK = (
+    update(table_of(Event))
+    .where(Event.id == bindparam("event"))
+    .values(lock_number=Event.lock_number + 1)
+    .returning(Event.lock_number)
+)
 
 
 def free_seats(locked: LockedEvent) -> dict[int, int | None]:
@@ -186,9 +202,11 @@ def take(locked: LockedEvent, admission: Admission, seats: int) -> None:
         )
 
 
-def join_line(locked: LockedEvent, admission: Admission, seats: int) -> int:
-    """Count the seats as waiting and give the next number in line. Needs the lock."""
-    count_waiting(locked, admission, seats)
+def join_line(locked: LockedEvent, admission: Admission, seats: int) -> int | None:
+    """Count the seats as waiting and give the next number in line; None, and nothing
+    changes, where more would wait than may. Needs the lock."""
+    if not count_waiting(locked, admission, seats, may_wait(seats)):
+        return None
     values = {"event": locked.event.id}
     number: int = current_connection().execute(NEXT_IN_LINE, values).scalar_one()
     return number
@@ -202,23 +220,41 @@ NEXT_IN_LINE = (
 )
 
 
+def rejoin_line(locked: LockedEvent, admission: Admission, seats: int) -> None:
+    """Count the seats as waiting again, for one who kept a place. Needs the lock."""
+    count_waiting(locked, admission, seats)
+
+
 def leave_line(locked: LockedEvent, admission: Admission, seats: int) -> None:
     """Count the seats as waiting no longer. Needs the lock."""
     count_waiting(locked, admission, -seats)
 
 
-def count_waiting(locked: LockedEvent, admission: Admission, seats: int) -> None:
-    changed_one(
+def count_waiting(
+    locked: LockedEvent,
+    admission: Admission,
+    seats: int,
+    *where: ColumnElement[bool],
+) -> bool:
+    counted = changed_one(
         update(Admission)
-        .where(Admission.id == admission.id)
+        .where(Admission.id == admission.id, *where)
         .values(waiting=Admission.waiting + seats)
     )
-    if under_room_cap(locked.event, admission):
+    if counted and under_room_cap(locked.event, admission):
         changed_one(
             update(Event)
             .where(Event.id == locked.event.id)
             .values(room_waiting=Event.room_waiting + seats)
         )
+    return counted
+
+
+def may_wait(seats: int) -> ColumnElement[bool]:
+    return or_(
+        Admission.waitlist_max.is_(None),
+        Admission.waiting + seats <= Admission.waitlist_max,
+    )
 
 
 # --- the caps themselves ------------------------------------------------------------
@@ -229,27 +265,60 @@ def set_capacity(admission: Admission, capacity: int | None) -> None:
     it is kept as the ceiling. Needs the lock; afterwards the line may move up.
     """
     admission.capacity = capacity
-    over = capacity is not None and (admission.seats_taken or 0) > capacity
-    admission.ceiling = admission.seats_taken if over else None
+    note_ceiling(admission)
+
+
+def note_ceiling(admission: Admission) -> None:
+    cap, taken = admission.capacity, admission.seats_taken or 0
+    admission.ceiling = taken if cap is not None and taken > cap else None
 
 
 def set_room(event: Event, capacity: int | None) -> None:
-    """Set the cap over all in-person seats (None: no such cap) and count them anew.
+    """Set the cap over all in-person seats (None: no such cap) and count them anew,
+    reserved ones among them.
 
-    Needs the lock, like `set_capacity`.
+    Needs the lock, like `set_capacity`; `set_reserved` has to follow.
     """
     event.room_capacity = capacity
     event.room_taken = event.room_waiting = 0
-    if capacity is not None and event.id is not None:
-        event.room_taken = seats_in_room(event.id, SEATED)
-        event.room_waiting = seats_in_room(event.id, (State.WAITLISTED,))
+    if capacity is not None:
+        event.room_taken = event.reserved_seats or 0
+        if event.id is not None:
+            event.room_taken += seats_in_room(event.id, SEATED)
+            event.room_waiting = seats_in_room(event.id, (State.WAITLISTED,))
     over = capacity is not None and event.room_taken > capacity
     event.room_ceiling = event.room_taken if over else None
 
 
+def set_reserved(event: Event) -> None:
+    """Count the seats that an event keeps for its own people (`reserved_seats`) as
+    taken: of its room, or of one admission where it has no room cap.
+
+    Needs the lock. Nobody is dropped: what is taken beyond a cap becomes its ceiling.
+    """
+    if event.room_capacity is not None:
+        set_room(event, event.room_capacity)
+    keeper = keeps_reserved(event)
+    for admission in event.admissions:
+        reserved = (event.reserved_seats or 0) if admission is keeper else 0
+        taken = (admission.seats_taken or 0) - (admission.reserved or 0)
+        admission.seats_taken, admission.reserved = taken + reserved, reserved
+        note_ceiling(admission)
+
+
+def keeps_reserved(event: Event) -> Admission | None:
+    """The admission whose seats are reserved: none where the room's are, else the first
+    in-person one with a cap, else the first with one."""
+    if event.room_capacity is not None:
+        return None
+    capped = [a for a in event.admissions if a.capacity is not None]
+    capped.sort(key=lambda a: not a.counts_in_room)
+    return capped[0] if capped else None
+
+
 def seats_in_room(event_id: int, states: tuple[State, ...]) -> int:
     seats = (
-        select(func.coalesce(func.sum(Registration.seats), 0))
+        select(func.coalesce(func.sum(HELD_SEATS), 0))
         .join(Admission, Admission.id == Registration.admission_id)
         .where(
             Registration.event_id == event_id,

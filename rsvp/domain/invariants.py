@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_session
+from rsvp.domain.capacity import HELD_SEATS
 from rsvp.domain.checkin import stays
 from rsvp.models import (
     Admission,
@@ -27,13 +28,26 @@ from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
 
 # What people are told of, by the verb of its audit entry.
+AGAIN = (MessageKind.TICKET_AGAIN, MessageKind.CONFIRM_ADDRESS, MessageKind.OFFER)
+PLACED = (MessageKind.CONFIRMATION, MessageKind.WAITLISTED)
 TOLD = {
-    "register": (MessageKind.CONFIRMATION, MessageKind.WAITLISTED),
+    "register": (*PLACED, MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED),
+    "confirm_address": PLACED,
+    "approve": PLACED,
+    "reinstate": PLACED,
+    "decline": (MessageKind.DECLINED,),
+    "offer": (MessageKind.OFFER,),
+    "accept": (MessageKind.CONFIRMATION,),
+    "decline_offer": (MessageKind.CANCELLED,),
+    "keep_place": (MessageKind.WAITLISTED,),
+    "lapse": (MessageKind.LAPSED,),
+    "release": (MessageKind.RELEASED,),
+    "seat_present": (MessageKind.PROMOTED,),
     "promote": (MessageKind.PROMOTED,),
     "confirm": (MessageKind.PROMOTED,),
     "confirm_above": (MessageKind.PROMOTED,),
-    "send_again": (MessageKind.TICKET_AGAIN,),
-    "replace_codes": (MessageKind.TICKET_AGAIN,),
+    "send_again": AGAIN,
+    "replace_codes": AGAIN,
     "cancel": (MessageKind.CANCELLED,),
     "cancel_guest": (MessageKind.CHANGED,),
 }
@@ -75,7 +89,8 @@ def problems(now: datetime) -> list[Problem]:
 
 
 def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
-    taken, waiting = seats_in(SEATED), seats_in((State.WAITLISTED,))
+    taken = seats_in(SEATED) + Admission.reserved
+    waiting = seats_in((State.WAITLISTED,))
     rows = current_session().execute(
         select(Admission.id, Admission.seats_taken, taken, Admission.waiting, waiting)
         .outerjoin(Registration, Registration.admission_id == Admission.id)
@@ -85,7 +100,10 @@ def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
     )
     for row_id, counted, are_taken, queued, are_waiting in rows:
         if counted != are_taken:
-            text = f"counts {counted} seats taken, registrations hold {are_taken}"
+            text = (
+                f"counts {counted} seats taken, registrations hold {are_taken} with "
+                "those reserved"
+            )
             yield Problem("I1", "admissions", row_id, text)
         if queued != are_waiting:
             text = (
@@ -96,7 +114,7 @@ def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
 
 def wrong_room_counts(_now: datetime) -> Iterator[Problem]:
     in_room = Admission.mode == Mode.IN_PERSON
-    taken = seats_in(SEATED, in_room)
+    taken = seats_in(SEATED, in_room) + Event.reserved_seats
     waiting = seats_in((State.WAITLISTED,), in_room)
     rows = current_session().execute(
         select(Event.id, Event.room_taken, taken, Event.room_waiting, waiting)
@@ -110,7 +128,7 @@ def wrong_room_counts(_now: datetime) -> Iterator[Problem]:
     for row_id, counted, are_taken, queued, are_waiting in rows:
         text = (
             f"the room counts {counted} taken and {queued} waiting, registrations have "
-            f"{are_taken} and {are_waiting}"
+            f"{are_taken} (with those reserved) and {are_waiting}"
         )
         yield Problem("I1", "events", row_id, text)
 
@@ -167,20 +185,23 @@ def untold_changes(_now: datetime) -> Iterator[Problem]:
 
 def left_waiting(now: datetime) -> Iterator[Problem]:
     session = current_session()
+    needed = case((Registration.fewer_ok, 1), else_=Registration.seats)
     rows = session.execute(
-        select(Registration.id, Registration.seats, Admission, Event)
+        select(Registration.id, needed, Admission, Event)
         .join(Admission, Admission.id == Registration.admission_id)
         .join(Event, Event.id == Registration.event_id)
         .where(
             Registration.state == State.WAITLISTED,
+            # Who put an offer off is asked again when the next seats come free.
+            Registration.was_put_off.is_(False),
             or_(
                 Admission.capacity.is_(None),
-                Admission.seats_taken + Registration.seats <= Admission.capacity,
+                Admission.seats_taken + needed <= Admission.capacity,
             ),
             or_(
                 Event.room_capacity.is_(None),
                 Admission.mode != Mode.IN_PERSON,
-                Event.room_taken + Registration.seats <= Event.room_capacity,
+                Event.room_taken + needed <= Event.room_capacity,
             ),
         )
         .order_by(Registration.id)
@@ -253,4 +274,4 @@ def unaudited_states(_now: datetime) -> Iterator[Problem]:
 def seats_in(states: tuple[State, ...], *where: ColumnElement[bool]) -> Any:
     """The sum of the seats of joined registrations in these states."""
     counted = and_(Registration.state.in_(states), *where)
-    return func.coalesce(func.sum(case((counted, Registration.seats), else_=0)), 0)
+    return func.coalesce(func.sum(case((counted, HELD_SEATS), else_=0)), 0)

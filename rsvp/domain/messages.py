@@ -139,6 +139,30 @@ def tell(
     )
 
 
+def remind(
+    registration: Registration,
+    *,
+    now: datetime,
+    place: int | None = None,
+    from_form: bool = False,
+    **more: Any,
+) -> None:
+    """Tell once more how it stands: what waits for an answer is asked again, else it is
+    the ticket or the place in line."""
+    kind = ASKED_AGAIN.get(registration.state, MessageKind.TICKET_AGAIN)
+    if registration.decide_by is not None:
+        more["until"] = registration.decide_by.isoformat()
+    if registration.offered_seats is not None:
+        more["offered"] = registration.offered_seats
+    tell(registration, kind, now=now, place=place, from_form=from_form, **more)
+
+
+ASKED_AGAIN: dict[str, MessageKind] = {
+    State.HELD: MessageKind.CONFIRM_ADDRESS,
+    State.OFFERED: MessageKind.OFFER,
+}
+
+
 def tell_all(event_id: int, kind: MessageKind, *, now: datetime, **more: Any) -> int:
     """Queue a mail to each live registration of an event, and say how many."""
     registrations = (
@@ -197,12 +221,19 @@ def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
 
 # While a registration is in one of these states, a mail of the kind tells the truth.
 TRUE_WHILE: dict[str, tuple[State, ...]] = {
+    MessageKind.CONFIRM_ADDRESS: (State.HELD,),
+    MessageKind.REQUESTED: (State.REQUESTED,),
     MessageKind.CONFIRMATION: (State.CONFIRMED,),
     MessageKind.PROMOTED: (State.CONFIRMED,),
     MessageKind.WAITLISTED: (State.WAITLISTED,),
+    MessageKind.OFFER: (State.OFFERED,),
     MessageKind.CHANGED: LIVE,
+    MessageKind.PASSED_ON: tuple(State),
     MessageKind.TICKET_AGAIN: LIVE,
     MessageKind.CANCELLED: (State.CANCELLED,),
+    MessageKind.DECLINED: (State.DECLINED,),
+    MessageKind.LAPSED: (State.LAPSED,),
+    MessageKind.RELEASED: (State.RELEASED,),
     MessageKind.EVENT_CANCELLED: LIVE,
 }
 

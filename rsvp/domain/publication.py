@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import datetime
 
 from rsvp import errors
-from rsvp.domain import audit, capacity, events, uses, waitlist
+from rsvp.domain import audit, capacity, events, messages, uses, waitlist
 from rsvp.models import Event
 from rsvp.models.event import Phase, Status
+from rsvp.models.ledger import MessageKind
 
 
 def publish(event_id: int, *, actor: str, now: datetime) -> None:
@@ -45,11 +46,27 @@ def resume(event_id: int, *, actor: str, now: datetime) -> None:
     set_paused(event_id, False, "resume", actor, now)
 
 
+def cancel(event_id: int, *, why: str | None = None, actor: str, now: datetime) -> int:
+    """Call the event off, for good, and tell everybody who has a place or waits for
+    one, with `why` if there is a line of text; says how many are told.
+
+    Raises EventCancelled (it is off already) and EventOver.
+    """
+    event = lock(event_id, now)
+    if event.phase(now) == Phase.OVER:
+        raise errors.EventOver(title=event.title)
+    was_published = event.status == Status.PUBLISHED
+    change_status(event, Status.CANCELLED, "cancel_event", actor, now)
+    if not was_published:
+        return 0
+    return messages.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now, why=why)
+
+
 # --- under the event's lock ---------------------------------------------------------
 
 
 def lock(event_id: int, now: datetime) -> Event:
-    event = capacity.lock_event(event_id).event
+    event = waitlist.lock(event_id, now).event
     if event.phase(now) == Phase.CANCELLED:
         raise errors.EventCancelled(title=event.title)
     return event

@@ -1,29 +1,100 @@
 """The waitlist: one line per event, served from its head whenever seats come free.
 
 Whoever frees seats calls `promote` in the same transaction, under the event's lock, so
-that no free seat is left behind and none is given to a newcomer instead.
+that no free seat is left behind and none is given to a newcomer instead. Whoever locks
+an event for a change does it by `lock`, which first lets lapse what has ended: a late
+worker changes nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
 
-from rsvp.db import changed_one, current_session
-from rsvp.domain import audit, capacity, messages
+from rsvp import errors
+from rsvp.db import current_session
+from rsvp.domain import capacity, deadlines, messages
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.steps import step
 from rsvp.models import Admission, Event, Registration
-from rsvp.models.event import Mode
+from rsvp.models.event import Mode, Promotion, Status
 from rsvp.models.ledger import MessageKind
-from rsvp.models.registration import State
+from rsvp.models.registration import SEATED, State
+
+# --- under the lock, up to date -----------------------------------------------------
 
 
-def promote(locked: LockedEvent, *, actor: str, now: datetime) -> list[int]:
-    """Seat whom the free seats allow, from the head; give the registrations' ids.
+def lock(event_id: int, now: datetime) -> LockedEvent:
+    """The event's lock, with all that has ended by `now` lapsed and given on."""
+    locked = capacity.lock_event(event_id)
+    if settle(locked, now):
+        # Read again what the lapses changed.
+        locked = capacity.lock_event(event_id)
+    return locked
+
+
+def settle(locked: LockedEvent, now: datetime) -> int:
+    """Let lapse what has ended: offers and held places past their time, and, once the
+    event is over, whoever still waits. What comes free goes to the line. Says how many.
+
+    Nobody is told anything of an event that is cancelled, or whose data is erased.
+    """
+    event = locked.event
+    if event.status != Status.PUBLISHED or event.erased_at is not None:
+        return 0
+    ended = has_ended(event, now)
+    wanted = (
+        select(Registration)
+        .where(Registration.event_id == event.id, ended)
+        .order_by(Registration.decide_by, Registration.id)
+        .with_for_update(key_share=True)
+    )
+    fresh = {"populate_existing": True}
+    due = current_session().scalars(wanted, execution_options=fresh).all()
+    for registration in due:
+        lapse(locked, registration, now)
+    if due:
+        promote(locked, actor="worker", now=now)
+    return len(due)
+
+
+def has_ended(event: Event, now: datetime) -> ColumnElement[bool]:
+    past = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
+    waits = Registration.state.in_((State.WAITLISTED, State.REQUESTED))
+    return or_(past, waits if now >= event.ends_at else false())
+
+
+def lapse(locked: LockedEvent, registration: Registration, now: datetime) -> None:
+    admission = locked.admissions[registration.admission_id]
+    give_back(locked, admission, registration)
+    was = step(registration, State.LAPSED, verb="lapse", actor="worker", now=now)
+    messages.tell(registration, MessageKind.LAPSED, now=now, was=was)
+
+
+def give_back(
+    locked: LockedEvent, admission: Admission, registration: Registration
+) -> None:
+    """Give back the seats it holds, or its waiting for them; before its state moves."""
+    if registration.state in SEATED:
+        capacity.release(locked, admission, registration.held_seats)
+    elif registration.state == State.WAITLISTED:
+        capacity.leave_line(locked, admission, registration.seats)
+
+
+# --- promotion ----------------------------------------------------------------------
+
+
+def promote(
+    locked: LockedEvent, *, actor: str, now: datetime, but: int | None = None
+) -> list[int]:
+    """Give the free seats out, from the head; give the registrations' ids.
 
     A party is seated whole: one too large for what is free is passed over and keeps its
-    place. Nothing moves while the line does not run (paused, from doors on, …).
+    place, or is offered what there is where fewer are fine with it. Nothing moves while
+    the line does not run (paused, from doors on, …). `but` is who put an offer off just
+    now: its seats go to others.
     """
     if not locked.event.line_runs(now):
         return []
@@ -31,18 +102,43 @@ def promote(locked: LockedEvent, *, actor: str, now: datetime) -> list[int]:
     promoted = []
     for registration in in_line(locked, free):
         admission = locked.admissions[registration.admission_id]
-        left = free[admission.id]
-        if left is not None and registration.seats > left:
+        seats = seats_for(registration, free[admission.id])
+        if not seats or registration.id == but:
             continue
-        if not capacity.claim(locked, admission, registration.seats):
+        if not capacity.claim(locked, admission, seats):
             continue
         capacity.leave_line(locked, admission, registration.seats)
-        confirm(registration, actor=actor, now=now)
+        give(locked, registration, seats, actor=actor, now=now)
         promoted.append(registration.id)
         free = capacity.free_seats(locked)
         if not any(free[admission_id] != 0 for admission_id in waited_for(locked)):
             break
     return promoted
+
+
+def seats_for(registration: Registration, left: int | None) -> int:
+    """How many of the seats left a party in line would get: all of its own, fewer where
+    that is fine, or none."""
+    if left is None or registration.seats <= left:
+        return registration.seats
+    return left if registration.fewer_ok else 0
+
+
+def give(
+    locked: LockedEvent,
+    registration: Registration,
+    seats: int,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Give one who waited the seats that were claimed for it. Where they are not all of
+    its own its holder has to say who comes, so they are offered in any case."""
+    is_whole = seats == registration.seats
+    if is_whole and locked.event.promotion == Promotion.CONFIRM:
+        confirm(registration, actor=actor, now=now)
+    else:
+        offer(locked.event, registration, seats, actor=actor, now=now)
 
 
 def in_line(locked: LockedEvent, free: dict[int, int | None]) -> list[Registration]:
@@ -85,50 +181,75 @@ def confirm(
 ) -> None:
     """Note that one who waited has a place, and tell them. `why` is kept of one who was
     seated above the cap. The seats are taken by whoever calls this."""
-    changed = changed_one(
-        update(Registration)
-        .where(
-            Registration.id == registration.id, Registration.state == State.WAITLISTED
-        )
-        .values(
-            state=State.CONFIRMED, line_number=None, state_since=now, exception_why=why
-        )
-    )
-    assert changed, "the line was read under the lock"
-    audit.record(
-        verb,
+    step(
+        registration,
+        State.CONFIRMED,
+        verb=verb,
         actor=actor,
         now=now,
-        event_id=registration.event_id,
-        registration_id=registration.id,
-        states=(State.WAITLISTED, State.CONFIRMED),
+        exception_why=why,
     )
     messages.tell(registration, MessageKind.PROMOTED, now=now, what=verb)
 
 
+def offer(
+    event: Event,
+    registration: Registration,
+    seats: int,
+    *,
+    actor: str,
+    now: datetime,
+    what: str | None = None,
+) -> None:
+    """Keep claimed seats for one in line until a deadline, and tell them. It keeps its
+    place, to put the offer off."""
+    until = deadlines.offer_by(event, now)
+    step(
+        registration,
+        State.OFFERED,
+        verb="offer",
+        actor=actor,
+        now=now,
+        details={"seats": seats},
+        decide_by=until,
+        offered_seats=seats,
+    )
+    messages.tell(
+        registration,
+        MessageKind.OFFER,
+        now=now,
+        until=until.isoformat(),
+        offered=seats,
+        what=what,
+    )
+
+
+# --- newcomers ----------------------------------------------------------------------
+
+
 def has_seats_for_newcomer(
-    locked: LockedEvent, admission: Admission, seats: int
+    locked: LockedEvent,
+    admission: Admission,
+    seats: int,
+    gives_back: tuple[Admission, int] | None = None,
 ) -> bool:
     """Whether so many are free that nobody waiting for the same seats could use: else a
-    newcomer goes to the end of the line."""
+    newcomer goes to the end of the line, and a party does not grow or move.
+
+    `gives_back` is what a party that moves leaves behind: free for itself alone. Who
+    put an offer off stands in nobody's way: it is asked again when seats come free.
+    """
     free = capacity.free_seats(locked)
-    left = free[admission.id]
-    if left is not None and seats > left:
+    if not fits(locked, admission, seats, free, gives_back):
         return False
-    rivals = [
-        other.id
-        for other in locked.admissions.values()
-        if other.id == admission.id
-        or (
-            capacity.under_room_cap(locked.event, admission)
-            and capacity.under_room_cap(locked.event, other)
-        )
-    ]
+    rivals = [other.id for other in rivals_of(locked, admission)]
+    needs = case((Registration.fewer_ok, 1), else_=Registration.seats)
     smallest = current_session().execute(
-        select(Registration.admission_id, func.min(Registration.seats))
+        select(Registration.admission_id, func.min(needs))
         .where(
             Registration.event_id == locked.event.id,
             Registration.state == State.WAITLISTED,
+            Registration.was_put_off.is_(False),
             Registration.admission_id.in_(rivals),
         )
         .group_by(Registration.admission_id)
@@ -138,6 +259,59 @@ def has_seats_for_newcomer(
         if left is None or smallest_party <= left:
             return False
     return True
+
+
+def fits(
+    locked: LockedEvent,
+    admission: Admission,
+    seats: int,
+    free: dict[int, int | None],
+    gives_back: tuple[Admission, int] | None,
+) -> bool:
+    left = free[admission.id]
+    if left is None or seats <= left:
+        return True
+    if gives_back is None:
+        return False
+    source, returned = gives_back
+    shares_room = capacity.under_room_cap(
+        locked.event, admission
+    ) and capacity.under_room_cap(locked.event, source)
+    if not shares_room:
+        return False
+    own = admission.capacity
+    # Both were read under the lock, and nothing was claimed since.
+    has_own = own is None or admission.seats_taken + seats <= own
+    room = locked.event.room_capacity
+    assert room is not None
+    return has_own and locked.event.room_taken - returned + seats <= room
+
+
+def rivals_of(locked: LockedEvent, admission: Admission) -> Iterable[Admission]:
+    """The admissions whose line waits for the same seats."""
+    event = locked.event
+    for other in locked.admissions.values():
+        shares_room = capacity.under_room_cap(
+            event, admission
+        ) and capacity.under_room_cap(event, other)
+        if other.id == admission.id or shares_room:
+            yield other
+
+
+def end_of_line(locked: LockedEvent, admission: Admission, seats: int) -> int:
+    """Join the end of the line for so many seats, and give the number in it.
+
+    Raises AdmissionFull where there is no line, LineFull where it is full.
+    """
+    if not admission.waitlist:
+        raise errors.AdmissionFull(admission=admission.name)
+    number = capacity.join_line(locked, admission, seats)
+    if number is None:
+        raise errors.LineFull(admission=admission.name)
+    return number
+
+
+# --- places in line -----------------------------------------------------------------
 
 
 def place(event: Event, admission: Admission, line_number: int | None = None) -> int:

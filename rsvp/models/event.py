@@ -175,7 +175,7 @@ class Event(Base):
     registration_required: Mapped[bool] = mapped_column(default=True)
     paused: Mapped[bool] = mapped_column(default=False)
     allocation: Mapped[str] = mapped_column(Word, default=Allocation.FIRST_COME)
-    promotion: Mapped[str] = mapped_column(Word, default=Promotion.OFFER)
+    promotion: Mapped[str] = mapped_column(Word, default=Promotion.CONFIRM)
     # Whether an address must be confirmed by mail before its place counts as taken up.
     confirm_address: Mapped[bool] = mapped_column(default=False)
     # Seats kept for speakers and helpers; domain.capacity counts them as taken.

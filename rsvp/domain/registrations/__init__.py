@@ -6,7 +6,15 @@ from rsvp.domain.registrations.by_organizer import (
     seat,
     send_again,
 )
+from rsvp.domain.registrations.deciding import (
+    approve,
+    confirm_address,
+    decline,
+    reinstate,
+)
 from rsvp.domain.registrations.giving_up import cancel, cancel_guest
+from rsvp.domain.registrations.offers import accept, decline_offer, keep_place, offer
+from rsvp.domain.registrations.presence import release, seat_present
 from rsvp.domain.registrations.registering import (
     Outcome,
     Person,
@@ -17,20 +25,33 @@ from rsvp.domain.registrations.registering import (
     refuse_unless_open,
     register,
 )
+from rsvp.domain.registrations.settling import due_to_settle, settle
 
 __all__ = [
     "Outcome",
     "Person",
     "Plan",
     "Wanted",
+    "accept",
+    "approve",
     "cancel",
     "cancel_guest",
+    "confirm_address",
+    "decline",
+    "decline_offer",
+    "due_to_settle",
+    "keep_place",
     "largest_party",
     "move_in_line",
+    "offer",
     "prepare",
     "refuse_unless_open",
     "register",
+    "reinstate",
+    "release",
     "replace_codes",
     "seat",
+    "seat_present",
     "send_again",
+    "settle",
 ]

@@ -10,10 +10,9 @@ from rsvp import errors, tokens
 from rsvp.db import current_connection, current_session, table_of
 from rsvp.domain import audit, capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import lock
+from rsvp.domain.registrations.giving_up import lock, place_of
 from rsvp.models import Registration, RetiredCode
 from rsvp.models.event import Phase
-from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 
 
@@ -162,10 +161,5 @@ def mail(
     locked: LockedEvent, registration: Registration, what: str, now: datetime
 ) -> None:
     """The ticket again, with what the organizer did (`what`) as the reason."""
-    place = None
-    if registration.state == State.WAITLISTED:
-        admission = locked.admissions[registration.admission_id]
-        place = waitlist.place(locked.event, admission, registration.line_number)
-    messages.tell(
-        registration, MessageKind.TICKET_AGAIN, now=now, place=place, what=what
-    )
+    place = place_of(locked, registration)
+    messages.remind(registration, now=now, place=place, what=what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, select, update
@@ -10,10 +11,11 @@ from rsvp import errors
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit, capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.models import Admission, Attendee, CheckIn, Registration
+from rsvp.domain.steps import step
+from rsvp.models import Attendee, CheckIn, Registration
 from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
-from rsvp.models.registration import LIVE, AttendeeState, State
+from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
 
 
 def cancel(
@@ -21,40 +23,38 @@ def cancel(
 ) -> None:
     """Give up all places of a registration, or its place in line; the line moves up.
 
-    Its holder can do so until the event begins, an organizer later as well. Raises
-    AlreadyOver, AlreadyIn, TooLateToCancel, EventCancelled or EventOver (erased).
+    Its holder can do so until the organizer's deadline, an organizer later as well.
+    Raises AlreadyOver, AlreadyIn, TooLateToCancel, EventCancelled, EventOver (erased).
     """
-    locked, registration = lock(registration_id, now)
+    locked, registration = lock(registration_id, now, (*LIVE, State.RELEASED))
     refuse_late(locked, actor, now)
     refuse_if_in(Attendee.registration_id == registration.id)
+    end(locked, registration, "cancel", actor=actor, now=now, why=why)
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def end(
+    locked: LockedEvent,
+    registration: Registration,
+    verb: str,
+    *,
+    actor: str,
+    now: datetime,
+    why: str | None = None,
+) -> None:
+    """Cancel it, give back what it holds, and say so; promotion is the caller's."""
     admission = locked.admissions[registration.admission_id]
-    was = registration.state
-    seats = registration.seats
-    changed = changed_one(
-        update(Registration)
-        .where(Registration.id == registration.id, Registration.state == was)
-        .values(
-            state=State.CANCELLED,
-            line_number=None,
-            state_since=now,
-            ended_by=actor,
-            ended_why=why,
-        )
-    )
-    if not changed:
-        raise errors.AlreadyOver
-    audit.record(
-        "cancel",
+    waitlist.give_back(locked, admission, registration)
+    was = step(
+        registration,
+        State.CANCELLED,
+        verb=verb,
         actor=actor,
         now=now,
-        event_id=registration.event_id,
-        registration_id=registration.id,
-        states=(was, State.CANCELLED),
-        details={"seats": seats},
+        why=why,
+        details={"seats": registration.seats},
     )
     messages.tell(registration, MessageKind.CANCELLED, now=now, was=was)
-    give_back(locked, admission, was, seats)
-    waitlist.promote(locked, actor=actor, now=now)
 
 
 def cancel_guest(
@@ -62,11 +62,14 @@ def cancel_guest(
 ) -> None:
     """Give up one guest's place (`position` from 1); the others keep theirs.
 
-    Raises what `cancel` does, AlreadyOver also where there is no such guest. Whoever
-    registered gives up with `cancel`, for the whole party.
+    Raises what `cancel` does, AlreadyOver also where there is no such guest, and
+    AnswerFirst while an offer waits. Whoever registered gives up with `cancel`, for the
+    whole party.
     """
     locked, registration = lock(registration_id, now)
     refuse_late(locked, actor, now)
+    if registration.state == State.OFFERED:
+        raise errors.AnswerFirst
     guest = current_session().scalar(
         select(Attendee).where(
             Attendee.registration_id == registration.id,
@@ -98,26 +101,35 @@ def cancel_guest(
         states=(registration.state, registration.state),
         details={"position": position},
     )
-    place = None
-    if registration.state == State.WAITLISTED:
-        admission = locked.admissions[registration.admission_id]
-        place = waitlist.place(locked.event, admission, registration.line_number)
+    admission = locked.admissions[registration.admission_id]
     messages.tell(
         registration,
         MessageKind.CHANGED,
         now=now,
-        place=place,
+        place=place_of(locked, registration),
         what="guest_cancelled",
         who=guest.name,
     )
-    give_back(
-        locked, locked.admissions[registration.admission_id], registration.state, 1
-    )
+    if registration.state == State.WAITLISTED:
+        capacity.leave_line(locked, admission, 1)
+    elif registration.state in SEATED:
+        capacity.release(locked, admission, 1)
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def lock(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration]:
-    """The event's lock, then the registration's, for a change of a live one.
+def place_of(locked: LockedEvent, registration: Registration) -> int | None:
+    """Which place in line it has now; None where it does not wait."""
+    if registration.state != State.WAITLISTED:
+        return None
+    admission = locked.admissions[registration.admission_id]
+    return waitlist.place(locked.event, admission, registration.line_number)
+
+
+def lock(
+    registration_id: int, now: datetime, states: Collection[State] = LIVE
+) -> tuple[LockedEvent, Registration]:
+    """The event's lock, then the registration's, for a change of one that is in one of
+    these states; by then what has ended has lapsed.
 
     Raises AlreadyOver, EventCancelled, and EventOver where its data is erased.
     """
@@ -125,14 +137,16 @@ def lock(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration
     event_id = session.scalars(
         select(Registration.event_id).where(Registration.id == registration_id)
     ).one()
-    locked = capacity.lock_event(event_id)
+    locked = waitlist.lock(event_id, now)
     registration = session.scalars(
         select(Registration)
         .where(Registration.id == registration_id)
         .with_for_update(key_share=True),
         execution_options={"populate_existing": True},
     ).one()
-    if registration.state not in LIVE:
+    if registration.state not in states:
+        if registration.state == State.LAPSED and now >= locked.event.ends_at:
+            raise errors.EventOver(title=locked.event.title)
         raise errors.AlreadyOver
     if locked.event.phase(now) == Phase.CANCELLED:
         raise errors.EventCancelled(title=locked.event.title)
@@ -142,8 +156,8 @@ def lock(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration
 
 
 def refuse_late(locked: LockedEvent, actor: str, now: datetime) -> None:
-    """Once the event has begun a link gives nothing up; an organizer may."""
-    if actor == audit.ATTENDEE and now >= locked.event.starts_at:
+    """After the organizer's deadline a link changes nothing; an organizer may."""
+    if actor == audit.ATTENDEE and now >= locked.event.changes_end_at:
         raise errors.TooLateToCancel(title=locked.event.title)
 
 
@@ -159,10 +173,3 @@ def refuse_if_in(whom: ColumnElement[bool]) -> None:
     )
     if row := found.one_or_none():
         raise errors.AlreadyIn(name=row[0])
-
-
-def give_back(locked: LockedEvent, admission: Admission, was: str, seats: int) -> None:
-    if was == State.WAITLISTED:
-        capacity.leave_line(locked, admission, seats)
-    else:
-        capacity.release(locked, admission, seats)

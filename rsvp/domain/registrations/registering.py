@@ -14,12 +14,20 @@ from sqlalchemy.sql.dml import Insert
 
 from rsvp import errors, tokens
 from rsvp.db import current_connection, current_session, table_of
-from rsvp.domain import audit, capacity, messages, waitlist
+from rsvp.domain import audit, capacity, deadlines, invitations, messages, waitlist
+from rsvp.domain.capacity import LockedEvent
 from rsvp.folding import search_text
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import LIVE, REFERENCE_LENGTH, AttendeeState, State
+
+FIRST_MAIL = {
+    State.HELD: MessageKind.CONFIRM_ADDRESS,
+    State.REQUESTED: MessageKind.REQUESTED,
+    State.CONFIRMED: MessageKind.CONFIRMATION,
+    State.WAITLISTED: MessageKind.WAITLISTED,
+}
 
 CLOSED = {
     Phase.CANCELLED: errors.EventCancelled,
@@ -65,6 +73,10 @@ class Wanted:
     consents: dict[int, bool] = field(default_factory=dict)
     language: str = "en"
     submission: UUID | None = None
+    # Whether a part of the party may come when not all of it fits.
+    fewer_ok: bool = False
+    # The code of an invitation, as it was typed.
+    invitation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +141,6 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
         "admission_id": admission.id,
         "reference": reference,
         "search": found_by(reference, wanted),
-        "state": State.CONFIRMED,
         "seats": seats,
         "name": wanted.party[0].name,
         "email": wanted.email,
@@ -139,11 +150,13 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
         "is_single": not event.several,
         "submission": wanted.submission,
         "line_number": None,
+        "fewer_ok": wanted.fewer_ok and seats > 1,
+        "invitation_id": None,
         "link_version": 0,
         "link_id": tokens.link_id(token),
         "registered_at": now,
         "state_since": now,
-    }
+    } | first_state(event, now)
     attendees = [
         attendee_row(event.id, position, person, code_key)
         for position, person in enumerate(wanted.party)
@@ -157,19 +170,31 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
     )
 
 
+def first_state(event: Event, now: datetime) -> dict[str, Any]:
+    """What a registration is at first where its seats are free, or none are claimed."""
+    if event.is_by_approval:
+        return {"state": State.REQUESTED, "decide_by": None}
+    if event.confirm_address:
+        return {"state": State.HELD, "decide_by": deadlines.address_by(now)}
+    return {"state": State.CONFIRMED, "decide_by": None}
+
+
 def register(
     plan: Plan, *, look_again: bool = False, actor: str = "attendee"
 ) -> Outcome:
-    """Write a prepared registration: confirmed if its seats are free, else in line.
+    """Write a prepared registration: confirmed if its seats are free (held, where the
+    address is to be confirmed first), else in line; requested where places go by
+    approval.
 
     Where one cap applies, a single UPDATE decides, last thing before the commit. If it
     says no, LookAgain asks to be called again with `look_again=True`, which looks under
-    the event's lock (`db.write` does that). Raises TooManyMails, StaleEvent and
-    AdmissionFull (where no line is kept); then nothing has been written.
+    the event's lock (`db.write` does that). Raises TooManyMails, StaleEvent,
+    AdmissionFull (where no line is kept), LineFull and NoInvitation; then nothing has
+    been written.
     """
     wanted, event = plan.wanted, plan.event
     limited = messages.too_many(wanted.email_key, event.id, plan.now)
-    if look_again or capacity.under_room_cap(event, plan.admission):
+    if look_again or not one_cap_decides(plan):
         return register_under_lock(plan, limited, actor)
 
     registration_id = insert_row(plan.row)
@@ -183,11 +208,22 @@ def register(
     write_rest(plan, registration_id, actor)
     if not capacity.claim_at_once(plan.admission.id, plan.row["seats"], event.version):
         raise errors.LookAgain
-    return Outcome("made", registration_id, plan.token, State.CONFIRMED)
+    return Outcome("made", registration_id, plan.token, plan.row["state"])
+
+
+def one_cap_decides(plan: Plan) -> bool:
+    """Whether one statement can tell if there is a seat: not where the room has a cap
+    of its own, where none is claimed yet, or where an invitation's uses are counted."""
+    event = plan.event
+    return not (
+        capacity.under_room_cap(event, plan.admission)
+        or event.is_by_approval
+        or event.needs_invitation
+    )
 
 
 def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
-    locked = capacity.lock_event(plan.event.id)
+    locked = waitlist.lock(plan.event.id, plan.now)
     event, admission = locked.event, locked.admissions[plan.admission.id]
     if event.version != plan.event.version:
         raise errors.StaleEvent
@@ -196,23 +232,28 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
 
-    seats, names = plan.row["seats"], new_names(plan)
-    if waitlist.has_seats_for_newcomer(locked, admission, seats) and capacity.claim(
-        locked, admission, seats
-    ):
-        row, place = plan.row | names, None
-    elif admission.waitlist:
+    seats, row, place = plan.row["seats"], plan.row | new_names(plan), None
+    if event.needs_invitation:
+        invitation = invitations.refuse_unless_usable(
+            event.id, plan.wanted.invitation or "", plan.now
+        )
+        row["invitation_id"] = invitation.id
+    if not event.is_by_approval and not seat_newcomer(locked, admission, seats):
         place = waitlist.place(event, admission)
-        number = capacity.join_line(locked, admission, seats)
-        row = plan.row | names | {"state": State.WAITLISTED, "line_number": number}
-    else:
-        raise errors.AdmissionFull(admission=admission.name)
+        number = waitlist.end_of_line(locked, admission, seats)
+        row |= {"state": State.WAITLISTED, "line_number": number, "decide_by": None}
     registration_id = insert_row(row)
     if registration_id is None:
         # Somebody registered this address in the moment since we looked.
         raise errors.LookAgain
     write_rest(replace(plan, row=row), registration_id, actor, place)
     return Outcome("made", registration_id, plan.token, row["state"])
+
+
+def seat_newcomer(locked: LockedEvent, admission: Admission, seats: int) -> bool:
+    """Claim seats for one who comes anew, if nobody who waits could use them."""
+    free = waitlist.has_seats_for_newcomer(locked, admission, seats)
+    return free and capacity.claim(locked, admission, seats)
 
 
 def new_names(plan: Plan) -> dict[str, Any]:
@@ -261,20 +302,25 @@ def write_rest(
         details={"seats": plan.row["seats"]},
     )
     messages.queue(
-        MessageKind.CONFIRMATION
-        if state == State.CONFIRMED
-        else MessageKind.WAITLISTED,
+        FIRST_MAIL[state],
         event_id=plan.event.id,
         registration_id=registration_id,
         recipient=plan.wanted.email,
         recipient_key=plan.wanted.email_key,
         facts=messages.facts(
-            plan.admission, [row["uuid"] for row in plan.attendees], place
+            plan.admission,
+            [row["uuid"] for row in plan.attendees],
+            place,
+            **until(plan.row["decide_by"]),
         ),
         now=plan.now,
         from_form=True,
         is_first=True,
     )
+
+
+def until(decide_by: datetime | None) -> dict[str, str]:
+    return {} if decide_by is None else {"until": decide_by.isoformat()}
 
 
 # --- the same again -----------------------------------------------------------------
@@ -330,9 +376,7 @@ def mail_again(plan: Plan, earlier: Registration, limited: bool) -> Outcome:
         place = None
         if earlier.state == State.WAITLISTED:
             place = waitlist.place(plan.event, plan.admission, earlier.line_number)
-        messages.tell(
-            earlier, MessageKind.TICKET_AGAIN, now=plan.now, place=place, from_form=True
-        )
+        messages.remind(earlier, now=plan.now, place=place, from_form=True)
     return Outcome("mailed", earlier.id, None, State(earlier.state))
 
 
@@ -341,11 +385,13 @@ def mail_again(plan: Plan, earlier: Registration, limited: bool) -> Outcome:
 
 def largest_party(event: Event, admission: Admission) -> int:
     """How many people one registration may bring: the event's limit, and no more than
-    could ever be seated together."""
-    caps = [event.party_max, admission.capacity]
-    if admission.counts_in_room:
-        caps.append(event.room_capacity)
-    return min(cap for cap in caps if cap is not None)
+    could ever be seated together beside those whose seats are reserved."""
+    caps = [event.party_max]
+    if admission.capacity is not None:
+        caps.append(admission.capacity - admission.reserved)
+    if admission.counts_in_room and event.room_capacity is not None:
+        caps.append(event.room_capacity - event.reserved_seats)
+    return max(0, min(caps))
 
 
 def attendee_row(

@@ -1,0 +1,172 @@
+"""Offers: seats kept for somebody in line, who takes them, puts it off or declines."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import update
+
+from rsvp import errors
+from rsvp.db import current_session
+from rsvp.domain import capacity, messages, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.registrations.giving_up import end, lock, place_of
+from rsvp.domain.registrations.registering import seat_newcomer
+from rsvp.domain.steps import step
+from rsvp.models import Attendee, Registration
+from rsvp.models.event import Phase
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import AttendeeState, State
+
+
+def accept(
+    registration_id: int,
+    *,
+    coming: Collection[int] | None = None,
+    actor: str,
+    now: datetime,
+) -> State:
+    """Take the offered seats; late as well, if they are still free by the rules.
+
+    `coming` are the positions of those who come: all of them by default. It is needed
+    where fewer seats are offered than the party has people; the others are cancelled,
+    and what is left over goes to the line. Raises WrongParty, NotOffered (never was, or
+    answered before), OfferEnded (late, and nothing is free), AlreadyOver, AddressInUse,
+    EventCancelled and EventOver.
+    """
+    answered = (State.OFFERED, State.CONFIRMED, State.WAITLISTED, State.LAPSED)
+    locked, registration = lock(registration_id, now, answered)
+    is_late = registration.state == State.LAPSED
+    if registration.state in (State.CONFIRMED, State.WAITLISTED):
+        raise errors.NotOffered
+    if is_late:
+        refuse_too_late(locked, registration, now)
+    offered = registration.seats
+    if registration.offered_seats is not None:
+        offered = registration.offered_seats
+    chosen = chosen_of(registration, coming, offered)
+    admission = locked.admissions[registration.admission_id]
+    if is_late:
+        if not seat_newcomer(locked, admission, len(chosen)):
+            raise errors.OfferEnded(ended_at=registration.state_since)
+    else:
+        capacity.release(locked, admission, offered - len(chosen))
+    leave_out(registration, chosen)
+    step(
+        registration,
+        State.CONFIRMED,
+        verb="accept",
+        actor=actor,
+        now=now,
+        details={"seats": len(chosen)},
+        seats=len(chosen),
+    )
+    messages.tell(registration, MessageKind.CONFIRMATION, now=now, what="accepted")
+    waitlist.promote(locked, actor=actor, now=now)
+    return State.CONFIRMED
+
+
+def refuse_too_late(
+    locked: LockedEvent, registration: Registration, now: datetime
+) -> None:
+    """Only what was offered can be taken late, and only until doors: then presence
+    decides."""
+    if registration.ended_from != State.OFFERED:
+        raise errors.NotOffered
+    if now >= locked.event.doors_open_at:
+        raise errors.OfferEnded(ended_at=registration.state_since)
+
+
+def chosen_of(
+    registration: Registration, coming: Collection[int] | None, offered: int
+) -> set[int]:
+    party = {attendee.position for attendee in registration.coming}
+    chosen = party if coming is None else set(coming)
+    if not chosen or not chosen <= party or len(chosen) > offered:
+        raise errors.WrongParty(seats=offered)
+    if len(chosen) < len(party) and not registration.fewer_ok:
+        raise errors.WrongParty(seats=offered)
+    return chosen
+
+
+def leave_out(registration: Registration, chosen: set[int]) -> None:
+    """Cancel those of the party who were not chosen to come."""
+    current_session().execute(
+        update(Attendee)
+        .where(
+            Attendee.registration_id == registration.id,
+            Attendee.state == AttendeeState.COMING,
+            Attendee.position.not_in(chosen),
+        )
+        .values(state=AttendeeState.CANCELLED)
+    )
+
+
+def decline_offer(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Let the offered seats go, and leave the line; they go to the next in it.
+
+    Raises NotOffered, AlreadyOver, EventCancelled and EventOver.
+    """
+    locked, registration = lock_offered(registration_id, now)
+    end(locked, registration, "decline_offer", actor=actor, now=now)
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Not now: let the offered seats go to the next, and keep the place in line. Works
+    once.
+
+    Raises PutOffBefore, and what `decline_offer` does.
+    """
+    locked, registration = lock_offered(registration_id, now)
+    if registration.was_put_off:
+        raise errors.PutOffBefore
+    admission = locked.admissions[registration.admission_id]
+    waitlist.give_back(locked, admission, registration)
+    capacity.rejoin_line(locked, admission, registration.seats)
+    step(
+        registration,
+        State.WAITLISTED,
+        verb="keep_place",
+        actor=actor,
+        now=now,
+        was_put_off=True,
+        line_number=registration.line_number,
+    )
+    place = place_of(locked, registration)
+    messages.tell(
+        registration, MessageKind.WAITLISTED, now=now, place=place, what="put_off"
+    )
+    waitlist.promote(locked, actor=actor, now=now, but=registration.id)
+
+
+def offer(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Offer a party in line what is free, out of turn; an organizer does.
+
+    Raises NoSeatFree, NotWaiting, AlreadyOver, EventCancelled, and EventOver from doors
+    on: then presence decides.
+    """
+    locked, registration = lock(registration_id, now)
+    if registration.state != State.WAITLISTED:
+        raise errors.NotWaiting
+    if now >= locked.event.doors_open_at or locked.event.phase(now) == Phase.OVER:
+        raise errors.EventOver(title=locked.event.title)
+    admission = locked.admissions[registration.admission_id]
+    left = capacity.free_seats(locked)[admission.id]
+    seats = waitlist.seats_for(registration, left)
+    if not seats or not capacity.claim(locked, admission, seats):
+        raise errors.NoSeatFree
+    capacity.leave_line(locked, admission, registration.seats)
+    waitlist.offer(
+        locked.event, registration, seats, actor=actor, now=now, what="by_hand"
+    )
+
+
+def lock_offered(
+    registration_id: int, now: datetime
+) -> tuple[LockedEvent, Registration]:
+    locked, registration = lock(registration_id, now)
+    if registration.state != State.OFFERED:
+        raise errors.NotOffered
+    return locked, registration

@@ -1,0 +1,82 @@
+"""Steps: a registration goes from one state to another, once, and it is on record."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.attributes import set_committed_value
+
+from rsvp import errors
+from rsvp.db import changed_one, current_session
+from rsvp.domain import audit
+from rsvp.models import Registration
+from rsvp.models.registration import IN_LINE, LIVE, UNTIL, State
+
+
+def step(
+    registration: Registration,
+    to: State,
+    *,
+    verb: str,
+    actor: str,
+    now: datetime,
+    why: str | None = None,
+    details: dict[str, Any] | None = None,
+    **values: Any,
+) -> str:
+    """Move a registration, read under the event's lock, to another state, and give the
+    state it was in.
+
+    `values` are further columns; what the new state has no use for (a place in line, a
+    deadline, who ended it) is cleared. Seats are moved by whoever calls this. Raises
+    AlreadyOver where another change was first, and AddressInUse where one that was over
+    comes back while its address has another registration.
+    """
+    was = registration.state
+    values |= {"state": to, "state_since": now}
+    if to not in IN_LINE:
+        values["line_number"] = None
+    if to not in UNTIL:
+        values["decide_by"] = None
+    if to != State.OFFERED:
+        values["offered_seats"] = None
+    ended = to not in LIVE
+    values |= {
+        "ended_from": was if ended else None,
+        "ended_by": actor if ended else None,
+        "ended_why": why if ended else None,
+    }
+    move = (
+        update(Registration)
+        .where(Registration.id == registration.id, Registration.state == was)
+        .values(values)
+    )
+    comes_back = was not in LIVE and not ended
+    if not (changed_back(move) if comes_back else changed_one(move)):
+        raise errors.AlreadyOver
+    for name, value in values.items():
+        # The row in memory follows, without asking the database for it.
+        set_committed_value(registration, name, value)
+    audit.record(
+        verb,
+        actor=actor,
+        now=now,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        states=(was, to),
+        details=details,
+    )
+    return was
+
+
+def changed_back(move: Any) -> bool:
+    """Like `changed_one`, of a change that the one live registration of each address
+    may forbid."""
+    try:
+        with current_session().begin_nested():
+            return changed_one(move)
+    except IntegrityError:
+        raise errors.AddressInUse from None
