@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     String,
     Text,
     UniqueConstraint,
@@ -181,7 +182,9 @@ class Event(Base):
     # Seats kept for speakers and helpers; domain.capacity counts them as taken.
     reserved_seats: Mapped[int] = mapped_column(default=0)
     # Minutes after the start from which seats of those not in count as free; None: off.
-    standby_minutes: Mapped[int | None] = mapped_column(default=STANDBY_MINUTES)
+    standby_minutes: Mapped[int | None] = mapped_column(
+        Integer().evaluates_none(), default=STANDBY_MINUTES
+    )
     party_max: Mapped[int] = mapped_column(default=1)
     # Whether one address may hold several registrations for one admission.
     several: Mapped[bool] = mapped_column(default=False)
