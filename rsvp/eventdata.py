@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from rsvp.models.event import Mode, Per, QuestionType, Status, Visibility
+from rsvp.models.event import (
+    STANDBY_MINUTES,
+    Allocation,
+    Mode,
+    Per,
+    Promotion,
+    QuestionType,
+    Status,
+    Visibility,
+)
 from rsvp.models.team import DEFAULT_TEAM
 
 RETENTION_DAYS = 30
@@ -71,6 +80,7 @@ class AdmissionData:
     mode: Mode
     capacity: int | None
     waitlist: bool = False
+    waitlist_max: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +111,10 @@ class RegistrationRules:
     closes: datetime | None = None
     paused: bool = False
     several: bool = False
+    allocation: Allocation = Allocation.FIRST_COME
+    promote: Promotion = Promotion.OFFER
+    confirm_address: bool = False
+    change_until: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +146,9 @@ class EventFile:
     agenda: tuple[AgendaItem, ...] = ()
     links: tuple[Link, ...] = ()
     room: int | None = None
+    reserved_seats: int = 0
+    standby: bool = True
+    standby_minutes: int = STANDBY_MINUTES
     admissions: tuple[AdmissionData, ...]
     registration: RegistrationRules = RegistrationRules()
     questions: tuple[QuestionData, ...] = ()
@@ -148,4 +165,5 @@ class EventFile:
             "doors": self.doors,
             "opens": self.registration.opens,
             "closes": self.registration.closes,
+            "change_until": self.registration.change_until,
         }

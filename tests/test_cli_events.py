@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.formats import eventfile
 from rsvp.models import Event, Registration
+from rsvp.models.registration import State
 from tests.factories import CASES, import_case, make_event, register
 
 SOUP = CASES / "letters-and-soup.yaml"
@@ -116,17 +119,53 @@ def test_two_files_with_one_slug_are_refused(rsvp, tmp_path):
     assert count(Event) == 0
 
 
-def test_what_later_versions_bring_is_refused_by_its_key(rsvp):
-    walk, workshop = CASES / "night-walk.yaml", CASES / "workshop-two-partners.yaml"
+def test_what_later_versions_bring_is_refused_by_its_key(rsvp, tmp_path):
+    drawn = edited(tmp_path, ("party_max: 2", "allocation: draw"), name="drawn.yaml")
+    cover = edited(tmp_path, ("contact:", "cover: soup.jpg\ncontact:"))
 
-    result = rsvp("import", walk, workshop)
+    result = rsvp("import", drawn, cover)
 
     assert result.exit_code == 1
     assert result.stderr.splitlines() == [
-        f"{walk}:19: reserved_seats: is not supported yet",
-        f"{walk}:34: registration.confirm_address: is not supported yet",
-        f'{workshop}:29: registration.allocation: "approval" is not supported yet',
+        f'{place(drawn, "draw")}: registration.allocation: "draw" is not supported yet',
+        f"{place(cover, 'cover')}: cover: is not supported yet",
     ]
+
+
+def test_every_acceptance_file_is_imported_and_exported_again(rsvp, tmp_path):
+    files = sorted(CASES.glob("*.yaml"))
+
+    assert rsvp("import", *files).stdout.splitlines() == [
+        f"{parsed(file).slug}: created" for file in files
+    ]
+
+    for file in files:
+        written = tmp_path / file.name
+        rsvp("export", parsed(file).slug, "--output", written)
+        assert parsed(written) == parsed(file)
+    again = rsvp("import", *files).stdout.splitlines()
+    assert {line.rpartition(": ")[2] for line in again} == {"unchanged"}
+
+
+def parsed(file: Path) -> eventfile.EventFile:
+    return eventfile.parse(file.read_text(), file.name)
+
+
+def test_requests_that_wait_are_named_at_the_key_that_would_change(rsvp, tmp_path):
+    workshop = CASES / "workshop-two-partners.yaml"
+    rsvp("import", workshop)
+    register(db.session.scalars(select(Event)).one())
+    with writing() as session:
+        session.execute(update(Registration).values(state=State.REQUESTED))
+    changed = edited(tmp_path, (": approval", ": first_come"), file=workshop)
+
+    result = rsvp("import", changed)
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"{place(changed, ': first_come')}: registration.allocation: "
+        "can't go from approval to first_come: 1 request waits for a decision\n"
+    )
 
 
 def test_a_file_comes_from_standard_input(rsvp):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import selectinload
 
 from rsvp.cli.base import Group, Mistake, as_json
 from rsvp.db import current_session, utcnow, write
-from rsvp.domain import events
+from rsvp.domain import eventrows, events
 from rsvp.errors import InUse, OtherTeam
 from rsvp.formats import eventfile
 from rsvp.formats.located import LARGEST
@@ -128,6 +128,9 @@ def in_use(facts: dict[str, Any]) -> str:
     match facts["kind"], facts["change"]:
         case "status", change:
             return f"can't go from {facts['key']} back to {change}: {people} registered"
+        case "allocation", change:
+            waiting = "1 request waits" if people == 1 else f"{people} requests wait"
+            return f"can't go from {facts['key']} to {change}: {waiting} for a decision"
         case _, "removed":
             return f"{thing} can't be removed: {used}"
         case _, change:
@@ -161,7 +164,7 @@ def export_event(slug: str, output: str | None) -> None:
     found = current_session().scalar(select(Event).where(Event.slug == slug))
     if found is None:
         raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
-    text = eventfile.dump(events.to_file(found))
+    text = eventfile.dump(eventrows.to_file(found))
     if output is None:
         click.echo(text.encode(), nl=False)
         return

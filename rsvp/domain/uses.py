@@ -11,8 +11,8 @@ from rsvp.db import current_session
 from rsvp.errors import InUse
 from rsvp.eventdata import EventFile, QuestionData
 from rsvp.models import Admission, Attendee, Event, Question, Registration
-from rsvp.models.event import QuestionType, Status
-from rsvp.models.registration import LIVE
+from rsvp.models.event import Allocation, QuestionType, Status
+from rsvp.models.registration import LIVE, State
 
 # Types that may follow each other: what was answered stays an answer.
 SAME_ANSWERS = {(kind, kind) for kind in QuestionType}
@@ -22,10 +22,12 @@ SAME_ANSWERS |= {(QuestionType.TEXT, QuestionType.LONG_TEXT)}
 def refuse_taking_away(event: Event, file: EventFile) -> None:
     """Raise InUse if the file would remove or bend what people use. Needs the lock.
 
-    Facts: `kind` (admission, question, option, status), `key`, `change` (removed, mode,
-    type, per, draft, published), `people` who use it, and `at`, the file's key.
+    Facts: `kind` (admission, question, option, status, allocation), `key`, `change`
+    (removed, mode, type, per, or the status or allocation that is wanted), `people` who
+    use it, and `at`, the file's key.
     """
     refuse_status(event, file.status)
+    refuse_allocation(event, file.registration.allocation)
     ways = {way.key: (i, way) for i, way in enumerate(file.admissions)}
     for admission in event.admissions:
         number, stays = ways.get(admission.key, (0, None))
@@ -52,6 +54,19 @@ def refuse_status(event: Event, status: Status) -> None:
         live = Registration.event_id == event.id, Registration.state.in_(LIVE)
         people = current_session().scalar(select(func.count()).where(*live)) or 0
         refuse_if(people, "status", event.status, status, "status")
+
+
+def refuse_allocation(event: Event, allocation: Allocation) -> None:
+    """Raise InUse while requests wait for a decision: newcomers would be seated before
+    them, without one."""
+    if event.allocation != allocation:
+        asking = (
+            Registration.event_id == event.id,
+            Registration.state == State.REQUESTED,
+        )
+        people = current_session().scalar(select(func.count()).where(*asking)) or 0
+        at = "registration.allocation"
+        refuse_if(people, "allocation", event.allocation, allocation, at)
 
 
 def refuse_question(question: Question, asks: QuestionData | None, at: str) -> None:

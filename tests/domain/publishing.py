@@ -18,7 +18,7 @@ from rsvp.eventdata import (
 )
 from rsvp.extensions import db
 from rsvp.models import Event
-from rsvp.models.event import Mode, Per, QuestionType
+from rsvp.models.event import Mode, Per, Promotion, QuestionType
 from tests.factories import NOON
 
 HALL = AdmissionData(
@@ -47,7 +47,8 @@ EVENING = EventFile(
     admissions=(HALL, ONLINE),
     questions=(DIET, TABLE, BRING),
     consents=(PHOTOS,),
-    registration=RegistrationRules(party_max=3),
+    # What most tests are about: who gets a seat, not how they are asked.
+    registration=RegistrationRules(party_max=3, promote=Promotion.CONFIRM),
 )
 
 

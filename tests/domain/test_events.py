@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from rsvp import queries
 from rsvp.db import write, writing
-from rsvp.domain import events, invariants, registrations
+from rsvp.domain import eventrows, events, invariants, registrations
 from rsvp.errors import OtherTeam, StaleEvent
 from rsvp.eventdata import (
     RegistrationRules,
@@ -31,7 +31,7 @@ from rsvp.models import (
     Series,
     Team,
 )
-from rsvp.models.event import Status, Visibility
+from rsvp.models.event import Allocation, Status, Visibility
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 from tests.domain.publishing import (
@@ -50,13 +50,10 @@ from tests.domain.publishing import (
 from tests.factories import CASES, CODE_KEY, NOON, cancel, import_case, register, stored
 from tests.formats.any_event import event_files
 
-WHOLE = (
-    "letters-and-soup",
-    "library-evening",
-    "lunch-call",
-    "open-assembly",
-    "seminar-heat-pumps",
-)
+WHOLE = sorted(path.stem for path in CASES.glob("*.yaml"))
+
+RULES = EVENING.registration
+APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
 
 # --- creating -----------------------------------------------------------------------
 
@@ -67,8 +64,8 @@ def test_a_published_file_is_what_is_exported(app, name):
 
     made = import_case(name)
 
-    assert events.to_file(made) == file
-    assert eventfile.parse(eventfile.dump(events.to_file(made)), name) == file
+    assert eventrows.to_file(made) == file
+    assert eventfile.parse(eventfile.dump(eventrows.to_file(made)), name) == file
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -77,7 +74,7 @@ def test_publishing_the_same_file_again_changes_nothing(app, name):
     entries = how_many(AuditEntry)
 
     with writing():
-        again = events.publish(events.to_file(made), actor="command", now=NOON)
+        again = events.publish(eventrows.to_file(made), actor="command", now=NOON)
 
     assert again == events.Published(made.id, created=False, changed=[])
     assert (made.version, how_many(AuditEntry)) == (1, entries)
@@ -103,6 +100,22 @@ def test_fold_chooses_the_second_of_two_equal_times(app):
 
     assert event("first").ends_at.isoformat() == "2027-10-31T00:30:00+00:00"
     assert event("second").ends_at.isoformat() == "2027-10-31T01:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("changes", "minutes"),
+    [({}, 15), ({"standby_minutes": 0}, 0), ({"standby": False}, None)],
+)
+def test_standby_is_so_many_minutes_or_none_at_all(app, changes, minutes):
+    publish(**changes)
+
+    assert event().standby_minutes == minutes
+
+
+def test_changes_end_at_the_wall_time_that_the_file_says(app):
+    publish(registration=replace(RULES, change_until=datetime(2027, 1, 28, 9, 0)))
+
+    assert event().changes_end_at.isoformat() == "2027-01-28T08:00:00+00:00"
 
 
 def test_a_team_is_made_if_it_does_not_exist(app):
@@ -147,6 +160,18 @@ def test_making_an_event_is_on_record(app):
             0,
         ),
         (
+            {"registration": replace(RULES, change_until=datetime(2027, 1, 28, 9, 0))},
+            ["registration"],
+            0,
+        ),
+        ({"registration": replace(RULES, confirm_address=True)}, ["registration"], 0),
+        ({"registration": APPROVAL}, ["registration"], 0),
+        ({"visibility": Visibility.INVITATION}, ["visibility"], 0),
+        ({"reserved_seats": 2}, ["reserved_seats"], 0),
+        ({"standby": False}, ["standby"], 0),
+        ({"standby_minutes": 0}, ["standby_minutes"], 0),
+        ({"admissions": with_hall(waitlist_max=4)}, ["admissions"], 0),
+        (
             {"discreet": True, "visibility": Visibility.UNLISTED},
             ["visibility", "discreet"],
             0,
@@ -159,7 +184,7 @@ def test_an_update_counts_the_event_on_once(app, changes, changed, sequence):
     done = publish(**changes)
 
     assert (done.created, done.changed) == (False, changed)
-    assert events.to_file(event()) == replace(EVENING, **changes)
+    assert eventrows.to_file(event()) == replace(EVENING, **changes)
     assert event().version == 2
     assert {a.event_version for a in event().admissions} == {2}
     assert event().sequence == sequence
@@ -176,7 +201,7 @@ def test_an_update_leaves_registrations_as_they_are(app):
         title="Night",
         admissions=(*with_hall(name="The hall", capacity=1),),
         questions=(replace(DIET, ask="Diet?"), TABLE, BRING),
-        registration=RegistrationRules(party_max=1),
+        registration=replace(RULES, party_max=1),
     )
 
     assert row_of(outcome) == before
@@ -253,7 +278,7 @@ def test_a_room_cap_counts_who_is_there_already(app):
 
 
 def test_going_on_after_a_pause_seats_who_could_have_been(app):
-    paused = RegistrationRules(party_max=3, paused=True)
+    paused = replace(RULES, paused=True)
     publish()
     seated = register(event(), "Ada", "Ben", "Cem")
     waits = register(event())
@@ -375,10 +400,10 @@ def test_whatever_a_file_says_the_event_becomes(app, first, second):
     first, second = replace(first, **same), replace(second, **same)
 
     assert publish(first).created
-    assert events.to_file(event(first.slug)) == first
+    assert eventrows.to_file(event(first.slug)) == first
     assert publish(first).changed == []
     assert bool(publish(second).changed) == (first != second)
-    assert events.to_file(event(first.slug)) == second
+    assert eventrows.to_file(event(first.slug)) == second
 
 
 def test_two_who_publish_the_same_file_at_once_make_one_event(app):

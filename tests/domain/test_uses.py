@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from rsvp import queries
-from rsvp.db import write
-from rsvp.domain import events, registrations
+from rsvp.db import write, writing
+from rsvp.domain import eventrows, registrations
 from rsvp.errors import InUse
 from rsvp.extensions import db
-from rsvp.models import Admission, AuditEntry, Message, Question
-from rsvp.models.event import Mode, Per, QuestionType, Status
+from rsvp.models import Admission, AuditEntry, Message, Question, Registration
+from rsvp.models.event import Allocation, Mode, Per, QuestionType, Status
 from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
 from tests.domain.publishing import (
     BRING,
     DIET,
@@ -112,7 +113,7 @@ def test_what_people_use_stays(used, changes, facts):
         "people": 1,
         "at": at,
     }
-    assert events.to_file(event()) == EVENING
+    assert eventrows.to_file(event()) == EVENING
     assert event().version == 1
 
 
@@ -122,7 +123,7 @@ def test_what_nobody_uses_can_go(app, changes):
 
     publish(**changes)
 
-    assert events.to_file(event()) == replace(EVENING, **changes)
+    assert eventrows.to_file(event()) == replace(EVENING, **changes)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,41 @@ def test_what_nobody_uses_can_go(app, changes):
 def test_around_what_people_use_the_rest_may_change(used, changes):
     publish(**changes)
 
-    assert events.to_file(event()) == replace(EVENING, **changes)
+    assert eventrows.to_file(event()) == replace(EVENING, **changes)
+
+
+APPROVAL = replace(EVENING.registration, allocation=Allocation.APPROVAL)
+
+
+def test_requests_are_decided_on_as_they_were_made(app):
+    publish(registration=APPROVAL)
+    asking(register(event()))
+
+    with pytest.raises(InUse) as refused:
+        publish()
+
+    assert refused.value.facts == {
+        "kind": "allocation",
+        "key": "approval",
+        "change": "first_come",
+        "people": 1,
+        "at": "registration.allocation",
+    }
+    assert publish(registration=APPROVAL, title="Night").changed == ["title"]
+
+
+@pytest.mark.parametrize("before", [APPROVAL, EVENING.registration])
+def test_without_open_requests_places_may_be_given_in_another_way(app, before):
+    publish(registration=before)
+    after = APPROVAL if before != APPROVAL else EVENING.registration
+
+    assert publish(registration=after).changed == ["registration"]
+
+
+def asking(outcome) -> None:
+    with writing() as session:
+        registration = session.get_one(Registration, outcome.registration_id)
+        registration.state = State.REQUESTED
 
 
 def test_an_admission_stays_for_those_who_cancelled(used):

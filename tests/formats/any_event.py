@@ -25,7 +25,16 @@ from rsvp.eventdata import (
     SeriesData,
     Venue,
 )
-from rsvp.models.event import Mode, Per, QuestionType, Status, Visibility
+from rsvp.models.event import (
+    STANDBY_MINUTES,
+    Allocation,
+    Mode,
+    Per,
+    Promotion,
+    QuestionType,
+    Status,
+    Visibility,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -84,6 +93,7 @@ ADMISSIONS = st.builds(
     mode=st.sampled_from(Mode),
     capacity=SEATS,
     waitlist=FLAGS,
+    waitlist_max=SEATS,
 )
 
 # What depends on nothing else in the file.
@@ -121,6 +131,9 @@ VALUES = st.fixed_dictionaries(
         ),
         "links": several(st.builds(Link, title=LINES, url=URLS)),
         "room": SEATS,
+        "reserved_seats": st.integers(0, 1_000_000),
+        "standby": FLAGS,
+        "standby_minutes": st.integers(0, 240),
         "admissions": several(ADMISSIONS, by="key").filter(bool),
         "questions": several(QUESTIONS, by="key"),
         "consents": several(
@@ -136,6 +149,9 @@ RULES = st.builds(
     party_max=st.integers(1, 100),
     paused=FLAGS,
     several=FLAGS,
+    allocation=st.sampled_from(Allocation),
+    promote=st.sampled_from(Promotion),
+    confirm_address=FLAGS,
 )
 STARTS = st.datetimes(datetime(2001, 1, 1), datetime(2190, 1, 1))
 # How long it lasts, and how long before the start doors and the form open.
@@ -152,6 +168,7 @@ def event_files(draw: st.DrawFn) -> EventFile:
         draw(RULES),
         opens=None if opens is None else starts - MINUTE - opens,
         closes=draw(st.sampled_from((None, starts, ends))),
+        change_until=draw(st.sampled_from((None, starts - MINUTE, starts, ends))),
     )
     event = EventFile(
         **values,
@@ -178,6 +195,7 @@ def has_times_in_order(event: EventFile) -> bool:
     return (
         at.get("doors", at["starts"]) <= at["starts"] < at["ends"]
         and closes <= at["ends"]
+        and at.get("change_until", at["ends"]) <= at["ends"]
         and ("opens" not in at or at["opens"] < closes)
     )
 
@@ -187,10 +205,28 @@ def fitting(event: EventFile) -> EventFile:
     modes = {admission.mode for admission in event.admissions}
     takes_options = (QuestionType.CHOICE, QuestionType.CHOICES)
     only_for = (event.admissions[-1].key,)
+    by_approval = event.registration.allocation == Allocation.APPROVAL
+    is_public = event.visibility == Visibility.PUBLIC
+    room = event.room if Mode.IN_PERSON in modes else None
     return replace(
         event,
-        visibility=Visibility.UNLISTED if event.discreet else event.visibility,
-        room=event.room if Mode.IN_PERSON in modes else None,
+        visibility=Visibility.UNLISTED
+        if event.discreet and is_public
+        else event.visibility,
+        room=room,
+        reserved_seats=min(event.reserved_seats, cap_of_reserved(event, room)),
+        standby_minutes=event.standby_minutes if event.standby else STANDBY_MINUTES,
+        admissions=tuple(
+            replace(
+                admission,
+                waitlist_max=admission.waitlist_max if admission.waitlist else None,
+            )
+            for admission in event.admissions
+        ),
+        registration=replace(
+            event.registration,
+            confirm_address=event.registration.confirm_address and not by_approval,
+        ),
         online=event.online
         if Mode.ONLINE in modes and event.online != Online()
         else None,
@@ -203,3 +239,12 @@ def fitting(event: EventFile) -> EventFile:
             for question in event.questions
         ),
     )
+
+
+def cap_of_reserved(event: EventFile, room: int | None) -> int:
+    """The cap that reserved seats come from; 0 where there is none."""
+    if room is not None:
+        return room
+    capped = [one for one in event.admissions if one.capacity is not None]
+    in_person = [one for one in capped if one.mode == Mode.IN_PERSON]
+    return next((one.capacity or 0 for one in in_person or capped), 0)

@@ -23,7 +23,7 @@ from rsvp.eventdata import (
     Venue,
 )
 from rsvp.formats.eventfile import KEYS, EventFileError, dump, key_line, parse
-from rsvp.models.event import Mode, Status, Visibility
+from rsvp.models.event import Allocation, Mode, Promotion, Status, Visibility
 from tests.factories import CASES
 from tests.formats.any_event import event_files
 from tests.formats.mistakes_in_files import EVENING, REFUSED, with_line
@@ -77,45 +77,34 @@ def test_an_acceptance_file_is_read_in_full():
     assert event.questions[1].keep_days == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        (
-            "night-walk",
-            [
-                (19, "reserved_seats", "is not supported yet"),
-                (34, "registration.confirm_address", "is not supported yet"),
-            ],
-        ),
-        (
-            "workshop-two-partners",
-            [(29, "registration.allocation", '"approval" is not supported yet')],
-        ),
-    ],
-)
-def test_files_that_need_later_rules_are_refused_by_key(name, told):
-    with pytest.raises(EventFileError) as refused:
-        parse((CASES / f"{name}.yaml").read_text(), name)
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yaml")))
+def test_every_acceptance_file_is_read_and_written_back(name):
+    event = parse((CASES / f"{name}.yaml").read_text(), name)
 
-    assert [(m.line, m.key, m.reason) for m in refused.value.mistakes] == told
+    assert parse(dump(event), name) == event
 
 
-def test_the_rest_of_a_night_walk_is_read():
-    text = (CASES / "night-walk.yaml").read_text()
-    text = text.replace("reserved_seats: 2\n", "")
-    text = text.replace("  confirm_address: true\n", "")
-
-    event = parse(text, "")
+def test_a_night_walk_is_read_in_full():
+    event = parse((CASES / "night-walk.yaml").read_text(), "")
 
     assert (event.room, event.fold, event.discreet) == (20, 1, True)
+    assert event.reserved_seats == 2
     assert event.registration == RegistrationRules(
         party_max=3,
         opens=datetime(2027, 10, 1, 9, 0),
         closes=datetime(2027, 10, 30, 20, 0),
+        promote=Promotion.CONFIRM,
+        confirm_address=True,
     )
     assert event.consents == (
         ConsentData(key="photos", text="I am fine with being in photographs."),
     )
+
+
+def test_a_workshop_gives_its_places_by_approval():
+    event = parse((CASES / "workshop-two-partners.yaml").read_text(), "")
+
+    assert event.registration == RegistrationRules(allocation=Allocation.APPROVAL)
 
 
 def test_a_discreet_event_is_unlisted_by_itself():
@@ -124,6 +113,8 @@ def test_a_discreet_event_is_unlisted_by_itself():
 
 NINE_THIRTY = AgendaItem(at="09:30", title="Tea")
 BY_DEFAULT = RegistrationRules()
+AT_ONCE = RegistrationRules(promote=Promotion.CONFIRM)
+TO_THE_END = RegistrationRules(change_until=datetime(2027, 1, 29, 21, 30))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +136,17 @@ BY_DEFAULT = RegistrationRules()
         ("agenda: [{at: 9:30, title: Tea}]", "agenda", (NINE_THIRTY,)),
         ('agenda: [{at: "09:30", title: Tea}]', "agenda", (NINE_THIRTY,)),
         ("registration: {allocation: first_come}", "registration", BY_DEFAULT),
-        ("registration: {promote: confirm}", "registration", BY_DEFAULT),
+        ("registration: {promote: offer}", "registration", BY_DEFAULT),
+        ("registration: {promote: confirm}", "registration", AT_ONCE),
+        ("registration: {change_until: 2027-01-29 21:30}", "registration", TO_THE_END),
+        ("reserved_seats: 30", "reserved_seats", 30),
+        ("reserved_seats: null", "reserved_seats", 0),
+        ("visibility: invitation", "visibility", Visibility.INVITATION),
+        ("standby: false", "standby", False),
+        ("standby: true\nstandby_minutes: 5", "standby_minutes", 5),
+        ("standby: false\nstandby_minutes: null", "standby", False),
+        ("standby_minutes: 0", "standby_minutes", 0),
+        ("standby_minutes: 240", "standby_minutes", 240),
     ],
 )  # fmt: skip
 def test_ways_to_write_a_value(line, key, value):
@@ -161,6 +162,42 @@ def test_a_capacity_is_a_number_or_null(written):
     [admission] = parse(text, "").admissions
 
     assert admission.capacity == yaml.safe_load(written)
+
+
+@pytest.mark.parametrize("written", ["12", "null", "0", "1000000"])
+def test_a_line_is_as_long_as_it_says(written):
+    text = EVENING + f"    waitlist: true\n    waitlist_max: {written}\n"
+
+    [admission] = parse(text, "").admissions
+
+    assert admission.waitlist_max == yaml.safe_load(written)
+
+
+@pytest.mark.parametrize(
+    "capacities",
+    [
+        "room: 5",
+        "admissions: [{key: a, name: A, mode: in_person, capacity: 5}]",
+        "admissions: [{key: a, name: A, mode: online, capacity: 5}]",
+        """
+admissions:
+  - {key: a, name: A, mode: online, capacity: 1}
+  - {key: b, name: B, mode: in_person, capacity: null}
+  - {key: c, name: C, mode: in_person, capacity: 5}
+  - {key: d, name: D, mode: in_person, capacity: 1}
+""",
+    ],
+    ids=["the room", "one admission", "online only", "the first in person with a cap"],
+)
+def test_seats_can_be_reserved_up_to_the_cap_they_come_from(capacities):
+    text = EVENING
+    if capacities.lstrip().startswith("admissions"):
+        text = EVENING.split("admissions")[0]
+    text = f"{text}{capacities}\nreserved_seats: "
+
+    assert parse(f"{text}5", "").reserved_seats == 5
+    refused = mistake_in(f"{text}6")
+    assert (refused.key, refused.reason[-3:]) == ("reserved_seats", "(5)")
 
 
 # --- clocks -------------------------------------------------------------------------

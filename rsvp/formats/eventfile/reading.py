@@ -1,21 +1,11 @@
-"""Event files: YAML that says all about one event, read strictly and written back.
-
-`parse(dump(x)) == x` for every x that `parse` gave. Each key, its default and its
-limits are described in docs/event-file.md.
-"""
+"""Reading an event file: known keys only, and every mistake with its line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable
+from dataclasses import fields
+from datetime import datetime
 
-import yaml
-
-from rsvp import walltime
 from rsvp.eventdata import (
     RETENTION_DAYS,
     AdmissionData,
@@ -31,6 +21,7 @@ from rsvp.eventdata import (
     SeriesData,
     Venue,
 )
+from rsvp.formats.eventfile import rules
 from rsvp.formats.fields import (
     Keys,
     Mistake,
@@ -53,37 +44,34 @@ from rsvp.formats.fields import (
     zone,
 )
 from rsvp.formats.located import NotYamlError, compose
-from rsvp.models.event import Mode, Per, QuestionType, Status, Visibility
+from rsvp.models.event import (
+    STANDBY_MINUTES,
+    Allocation,
+    Mode,
+    Per,
+    Promotion,
+    QuestionType,
+    Status,
+    Visibility,
+)
 from rsvp.models.team import DEFAULT_TEAM
-
-__all__ = [
-    "KEYS",
-    "EventFile",
-    "EventFileError",
-    "Mistake",
-    "dump",
-    "key_line",
-    "parse",
-]
 
 LARGEST_CAPACITY = 1_000_000
 LARGEST_PARTY = 100
-LONGEST_EVENT = timedelta(days=366)
+LONGEST_STANDBY = 240
 MOST_DAYS = 3650
 
 NOWHERE = datetime(2000, 1, 1)  # noqa: DTZ001 - stands in for a time that is wrong
 
 
-def keys_of(data: type, also: str = "", later: str = "") -> Keys:
-    names = [field.name for field in fields(data)]
-    return Keys((*names, *also.split()), later.split())
+def keys_of(data: type, later: str = "") -> Keys:
+    return Keys([field.name for field in fields(data)], later.split())
 
 
 KEYS = {
     "": keys_of(
         EventFile,
-        later="reserved_seats cover standby_minutes standby invitations still_coming "
-        "reconfirmation offers door_search",
+        later="cover invitations still_coming reconfirmation offers door_search",
     ),
     "venue": keys_of(Venue),
     "online": keys_of(Online),
@@ -96,21 +84,12 @@ KEYS = {
     "admissions": keys_of(AdmissionData, later="opens closes party_max"),
     "registration": keys_of(
         RegistrationRules,
-        also="allocation promote",
-        later="confirm_address fewer_ok change_until offer_hours",
+        later="fewer_ok offer_hours",
     ),
     "questions": keys_of(QuestionData),
     "consents": keys_of(ConsentData),
 }
 """What each mapping may hold, by the key it stands at."""
-
-
-class Allocation(StrEnum):
-    FIRST_COME = "first_come"
-
-
-class Promote(StrEnum):
-    CONFIRM = "confirm"
 
 
 class EventFileError(ValueError):
@@ -163,6 +142,8 @@ def read_event(s: Section) -> EventFile:
     discreet = s.read("discreet", flag) or False
     by_itself = Visibility.UNLISTED if discreet else Visibility.PUBLIC
     retention_days = s.read("retention_days", whole(0, MOST_DAYS))
+    standby = s.read("standby", flag)
+    standby_minutes = s.read("standby_minutes", whole(0, LONGEST_STANDBY))
     event = EventFile(
         slug=s.read("slug", slug, needed=True) or "",
         title=s.read("title", line(200), needed=True) or "",
@@ -170,8 +151,7 @@ def read_event(s: Section) -> EventFile:
         description=s.read("description", block(20_000)),
         language=s.read("language", language) or "en",
         status=s.read("status", word(Status)) or Status.PUBLISHED,
-        visibility=s.read("visibility", word(Visibility, later=["invitation"]))
-        or by_itself,
+        visibility=s.read("visibility", word(Visibility)) or by_itself,
         discreet=discreet,
         team=s.read("team", slug) or DEFAULT_TEAM,
         timezone=s.read("timezone", zone, needed=True) or "UTC",
@@ -183,6 +163,9 @@ def read_event(s: Section) -> EventFile:
         venue=s.read("venue", mapping(KEYS["venue"], read_venue)),
         online=s.read("online", mapping(KEYS["online"], read_online)),
         room=s.read("room", whole(0, LARGEST_CAPACITY)),
+        reserved_seats=s.read("reserved_seats", whole(0, LARGEST_CAPACITY)) or 0,
+        standby=True if standby is None else standby,
+        standby_minutes=STANDBY_MINUTES if standby_minutes is None else standby_minutes,
         contact=s.read("contact", mail_address),
         series=s.read("series", mapping(KEYS["series"], read_series)),
         hosts=s.read("hosts", each(mapping(KEYS["hosts"], read_organization))) or (),
@@ -203,10 +186,9 @@ def read_event(s: Section) -> EventFile:
         or (),
         retention_days=RETENTION_DAYS if retention_days is None else retention_days,
     )
-    check_times(event, s.report)
-    check_ways_to_attend(event, s.report)
-    check_questions(event, s.report)
-    check_repeats(event, s.report)
+    if not event.standby and standby_minutes is not None:
+        s.report.wrong("standby_minutes", "does not go with standby: false")
+    rules.check(event, s.report)
     return event
 
 
@@ -268,12 +250,11 @@ def read_admission(s: Section) -> AdmissionData:
         mode=s.read("mode", word(Mode), needed=True) or Mode.IN_PERSON,
         capacity=s.read("capacity", whole(0, LARGEST_CAPACITY)),
         waitlist=s.read("waitlist", flag) or False,
+        waitlist_max=s.read("waitlist_max", whole(0, LARGEST_CAPACITY)),
     )
 
 
 def read_rules(s: Section) -> RegistrationRules:
-    s.read("allocation", word(Allocation, later=["approval", "draw"]))
-    s.read("promote", word(Promote, later=["offer"]))
     required = s.read("required", flag)
     return RegistrationRules(
         required=True if required is None else required,
@@ -282,6 +263,11 @@ def read_rules(s: Section) -> RegistrationRules:
         closes=s.read("closes", wall_time),
         paused=s.read("paused", flag) or False,
         several=s.read("several", flag) or False,
+        allocation=s.read("allocation", word(Allocation, later=["draw"]))
+        or Allocation.FIRST_COME,
+        promote=s.read("promote", word(Promotion)) or Promotion.OFFER,
+        confirm_address=s.read("confirm_address", flag) or False,
+        change_until=s.read("change_until", wall_time),
     )
 
 
@@ -305,152 +291,3 @@ def read_consent(s: Section) -> ConsentData:
         text=s.read("text", block(2000), needed=True) or "",
         required=s.read("required", flag) or False,
     )
-
-
-# --- rules across keys --------------------------------------------------------------
-
-TIME_KEYS = {
-    "starts": "starts",
-    "ends": "ends",
-    "doors": "doors",
-    "opens": "registration.opens",
-    "closes": "registration.closes",
-}
-
-
-def check_times(event: EventFile, report: Report) -> None:
-    if not report.fine("timezone", "fold"):
-        return
-    at = {}
-    for name, wall in event.wall_times.items():
-        key = TIME_KEYS[name]
-        if wall is None or not report.fine(key):
-            continue
-        try:
-            at[name] = walltime.instant(wall, ZoneInfo(event.timezone), event.fold)
-        except ValueError as error:
-            report.wrong(key, str(error))
-    if not report.fine("starts", "ends"):
-        return
-    if at["ends"] <= at["starts"]:
-        report.wrong("ends", "must be after starts")
-    elif at["ends"] - at["starts"] > LONGEST_EVENT:
-        report.wrong("ends", f"must be within {LONGEST_EVENT.days} days of starts")
-    if "doors" in at and at["doors"] > at["starts"]:
-        report.wrong("doors", "must not be after starts")
-    if "closes" in at and at["closes"] > at["ends"]:
-        report.wrong("registration.closes", "must not be after ends")
-    closes = at.get("closes", at["starts"])
-    if "opens" in at and report.fine("registration.closes") and at["opens"] >= closes:
-        by = "registration.closes" if "closes" in at else "starts, when it closes"
-        report.wrong("registration.opens", f"must be before {by}")
-
-
-def check_ways_to_attend(event: EventFile, report: Report) -> None:
-    if not report.fine("admissions"):
-        return
-    if not event.admissions:
-        report.wrong("admissions", "must list at least one way to attend")
-        return
-    modes = {admission.mode for admission in event.admissions}
-    if event.room is not None and Mode.IN_PERSON not in modes:
-        report.wrong("room", "caps in-person seats, but no admission is in_person")
-    if event.online and Mode.ONLINE not in modes:
-        report.wrong("online", "would reach nobody: no admission is online")
-    if event.discreet and event.visibility == Visibility.PUBLIC:
-        report.wrong("visibility", "must be unlisted, since the event is discreet")
-    if event.timezone in event.also_show and report.fine("also_show"):
-        number = event.also_show.index(event.timezone)
-        report.wrong(f"also_show[{number}]", "is the event's own zone already")
-
-
-def check_questions(event: EventFile, report: Report) -> None:
-    if not report.fine("questions"):
-        return
-    admissions = {admission.key for admission in event.admissions}
-    for number, question in enumerate(event.questions):
-        path = f"questions[{number}]"
-        takes_options = question.type in (QuestionType.CHOICE, QuestionType.CHOICES)
-        if takes_options and not question.options:
-            report.wrong(f"{path}.options", f"is missing: {question.type} needs some")
-        if question.options and not takes_options:
-            report.wrong(f"{path}.options", f"is not for the type {question.type}")
-        if report.fine("admissions"):
-            for place, key in enumerate(question.only_for):
-                if key not in admissions:
-                    report.wrong(
-                        f"{path}.only_for[{place}]", f"no admission has the key {key}"
-                    )
-        if question.keep_days is not None and question.keep_days > event.retention_days:
-            days = f"retention_days ({event.retention_days})"
-            report.wrong(f"{path}.keep_days", f"must not be more than {days}")
-
-
-def check_repeats(event: EventFile, report: Report) -> None:
-    lists: list[tuple[str, str, Sequence[str]]] = [
-        ("also_show", "", event.also_show),
-        ("admissions", ".key", [a.key for a in event.admissions]),
-        ("questions", ".key", [q.key for q in event.questions]),
-        ("consents", ".key", [c.key for c in event.consents]),
-    ]
-    for number, question in enumerate(event.questions):
-        lists.append((f"questions[{number}].options", "", question.options))
-        lists.append((f"questions[{number}].only_for", "", question.only_for))
-    for path, tail, values in lists:
-        if not report.fine(path):
-            continue
-        for number, value in enumerate(values):
-            if value in values[:number]:
-                report.wrong(f"{path}[{number}]{tail}", f"{value} stands there twice")
-
-
-# --- writing ------------------------------------------------------------------------
-
-
-class Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block, as people do."""
-
-    def ignore_aliases(self, _data: Any) -> bool:
-        return True
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        del indentless
-        # Lists are indented below their key, as in the files people write.
-        super().increase_indent(flow, False)
-
-
-def represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
-    if "\n" not in text:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", text)
-    # Reading strips the last newline again.
-    return dumper.represent_scalar("tag:yaml.org,2002:str", f"{text}\n", style="|")
-
-
-Dumper.add_representer(str, represent_text)
-
-
-def dump(event: EventFile) -> str:
-    """The file that says this; what stands at its default is left out."""
-    return yaml.dump(
-        plain(event),
-        Dumper=Dumper,
-        allow_unicode=True,
-        default_flow_style=False,
-        sort_keys=False,
-        width=88,
-    )
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses as mappings of what is not at its default, in the order of KEYS."""
-    if is_dataclass(value):
-        return {
-            field.name: plain(getattr(value, field.name))
-            for field in fields(value)
-            if getattr(value, field.name) != field.default
-        }
-    if isinstance(value, tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
-    return str(value) if isinstance(value, StrEnum) else value
