@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.formats import eventfile
 from rsvp.models import Event, Registration
-from rsvp.models.registration import State
 from tests.factories import CASES, import_case, make_event, register
 
 SOUP = CASES / "letters-and-soup.yaml"
@@ -155,8 +154,6 @@ def test_requests_that_wait_are_named_at_the_key_that_would_change(rsvp, tmp_pat
     workshop = CASES / "workshop-two-partners.yaml"
     rsvp("import", workshop)
     register(db.session.scalars(select(Event)).one())
-    with writing() as session:
-        session.execute(update(Registration).values(state=State.REQUESTED))
     changed = edited(tmp_path, (": approval", ": first_come"), file=workshop)
 
     result = rsvp("import", changed)

@@ -69,6 +69,7 @@ def create(file: EventFile, team: Team, *, actor: str, now: datetime) -> Publish
     eventrows.set_columns(event, file)
     capacity.set_room(event, file.room)
     eventrows.set_admissions(event, file.admissions)
+    capacity.set_reserved(event)
     eventrows.set_questions(event, file.questions)
     session.add(event)
     session.flush()
@@ -83,7 +84,7 @@ def change(
     event_id: int, file: EventFile, team: Team, *, actor: str, now: datetime
 ) -> Published:
     session = current_session()
-    event = capacity.lock_event(event_id).event
+    event = waitlist.lock(event_id, now).event
     if event.team_id != team.id:
         raise OtherTeam(kind="event", slug=event.slug, team=event.team.slug)
     session.expire(event, ["series", "admissions", "questions"])
@@ -99,6 +100,7 @@ def change(
     if file.room != before.room:
         capacity.set_room(event, file.room)
     eventrows.set_admissions(event, file.admissions)
+    capacity.set_reserved(event)
     eventrows.set_questions(event, file.questions)
     eventrows.set_consents(event, file.consents)
     event.sequence += bool(IN_CALENDARS.intersection(changed))

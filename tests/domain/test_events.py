@@ -31,7 +31,7 @@ from rsvp.models import (
     Series,
     Team,
 )
-from rsvp.models.event import Allocation, Status, Visibility
+from rsvp.models.event import Allocation, Promotion, Status, Visibility
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 from tests.domain.publishing import (
@@ -275,6 +275,91 @@ def test_a_room_cap_counts_who_is_there_already(app):
     assert (event().room_capacity, event().room_taken) == (None, 0)
     assert stored(waits).state == State.CONFIRMED
     assert invariants.problems(NOON) == []
+
+
+def taken() -> list[tuple[int, int]]:
+    return [(a.seats_taken, a.reserved) for a in event().admissions]
+
+
+def test_reserved_seats_are_taken_from_the_admission_that_has_a_cap(app):
+    publish(reserved_seats=2)
+    assert taken() == [(2, 2), (0, 0)]
+    seated, waits = register(event()), register(event())
+    assert [stored(outcome).state for outcome in (seated, waits)] == [
+        State.CONFIRMED,
+        State.WAITLISTED,
+    ]
+
+    publish(reserved_seats=1)
+
+    assert stored(waits).state == State.CONFIRMED
+    assert taken() == [(3, 1), (0, 0)]
+    assert invariants.problems(NOON) == []
+
+
+def test_reserved_seats_are_taken_from_the_room_where_it_has_a_cap(app):
+    publish(reserved_seats=2)
+
+    publish(reserved_seats=2, room=3)
+
+    assert (event().room_taken, taken()) == (2, [(0, 0), (0, 0)])
+    assert stored(register(event())).state == State.CONFIRMED
+    assert stored(register(event())).state == State.WAITLISTED
+    assert (event().room_taken, taken()) == (3, [(1, 0), (0, 0)])
+    assert invariants.problems(NOON) == []
+
+
+def test_reserving_more_than_is_free_drops_nobody(app):
+    publish()
+    seated = register(event(), "Ada", "Ben")
+
+    publish(reserved_seats=3)
+
+    hall = event().admissions[0]
+    assert (hall.seats_taken, hall.reserved, hall.ceiling) == (5, 3, 5)
+    assert stored(seated).state == State.CONFIRMED
+    assert invariants.problems(NOON) == []
+
+
+def test_reserved_seats_follow_the_order_of_the_file(app):
+    foyer = replace(HALL, key="foyer", capacity=5)
+    publish(admissions=(HALL, foyer), reserved_seats=2)
+
+    publish(admissions=(foyer, HALL), reserved_seats=2)
+
+    reserved = {a.key: (a.seats_taken, a.reserved) for a in event().admissions}
+    assert reserved == {"foyer": (2, 2), "hall": (0, 0)}
+
+
+def test_what_comes_free_is_offered_unless_the_file_says_otherwise(app):
+    offering = replace(RULES, promote=Promotion.OFFER)
+    publish(registration=offering)
+    register(event(), "Ada", "Ben", "Cem")
+    waits = register(event())
+
+    publish(registration=offering, admissions=with_hall(capacity=4))
+
+    assert stored(waits).state == State.OFFERED
+
+
+def test_what_has_ended_lapses_before_the_file_changes_anything(app):
+    offering = replace(RULES, promote=Promotion.OFFER)
+    publish(registration=offering)
+    seated = register(event(), "Ada", "Ben", "Cem")
+    first, second = register(event()), register(event(), "Dan", "Eve", "Fay")
+    cancel(seated)
+    assert stored(first).state == State.OFFERED
+
+    with writing():
+        file = replace(EVENING, registration=offering, title="Night")
+        tomorrow = NOON + timedelta(days=2)
+        events.publish(file, actor="command", now=tomorrow)
+
+    assert [stored(outcome).state for outcome in (first, second)] == [
+        State.LAPSED,
+        State.OFFERED,
+    ]
+    assert invariants.problems(tomorrow) == []
 
 
 def test_going_on_after_a_pause_seats_who_could_have_been(app):

@@ -8,14 +8,13 @@ import pytest
 from sqlalchemy import select
 
 from rsvp import queries
-from rsvp.db import write, writing
+from rsvp.db import write
 from rsvp.domain import eventrows, registrations
 from rsvp.errors import InUse
 from rsvp.extensions import db
-from rsvp.models import Admission, AuditEntry, Message, Question, Registration
+from rsvp.models import Admission, AuditEntry, Message, Question
 from rsvp.models.event import Allocation, Mode, Per, QuestionType, Status
 from rsvp.models.ledger import MessageKind
-from rsvp.models.registration import State
 from tests.domain.publishing import (
     BRING,
     DIET,
@@ -147,7 +146,7 @@ APPROVAL = replace(EVENING.registration, allocation=Allocation.APPROVAL)
 
 def test_requests_are_decided_on_as_they_were_made(app):
     publish(registration=APPROVAL)
-    asking(register(event()))
+    register(event())
 
     with pytest.raises(InUse) as refused:
         publish()
@@ -168,12 +167,6 @@ def test_without_open_requests_places_may_be_given_in_another_way(app, before):
     after = APPROVAL if before != APPROVAL else EVENING.registration
 
     assert publish(registration=after).changed == ["registration"]
-
-
-def asking(outcome) -> None:
-    with writing() as session:
-        registration = session.get_one(Registration, outcome.registration_id)
-        registration.state = State.REQUESTED
 
 
 def test_an_admission_stays_for_those_who_cancelled(used):
