@@ -1,46 +1,158 @@
-"""Invitations: codes that open registration, with a limit of uses and an end."""
+"""Invitations: codes that let people register for an event, so often and so long."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from rsvp import errors, tokens
-from rsvp.db import current_session
-from rsvp.models import Invitation, Registration
+from rsvp.db import changed_one, current_session
+from rsvp.domain import audit
+from rsvp.models import Event, Invitation, Registration
+from rsvp.models.event import Phase
 from rsvp.models.registration import LIVE, State
+
+MOST_AT_ONCE = 500
+MOST_USES = 100_000
+LONGEST_LABEL = 200
+"""How many codes are made at once, how often each works, characters of its label."""
+
+USING = (*LIVE, State.RELEASED)
+"""The states in which a registration uses its invitation up."""
+
+
+def make(
+    event_id: int,
+    *,
+    count: int,
+    uses_max: int | None,
+    expires_at: datetime | None,
+    label: str | None,
+    code_key: bytes,
+    actor: str,
+    now: datetime,
+) -> list[Invitation]:
+    """New invitations for an event, each with a code of its own (`code_of`).
+
+    Each works `uses_max` times (None: without limit) and before `expires_at` (None: as
+    long as registration is open). `label` says for whom it is, to organizers alone.
+    Raises EventCancelled and EventOver, and ValueError for numbers, an end or a label
+    that make no sense.
+    """
+    label = (label or "").strip() or None
+    if not 1 <= count <= MOST_AT_ONCE:
+        raise ValueError("count")
+    if uses_max is not None and not 1 <= uses_max <= MOST_USES:
+        raise ValueError("uses_max")
+    if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
+        raise ValueError("expires_at")
+    if label is not None and len(label) > LONGEST_LABEL:
+        raise ValueError("label")
+    session = current_session()
+    event = session.get_one(Event, event_id)
+    if event.phase(now) == Phase.CANCELLED:
+        raise errors.EventCancelled(title=event.title)
+    if event.phase(now) == Phase.OVER or event.erased_at is not None:
+        raise errors.EventOver(title=event.title)
+    made = []
+    for _number in range(count):
+        invitation = Invitation(
+            uuid=uuid4(),
+            event_id=event_id,
+            label=label,
+            uses_max=uses_max,
+            expires_at=expires_at,
+            created_at=now,
+            created_by=actor,
+        )
+        invitation.code_id = tokens.invitation_id(code_of(invitation, code_key)) or b""
+        made.append(invitation)
+    session.add_all(made)
+    session.flush()
+    audit.record(
+        "make_invitations",
+        actor=actor,
+        now=now,
+        event_id=event_id,
+        details={"count": count, "uses": uses_max},
+    )
+    return made
+
+
+def code_of(invitation: Invitation, code_key: bytes) -> str:
+    """An invitation's code as people type it: `ABCD-EFGH-JKMN`."""
+    return tokens.invitation_code(code_key, invitation.uuid)
+
+
+def revoke(invitation_id: int, *, actor: str, now: datetime) -> None:
+    """Let nobody in with this code any more; who is registered stays.
+
+    Safe to repeat.
+    """
+    invitation = current_session().get_one(Invitation, invitation_id)
+    revoked = changed_one(
+        update(Invitation)
+        .where(Invitation.id == invitation_id, Invitation.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    if not revoked:
+        return
+    current_session().expire(invitation, ["revoked_at"])
+    audit.record(
+        "revoke_invitation",
+        actor=actor,
+        now=now,
+        event_id=invitation.event_id,
+        details={"invitation": invitation_id},
+    )
+
+
+# --- using one ----------------------------------------------------------------------
 
 
 def find(event_id: int, typed: str) -> Invitation | None:
-    """The invitation to this event with the code that was typed."""
+    """The invitation of this event whose code was typed, whether or not it works."""
     code_id = tokens.invitation_id(typed)
     if code_id is None:
         return None
-    wanted = select(Invitation).where(
-        Invitation.event_id == event_id, Invitation.code_id == code_id
+    return current_session().scalar(
+        select(Invitation).where(
+            Invitation.event_id == event_id, Invitation.code_id == code_id
+        )
     )
-    return current_session().scalar(wanted)
 
 
 def refuse_unless_usable(event_id: int, typed: str, now: datetime) -> Invitation:
-    """The invitation, if one more registration may name it. Needs the event's lock.
+    """The invitation that a typed code opens the event with, once more at least.
 
-    Raises NoInvitation: `unknown`, `ended` or `used_up`.
+    Needs the event's lock, under which the one who registers by it is written: its last
+    use is then given once. Raises NoInvitation.
     """
     invitation = find(event_id, typed)
     if invitation is None:
         raise errors.NoInvitation(why="unknown")
-    if not invitation.works_at(now):
-        raise errors.NoInvitation(why="ended")
-    if invitation.uses_max is not None and uses_of(invitation) >= invitation.uses_max:
-        raise errors.NoInvitation(why="used_up")
+    # Whoever revokes it meanwhile waits, or was first.
+    current_session().refresh(invitation, with_for_update={"key_share": True})
+    if why := why_not(invitation, now):
+        raise errors.NoInvitation(why=why)
     return invitation
 
 
-def uses_of(invitation: Invitation) -> int:
-    used = select(func.count()).where(
-        Registration.invitation_id == invitation.id,
-        Registration.state.in_((*LIVE, State.RELEASED)),
+def why_not(invitation: Invitation, now: datetime) -> str | None:
+    """Why it lets nobody in (`ended`, `used_up`), or None where it does."""
+    if not invitation.works_at(now):
+        return "ended"
+    is_used_up = (
+        invitation.uses_max is not None and used(invitation.id) >= invitation.uses_max
     )
-    return current_session().scalar(used) or 0
+    return "used_up" if is_used_up else None
+
+
+def used(invitation_id: int) -> int:
+    """How often it was used: registrations that name it and are not over."""
+    uses = select(func.count(Registration.id)).where(
+        Registration.invitation_id == invitation_id, Registration.state.in_(USING)
+    )
+    return current_session().scalars(uses).one()

@@ -25,6 +25,7 @@ from rsvp.queries.events import (
     state_rows,
     state_statement,
 )
+from rsvp.queries.invitations import Issued, invitations
 from rsvp.queries.links import (
     FindEvent,
     place_in_line,
@@ -73,6 +74,7 @@ __all__ = [
     "EventState",
     "Filter",
     "FindEvent",
+    "Issued",
     "Page",
     "RosterRow",
     "SeriesPage",
@@ -95,6 +97,7 @@ __all__ = [
     "given_consents",
     "history",
     "in_line_order",
+    "invitations",
     "listing",
     "listing_key",
     "matching",
