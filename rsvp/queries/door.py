@@ -12,7 +12,7 @@ from rsvp.db import UtcDateTime, current_connection, current_session
 from rsvp.domain import checkin
 from rsvp.models import Admission, Attendee, CheckIn, Device, Event, Registration, Scan
 from rsvp.models.event import Mode
-from rsvp.models.registration import SEATED, AttendeeState
+from rsvp.models.registration import AttendeeState, State
 from rsvp.queries.organizers import PAGE_SIZE, Page
 from rsvp.queries.people import Filter, matching
 
@@ -147,7 +147,7 @@ def awaited(
         .where(
             Attendee.event_id == event_id,
             Attendee.state == AttendeeState.COMING,
-            Registration.state.in_(SEATED),
+            Registration.state == State.CONFIRMED,
             Admission.mode == Mode.IN_PERSON,
             ~came,
         )

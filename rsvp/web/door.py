@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -24,7 +25,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from rsvp import db, errors, tokens
-from rsvp.domain import checkin, doors
+from rsvp.domain import checkin, doors, registrations
 from rsvp.domain.checkin import Answer, Reading
 from rsvp.models import Device, DoorPass, Event
 from rsvp.models.door import Direction, counting_from, door_ends_at
@@ -253,6 +254,7 @@ def take(readings: Sequence[Reading], now: datetime) -> list[Answer | None]:
     if not readings:
         note_seen(now)
         return []
+    seat_late_comers(readings, now)
 
     def change(_look_again: bool) -> list[Answer | None]:
         # Looked up again inside: a phone that was just sent home lets nobody in.
@@ -260,6 +262,21 @@ def take(readings: Sequence[Reading], now: datetime) -> list[Answer | None]:
         return checkin.admit_all(readings, g.phone, now=now)
 
     return db.write(change)
+
+
+def seat_late_comers(readings: Sequence[Reading], now: datetime) -> None:
+    """Whose seat was given on, and who comes all the same, has it again while there is
+    one. It takes the event's lock, which comes before those of a scan."""
+    codes = [r.code for r in readings if r.code and r.direction == Direction.IN]
+    late = registrations.late_comers(event_of_phone().id, codes)
+    actor = doors.actor_of(g.phone)
+    for number in late:
+        with contextlib.suppress(errors.Refusal):
+            let_back(number, actor, now)
+
+
+def let_back(number: int, actor: str, now: datetime) -> None:
+    db.write(lambda _again: registrations.let_back(number, actor=actor, now=now))
 
 
 def note_seen(now: datetime) -> None:

@@ -157,6 +157,29 @@ def test_who_was_given_on_and_comes_late_is_seated_while_there_is_a_seat(app):
     assert well(STANDBY)
 
 
+def test_a_late_comer_has_the_seat_back_while_nobody_else_has(app):
+    event = make_event({"capacity": 2})
+    ada, ben = register(event, "Ada"), register(event, "Ben")
+    cem = register(event, "Cem")
+    organize(registrations.release, ada, what="not_there", now=DOORS)
+
+    refuses(errors.DoorClosed, registrations.let_back, ada, now=DOORS - MINUTE)
+    act(registrations.let_back, ada, now=STANDBY)
+
+    assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
+    assert seats(event) == (2, 1)
+    assert well(STANDBY)
+
+
+def test_a_late_comer_finds_no_seat_where_all_are_in(app):
+    event = make_event({"capacity": 1})
+    ada, ben = register(event, "Ada"), register(event, "Ben")
+    seat_present(ben, now=STANDBY)
+    let_in(event, ben)
+
+    refuses(errors.NoSeatFree, registrations.let_back, ada, now=STANDBY)
+
+
 def test_the_host_may_let_them_in_above_the_cap_and_it_is_on_record(app):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")

@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 from rsvp import tokens
 from rsvp.db import utcnow, writing
+from rsvp.domain import registrations
 from rsvp.extensions import db
-from rsvp.models import Device
+from rsvp.models import Attendee, Device
 from rsvp.web import scans
 from tests.domain.doorways import attendees
 from tests.factories import register
@@ -292,3 +293,38 @@ def test_a_form_of_another_site_cannot_pass_for_a_batch(client: FlaskClient, kin
 
     assert answer.status_code == 415
     assert kept() == []
+
+
+def given_on(event, outcome) -> Attendee:
+    """The attendee of a registration whose seat was given on."""
+    with writing():
+        registrations.release(
+            outcome.registration_id, what="not_there", actor="worker", now=utcnow()
+        )
+    return attendees(event)[0]
+
+
+def test_a_late_comer_is_let_in_while_there_is_a_seat(client: FlaskClient):
+    event = evening()
+    ada = given_on(event, register(event, "Ada", now=utcnow()))
+    enrol(client, event)
+
+    told = verdicts(client, scan(ada))
+
+    assert told[0]["verdict"] == "welcome"
+    db.session.rollback()
+    assert ada.registration.state == "confirmed"
+
+
+def test_a_late_comer_is_sent_to_the_host_where_all_seats_are_taken(
+    client: FlaskClient,
+):
+    event = evening({"capacity": 1})
+    ada = given_on(event, register(event, "Ada", now=utcnow()))
+    enrol(client, event)
+    register(event, "Ben", now=utcnow())
+    verdicts(client, scan(attendees(event)[1]))
+
+    told = verdicts(client, scan(ada))
+
+    assert told[0]["verdict"] == "released"

@@ -121,7 +121,7 @@ INSIDE = (
     .scalar_subquery()
 )
 EXPECTED = (
-    select(func.coalesce(func.sum(Admission.seats_taken), 0))
+    select(func.coalesce(func.sum(Admission.seats_taken - Admission.reserved), 0))
     .where(Admission.event_id == bindparam("event"), Admission.mode == Mode.IN_PERSON)
     .scalar_subquery()
 )

@@ -14,7 +14,12 @@ from rsvp.domain.registrations.deciding import (
 )
 from rsvp.domain.registrations.giving_up import cancel, cancel_guest
 from rsvp.domain.registrations.offers import accept, decline_offer, keep_place, offer
-from rsvp.domain.registrations.presence import release, seat_present
+from rsvp.domain.registrations.presence import (
+    late_comers,
+    let_back,
+    release,
+    seat_present,
+)
 from rsvp.domain.registrations.registering import (
     Outcome,
     Person,
@@ -42,6 +47,8 @@ __all__ = [
     "due_to_settle",
     "keep_place",
     "largest_party",
+    "late_comers",
+    "let_back",
     "move_in_line",
     "offer",
     "prepare",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import exists, select
 
-from rsvp import errors
+from rsvp import errors, tokens
 from rsvp.db import current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
@@ -43,6 +44,42 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
         raise errors.NoSeatFree
     capacity.leave_line(locked, admission, registration.seats)
     waitlist.confirm(registration, actor=actor, now=now, verb="seat_present")
+
+
+def late_comers(event_id: int, codes: Iterable[bytes]) -> list[int]:
+    """Ids of the registrations of this event whose seats were given on, of those who
+    hold up these codes."""
+    code_ids = [tokens.code_id(code) for code in codes]
+    wanted = (
+        select(Registration.id)
+        .join(Attendee, Attendee.registration_id == Registration.id)
+        .where(
+            Attendee.code_id.in_(code_ids),
+            Registration.event_id == event_id,
+            Registration.state == State.RELEASED,
+        )
+        .distinct()
+    )
+    return list(current_session().scalars(wanted)) if code_ids else []
+
+
+def let_back(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Give a party that comes late, after its seats were given on, seats again while
+    there are some; nobody is mailed, since they stand there.
+
+    Else a host decides, with `reinstate`, and it is on record. Raises NoSeatFree,
+    DoorClosed (before doors), AlreadyOver, AddressInUse, EventCancelled and EventOver.
+    """
+    locked, registration = lock(registration_id, now, (State.RELEASED,))
+    event = locked.event
+    if event.phase(now) == Phase.OVER:
+        raise errors.EventOver(title=event.title)
+    if now < event.doors_open_at:
+        raise errors.DoorClosed(opens_at=event.doors_open_at)
+    admission = locked.admissions[registration.admission_id]
+    if not claim_present(locked, admission, registration.seats, actor, now):
+        raise errors.NoSeatFree
+    step(registration, State.CONFIRMED, verb="let_back", actor=actor, now=now)
 
 
 def claim_present(
