@@ -50,6 +50,9 @@ TOLD = {
     "replace_codes": AGAIN,
     "cancel": (MessageKind.CANCELLED,),
     "cancel_guest": (MessageKind.CHANGED,),
+    "change_details": (MessageKind.CHANGED,),
+    "add_guest": (MessageKind.CHANGED,),
+    "move": (MessageKind.CHANGED,),
 }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 
 from rsvp import errors
 from rsvp.db import current_session
@@ -232,12 +232,14 @@ def has_seats_for_newcomer(
     admission: Admission,
     seats: int,
     gives_back: tuple[Admission, int] | None = None,
+    but: int | None = None,
 ) -> bool:
     """Whether so many are free that nobody waiting for the same seats could use: else a
     newcomer goes to the end of the line, and a party does not grow or move.
 
     `gives_back` is what a party that moves leaves behind: free for itself alone. Who
     put an offer off stands in nobody's way: it is asked again when seats come free.
+    `but` is who asks, where it waits itself: it is no rival of its own.
     """
     free = capacity.free_seats(locked)
     if not fits(locked, admission, seats, free, gives_back):
@@ -251,6 +253,7 @@ def has_seats_for_newcomer(
             Registration.state == State.WAITLISTED,
             Registration.was_put_off.is_(False),
             Registration.admission_id.in_(rivals),
+            Registration.id != but if but is not None else true(),
         )
         .group_by(Registration.admission_id)
     )

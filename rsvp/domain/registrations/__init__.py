@@ -6,6 +6,7 @@ from rsvp.domain.registrations.by_organizer import (
     seat,
     send_again,
 )
+from rsvp.domain.registrations.changing import add_guest, change_details, move
 from rsvp.domain.registrations.deciding import (
     approve,
     confirm_address,
@@ -38,9 +39,11 @@ __all__ = [
     "Plan",
     "Wanted",
     "accept",
+    "add_guest",
     "approve",
     "cancel",
     "cancel_guest",
+    "change_details",
     "confirm_address",
     "decline",
     "decline_offer",
@@ -49,6 +52,7 @@ __all__ = [
     "largest_party",
     "late_comers",
     "let_back",
+    "move",
     "move_in_line",
     "offer",
     "prepare",

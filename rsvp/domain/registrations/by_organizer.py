@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
-from rsvp import errors, tokens
-from rsvp.db import current_connection, current_session, table_of
+from rsvp import errors
+from rsvp.db import current_session
 from rsvp.domain import audit, capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.registrations.giving_up import lock, place_of
-from rsvp.models import Registration, RetiredCode
+from rsvp.domain.registrations.rewriting import new_codes
+from rsvp.models import Registration
 from rsvp.models.event import Phase
 from rsvp.models.registration import State
 
@@ -92,37 +93,9 @@ def replace_codes(
     Raises what `send_again` does.
     """
     locked, registration = lock(registration_id, now)
-    coming = registration.coming
-    retired = [
-        {
-            "code_id": attendee.code_id,
-            "event_id": registration.event_id,
-            "attendee_id": attendee.id,
-            "retired_at": now,
-        }
-        for attendee in coming
-    ]
-    current_connection().execute(insert(table_of(RetiredCode)), retired)
-    for attendee in coming:
-        version = attendee.code_version + 1
-        code = tokens.attendee_code(code_key, attendee.uuid, version)
-        ticket = tokens.ticket_token(code_key, attendee.uuid, version)
-        attendee.code_version = version
-        attendee.code_key_id = tokens.key_id(code_key)
-        attendee.code_id = tokens.code_id(code)
-        attendee.ticket_id = id_of(ticket)
-    registration.link_version += 1
-    link = tokens.manage_token(code_key, registration.uuid, registration.link_version)
-    registration.link_id = id_of(link)
-    current_session().flush()
-    record("replace_codes", registration, actor, now, {"seats": len(coming)})
+    new_codes(registration, code_key, now)
+    record("replace_codes", registration, actor, now, {"seats": registration.seats})
     mail(locked, registration, "new_codes", now)
-
-
-def id_of(link: str) -> bytes:
-    found = tokens.link_id(link)
-    assert found is not None, "we made it just now"
-    return found
 
 
 # --- what they share ----------------------------------------------------------------

@@ -1,0 +1,662 @@
+"""Changing one's own: names and answers, a guest more, another way to attend."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from rsvp import errors, queries, tokens
+from rsvp.db import writing
+from rsvp.domain import invariants, privacy, registrations
+from rsvp.domain.registrations import Person
+from rsvp.extensions import db
+from rsvp.models import Admission, Event, Registration
+from rsvp.models.event import Per, Status
+from rsvp.models.registration import LIVE, State
+from tests.domain.bookings import (
+    ORGANIZER,
+    booked,
+    change,
+    do,
+    entries,
+    everything,
+    mails,
+    seats,
+    way,
+)
+from tests.domain.doorways import EVENING, make_phone, scan
+from tests.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+
+QUESTIONS = (
+    {"key": "song", "per": Per.REGISTRATION},
+    {"key": "coat", "per": Per.REGISTRATION, "only_for": ["hall"]},
+    {"key": "link", "per": Per.REGISTRATION, "only_for": ["lounge"]},
+    {"key": "diet", "per": Per.ATTENDEE},
+    {"key": "chair", "per": Per.ATTENDEE, "only_for": ["hall"]},
+)
+OVER = [state for state in State if state not in LIVE]
+
+
+def details(outcome, people=None, answers=None, actor="attendee", now=NOON):
+    return do(
+        lambda: registrations.change_details(
+            outcome.registration_id, people or {}, answers, actor=actor, now=now
+        )
+    )
+
+
+def add(outcome, name="Cy", actor="attendee", now=NOON, **answers):
+    return do(
+        lambda: registrations.add_guest(
+            outcome.registration_id,
+            Person(name, answers),
+            code_key=CODE_KEY,
+            actor=actor,
+            now=now,
+        )
+    )
+
+
+def move(outcome, admission_id, answers=None, actor="attendee", now=NOON, **people):
+    return do(
+        lambda: registrations.move(
+            outcome.registration_id,
+            admission_id,
+            answers,
+            actor=actor,
+            now=now,
+            **people,
+        )
+    )
+
+
+ACTS = {
+    "details": lambda outcome, event, **by: details(
+        outcome, {1: Person("Other")}, **by
+    ),
+    "add": lambda outcome, event, **by: add(outcome, **by),
+    "move": lambda outcome, event, **by: move(outcome, way(event, "lounge"), **by),
+}
+each_act = pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+
+
+def at_once(app, *changes):
+    """What each of the changes, made at the same moment, comes to: a state, or the code
+    of its refusal; sorted."""
+    db.session.rollback()
+    start = threading.Barrier(len(changes), timeout=30)
+
+    def press(made):
+        with app.app_context():
+            start.wait()
+            try:
+                return made()
+            except errors.Refusal as refused:
+                return refused.code
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        return sorted(pool.map(press, changes))
+
+
+# --- names and answers --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", LIVE)
+def test_names_and_answers_change_in_every_live_state(app, state):
+    _event, party = booked(state, questions=QUESTIONS)
+    before = len(mails(party))
+
+    assert details(
+        party,
+        {0: Person("Zoë", {"diet": "no nuts"}), 1: Person("Bob", {"chair": "low"})},
+        {"song": "The sea"},
+    )
+
+    changed = stored(party)
+    assert (changed.state, changed.name) == (state, "Zoë")
+    assert changed.answers == {"song": "The sea"}
+    assert [(one.name, one.answers) for one in changed.attendees] == [
+        ("Zoë", {"diet": "no nuts"}),
+        ("Bob", {"chair": "low"}),
+    ]
+    assert "zoe" in changed.search
+    assert "ada\n" not in changed.search
+    [mail] = mails(party)[before:]
+    assert (mail.kind, mail.facts["what"]) == ("changed", "details")
+    assert "nuts" not in str(mail.facts)
+    entry = entries(party)[-1]
+    assert (entry.verb, entry.details) == ("change_details", {"positions": [0, 1]})
+    assert (entry.from_state, entry.to_state) == (state, state)
+    assert invariants.problems(NOON) == []
+
+
+def test_a_place_in_line_is_told_with_what_changed(app):
+    _event, party = booked("waitlisted")
+
+    details(party, {1: Person("Bob")})
+
+    assert mails(party)[-1].facts["place"] == 1
+
+
+def test_answers_that_are_not_given_stay_and_can_be_taken_back(app):
+    _event, party = booked("confirmed", questions=QUESTIONS)
+    details(
+        party, {0: Person("Ada", {"diet": "no nuts", "chair": "low"})}, {"song": "A"}
+    )
+
+    details(party, {0: Person("Ada", {"chair": "high"})}, {"coat": "red"})
+    assert stored(party).attendees[0].answers == {"diet": "no nuts", "chair": "high"}
+    assert stored(party).answers == {"song": "A", "coat": "red"}
+    details(party, {0: Person("Ada", {"diet": None})}, {"song": None})
+
+    assert stored(party).attendees[0].answers == {"chair": "high"}
+    assert stored(party).answers == {"coat": "red"}
+
+
+def test_an_answer_to_what_is_not_asked_here_is_ignored(app):
+    _event, party = booked("confirmed", questions=QUESTIONS)
+
+    # `link` is for the lounge, `song` is not asked of each, `cake` of nobody.
+    assert not details(
+        party,
+        {0: Person("Ada", {"song": "x", "cake": "y"})},
+        {"link": "z", "diet": "w"},
+    )
+
+    assert (stored(party).answers, stored(party).attendees[0].answers) == ({}, {})
+
+
+@pytest.mark.parametrize("people", [{}, {1: Person("Bo")}, {0: Person("Ada")}])
+def test_where_nothing_is_new_nothing_is_told(app, people):
+    event, party = booked("confirmed", questions=QUESTIONS)
+    before = everything(event)
+
+    assert details(party, people, {"song": None}) is False
+
+    assert everything(event) == before
+
+
+def test_a_guest_can_lose_a_name_but_not_who_registered(app):
+    event, party = booked("confirmed")
+    details(party, {1: Person("")})
+    assert stored(party).attendees[1].name is None
+    before = everything(event)
+
+    for name in ("", None):
+        with pytest.raises(ValueError, match="name"):
+            details(party, {0: Person(name)})
+
+    assert everything(event) == before
+
+
+@pytest.mark.parametrize("position", [1, 3, -1, 10**9])
+def test_who_is_not_coming_has_nothing_to_change(app, position):
+    event, party = booked("confirmed", "Ada", "Bo", "Cy")
+    do(
+        lambda: registrations.cancel_guest(
+            party.registration_id, 1, actor="attendee", now=NOON
+        )
+    )
+    before = everything(event)
+
+    with pytest.raises(errors.AlreadyOver):
+        details(party, {0: Person("Zoë"), position: Person("Nobody")})
+
+    assert everything(event) == before
+
+
+# --- one guest more -----------------------------------------------------------------
+
+
+def test_a_guest_takes_a_seat_that_is_free(app):
+    event, party = booked("confirmed", questions=QUESTIONS)
+
+    assert add(party, "Cy", diet="no nuts", song="x") == "confirmed"
+
+    grown = stored(party)
+    cy = grown.attendees[2]
+    assert (grown.seats, cy.position, cy.name) == (3, 2, "Cy")
+    assert cy.answers == {"diet": "no nuts"}
+    assert "cy" in grown.search
+    code = tokens.attendee_code(CODE_KEY, cy.uuid, 0)
+    assert cy.code_id == tokens.code_id(code)
+    ticket = tokens.ticket_token(CODE_KEY, cy.uuid, 0)
+    assert queries.ticket_by_link(ticket).id == cy.id
+    assert seats(event) == [(3, 0), (0, 0)]
+    mail = mails(party)[-1]
+    assert (mail.kind, mail.facts["what"]) == ("changed", "guest_added")
+    assert cy.uuid.hex in mail.facts["attendees"]
+    entry = entries(party)[-1]
+    assert (entry.verb, entry.details) == ("add_guest", {"position": 2})
+    assert invariants.problems(NOON) == []
+
+
+def test_a_guest_needs_no_name_yet(app):
+    _event, party = booked("confirmed")
+
+    add(party, "")
+
+    assert stored(party).attendees[2].name is None
+
+
+def test_no_guest_comes_where_nothing_is_free(app):
+    event, party = booked("confirmed", hall=2, party_max=2)
+    change({"party_max": 9}, Event)
+    change({"capacity": 3}, Admission)
+    register(event, admission="hall")
+    before = everything(event)
+
+    with pytest.raises(errors.NoSeatFree):
+        add(party)
+
+    assert everything(event) == before
+
+
+def test_no_guest_comes_where_somebody_waiting_could_use_the_seat(app):
+    """While the line does not run, its free seats are not for those who grow."""
+    event, party = booked("confirmed", hall=3)
+    leaving = register(event, admission="hall")
+    waits = register(event, admission="hall")
+    change({"paused": True}, Event)
+    cancel(leaving)
+    assert stored(waits).state == "waitlisted"
+
+    with pytest.raises(errors.NoSeatFree):
+        add(party)
+
+    assert seats(event)[0] == (2, 1)
+
+
+def test_growing_in_line_takes_a_new_place_at_its_end(app):
+    event, party = booked("waitlisted", hall=4)
+    behind = register(event, admission="hall")
+
+    assert add(party) == "waitlisted"
+
+    assert stored(party).line_number > stored(behind).line_number
+    assert mails(party)[-1].facts["place"] == 2
+    assert seats(event)[0] == (4, 4)
+    assert invariants.problems(NOON) == []
+
+
+def test_who_grows_in_line_lets_those_behind_move_up(app):
+    """Who put an offer off stands beside free seats until the line moves again."""
+    event, party = booked("offered", "Ada", hall=2)
+    do(
+        lambda: registrations.keep_place(
+            party.registration_id, actor="attendee", now=NOON
+        )
+    )
+    assert stored(party).state == "waitlisted"
+
+    assert add(party) == "offered"
+
+    assert stored(party).offered_seats == 2
+    assert seats(event)[0] == (2, 0)
+    assert invariants.problems(NOON) == []
+
+
+def test_growing_in_line_needs_room_in_the_line(app):
+    event, party = booked("waitlisted", hall=4)
+    change({"waitlist_max": 2}, Admission)
+    before = everything(event)
+
+    with pytest.raises(errors.LineFull):
+        add(party)
+
+    assert everything(event) == before
+
+
+def test_a_request_grows_without_taking_seats(app):
+    event, party = booked("requested")
+
+    assert add(party) == "requested"
+
+    assert stored(party).seats == 3
+    assert seats(event)[0] == (0, 0)
+    assert invariants.problems(NOON) == []
+
+
+@pytest.mark.parametrize("state", ["confirmed", "requested", "waitlisted"])
+@pytest.mark.parametrize(
+    ("table", "values"),
+    [
+        (Event, {"party_max": 2}),
+        (Admission, {"capacity": 2}),
+        (Event, {"room_capacity": 3, "reserved_seats": 1}),
+    ],
+    ids=["event", "admission", "room"],
+)
+def test_a_party_stays_as_small_as_it_must_be(app, state, table, values):
+    event, party = booked(state)
+    change(values, table)
+    before = everything(event)
+
+    with pytest.raises(errors.PartyTooLarge) as refused:
+        add(party)
+
+    assert refused.value.facts == {"limit": 2}
+    assert everything(event) == before
+
+
+def test_the_position_of_one_who_left_is_not_given_again(app):
+    _event, party = booked("confirmed")
+    do(
+        lambda: registrations.cancel_guest(
+            party.registration_id, 1, actor="attendee", now=NOON
+        )
+    )
+
+    add(party, "Cy")
+
+    assert [one.position for one in stored(party).attendees] == [0, 1, 2]
+    assert stored(party).seats == 2
+
+
+def test_the_last_seat_is_taken_by_one_guest(app):
+    event, party = booked("confirmed", hall=3)
+
+    answers = at_once(app, *[lambda: add(party)] * 3)
+
+    assert answers == ["confirmed", "party_too_large", "party_too_large"]
+    assert seats(event)[0] == (3, 0)
+    assert invariants.problems(NOON) == []
+
+
+def test_a_guest_and_a_newcomer_at_once_take_the_last_seat_once(app):
+    event, party = booked("confirmed", hall=3)
+    page = SimpleNamespace(slug=event.slug)
+
+    answers = at_once(
+        app, lambda: add(party), lambda: register(page, admission="hall").state
+    )
+
+    assert answers in (["confirmed", "no_seat_free"], ["confirmed", "waitlisted"])
+    assert seats(event)[0][0] == 3
+    assert invariants.problems(NOON) == []
+
+
+# --- another way to attend ----------------------------------------------------------
+
+
+def test_who_moves_takes_all_seats_along_and_leaves_theirs_to_the_line(app):
+    event, party = booked("confirmed", hall=2)
+    waits = register(event, "Cy", "Di", admission="hall")
+
+    assert move(party, way(event, "lounge")) == "confirmed"
+
+    moved = stored(party)
+    assert (moved.admission.key, moved.state) == ("lounge", "confirmed")
+    assert stored(waits).state == "confirmed"
+    assert seats(event) == [(2, 0), (2, 0)]
+    mail = mails(party)[-1]
+    assert (mail.kind, mail.facts["what"]) == ("changed", "moved")
+    assert mail.facts["admission"] == "Lounge"
+    entry = entries(party)[-1]
+    hall, lounge = way(event, "hall"), way(event, "lounge")
+    assert (entry.verb, entry.details) == ("move", {"from": hall, "to": lounge})
+    assert invariants.problems(NOON) == []
+
+
+def test_a_move_needs_the_seats_of_the_admission_as_well_as_the_rooms(app):
+    event, party = booked("confirmed", hall=3, lounge=3, room_capacity=9)
+    register(event, "Cy", "Di", admission="lounge")
+    before = everything(event)
+
+    with pytest.raises(errors.NoSeatFree):
+        move(party, way(event, "lounge"))
+
+    assert everything(event) == before
+
+
+def test_a_move_within_a_full_room_needs_no_other_seat(app):
+    event, party = booked("confirmed", hall=3, lounge=3, room_capacity=3)
+    register(event, admission="hall")
+    db.session.refresh(event)
+    assert event.room_taken == 3
+
+    assert move(party, way(event, "lounge")) == "confirmed"
+
+    db.session.refresh(event)
+    assert event.room_taken == 3
+    assert seats(event) == [(1, 0), (2, 0)]
+    assert invariants.problems(NOON) == []
+
+
+def test_nobody_moves_past_those_who_wait_there(app):
+    """The line does not run while it is paused, so the free chair is theirs later."""
+    event, party = booked("confirmed", "Ada", lounge=1)
+    leaving = register(event, admission="lounge")
+    register(event, admission="lounge")
+    change({"paused": True}, Event)
+    cancel(leaving)
+    before = everything(event)
+
+    with pytest.raises(errors.NoSeatFree):
+        move(party, way(event, "lounge"))
+
+    assert everything(event) == before
+
+
+def test_who_waits_is_seated_elsewhere_if_something_is_free_there(app):
+    event, party = booked("waitlisted")
+
+    assert move(party, way(event, "lounge")) == "confirmed"
+
+    moved = stored(party)
+    assert (moved.admission.key, moved.line_number) == ("lounge", None)
+    assert seats(event) == [(3, 0), (2, 0)]
+    entry = entries(party)[-1]
+    assert (entry.from_state, entry.to_state) == ("waitlisted", "confirmed")
+    assert invariants.problems(NOON) == []
+
+
+def test_who_waits_and_finds_nothing_elsewhere_joins_the_end_there(app):
+    event, party = booked("waitlisted", lounge=2)
+    register(event, "Cy", "Di", admission="lounge")
+    ahead = register(event, admission="lounge")
+
+    assert move(party, way(event, "lounge")) == "waitlisted"
+
+    assert stored(party).line_number > stored(ahead).line_number
+    assert mails(party)[-1].facts["place"] == 2
+    assert seats(event) == [(3, 0), (2, 3)]
+    assert invariants.problems(NOON) == []
+
+
+def test_who_waits_is_no_rival_of_their_own(app):
+    """From doors on no line runs, so a free seat may stand beside who waits for it."""
+    event, party = booked("waitlisted", "Ada", hall=2, room_capacity=9, lounge=3)
+    doors = event.doors_open_at
+    leaving = next(
+        one for one in db.session.query(Registration) if one.state == "confirmed"
+    )
+    do(lambda: registrations.cancel(leaving.id, actor="attendee", now=doors))
+    assert stored(party).state == "waitlisted"
+
+    assert move(party, way(event, "lounge"), now=doors) == "confirmed"
+    assert invariants.problems(doors) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "refusal"),
+    [
+        ({"waitlist": False}, errors.AdmissionFull),
+        ({"waitlist_max": 1}, errors.LineFull),
+        ({"capacity": 1}, errors.PartyTooLarge),
+    ],
+    ids=["no line", "line full", "too small"],
+)
+def test_who_waits_keeps_their_place_where_a_move_is_refused(app, values, refusal):
+    event, party = booked("waitlisted", lounge=2)
+    register(event, "Cy", "Di", admission="lounge")
+    change(values, Admission, Admission.key == "lounge")
+    before = everything(event)
+
+    with pytest.raises(refusal):
+        move(party, way(event, "lounge"))
+
+    assert everything(event) == before
+
+
+def test_a_request_moves_and_goes_on_waiting_for_approval(app):
+    event, party = booked("requested")
+
+    assert move(party, way(event, "lounge")) == "requested"
+
+    assert stored(party).admission.key == "lounge"
+    assert seats(event) == [(0, 0), (0, 0)]
+    assert invariants.problems(NOON) == []
+
+
+def test_a_move_asks_what_is_asked_there_and_forgets_the_rest(app):
+    event, party = booked("confirmed", questions=QUESTIONS)
+    both = {"diet": "no nuts", "chair": "low"}
+    details(party, {0: Person("Ada", both)}, {"song": "A", "coat": "red"})
+
+    move(
+        party,
+        way(event, "lounge"),
+        {"link": "wired", "coat": "blue"},
+        people={1: Person("Bob", {"diet": "all", "chair": "high"})},
+    )
+
+    moved = stored(party)
+    assert moved.answers == {"song": "A", "link": "wired"}
+    assert [(one.name, one.answers) for one in moved.attendees] == [
+        ("Ada", {"diet": "no nuts"}),
+        ("Bob", {"diet": "all"}),
+    ]
+
+
+def test_an_address_has_one_registration_there_too(app):
+    event, party = booked("confirmed")
+    register(event, email="ada@example.org", admission="lounge")
+    before = everything(event)
+
+    with pytest.raises(errors.AddressInUse):
+        move(party, way(event, "lounge"))
+
+    assert everything(event) == before
+
+
+def test_where_an_address_may_have_several_it_moves_beside_another(app):
+    event, party = booked("confirmed", several=True)
+    register(event, email="ada@example.org", admission="lounge")
+
+    assert move(party, way(event, "lounge")) == "confirmed"
+
+
+def test_only_another_admission_of_the_event_can_be_moved_to(app):
+    event, party = booked("confirmed")
+    other = make_event()
+    before = everything(event)
+
+    for admission_id in (way(event, "hall"), way(other, "in-person"), 0, -1, 10**12):
+        with pytest.raises(errors.WrongAdmission):
+            move(party, admission_id)
+
+    assert everything(event) == before
+
+
+def test_nobody_moves_who_is_in(app):
+    event, party = booked("confirmed")
+    scan(make_phone(event), stored(party).attendees[1])
+
+    with pytest.raises(errors.AlreadyIn):
+        move(party, way(event, "lounge"), actor=ORGANIZER, now=EVENING)
+
+
+def test_of_two_who_move_to_the_last_seats_one_does(app):
+    event, party = booked("confirmed", lounge=2, hall=9)
+    other = register(event, "Cy", "Di", admission="hall")
+    target = way(event, "lounge")
+
+    answers = at_once(app, lambda: move(party, target), lambda: move(other, target))
+
+    assert answers == ["confirmed", "no_seat_free"]
+    assert seats(event) == [(2, 0), (2, 0)]
+    assert invariants.problems(NOON) == []
+
+
+# --- when, and in which state -------------------------------------------------------
+
+
+@each_act
+@pytest.mark.parametrize("state", OVER)
+def test_what_is_over_is_not_changed(app, state, act):
+    event, party = booked(state)
+    before = everything(event)
+
+    for actor in ("attendee", ORGANIZER):
+        with pytest.raises(errors.AlreadyOver):
+            act(party, event, actor=actor)
+
+    assert everything(event) == before
+
+
+@pytest.mark.parametrize("act", [ACTS["add"], ACTS["move"]], ids=["add", "move"])
+@pytest.mark.parametrize("state", ["held", "offered"])
+def test_what_waits_for_an_answer_gets_it_first(app, state, act):
+    event, party = booked(state)
+    before = everything(event)
+
+    for actor in ("attendee", ORGANIZER):
+        with pytest.raises(errors.AnswerFirst):
+            act(party, event, actor=actor)
+
+    assert everything(event) == before
+
+
+@each_act
+@pytest.mark.parametrize("state", ["confirmed", "waitlisted"])
+def test_after_the_deadline_only_an_organizer_changes_anything(app, state, act):
+    until = datetime(2027, 1, 28, 18, 0)
+    event, party = booked(state, hall=4, change_until_local=until)
+    before = everything(event)
+
+    with pytest.raises(errors.TooLateToCancel):
+        act(party, event, now=event.changes_end_at)
+    assert everything(event) == before
+    act(party, event, actor=ORGANIZER, now=event.changes_end_at)
+
+    assert entries(party)[-1].actor == ORGANIZER
+    assert invariants.problems(event.changes_end_at) == []
+
+
+@each_act
+def test_without_a_deadline_of_its_own_it_is_the_start(app, act):
+    event, party = booked("confirmed")
+
+    with pytest.raises(errors.TooLateToCancel):
+        act(party, event, now=event.starts_at)
+    act(party, event, now=event.starts_at - timedelta(seconds=1))
+
+
+@each_act
+def test_nothing_changes_of_an_event_that_is_off_or_erased(app, act):
+    event, party = booked("confirmed")
+    change({"status": Status.CANCELLED}, Event)
+    with pytest.raises(errors.EventCancelled):
+        act(party, event)
+    change({"status": Status.PUBLISHED}, Event)
+    later = event.ends_at + timedelta(days=40)
+    with writing():
+        privacy.erase(event.id, actor="worker", now=later)
+
+    with pytest.raises(errors.EventOver):
+        act(party, event, actor=ORGANIZER, now=later)
+
+
+@pytest.mark.parametrize("act", [ACTS["add"], ACTS["move"]], ids=["add", "move"])
+def test_once_it_is_over_nobody_comes_or_moves(app, act):
+    event, party = booked("confirmed")
+
+    with pytest.raises(errors.EventOver):
+        act(party, event, actor=ORGANIZER, now=event.ends_at)
