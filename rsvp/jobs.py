@@ -21,7 +21,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import Select, exists, or_, select, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import aliased, joinedload, selectinload
+from sqlalchemy.orm import aliased, joinedload
 
 from rsvp import accounts, mailer, tokens
 from rsvp.db import current_session, utcnow, writing
@@ -361,11 +361,13 @@ def load(claim: Claim) -> Message | None:
             joinedload(Message.event).selectinload(Event.admissions),
             joinedload(Message.registration).options(
                 joinedload(Registration.admission),
-                selectinload(Registration.attendees),
+                # In the same read: had it been handed over since, the new address's
+                # codes would go to the old one.
+                joinedload(Registration.attendees),
             ),
         )
     )
-    return current_session().scalar(wanted)
+    return current_session().scalars(wanted).unique().one_or_none()
 
 
 def letter_of(message: Message, at: datetime) -> mailer.Message:

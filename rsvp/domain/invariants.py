@@ -53,6 +53,13 @@ TOLD = {
     "change_details": (MessageKind.CHANGED,),
     "add_guest": (MessageKind.CHANGED,),
     "move": (MessageKind.CHANGED,),
+    "correct_address": (
+        *PLACED,
+        MessageKind.CONFIRM_ADDRESS,
+        MessageKind.REQUESTED,
+        MessageKind.OFFER,
+    ),
+    "pass_on": (MessageKind.PASSED_ON,),
 }
 
 

@@ -108,6 +108,19 @@ def supersede(about: ColumnElement[bool], kind: MessageKind, now: datetime) -> N
     )
 
 
+def hold_back(registration_id: int) -> None:
+    """Drop what has not gone out about a registration, since its address is no longer
+    whose it was. What is being sent at this moment goes out, and is not tried again."""
+    current_connection().execute(
+        update(Message)
+        .where(
+            Message.registration_id == registration_id,
+            Message.state == MessageState.QUEUED,
+        )
+        .values(state=MessageState.SUPERSEDED)
+    )
+
+
 def tell(
     registration: Registration,
     kind: MessageKind,
@@ -246,7 +259,14 @@ def is_true(message: Message) -> bool:
         event.erased_at is None
         and (event.status == Status.CANCELLED) is is_off
         and registration.state in TRUE_WHILE.get(message.kind, ())
+        and is_for_its_holder(message)
     )
+
+
+def is_for_its_holder(message: Message) -> bool:
+    """Whether it goes where it should now: what it links to is the holder's alone."""
+    is_told_off = message.kind == MessageKind.PASSED_ON
+    return is_told_off or message.recipient_key == message.registration.email_key
 
 
 def try_again(message_id: int, *, actor: str, now: datetime) -> None:

@@ -14,6 +14,11 @@ from rsvp.domain.registrations.deciding import (
     reinstate,
 )
 from rsvp.domain.registrations.giving_up import cancel, cancel_guest
+from rsvp.domain.registrations.handing_over import (
+    correct_address,
+    mail_links,
+    pass_on,
+)
 from rsvp.domain.registrations.offers import accept, decline_offer, keep_place, offer
 from rsvp.domain.registrations.presence import (
     late_comers,
@@ -45,6 +50,7 @@ __all__ = [
     "cancel_guest",
     "change_details",
     "confirm_address",
+    "correct_address",
     "decline",
     "decline_offer",
     "due_to_settle",
@@ -52,9 +58,11 @@ __all__ = [
     "largest_party",
     "late_comers",
     "let_back",
+    "mail_links",
     "move",
     "move_in_line",
     "offer",
+    "pass_on",
     "prepare",
     "refuse_unless_open",
     "register",
