@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import select
 
+from rsvp import errors
 from rsvp.db import write, writing
 from rsvp.domain import registrations
 from rsvp.domain.registrations import Outcome, Person
@@ -127,3 +131,23 @@ def change(values: dict[str, Any], table: type, *where: Any) -> None:
         for row in session.scalars(select(table).where(*where)):
             for name, value in values.items():
                 setattr(row, name, value)
+
+
+def at_once(app: Flask, *changes: Callable[[], Any]) -> list[Any]:
+    """What each of the changes, made at the same moment, comes to: a state, or the code
+    of its refusal; sorted."""
+    db.session.rollback()
+    start = threading.Barrier(len(changes), timeout=30)
+
+    def press(made: Callable[[], Any]) -> Any:
+        with app.app_context():
+            start.wait()
+            try:
+                return made()
+            except errors.Refusal as refused:
+                return refused.code
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        return sorted(pool.map(press, changes))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 
@@ -19,6 +17,7 @@ from rsvp.models.event import Per, Status
 from rsvp.models.registration import LIVE, State
 from tests.domain.bookings import (
     ORGANIZER,
+    at_once,
     booked,
     change,
     do,
@@ -82,26 +81,6 @@ ACTS = {
     "move": lambda outcome, event, **by: move(outcome, way(event, "lounge"), **by),
 }
 each_act = pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
-
-
-def at_once(app, *changes):
-    """What each of the changes, made at the same moment, comes to: a state, or the code
-    of its refusal; sorted."""
-    db.session.rollback()
-    start = threading.Barrier(len(changes), timeout=30)
-
-    def press(made):
-        with app.app_context():
-            start.wait()
-            try:
-                return made()
-            except errors.Refusal as refused:
-                return refused.code
-            finally:
-                db.session.remove()
-
-    with ThreadPoolExecutor(len(changes)) as pool:
-        return sorted(pool.map(press, changes))
 
 
 # --- names and answers --------------------------------------------------------------
