@@ -265,8 +265,10 @@ def is_true(message: Message) -> bool:
 
 def is_for_its_holder(message: Message) -> bool:
     """Whether it goes where it should now: what it links to is the holder's alone."""
-    is_told_off = message.kind == MessageKind.PASSED_ON
-    return is_told_off or message.recipient_key == message.registration.email_key
+    if not message.recipient:
+        return False  # erased
+    is_farewell = message.kind == MessageKind.PASSED_ON
+    return is_farewell or message.recipient_key == message.registration.email_key
 
 
 def try_again(message_id: int, *, actor: str, now: datetime) -> None:

@@ -6,13 +6,26 @@ Counts, states and the audit log stay: they name nobody.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
+from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit
-from rsvp.models import Attendee, Event, Message, Question, Registration
+from rsvp.domain import audit, waitlist
+from rsvp.domain.registrations import giving_up
+from rsvp.domain.steps import step
+from rsvp.models import (
+    Attendee,
+    Event,
+    GivenConsent,
+    Invitation,
+    Message,
+    Question,
+    Registration,
+)
 from rsvp.models.ledger import MessageState
+from rsvp.models.registration import LIVE, State
 
 
 def due_for_erasure(now: datetime) -> list[int]:
@@ -64,38 +77,53 @@ def erase(event_id: int, *, actor: str, now: datetime) -> None:
     audit.record("erase", actor=actor, now=now, event_id=event_id, details=details)
 
 
+# What a registration is once it is erased: it names nobody, and nothing finds it.
+ERASED: dict[str, Any] = {
+    "name": "",
+    "email": "",
+    "email_key": "",
+    "search": "",
+    "answers": {},
+    "submission": None,
+    "ended_why": None,
+    "exception_why": None,
+    # Many rows now have the same, empty address.
+    "is_single": False,
+}
+
+
 def erase_everything(event: Event) -> None:
     """Names, addresses and answers; also from the outbox, which sends nothing more."""
     session = current_session()
     session.execute(
-        update(Registration)
-        .where(Registration.event_id == event.id)
-        .values(
-            name="",
-            email="",
-            email_key="",
-            search="",
-            answers={},
-            submission=None,
-            ended_why=None,
-            exception_why=None,
-            # Many rows now have the same, empty address.
-            is_single=False,
-        )
+        update(Registration).where(Registration.event_id == event.id).values(ERASED)
     )
     session.execute(
         update(Attendee)
         .where(Attendee.event_id == event.id)
         .values(name=None, answers={})
     )
-    mine = Message.event_id == event.id
-    for message in session.scalars(select(Message).where(mine)):
+    # It may say whom an invitation was for.
+    session.execute(
+        update(Invitation).where(Invitation.event_id == event.id).values(label=None)
+    )
+    erase_mails(Message.event_id == event.id)
+
+
+def erase_mails(about: ColumnElement[bool]) -> None:
+    for message in current_session().scalars(select(Message).where(about)):
         message.recipient = message.recipient_key = ""
         message.last_error = None
-        message.facts = {k: v for k, v in message.facts.items() if k != "who"}
+        message.facts = {
+            key: fact for key, fact in message.facts.items() if key not in PERSONAL
+        }
         if message.state == MessageState.QUEUED:
             message.state = MessageState.FAILED
             message.last_error = "erased before it could be sent"
+
+
+PERSONAL = ("who", "why")
+"""Facts of a message that name somebody, or are words written to them."""
 
 
 def erase_answers(event: Event, keys: set[str]) -> None:
@@ -105,3 +133,49 @@ def erase_answers(event: Event, keys: set[str]) -> None:
     for row in (*session.scalars(mine), *session.scalars(people)):
         if keys & row.answers.keys():
             row.answers = {k: v for k, v in row.answers.items() if k not in keys}
+
+
+# --- one person's, when they ask ----------------------------------------------------
+
+
+def erase_registration(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Forget whose a registration is: names, address, answers, consents and the
+    recipients of its mails. Whoever has its link may ask for it at any time.
+
+    Before the event is over it is cancelled by that, and nobody is told: the audit log
+    says why. Its places go to the line. Afterwards it stays as it was, for the counts.
+    Safe to repeat. Raises AlreadyIn while one of the party is in, and EventOver where
+    all of the event is erased.
+    """
+    locked, registration = giving_up.lock_any(registration_id, now)
+    event, was = locked.event, registration.state
+    if event.erased_at is not None:
+        raise errors.EventOver(title=event.title)
+    if registration.is_erased:
+        return
+    is_over = now >= event.ends_at
+    if was in (*LIVE, State.RELEASED) and not is_over:
+        giving_up.refuse_if_in(Attendee.registration_id == registration.id)
+        admission = locked.admissions[registration.admission_id]
+        waitlist.give_back(locked, admission, registration)
+        step(registration, State.CANCELLED, verb="erase_one", actor=actor, now=now)
+    else:
+        audit.record(
+            "erase_one",
+            actor=actor,
+            now=now,
+            event_id=registration.event_id,
+            registration_id=registration.id,
+            states=(was, was),
+        )
+    session = current_session()
+    mine = Attendee.registration_id == registration.id
+    session.execute(update(Attendee).where(mine).values(name=None, answers={}))
+    given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
+    session.execute(given)
+    session.execute(
+        update(Registration).where(Registration.id == registration.id).values(ERASED)
+    )
+    erase_mails(Message.registration_id == registration.id)
+    session.flush()
+    waitlist.promote(locked, actor=actor, now=now)

@@ -174,6 +174,11 @@ class Registration(Base):
         return [a for a in self.attendees if a.state == AttendeeState.COMING]
 
     @property
+    def is_erased(self) -> bool:
+        """Whether it was forgotten whose it is: any other is found by its reference."""
+        return not self.search
+
+    @property
     def is_live(self) -> bool:
         return self.state in LIVE
 

@@ -1,17 +1,30 @@
 """Erasure: what goes when, and what stays."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from rsvp import jobs
-from rsvp.db import Base
-from rsvp.domain import invariants
+from rsvp import errors, jobs
+from rsvp.db import Base, writing
+from rsvp.domain import invariants, invitations, messages, privacy, registrations
 from rsvp.domain.registrations import Person
 from rsvp.extensions import db
-from rsvp.models import Event
-from tests.factories import cancel, make_event, register, stored
+from rsvp.models import Event, GivenConsent, Message, Registration
+from rsvp.models.event import Status
+from rsvp.models.registration import OVER, State
+from tests.domain.bookings import (
+    at_once,
+    booked,
+    do,
+    entries,
+    everything,
+    mails,
+    seats,
+)
+from tests.domain.doorways import EVENING, make_phone, scan
+from tests.factories import CODE_KEY, NOON, cancel, make_event, register, stored
 
 CANARIES = ("Zoë Canary", "Ada Canary", "canary@example.org", "no canaries, please")
 
@@ -80,3 +93,211 @@ def test_the_canaries_are_there_to_begin_with(app, canary):
     an_evening()
 
     assert canary in everything_stored()
+
+
+# --- one person's, when they ask ----------------------------------------------------
+
+WHO = ("Canary", "canary@example.org", "555-0199", "crumbs", "for canaries")
+
+
+def canaries(state, **values):
+    """A registration in this state, with everything of it that names somebody."""
+    event, party = booked(
+        state,
+        "Zoë Canary",
+        "Ada Canary",
+        consents=({},),
+        questions=(
+            {"key": "phone", "per": "registration"},
+            {"key": "diet", "per": "attendee"},
+        ),
+        **values,
+    )
+    [consent] = event.consents
+    one = {"registration_id": party.registration_id}
+    with writing() as session:
+        registration = session.get_one(Registration, party.registration_id)
+        registration.email = registration.email_key = "canary@example.org"
+        registration.search = "zoe canary\nada canary\ncanary@example.org"
+        registration.answers = {"phone": "555-0199"}
+        registration.ended_why = registration.exception_why = "a word for canaries"
+        registration.submission = uuid4()
+        for attendee in registration.attendees:
+            attendee.answers = {"diet": "crumbs"}
+        for message in session.scalars(select(Message).filter_by(**one)):
+            message.recipient = message.recipient_key = "canary@example.org"
+            message.facts |= {"who": "Ada Canary", "why": "words for canaries"}
+        session.add(GivenConsent(consent_id=consent.id, given=True, at=NOON, **one))
+    return event, party
+
+
+def erase_one(outcome, actor="attendee", now=NOON):
+    do(
+        lambda: privacy.erase_registration(
+            outcome.registration_id, actor=actor, now=now
+        )
+    )
+
+
+@pytest.mark.parametrize("state", State)
+def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
+    event, party = canaries(state)
+    if state == State.CONFIRMED:
+        waits = register(event, "Cy", "Di", admission="hall")
+        assert stored(waits).state == "waitlisted"
+    text_before = everything_stored()
+    for canary in WHO:
+        assert canary in text_before
+    told = len(mails(party))
+
+    erase_one(party)
+
+    text_after = everything_stored()
+    for canary in (*WHO, "canary"):
+        assert canary not in text_after
+    erased = stored(party)
+    assert erased.is_erased
+    assert erased.state == (state if state in OVER else "cancelled")
+    assert (erased.email, erased.email_key, erased.submission) == ("", "", None)
+    assert [(one.name, one.answers) for one in erased.attendees] == [(None, {})] * 2
+    assert len(mails(party)) == told
+    entry = entries(party)[-1]
+    assert (entry.verb, entry.actor) == ("erase_one", "attendee")
+    assert (entry.from_state, entry.to_state) == (state, erased.state)
+    if state == State.CONFIRMED:
+        assert stored(waits).state == "confirmed"
+    assert invariants.problems(NOON) == []
+
+
+def test_what_was_not_mailed_yet_is_not_mailed_to_who_is_forgotten(app):
+    _event, party = canaries("confirmed")
+
+    erase_one(party)
+
+    [message] = mails(party)
+    assert (message.state, message.recipient) == ("failed", "")
+    message_id = message.id
+    with pytest.raises(errors.Outdated):
+        do(lambda: messages.try_again(message_id, actor="user:1", now=NOON))
+
+
+def test_others_are_not_forgotten_with_them(app):
+    event, party = canaries("confirmed")
+    other = register(event, "Cy", "Di", email="cy@example.org", admission="lounge")
+
+    erase_one(party)
+
+    assert stored(other).email == "cy@example.org"
+    assert [one.name for one in stored(other).attendees] == ["Cy", "Di"]
+    assert [mail.recipient for mail in mails(other)] == ["cy@example.org"]
+
+
+def test_being_forgotten_twice_changes_nothing(app):
+    event, party = canaries("confirmed")
+    erase_one(party)
+    before = everything(event)
+
+    erase_one(party)
+
+    assert everything(event) == before
+
+
+def test_an_address_that_was_forgotten_can_register_again(app):
+    event, party = booked("confirmed")
+    erase_one(party)
+
+    again = register(event, "Ada", email="ada@example.org", admission="hall")
+
+    assert (again.kind, again.state) == ("made", "confirmed")
+    erase_one(again)
+    assert invariants.problems(NOON) == []
+
+
+def test_who_is_in_is_forgotten_once_it_is_over(app):
+    event, party = canaries("confirmed")
+    scan(make_phone(event), stored(party).attendees[1])
+    before = everything(event)
+
+    with pytest.raises(errors.AlreadyIn):
+        erase_one(party, now=EVENING)
+    assert everything(event) == before
+    erase_one(party, now=event.ends_at)
+
+    erased = stored(party)
+    assert (erased.state, erased.is_erased) == ("confirmed", True)
+    assert erased.admission.seats_taken == 2
+    assert "canary" not in everything_stored().casefold()
+    assert invariants.problems(event.ends_at) == []
+
+
+@pytest.mark.parametrize("actor", ["attendee", "user:1"])
+def test_neither_a_deadline_nor_a_cancelled_event_keeps_anybody_known(app, actor):
+    event, party = canaries("confirmed", change_until_local=datetime(2027, 1, 20))
+    with writing() as session:
+        session.get_one(Event, event.id).status = Status.CANCELLED
+
+    erase_one(party, actor, now=event.starts_at)
+
+    assert stored(party).is_erased
+    assert invariants.problems(event.starts_at) == []
+
+
+def test_once_all_of_the_event_is_erased_there_is_nobody_to_forget(app):
+    event, party = booked("confirmed")
+    later = event.ends_at + timedelta(days=40)
+    assert jobs.erase_due(later) == 1
+
+    with pytest.raises(errors.EventOver):
+        erase_one(party, now=later)
+
+
+def test_nothing_is_done_for_or_told_to_who_is_forgotten(app):
+    event, party = canaries("confirmed")
+    erase_one(party, now=event.ends_at)
+    one, by = party.registration_id, {"actor": "user:1", "now": event.ends_at}
+    before = everything(event)
+
+    for change in (
+        lambda: registrations.send_again(one, **by),
+        lambda: registrations.cancel(one, **by),
+        lambda: registrations.reinstate(one, **by),
+        lambda: registrations.change_details(one, {0: Person("Zoë")}, **by),
+    ):
+        with pytest.raises((errors.AlreadyOver, errors.NotOver)):
+            do(change)
+
+    assert everything(event) == before
+
+
+def test_the_labels_of_invitations_go_with_all_the_rest(app):
+    event = make_event()
+    with writing():
+        invitations.make(
+            event.id,
+            count=2,
+            uses_max=1,
+            expires_at=None,
+            label="For Zoë Canary",
+            code_key=CODE_KEY,
+            actor="user:1",
+            now=NOON,
+        )
+
+    jobs.erase_due(event.ends_at + timedelta(days=30))
+
+    assert "Canary" not in everything_stored()
+
+
+def test_who_leaves_and_is_forgotten_at_once_frees_their_seats_once(app):
+    event, party = booked("confirmed", hall=2)
+    waits = register(event, admission="hall")
+
+    at_once(
+        app, lambda: cancel(party) or "left", lambda: erase_one(party) or "forgotten"
+    )
+
+    assert stored(party).is_erased
+    assert stored(waits).state == "confirmed"
+    assert seats(event)[0] == (1, 0)
+    assert [one.verb for one in entries(party)].count("erase_one") == 1
+    assert invariants.problems(NOON) == []

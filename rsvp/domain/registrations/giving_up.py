@@ -131,8 +131,25 @@ def lock(
     """The event's lock, then the registration's, for a change of one that is in one of
     these states; by then what has ended has lapsed.
 
-    Raises AlreadyOver, EventCancelled, and EventOver where its data is erased.
+    Raises AlreadyOver, EventCancelled, and EventOver where the event's data is erased.
     """
+    locked, registration = lock_any(registration_id, now)
+    if registration.state not in states:
+        if registration.state == State.LAPSED and now >= locked.event.ends_at:
+            raise errors.EventOver(title=locked.event.title)
+        raise errors.AlreadyOver
+    if locked.event.phase(now) == Phase.CANCELLED:
+        raise errors.EventCancelled(title=locked.event.title)
+    if locked.event.erased_at is not None:
+        raise errors.EventOver(title=locked.event.title)
+    if registration.is_erased:
+        # Nobody is left to tell, or to do it for.
+        raise errors.AlreadyOver
+    return locked, registration
+
+
+def lock_any(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration]:
+    """The event's lock, then the registration's, in whatever state it is."""
     session = current_session()
     event_id = session.scalars(
         select(Registration.event_id).where(Registration.id == registration_id)
@@ -144,14 +161,6 @@ def lock(
         .with_for_update(key_share=True),
         execution_options={"populate_existing": True},
     ).one()
-    if registration.state not in states:
-        if registration.state == State.LAPSED and now >= locked.event.ends_at:
-            raise errors.EventOver(title=locked.event.title)
-        raise errors.AlreadyOver
-    if locked.event.phase(now) == Phase.CANCELLED:
-        raise errors.EventCancelled(title=locked.event.title)
-    if locked.event.erased_at is not None:
-        raise errors.EventOver(title=locked.event.title)
     return locked, registration
 
 
