@@ -1,0 +1,16 @@
+"""Forms: what people type into a public form, read and checked for its shape.
+
+The rules (is there a seat?) are the domain's; a form hands over one plain value.
+"""
+
+from rsvp.web.forms.fields import TypedField
+from rsvp.web.forms.registering import RegistrationForm
+from rsvp.web.forms.typed import EMAIL_LENGTH, clean_name, read_email
+
+__all__ = [
+    "EMAIL_LENGTH",
+    "RegistrationForm",
+    "TypedField",
+    "clean_name",
+    "read_email",
+]
