@@ -38,6 +38,8 @@ bp = Blueprint("attendee", __name__)
 # What another choice in the same form could mend: they come back beside it.
 OF_THE_FORM = (
     errors.AdmissionFull,
+    errors.LineFull,
+    errors.NoInvitation,
     errors.PartyTooLarge,
     errors.StaleEvent,
     errors.TooManyMails,
@@ -104,7 +106,11 @@ def register(
     plan = registrations.prepare(
         event, form.wanted(), code_key=current_app.config["CODE_KEY"], now=now
     )
-    if event.discreet and state.is_full(plan.admission.id, len(plan.wanted.party)):
+    if (
+        event.answers_by_mail_only
+        and not event.is_by_approval
+        and state.is_full(plan.admission.id, len(plan.wanted.party))
+    ):
         # Said before looking who asks: whoever is registered hears the same.
         raise errors.AdmissionFull(admission=plan.admission.name)
     # Where the counts say that the fast path can't succeed, it is not tried.
@@ -115,7 +121,7 @@ def register(
 
 
 def registered(event: Event, outcome: Outcome) -> ResponseReturnValue:
-    if event.discreet or outcome.token is None:
+    if event.answers_by_mail_only or outcome.token is None:
         return answered_by_mail(event)
     return redirect(url_for(".registration", token=outcome.token), code=303)
 
@@ -123,14 +129,18 @@ def registered(event: Event, outcome: Outcome) -> ResponseReturnValue:
 def not_registered(
     event: Event, form: RegistrationForm, refusal: errors.Refusal, now: datetime
 ) -> ResponseReturnValue:
-    """Say no beside the form, as it was typed; where a discreet event's answer would
-    tell what an address has had, say what everybody is told."""
-    if event.discreet and isinstance(refusal, errors.TooManyMails):
+    """Say no beside the form, as it was typed; where the answer would tell
+    what an address has had, and must not, say what everybody is told."""
+    if event.answers_by_mail_only and isinstance(refusal, errors.TooManyMails):
         return answered_by_mail(event)
     event, state = pages.shown_event(event.slug)
     match refusal:
         case errors.AdmissionFull():
             form.refuse(full_words(event, form), "admission")
+        case errors.LineFull():
+            form.refuse(line_full_words(event, form), "admission")
+        case errors.NoInvitation():
+            form.refuse(invitation_words(refusal.facts.get("why")), "invitation")
         case errors.PartyTooLarge():
             form.refuse(party_words(refusal.facts["limit"]), "party")
         case errors.TooManyMails():
@@ -153,6 +163,27 @@ def full_words(event: Event, form: RegistrationForm) -> str:
         "All places are taken here, and there is no waitlist: %(admission)s.",
         admission=form.chosen.name,
     )
+
+
+def line_full_words(event: Event, form: RegistrationForm) -> str:
+    if len(event.admissions) == 1 or form.chosen is None:
+        return _("All places are taken, and the waitlist is full.")
+    return _(
+        "All places are taken here, and the waitlist is full: %(admission)s.",
+        admission=form.chosen.name,
+    )
+
+
+def invitation_words(why: str | None) -> str:
+    match why:
+        case "ended":
+            return _("This code has ended. Ask whoever invited you for another one.")
+        case "used_up":
+            return _(
+                "This code has been used as often as it may be. Ask whoever invited "
+                "you for another one."
+            )
+    return _("We don’t know this code. Check it against your invitation.")
 
 
 def party_words(limit: int) -> str:

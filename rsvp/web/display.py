@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
         instant=instant,
         joined=joined,
         map_url=map_url,
+        moment=moment,
         ordinal=i18n.ordinal,
         page_language=i18n.current_language,
         privacy_notice=privacy_notice,
@@ -40,6 +41,7 @@ def init_app(app: Flask) -> None:
         seats_of=seats_of,
         send_label=send_label,
         share_text=share_text,
+        take_part_label=take_part_label,
         site_name=lambda: app.config["SITE_NAME"],
         times_of=times_of,
     )
@@ -174,6 +176,12 @@ def instant(at: datetime, zone: ZoneInfo) -> str:
     )
 
 
+def moment(at: datetime, zone: ZoneInfo) -> Markup:
+    """An instant in words, for people and, as `<time>`, for machines."""
+    iso = at.astimezone(zone).isoformat()
+    return Markup('<time datetime="{}">{}</time>').format(iso, instant(at, zone))
+
+
 @dataclass(frozen=True)
 class Day:
     block: DateBlock
@@ -218,7 +226,14 @@ def seats_of(event: Event, state: EventState | None) -> list[Seats]:
     """One for each admission; none where no counts are shown (discreet, or over)."""
     if state is None or event.discreet:
         return []
-    return [seats_left(state, admission) for admission in event.admissions]
+    seats = [seats_left(state, admission) for admission in event.admissions]
+    if event.is_by_approval:
+        # Who asks for a place takes none and joins no line: the organizer decides.
+        return [
+            replace(one, waits=False, is_full=False, keeps_line=False, place="")
+            for one in seats
+        ]
+    return seats
 
 
 def seats_left(state: EventState, admission: Admission) -> Seats:
@@ -267,14 +282,18 @@ def total_of(state: EventState, admission: Admission) -> int | None:
     return min((cap for cap in caps if cap is not None), default=None)
 
 
-def send_label(seats: list[Seats], chosen: str) -> str:
+def send_label(event: Event, seats: list[Seats], chosen: str) -> str:
     """What the form's button says that it will do."""
     ways = [s for s in seats if s.admission.key == chosen] if chosen else seats
     if ways and all(s.waits for s in ways):
         if len(ways) == 1 and ways[0].place:
             return waitlist_label(ways[0].place)
         return _("Join the waitlist")
-    return _("Register")
+    return take_part_label(event)
+
+
+def take_part_label(event: Event) -> str:
+    return _("Ask for a place") if event.is_by_approval else _("Register")
 
 
 def waitlist_label(place: str) -> str:

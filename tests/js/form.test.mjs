@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { isAsked, sendLabel } from "../../static/js/lib/form.js"
+import { invitationIn, isAsked, sendLabel } from "../../static/js/lib/form.js"
 import { localTime } from "../../static/js/lib/local-time.js"
 import { guestsShown } from "../../static/js/lib/party.js"
 import { forgetSubmissions, newId, submissionFor } from "../../static/js/lib/submission.js"
@@ -30,6 +30,19 @@ for (const [onlyFor, chosen, asked] of [
 ]) {
   test(`a question for ${onlyFor || "all"} is ${asked ? "" : "not "}asked of ${chosen}`, () => {
     assert.equal(isAsked(onlyFor, chosen), asked)
+  })
+}
+
+for (const [search, code] of [
+  ["", ""],
+  ["?invitation=1ABC-DEF", "1ABC-DEF"],
+  ["?from=mail&invitation=%201ABC%20", "1ABC"],
+  ["?invitation=", ""],
+  ["?Invitation=1ABC", ""],
+  [`?invitation=${"x".repeat(300)}`, "x".repeat(200)],
+]) {
+  test(`an address with ${search.slice(0, 40) || "nothing"} carries ${code.slice(0, 20) || "no code"}`, () => {
+    assert.equal(invitationIn(search), code)
   })
 }
 

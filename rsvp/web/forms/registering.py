@@ -22,6 +22,7 @@ from rsvp.web.forms.typed import read_submission
 
 MOST_GUEST_BLOCKS = 9
 HONEYPOT = "nickname"
+INVITATION_LENGTH = 200
 
 
 # --- what it asks -------------------------------------------------------------------
@@ -40,12 +41,20 @@ def fields_of(event: Event) -> Fields:
 
 
 def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
+    if event.needs_invitation:
+        yield (
+            "invitation",
+            TypedField(
+                lazy_gettext("Your invitation code"),
+                required=True,
+                maxlength=INVITATION_LENGTH,
+                description=lazy_gettext("It stands in your invitation."),
+            ),
+        )
     yield "name", named(lazy_gettext("Your name"), required=True)
     yield (
         "email",
-        addressed(
-            lazy_gettext("Your email address"), lazy_gettext("Your ticket goes here.")
-        ),
+        addressed(lazy_gettext("Your email address"), what_is_mailed(event)),
     )
     yield (
         "admission",
@@ -70,6 +79,18 @@ def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
         for question in event.questions:
             if question.per == Per.ATTENDEE:
                 yield f"guests-{number}-answers-{question.key}", asked(question, names)
+    if may_be_fewer(event):
+        yield (
+            "fewer_ok",
+            BoxField(
+                lazy_gettext("Fewer of us is fine"),
+                kind="box",
+                description=lazy_gettext(
+                    "If you have to wait and only some of your places come free, we "
+                    "offer you those. You then choose who comes."
+                ),
+            ),
+        )
     for consent in event.consents:
         yield (
             f"consent-{consent.key}",
@@ -81,6 +102,24 @@ def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
         HONEYPOT,
         TypedField(lazy_gettext("Leave this field empty"), maxlength=200),
     )
+
+
+def what_is_mailed(event: Event) -> Any:
+    if event.is_by_approval:
+        return lazy_gettext("The organizer’s answer goes here.")
+    if event.confirm_address:
+        return lazy_gettext("We mail you a link there, to confirm that it is yours.")
+    return lazy_gettext("Your ticket goes here.")
+
+
+def may_be_fewer(event: Event) -> bool:
+    """Whether a party may come to wait for seats, and fewer of it might be seated."""
+
+    def may_wait(admission: Admission) -> bool:
+        is_in_room = admission.counts_in_room and event.room_capacity is not None
+        return admission.waitlist and (admission.capacity is not None or is_in_room)
+
+    return event.party_max > 1 and any(map(may_wait, event.admissions))
 
 
 def guest_numbers(event: Event) -> range:
@@ -128,6 +167,8 @@ class RegistrationForm(AskingForm):
         admission = self.chosen
         if admission is None:
             self.refuse(_("Choose how you would like to come."), "admission")
+        if self.event.needs_invitation and not self["invitation"].data:
+            self.refuse(_("Enter the code from your invitation."), "invitation")
         self.check_name("name", required=_("Enter your name."))
         self.check_email()
         self.check_party()
@@ -206,4 +247,9 @@ class RegistrationForm(AskingForm):
             },
             language=i18n.language_for(self.event.language),
             submission=read_submission(self["submission"].data),
+            # Nobody alone can come with fewer.
+            fewer_ok="fewer_ok" in self
+            and self["fewer_ok"].data
+            and self.read["people"] > 1,
+            invitation=self["invitation"].data if "invitation" in self else None,
         )

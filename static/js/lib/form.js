@@ -16,6 +16,11 @@ export function sendLabel(way, party, words) {
   return fits || !way.line ? words.register : words.waitAt.replace("{place}", way.line)
 }
 
+/** The invitation code that an address carries after its `?`, or "". */
+export function invitationIn(search) {
+  return new URLSearchParams(search).get("invitation")?.trim().slice(0, 200) ?? ""
+}
+
 function fieldsOf(fieldset) {
   return [...fieldset.querySelectorAll(":scope > div > .field")]
 }
@@ -24,6 +29,7 @@ export function prepareForm(form) {
   const send = form.querySelector("[data-send]")
   const questions = [...form.querySelectorAll("[data-only-for]")]
   const party = form.querySelector("[data-party]")
+  const fewer = form.querySelector("[data-fewer]")
   const shared = form.querySelector("[data-shared]")
   const unchosen = send.textContent
 
@@ -37,10 +43,14 @@ export function prepareForm(form) {
     }
     // A heading over nothing would only puzzle.
     if (shared) shared.hidden = fieldsOf(shared).every((field) => field.hidden)
+    // Who comes alone can't come with fewer.
+    if (fewer) fewer.hidden = people() < 2
     send.textContent = way ? sendLabel(way.dataset, people(), send.dataset) : unchosen
   }
   // Who sees only what is asked needn't read for whom it is.
   for (const words of form.querySelectorAll("[data-ways]")) words.hidden = true
+  const invitation = form.elements.invitation
+  if (invitation && !invitation.value) invitation.value = invitationIn(location.search)
   if (party) prepareParty(party, update)
   form.addEventListener("change", update)
   form.addEventListener("input", update)
