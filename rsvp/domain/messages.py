@@ -241,6 +241,7 @@ TRUE_WHILE: dict[str, tuple[State, ...]] = {
     MessageKind.WAITLISTED: (State.WAITLISTED,),
     MessageKind.OFFER: (State.OFFERED,),
     MessageKind.CHANGED: LIVE,
+    # Whatever the new holder did with it since, it was passed on.
     MessageKind.PASSED_ON: tuple(State),
     MessageKind.TICKET_AGAIN: LIVE,
     MessageKind.CANCELLED: (State.CANCELLED,),
@@ -252,7 +253,8 @@ TRUE_WHILE: dict[str, tuple[State, ...]] = {
 
 
 def is_true(message: Message) -> bool:
-    """Whether what the message says is still so, as its registration stands now."""
+    """Whether what the message says is still so, as its registration stands now, and
+    is said to who holds it."""
     event, registration = message.event, message.registration
     is_off = message.kind == MessageKind.EVENT_CANCELLED
     return (
@@ -260,6 +262,17 @@ def is_true(message: Message) -> bool:
         and (event.status == Status.CANCELLED) is is_off
         and registration.state in TRUE_WHILE.get(message.kind, ())
         and is_for_its_holder(message)
+        and is_of_this_deadline(message)
+    )
+
+
+def is_of_this_deadline(message: Message) -> bool:
+    """Of an earlier offer the deadline has passed, whatever came of it."""
+    until = message.facts.get("until")
+    if message.kind not in (MessageKind.OFFER, MessageKind.CONFIRM_ADDRESS):
+        return True
+    return until is not None and (
+        datetime.fromisoformat(until) == message.registration.decide_by
     )
 
 

@@ -11,7 +11,7 @@ from rsvp import i18n, queries
 from rsvp.domain import audit
 from rsvp.models import AuditEntry, Registration
 from rsvp.models.registration import State
-from rsvp.web import desk
+from rsvp.web import desk, display
 from rsvp.web.desk import Moment
 
 
@@ -46,13 +46,18 @@ def reasons_of(
 ) -> dict[int, str | None]:
     """The log names nobody, so reasons stand with the registration: each belongs to
     the last entry of its kind."""
-    last = {entry.verb: entry.id for entry in entries}
-    reasons = {}
-    if "confirm_above" in last:
-        reasons[last["confirm_above"]] = registration.exception_why
-    if registration.state == State.CANCELLED and "cancel" in last:
-        reasons[last["cancel"]] = registration.ended_why
+    reasons: dict[int, str | None] = {}
+    seated = [e for e in entries if e.verb == "confirm_above" or is_back_above(e)]
+    if seated:
+        reasons[seated[-1].id] = registration.exception_why
+    ended = [e for e in entries if e.verb in ("cancel", "decline")]
+    if ended and registration.state == ended[-1].to_state:
+        reasons[ended[-1].id] = registration.ended_why
     return reasons
+
+
+def is_back_above(entry: AuditEntry) -> bool:
+    return entry.verb == "reinstate" and bool(entry.details.get("above"))
 
 
 def by(actor: str, names: dict[str, str]) -> str:
@@ -75,24 +80,68 @@ def what(entry: AuditEntry, registration: Registration) -> str:
 
 
 def registered(entry: AuditEntry, _registration: Registration) -> str:
-    if entry.to_state == State.WAITLISTED:
-        return _("Registered, and waits in line")
+    match entry.to_state:
+        case State.WAITLISTED:
+            return _("Registered, and waits in line")
+        case State.REQUESTED:
+            return _("Asked for a place")
+        case State.HELD:
+            return _("Registered; the address is still to be confirmed")
     return _("Registered")
 
 
+def address_confirmed(entry: AuditEntry, _registration: Registration) -> str:
+    if entry.to_state == State.WAITLISTED:
+        return _("Address confirmed too late: waits in line")
+    return _("Address confirmed")
+
+
+def lapsed(entry: AuditEntry, _registration: Registration) -> str:
+    match entry.from_state:
+        case State.HELD:
+            return _("Lapsed: the address was not confirmed in time")
+        case State.OFFERED:
+            return _("Lapsed: the offer was not answered in time")
+    return _("Lapsed: the event is over")
+
+
+def approved(entry: AuditEntry, _registration: Registration) -> str:
+    waits = entry.to_state == State.WAITLISTED
+    return _("Approved, and waits in line") if waits else _("Approved")
+
+
+def brought_back(entry: AuditEntry, _registration: Registration) -> str:
+    if is_back_above(entry):
+        return _("Brought back, with a place above the cap")
+    if entry.to_state == State.WAITLISTED:
+        return _("Brought back, and waits in line")
+    return _("Brought back, with a place")
+
+
 def cancelled(entry: AuditEntry, _registration: Registration) -> str:
-    waited = entry.from_state == State.WAITLISTED
-    return _("Taken off the waitlist") if waited else _("Cancelled")
+    match entry.from_state:
+        case State.WAITLISTED:
+            return _("Taken off the waitlist")
+        case State.REQUESTED:
+            return _("The request taken back")
+    return _("Cancelled")
 
 
 def guest_cancelled(entry: AuditEntry, registration: Registration) -> str:
+    return _("The place of %(name)s cancelled", name=guest_of(entry, registration))
+
+
+def guest_added(entry: AuditEntry, registration: Registration) -> str:
+    return _("%(name)s added", name=guest_of(entry, registration))
+
+
+def guest_of(entry: AuditEntry, registration: Registration) -> str:
     position = int(entry.details.get("position", 0))
     guests = {attendee.position: attendee.name for attendee in registration.attendees}
-    name = guests.get(position) or _("Guest %(number)d", number=position)
-    return _("The place of %(name)s cancelled", name=name)
+    return display.name_of(guests.get(position), position)
 
 
-def moved(entry: AuditEntry, _registration: Registration) -> str:
+def moved_in_line(entry: AuditEntry, _registration: Registration) -> str:
     before, after = (int(entry.details.get(key, 0)) for key in ("from", "to"))
     return _(
         "Moved from %(before)s to %(after)s in line",
@@ -107,12 +156,29 @@ def said(text: Callable[[], str]) -> Callable[[AuditEntry, Registration], str]:
 
 VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "register": registered,
+    "confirm_address": address_confirmed,
     "promote": said(lambda: _("Got a place that came free")),
+    "offer": said(lambda: _("Offered a place")),
+    "accept": said(lambda: _("Offer accepted")),
+    "decline_offer": said(lambda: _("Offer declined")),
+    "keep_place": said(lambda: _("Not now: kept the place in line")),
+    "lapse": lapsed,
+    "approve": approved,
+    "decline": said(lambda: _("Declined")),
+    "reinstate": brought_back,
     "confirm": said(lambda: _("Given a place")),
     "confirm_above": said(lambda: _("Given a place above the cap")),
+    "release": said(lambda: _("The place was given on")),
+    "seat_present": said(lambda: _("Given a place at the door")),
     "cancel": cancelled,
     "cancel_guest": guest_cancelled,
-    "move_in_line": moved,
+    "change_details": said(lambda: _("Names or answers changed")),
+    "add_guest": guest_added,
+    "move": said(lambda: _("Moved to another admission")),
+    "correct_address": said(lambda: _("Address corrected")),
+    "pass_on": said(lambda: _("Passed on to somebody else")),
+    "erase_one": said(lambda: _("Names, address and answers erased on request")),
+    "move_in_line": moved_in_line,
     "send_again": said(lambda: _("Mailed again")),
     "try_again": said(lambda: _("A mail that failed tried again")),
     "replace_codes": said(lambda: _("New codes and links made and mailed")),

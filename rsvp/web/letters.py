@@ -15,11 +15,18 @@ from rsvp.web import desk
 from rsvp.web.desk import Moment, Shown
 
 KINDS = {
+    MessageKind.CONFIRM_ADDRESS: _("Please confirm your address"),
+    MessageKind.REQUESTED: _("Your request is here"),
     MessageKind.CONFIRMATION: _("Confirmation"),
     MessageKind.WAITLISTED: _("On the waitlist"),
+    MessageKind.OFFER: _("A place is offered"),
     MessageKind.PROMOTED: _("A place came free"),
     MessageKind.CHANGED: _("Something changed"),
+    MessageKind.PASSED_ON: _("Passed on"),
     MessageKind.CANCELLED: _("Cancelled"),
+    MessageKind.DECLINED: _("Declined"),
+    MessageKind.LAPSED: _("Lapsed"),
+    MessageKind.RELEASED: _("The place was given on"),
     MessageKind.TICKET_AGAIN: _("The ticket again"),
     MessageKind.EVENT_CANCELLED: _("The event is cancelled"),
 }

@@ -18,6 +18,7 @@ from rsvp.domain.teams import Action
 from rsvp.formats import mails
 from rsvp.models import Message
 from rsvp.models.event import Status
+from rsvp.models.ledger import MessageKind
 from rsvp.queries import Tray
 from rsvp.web import CONTENT, desk, guards, letters
 
@@ -161,7 +162,7 @@ def send_again(uuid: UUID) -> ResponseReturnValue:
         case Tray.FAILED:
             done = "again"
             db.write(lambda _again: try_again(message_id, actor=who, now=now))
-        case Tray.SENT:
+        case Tray.SENT if found.kind != MessageKind.PASSED_ON:
             done = "copy"
             db.write(
                 lambda _again: registrations.send_again(
@@ -184,7 +185,9 @@ def may_go_again(message: Message) -> Tray | None:
     tray, registration = queries.tray_of(message), message.registration
     can = {
         Tray.FAILED: is_true(message),
-        Tray.SENT: registration.is_live
+        # How it stands now is not for the address that had it before.
+        Tray.SENT: message.kind != MessageKind.PASSED_ON
+        and registration.is_live
         and message.event.status == Status.PUBLISHED
         and message.event.erased_at is None,
     }

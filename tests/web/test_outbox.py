@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, update
 
 from rsvp.db import utcnow, write, writing
-from rsvp.domain import invariants, registrations
+from rsvp.domain import invariants, messages, registrations
 from rsvp.extensions import db
-from rsvp.models import Event, Message, User
+from rsvp.models import Event, Message, Registration, User
 from rsvp.models.team import Role
 from tests.factories import make_user, register, stored
 from tests.web.shown import text_of
@@ -242,3 +242,56 @@ def test_mails_of_an_event_that_is_off_or_erased_rest(client, ada):
             assert "/again" not in page
         with writing() as session:
             session.execute(update(Event).values(status="published", erased_at=None))
+
+
+def offered_until(event, outcome, until) -> Message:
+    """The mail about an offer until then, which the registration is made to have."""
+    message = mail_of(outcome, "waitlisted")
+    with writing() as session:
+        session.execute(
+            update(Registration)
+            .where(Registration.id == outcome.registration_id)
+            .values(state="offered", decide_by=until, offered_seats=1)
+        )
+    facts = message.facts | {"until": until.isoformat(), "offered": 1}
+    set_mail(message, kind="offer", state="failed", facts=facts)
+    return message
+
+
+def test_an_offer_is_mailed_again_while_it_is_that_offer(client, ada):
+    event = soon({"capacity": 1})
+    register(event, now=utcnow())
+    outcome = register(event, now=utcnow())
+    until = utcnow() + timedelta(hours=5)
+    message = offered_until(event, outcome, until)
+    assert messages.is_true(db.session.get_one(Message, message.id))
+
+    with writing() as session:
+        session.execute(
+            update(Registration)
+            .where(Registration.id == outcome.registration_id)
+            .values(decide_by=until + timedelta(hours=19))
+        )
+
+    assert not messages.is_true(db.session.get_one(Message, message.id))
+    assert again(client, message).status_code == 409
+
+
+def test_nothing_goes_again_to_an_address_that_has_it_no_more(client, ada):
+    event = soon()
+    outcome = register(event, email="mistyped@example.org", now=utcnow())
+    message = mail_of(outcome, "confirmation")
+    with writing() as session:
+        session.execute(
+            update(Registration).values(
+                email="right@example.org", email_key="right@example.org"
+            )
+        )
+    set_mail(message, state="failed")
+    assert again(client, message).status_code == 409
+
+    # That it was passed on is told to the old address, and stays so.
+    set_mail(message, kind="passed_on")
+    assert messages.is_true(db.session.get_one(Message, message.id))
+    set_mail(message, state="sent")
+    assert again(client, message).status_code == 409
