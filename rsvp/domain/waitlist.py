@@ -210,7 +210,7 @@ def offer(
         verb="offer",
         actor=actor,
         now=now,
-        details={"seats": seats},
+        details={"seats": seats, "what": what},
         decide_by=until,
         offered_seats=seats,
     )

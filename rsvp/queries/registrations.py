@@ -20,11 +20,12 @@ from rsvp.models import (
     Device,
     Event,
     GivenConsent,
+    Invitation,
     Message,
     Registration,
     User,
 )
-from rsvp.models.registration import State
+from rsvp.models.registration import UNTIL, State
 from rsvp.queries.organizers import Page, page_of
 from rsvp.queries.people import Filter, matching
 
@@ -44,6 +45,11 @@ def in_line_order(wanted: Filter) -> bool:
     return wanted.state == State.WAITLISTED
 
 
+def oldest_first(wanted: Filter) -> bool:
+    """Whether a list begins with the oldest: requests are decided in that order."""
+    return wanted.state == State.REQUESTED
+
+
 def bookings(
     event_id: int, wanted: Filter, after: int | None = None
 ) -> Page[Registration]:
@@ -54,6 +60,10 @@ def bookings(
         if after is not None:
             found = found.where(Registration.line_number > after)
         found = found.order_by(Registration.line_number)
+    elif oldest_first(wanted):
+        if after is not None:
+            found = found.where(Registration.id > after)
+        found = found.order_by(Registration.id)
     else:
         if after is not None:
             found = found.where(Registration.id < after)
@@ -80,6 +90,22 @@ def counts(event_id: int, wanted: Filter) -> list[Count]:
     )
     rows = current_session().execute(counted.group_by(*by))
     return [Count(State(state), *numbers) for state, *numbers in rows]
+
+
+def kept_seats(event_id: int) -> dict[int, dict[State, int]]:
+    """Seats that are kept but not confirmed: held until an address is confirmed, or
+    offered; by admission id and state."""
+    held = func.coalesce(Registration.offered_seats, Registration.seats)
+    by = (Registration.admission_id, Registration.state)
+    rows = current_session().execute(
+        select(*by, func.sum(held))
+        .where(Registration.event_id == event_id, Registration.state.in_(UNTIL))
+        .group_by(*by)
+    )
+    found: dict[int, dict[State, int]] = {}
+    for admission_id, state, seats in rows:
+        found.setdefault(admission_id, {})[State(state)] = int(seats)
+    return found
 
 
 def counted_at(event: Event) -> tuple[object, ...]:
@@ -163,6 +189,13 @@ def find_registration(event_id: int, reference: str) -> Registration | None:
     )
 
 
+def by_references(event_id: int, references: Iterable[str]) -> list[Registration]:
+    """Those registrations of this event that have one of these references."""
+    mine = Registration.event_id == event_id
+    wanted = select(Registration).where(mine, Registration.reference.in_(references))
+    return list(current_session().scalars(wanted.order_by(Registration.id)))
+
+
 def first_check_ins(registration_id: int) -> dict[int, datetime]:
     """When each of the party was let in first, by attendee id."""
     rows = current_session().execute(
@@ -184,6 +217,12 @@ def given_consents(registration_id: int) -> list[GivenConsent]:
         .order_by(Consent.position, GivenConsent.id)
     )
     return list(current_session().scalars(given))
+
+
+def label_of_invitation(invitation_id: int) -> str | None:
+    return current_session().scalar(
+        select(Invitation.label).where(Invitation.id == invitation_id)
+    )
 
 
 def messages_about(registration_id: int) -> list[Message]:

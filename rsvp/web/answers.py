@@ -116,6 +116,38 @@ TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
         _("They don’t wait any more"),
         _("A place came free for them, or somebody gave them one."),
     ),
+    "not_requested": (
+        _("This request is decided already"),
+        _("Somebody decided it, or it was taken back. Its page shows who, and when."),
+    ),
+    "not_over": (
+        _("This registration is not over"),
+        _("Somebody brought it back already. Its page shows how it stands."),
+    ),
+    "no_seat_free": (
+        _("Not enough places are free"),
+        _("Nothing was changed. The page of seats shows what is taken."),
+    ),
+    "full": (
+        _("No place is free, and there is no line"),
+        _("Raise the capacity first, or give a place above the cap, with a reason."),
+    ),
+    "line_full": (
+        _("No place is free, and the line is full"),
+        _("Raise the capacity first, or give a place above the cap, with a reason."),
+    ),
+    "address_in_use": (
+        _("Their address is registered again"),
+        _("One address has one registration. Cancel the other one first."),
+    ),
+    "answer_first": (
+        _("They have to answer first"),
+        _("An offer or an address to be confirmed waits for them."),
+    ),
+    "door_closed": (
+        _("Doors are not open yet"),
+        _("Until then places go to the head of the line."),
+    ),
     "event_cancelled": (
         _("The event is cancelled"),
         _("Everybody was told that it will not take place, so nothing can be changed."),
@@ -246,6 +278,7 @@ PAGES = {
     "organizer": "organizer.event",
     "registration": "registration.show",
     "outbox": "outbox.message",
+    "roster": "roster.show",
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from rsvp import i18n, queries
 from rsvp.domain import audit
@@ -32,13 +33,18 @@ def lines_of(registration: Registration, entries: Sequence[AuditEntry]) -> list[
     return [
         Line(
             what=what(entry, registration),
-            # Who made room is another registration's story.
-            by=None if entry.verb == "promote" else by(entry.actor, names),
+            by=None if made_room(entry) else by(entry.actor, names),
             at=desk.moment(entry.at, zone),
             why=reasons.get(entry.id),
         )
         for entry in entries
     ]
+
+
+def made_room(entry: AuditEntry) -> bool:
+    """Whether its actor only made room, which is another registration's story."""
+    is_turn = entry.verb == "offer" and entry.details.get("what") is None
+    return entry.verb in ("promote", "release") or is_turn
 
 
 def reasons_of(
@@ -57,7 +63,7 @@ def reasons_of(
 
 
 def is_back_above(entry: AuditEntry) -> bool:
-    return entry.verb == "reinstate" and bool(entry.details.get("above"))
+    return entry.verb == "reinstate" and bool(entry.details.get("is_above"))
 
 
 def by(actor: str, names: dict[str, str]) -> str:
@@ -96,6 +102,11 @@ def address_confirmed(entry: AuditEntry, _registration: Registration) -> str:
     return _("Address confirmed")
 
 
+def offered(entry: AuditEntry, _registration: Registration) -> str:
+    seats = int(entry.details.get("seats", 1))
+    return ngettext("Offered %(num)d place", "Offered %(num)d places", seats)
+
+
 def lapsed(entry: AuditEntry, _registration: Registration) -> str:
     match entry.from_state:
         case State.HELD:
@@ -103,6 +114,12 @@ def lapsed(entry: AuditEntry, _registration: Registration) -> str:
         case State.OFFERED:
             return _("Lapsed: the offer was not answered in time")
     return _("Lapsed: the event is over")
+
+
+def released(entry: AuditEntry, _registration: Registration) -> str:
+    if entry.details.get("what") == "no_answer":
+        return _("Given on: no answer came")
+    return _("Given on: nobody was there")
 
 
 def approved(entry: AuditEntry, _registration: Registration) -> str:
@@ -158,7 +175,7 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "register": registered,
     "confirm_address": address_confirmed,
     "promote": said(lambda: _("Got a place that came free")),
-    "offer": said(lambda: _("Offered a place")),
+    "offer": offered,
     "accept": said(lambda: _("Offer accepted")),
     "decline_offer": said(lambda: _("Offer declined")),
     "keep_place": said(lambda: _("Not now: kept the place in line")),
@@ -168,7 +185,7 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "reinstate": brought_back,
     "confirm": said(lambda: _("Given a place")),
     "confirm_above": said(lambda: _("Given a place above the cap")),
-    "release": said(lambda: _("The place was given on")),
+    "release": released,
     "seat_present": said(lambda: _("Given a place at the door")),
     "cancel": cancelled,
     "cancel_guest": guest_cancelled,

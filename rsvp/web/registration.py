@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext
 
 from rsvp import db, errors, queries
-from rsvp.domain import registrations, waitlist
-from rsvp.domain.questions import Answer
+from rsvp.domain import registrations
 from rsvp.domain.teams import Action
-from rsvp.models import Admission, Attendee, Event, Question, Registration
-from rsvp.models.event import Status
-from rsvp.models.registration import LIVE, State
-from rsvp.web import desk, display, guards, history, letters
-from rsvp.web.desk import Moment, Shown
+from rsvp.models import Event, Registration
+from rsvp.models.registration import State
+from rsvp.web import desk, guards, one_registration, typed
+from rsvp.web.one_registration import LONGEST_REASON
+from rsvp.web.typed import Mistake
 
 bp = Blueprint(
     "registration",
@@ -29,12 +25,26 @@ bp = Blueprint(
 )
 bp.after_request(desk.keep_private)
 
-LONGEST_REASON = 200
+LONGEST_LINE = 6
+"""Of how many digits a place in line may be."""
 
 DONE = {
+    "approved": lazy_gettext("It is approved: they have a place, and a mail says so."),
+    "approved_waits": lazy_gettext(
+        "It is approved. No place is free, so they wait in line, and a mail says so."
+    ),
+    "declined": lazy_gettext("It is declined, and a mail says so."),
+    "back": lazy_gettext("They have a place again, and a mail says so."),
+    "back_waits": lazy_gettext(
+        "No place is free for them, so they wait at the end of the line, and a mail "
+        "says so."
+    ),
     "cancelled": lazy_gettext("It is cancelled, and a mail says so."),
     "guest": lazy_gettext("That place is cancelled, and a mail says so."),
+    "offered": lazy_gettext("The place is kept for them, and a mail asks them."),
     "seated": lazy_gettext("They have a place now, and a mail says so."),
+    "present": lazy_gettext("They have a place now and can be let in."),
+    "elsewhere": lazy_gettext("They are moved, and a mail says so."),
     "moved": lazy_gettext("They have another place in line now."),
     "mailed": lazy_gettext("The mail is on its way."),
     "codes": lazy_gettext("New codes are made, and a mail with them is on its way."),
@@ -52,6 +62,11 @@ def show(slug: str, reference: str) -> ResponseReturnValue:
     return page(event, found)
 
 
+@bp.get("/approval")
+@bp.get("/decline")
+@bp.get("/reinstatement")
+@bp.get("/offer")
+@bp.get("/presence")
 @bp.get("/cancellation")
 @bp.get("/guests/<int:position>/cancellation")
 @bp.get("/seat")
@@ -77,16 +92,125 @@ def found_by(slug: str, reference: str, action: Action) -> tuple[Event, Registra
     return event, found
 
 
-# --- acting -------------------------------------------------------------------------
+def page(event: Event, found: Registration, mistake: Mistake | None = None) -> str:
+    manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
+    return desk.event_page(
+        "registration.html",
+        event,
+        "people",
+        until=one_registration.until_of(found),
+        done=DONE.get(request.args.get("done", "")),
+        mistakes={mistake.field: mistake} if mistake else {},
+        **one_registration.shown_to(found, manages=manages),
+    )
+
+
+# --- deciding -----------------------------------------------------------------------
+
+
+@bp.post("/approval")
+@guards.signed_in
+def approve(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    why = typed.line("why")
+    if len(why) > LONGEST_REASON:
+        return page(event, found, too_long("approve", why)), 422
+    return done(
+        lambda state: "approved" if state == State.CONFIRMED else "approved_waits",
+        found,
+        lambda one, **who: registrations.approve(one, why=why or None, **who),
+    )
+
+
+@bp.post("/decline")
+@guards.signed_in
+def decline(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    why = typed.line("why")
+    if len(why) > LONGEST_REASON:
+        return page(event, found, too_long("decline", why)), 422
+    return done(
+        "declined",
+        found,
+        lambda one, **who: registrations.decline(one, why=why or None, **who),
+    )
+
+
+@bp.post("/reinstatement")
+@guards.signed_in
+def reinstate(slug: str, reference: str) -> ResponseReturnValue:
+    """By the rules; with `above` whatever is free, for a reason that is kept."""
+    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    why = typed.line("why") if "above" in request.form else None
+    if why is not None and (mistake := missing_or_too_long("reinstate", why)):
+        return page(event, found, mistake), 422
+    return done(
+        lambda state: "back" if state == State.CONFIRMED else "back_waits",
+        found,
+        lambda one, **who: registrations.reinstate(one, why=why, **who),
+    )
+
+
+# --- seats and places in line -------------------------------------------------------
+
+
+@bp.post("/offer")
+@guards.signed_in
+def offer(slug: str, reference: str) -> ResponseReturnValue:
+    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return done("offered", found, registrations.offer)
+
+
+@bp.post("/presence")
+@guards.signed_in
+def seat_present(slug: str, reference: str) -> ResponseReturnValue:
+    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return done("present", found, registrations.seat_present)
+
+
+@bp.post("/seat")
+@guards.signed_in
+def seat(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    why = typed.line("why")
+    if mistake := missing_or_too_long("seat", why):
+        return page(event, found, mistake), 422
+    return done(
+        "seated", found, lambda one, **who: registrations.seat(one, why=why, **who)
+    )
+
+
+@bp.post("/place")
+@guards.signed_in
+def move(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    # A number that is none is refused under the lock, which knows the last place.
+    place = typed.whole_number("place", 1, 10**LONGEST_LINE) or 0
+    try:
+        return done(
+            "moved",
+            found,
+            lambda one, **who: registrations.move_in_line(one, place, **who),
+        )
+    except errors.NoSuchPlace as refusal:
+        db.current_session().rollback()
+        event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+        words = _(
+            "Please give a number from 1 to %(last)d.", last=refusal.facts["last"]
+        )
+        return page(event, found, Mistake("move", words, typed.line("place")[:20])), 422
+
+
+# --- giving up ----------------------------------------------------------------------
 
 
 @bp.post("/cancellation")
 @guards.signed_in
 def cancel(slug: str, reference: str) -> ResponseReturnValue:
     event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = typed_reason()
+    why = typed.line("why")
     if len(why) > LONGEST_REASON:
-        return page(event, found, Mistake("cancel", too_long(), why)), 422
+        return page(event, found, too_long("cancel", why)), 422
     return done(
         "cancelled",
         found,
@@ -107,43 +231,7 @@ def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValu
     )
 
 
-@bp.post("/seat")
-@guards.signed_in
-def seat(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = typed_reason()
-    if not why:
-        mistake = _("Please say why: it is kept with the registration.")
-        return page(event, found, Mistake("seat", mistake, why)), 422
-    if len(why) > LONGEST_REASON:
-        return page(event, found, Mistake("seat", too_long(), why)), 422
-    return done(
-        "seated", found, lambda one, **who: registrations.seat(one, why=why, **who)
-    )
-
-
-@bp.post("/place")
-@guards.signed_in
-def move(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    typed = request.form.get("place", "").strip()
-    # Up to a length that any line has; `isdecimal` alone takes digits of every script.
-    place = (
-        int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 9 else 0
-    )
-    try:
-        return done(
-            "moved",
-            found,
-            lambda one, **who: registrations.move_in_line(one, place, **who),
-        )
-    except errors.NoSuchPlace as refusal:
-        db.current_session().rollback()
-        event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-        words = _(
-            "Please give a number from 1 to %(last)d.", last=refusal.facts["last"]
-        )
-        return page(event, found, Mistake("move", words, typed[:20])), 422
+# --- mailing again ------------------------------------------------------------------
 
 
 @bp.post("/tickets")
@@ -165,189 +253,32 @@ def replace_codes(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
+# --- what acts share ----------------------------------------------------------------
+
+
 def done(
-    key: str, found: Registration, act: Callable[..., object]
+    key: str | Callable[[object], str],
+    found: Registration,
+    act: Callable[..., object],
 ) -> ResponseReturnValue:
-    """Do it in the name of whoever is signed in, and show what came of it."""
+    """Do it in the name of whoever is signed in, and show what came of it: `key`, or
+    what it says of the outcome."""
     registration_id, now, actor = found.id, db.utcnow(), desk.actor()
     values = request.view_args or {}
     slug, reference = values["slug"], values["reference"]
-    db.write(lambda _again: act(registration_id, actor=actor, now=now))
+    outcome = db.write(lambda _again: act(registration_id, actor=actor, now=now))
+    key = key if isinstance(key, str) else key(outcome)
     return redirect(
         url_for(".show", slug=slug, reference=reference, done=key), code=303
     )
 
 
-def typed_reason() -> str:
-    """What was typed, in one line."""
-    typed = request.form.get("why", "")
-    return " ".join("".join(c if c.isprintable() else " " for c in typed).split())
+def missing_or_too_long(act: str, why: str) -> Mistake | None:
+    if not why:
+        mistake = _("Please say why: it is kept with the registration.")
+        return Mistake(act, mistake, why)
+    return too_long(act, why) if len(why) > LONGEST_REASON else None
 
 
-def too_long() -> str:
-    return _("Please use at most %(count)d characters.", count=LONGEST_REASON)
-
-
-# --- the page -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """What is wrong beside the field of an act, and what was typed into it."""
-
-    act: str
-    words: str
-    typed: str
-
-
-@dataclass(frozen=True)
-class Answered:
-    ask: str
-    answer: str
-
-
-@dataclass(frozen=True)
-class Person:
-    """One of the party, as the page shows them."""
-
-    position: int
-    name: str
-    state: Shown
-    let_in: Moment | None
-    answers: list[Answered]
-    may_be_cancelled: bool
-
-
-COMING = Shown("confirmed", "●", lazy_gettext("Coming"))
-NOT_COMING = Shown("cancelled", "✕", lazy_gettext("Cancelled"))
-LET_IN = Shown("in", "✓", lazy_gettext("Let in"))
-
-
-def page(event: Event, found: Registration, mistake: Mistake | None = None) -> str:
-    manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
-    admission = next(a for a in event.admissions if a.id == found.admission_id)
-    place = queries.place_in_line(found)
-    return desk.event_page(
-        "registration.html",
-        event,
-        "people",
-        registration=found,
-        admission=admission,
-        state=desk.STATES[found.state],
-        place=place,
-        standing=standing_of(found, admission),
-        party=people_of(event, found, manages=manages),
-        registered=desk.moment(found.registered_at, event.zone),
-        manages=manages,
-        done=DONE.get(request.args.get("done", "")),
-        mistakes={mistake.act: mistake} if mistake else {},
-        # What only those who manage registrations see is not even read for others.
-        **(managed(event, found, admission) if manages else {}),
-    )
-
-
-def managed(event: Event, found: Registration, admission: Admission) -> dict[str, Any]:
-    waits = found.state == State.WAITLISTED
-    may_change = (
-        found.state in LIVE
-        and event.status == Status.PUBLISHED
-        and event.erased_at is None
-    )
-    return {
-        "answers": answers_to(event, found.answers),
-        "consents": [
-            (consent, desk.moment(consent.at, event.zone))
-            for consent in queries.given_consents(found.id)
-        ],
-        "messages": [letters.row_of(m) for m in queries.messages_about(found.id)],
-        "history": history.lines_of(found, queries.history(found.id)),
-        "may_change": may_change,
-        "may_seat": may_change and waits and db.utcnow() < event.ends_at,
-        "line_length": waitlist.place(event, admission) - 1 if waits else 0,
-        "over_by": over_by(event, admission, found.seats),
-        "longest_reason": LONGEST_REASON,
-    }
-
-
-def standing_of(found: Registration, admission: Admission) -> str:
-    """How it stands, in one sentence, without what addresses and answers tell."""
-    since = desk.moment(found.state_since, found.event.zone).text
-    match found.state:
-        case State.CONFIRMED:
-            return ngettext(
-                "%(num)d place, %(admission)s. Since %(since)s.",
-                "%(num)d places, %(admission)s. Since %(since)s.",
-                found.seats,
-                admission=admission.name,
-                since=since,
-            )
-        case State.WAITLISTED:
-            return ngettext(
-                "Waits for %(num)d place, %(admission)s. Since %(since)s.",
-                "Waits for %(num)d places, %(admission)s. Since %(since)s.",
-                found.seats,
-                admission=admission.name,
-                since=since,
-            )
-    return _(
-        "Over since %(since)s. Was for %(admission)s.",
-        admission=admission.name,
-        since=since,
-    )
-
-
-def people_of(event: Event, found: Registration, *, manages: bool) -> list[Person]:
-    let_in = queries.first_check_ins(found.id)
-    return [
-        Person(
-            position=attendee.position,
-            name=display.name_of(attendee.name, attendee.position),
-            state=shown(found, attendee, let_in),
-            let_in=desk.moment(let_in[attendee.id], event.zone)
-            if attendee.id in let_in
-            else None,
-            answers=answers_to(event, attendee.answers) if manages else [],
-            may_be_cancelled=attendee.position > 0
-            and attendee.is_coming
-            and attendee.id not in let_in,
-        )
-        for attendee in found.attendees
-    ]
-
-
-def shown(
-    found: Registration, attendee: Attendee, let_in: dict[int, datetime]
-) -> Shown:
-    if attendee.id in let_in:
-        return LET_IN
-    if not (attendee.is_coming and found.is_live):
-        return NOT_COMING
-    return COMING if found.state == State.CONFIRMED else desk.STATES[found.state]
-
-
-def answers_to(event: Event, answers: dict[str, Answer]) -> list[Answered]:
-    """What was answered, in the order of the form and in the words of its questions; of
-    a question that is gone its key is left."""
-    asked: dict[str, Question] = {q.key: q for q in event.questions}
-    order = {key: number for number, key in enumerate(asked)}
-    keys = sorted(answers, key=lambda key: (order.get(key, len(order)), key))
-    return [
-        Answered(asked[key].ask if key in asked else key, in_words(answers[key]))
-        for key in keys
-    ]
-
-
-def in_words(answer: Answer) -> str:
-    if isinstance(answer, bool):
-        return _("Yes") if answer else _("No")
-    return ", ".join(answer) if isinstance(answer, list) else str(answer)
-
-
-def over_by(event: Event, admission: Admission, seats: int) -> int:
-    """By how many the caps would be exceeded if so many more were seated."""
-    excess = [0]
-    if admission.capacity is not None:
-        excess.append(admission.seats_taken + seats - admission.capacity)
-    if event.room_capacity is not None and admission.counts_in_room:
-        excess.append(event.room_taken + seats - event.room_capacity)
-    return max(excess)
+def too_long(act: str, why: str) -> Mistake:
+    return Mistake(act, typed.too_long(LONGEST_REASON), why)

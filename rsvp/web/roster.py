@@ -1,23 +1,30 @@
-"""Roster: who has registered for an event, page by page."""
+"""Roster: who has registered for an event, page by page, and requests decided."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from rsvp import queries
+from rsvp import db, errors, queries
+from rsvp.domain import registrations
 from rsvp.domain.teams import Action
 from rsvp.folding import folded
 from rsvp.models import Event, Registration
-from rsvp.models.registration import State
+from rsvp.models.event import Status
+from rsvp.models.registration import REFERENCE_LENGTH, State
 from rsvp.queries import Count, Filter
-from rsvp.web import counted, desk, filters, guards
+from rsvp.web import counted, desk, filters, guards, one_registration, typed
 from rsvp.web.desk import Moment, Shown
+from rsvp.web.one_registration import LONGEST_REASON
+from rsvp.web.typed import Mistake
 
 bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
 bp.after_request(desk.keep_private)
@@ -25,11 +32,13 @@ bp.after_request(desk.keep_private)
 
 @dataclass(frozen=True)
 class Row:
-    """One registration in the list. `found` are the guests that a search meant."""
+    """One registration in the list. `found` are the guests that a search meant; `until`
+    says until when an offer or a held place is kept."""
 
     registration: Registration
     state: Shown
     place: int | None
+    until: tuple[Any, Moment] | None
     admission: str
     guests: int
     found: list[str]
@@ -38,8 +47,14 @@ class Row:
 
 @bp.get("")
 @guards.signed_in
-def registrations(slug: str) -> ResponseReturnValue:
-    event = desk.my_event(slug, Action.SEE_NAMES)
+def show(slug: str) -> ResponseReturnValue:
+    return page(desk.my_event(slug, Action.SEE_NAMES))
+
+
+def page(
+    event: Event, mistake: Mistake | None = None, ticked: Sequence[str] = ()
+) -> str:
+    """The list; `mistake` is what is wrong with a decision about those `ticked`."""
     manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
     wanted = filters.wanted_filter(event, sees_addresses=manages)
     matching = counts_of(event, wanted)
@@ -55,16 +70,168 @@ def registrations(slug: str) -> ResponseReturnValue:
         wanted=wanted,
         query=filters.query_of(event, wanted),
         may_export=desk.may(Action.EXPORT, event),
-        states=desk.STATES,
+        states=states_of(event, wanted),
         total=total_of(matching, is_filtered=bool(wanted)),
         breakdown=breakdown_of(matching),
         in_line_order=queries.in_line_order(wanted),
+        oldest_first=queries.oldest_first(wanted),
         is_first="after" not in request.args,
         first=address_of(event, wanted),
         more=None
         if found.is_last
         else address_of(event, wanted, queries.cursor(found.rows[-1], wanted)),
+        decides=manages and may_decide(event, wanted),
+        decided=decided_of(event) if manages else None,
+        ticked=all_of(found.rows) if "ticked" in request.args else ticked,
+        mistake=mistake,
+        longest_reason=LONGEST_REASON,
     )
+
+
+def may_decide(event: Event, wanted: Filter) -> bool:
+    acts = wanted.state == State.REQUESTED and event.status == Status.PUBLISHED
+    return acts and event.erased_at is None and db.utcnow() < event.ends_at
+
+
+def all_of(rows: Sequence[Registration]) -> list[str]:
+    return [one.reference for one in rows]
+
+
+# --- deciding -----------------------------------------------------------------------
+
+MOST_AT_ONCE = 100
+"""How many requests may be decided with one button."""
+
+REFERENCE = re.compile(rf"[0-9A-Z]{{{REFERENCE_LENGTH}}}")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What came of a decision about several requests: how many, and which could not be
+    decided, since they changed meanwhile or nothing was free and there is no line."""
+
+    approved: int
+    waitlisted: int
+    declined: int
+    changed: Sequence[Registration]
+    full: Sequence[Registration]
+
+    @property
+    def lines(self) -> list[str]:
+        told = (
+            (self.approved, approved_words),
+            (self.waitlisted, waitlisted_words),
+            (self.declined, declined_words),
+        )
+        return [words(number) for number, words in told if number]
+
+
+def approved_words(number: int) -> str:
+    return ngettext(
+        "%(num)d is approved and has a place.",
+        "%(num)d are approved and have a place.",
+        number,
+    )
+
+
+def waitlisted_words(number: int) -> str:
+    return ngettext(
+        "%(num)d is approved and waits in line, since no place is free.",
+        "%(num)d are approved and wait in line, since no place is free.",
+        number,
+    )
+
+
+def declined_words(number: int) -> str:
+    return ngettext("%(num)d is declined.", "%(num)d are declined.", number)
+
+
+@bp.post("/decisions")
+@guards.signed_in
+def decide(slug: str) -> ResponseReturnValue:
+    """Approve or decline those ticked, each for itself: one that changed meanwhile
+    keeps nobody else from an answer."""
+    event = desk.my_event(slug, Action.MANAGE_REGISTRATIONS)
+    sent = filter(REFERENCE.fullmatch, request.form.getlist("reference"))
+    ticked = list(dict.fromkeys(sent))
+    why, decision = typed.line("why"), request.form.get("decision")
+    if mistake := mistake_in(ticked, why):
+        return page(event, mistake, ticked[:MOST_AT_ONCE]), 422
+    if decision not in ("approve", "decline"):
+        abort(400)
+    query = filters.query_of(event, filters.wanted_filter(event))
+    ids = {one.reference: one.id for one in queries.by_references(event.id, ticked)}
+    numbers = Counter[str]()
+    refused: dict[str, list[str]] = {"changed": [], "full": []}
+    for reference, registration_id in ids.items():
+        try:
+            numbers[decide_one(registration_id, decision, why or None)] += 1
+        except (errors.AdmissionFull, errors.LineFull):
+            refused["full"].append(reference)
+        except (errors.NotRequested, errors.AlreadyOver):
+            refused["changed"].append(reference)
+    told: dict[str, Any] = dict(numbers)
+    told |= {name: ".".join(some) for name, some in refused.items() if some}
+    return redirect(url_for(".show", slug=slug, **query, **told), code=303)
+
+
+def mistake_in(ticked: list[str], why: str) -> Mistake | None:
+    if not ticked:
+        return Mistake("reference", _("Please tick at least one request."), why)
+    if len(ticked) > MOST_AT_ONCE:
+        words = _("Please tick at most %(count)d at a time.", count=MOST_AT_ONCE)
+        return Mistake("reference", words, why)
+    if len(why) > LONGEST_REASON:
+        return Mistake("why", typed.too_long(LONGEST_REASON), why)
+    return None
+
+
+def decide_one(registration_id: int, decision: str, why: str | None) -> str:
+    """Decide one in a transaction of its own, and say what it is now."""
+    actor, now = desk.actor(), db.utcnow()
+    if decision == "decline":
+        db.write(
+            lambda _again: registrations.decline(
+                registration_id, why=why, actor=actor, now=now
+            )
+        )
+        return "declined"
+    state = db.write(
+        lambda _again: registrations.approve(
+            registration_id, why=why, actor=actor, now=now
+        )
+    )
+    return "approved" if state == State.CONFIRMED else "waitlisted"
+
+
+@bp.get("/decisions")
+@guards.signed_in
+def button_is_elsewhere(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.SEE_NAMES)
+    there = url_for(".show", slug=event.slug, state=State.REQUESTED)
+    return redirect(there, code=303)
+
+
+def decided_of(event: Event) -> Decided | None:
+    """What the address says came of the last decision; None where it says nothing."""
+    found = Decided(
+        approved=told_number("approved"),
+        waitlisted=told_number("waitlisted"),
+        declined=told_number("declined"),
+        changed=told_registrations(event, "changed"),
+        full=told_registrations(event, "full"),
+    )
+    return found if found.lines or found.changed or found.full else None
+
+
+def told_number(name: str) -> int:
+    return min(MOST_AT_ONCE, max(0, request.args.get(name, 0, type=int)))
+
+
+def told_registrations(event: Event, name: str) -> Sequence[Registration]:
+    told = request.args.get(name, "").split(".")[:MOST_AT_ONCE]
+    references = [reference for reference in told if REFERENCE.fullmatch(reference)]
+    return queries.by_references(event.id, references) if references else ()
 
 
 # --- the filter ---------------------------------------------------------------------
@@ -73,7 +240,18 @@ def registrations(slug: str) -> ResponseReturnValue:
 def address_of(event: Event, wanted: Filter, after: int | None = None) -> str:
     """The list with this filter, from its beginning or behind a cursor."""
     query = filters.query_of(event, wanted)
-    return url_for(".registrations", slug=event.slug, after=after, **query)
+    return url_for(".show", slug=event.slug, after=after, **query)
+
+
+COMMON = (State.CONFIRMED, State.WAITLISTED, State.CANCELLED)
+"""The states a list can be filtered by before any registration is in them."""
+
+
+def states_of(event: Event, wanted: Filter) -> dict[str, Shown]:
+    """The states worth asking for: those that occur, the common ones, the one asked."""
+    occurring = {count.state for count in counted.held_counts(event)}
+    offered = {*COMMON, *occurring, wanted.state}
+    return {key: shown for key, shown in desk.STATES.items() if key in offered}
 
 
 # --- what it shows ------------------------------------------------------------------
@@ -89,6 +267,7 @@ def rows_of(
             registration=one,
             state=desk.STATES[one.state],
             place=places.get(one.id),
+            until=one_registration.until_of(one),
             admission=names[one.admission_id],
             guests=max(0, one.seats - 1),
             found=guests_found(one, words),

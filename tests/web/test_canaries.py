@@ -268,7 +268,13 @@ def body_for(world: World, rule: Rule, token: str) -> dict[str, Any]:
             "of": None,
         }
         return {"json": {"scans": [scanned]}}
-    fields = {"csrf_token": token, "reason": "a reason", "phones": "2", "place": "1"}
+    fields: dict[str, Any] = {
+        "csrf_token": token,
+        "reason": "a reason",
+        "phones": "2",
+        "place": "1",
+    }
+    fields |= {"reference": world.values["reference"], "decision": "approve"}
     return {"data": fields | {"code": world.code, "name": "A door"}}
 
 
