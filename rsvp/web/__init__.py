@@ -53,13 +53,17 @@ def init_app(app: Flask) -> None:
         public,
         registration,
         roster,
+        seats,
         sign_in,
     )
 
     assets.init_app(app)
     display.init_app(app)
     memory.init_app(app)
-    organizers = (organizer, roster, registration, outbox, door_desk, exports)
+    organizers = (
+        *(organizer, roster, registration, seats, outbox),
+        *(door_desk, exports),
+    )
     for audience in (public, attendee, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)

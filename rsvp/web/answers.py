@@ -279,6 +279,7 @@ PAGES = {
     "registration": "registration.show",
     "outbox": "outbox.message",
     "roster": "roster.show",
+    "seats": "seats.show",
 }
 
 

@@ -57,6 +57,7 @@ class Section:
 SECTIONS = (
     Section("overview", _("Overview"), "organizer.event", Action.SEE_NUMBERS),
     Section("people", _("People"), "roster.show", Action.SEE_NAMES),
+    Section("seats", _("Seats"), "seats.show", Action.SEE_NUMBERS),
     Section("messages", _("Messages"), "outbox.event_messages", Action.READ_MESSAGES),
     Section("door", _("Door"), "door_desk.passes", Action.MANAGE_DOOR),
     Section("check-in", _("Who is in"), "door_desk.check_in", Action.SEE_NUMBERS),

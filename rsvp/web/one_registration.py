@@ -19,8 +19,7 @@ from rsvp.models.event import Status
 from rsvp.models.registration import LIVE, OVER, State
 from rsvp.web import desk, display, history, letters
 from rsvp.web.desk import Moment, Shown
-
-LONGEST_REASON = 200
+from rsvp.web.typed import LONGEST_REASON
 
 
 def shown_to(found: Registration, *, manages: bool) -> dict[str, Any]:

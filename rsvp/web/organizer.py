@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,9 +17,12 @@ from rsvp.db import utcnow, write
 from rsvp.domain import publication
 from rsvp.domain.teams import Action
 from rsvp.models import Event
+from rsvp.models.event import Phase, Status
+from rsvp.models.registration import LIVE, State
 from rsvp.queries import Tray
-from rsvp.web import counted, desk, guards
+from rsvp.web import counted, desk, guards, typed
 from rsvp.web.desk import Filled, Shown
+from rsvp.web.typed import LONGEST_REASON, Mistake
 
 bp = Blueprint("organizer", __name__, url_prefix="/organize")
 bp.after_request(desk.keep_private)
@@ -98,21 +102,69 @@ def event(slug: str) -> ResponseReturnValue:
         seats=desk.filled(found),
         numbers=numbers_of(found),
         needs=needs_of(found),
-        has_people=any(a.seats_taken or a.waiting for a in found.admissions),
+        done=told_words(),
+        has_people=has_people(found),
     )
 
 
+def told_words() -> str | None:
+    """What the page says once the event is called off."""
+    if "told" not in request.args:
+        return None
+    told = max(0, request.args.get("told", 0, type=int))
+    if not told:
+        return _("The event is cancelled. Nobody had to be told.")
+    return ngettext(
+        "The event is cancelled, and a mail about it is on its way to %(num)d address.",
+        "The event is cancelled, and mails about it are on their way to %(num)d "
+        "addresses.",
+        told,
+    )
+
+
+def has_people(event: Event) -> bool:
+    """Whether it has to stay public: somebody has a place, waits for one or asks."""
+    return any(count.state in LIVE for count in counted.held_counts(event))
+
+
 def numbers_of(event: Event) -> list[Number]:
-    counts = counted.held_counts(event)
-    return [
-        Number(_("people confirmed"), sum(a.seats_taken for a in event.admissions)),
-        Number(_("people waiting"), sum(a.waiting for a in event.admissions)),
-        Number(_("registrations"), sum(count.registrations for count in counts)),
+    """How many people there are by how they stand; of most states only where there are
+    any."""
+    people, registrations = Counter[State](), 0
+    for count in counted.held_counts(event):
+        people[count.state] += count.people
+        registrations += count.registrations
+    kept = kept_of(event)
+    numbers = [
+        Number(_("people confirmed"), people[State.CONFIRMED]),
+        Number(_("people waiting"), people[State.WAITLISTED]),
+        Number(_("people asking"), people[State.REQUESTED]),
+        Number(_("seats offered"), kept[State.OFFERED]),
+        Number(_("seats held"), kept[State.HELD]),
+        Number(_("seats reserved"), event.reserved_seats),
+        Number(_("registrations"), registrations),
     ]
+    always = (0, 1, len(numbers) - 1)
+    return [one for at, one in enumerate(numbers) if one.number or at in always]
+
+
+def kept_of(event: Event) -> Counter[State]:
+    """Seats kept for an answer, in all admissions together."""
+    kept = Counter[State]()
+    for seats in queries.kept_seats(event.id).values():
+        kept.update(seats)
+    return kept
 
 
 def needs_of(event: Event) -> list[Need]:
     needs = []
+    if requests := requests_in(event):
+        words = ngettext(
+            "%(num)d request to decide", "%(num)d requests to decide", requests
+        )
+        there = url_for("roster.show", slug=event.slug, state=State.REQUESTED)
+        manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
+        needs.append(Need(words, there if manages else None))
     failed = queries.undelivered(event.id)
     if failed and desk.may(Action.READ_MESSAGES, event):
         words = ngettext(
@@ -129,8 +181,19 @@ def needs_of(event: Event) -> list[Need]:
                 name=seats.name,
                 count=seats.over,
             )
-            needs.append(Need(words, None))
+            needs.append(Need(words, url_for("seats.show", slug=event.slug)))
     return needs
+
+
+def requests_in(event: Event) -> int:
+    """How many requests somebody can still decide."""
+    if event.phase(utcnow()) in (Phase.CANCELLED, Phase.OVER):
+        return 0
+    return sum(
+        count.registrations
+        for count in counted.held_counts(event)
+        if count.state == State.REQUESTED
+    )
 
 
 # --- public or not, open or paused --------------------------------------------------
@@ -176,3 +239,44 @@ def change(slug: str, verb: Callable[..., None]) -> ResponseReturnValue:
     actor, now = desk.actor(), utcnow()
     write(lambda _again: verb(event_id, actor=actor, now=now))
     return redirect(url_for(".event", slug=slug), code=303)
+
+
+# --- called off ---------------------------------------------------------------------
+
+
+@bp.get("/events/<slug>/cancellation")
+@guards.signed_in
+def cancellation(slug: str) -> ResponseReturnValue:
+    return cancellation_page(desk.my_event(slug, Action.EDIT_EVENT))
+
+
+def cancellation_page(event: Event, mistake: Mistake | None = None) -> str:
+    counts = [c for c in counted.held_counts(event) if c.state in LIVE]
+    return desk.event_page(
+        "cancel_event.html",
+        event,
+        "overview",
+        may_cancel=event.phase(utcnow()) not in (Phase.CANCELLED, Phase.OVER),
+        is_draft=event.status == Status.DRAFT,
+        registrations=sum(count.registrations for count in counts),
+        people=sum(count.people for count in counts),
+        mistake=mistake,
+        longest_reason=LONGEST_REASON,
+    )
+
+
+@bp.post("/events/<slug>/cancellation")
+@guards.signed_in
+def cancel(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.EDIT_EVENT)
+    why = typed.line("why")
+    if len(why) > LONGEST_REASON:
+        words = typed.too_long(LONGEST_REASON)
+        return cancellation_page(event, Mistake("why", words, why)), 422
+    event_id, actor, now = event.id, desk.actor(), utcnow()
+    told = write(
+        lambda _again: publication.cancel(
+            event_id, why=why or None, actor=actor, now=now
+        )
+    )
+    return redirect(url_for(".event", slug=slug, told=told), code=303)

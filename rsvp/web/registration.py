@@ -15,8 +15,7 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event, Registration
 from rsvp.models.registration import State
 from rsvp.web import desk, guards, one_registration, typed
-from rsvp.web.one_registration import LONGEST_REASON
-from rsvp.web.typed import Mistake
+from rsvp.web.typed import LONGEST_REASON, Mistake
 
 bp = Blueprint(
     "registration",

@@ -23,8 +23,7 @@ from rsvp.models.registration import REFERENCE_LENGTH, State
 from rsvp.queries import Count, Filter
 from rsvp.web import counted, desk, filters, guards, one_registration, typed
 from rsvp.web.desk import Moment, Shown
-from rsvp.web.one_registration import LONGEST_REASON
-from rsvp.web.typed import Mistake
+from rsvp.web.typed import LONGEST_REASON, Mistake
 
 bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
 bp.after_request(desk.keep_private)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from flask import request
 from flask_babel import gettext as _
 
+LONGEST_REASON = 200
+"""Of how many characters a line of text to people, or a reason that is kept, may be."""
+
 
 @dataclass(frozen=True)
 class Mistake:

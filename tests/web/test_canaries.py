@@ -153,6 +153,7 @@ def values_for(*events: Event) -> dict[str, list[Any]]:
         "uuid": uuids,
         "reference": list(db.session.scalars(select(Registration.reference))),
         "position": [1],
+        "key": [admission.key for event in events for admission in event.admissions],
         # Nobody else's secret can be guessed, so these lead nowhere.
         "token": [tokens.new_device_secret(), "x"],
         "version": ["0"],

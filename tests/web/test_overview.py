@@ -8,11 +8,12 @@ import pytest
 from sqlalchemy import update
 
 from rsvp.db import utcnow, writing
+from rsvp.domain import capacity
 from rsvp.extensions import db
 from rsvp.models import Admission, Event, Message, User
 from rsvp.models.event import Status
 from rsvp.models.team import Role
-from tests.factories import make_event, make_user, register, stored
+from tests.factories import cancel, make_event, make_user, register, stored
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
@@ -56,6 +57,41 @@ def test_the_numbers_stand_on_top(client, ada):
     assert "registrations 2" in text
     assert "2 of 3 seats, 2 waiting" in text
     assert "Nothing needs you." in text
+
+
+def test_seats_that_are_kept_have_their_own_numbers(client, ada):
+    event = soon({"capacity": 4}, promotion="offer", reserved_seats=1)
+    with writing():
+        capacity.set_reserved(db.session.get_one(Event, event.id))
+    first = register(event, "Ada", "Bo", "Cy", now=utcnow())
+    register(event, "Di", "Ed", now=utcnow())
+    cancel(first, now=utcnow())
+
+    text = text_of(client.get(path_of(event)).text)
+
+    assert "people confirmed 0" in text
+    assert "seats offered 2" in text
+    assert "seats reserved 1" in text
+    assert "people asking" not in text
+
+
+def test_requests_to_decide_are_told_with_where_they_are(client, ada):
+    event = soon(allocation="approval")
+    for name in ("Ada", "Bo"):
+        register(event, name, now=utcnow())
+    register(event, "Cy", "Di", now=utcnow())
+    there = f"{path_of(event)}/registrations?state=requested"
+
+    html = client.get(path_of(event)).text
+
+    assert "people asking 4" in text_of(html)
+    assert f'<a href="{there}">3 requests to decide</a>' in html
+    make_user("vera@example.org", role=Role.VIEWER)
+    viewer = client.application.test_client()
+    sign_in(viewer, "vera@example.org")
+    html = viewer.get(path_of(event)).text
+    assert "3 requests to decide" in html
+    assert there not in html
 
 
 def test_what_needs_a_person_is_told(client, ada):
