@@ -12,7 +12,7 @@ from rsvp.db import writing
 from rsvp.domain import invariants, privacy, registrations
 from rsvp.domain.registrations import Person
 from rsvp.extensions import db
-from rsvp.models import Admission, Event, Registration
+from rsvp.models import Admission, Event, Question, Registration
 from rsvp.models.event import Per, Status
 from rsvp.models.registration import LIVE, State
 from tests.domain.bookings import (
@@ -147,6 +147,16 @@ def test_an_answer_to_what_is_not_asked_here_is_ignored(app):
         {0: Person("Ada", {"song": "x", "cake": "y"})},
         {"link": "z", "diet": "w"},
     )
+
+    assert (stored(party).answers, stored(party).attendees[0].answers) == ({}, {})
+
+
+def test_what_was_erased_sooner_is_not_answered_anew(app):
+    event, party = booked("confirmed", questions=QUESTIONS)
+    change({"erased_at": event.ends_at}, Question)
+
+    given = {0: Person("Ada", {"diet": "no nuts"})}
+    assert not details(party, given, {"song": "A"}, ORGANIZER, event.ends_at)
 
     assert (stored(party).answers, stored(party).attendees[0].answers) == ({}, {})
 
@@ -446,6 +456,20 @@ def test_who_waits_and_finds_nothing_elsewhere_joins_the_end_there(app):
     assert stored(party).line_number > stored(ahead).line_number
     assert mails(party)[-1].facts["place"] == 2
     assert seats(event) == [(3, 0), (2, 3)]
+    assert invariants.problems(NOON) == []
+
+
+def test_who_waits_and_is_fine_with_fewer_is_offered_what_is_free_elsewhere(app):
+    event = make_event({"key": "hall", "capacity": 2}, {"key": "lounge", "capacity": 2})
+    register(event, "Cy", "Di", admission="hall")
+    register(event, admission="lounge")
+    party = register(event, "Ada", "Bo", admission="hall", fewer_ok=True)
+    assert stored(party).state == "waitlisted"
+
+    assert move(party, way(event, "lounge")) == "offered"
+
+    assert stored(party).offered_seats == 1
+    assert seats(event) == [(2, 0), (2, 0)]
     assert invariants.problems(NOON) == []
 
 

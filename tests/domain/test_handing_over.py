@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import select
@@ -342,6 +343,19 @@ def test_of_two_who_get_the_same_place_one_has_it(app):
     assert queries.registration_by_link(link).email_key == stored(party).email_key
     assert event.id
     assert invariants.problems(NOON) == []
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_the_form_that_made_it_does_not_open_it_any_more(app, act):
+    """Sent again with the new address, by whoever had it before."""
+    event = make_event()
+    submission = uuid4()
+    party = register(event, "Ada", email="ada@example.org", submission=submission)
+    act(party, email="zoe@example.org")
+
+    again = register(event, "Ada", email="zoe@example.org", submission=submission)
+
+    assert (again.kind, again.token) == ("mailed", None)
 
 
 # --- what both refuse ---------------------------------------------------------------

@@ -106,7 +106,8 @@ def is_changed(attendee: Attendee, person: Person, asked: list[Question]) -> boo
 def answered(
     before: Answers, given: Answers, asked: Iterable[Question]
 ) -> dict[str, Any]:
-    keys = {question.key for question in asked}
+    # What is erased sooner than the rest is not answered anew.
+    keys = {question.key for question in asked if question.erased_at is None}
     after = dict(before) | {key: given[key] for key in given if key in keys}
     return {key: answer for key, answer in after.items() if answer is not None}
 

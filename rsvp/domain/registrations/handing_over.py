@@ -31,6 +31,9 @@ HOW_IT_STANDS = {
     State.CONFIRMED: MessageKind.CONFIRMATION,
 }
 
+# The form that made it, sent again, gives the manage link to who has the address.
+FORGOTTEN = {"submission": None}
+
 
 def correct_address(
     registration_id: int,
@@ -56,7 +59,7 @@ def correct_address(
         uuid, version = registration.uuid, registration.link_version
         return tokens.manage_token(code_key, uuid, version)
     refuse_too_many(registration, email_key, actor, now)
-    values: dict[str, Any] = {"email": email, "email_key": email_key}
+    values: dict[str, Any] = {"email": email, "email_key": email_key} | FORGOTTEN
     if registration.state == State.HELD:
         values["decide_by"] = deadlines.address_by(now)
     rewrite(registration, **values)
@@ -109,7 +112,8 @@ def pass_on(
     before = registration.email, registration.email_key
     first = party_of(registration)[0]
     first.name, first.answers = name, {}
-    rewrite(registration, name=name, email=email, email_key=email_key, answers={})
+    values = {"name": name, "email": email, "email_key": email_key, "answers": {}}
+    rewrite(registration, **values, **FORGOTTEN)
     given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
     current_session().execute(given)
     new_codes(registration, code_key, now)
