@@ -25,7 +25,12 @@ from rsvp.queries.events import (
     state_rows,
     state_statement,
 )
-from rsvp.queries.invitations import Issued, invitations
+from rsvp.queries.invitations import (
+    Issued,
+    find_invitation,
+    invitations,
+    some_invitations,
+)
 from rsvp.queries.links import (
     FindEvent,
     place_in_line,
@@ -97,6 +102,7 @@ __all__ = [
     "event_page",
     "event_state",
     "find_event",
+    "find_invitation",
     "find_registration",
     "first_check_ins",
     "given_consents",
@@ -122,6 +128,7 @@ __all__ = [
     "registration_by_link",
     "roster",
     "series_page",
+    "some_invitations",
     "state_rows",
     "state_statement",
     "ticket_by_link",

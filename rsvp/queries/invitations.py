@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 
 from rsvp.db import current_session
 from rsvp.domain.invitations import USING
 from rsvp.models import Invitation, Registration
+from rsvp.queries.organizers import PAGE_SIZE, Page
 
 
 @dataclass(frozen=True)
@@ -21,14 +23,35 @@ class Issued:
 
 def invitations(event_id: int) -> list[Issued]:
     """The invitations of an event, newest first."""
+    return [Issued(*row) for row in current_session().execute(issued(event_id))]
+
+
+def some_invitations(event_id: int, before: int | None = None) -> Page[Issued]:
+    """A page of them; `before` is the id of the one that ended the page before."""
+    wanted = issued(event_id)
+    if before is not None:
+        wanted = wanted.where(Invitation.id < before)
+    rows = current_session().execute(wanted.limit(PAGE_SIZE + 1)).all()
+    found = [Issued(*row) for row in rows[:PAGE_SIZE]]
+    return Page(found, is_last=len(rows) <= PAGE_SIZE)
+
+
+def issued(event_id: int) -> Select[Invitation, int]:
     uses = and_(
         Registration.invitation_id == Invitation.id, Registration.state.in_(USING)
     )
-    rows = current_session().execute(
+    return (
         select(Invitation, func.count(Registration.id))
         .outerjoin(Registration, uses)
         .where(Invitation.event_id == event_id)
         .group_by(Invitation.id)
         .order_by(Invitation.id.desc())
     )
-    return [Issued(*row) for row in rows]
+
+
+def find_invitation(event_id: int, uuid: UUID) -> Invitation | None:
+    """The invitation of this event with this uuid."""
+    mine = Invitation.event_id == event_id
+    return current_session().scalar(
+        select(Invitation).where(mine, Invitation.uuid == uuid)
+    )

@@ -46,6 +46,7 @@ def init_app(app: Flask) -> None:
         exports,
         first,
         health,
+        invitations,
         memory,
         organizer,
         outbox,
@@ -62,7 +63,7 @@ def init_app(app: Flask) -> None:
     memory.init_app(app)
     organizers = (
         *(organizer, roster, registration, seats, outbox),
-        *(door_desk, exports),
+        *(invitations, door_desk, exports),
     )
     for audience in (public, attendee, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)

@@ -280,6 +280,7 @@ PAGES = {
     "outbox": "outbox.message",
     "roster": "roster.show",
     "seats": "seats.show",
+    "invitations": "invitations.show",
 }
 
 

@@ -52,12 +52,21 @@ class Section:
     word: Any
     endpoint: str
     action: Action
+    # Whether only events that need an invitation have it.
+    is_for_invited: bool = False
 
 
 SECTIONS = (
     Section("overview", _("Overview"), "organizer.event", Action.SEE_NUMBERS),
     Section("people", _("People"), "roster.show", Action.SEE_NAMES),
     Section("seats", _("Seats"), "seats.show", Action.SEE_NUMBERS),
+    Section(
+        "invitations",
+        _("Invitations"),
+        "invitations.show",
+        Action.MANAGE_REGISTRATIONS,
+        is_for_invited=True,
+    ),
     Section("messages", _("Messages"), "outbox.event_messages", Action.READ_MESSAGES),
     Section("door", _("Door"), "door_desk.passes", Action.MANAGE_DOOR),
     Section("check-in", _("Who is in"), "door_desk.check_in", Action.SEE_NUMBERS),
@@ -86,6 +95,7 @@ def event_page(template: str, event: Event, section: str, **context: Any) -> str
         (url_for(each.endpoint, slug=event.slug), each.word, each.key == section)
         for each in SECTIONS
         if teams.may(member, each.action, event)
+        and (event.needs_invitation or not each.is_for_invited)
     ]
     return page(
         template,

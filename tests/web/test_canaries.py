@@ -22,7 +22,16 @@ from rsvp import tokens
 from rsvp.db import Base, utcnow, writing
 from rsvp.domain import doors
 from rsvp.extensions import db, limiter
-from rsvp.models import Attendee, Device, DoorPass, Event, Message, Registration, Team
+from rsvp.models import (
+    Attendee,
+    Device,
+    DoorPass,
+    Event,
+    Invitation,
+    Message,
+    Registration,
+    Team,
+)
 from rsvp.models.team import Role
 from rsvp.web import guards
 from tests.conftest import Visitor, empty_database
@@ -36,6 +45,7 @@ CANARIES = {
     "addresses": ("canary.address@", "canary.waits@"),
     "answers": ("canary-answer", "canary-of-each"),
     "reasons": ("canary-reason",),
+    "codes": ("canary-label",),
     "joining": ("https://meet.example.org/canary",),
     "drafts": ("Canary draft",),
 }
@@ -105,7 +115,9 @@ def build(world: World) -> World:
         **tonight,
     )
     other = make_event(team="bakers", title="Bakers' evening", **tonight)
-    draft = make_event(team="choir", title="Canary draft", status="draft")
+    draft = make_event(
+        team="choir", title="Canary draft", status="draft", visibility="invitation"
+    )
     seated = register(
         event,
         "Canary Nameson",
@@ -124,6 +136,15 @@ def build(world: World) -> World:
         ).ended_why = "canary-reason"
         for attendee in session.scalars(select(Attendee)):
             attendee.answers = {"each": "canary-of-each"}
+        session.add(
+            Invitation(
+                event_id=draft.id,
+                code_id=b"canary",
+                label="canary-label",
+                created_at=now,
+                created_by="user:1",
+            )
+        )
     for role in Role:
         make_user(f"{role}@example.org", team="choir", role=role)
     make_user("other_team@example.org", team="bakers")
@@ -147,6 +168,7 @@ def values_for(*events: Event) -> dict[str, list[Any]]:
         *db.session.scalars(select(Attendee.uuid)),
         *db.session.scalars(select(DoorPass.uuid)),
         *db.session.scalars(select(Device.uuid)),
+        *db.session.scalars(select(Invitation.uuid)),
     ]
     return {
         "slug": [event.slug for event in events],
@@ -290,5 +312,5 @@ def test_a_leak_would_be_found(world: World):
                 text = text_of(client.get(url))
                 seen |= {c for each in CANARIES.values() for c in each if c in text}
 
-    assert {"Canary Nameson", "Canary draft"} <= seen
+    assert {"Canary Nameson", "Canary draft", "canary-label"} <= seen
     assert doors.find_pass(world.secrets["phone"]) is None
