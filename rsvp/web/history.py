@@ -158,6 +158,16 @@ def guest_of(entry: AuditEntry, registration: Registration) -> str:
     return display.name_of(guests.get(position), position)
 
 
+def moved(entry: AuditEntry, registration: Registration) -> str:
+    names = {
+        admission.id: admission.name for admission in registration.event.admissions
+    }
+    name = names.get(entry.details.get("to"))
+    if name is None:
+        return _("Moved to another admission")
+    return _("Moved to %(admission)s", admission=name)
+
+
 def moved_in_line(entry: AuditEntry, _registration: Registration) -> str:
     before, after = (int(entry.details.get(key, 0)) for key in ("from", "to"))
     return _(
@@ -191,7 +201,7 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "cancel_guest": guest_cancelled,
     "change_details": said(lambda: _("Names or answers changed")),
     "add_guest": guest_added,
-    "move": said(lambda: _("Moved to another admission")),
+    "move": moved,
     "correct_address": said(lambda: _("Address corrected")),
     "pass_on": said(lambda: _("Passed on to somebody else")),
     "erase_one": said(lambda: _("Names, address and answers erased on request")),

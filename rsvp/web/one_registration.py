@@ -92,12 +92,14 @@ def acts_for(found: Registration, now: datetime) -> Acts:
         return Acts()
     is_over = now >= event.ends_at
     waits = state == State.WAITLISTED and not is_over
+    may_move = state in (State.CONFIRMED, State.WAITLISTED, State.REQUESTED)
     return Acts(
         decide=state == State.REQUESTED and not is_over,
         offer=seats_to_offer(found) if waits and now < event.doors_open_at else 0,
         seat=waits,
         seat_present=waits and now >= event.doors_open_at,
         move_in_line=waits,
+        admissions=others_than(found) if may_move and not is_over else (),
         send_again=state in LIVE,
         cancel_guest=state in LIVE and state != State.OFFERED,
         cancel=state in (*LIVE, State.RELEASED),

@@ -64,6 +64,7 @@ def show(slug: str, reference: str) -> ResponseReturnValue:
 @bp.get("/approval")
 @bp.get("/decline")
 @bp.get("/reinstatement")
+@bp.get("/admission")
 @bp.get("/offer")
 @bp.get("/presence")
 @bp.get("/cancellation")
@@ -176,6 +177,21 @@ def seat(slug: str, reference: str) -> ResponseReturnValue:
         return page(event, found, mistake), 422
     return done(
         "seated", found, lambda one, **who: registrations.seat(one, why=why, **who)
+    )
+
+
+@bp.post("/admission")
+@guards.signed_in
+def change_admission(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    key = typed.line("admission")
+    others = one_registration.others_than(found)
+    wanted = next((a.id for a in others if a.key == key), None)
+    if wanted is None:
+        mistake = Mistake("admission", _("Please choose one of these."), "")
+        return page(event, found, mistake), 422
+    return done(
+        "elsewhere", found, lambda one, **who: registrations.move(one, wanted, **who)
     )
 
 

@@ -17,9 +17,9 @@ from rsvp.models.team import Role
 from tests.factories import cancel, make_user, register, stored
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
-from tests.web.visits import TODAY, everything, soon
+from tests.web.visits import TODAY, WEBINAR, everything, soon
 
-ALONE = ["approval", "decline", "reinstatement", "offer", "presence"]
+ALONE = ["approval", "decline", "reinstatement", "offer", "presence", "admission"]
 
 
 @pytest.fixture
@@ -412,6 +412,49 @@ def test_an_address_still_to_be_confirmed_says_until_when(client, ada):
     assert "Address to be confirmed Cleo Winter" in text
     assert "kept until the address is confirmed. To be confirmed until" in text
     assert "Mail the link to confirm again" in text
+
+
+# --- another way to attend ----------------------------------------------------------
+
+
+def test_a_party_is_moved_to_another_admission(client, ada):
+    event = soon({"capacity": 3}, WEBINAR | {"capacity": 1, "waitlist": True})
+    party = now_register(event, "Cleo Winter", "Dan")
+    alone = now_register(event, "Dora Quill")
+    assert "If as many places are free there" in shown(client, party)
+
+    refused = act(client, party, "admission", admission="webinar")
+    assert refused.status_code == 409
+    assert "Not enough places are free" in refused.text
+    answer = act(client, alone, "admission", admission="webinar")
+
+    assert answer.status_code == 303
+    assert "They are moved" in client.get(answer.location).text
+    assert stored(alone).admission.key == "webinar"
+    text = shown(client, alone)
+    assert "1 place, Webinar." in text
+    assert "Moved to Webinar · by ada@example.org" in text
+    assert invariants.problems(utcnow()) == []
+
+
+@pytest.mark.parametrize("key", ["", "in-person", "balcony", "\0", "x" * 5000, "1"])
+def test_an_admission_that_is_none_is_answered_beside_its_field(client, ada, key):
+    event = soon({"capacity": 3}, WEBINAR)
+    one = now_register(event, "Cleo Winter")
+    before = everything()
+
+    answer = act(client, one, "admission", admission=key)
+
+    assert answer.status_code == 422
+    assert "Please choose one of these." in answer.text
+    assert everything() == before
+
+
+def test_where_there_is_one_admission_nobody_is_moved(client, ada):
+    one = now_register(soon(), "Cleo Winter")
+
+    assert "Move to another admission" not in shown(client, one)
+    assert act(client, one, "admission", admission="in-person").status_code == 422
 
 
 # --- at the door --------------------------------------------------------------------
