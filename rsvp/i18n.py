@@ -70,6 +70,13 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).strftime("%H:%M")
 
 
+def day_and_clock(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
+    """A deadline on one line, as in `Friday 22 January, 10:00`: it is never far off."""
+    local = instant.astimezone(zone)
+    day = dates.format_date(local, "EEEE d MMMM", locale=Locale.parse(language))
+    return f"{day}, {clock(instant, zone)}"
+
+
 def zone_name(zone: ZoneInfo, language: str = "en") -> str:
     """A zone as people say it, with its place: `Amsterdam time`, `New York time`."""
     return dates.get_timezone_location(

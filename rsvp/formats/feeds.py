@@ -58,25 +58,33 @@ def many_calendar(
 
 
 def registration_calendar(
-    registration: Registration, *, host: str, url: str | None = None
+    registration: Registration,
+    *,
+    host: str,
+    url: str | None = None,
+    is_off: bool = False,
 ) -> bytes:
     """The `.ics` of one registration, for whoever holds it.
 
     `host` makes the UID unique (the public address's host name); `url` is where the
     ticket can be looked at. Calendars are shared with family and colleagues, so it
-    should be the view-only one. Method and status follow the registration's state; the
-    join link is in it only for those confirmed to attend online.
+    should be the view-only one. Method and status follow the registration's state, or
+    `is_off`: for whom it is over whatever the state. The join link is in it only for
+    those confirmed to attend online.
     """
     event, admission = registration.event, registration.admission
-    is_off = registration.state == State.CANCELLED or event.status == Status.CANCELLED
+    is_mine = not is_off and registration.is_live
+    is_off = not is_mine or event.status == Status.CANCELLED
     calendar = new_calendar("CANCEL" if is_off else "PUBLISH")
-    join_url = join_link(registration)
+    join_url = join_link(registration) if is_mine else None
+    since = registration.state_since - registration.registered_at
     entry = new_entry(
         event,
         uid=f"{registration.uuid}@{host}",
         stamp=max(event.updated_at, registration.state_since),
-        # A client keeps an older entry unless the new one's number is larger.
-        sequence=event.sequence + (registration.state == State.CANCELLED),
+        # A client keeps an older entry unless the new one's number is larger: it grows
+        # with each change of state, also when a place is given back.
+        sequence=event.sequence + max(0, int(since.total_seconds())) + (not is_mine),
         title=personal_title(registration),
         location=join_url or location(event, {admission.mode}),
         description=paragraphs(
@@ -90,7 +98,7 @@ def registration_calendar(
     )
     if is_off:
         entry.status = "CANCELLED"
-    elif registration.state == State.WAITLISTED:
+    elif registration.state != State.CONFIRMED:
         entry.status = "TENTATIVE"
     if join_url:
         entry.conferences = [Conference(join_url, feature="VIDEO")]
@@ -202,10 +210,20 @@ def title_of(event: Event) -> str:
 
 
 def personal_title(registration: Registration) -> str:
-    event = registration.event
-    if registration.state == State.WAITLISTED and not event.discreet:
-        return _("Waitlist: %(title)s", title=clean(event.title))
-    return title_of(event)
+    """The title, with how it stands in front while that is no place for sure."""
+    event, title = registration.event, clean(registration.event.title)
+    if event.discreet or event.status == Status.CANCELLED:
+        return title_of(event)
+    match registration.state:
+        case State.HELD:
+            return _("To be confirmed: %(title)s", title=title)
+        case State.REQUESTED:
+            return _("Requested: %(title)s", title=title)
+        case State.WAITLISTED:
+            return _("Waitlist: %(title)s", title=title)
+        case State.OFFERED:
+            return _("Offered: %(title)s", title=title)
+    return title
 
 
 def location(event: Event, modes: set[str]) -> str | None:

@@ -53,7 +53,10 @@ class Mail:
 
 @dataclass(frozen=True)
 class Links:
+    """`manage` and `erase` are secret; empty in a mail to whose it is no more."""
+
     manage: str
+    erase: str
     event: str
     join: str | None
 
@@ -86,17 +89,6 @@ class Facts:
     access: str | None
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Short texts that depend on how many come, and how."""
-
-    state: str
-    button: str
-    give_up: str
-    give_up_why: str
-    calendar: str
-
-
 def compose(
     message: Message, *, code_key: bytes, public_url: str, masked: bool = False
 ) -> Mail:
@@ -117,17 +109,24 @@ def written(
     host = urlsplit(public_url).hostname or "localhost"
     message_id = f"{message.uuid}@{host}"
     words = mailtexts.words(message)
+    is_neutral = mailtexts.is_neutral(message)
     links = links_of(message, code_key, public_url, masked)
     shown = tickets_of(message, code_key, public_url, message_id, masked)
-    facts = facts_of(event, mailtexts.mode_of(message), language)
+    facts = None
+    if not is_neutral:
+        facts = facts_of(event, mailtexts.mode_of(message), language)
     calendar, method = calendar_of(message, code_key, public_url, masked)
+    standing = mailtexts.standing(message)
+    contact = None if is_neutral else event.contact
+    hosts = [] if is_neutral else [feeds.clean(host["name"]) for host in event.hosts]
     context = {
         "language": language,
         "direction": Locale.parse(language).text_direction,
         "words": words,
         "preheader": preheader(words, facts),
         "facts": facts,
-        "standing": str(mailtexts.standing(message)),
+        "standing": str(standing),
+        "is_over": standing.is_over,
         "is_online": mailtexts.is_online(message),
         "admission": feeds.clean(
             message.facts.get("admission") or registration.admission.name
@@ -135,12 +134,12 @@ def written(
         "online_note": feeds.clean(event.online_note or "") if links.join else "",
         "tickets": shown,
         "links": links,
-        "labels": labels_of(message, links, method if calendar else None),
-        "registers_again": message.kind == MessageKind.CANCELLED
-        and event.status == Status.PUBLISHED,
+        "labels": mailtexts.labels_of(
+            message, joins=bool(links.join), method=method if calendar else None
+        ),
         "masked": masked,
-        "contact": event.contact,
-        "hosts": joined([feeds.clean(h["name"]) for h in event.hosts], language),
+        "contact": contact,
+        "hosts": joined(hosts, language),
         "site": current_app.config["SITE_NAME"],
         "host": host,
         "reference": registration.reference,
@@ -153,7 +152,7 @@ def written(
         calendar=calendar,
         method=method,
         calendar_name="appointment.ics" if event.discreet else f"{event.slug}.ics",
-        reply_to=event.contact,
+        reply_to=contact,
         message_id=message_id,
     )
 
@@ -185,8 +184,12 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
     registration = message.registration
     secret = tokens.manage_token(code_key, registration.uuid, registration.link_version)
     seated = mailtexts.is_seated_now(message)
+    manage = f"{public_url}/r/{MASK if masked else secret}"
+    if message.kind == MessageKind.PASSED_ON:
+        manage = ""
     return Links(
-        manage=f"{public_url}/r/{MASK if masked else secret}",
+        manage=manage,
+        erase=manage and f"{manage}/erasure",
         event=f"{public_url}/events/{message.event.slug}",
         join=feeds.join_link(registration) if seated else None,
     )
@@ -211,6 +214,8 @@ def told_of(message: Message) -> list[Attendee]:
 def tickets_of(
     message: Message, code_key: bytes, public_url: str, message_id: str, masked: bool
 ) -> list[Ticket]:
+    if message.kind == MessageKind.PASSED_ON or mailtexts.is_neutral(message):
+        return []
     party = told_of(message)
     if mailtexts.standing(message) != Standing.SEATED:
         return [without_code(message, len(party))]
@@ -264,28 +269,34 @@ def party_name(registration: Registration, people: int) -> str:
 def calendar_of(
     message: Message, code_key: bytes, public_url: str, masked: bool
 ) -> tuple[bytes | None, str]:
-    """The calendar entry to attach, with its method; none for those in line, and none
-    that would say something else than the mail does."""
+    """The calendar entry to attach, with its method: where a place is held for sure, or
+    was; none that would say something else than the mail does."""
     registration, event = message.registration, message.event
+    host = urlsplit(public_url).hostname or "localhost"
+    if message.kind == MessageKind.PASSED_ON:
+        gone = feeds.registration_calendar(registration, host=host, is_off=True)
+        return gone, "CANCEL"
     seated = mailtexts.is_seated_now(message) and event.status == Status.PUBLISHED
-    off = mailtexts.standing(message) == Standing.OFF and (
-        not registration.is_live or event.status == Status.CANCELLED
+    off = (
+        mailtexts.standing(message).is_over
+        and mailtexts.had_a_place(message)
+        and (not registration.is_live or event.status == Status.CANCELLED)
     )
     if not (seated or off):
         return None, "PUBLISH"
     party = told_of(message) or registration.attendees
     url = ticket_url(party[0], code_key, public_url, masked) if party else None
-    host = urlsplit(public_url).hostname or "localhost"
-    entry = feeds.registration_calendar(registration, host=host, url=url)
+    entry = feeds.registration_calendar(registration, host=host, url=url, is_off=off)
     return entry, "CANCEL" if off else "PUBLISH"
 
 
 # --- words that the templates print -------------------------------------------------
 
 
-def preheader(words: Words, facts: Facts) -> str:
+def preheader(words: Words, facts: Facts | None) -> str:
     """What lists of mails show beside the subject: the first sentence, then when."""
-    return f"{words.headline} {facts.day}, {facts.time}."
+    when = f"{facts.day}, {facts.time}." if facts else ""
+    return f"{words.headline} {when}".rstrip()
 
 
 def facts_of(event: Event, mode: str, language: str) -> Facts:
@@ -323,41 +334,6 @@ def elsewhere(event: Event, starts: datetime, name: str, language: str) -> str:
     if there.date() != starts.date():
         time = f"{i18n.day(event.starts_at, zone, language)}, {time}"
     return _("%(time)s %(zone)s time", time=time, zone=i18n.zone_name(zone, language))
-
-
-def labels_of(message: Message, links: Links, method: str | None) -> Labels:
-    seats = mailtexts.seats_of(message)
-    standing = mailtexts.standing(message)
-    states = {
-        Standing.SEATED: _("● Confirmed"),
-        Standing.IN_LINE: _("◔ Waitlisted"),
-        Standing.OFF: _("✕ Cancelled"),
-    }
-    if links.join:
-        button = _("Join online")
-    elif standing == Standing.SEATED and not mailtexts.is_online(message):
-        button = _n("Open your ticket", "Open your tickets", seats)
-    else:
-        button = _("Open your registration")
-    if standing == Standing.IN_LINE:
-        give_up, why = _("leave the line"), _(" so that the others move up")
-    elif mailtexts.is_online(message):
-        give_up, why = _("cancel your registration"), ""
-    else:
-        give_up = _n("give your place up", "give a place up", seats)
-        why = _(" so that somebody else can come")
-    calendars = {
-        None: "",
-        "PUBLISH": _("The date is attached for your calendar."),
-        "CANCEL": _("The attached file takes the date out of your calendar."),
-    }
-    return Labels(
-        state=states[standing],
-        button=button,
-        give_up=give_up,
-        give_up_why=why,
-        calendar=calendars[method],
-    )
 
 
 def joined(names: list[str], language: str) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from rsvp.models import Admission, Attendee, Event, Message, Registration
-from rsvp.models.event import Mode, Status
+from rsvp.models.event import Mode, Promotion, Status
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import AttendeeState, State
 
@@ -16,6 +16,7 @@ KEY = bytes(range(32))
 PUBLIC_URL = "https://rsvp.example.org"
 SECRET = "https://meet.example.org/open-assembly?k=4711"
 NOW = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
+UNTIL = datetime(2027, 1, 22, 9, 0, tzinfo=UTC)
 
 HALL = {"id": 1, "key": "hall", "name": "In person", "mode": Mode.IN_PERSON}
 WEBINAR = {"id": 2, "key": "webinar", "name": "Webinar", "mode": Mode.ONLINE}
@@ -54,6 +55,7 @@ def event_of(
             "people": [{"name": "Marit de Vries", "role": "speaker"}],
             "sponsors": [],
             "paused": False,
+            "promotion": Promotion.OFFER,
             "sequence": 3,
             "created_at": NOW,
             "updated_at": NOW,
@@ -87,6 +89,9 @@ def registration_of(
             "language": "en",
             "answers": {},
             "link_version": 0,
+            "fewer_ok": False,
+            "was_put_off": False,
+            "registered_at": NOW + timedelta(hours=1),
             "state_since": NOW + timedelta(hours=1),
         }
         | values
@@ -119,6 +124,7 @@ def message_of(kind: str, registration: Registration, **facts: Any) -> Message:
             "mode": admission.mode,
             "attendees": [a.uuid.hex for a in registration.coming],
             "place": None,
+            "until": UNTIL.isoformat(),
         }
         | facts,
     )

@@ -162,20 +162,26 @@ def test_a_cancelled_event_stays_in_the_calendar_and_says_so():
 
 
 @pytest.mark.parametrize(
-    ("state", "method", "status"),
+    ("state", "method", "status", "title"),
     [
-        (State.CONFIRMED, "PUBLISH", "CONFIRMED"),
-        (State.WAITLISTED, "PUBLISH", "TENTATIVE"),
-        (State.CANCELLED, "CANCEL", "CANCELLED"),
+        (State.HELD, "PUBLISH", "TENTATIVE", "To be confirmed: Letters and Soup"),
+        (State.REQUESTED, "PUBLISH", "TENTATIVE", "Requested: Letters and Soup"),
+        (State.WAITLISTED, "PUBLISH", "TENTATIVE", "Waitlist: Letters and Soup"),
+        (State.OFFERED, "PUBLISH", "TENTATIVE", "Offered: Letters and Soup"),
+        (State.CONFIRMED, "PUBLISH", "CONFIRMED", "Letters and Soup"),
+        (State.RELEASED, "CANCEL", "CANCELLED", "Letters and Soup"),
+        (State.CANCELLED, "CANCEL", "CANCELLED", "Letters and Soup"),
+        (State.DECLINED, "CANCEL", "CANCELLED", "Letters and Soup"),
+        (State.LAPSED, "CANCEL", "CANCELLED", "Letters and Soup"),
     ],
 )
-def test_a_registrations_entry_follows_its_state(state, method, status):
+def test_a_registrations_entry_follows_its_state(state, method, status, title):
     registration = registration_of(event_of(), state=state)
     data = feeds.registration_calendar(registration, host=HOST, url="https://x/t/abc")
     calendar, entry = only_entry(data)
 
     assert calendar["method"] == method
-    assert entry["status"] == status
+    assert (entry["status"], entry["summary"]) == (status, title)
     assert entry["uid"] == f"{UUID(int=9)}@{HOST}"
     assert entry["url"] == "https://x/t/abc"
 
@@ -187,6 +193,27 @@ def test_giving_a_place_up_outnumbers_the_entry_it_takes_back():
         return only_entry(data)[1]["sequence"]
 
     assert sequence(State.CANCELLED) > sequence(State.CONFIRMED)
+
+
+def test_a_place_that_was_brought_back_outnumbers_its_cancellation():
+    def sequence(state, since):
+        registration = registration_of(event_of(), state=state, state_since=since)
+        data = feeds.registration_calendar(registration, host=HOST)
+        return only_entry(data)[1]["sequence"]
+
+    hours = [NOW + timedelta(hours=hour) for hour in (1, 2, 3)]
+    states = (State.CONFIRMED, State.CANCELLED, State.CONFIRMED)
+    numbers = list(map(sequence, states, hours))
+    assert numbers == sorted(set(numbers))
+
+
+def test_who_passed_a_place_on_takes_the_entry_out_and_keeps_no_link():
+    registration = registration_of(event_of(HALL, WEBINAR), admission=1)
+    data = feeds.registration_calendar(registration, host=HOST, is_off=True)
+    calendar, entry = only_entry(data)
+
+    assert (calendar["method"], entry["status"]) == ("CANCEL", "CANCELLED")
+    assert SECRET not in folded(data)
 
 
 @pytest.mark.parametrize("admission", [0, 1])

@@ -1,0 +1,104 @@
+"""Labels: the short texts around a mail's ticket, and where its one button leads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rsvp.formats.mailtexts.sentences import (
+    Standing,
+    _,
+    _n,
+    is_neutral,
+    is_online,
+    seats_of,
+    standing,
+    was_of,
+)
+from rsvp.models import Message
+from rsvp.models.event import Status
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
+
+
+@dataclass(frozen=True)
+class Labels:
+    """`button` leads to the registration's page, and stands above the ticket where it
+    `asks` for an answer; empty: there is nothing to do there."""
+
+    state: str
+    button: str
+    asks: bool
+    give_up: str
+    give_up_why: str
+    calendar: str
+    registers_again: bool
+
+
+def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
+    """`joins`: the button is the link to join. `method`: of the calendar entry."""
+    stands = standing(message)
+    states = {
+        Standing.HELD: _("◌ Address to be confirmed"),
+        Standing.REQUESTED: _("○ Requested"),
+        Standing.IN_LINE: _("◔ Waitlisted"),
+        Standing.OFFERED: _("◑ Offered"),
+        Standing.SEATED: _("● Confirmed"),
+        Standing.RELEASED: _("↺ Given on"),
+        Standing.OFF: _("✕ Cancelled"),
+        Standing.DECLINED: _("✕ Declined"),
+        Standing.LAPSED: _("– Lapsed"),
+    }
+    calendars = {
+        None: "",
+        "PUBLISH": _("The date is attached for your calendar."),
+        "CANCEL": _("The attached file takes the date out of your calendar."),
+    }
+    give_up, why = giving_up(message)
+    return Labels(
+        state=states[stands],
+        button=_("Join online") if joins else button(message),
+        asks=stands in (Standing.HELD, Standing.OFFERED) or may_be_late(message),
+        give_up=give_up,
+        give_up_why=why,
+        calendar=calendars[method],
+        registers_again=message.kind == MessageKind.CANCELLED
+        and not is_neutral(message)
+        and message.event.status == Status.PUBLISHED,
+    )
+
+
+def may_be_late(message: Message) -> bool:
+    """Whether what has lapsed can still be answered: a yes if there is room."""
+    late = was_of(message) in (State.HELD, State.OFFERED)
+    return message.kind == MessageKind.LAPSED and late
+
+
+def button(message: Message) -> str:
+    match standing(message):
+        case Standing.HELD:
+            return _("Confirm your address")
+        case Standing.OFFERED:
+            return _("Answer the offer")
+        case Standing.REQUESTED:
+            return _("Open your request")
+        case Standing.SEATED if not is_online(message):
+            return _n("Open your ticket", "Open your tickets", seats_of(message))
+        case Standing.SEATED | Standing.IN_LINE:
+            return _("Open your registration")
+    return _("Open your registration") if may_be_late(message) else ""
+
+
+def giving_up(message: Message) -> tuple[str, str]:
+    """What a link for those whose plans change is called, and what it is good for;
+    empty where the button asks for an answer anyway."""
+    match standing(message):
+        case Standing.IN_LINE:
+            return _("leave the line"), _(" so that the others move up")
+        case Standing.REQUESTED:
+            return _("withdraw your request"), ""
+        case Standing.SEATED if is_online(message):
+            return _("cancel your registration"), ""
+        case Standing.SEATED:
+            give_up = _n("give your place up", "give a place up", seats_of(message))
+            return give_up, _(" so that somebody else can come")
+    return "", ""

@@ -1,0 +1,260 @@
+"""Sentences that several kinds of mail share, and the facts they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from flask_babel import gettext, ngettext
+
+from rsvp import i18n
+from rsvp.formats import feeds
+from rsvp.models import Message
+from rsvp.models.event import Mode, Promotion
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
+
+_: Callable[..., str] = gettext
+_n: Callable[..., str] = ngettext
+
+
+class Standing(StrEnum):
+    """How the registration stands, as far as this message is concerned."""
+
+    HELD = "held"
+    REQUESTED = "requested"
+    IN_LINE = "waitlisted"
+    OFFERED = "offered"
+    SEATED = "confirmed"
+    RELEASED = "released"
+    OFF = "cancelled"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody has, waits for or is asked about a place any more."""
+        return self in (self.RELEASED, self.OFF, self.DECLINED, self.LAPSED)
+
+
+BY_KIND = {
+    MessageKind.CONFIRM_ADDRESS: Standing.HELD,
+    MessageKind.REQUESTED: Standing.REQUESTED,
+    MessageKind.CONFIRMATION: Standing.SEATED,
+    MessageKind.PROMOTED: Standing.SEATED,
+    MessageKind.WAITLISTED: Standing.IN_LINE,
+    MessageKind.OFFER: Standing.OFFERED,
+    MessageKind.PASSED_ON: Standing.OFF,
+    MessageKind.CANCELLED: Standing.OFF,
+    MessageKind.EVENT_CANCELLED: Standing.OFF,
+    MessageKind.DECLINED: Standing.DECLINED,
+    MessageKind.LAPSED: Standing.LAPSED,
+    MessageKind.RELEASED: Standing.RELEASED,
+}
+"""What a kind of mail tells; the others tell how it stands when they are written."""
+
+
+def standing(message: Message) -> Standing:
+    found = BY_KIND.get(MessageKind(message.kind))
+    return found or Standing(message.registration.state)
+
+
+@dataclass(frozen=True)
+class Words:
+    subject: str
+    headline: str
+    lead: tuple[str, ...]
+
+
+Parts = tuple[str, str, list[str]]
+"""Subject, first sentence, and those after it; empty ones are left out."""
+
+
+# --- facts --------------------------------------------------------------------------
+
+
+def title_of(message: Message) -> str:
+    return feeds.clean(message.event.title)
+
+
+def seats_of(message: Message) -> int:
+    return int(message.facts.get("seats") or message.registration.seats or 1)
+
+
+def what_of(message: Message) -> str | None:
+    what = message.facts.get("what")
+    return str(what) if what else None
+
+
+def was_of(message: Message) -> str | None:
+    """The state before what the mail tells, or before the end that came meanwhile."""
+    was = message.facts.get("was") or message.registration.ended_from
+    return str(was) if was else None
+
+
+def until(message: Message) -> str:
+    """The deadline as people say it: `Friday 22 January, 10:00`, in the event's zone,
+    which is named to those who may be in another one."""
+    by, zone = datetime.fromisoformat(message.facts["until"]), message.event.zone
+    language = i18n.language_for(message.registration.language)
+    time = i18n.day_and_clock(by, zone, language)
+    if not is_online(message):
+        return time
+    return _("%(time)s (%(zone)s time)", time=time, zone=i18n.zone_name(zone, language))
+
+
+def is_online(message: Message) -> bool:
+    return bool(mode_of(message) == Mode.ONLINE)
+
+
+def mode_of(message: Message) -> str:
+    return str(message.facts.get("mode") or message.registration.admission.mode)
+
+
+def is_seated_now(message: Message) -> bool:
+    """Whether what the message says of its seats is still so when it is written."""
+    return (
+        standing(message) == Standing.SEATED
+        and message.registration.state == State.CONFIRMED
+    )
+
+
+def had_a_place(message: Message) -> bool:
+    """Whether what a mail says to be over was a place, with tickets."""
+    if message.kind == MessageKind.EVENT_CANCELLED:
+        return message.registration.state == State.CONFIRMED
+    match standing(message):
+        case Standing.RELEASED:
+            return True
+        case Standing.OFF:
+            return was_of(message) in (None, State.CONFIRMED)
+    return False
+
+
+def is_neutral(message: Message) -> bool:
+    """Whether the mail says nothing about the event: it is discreet, and nobody has
+    shown yet that the address is theirs, so it may be a stranger's."""
+    if not message.event.discreet:
+        return False
+    if message.kind == MessageKind.EVENT_CANCELLED:
+        return message.registration.state == State.HELD
+    stands = standing(message)
+    was_held = stands.is_over and was_of(message) == State.HELD
+    return stands == Standing.HELD or was_held
+
+
+# --- sentences ----------------------------------------------------------------------
+
+
+def they_wrote(why: str | None) -> str:
+    """The organizers' own words, quoted; nothing where there are none."""
+    words = feeds.clean(why or "")
+    return _("They wrote: “%(why)s”", why=words) if words else ""
+
+
+def how_to_attend(message: Message) -> list[str]:
+    if is_online(message):
+        if not message.event.join_url:
+            return [_("The link to join will be on your registration's page.")]
+        return [
+            _("Join with the link below. It is for those registered: don't pass it on.")
+        ]
+    return [
+        _n(
+            "Show the code on your ticket at the door, on your phone or on paper.",
+            "Each of you has a ticket with its own code. Show them at the door, on a "
+            "phone or on paper.",
+            seats_of(message),
+        )
+    ]
+
+
+def when_a_place_comes_free(message: Message) -> str:
+    seats = seats_of(message)
+    if message.event.promotion == Promotion.CONFIRM:
+        return _n(
+            "As soon as a place comes free, it is yours and we mail you the ticket. "
+            "You don't need to do anything.",
+            "As soon as %(num)d places are free together, they are yours and we mail "
+            "you the tickets. You don't need to do anything.",
+            seats,
+        )
+    return _n(
+        "As soon as a place comes free, we mail you and keep it for you until you "
+        "answer. The mail says how long.",
+        "As soon as %(num)d places are free together, we mail you and keep them for "
+        "you until you answer. The mail says how long.",
+        seats,
+    )
+
+
+def fewer_is_fine(message: Message) -> str:
+    if not message.registration.fewer_ok or seats_of(message) < 2:
+        return ""
+    return _("You said that fewer is fine, so we may offer you a part of them before.")
+
+
+def place_in_line(message: Message) -> str:
+    place = message.facts.get("place")
+    if not place:
+        return _("You're on the waitlist.")
+    return _("You're on the waitlist, %(place)s in line.", place=i18n.ordinal(place))
+
+
+def asked_for(message: Message) -> str:
+    return _n(
+        "You've asked for a place.",
+        "You've asked for %(num)d places.",
+        seats_of(message),
+    )
+
+
+def how_requests_go_on() -> str:
+    return _(
+        "The organizers decide on each request, and we mail you as soon as they have. "
+        "Until then no place is kept for you."
+    )
+
+
+def how_it_stands(message: Message) -> str:
+    seats = seats_of(message)
+    match standing(message):
+        case Standing.SEATED:
+            return _n("You have a place.", "You have %(num)d places.", seats)
+        case Standing.IN_LINE:
+            return place_in_line(message)
+        case Standing.REQUESTED:
+            return asked_for(message)
+        case Standing.HELD:
+            return _("Your address waits to be confirmed.")
+        case Standing.OFFERED:
+            return _("A place is kept for you until you answer.")
+    return tickets_are_off()
+
+
+def tickets_are_off() -> str:
+    return _("Any ticket from an earlier mail is no longer valid.")
+
+
+def links_are_new() -> str:
+    return _("Links and codes in earlier mails no longer work.")
+
+
+def why_again(message: Message) -> str:
+    """Why something is told once more, where it is."""
+    match what_of(message):
+        case "sent_again":
+            return _("The organizers send you this once more. Nothing has changed.")
+        case "new_codes":
+            return _(
+                "The organizers made new codes and links for you. Those in earlier "
+                "mails no longer work."
+            )
+        case "lost":
+            return _(
+                "Somebody, most likely you, asked for this mail once more. Nothing has "
+                "changed."
+            )
+    return ""

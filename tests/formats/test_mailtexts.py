@@ -1,0 +1,396 @@
+"""Mail texts: what each kind of mail says, to whom, and what can be done about it."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+from icalendar import Calendar
+
+from rsvp import tokens
+from rsvp.formats import mails
+from rsvp.models.event import Promotion, Status
+from rsvp.models.registration import AttendeeState, State
+from tests.formats.every_mail import EVERY_MAIL, Row
+from tests.formats.letters import (
+    KEY,
+    PUBLIC_URL,
+    SECRET,
+    WEBINAR,
+    event_of,
+    message_of,
+    registration_of,
+)
+from tests.formats.opened import KINDS, Page, compose, secrets_of, text_of
+
+pytestmark = pytest.mark.usefixtures("writes_mails")
+
+EACH = pytest.mark.parametrize("row", EVERY_MAIL, ids=lambda row: row.id)
+ONLINE_OR_NOT = pytest.mark.parametrize("is_online", [False, True])
+
+
+@cache
+def sent(row: Row, **more: bool) -> mails.Mail:
+    status = Status.CANCELLED if row.kind == "event_cancelled" else Status.PUBLISHED
+    return compose(row.message(status=status, **more))
+
+
+def lines(mail: mails.Mail) -> str:
+    return " ".join(mail.text.split())
+
+
+# --- every kind ---------------------------------------------------------------------
+
+
+def test_every_kind_has_a_row():
+    assert {row.kind for row in EVERY_MAIL} == set(KINDS)
+
+
+@EACH
+def test_the_subject_and_the_first_sentence_say_how_it_stands(row):
+    mail = sent(row)
+
+    assert (mail.subject, mail.text.partition("\n")[0]) == (row.subject, row.first)
+    assert row.says in lines(mail)
+    assert row.says in html.unescape(Page(mail.html).text)
+
+
+@EACH
+def test_online_it_is_said_in_the_words_for_it(row):
+    mail = sent(row, is_online=True)
+
+    first = row.online_first or row.first
+    assert (mail.subject, mail.text.partition("\n")[0]) == (
+        row.online or row.subject,
+        first,
+    )
+    assert "at the door," not in lines(mail)
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_a_discreet_event_is_named_in_no_subject_preview_or_calendar(row, is_online):
+    mail = sent(row, is_online=is_online, discreet=True)
+    confirms = row.kind == "confirm_address"
+
+    expected = "Please confirm your registration" if confirms else "Your registration"
+    assert mail.subject == expected
+    assert "Letters" not in mail.text.partition("\n")[0]
+    assert "Letters" not in mail.html.partition("<h1")[0]
+    assert "Webinar" not in mail.text.partition("\n")[0]
+    assert "Letters" not in (mail.calendar or b"").decode()
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_a_calendar_entry_comes_where_a_place_is_sure_or_was(row, is_online):
+    mail = sent(row, is_online=is_online)
+
+    if row.calendar is None:
+        assert mail.calendar is None
+        return
+    calendar = Calendar.from_ical(mail.calendar)
+    assert (mail.method, calendar["method"]) == (row.calendar, row.calendar)
+    status = {"PUBLISH": "CONFIRMED", "CANCEL": "CANCELLED"}[row.calendar]
+    assert calendar.events[0]["status"] == status
+
+
+@EACH
+def test_a_code_comes_where_a_place_is_sure(row):
+    mail = sent(row)
+
+    seats = row.message().registration.seats
+    assert len(mail.images) == (seats if row.calendar == "PUBLISH" else 0)
+    assert ("Code:" in mail.text) == (row.calendar == "PUBLISH")
+    assert ("● Confirmed" in mail.text) == (row.calendar == "PUBLISH")
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_one_button_leads_to_the_page(row, is_online):
+    """Its label is what it is for; there is none where nothing can be done."""
+    mail = sent(row, is_online=is_online)
+    buttons = re.findall(
+        r'<a class="button"[^>]*href="([^"]*)"[^>]*>([^<]*)', mail.html
+    )
+
+    if row.calendar == "PUBLISH" and is_online:
+        assert buttons == [(SECRET, "Join online")]
+    elif row.button:
+        [(link, label)] = buttons
+        assert label == row.button
+        assert link == own_page(row)
+        assert link in mail.text
+    else:
+        assert buttons == []
+
+
+def own_page(row: Row) -> str:
+    registration = row.message().registration
+    return f"{PUBLIC_URL}/r/{tokens.manage_token(KEY, registration.uuid, 0)}"
+
+
+@EACH
+def test_no_link_leads_elsewhere_or_changes_anything(row):
+    page = Page(sent(row).html)
+
+    own = own_page(row)
+    tickets = f"{PUBLIC_URL}/t/"
+    allowed = {own, f"{own}/erasure", f"{PUBLIC_URL}/events/letters-and-soup"}
+    assert {link for link in page.links if not link.startswith(tickets)} <= allowed
+
+
+@EACH
+@ONLINE_OR_NOT
+@pytest.mark.parametrize("discreet", [False, True])
+def test_whoever_it_is_not_for_can_have_the_data_deleted(row, is_online, discreet):
+    """Whose place was passed on holds no secret of the registration any more."""
+    mail = sent(row, is_online=is_online, discreet=discreet)
+
+    if row.kind == "passed_on":
+        registration = row.message(is_online=is_online).registration
+        shown = mail.text + mail.html + unfolded(mail)
+        assert not [secret for secret in secrets_of(registration) if secret in shown]
+        assert "/r/" not in shown and "/t/" not in shown and SECRET not in shown
+        assert "Ada" not in shown
+    else:
+        assert f"{own_page(row)}/erasure" in Page(mail.html).links
+        assert f"{own_page(row)}/erasure" in mail.text
+
+
+def unfolded(mail: mails.Mail) -> str:
+    return (mail.calendar or b"").decode().replace("\r\n ", "")
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_the_link_to_join_is_in_mails_about_a_sure_place_only(row, is_online):
+    mail = sent(row, is_online=is_online)
+
+    shown = mail.text + mail.html + unfolded(mail)
+    assert (SECRET in shown) == (is_online and row.calendar == "PUBLISH")
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_no_mail_echoes_an_answer(row, is_online):
+    message = row.message(is_online=is_online)
+    message.registration.answers = {"diet": "No anchovies"}
+    for attendee in message.registration.attendees:
+        attendee.answers = {"access": "A chair with arms"}
+    mail = compose(message)
+
+    shown = mail.text + mail.html + unfolded(mail)
+    assert "anchovies" not in shown and "with arms" not in shown
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_organizers_see_each_mail_without_its_secrets(row, is_online):
+    message = row.message(is_online=is_online)
+    mail = compose(message, masked=True)
+
+    shown = mail.text + mail.html + unfolded(mail)
+    secrets = secrets_of(message.registration)
+    assert not [secret for secret in secrets if secret in shown]
+    assert mail.subject == compose(message).subject
+
+
+HELD = {"was": "held"}
+TO_STRANGERS = [
+    ("confirm_address", State.HELD, {}, "Please confirm by Friday 22 January, 10:00."),
+    ("changed", State.HELD, {"what": "details"}, "Your registration has changed."),
+    (
+        "lapsed",
+        State.LAPSED,
+        {"was": "held"},
+        "Your address was not confirmed in time.",
+    ),
+    ("cancelled", State.CANCELLED, {"was": "held"}, "Your registration is cancelled."),
+    ("event_cancelled", State.HELD, {}, "The event is cancelled."),
+]
+
+
+@pytest.mark.parametrize(("kind", "state", "facts", "first"), TO_STRANGERS)
+def test_a_discreet_event_is_not_named_to_an_address_that_nobody_confirmed(
+    kind, state, facts, first
+):
+    event = event_of(discreet=True)
+    registration = registration_of(event, state=state, ended_by="attendee")
+    mail = compose(message_of(kind, registration, **facts))
+
+    assert mail.text.partition("\n")[0] == first
+    assert (mail.reply_to, mail.calendar, mail.images) == (None, None, {})
+    for shown in (mail.subject, mail.text, Page(mail.html).text, mail.html):
+        for secret in ("Letters", "letters", "Pump House", "Reading Room", "Ada Love"):
+            assert secret not in shown
+        assert "18:00" not in shown
+
+
+@pytest.mark.parametrize(
+    ("promotion", "says"),
+    [
+        (Promotion.OFFER, "keep it for you until you answer"),
+        (Promotion.CONFIRM, "it is yours and we mail you the ticket"),
+    ],
+)
+def test_those_in_line_read_what_a_free_place_will_mean(promotion, says):
+    registration = registration_of(
+        event_of(promotion=promotion), state=State.WAITLISTED
+    )
+
+    assert says in lines(compose(message_of("waitlisted", registration)))
+
+
+def test_a_party_with_whom_fewer_is_fine_reads_that_a_part_may_be_offered():
+    registration = registration_of(
+        event_of(), "Ada", "Grace", state=State.WAITLISTED, fewer_ok=True
+    )
+
+    text = lines(compose(message_of("waitlisted", registration)))
+    assert "we may offer you a part of them" in text
+
+
+def test_what_ended_before_its_mail_was_written_is_told_as_it_is():
+    for state, first in (
+        (State.RELEASED, "Your place was given to somebody else."),
+        (State.DECLINED, "The organizers can't give you a place."),
+        (State.LAPSED, "The offer has ended without an answer."),
+    ):
+        registration = registration_of(
+            event_of(), state=state, ended_from=State.OFFERED
+        )
+        mail = compose(message_of("ticket_again", registration))
+        assert mail.text.startswith(first)
+
+
+def test_a_deadline_is_told_in_the_events_zone():
+    until = datetime(2027, 1, 28, 4, 0, tzinfo=UTC)
+    event = event_of(timezone="America/New_York")
+    registration = registration_of(event, state=State.OFFERED)
+    mail = compose(message_of("offer", registration, until=until.isoformat()))
+
+    assert mail.text.startswith(
+        "A place is kept for you until Wednesday 27 January, 23:00."
+    )
+
+
+# --- some of them closer ------------------------------------------------------------
+
+
+# --- what each kind says ------------------------------------------------------------
+
+
+def test_a_confirmation_says_what_when_where_and_how_to_get_in():
+    mail = compose(message_of("confirmation", registration_of(event_of())))
+
+    assert mail.subject == "Your ticket for Letters and Soup"
+    for text in (mail.text, Page(mail.html).text):
+        assert "Your place is confirmed." in text
+        assert "Friday, 29 January 2027" in text
+        assert "18:00 to 21:30, Amsterdam time" in text
+        assert "The Pump House" in text
+        assert "Step-free entrance" in text
+    secret = tokens.manage_token(KEY, registration_of(event_of()).uuid, 0)
+    assert f"{PUBLIC_URL}/r/{secret}" in mail.text
+    assert f"{PUBLIC_URL}/r/{secret}" in Page(mail.html).links
+
+
+def test_a_party_gets_a_ticket_each_and_links_to_pass_on_for_the_guests():
+    registration = registration_of(event_of(), "Ada", "Grace", None)
+    mail = compose(message_of("confirmation", registration))
+    own, *guests = (tokens.ticket_token(KEY, a.uuid, 0) for a in registration.attendees)
+
+    assert mail.subject == "Your 3 tickets for Letters and Soup"
+    assert "Guest 2" in mail.text
+    for body in (mail.text, mail.html):
+        assert own not in body  # whoever registered has the manage link
+        assert all(f"{PUBLIC_URL}/t/{guest}" in body for guest in guests)
+
+
+def test_other_zones_are_told_with_their_day():
+    event = event_of(
+        WEBINAR,
+        timezone="America/New_York",
+        starts=datetime(2027, 2, 4, 20, 0),
+        also_show=["America/Chicago", "Europe/London"],
+    )
+    text = text_of("confirmation", registration_of(event))
+
+    assert "Thursday, 4 February 2027, 20:00 to 23:30, New York time" in text
+    assert "19:00 Chicago time" in text
+    assert "Friday, 5 February 2027, 01:00 London time" in text
+
+
+def test_an_event_over_midnight_names_the_day_it_ends():
+    event = event_of(starts=datetime(2027, 1, 29, 22, 0))
+    text = text_of("confirmation", registration_of(event))
+    assert "22:00 to Saturday, 30 January 2027, 01:30, Amsterdam time" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")],
+)
+def test_the_waitlist_mail_tells_the_place_in_line(place, said):
+    registration = registration_of(event_of(), state=State.WAITLISTED)
+    mail = compose(message_of("waitlisted", registration, place=place))
+
+    assert mail.subject == "You're on the waitlist for Letters and Soup"
+    assert mail.text.startswith(f"You're on the waitlist, {said} in line.")
+    assert mail.images == {}
+    assert mail.calendar is None
+    assert "Code:" not in mail.text
+
+
+def test_a_guests_place_given_up_is_told_by_name_with_the_tickets_left():
+    registration = registration_of(event_of(), "Ada", "Grace", "Noor")
+    registration.attendees[1].state = AttendeeState.CANCELLED
+    registration.seats = 2
+    mail = compose(
+        message_of("changed", registration, what="guest_cancelled", who="Grace")
+    )
+
+    assert mail.text.startswith("Grace is no longer coming.")
+    assert len(mail.images) == 2
+    assert "Noor" in mail.text
+    assert mail.text.count("Grace") == 1
+
+
+def test_a_cancelled_registration_leaves_the_calendar():
+    registration = registration_of(
+        event_of(), state=State.CANCELLED, ended_by="attendee"
+    )
+    mail = compose(message_of("cancelled", registration))
+
+    assert mail.text.startswith("Your registration is cancelled.")
+    assert mail.images == {}
+    calendar = Calendar.from_ical(mail.calendar)
+    assert (calendar["method"], mail.method) == ("CANCEL", "CANCEL")
+    assert calendar.events[0]["status"] == "CANCELLED"
+    assert f"{PUBLIC_URL}/events/letters-and-soup" in mail.text
+    manage, *others = secrets_of(registration)
+    assert not [s for s in others if s in mail.text + mail.html]
+    assert mail.text.count(manage) == 1  # to have the data deleted
+
+
+def test_the_calendar_entry_keeps_its_uid_from_confirmation_to_cancellation():
+    event = event_of()
+    confirmed = compose(message_of("confirmation", registration_of(event)))
+    off = registration_of(event, state=State.CANCELLED)
+    cancelled = compose(message_of("cancelled", off))
+    entries = [Calendar.from_ical(m.calendar).events[0] for m in (confirmed, cancelled)]
+
+    assert entries[0]["uid"] == entries[1]["uid"]
+    assert entries[0]["sequence"] < entries[1]["sequence"]
+
+
+def test_a_message_tells_of_those_it_was_written_for():
+    registration = registration_of(event_of(), "Ada", "Grace")
+    message = message_of("confirmation", registration)
+    registration.attendees[1].state = AttendeeState.CANCELLED
+
+    assert len(compose(message).images) == 2
