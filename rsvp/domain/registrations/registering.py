@@ -247,7 +247,12 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
         # Somebody registered this address in the moment since we looked.
         raise errors.LookAgain
     write_rest(replace(plan, row=row), registration_id, actor, place)
-    return Outcome("made", registration_id, plan.token, row["state"])
+    state = row["state"]
+    if state == State.WAITLISTED and row["fewer_ok"]:
+        # Not all of them fit, but some may, and fewer are fine.
+        moved_up = waitlist.promote(locked, actor=actor, now=plan.now)
+        state = State.OFFERED if registration_id in moved_up else state
+    return Outcome("made", registration_id, plan.token, state)
 
 
 def seat_newcomer(locked: LockedEvent, admission: Admission, seats: int) -> bool:
