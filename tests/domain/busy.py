@@ -1,13 +1,13 @@
 """One of several processes that do random things to one event at the same time.
 
-It writes what it asked and what it was told, a line of JSON each. `lock` is the number
+It says what it asked and what it was told, for each deed. `lock` is the number
 of the event's lock under which that was decided.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,9 @@ from sqlalchemy import select
 from rsvp.domain import audit, capacity
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
-from tests.domain import deeds, processes
+from tests.domain import deeds
 from tests.domain.model import Party
+from tests.domain.processes import Wire
 from tests.factories import NOON
 
 # How often each is done beside the others; a third of all deeds is registering.
@@ -38,25 +39,31 @@ OFTEN = {
 }
 
 
-def main() -> None:
-    _, told = processes.begin()
+def work(
+    wire: Wire,
+    *,
+    number: int,
+    event: int,
+    seed: int,
+    steps: int,
+    verbs: Sequence[str] = tuple(OFTEN),
+) -> None:
+    dice = random.Random(f"{seed} {number}")
     capacity.lock_event = noting(capacity.lock_event)
-    dice = random.Random(f"{told['seed']} {told['number']}")
-    event = db.session.get_one(Event, told["event"])
-    here = Here(event.id, event.slug, [a.key for a in event.admissions], dice)
-    verbs = told["verbs"] or list(OFTEN)
+    found = db.session.get_one(Event, event)
+    here = Here(event, found.slug, [a.key for a in found.admissions], dice)
     db.session.remove()
-    processes.say("ready")
-    processes.wait()
-    for step in range(told["steps"]):
+    wire.say("ready")
+    wire.hear()
+    for step in range(steps):
         LOCKS.clear()
         if dice.random() < 1 / 3:
-            line = register(here, f"{told['number']}-{step}")
+            line = register(here, f"{number}-{step}")
         else:
             [verb] = dice.choices(verbs, [OFTEN[verb] for verb in verbs])
             line = something(here, verb)
         if line:
-            processes.say(line | {"lock": LOCKS.get(here.event_id)})
+            wire.say(line | {"lock": LOCKS.get(event)})
         db.session.remove()
 
 
@@ -120,7 +127,3 @@ def anybody(here: Here) -> int | None:
     ).all()
     db.session.rollback()
     return here.dice.choice(latest) if latest else None
-
-
-if __name__ == "__main__":
-    main()

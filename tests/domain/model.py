@@ -199,18 +199,21 @@ class Evening:
         party.number = self.last_number
 
     def become(self, party: Party, state: str) -> None:
-        if state in LIVE and party.state not in (*LIVE, "moving"):
-            self.refuse_address_in_use(party)
+        comes_back = state in LIVE and party.state not in (*LIVE, "moving")
+        if comes_back and self.has_address(party):
+            raise No("address_in_use")
         party.was, party.state = party.state, state
         party.until = party.offered = None
         if state not in ("waitlisted", "offered"):
             party.number = None
 
-    def refuse_address_in_use(self, party: Party) -> None:
-        for other in self.parties.values():
-            same = (other.address, other.way) == (party.address, party.way)
-            if same and other is not party and other.state in LIVE:
-                raise No("address_in_use")
+    def has_address(self, party: Party) -> bool:
+        """Whether its address has another live booking for the same way."""
+        return any(
+            (other.address, other.way) == (party.address, party.way)
+            for other in self.parties.values()
+            if other is not party and other.state in LIVE
+        )
 
     def seat_or_join(self, party: Party) -> None:
         if self.has_room_for_newcomer(party.way, party.size):
@@ -270,10 +273,8 @@ class Evening:
         if party.size > self.largest_party(party.way):
             raise No("party_too_large")
         self.settle()
-        for other in self.parties.values():
-            if (other.address, other.way) == (party.address, party.way):
-                if other.state in LIVE:
-                    return "mailed again"
+        if self.has_address(party):
+            return "mailed again"
         self.parties[party.who] = party
         if self.by_approval:
             self.become(party, "requested")

@@ -1,17 +1,15 @@
-"""Other processes on a test's database: each its own interpreter, application, engine.
+"""Other processes on a test's database, each with an application and engine of its own.
 
-They speak lines of JSON: `Process.hear` gives the next one a process said.
+They are forked, since starting an interpreter takes longer than what they do. `Process`
+hears what they say to their `Wire`; one that is killed has no chance to tidy up.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+import multiprocessing
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from typing import Any
 
 from flask import Flask
@@ -20,82 +18,85 @@ from rsvp import create_app
 from rsvp.extensions import db
 from tests.conftest import TEST_SETTINGS
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+FORK = multiprocessing.get_context("fork")
+PATIENCE = 120  # seconds; longer than anything takes on a busy machine
 
 
-class Process:
-    """`python -m <module>` beside the test, told what to do as one JSON value."""
+class Wire:
+    """How a process talks with the test that started it."""
 
-    def __init__(self, module: str, app: Flask, **told: Any) -> None:
-        settings = {"SQLALCHEMY_DATABASE_URI": app.config["SQLALCHEMY_DATABASE_URI"]}
-        settings["INSTANCE_PATH"] = app.config["INSTANCE_PATH"]
-        settings |= {n: told.pop(n) for n in list(told) if n.isupper()}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if not k.startswith("RSVP_")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.say({"settings": settings} | told)
+    def __init__(self, end: Connection) -> None:
+        self.end = end
 
     def say(self, value: Any) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps(value) + "\n")
-        self.process.stdin.flush()
+        self.end.send(value)
 
     def hear(self) -> Any:
-        """What it says next; None once it has ended."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        return json.loads(line) if line.endswith("\n") else None
+        """What the other side says next; None where it has ended."""
+        try:
+            if self.end.poll(PATIENCE):
+                return self.end.recv()
+        except (EOFError, ConnectionResetError):
+            return None
+        raise AssertionError("the other process says nothing")
+
+
+class Process(Wire):
+    """`work(wire, **told)` in a process of its own, on the database of `app`."""
+
+    def __init__(
+        self,
+        work: Callable[..., None],
+        app: Flask,
+        settings: dict[str, Any] | None = None,
+        **told: Any,
+    ) -> None:
+        kept = ("SQLALCHEMY_DATABASE_URI", "INSTANCE_PATH")
+        settings = {name: app.config[name] for name in kept} | (settings or {})
+        mine, its = FORK.Pipe()
+        super().__init__(mine)
+        self.process = FORK.Process(
+            target=run, args=(work, mine, its, TEST_SETTINGS | settings, told)
+        )
+        self.process.start()
+        its.close()
 
     def kill(self) -> None:
-        """SIGKILL: it gets no chance to tidy up."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.join(20)
 
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            with contextlib.suppress(BrokenPipeError):
-                pipe.close()
+    def end_well(self) -> bool:
+        self.process.join(20)
+        return self.process.exitcode == 0
 
 
 @contextlib.contextmanager
 def processes(
-    module: str, app: Flask, count: int = 1, **told: Any
+    work: Callable[..., None], app: Flask, count: int = 1, **told: Any
 ) -> Iterator[list[Process]]:
     """So many of them, numbered from 0 (`number`), until the end of the block."""
+    # No connection may be shared with a child, not even by its end.
     db.session.remove()
-    started = [Process(module, app, number=n, **told) for n in range(count)]
+    db.engine.dispose()
+    started: list[Process] = []
     try:
+        for number in range(count):
+            started.append(Process(work, app, number=number, **told))
         yield started
     finally:
         for each in started:
-            each.end()
+            each.kill()
+            each.end.close()
+
+
+def run(
+    work: Callable[..., None],
+    others: Connection,
+    mine: Connection,
+    settings: dict[str, Any],
+    told: dict[str, Any],
+) -> None:
+    others.close()
+    with create_app(settings).app_context():
+        work(Wire(mine), **told)
         db.session.remove()
-
-
-# --- within such a process ----------------------------------------------------------
-
-
-def begin() -> tuple[Flask, dict[str, Any]]:
-    """The application in its context, and what the test told."""
-    told = json.loads(sys.stdin.readline())
-    app = create_app(TEST_SETTINGS | told.pop("settings"))
-    app.app_context().push()
-    return app, told
-
-
-def say(value: Any) -> None:
-    sys.stdout.write(json.dumps(value) + "\n")
-    sys.stdout.flush()
-
-
-def wait() -> None:
-    """Until the test says something."""
-    sys.stdin.readline()

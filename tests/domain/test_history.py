@@ -14,13 +14,14 @@ from rsvp.domain import invariants
 from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, Event, Registration
 from rsvp.models.event import Promotion
+from tests.domain import busy
 from tests.domain.model import Evening, Party, Way
 from tests.domain.processes import processes
 from tests.factories import NOON, make_event
 
 PROCESSES = 4
 # (seeds, deeds of each process): 20 times 10,000 deeds in `make soak`.
-FEW = [(seed, 75) for seed in (1, 2)]
+FEW = [(seed, 60) for seed in (1, 2)]
 MANY = [
     pytest.param(seed, 10_000 // PROCESSES, marks=pytest.mark.soak)
     for seed in range(100, 120)
@@ -32,21 +33,19 @@ def history(app, event, **told) -> list[dict[str, Any]]:
     """What all of them asked and were told, one after the other."""
     lines: list[dict[str, Any]] = []
     event_id = event.id
-    with processes("tests.domain.busy", app, PROCESSES, event=event_id, **told) as all_:
+    with processes(busy.work, app, PROCESSES, event=event_id, **told) as all_:
         assert [each.hear() for each in all_] == ["ready"] * PROCESSES
         for each in all_:
             each.say("go")
         with ThreadPoolExecutor(PROCESSES) as pool:
             for heard in pool.map(lambda each: list(iter(each.hear, None)), all_):
                 lines += heard
-        assert [each.process.wait(20) for each in all_] == [0] * PROCESSES
+        assert all(each.end_well() for each in all_)
     return lines
 
 
 @pytest.mark.parametrize(("seed", "steps"), [*FEW, *MANY])
-def test_replaying_the_order_of_the_lock_gives_what_everybody_was_told(
-    app, seed, steps
-):
+def test_replaying_the_order_of_the_lock_gives_what_all_were_told(app, seed, steps):
     promotion = Promotion.OFFER if seed % 2 else Promotion.CONFIRM
     event = make_event(
         {"key": "hall", "capacity": 6},
@@ -62,7 +61,7 @@ def test_replaying_the_order_of_the_lock_gives_what_everybody_was_told(
     )
     event_id = event.id
 
-    lines = history(app, event, seed=seed, steps=steps, verbs=None)
+    lines = history(app, event, seed=seed, steps=steps)
 
     told = Counter(line["told"] for line in lines)
     assert told["confirmed"] and told["waitlisted"] and told["done"]
@@ -138,7 +137,7 @@ def in_the_database(event_id: int) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize(("seed", "steps"), [*FEW, *MANY])
+@pytest.mark.parametrize(("seed", "steps"), [FEW[0], *MANY])
 def test_where_one_cap_applies_everybody_is_told_what_is_so(app, seed, steps):
     """No lock orders those who found a free seat, but what each was told stands."""
     event = make_event({"key": "hall", "capacity": 20})
@@ -156,7 +155,10 @@ def test_where_one_cap_applies_everybody_is_told_what_is_so(app, seed, steps):
         )
     }
     asked = [line for line in lines if line["verb"] == "register"]
-    assert {line["whom"]: line["told"] for line in asked} == first
+    for line in asked:
+        # Of those who joined the line some were offered a part of it at once.
+        was = "waitlisted" if line["told"] == "offered" else line["told"]
+        assert first[line["whom"]] == was, line
     cancelled = {
         line["whom"]
         for line in lines
@@ -169,7 +171,7 @@ def test_where_one_cap_applies_everybody_is_told_what_is_so(app, seed, steps):
         elif line["told"] == "confirmed":
             assert state == "confirmed", line
         else:
-            assert state in ("waitlisted", "confirmed"), line
+            assert state in ("waitlisted", "offered", "confirmed"), line
     gone = Counter(
         line["whom"]
         for line in lines
