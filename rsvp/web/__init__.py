@@ -50,6 +50,7 @@ def init_app(app: Flask) -> None:
         memory,
         organizer,
         outbox,
+        own,
         passwords,
         public,
         registration,
@@ -65,7 +66,8 @@ def init_app(app: Flask) -> None:
         *(organizer, roster, registration, seats, outbox),
         *(invitations, door_desk, exports),
     )
-    for audience in (public, attendee, door, *organizers, first, passwords, health):
+    attendees = (public, attendee, own)
+    for audience in (*attendees, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])

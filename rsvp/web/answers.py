@@ -63,8 +63,71 @@ REFUSALS: dict[str, tuple[Any, Any]] = {
         _("Somebody of your party is already in. Please talk to the door."),
     ),
     "too_late_to_cancel": (
-        _("It is too late to give up a place here"),
-        _("The event has begun. You can still write to the organizer."),
+        _("The time for changes is over"),
+        _("Nothing was changed. You can still write to the organizer."),
+    ),
+}
+# What one's own registration answers.
+REFUSALS |= {
+    "line_full": (
+        _("The waitlist is full"),
+        _("Nothing is free, and nobody more can wait. Nothing was changed."),
+    ),
+    "no_seat_free": (
+        _("Nothing is free there"),
+        _(
+            "No place is free that nobody else waits for, so all stays as it is. You "
+            "can try again later."
+        ),
+    ),
+    "not_confirmed": (
+        _("There is no place to pass on"),
+        _("Only a confirmed place can be passed on. Nothing was changed."),
+    ),
+    "not_offered": (
+        _("There is no offer to answer"),
+        _("It was answered before, or there was none. Your page shows how it stands."),
+    ),
+    "offer_ended": (
+        _("The offer has ended"),
+        _(
+            "We heard nothing in time, and by now somebody else has the place. Nothing "
+            "was changed."
+        ),
+    ),
+    "answer_first": (
+        _("Please answer first"),
+        _(
+            "Places are kept for you until you say yes or no. After that you can "
+            "change the rest."
+        ),
+    ),
+    "put_off_before": (
+        _("This can be put off once"),
+        _("You did so before. Say yes or no to this offer; until then it is kept."),
+    ),
+    "wrong_party": (
+        _("Choose who is coming"),
+        _("Fewer places are free than you are, or somebody chosen is not coming."),
+    ),
+    "address_in_use": (
+        _("This address has a registration here already"),
+        _("Nobody can have two of them for the same way in. Nothing was changed."),
+    ),
+    "not_passed_on": (
+        _("This place can’t be passed on"),
+        _(
+            "Places of this event are meant for whom they were given to. If you can’t "
+            "come, please give it up."
+        ),
+    ),
+    "wrong_admission": (
+        _("That is no other way to come"),
+        _("The event has no such way in, or you have it already."),
+    ),
+    "no_invitation": (
+        _("This needs an invitation"),
+        _("The code opens nothing, or not any more. Ask whoever invited you."),
     ),
 }
 REFUSALS |= {

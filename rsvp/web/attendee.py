@@ -1,36 +1,20 @@
-"""Attendees: sending the form, one's own registration, one attendee's ticket."""
+"""Attendees: sending the form, then looking at one's registration or ticket."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlsplit
 
-from flask import (
-    Blueprint,
-    Response,
-    abort,
-    current_app,
-    g,
-    redirect,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from markupsafe import Markup
 
-from rsvp import db, errors, i18n, queries, tokens
+from rsvp import db, errors, tokens
 from rsvp.domain import registrations
 from rsvp.domain.registrations import Outcome
-from rsvp.formats import feeds, tickets
-from rsvp.models import Attendee, Event, Registration
-from rsvp.models.event import Mode, Status
-from rsvp.models.registration import State
+from rsvp.models import Event
 from rsvp.queries import EventState
-from rsvp.web import guards, pages
+from rsvp.web import guards, holder, pages
 from rsvp.web.forms import RegistrationForm
 
 bp = Blueprint("attendee", __name__)
@@ -206,166 +190,30 @@ def form_is_elsewhere(slug: str) -> ResponseReturnValue:
     return redirect(url_for("public.event", slug=slug), code=303)
 
 
-# --- one's own registration ---------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """One attendee as a ticket shows them; `code` only where it opens the door."""
-
-    position: int
-    name: str | None
-    is_coming: bool
-    code: str | None
-    grouped_code: str | None
-    qr: Markup | None
-    url: str
-    may_be_cancelled: bool
+# --- looking at it ------------------------------------------------------------------
 
 
 @bp.get("/r/<token>")
 @guards.by_link
 def registration(token: str) -> ResponseReturnValue:
-    now = db.utcnow()
-    found = own_registration(token)
-    event = found.event
-    is_running = event.status == Status.PUBLISHED and now < event.starts_at
-    may_cancel = found.is_live and is_running
-    return render_template(
-        "attendee/registration.html",
-        registration=found,
-        event=event,
-        admission=found.admission,
-        token=token,
-        tickets=[ticket_of(a, found, may_cancel) for a in found.attendees],
-        place=queries.place_in_line(found),
-        join_url=feeds.join_link(found),
-        may_cancel=may_cancel,
-        now=now,
-    )
-
-
-@bp.post("/r/<token>/cancellation")
-@guards.by_link
-def cancel(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token).id
-    db.write(lambda _again: registrations.cancel(found, actor="attendee", now=now))
-    return redirect(url_for(".registration", token=token), code=303)
-
-
-@bp.post("/r/<token>/guests/<int:position>/cancellation")
-@guards.by_link
-def cancel_guest(token: str, position: int) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
-    if position not in {a.position for a in found.attendees if a.position > 0}:
-        abort(404)
-    registration_id = found.id
-    db.write(
-        lambda _again: registrations.cancel_guest(
-            registration_id, position, actor="attendee", now=now
-        )
-    )
-    return redirect(url_for(".registration", token=token), code=303)
-
-
-@bp.get("/r/<token>/cancellation")
-@bp.get("/r/<token>/guests/<int:position>/cancellation", endpoint="guest_is_elsewhere")
-@guards.by_link
-def buttons_are_elsewhere(token: str, **_position: int) -> ResponseReturnValue:
-    """Whoever opens the address of a button finds the page it is on."""
-    own_registration(token)
-    return redirect(url_for(".registration", token=token), code=303)
+    return holder.registration_html(holder.own_registration(token), token, db.utcnow())
 
 
 @bp.get("/r/<token>/calendar.ics")
 @guards.by_link
 def calendar(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
-    return calendar_file(found, found.attendees[0])
-
-
-def own_registration(token: str) -> Registration:
-    """The registration this link opens, else the same 404 whatever is wrong with it."""
-    found = queries.registration_by_link(token, pages.held_event)
-    if found is None:
-        abort(404)
-    g.language = i18n.language_for(found.language)
-    return found
-
-
-# --- one attendee's ticket ----------------------------------------------------------
+    found = holder.own_registration(token)
+    return holder.calendar_file(found, found.attendees[0])
 
 
 @bp.get("/t/<token>")
 @guards.by_link
 def ticket(token: str) -> ResponseReturnValue:
-    attendee = ticket_holder(token)
-    found = attendee.registration
-    return render_template(
-        "attendee/ticket.html",
-        attendee=attendee,
-        registration=found,
-        event=found.event,
-        admission=found.admission,
-        ticket=ticket_of(attendee, found, may_cancel=False),
-        join_url=feeds.join_link(found) if attendee.is_coming else None,
-        now=db.utcnow(),
-    )
+    return holder.ticket_html(holder.ticket_holder(token), db.utcnow())
 
 
 @bp.get("/t/<token>/calendar.ics")
 @guards.by_link
 def ticket_calendar(token: str) -> ResponseReturnValue:
-    attendee = ticket_holder(token)
-    return calendar_file(attendee.registration, attendee)
-
-
-def ticket_holder(token: str) -> Attendee:
-    found = queries.ticket_by_link(token, pages.held_event)
-    if found is None:
-        abort(404)
-    g.language = i18n.language_for(found.registration.language)
-    return found
-
-
-def ticket_of(attendee: Attendee, found: Registration, may_cancel: bool) -> Ticket:
-    """What the page shows of one attendee; the QR only where it opens the door."""
-    code = None
-    if (
-        attendee.is_coming
-        and found.state == State.CONFIRMED
-        and found.event.status == Status.PUBLISHED
-        and found.admission.mode == Mode.IN_PERSON
-    ):
-        key = current_app.config["CODE_KEY"]
-        code = tokens.code_text(
-            tokens.attendee_code(key, attendee.uuid, attendee.code_version)
-        )
-    return Ticket(
-        position=attendee.position,
-        name=attendee.name,
-        is_coming=attendee.is_coming and found.is_live,
-        code=code,
-        grouped_code=tokens.grouped(code) if code else None,
-        qr=tickets.qr_svg(code) if code else None,
-        url=ticket_url(attendee),
-        may_be_cancelled=may_cancel and attendee.is_coming and attendee.position > 0,
-    )
-
-
-def ticket_url(attendee: Attendee) -> str:
-    """The view-only ticket's address in full, to be passed on."""
-    token = tokens.ticket_token(
-        current_app.config["CODE_KEY"], attendee.uuid, attendee.code_version
-    )
-    path: str = url_for("attendee.ticket", token=token)
-    return f"{current_app.config['PUBLIC_URL']}{path}"
-
-
-def calendar_file(found: Registration, attendee: Attendee) -> Response:
-    host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
-    file = feeds.registration_calendar(found, host=host, url=ticket_url(attendee))
-    response = Response(file, content_type="text/calendar; charset=utf-8")
-    name = "appointment" if found.event.discreet else found.event.slug
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'
-    return response
+    attendee = holder.ticket_holder(token)
+    return holder.calendar_file(attendee.registration, attendee)

@@ -72,6 +72,14 @@ def change_event(**values: Any) -> None:
         )
 
 
+def change_registration(who: str, **values: Any) -> None:
+    """Change somebody's row past all rules, as time or another hand would."""
+    with writing() as session:
+        session.execute(
+            update(Registration).where(Registration.name == who).values(**values)
+        )
+
+
 def everything() -> dict[str, list[Any]]:
     """All rows of all tables."""
     db.session.rollback()

@@ -1,0 +1,157 @@
+"""Holder: what the pages behind a secret link show of a registration and a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from urllib.parse import urlsplit
+
+from flask import Response, abort, current_app, g, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
+
+from rsvp import i18n, queries, tokens
+from rsvp.formats import feeds, tickets
+from rsvp.models import Attendee, Registration
+from rsvp.models.event import Mode, Status
+from rsvp.models.registration import State
+from rsvp.web import pages
+from rsvp.web.acts import Acts, Counts, acts_of, seats_on_offer
+from rsvp.web.forms import OfferForm
+from rsvp.web.standing import standing_for_guest, standing_of
+
+# --- by the manage link -------------------------------------------------------------
+
+
+def own_registration(token: str) -> Registration:
+    """The registration this link opens, else the same 404 whatever is wrong with it."""
+    found = queries.registration_by_link(token, pages.held_event)
+    if found is None:
+        abort(404)
+    g.language = i18n.language_for(found.language)
+    return found
+
+
+def to_registration(token: str) -> ResponseReturnValue:
+    return redirect(url_for("attendee.registration", token=token), code=303)
+
+
+def registration_html(
+    found: Registration, token: str, now: datetime, offer: OfferForm | None = None
+) -> str:
+    """Its page; `offer` brings back who was named for an offer of fewer."""
+    counts = counts_of(found)
+    place = queries.place_in_line(found)
+    acts = acts_of(found, now, counts)
+    return render_template(
+        "attendee/registration.html",
+        registration=found,
+        event=found.event,
+        admission=found.admission,
+        token=token,
+        standing=standing_of(found, now, place, counts),
+        acts=acts,
+        offer=offer or offer_form(found, now),
+        tickets=[ticket_of(one, found, acts.drop_guest) for one in found.attendees],
+        join_url=feeds.join_link(found),
+        now=now,
+    )
+
+
+def offer_form(
+    found: Registration, now: datetime, data: MultiDict[str, str] | None = None
+) -> OfferForm:
+    return OfferForm(found, seats_on_offer(found, now, counts_of(found)), data)
+
+
+def acts_now(found: Registration, now: datetime) -> Acts:
+    return acts_of(found, now, counts_of(found))
+
+
+def counts_of(found: Registration) -> Counts:
+    slug = found.event.slug
+    return cache(lambda: queries.event_state(slug))
+
+
+# --- one attendee's ticket ----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """One attendee as a ticket shows them; `code` only where it opens the door."""
+
+    position: int
+    name: str | None
+    is_coming: bool
+    code: str | None
+    grouped_code: str | None
+    qr: Markup | None
+    url: str
+    may_be_cancelled: bool
+
+
+def ticket_holder(token: str) -> Attendee:
+    found = queries.ticket_by_link(token, pages.held_event)
+    if found is None:
+        abort(404)
+    g.language = i18n.language_for(found.registration.language)
+    return found
+
+
+def ticket_html(attendee: Attendee, now: datetime) -> str:
+    found = attendee.registration
+    return render_template(
+        "attendee/ticket.html",
+        registration=found,
+        event=found.event,
+        admission=found.admission,
+        standing=standing_for_guest(found, attendee.is_coming, now),
+        ticket=ticket_of(attendee, found, may_cancel=False),
+        join_url=feeds.join_link(found) if attendee.is_coming else None,
+        now=now,
+    )
+
+
+def ticket_of(attendee: Attendee, found: Registration, may_cancel: bool) -> Ticket:
+    """What the page shows of one attendee; the QR only where it opens the door."""
+    code = None
+    if (
+        attendee.is_coming
+        and found.state == State.CONFIRMED
+        and found.event.status == Status.PUBLISHED
+        and found.admission.mode == Mode.IN_PERSON
+    ):
+        key = current_app.config["CODE_KEY"]
+        code = tokens.code_text(
+            tokens.attendee_code(key, attendee.uuid, attendee.code_version)
+        )
+    return Ticket(
+        position=attendee.position,
+        name=attendee.name,
+        is_coming=attendee.is_coming,
+        code=code,
+        grouped_code=tokens.grouped(code) if code else None,
+        qr=tickets.qr_svg(code) if code else None,
+        url=ticket_url(attendee),
+        may_be_cancelled=may_cancel and attendee.is_coming and attendee.position > 0,
+    )
+
+
+def ticket_url(attendee: Attendee) -> str:
+    """The view-only ticket's address in full, to be passed on."""
+    token = tokens.ticket_token(
+        current_app.config["CODE_KEY"], attendee.uuid, attendee.code_version
+    )
+    path: str = url_for("attendee.ticket", token=token)
+    return f"{current_app.config['PUBLIC_URL']}{path}"
+
+
+def calendar_file(found: Registration, attendee: Attendee) -> Response:
+    host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
+    file = feeds.registration_calendar(found, host=host, url=ticket_url(attendee))
+    response = Response(file, content_type="text/calendar; charset=utf-8")
+    name = "appointment" if found.event.discreet else found.event.slug
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'
+    return response

@@ -1,0 +1,103 @@
+"""One's own registration: answering what is asked of it, and giving it up.
+
+Behind the manage link. What can't be done now is not shown; whoever sends it all the
+same hears from the domain why not.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, request
+from flask.typing import ResponseReturnValue
+
+from rsvp import db
+from rsvp.domain import registrations
+from rsvp.domain.audit import ATTENDEE
+from rsvp.web import guards
+from rsvp.web.holder import (
+    offer_form,
+    own_registration,
+    registration_html,
+    to_registration,
+)
+
+bp = Blueprint("own", __name__)
+
+
+# --- answering ----------------------------------------------------------------------
+
+
+@bp.post("/r/<token>/confirmation")
+@guards.by_link
+def confirm_address(token: str) -> ResponseReturnValue:
+    now, own = db.utcnow(), own_registration(token).id
+    db.write(lambda _again: registrations.confirm_address(own, actor=ATTENDEE, now=now))
+    return to_registration(token)
+
+
+@bp.post("/r/<token>/offer/acceptance")
+@guards.by_link
+def accept(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    form = offer_form(found, now, request.form)
+    if not form.validate():
+        return registration_html(found, token, now, form), 422
+    own, coming = found.id, form.positions
+    db.write(
+        lambda _again: registrations.accept(own, coming=coming, actor=ATTENDEE, now=now)
+    )
+    return to_registration(token)
+
+
+@bp.post("/r/<token>/offer/later")
+@guards.by_link
+def keep_place(token: str) -> ResponseReturnValue:
+    now, own = db.utcnow(), own_registration(token).id
+    db.write(lambda _again: registrations.keep_place(own, actor=ATTENDEE, now=now))
+    return to_registration(token)
+
+
+@bp.post("/r/<token>/offer/refusal")
+@guards.by_link
+def decline_offer(token: str) -> ResponseReturnValue:
+    now, own = db.utcnow(), own_registration(token).id
+    db.write(lambda _again: registrations.decline_offer(own, actor=ATTENDEE, now=now))
+    return to_registration(token)
+
+
+# --- giving up ----------------------------------------------------------------------
+
+
+@bp.post("/r/<token>/cancellation")
+@guards.by_link
+def cancel(token: str) -> ResponseReturnValue:
+    now, own = db.utcnow(), own_registration(token).id
+    db.write(lambda _again: registrations.cancel(own, actor=ATTENDEE, now=now))
+    return to_registration(token)
+
+
+@bp.post("/r/<token>/guests/<int:position>/cancellation")
+@guards.by_link
+def cancel_guest(token: str, position: int) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    if position not in {a.position for a in found.attendees if a.position > 0}:
+        abort(404)
+    own = found.id
+    db.write(
+        lambda _again: registrations.cancel_guest(
+            own, position, actor=ATTENDEE, now=now
+        )
+    )
+    return to_registration(token)
+
+
+@bp.get("/r/<token>/confirmation", endpoint="confirmation_is_elsewhere")
+@bp.get("/r/<token>/offer/acceptance", endpoint="acceptance_is_elsewhere")
+@bp.get("/r/<token>/offer/later", endpoint="later_is_elsewhere")
+@bp.get("/r/<token>/offer/refusal", endpoint="refusal_is_elsewhere")
+@bp.get("/r/<token>/cancellation", endpoint="cancellation_is_elsewhere")
+@bp.get("/r/<token>/guests/<int:position>/cancellation", endpoint="guest_is_elsewhere")
+@guards.by_link
+def buttons_are_elsewhere(token: str, **_parts: int | str) -> ResponseReturnValue:
+    """Whoever opens the address of a button finds the page it is on."""
+    own_registration(token)
+    return to_registration(token)
