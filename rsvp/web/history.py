@@ -162,7 +162,7 @@ def moved(entry: AuditEntry, registration: Registration) -> str:
     names = {
         admission.id: admission.name for admission in registration.event.admissions
     }
-    name = names.get(entry.details.get("to"))
+    name = names.get(int(entry.details.get("to", 0)))
     if name is None:
         return _("Moved to another admission")
     return _("Moved to %(admission)s", admission=name)
