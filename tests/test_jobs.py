@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from rsvp import config, jobs
 from rsvp.db import utcnow, writing
+from rsvp.domain import registrations
 from rsvp.extensions import db
 from rsvp.models import Message
 from rsvp.models.ledger import MessageState
@@ -292,6 +293,46 @@ def test_what_a_lost_lease_says_is_not_noted(app, smtp):
 
     jobs.note(lost, state=MessageState.FAILED.value)
     assert states() == [MessageState.QUEUED]
+
+
+def test_codes_of_a_new_holder_never_go_to_the_one_before(app):
+    """A place is passed on just after the worker has read who gets the mail."""
+
+    def pass_on(one):
+        with app.app_context(), writing():
+            registrations.pass_on(
+                one,
+                name="Zoë",
+                email="zoe@example.org",
+                email_key="zoe@example.org",
+                code_key=CODE_KEY,
+                actor="attendee",
+                now=NOON,
+            )
+
+    threads = []
+
+    def pass_it_on_now(_connection, _cursor, statement, *_rest):
+        if "FROM messages" in statement and not threads:
+            one = party.registration_id
+            threads.append(threading.Thread(target=pass_on, args=[one]))
+            threads[0].start()
+            threads[0].join(20)
+
+    party = register(make_event(), "Ada", "Bo", email="ada@example.org")
+    [claimed] = jobs.claim(NOON, 10)
+    after = (db.engine, "after_cursor_execute", pass_it_on_now)
+    sqlalchemy_event.listen(*after)
+    try:
+        message = jobs.load(claimed)
+    finally:
+        sqlalchemy_event.remove(*after)
+
+    assert threads
+    assert message.recipient == "ada@example.org"
+    assert [a.code_version for a in message.registration.attendees] == [0, 0]
+    db.session.rollback()
+    assert jobs.load(claimed) is None
 
 
 def test_two_workers_at_once_send_each_mail_once(app, smtp):
