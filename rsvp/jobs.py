@@ -187,6 +187,8 @@ def due_messages(now: datetime) -> Select[Any]:
     earlier = aliased(Message)
     waits = exists().where(
         earlier.registration_id == Message.registration_id,
+        # Who had it before may be out of reach: nobody else's mails wait for that.
+        earlier.recipient_key == Message.recipient_key,
         earlier.id < Message.id,
         earlier.state == MessageState.QUEUED,
     )

@@ -110,12 +110,16 @@ def supersede(about: ColumnElement[bool], kind: MessageKind, now: datetime) -> N
 
 def hold_back(registration_id: int) -> None:
     """Drop what has not gone out about a registration, since its address is no longer
-    whose it was. What is being sent at this moment goes out, and is not tried again."""
+    whose it was. What is being sent at this moment goes out, and is not tried again.
+
+    Who had it before is still told that it was passed on.
+    """
     current_connection().execute(
         update(Message)
         .where(
             Message.registration_id == registration_id,
             Message.state == MessageState.QUEUED,
+            Message.kind != MessageKind.PASSED_ON,
         )
         .values(state=MessageState.SUPERSEDED)
     )

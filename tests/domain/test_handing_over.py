@@ -282,6 +282,22 @@ def test_both_are_told_and_the_one_before_learns_nothing_more(app):
     assert (old.facts["attendees"], old.from_form) == ([], False)
 
 
+def test_each_who_had_it_is_told_however_fast_it_is_passed_on(app):
+    """Whoever takes a place with a link that was forwarded does not go unnoticed."""
+    _event, party = booked("confirmed")
+
+    pass_on(party)
+    pass_on(party, "Cy", "cy@example.org")
+    correct(party, "cyril@example.org")
+
+    told = [mail for mail in mails(party) if mail.kind == "passed_on"]
+    assert [(mail.recipient, mail.state) for mail in told] == [
+        ("ada@example.org", "queued"),
+        ("Zoe@example.org", "queued"),
+    ]
+    assert invariants.problems(NOON) == []
+
+
 @pytest.mark.parametrize("state", ["held", "requested", "waitlisted", "offered"])
 def test_only_a_place_is_passed_on(app, state):
     event, party = booked(state)

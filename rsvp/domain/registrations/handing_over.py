@@ -136,6 +136,8 @@ def pass_on(
         # Who comes instead is none of the old address's business.
         facts=messages.facts(registration.admission, []),
         now=now,
+        # One to whoever had it before them takes nothing from this one.
+        is_first=True,
     )
 
 
