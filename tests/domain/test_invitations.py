@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -14,8 +15,9 @@ from rsvp.db import write, writing
 from rsvp.domain import capacity, invariants, invitations
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Event, Invitation, Registration
-from rsvp.models.event import Status
+from rsvp.models.event import Status, Visibility
 from rsvp.models.registration import State
+from tests.domain.bookings import at_once
 from tests.factories import CODE_KEY, NOON, cancel, make_event, register
 
 ACTOR = "user:1"
@@ -251,6 +253,41 @@ def test_the_last_use_of_a_code_is_given_once(app):
     assert sorted(used) == [False] * 4 + [True] * 2
     [issued] = queries.invitations(event.id)
     assert issued.used == 2
+
+
+def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
+    event = make_event(visibility=Visibility.INVITATION)
+    [code] = invite(event)
+    page = SimpleNamespace(slug=event.slug)
+
+    def come():
+        return register(page, invitation=code.lower()).kind
+
+    assert at_once(app, *[come] * 4) == ["made"] + ["no_invitation"] * 3
+    [issued] = queries.invitations(event.id)
+    assert issued.used == 1
+    assert invariants.problems(NOON) == []
+
+
+def test_who_revokes_a_code_waits_for_who_uses_it(app):
+    event = make_event()
+    [code] = invite(event)
+    event_id, invitation_id = event.id, the_invitation(event, code).id
+
+    def revoke_elsewhere():
+        with app.app_context(), writing():
+            invitations.revoke(invitation_id, actor=ACTOR, now=NOON)
+
+    thread = threading.Thread(target=revoke_elsewhere)
+    with writing():
+        capacity.lock_event(event_id)
+        invitations.refuse_unless_usable(event_id, code, NOON)
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive()
+    thread.join(20)
+
+    assert the_invitation(event, code).revoked_at == NOON
 
 
 # --- revoking -----------------------------------------------------------------------
