@@ -183,9 +183,9 @@ def inlined(html: str) -> str:
 def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -> Links:
     registration = message.registration
     secret = tokens.manage_token(code_key, registration.uuid, registration.link_version)
-    seated = mailtexts.is_seated_now(message)
+    seated = mailtexts.is_seated_now(message) and is_theirs(message)
     manage = f"{public_url}/r/{MASK if masked else secret}"
-    if message.kind == MessageKind.PASSED_ON:
+    if not is_theirs(message):
         manage = ""
     return Links(
         manage=manage,
@@ -193,6 +193,13 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
         event=f"{public_url}/events/{message.event.slug}",
         join=feeds.join_link(registration) if seated else None,
     )
+
+
+def is_theirs(message: Message) -> bool:
+    """Whether the registration still belongs to the address that the mail goes to. It
+    may have been handed on since: then its links and codes are another's."""
+    same = message.recipient_key == message.registration.email_key
+    return same and message.kind != MessageKind.PASSED_ON
 
 
 def ticket_url(
@@ -214,7 +221,7 @@ def told_of(message: Message) -> list[Attendee]:
 def tickets_of(
     message: Message, code_key: bytes, public_url: str, message_id: str, masked: bool
 ) -> list[Ticket]:
-    if message.kind == MessageKind.PASSED_ON or mailtexts.is_neutral(message):
+    if not is_theirs(message) or mailtexts.is_neutral(message):
         return []
     party = told_of(message)
     if mailtexts.standing(message) != Standing.SEATED:
@@ -276,6 +283,8 @@ def calendar_of(
     if message.kind == MessageKind.PASSED_ON:
         gone = feeds.registration_calendar(registration, host=host, is_off=True)
         return gone, "CANCEL"
+    if not is_theirs(message):
+        return None, "PUBLISH"
     seated = mailtexts.is_seated_now(message) and event.status == Status.PUBLISHED
     off = (
         mailtexts.standing(message).is_over

@@ -129,6 +129,33 @@ EVERY_MAIL = [
         "Until then no place is kept for you.",
         "Open your request",
     ),
+    *(
+        Row(
+            *(kind, state, subject, first),
+            "The registration belongs to this address now.",
+            button,
+            facts={"what": "address", "offered": 1},
+            online_first=online_first,
+        )
+        for kind, state, subject, first, button, online_first in (
+            (
+                *("confirm_address", State.HELD),
+                "Please confirm your address: Letters and Soup",
+                *(f"A place is kept for you until {BY}.", CONFIRM),
+                f"A place is kept for you until {BY} (Amsterdam time).",
+            ),
+            (
+                *("requested", State.REQUESTED, "Your request for Letters and Soup"),
+                *("You've asked for a place.", "Open your request", None),
+            ),
+            (
+                *("offer", State.OFFERED),
+                "A place is free for you: Letters and Soup",
+                *(f"A place is kept for you until {BY}.", ANSWER),
+                f"A place is kept for you until {BY} (Amsterdam time).",
+            ),
+        )
+    ),
     # a place
     seated(
         None,

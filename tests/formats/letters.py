@@ -118,6 +118,7 @@ def message_of(kind: str, registration: Registration, **facts: Any) -> Message:
         uuid=UUID(int=77),
         kind=MessageKind(kind),
         recipient=registration.email,
+        recipient_key=registration.email_key,
         facts={
             "seats": registration.seats,
             "admission": admission.name,

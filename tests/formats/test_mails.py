@@ -174,6 +174,24 @@ def test_organizers_see_no_secrets(kind, state):
     assert mail.subject == compose(message).subject
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("admission", [0, 1])
+def test_a_mail_to_whose_it_was_before_holds_no_secret_of_who_has_it_now(
+    kind, admission
+):
+    """It may have been handed on while the mail was on its way."""
+    registration = registration_of(event_of(HALL, WEBINAR), admission=admission)
+    message = message_of(kind, registration)
+    registration.email = registration.email_key = "grace@example.org"
+    mail = compose(message)
+
+    calendar = (mail.calendar or b"").decode().replace("\r\n ", "")
+    shown = mail.text + mail.html + calendar
+    assert not [secret for secret in secrets_of(registration) if secret in shown]
+    assert SECRET not in shown and 'href=""' not in mail.html
+    assert mail.images == {}
+
+
 def test_unmasked_the_secrets_are_there():
     """The counterpart of the test above: it would notice them."""
     registration = registration_of(event_of(), "Ada")

@@ -70,7 +70,11 @@ def requested(message: Message) -> Parts:
     return (
         _("Your request for %(title)s", title=title_of(message)),
         asked_for(message),
-        [how_requests_go_on(), _("You don't need to do anything.")],
+        [
+            why_again(message),
+            how_requests_go_on(),
+            _("You don't need to do anything."),
+        ],
     )
 
 
@@ -278,9 +282,4 @@ def why_waitlisted(message: Message) -> str:
             )
         case "passed_on":
             return _("Somebody passed their place in line on to you.")
-        case "address":
-            return _(
-                "The registration belongs to this address now. Links in earlier mails "
-                "no longer work."
-            )
-    return ""
+    return why_again(message)

@@ -243,7 +243,7 @@ def links_are_new() -> str:
 
 
 def why_again(message: Message) -> str:
-    """Why something is told once more, where it is."""
+    """Why something is told once more, or to another address, where it is."""
     match what_of(message):
         case "sent_again":
             return _("The organizers send you this once more. Nothing has changed.")
@@ -256,5 +256,10 @@ def why_again(message: Message) -> str:
             return _(
                 "Somebody, most likely you, asked for this mail once more. Nothing has "
                 "changed."
+            )
+        case "address":
+            return _(
+                "The registration belongs to this address now. Links in earlier mails "
+                "no longer work."
             )
     return ""
