@@ -21,8 +21,8 @@ ALL = Filter()
 
 @dataclass(frozen=True)
 class Attendance:
-    """People in the hall: `inside` now, `came` at any time, `expected` places given,
-    `free` places not given (None: without limit)."""
+    """People in the hall: `inside` now, `came` at any time, `expected` with a place,
+    `free` places that nobody has or is kept for (None: without limit)."""
 
     inside: int
     came: int

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select, update
 
 from rsvp import queries, tokens
-from rsvp.db import utcnow, writing
-from rsvp.domain import doors
+from rsvp.db import utcnow, write, writing
+from rsvp.domain import doors, seating
 from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, Device, DoorPass, Event, Scan, User
 from rsvp.models.team import Role
@@ -182,6 +182,25 @@ def test_numbers_and_names_of_who_is_in(client, ada):
     attendance = queries.attendance(db.session.get_one(Event, event.id))
     assert attendance == queries.Attendance(inside=1, came=2, expected=3, free=2)
     assert ada_guest.id
+
+
+def test_only_who_has_a_place_is_expected(client, ada):
+    event = tonight({"capacity": 4}, promotion="offer")
+    write(lambda _: seating.reserve(event.id, 1, actor="user:1", now=utcnow()))
+    gone = join(event, "Gone Gil")
+    join(event, "Zoë", "Ada Guest")
+    join(event, "Offered Olga")
+    cancel(gone, now=utcnow())
+    path = f"/organize/events/{event.slug}/check-in"
+
+    html = client.get(path).text
+    awaited = client.get(f"{path}?awaited=yes").text
+
+    assert re.search(r"<strong>0</strong>\s*<span>in, of 2 expected", html)
+    assert "Zoë" in awaited
+    assert "Offered Olga" not in awaited
+    attendance = queries.attendance(db.session.get_one(Event, event.id))
+    assert attendance == queries.Attendance(inside=0, came=0, expected=2, free=0)
 
 
 def test_somebody_is_let_in_by_hand_and_taken_back(client, ada):

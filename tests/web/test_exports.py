@@ -17,7 +17,7 @@ from sqlalchemy import Table, select
 
 from rsvp import queries
 from rsvp.db import Base, write, writing
-from rsvp.domain import privacy
+from rsvp.domain import privacy, registrations
 from rsvp.domain.registrations import Person
 from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, CheckIn, Consent, Event, Scan, User
@@ -26,7 +26,7 @@ from rsvp.models.registration import State
 from rsvp.models.team import Role
 from rsvp.queries import Filter
 from rsvp.web import filters
-from tests.factories import cancel, make_event, make_user, register
+from tests.factories import NOON, cancel, make_event, make_user, register
 from tests.formats import hostile
 from tests.web.signing_in import SIGN_IN, sign_in
 
@@ -203,6 +203,26 @@ def test_there_is_a_row_for_each_attendee(client, ada, kind):
     assert parties == [2, 2, 1, 1, 1, 1, 2, 2]
     assert {row["consent-photos"] for row in rows[:-2]} == {empty}
     assert (gil["consent-photos"], guest["consent-photos"]) == ("yes", "yes")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_state_is_written_as_its_word(client, ada, kind):
+    event = make_event({"capacity": 1}, allocation="approval", promotion="offer")
+    made = [register(event, name).registration_id for name in "ABCD"]
+    who = {"actor": "user:1", "now": NOON}
+    for one in made[:2]:
+        write(lambda _, one=one: registrations.approve(one, **who))
+    write(lambda _: registrations.decline(made[2], **who))
+    # Its place is offered to who waits.
+    write(lambda _: registrations.cancel(made[0], **who))
+
+    rows = table(client.get(path(event, kind)))
+
+    assert [row["status"] for row in rows] == [
+        *("cancelled", "offered", "declined", "requested")
+    ]
+    (offered,) = table(client.get(path(event, kind, "?state=offered")))
+    assert offered["name"] == "B"
 
 
 @pytest.mark.parametrize("kind", KINDS)

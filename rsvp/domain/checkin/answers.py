@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, exists, func, select
 from rsvp.db import current_connection
 from rsvp.domain.checkin.holders import Holder
 from rsvp.domain.checkin.stays import Stay, is_inside
-from rsvp.models import Admission, Attendee, CheckIn
+from rsvp.models import Admission, Attendee, CheckIn, Registration
 from rsvp.models.door import Verdict
 from rsvp.models.event import Mode
 from rsvp.models.registration import AttendeeState
@@ -107,8 +107,8 @@ def party_of(holder: Holder, is_in: bool) -> list[PartyMember]:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many people are in, and how many places of the hall are given (those who come
-    in person)."""
+    """How many people are in, and how many are expected in the hall: places that are
+    given, not those that are reserved or kept for an answer."""
 
     inside: int
     expected: int
@@ -120,12 +120,27 @@ INSIDE = (
     .where(CheckIn.event_id == bindparam("event"), CheckIn.out_at.is_(None))
     .scalar_subquery()
 )
-EXPECTED = (
+GIVEN = (
     select(func.coalesce(func.sum(Admission.seats_taken - Admission.reserved), 0))
     .where(Admission.event_id == bindparam("event"), Admission.mode == Mode.IN_PERSON)
     .scalar_subquery()
 )
-COUNTS = select(INSIDE, EXPECTED)
+# A handful at most: counting whoever is confirmed would look at every registration.
+KEPT = (
+    select(
+        func.coalesce(
+            func.sum(func.coalesce(Registration.offered_seats, Registration.seats)), 0
+        )
+    )
+    .join(Admission, Admission.id == Registration.admission_id)
+    .where(
+        Registration.event_id == bindparam("event"),
+        Registration.decide_by.is_not(None),
+        Admission.mode == Mode.IN_PERSON,
+    )
+    .scalar_subquery()
+)
+COUNTS = select(INSIDE, GIVEN - KEPT)
 
 
 def counts(event_id: int) -> Counts:
