@@ -236,13 +236,16 @@ UNTIL_WORDS = {
     State.HELD: lazy_gettext("To be confirmed until"),
     State.OFFERED: lazy_gettext("Offered until"),
 }
+ENDED_WORDS = lazy_gettext("That ended")
 
 
 def until_of(found: Registration) -> tuple[Any, Moment] | None:
-    """Until when an offer or a held place is kept, with the words for it."""
+    """Until when an offer or a held place is kept, with the words for it; it ends on
+    time, whoever notes it when."""
     if found.decide_by is None:
         return None
-    words = UNTIL_WORDS[State(found.state)]
+    is_past = found.decide_by <= utcnow()
+    words = ENDED_WORDS if is_past else UNTIL_WORDS[State(found.state)]
     return words, desk.moment(found.decide_by, found.event.zone)
 
 

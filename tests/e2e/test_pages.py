@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,13 +16,13 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rsvp import create_app, tokens
-from rsvp.db import utcnow
-from rsvp.domain import doors
+from rsvp.db import utcnow, write
+from rsvp.domain import doors, invitations
 from rsvp.extensions import db
 from rsvp.models import Event, Message
 from tests.domain.doorways import make_pass
 from tests.e2e.conftest import PATIENCE
-from tests.factories import CODE_KEY, PASSWORD, make_user, register, stored
+from tests.factories import CODE_KEY, PASSWORD, cancel, make_user, register, stored
 from tests.load.site import Site, site
 from tests.web.visits import YESTERDAY, soon
 
@@ -45,6 +46,10 @@ class Made:
     message: str
     reference: str
     waits: str
+    over: str
+    asked: str
+    asks: str
+    invited: str
     door: str
 
 
@@ -80,6 +85,24 @@ PAGES: list[tuple[str, str, Where]] = [
         lambda made: f"{people(made.open)}/{made.reference}",
     ),
     ("one that waits", "organizer", lambda made: f"{people(made.full)}/{made.waits}"),
+    (
+        "requests",
+        "organizer",
+        lambda made: f"{people(made.asked)}?state=requested&ticked=all",
+    ),
+    ("a request", "organizer", lambda made: f"{people(made.asked)}/{made.asks}"),
+    ("one that is over", "organizer", lambda made: f"{people(made.full)}/{made.over}"),
+    ("seats", "organizer", lambda made: f"/organize/events/{made.full}/seats"),
+    (
+        "calling off",
+        "organizer",
+        lambda made: f"/organize/events/{made.full}/cancellation",
+    ),
+    (
+        "invitations",
+        "organizer",
+        lambda made: f"/organize/events/{made.invited}/invitations",
+    ),
     ("the door", "organizer", lambda made: f"/organize/events/{made.open}/door"),
     ("who is in", "organizer", lambda made: f"/organize/events/{made.open}/check-in"),
     (
@@ -106,10 +129,18 @@ def enrol_phone(page: Page) -> None:
     expect(page.get_by_role("button", name="Start scanning")).to_be_visible()
 
 
+def send_wrong_capacity(page: Page) -> None:
+    page.get_by_text("Change the capacity").first.click()
+    page.get_by_label("Capacity of").fill("ten")
+    page.get_by_role("button", name="Set the capacity").click()
+    expect(page.locator(".field__mistake")).to_be_visible()
+
+
 # What is done on the page before it is looked at.
 STEPS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "the scanner": ("a door pass", enrol_phone),
     "a form with mistakes": ("an event", send_empty_form),
+    "a wrong capacity": ("seats", send_wrong_capacity),
 }
 
 WIDTHS = (360, 1280)
@@ -160,11 +191,18 @@ def fill() -> Made:
     party = register(opened, "Ada Marsh", "Ben Marsh", now=now)
     register(full, "Cleo Winter", now=now)
     waits = register(full, "Dora Quill", now=now)
+    over = register(full, "Edgar Sloe", now=now)
+    cancel(over, now=now)
+    asked = soon(title="The long table", allocation="approval")
+    asks = register(asked, "Fay Abe", "Gil Roy", now=now)
+    invited = soon(title="Members’ evening", visibility="invitation")
+    make_codes(invited.id, now)
     guest = stored(party).attendees[1]
     secret = tokens.ticket_token(CODE_KEY, guest.uuid, guest.code_version)
     first = db.session.query(Message).order_by(Message.id).first()
     assert first
-    slugs = {name: slug(e) for name, e in (("open", opened), ("full", full))}
+    made = {"open": opened, "full": full, "asked": asked, "invited": invited}
+    slugs = {name: slug(event) for name, event in made.items()}
     return Made(
         **slugs,
         closed=slug(closed),
@@ -174,7 +212,24 @@ def fill() -> Made:
         message=str(first.uuid),
         reference=stored(party).reference,
         waits=stored(waits).reference,
+        over=stored(over).reference,
+        asks=stored(asks).reference,
         door=f"/door/{doors.token_of(make_pass(opened, now, at_once=True), CODE_KEY)}",
+    )
+
+
+def make_codes(event_id: int, now: datetime) -> None:
+    write(
+        lambda _: invitations.make(
+            event_id,
+            count=2,
+            uses_max=40,
+            expires_at=now + timedelta(days=9),
+            label="Neighbours",
+            code_key=CODE_KEY,
+            actor="user:1",
+            now=now,
+        )
     )
 
 

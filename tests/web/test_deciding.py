@@ -414,6 +414,19 @@ def test_an_address_still_to_be_confirmed_says_until_when(client, ada):
     assert "Mail the link to confirm again" in text
 
 
+def test_what_has_ended_by_the_clock_is_said_to_have_ended(client, ada):
+    event = soon({"capacity": 1}, promotion="offer")
+    first = now_register(event, "Cleo Winter")
+    second = now_register(event, "Dora Quill")
+    act(client, first, "cancellation")
+    with writing() as session:
+        mine = session.get_one(Registration, second.registration_id)
+        mine.decide_by = utcnow()
+
+    assert "That ended" in shown(client, second)
+    assert "Offered until" not in shown(client, second)
+
+
 # --- another way to attend ----------------------------------------------------------
 
 
