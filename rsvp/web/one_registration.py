@@ -103,7 +103,10 @@ def acts_for(found: Registration, now: datetime) -> Acts:
         send_again=state in LIVE,
         cancel_guest=state in LIVE and state != State.OFFERED,
         cancel=state in (*LIVE, State.RELEASED),
-        reinstate=state in (*OVER, State.RELEASED) and not is_over,
+        # Without an address nobody could be told of it.
+        reinstate=state in (*OVER, State.RELEASED)
+        and bool(found.email)
+        and not is_over,
     )
 
 

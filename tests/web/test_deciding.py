@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from rsvp.db import utcnow, write, writing
-from rsvp.domain import invariants, registrations
+from rsvp.domain import invariants, privacy, registrations
 from rsvp.extensions import db
 from rsvp.models import Event, Invitation, Message, Registration, User
 from rsvp.models.team import Role
@@ -332,6 +332,41 @@ def test_what_is_over_is_brought_back_above_the_cap_with_a_reason(client, ada):
     assert "Above the cap: Our mistake" in text
     assert "Brought back, with a place above the cap: Our mistake" in text
     assert invariants.problems(utcnow()) == []
+
+
+def test_a_place_that_was_given_on_is_brought_back_or_cancelled(client, ada):
+    event = soon({"capacity": 1})
+    one = now_register(event, "Cleo Winter")
+    write(
+        lambda _: registrations.release(
+            one.registration_id, what="no_answer", actor="worker", now=utcnow()
+        )
+    )
+    text = shown(client, one)
+    assert "Given on Cleo Winter Given on since" in text
+    assert "Before that Confirmed Ended by itself" in text
+    assert "Given on: no answer came" in text
+    assert "Cancel the registration" in text
+
+    assert act(client, one, "reinstatement").status_code == 303
+
+    assert stored(one).state == "confirmed"
+    assert invariants.problems(utcnow()) == []
+
+
+def test_what_was_erased_on_request_is_not_offered_to_come_back(client, ada):
+    one = now_register(soon(), "Cleo Winter")
+    write(
+        lambda _: privacy.erase_registration(
+            one.registration_id, actor="attendee", now=utcnow()
+        )
+    )
+
+    text = shown(client, one)
+
+    assert "Erased" in text
+    assert "Bring back" not in text
+    assert act(client, one, "reinstatement").status_code == 409
 
 
 def test_an_address_has_one_registration_when_another_comes_back(client, ada):

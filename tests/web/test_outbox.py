@@ -13,7 +13,9 @@ from rsvp.db import utcnow, write, writing
 from rsvp.domain import invariants, messages, registrations
 from rsvp.extensions import db
 from rsvp.models import Event, Message, Registration, User
+from rsvp.models.ledger import TO_ATTENDEES
 from rsvp.models.team import Role
+from rsvp.web import letters
 from tests.factories import make_user, register, stored
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
@@ -295,3 +297,34 @@ def test_nothing_goes_again_to_an_address_that_has_it_no_more(client, ada):
     assert messages.is_true(db.session.get_one(Message, message.id))
     set_mail(message, state="sent")
     assert again(client, message).status_code == 409
+
+
+@pytest.mark.parametrize("kind", TO_ATTENDEES)
+def test_every_kind_of_mail_can_be_looked_at(client, ada, kind):
+    event = soon()
+    message = mail_of(register(event, "Zoë", now=utcnow()), "confirmation")
+    facts = message.facts | {
+        "until": (utcnow() + timedelta(hours=5)).isoformat(),
+        "offered": 1,
+        "was": "waitlisted",
+        "what": KNOWN_WHATS.get(kind),
+        "why": None,
+        "who": "Ben",
+    }
+    set_mail(message, kind=kind, facts=facts)
+
+    listed = client.get(f"/organize/events/{event.slug}/messages")
+    page = client.get(f"/organize/messages/{message.uuid}")
+
+    assert listed.status_code == page.status_code == 200
+    assert str(letters.KINDS[kind]) in listed.text
+    preview = client.get(f"/organize/messages/{message.uuid}/preview")
+    assert preview.status_code == 200
+
+
+KNOWN_WHATS = {
+    "promoted": "promote",
+    "changed": "guest_cancelled",
+    "released": "not_there",
+    "ticket_again": "sent_again",
+}
