@@ -1,0 +1,127 @@
+"""Processes that are going to be killed: each stops at a named point and waits for it.
+
+The points are hooked in here, around the product's own functions.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import event as events
+from sqlalchemy import select
+
+from rsvp import jobs
+from rsvp.domain import capacity
+from rsvp.extensions import db
+from rsvp.models import Event, Registration
+from tests.domain import deeds
+from tests.domain.model import Party
+from tests.domain.processes import Wire
+from tests.factories import NOON
+
+AFTER_THE_CLAIM = "after the claim"
+BEFORE_THE_COMMIT = "before the commit"
+AFTER_THE_COMMIT = "after the commit, before the answer and the mail"
+POINTS = (AFTER_THE_CLAIM, BEFORE_THE_COMMIT, AFTER_THE_COMMIT)
+
+BEFORE_HANDING_OVER = "before the mail is handed over"
+BEFORE_NOTING_IT = "after the mail server took it, before that is noted"
+MAIL_POINTS = (BEFORE_HANDING_OVER, BEFORE_NOTING_IT)
+
+
+@dataclass
+class Doom:
+    """Who comes to the `point` for the `countdown`-th time says so, and is killed."""
+
+    wire: Wire
+    point: str
+    countdown: int
+    is_near: bool = field(default=False)
+
+    def comes(self, point: str) -> None:
+        if self.is_near and point == self.point:
+            self.countdown -= 1
+            if self.countdown == 0:
+                self.wire.say("here")
+                self.wire.hear()
+
+    def after(self, function: Callable[..., Any], point: str) -> Callable[..., Any]:
+        def then(*args: Any, **kwargs: Any) -> Any:
+            result = function(*args, **kwargs)
+            self.comes(point)
+            return result
+
+        return then
+
+    def before(self, function: Callable[..., Any], point: str) -> Callable[..., Any]:
+        def first(*args: Any, **kwargs: Any) -> Any:
+            self.comes(point)
+            return function(*args, **kwargs)
+
+        return first
+
+
+def register_and_cancel(
+    wire: Wire, *, number: int, event: int, name: str, point: str, countdown: int
+) -> None:
+    """Register, cancel and accept, and say before each what is asked, and afterwards
+    what was answered."""
+    del number
+    dice = random.Random(name)
+    doom = Doom(wire, point, countdown, is_near=True)
+    capacity.claim = doom.after(capacity.claim, AFTER_THE_CLAIM)
+    capacity.claim_at_once = doom.after(capacity.claim_at_once, AFTER_THE_CLAIM)
+
+    def commit(connection: Any) -> None:
+        if connection.get_execution_options().get("rsvp_writing"):
+            doom.comes(BEFORE_THE_COMMIT)
+
+    events.listen(db.engine, "commit", commit)
+    slug = db.session.get_one(Event, event).slug
+    for step in range(1000):
+        verb = dice.choice(("register", "register", "cancel", "accept"))
+        whom = somebody(event, verb, dice)
+        if verb == "register":
+            who = f"{name}-{step}@example.org"
+            people = list(range(dice.choice((1, 1, 2, 3))))
+            wire.say({"verb": verb, "whom": who})
+            answer, whom = deeds.ask(slug, Party("Ada", who, "hall", people), NOON)
+        elif whom is None:
+            continue
+        else:
+            wire.say({"verb": verb, "whom": whom})
+            given = [None] if verb == "accept" else []
+            answer = deeds.do(verb, whom, *given, now=NOON)
+        doom.comes(AFTER_THE_COMMIT)
+        wire.say({"verb": verb, "whom": whom, "told": answer})
+
+
+def somebody(event_id: int, verb: str, dice: random.Random) -> int | None:
+    states = {"cancel": ("confirmed", "waitlisted"), "accept": ("offered",)}
+    found = db.session.scalars(
+        select(Registration.id).where(
+            Registration.event_id == event_id,
+            Registration.state.in_(states.get(verb, ())),
+        )
+    ).all()
+    db.session.rollback()
+    return dice.choice(found) if found else None
+
+
+def send_mails(
+    wire: Wire, *, number: int, point: str, countdown: int, minutes: float
+) -> None:
+    """A worker that delivers what is due so many minutes after noon."""
+    del number
+    from datetime import timedelta
+
+    doom = Doom(wire, point, countdown, is_near=True)
+    jobs.note_sent = doom.before(jobs.note_sent, BEFORE_NOTING_IT)
+    jobs.Delivery.hand_over = doom.before(  # type: ignore[method-assign]
+        jobs.Delivery.hand_over, BEFORE_HANDING_OVER
+    )
+    report = jobs.deliver_due(NOON + timedelta(minutes=minutes))
+    wire.say({"sent": report.sent})
