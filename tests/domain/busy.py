@@ -26,6 +26,8 @@ OFTEN = {
     "cancel": 8,
     "accept": 8,
     "cancel_guest": 4,
+    "add_guest": 4,
+    "move": 4,
     "decline_offer": 3,
     "keep_place": 3,
     "reinstate": 3,

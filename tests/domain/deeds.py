@@ -26,6 +26,12 @@ WITH_A_PARTY: dict[str, Callable[..., Any]] = {
     "confirm_address": registrations.confirm_address,
     "cancel": registrations.cancel,
     "cancel_guest": registrations.cancel_guest,
+    "add_guest": lambda whom, **by: registrations.add_guest(
+        whom, registrations.Person(None), code_key=CODE_KEY, **by
+    ),
+    "move": lambda whom, way, **by: registrations.move(
+        whom, admission_id(whom, way), **by
+    ),
     "accept": lambda whom, coming, **by: registrations.accept(
         whom, coming=coming, **by
     ),

@@ -149,10 +149,14 @@ class Evening:
 
     def has_room_for_newcomer(self, way: str, seats: int) -> bool:
         """They fit, and nobody waiting for the same seats could use what is free."""
-        return seats <= self.free(way) and not any(
+        return seats <= self.free(way) and not self.is_wanted(way)
+
+    def is_wanted(self, way: str) -> bool:
+        """Whether somebody in line could use what is free, who did not put it off: they
+        are asked again when the next seats come free."""
+        return any(
             p.could_use <= self.free(p.way)
             for p in self.line(*self.rivals(way))
-            # Who put an offer off is asked again when the next seats come free.
             if not p.put_off
         )
 
@@ -318,11 +322,15 @@ class Evening:
         party.people.remove(position)
         self.promote()
 
-    def add_guest(self, who: str) -> str:
+    def touched_settled(self, who: str) -> Party:
         party = self.touched(who, *LIVE)
         self.refuse_late()
         if party.state in ("held", "offered"):
             raise No("answer_first")
+        return party
+
+    def add_guest(self, who: str) -> str:
+        party = self.touched_settled(who)
         if party.size + 1 > self.largest_party(party.way):
             raise No("party_too_large")
         if party.state == "confirmed" and not self.has_room_for_newcomer(party.way, 1):
@@ -330,31 +338,39 @@ class Evening:
         party.people.append(party.ever)
         party.ever += 1
         if party.state == "waitlisted":
-            self.last_number += 1
-            party.number = self.last_number
-            self.promote()
+            self.join_again(party)
         return party.state
 
     def move(self, who: str, way: str) -> str:
-        party = self.touched(who, *LIVE)
-        self.refuse_late()
-        if party.state in ("held", "offered"):
-            raise No("answer_first")
+        party = self.touched_settled(who)
         if party.way == way:
             raise No("wrong_admission")
-        if party.size > self.largest_party(way):
+        was = party.state
+        if was != "confirmed" and party.size > self.largest_party(way):
             raise No("party_too_large")
-        was, party.way = party.state, way
-        if was != "requested":
-            party.state = "moving"
-            if self.has_room_for_newcomer(way, party.size):
-                self.become(party, "confirmed")
-            elif was == "confirmed":
+        # What it leaves behind is free for itself alone.
+        could_be_used = was == "confirmed" and self.is_wanted(way)
+        party.way, party.state = way, "moving"
+        has_room = self.has_room_for_newcomer(way, party.size)
+        if was == "requested":
+            party.state = was
+        elif was == "confirmed":
+            if could_be_used or party.size > self.free(way):
                 raise No("no_seat_free")
-            else:
-                self.join(party)
-            self.promote()
+            party.state = was
+        elif has_room:
+            self.become(party, "confirmed")
+        else:
+            self.join(party)
+        if self.has_address(party):
+            raise No("address_in_use")
+        self.promote()
         return party.state
+
+    def join_again(self, party: Party) -> None:
+        party.state = "moving"
+        self.join(party)
+        self.promote()
 
     # --- offers ---------------------------------------------------------------------
 

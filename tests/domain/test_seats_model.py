@@ -181,6 +181,18 @@ class Seats(RuleBasedStateMachine):
         who = self.pick(whom, *LIVE, size=2)
         self.do("cancel_guest", who, f"{who} cancels guest {position}", position)
 
+    @anybody(*LIVE)
+    @rule(whom=places)
+    def add_guest(self, whom):
+        who = self.pick(whom, *LIVE)
+        self.do("add_guest", who, f"{who} brings one more")
+
+    @anybody(*LIVE)
+    @rule(whom=places, way=st.sampled_from(WAYS))
+    def move(self, whom, way):
+        who = self.pick(whom, *LIVE)
+        self.do("move", who, f"{who} moves to the {way}", way)
+
     @anybody("offered", "lapsed")
     @rule(whom=places, coming=st.none() | st.sets(st.integers(0, 3)))
     def accept(self, whom, coming):

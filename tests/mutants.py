@@ -1,0 +1,277 @@
+"""Mutants: the guards of the booking engine, each taken out of a copy of the code.
+
+Every one must be caught by the test that is named beside it: `python -m tests.mutants`,
+or `make soak`. A text to take out must be found exactly once, so that a guard that has
+moved is noticed.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+COPIED = ("rsvp", "templates", "static", "migrations", "tests", "docs")
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A guard by its name, how it is taken out, and the test that must notice.
+
+    `changes` are (file, what stands there, what stands there instead).
+    """
+
+    guard: str
+    changes: tuple[tuple[str, str, str], ...]
+    test: str
+
+
+CAPACITY = "rsvp/domain/capacity.py"
+WAITLIST = "rsvp/domain/waitlist.py"
+REGISTERING = "rsvp/domain/registrations/registering.py"
+RACES = "tests/domain/test_races.py"
+REGISTRATIONS = "tests/domain/test_registrations.py"
+
+LOCKED_ADMISSIONS = """        .order_by(Admission.id)
+        .with_for_update(key_share=True),
+        execution_options=fresh,
+"""
+UNLOCKED_ADMISSIONS = """        .order_by(Admission.id),
+        execution_options=fresh,
+"""
+COUNTED = """session.execute(LOCK, {"event": event_id}).scalar_one()"""
+ONLY_READ = """(
+            session.scalars(
+                select(Event.lock_number).where(Event.id == event_id)
+            ).one()
+            + 1
+        )"""
+
+MUTANTS = (
+    Mutant(
+        "the seats must fit (the condition in the UPDATE)",
+        (
+            (
+                CAPACITY,
+                "            fits(seats),\n            nobody",
+                "            nobody",
+            ),
+        ),
+        f"{RACES}::test_a_rush_fills_exactly_the_seats_and_lines_the_others_up"
+        "[sqlite-one cap-1]",
+    ),
+    Mutant(
+        "nobody may be waiting (the condition in the UPDATE)",
+        ((CAPACITY, "            nobody_waits(),\n", ""),),
+        f"{REGISTRATIONS}::test_from_doors_on_free_seats_are_for_those_who_wait[sqlite]",
+    ),
+    Mutant(
+        "the form is of the event as it is now (the condition in the UPDATE)",
+        (
+            (
+                CAPACITY,
+                '            Admission.event_version == bindparam("version"),\n',
+                "            bindparam('version') > 0,\n",
+            ),
+        ),
+        f"{REGISTRATIONS}::test_a_form_of_an_older_version_of_the_event_claims_nothing"
+        "[sqlite-one cap]",
+    ),
+    Mutant(
+        "the room's cap, beside the admission's",
+        (
+            (
+                CAPACITY,
+                "return event.room_capacity is not None and admission.counts_in_room",
+                "return False",
+            ),
+        ),
+        f"{REGISTRATIONS}::test_the_room_caps_all_that_happens_in_it[sqlite]",
+    ),
+    Mutant(
+        "the event's lock, on PostgreSQL",
+        (
+            (CAPACITY, COUNTED, ONLY_READ),
+            (CAPACITY, LOCKED_ADMISSIONS, UNLOCKED_ADMISSIONS),
+        ),
+        f"{RACES}::test_the_lost_wake_up[locked]",
+    ),
+    Mutant(
+        "the order of the event's lock, on PostgreSQL",
+        ((CAPACITY, COUNTED, ONLY_READ),),
+        "tests/domain/test_history.py::"
+        "test_replaying_the_order_of_the_lock_gives_what_all_were_told[postgresql-1-60]",
+    ),
+    Mutant(
+        "BEGIN IMMEDIATE, on SQLite",
+        (("rsvp/db.py", '"BEGIN IMMEDIATE" if writes else "BEGIN"', '"BEGIN"'),),
+        "tests/test_db.py::test_a_writing_block_holds_sqlites_lock_from_its_beginning",
+    ),
+    Mutant(
+        "a state is left once (state = old)",
+        (
+            (
+                "rsvp/domain/steps.py",
+                ".where(Registration.id == registration.id, Registration.state == was)",
+                ".where(Registration.id == registration.id)",
+            ),
+        ),
+        "tests/domain/test_steps.py::test_only_what_is_still_as_it_was_read_moves_on"
+        "[sqlite]",
+    ),
+    Mutant(
+        "a guest is cancelled once (state = old)",
+        (
+            (
+                "rsvp/domain/registrations/giving_up.py",
+                ".where(Attendee.id == guest.id, "
+                "Attendee.state == AttendeeState.COMING)",
+                ".where(Attendee.id == guest.id)",
+            ),
+        ),
+        f"{REGISTRATIONS}::test_only_a_guest_who_is_coming_can_be_given_up[sqlite-1]",
+    ),
+    Mutant(
+        "an address has one live registration (the index)",
+        (
+            (
+                "migrations/versions/0004_seats_parties_and_the_line.py",
+                '["admission_id", "email_key"],\n        unique=True,',
+                '["admission_id", "email_key"],\n        unique=False,',
+            ),
+        ),
+        f"{RACES}::test_one_address_pressing_many_times_at_once_is_registered_once"
+        "[sqlite]",
+    ),
+    Mutant(
+        "a form is registered once (its submission is unique)",
+        (
+            (
+                "migrations/versions/0001_first_tables.py",
+                '"event_id", "submission", name=op.f("uq_registrations_event_id_submis',
+                '"uuid", name=op.f("uq_registrations_event_id_submis',
+            ),
+        ),
+        f"{RACES}::test_one_form_sent_many_times_at_once_is_registered_once[sqlite]",
+    ),
+    Mutant(
+        "a conflict is answered, not an error (ON CONFLICT)",
+        (
+            (
+                REGISTERING,
+                '"sqlite": sqlite.insert(table_of(Registration))'
+                ".on_conflict_do_nothing(),",
+                '"sqlite": sqlite.insert(table_of(Registration)),',
+            ),
+        ),
+        f"{RACES}::test_one_address_pressing_many_times_at_once_is_registered_once"
+        "[sqlite]",
+    ),
+    Mutant(
+        "a newcomer takes no seat that somebody in line could use",
+        (
+            (
+                WAITLIST,
+                "        if left is None or smallest_party <= left:\n"
+                "            return False\n",
+                "",
+            ),
+        ),
+        f"{REGISTRATIONS}::test_from_doors_on_free_seats_are_for_those_who_wait[sqlite]",
+    ),
+    Mutant(
+        "whoever touches an event lets lapse what has ended",
+        ((WAITLIST, "    if settle(locked, now):\n", "    if False:\n"),),
+        "tests/domain/test_offers.py::test_a_late_worker_gives_no_seat_twice[sqlite]",
+    ),
+    Mutant(
+        "who put an offer off is not asked again at once",
+        ((WAITLIST, "not seats or registration.id == but", "not seats"),),
+        "tests/domain/test_offers.py::"
+        "test_not_now_passes_the_seat_on_and_keeps_the_place[sqlite]",
+    ),
+    Mutant(
+        "nobody moves up from doors on",
+        (
+            (
+                "rsvp/models/event.py",
+                "and not self.paused\n            and now < self.doors_open_at",
+                "and not self.paused",
+            ),
+        ),
+        "tests/domain/test_offers.py::test_from_doors_on_no_offers_go_out[sqlite-offer]",
+    ),
+)
+
+
+def survivors(mutants: tuple[Mutant, ...] = MUTANTS) -> Iterator[tuple[Mutant, str]]:
+    """Try each; give it with what became of it: `caught`, or what is wrong."""
+    for mutant in mutants:
+        with copied_tree() as tree:
+            for file, there, instead in mutant.changes:
+                path = tree / file
+                text = path.read_text(encoding="utf-8")
+                found = text.count(there)
+                assert found == 1, f"{mutant.guard}: found {found} times in {file}"
+                path.write_text(text.replace(there, instead), encoding="utf-8")
+            yield mutant, outcome(tree, mutant.test)
+
+
+@contextmanager
+def copied_tree() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        for name in COPIED:
+            shutil.copytree(
+                ROOT / name,
+                tree / name,
+                ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"),
+            )
+        for file in ("pyproject.toml", "wsgi.py"):
+            shutil.copy(ROOT / file, tree)
+        yield tree
+
+
+def outcome(tree: Path, *tests: str) -> str:
+    """What the tests say of the code in that folder."""
+    where = subprocess.run(
+        [sys.executable, "-c", "import rsvp; print(rsvp.__file__)"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert where.stdout.startswith(str(tree)), "the copy is not what is tested"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", *tests],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    # A test that can't be found or set up has noticed nothing.
+    if done.returncode == 1 and f"FAILED {tests[0]}" in done.stdout:
+        return "caught"
+    if done.returncode == 0:
+        return "passed" if " passed" in done.stdout else "skipped"
+    return f"no answer: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+def main() -> int:
+    left = 0
+    for mutant, became in survivors():
+        left += became != "caught"
+        print(f"{became:<8} {mutant.guard}\n         by {mutant.test}", flush=True)
+    return min(left, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
