@@ -1,6 +1,7 @@
 """The database: who may write, instants, and SQLite's set-up."""
 
 import multiprocessing
+import sqlite3
 import threading
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -162,6 +163,17 @@ def test_foreign_keys_and_checks_are_enforced(app):
             session.execute(text(statement))
     assert db.session.scalar(select(func.count(Admission.id))) == 1
     assert event.phase(NOON) == "open"
+
+
+def test_a_writing_block_holds_sqlites_lock_from_its_beginning(sqlite_app):
+    """A deferred one would read first, and fail if somebody else wrote in between."""
+    file = sqlite_app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
+    other = sqlite3.connect(file, timeout=0, isolation_level=None)
+    locked = pytest.raises(sqlite3.OperationalError, match="locked")
+    with sqlite_app.app_context(), writing(), locked:
+        other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
 
 
 def test_a_forked_process_waits_for_its_own_turn_to_write(sqlite_app):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -111,6 +112,31 @@ def test_one_address_pressing_many_times_at_once_is_registered_once(app):
         kinds = Counter(pool.map(press, range(8)))
 
     assert kinds == {"made": 1, "mailed": 7}
+    assert seated(event) == 1
+
+
+def test_one_form_sent_many_times_at_once_is_registered_once(app):
+    """Where an address may hold several, only the form's own id tells them apart."""
+    event = make_event({"capacity": 3}, several=True)
+    cut_loose(event)
+    start, submission = threading.Barrier(8, timeout=30), uuid4()
+
+    def press(_):
+        with app.app_context():
+            start.wait()
+            try:
+                outcome = register(
+                    event, "Ada", email="ada@example.org", submission=submission
+                )
+            finally:
+                db.session.remove()
+            return outcome.kind, outcome.registration_id
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(press, range(8)))
+
+    assert Counter(kind for kind, _ in answers) == {"made": 1, "again": 7}
+    assert len({number for _, number in answers}) == 1
     assert seated(event) == 1
 
 
