@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
     from rsvp.web import (
         assets,
         attendee,
+        changes,
         display,
         door,
         door_desk,
@@ -47,6 +48,7 @@ def init_app(app: Flask) -> None:
         first,
         health,
         invitations,
+        lost,
         memory,
         organizer,
         outbox,
@@ -66,7 +68,7 @@ def init_app(app: Flask) -> None:
         *(organizer, roster, registration, seats, outbox),
         *(invitations, door_desk, exports),
     )
-    attendees = (public, attendee, own)
+    attendees = (public, attendee, own, changes, lost)
     for audience in (*attendees, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)

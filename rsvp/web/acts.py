@@ -59,7 +59,9 @@ def acts_of(found: Registration, now: datetime, counts: Counts) -> Acts:
     event, (state, was) = found.event, state_at(found, now)
     if event.status != Status.PUBLISHED or event.erased_at or found.is_erased:
         return Acts()
-    again = event.phase(now) == Phase.OPEN and state not in LIVE
+    # Who was told no is not asked to try again.
+    may_again = state not in (*LIVE, State.DECLINED)
+    again = may_again and event.phase(now) == Phase.OPEN
     if state == State.LAPSED:
         late = is_still_possible(found, was, now, counts)
         return Acts(

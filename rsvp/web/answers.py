@@ -320,6 +320,8 @@ def answer(
         title=title,
         text=text,
         back=way_back(status),
+        # Whoever follows a dead link of their own can have it mailed again.
+        lost=status == 404 and request.path.startswith(("/r/", "/t/")),
     )
     return response
 

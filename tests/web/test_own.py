@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import html
-import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
-from rsvp import tokens
 from rsvp.db import utcnow, write
 from rsvp.domain import registrations
-from rsvp.extensions import db
-from rsvp.models import Registration
-from tests.web.shown import text_of
+from tests.web.mine import buttons, link_of, one, said
 from tests.web.visits import (
     HALL,
     WEBINAR,
@@ -37,31 +31,7 @@ AGO = {"decide_by": utcnow() - HOUR}
 
 CONFIRM = "/confirmation"
 ACCEPT, LATER, REFUSE = "/offer/acceptance", "/offer/later", "/offer/refusal"
-
-
-def one(name: str) -> Registration:
-    db.session.rollback()
-    named = select(Registration).where(Registration.name == name)
-    return db.session.scalars(named).one()
-
-
-def link_of(client: FlaskClient, name: str) -> str:
-    """The manage link, as the mail has it."""
-    mine = one(name)
-    key = client.application.config["CODE_KEY"]
-    return f"/r/{tokens.manage_token(key, mine.uuid, mine.link_version)}"
-
-
-def said(client: FlaskClient, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return html.unescape(text_of(answer.text.partition("<main")[2]))
-
-
-def buttons(client: FlaskClient, path: str) -> set[str]:
-    """What the page leads to, of what belongs to this registration."""
-    found = re.findall(rf'(?:action|href)="{path}(/[^"]+)"', client.get(path).text)
-    return set(found) - {"/calendar.ics"}
+CHANGE = {"/details", "/guests", "/admission", "/address", "/successor"}
 
 
 def offered(client: FlaskClient, *, party: int = 1, capacity: int = 1, **values: Any):
@@ -87,7 +57,7 @@ def test_a_held_place_asks_for_one_press(client: FlaskClient):
     assert "<time datetime=" in client.get(path).text
     assert codes_on(client.get(path)) == []
     assert "This is not a ticket yet." in shown
-    assert buttons(client, path) >= {CONFIRM, "/cancellation"}
+    assert buttons(client, path) >= {CONFIRM, "/erasure", "/cancellation"}
     answer = client.post(path + CONFIRM)
     assert (answer.status_code, answer.location) == (303, path)
     assert len(codes_on(client.get(path))) == 1
@@ -150,7 +120,7 @@ def test_a_declined_request_says_what_the_organizer_wrote(client: FlaskClient):
 
     assert "There is no place for you this time" in shown
     assert "They wrote: “The room is small <now>.”" in shown
-    assert buttons(client, path) == set()
+    assert buttons(client, path) == {"/erasure"}
 
 
 @pytest.mark.parametrize(
@@ -323,7 +293,7 @@ def test_what_is_over_says_so_and_offers_no_change(
 
     assert words in shown
     assert codes_on(client.get(path)) == codes_on(client.get(guest)) == []
-    assert buttons(client, path) == set()
+    assert buttons(client, path) == {"/erasure"}
     assert f"/events/{event.slug}" in client.get(path).text
 
 
@@ -332,7 +302,7 @@ def test_of_a_cancelled_event_nothing_can_be_changed(client: FlaskClient):
     change_event(status="cancelled")
 
     assert "This event will not take place" in said(client, path)
-    assert buttons(client, path) == set()
+    assert buttons(client, path) == {"/erasure"}
 
 
 GUESTS = [
@@ -366,15 +336,17 @@ def test_a_guests_ticket_says_how_it_stands_and_no_more(
 def test_once_the_time_for_changes_is_over_the_page_offers_none(client: FlaskClient):
     event = soon(HALL, WEBINAR)
     path = send_as(client, event, "ada", admission="hall", **{"guests-0-name": "Bo"})
-    assert buttons(client, path) >= {"/cancellation"}
+    assert buttons(client, path) >= CHANGE | {"/cancellation"}
     change_event(change_until_at=utcnow() - HOUR)
 
-    assert buttons(client, path) == set()
+    assert buttons(client, path) == {"/erasure"}
     before = everything()
     for what in ("/cancellation", "/guests/1/cancellation"):
         answer = client.post(path + what)
         assert answer.status_code == 409
         assert "The time for changes is over" in answer.text
+    for what in CHANGE:
+        assert client.get(path + what).location == path
     assert everything() == before
 
 

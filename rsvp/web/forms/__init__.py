@@ -5,15 +5,29 @@ The rules (is there a seat?) are the domain's; a form hands over one plain value
 
 from rsvp.web.forms.answering import OfferForm
 from rsvp.web.forms.asked import AskingForm
+from rsvp.web.forms.changing import (
+    AddressForm,
+    AdmissionForm,
+    DetailsForm,
+    GuestForm,
+    LostMailForm,
+    SuccessorForm,
+)
 from rsvp.web.forms.fields import TypedField
 from rsvp.web.forms.registering import RegistrationForm
 from rsvp.web.forms.typed import EMAIL_LENGTH, clean_name, read_email
 
 __all__ = [
     "EMAIL_LENGTH",
+    "AddressForm",
+    "AdmissionForm",
     "AskingForm",
+    "DetailsForm",
+    "GuestForm",
+    "LostMailForm",
     "OfferForm",
     "RegistrationForm",
+    "SuccessorForm",
     "TypedField",
     "clean_name",
     "read_email",

@@ -25,30 +25,48 @@ function fieldsOf(fieldset) {
   return [...fieldset.querySelectorAll(":scope > div > .field")]
 }
 
-export function prepareForm(form) {
-  const send = form.querySelector("[data-send]")
-  const questions = [...form.querySelectorAll("[data-only-for]")]
-  const party = form.querySelector("[data-party]")
-  const fewer = form.querySelector("[data-fewer]")
-  const shared = form.querySelector("[data-shared]")
-  const unchosen = send.textContent
+/** The chosen way of attending, or null while none is. */
+function chosenIn(form) {
+  return form.querySelector('[name="admission"]:is(:checked, [type="hidden"])')
+}
 
-  const chosen = () =>
-    form.querySelector('[name="admission"]:is(:checked, [type="hidden"])')
-  const people = () => Number(form.elements.party?.value) || 1
+/** Shows only the questions for the chosen way, now and at each call of what it gives. */
+export function askOnly(form) {
+  const questions = [...form.querySelectorAll("[data-only-for]")]
+  const groups = [...form.querySelectorAll("[data-shared]")]
+  // Who sees only what is asked needn't read for whom it is.
+  for (const words of form.querySelectorAll("[data-ways]")) words.hidden = true
   const update = () => {
-    const way = chosen()
+    const way = chosenIn(form)
     for (const question of questions) {
       question.hidden = !isAsked(question.dataset.onlyFor, way?.value)
     }
     // A heading over nothing would only puzzle.
-    if (shared) shared.hidden = fieldsOf(shared).every((field) => field.hidden)
+    for (const group of groups) {
+      group.hidden = fieldsOf(group).every((field) => field.hidden)
+    }
+  }
+  form.addEventListener("change", update)
+  addEventListener("pageshow", update)
+  update()
+  return update
+}
+
+export function prepareForm(form) {
+  const send = form.querySelector("[data-send]")
+  const party = form.querySelector("[data-party]")
+  const fewer = form.querySelector("[data-fewer]")
+  const unchosen = send.textContent
+  const ask = askOnly(form)
+
+  const people = () => Number(form.elements.party?.value) || 1
+  const update = () => {
+    ask()
+    const way = chosenIn(form)
     // Who comes alone can't come with fewer.
     if (fewer) fewer.hidden = people() < 2
     send.textContent = way ? sendLabel(way.dataset, people(), send.dataset) : unchosen
   }
-  // Who sees only what is asked needn't read for whom it is.
-  for (const words of form.querySelectorAll("[data-ways]")) words.hidden = true
   const invitation = form.elements.invitation
   if (invitation && !invitation.value) invitation.value = invitationIn(location.search)
   if (party) prepareParty(party, update)

@@ -1,0 +1,269 @@
+"""Changing one's own registration: names, answers, guests, the way in, whose it is.
+
+Behind the manage link. A form that is not for now leads back to the registration's
+page; whoever sends it all the same hears from the domain why not.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from rsvp import db, errors
+from rsvp.domain import privacy, registrations
+from rsvp.domain.audit import ATTENDEE
+from rsvp.models import Event, Registration
+from rsvp.web import guards
+from rsvp.web.forms import (
+    AddressForm,
+    AdmissionForm,
+    AskingForm,
+    DetailsForm,
+    GuestForm,
+    SuccessorForm,
+)
+from rsvp.web.holder import acts_now, own_registration, to_registration
+
+bp = Blueprint("changes", __name__)
+
+OF_THE_ADDRESS = (errors.AddressInUse, errors.TooManyMails)
+
+
+# --- names and answers --------------------------------------------------------------
+
+
+@bp.get("/r/<token>/details")
+@guards.by_link
+def details(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    if not acts_now(found, db.utcnow()).change:
+        return to_registration(token)
+    return change_html("details", found, token, DetailsForm(found))
+
+
+@bp.post("/r/<token>/details")
+@guards.by_link
+def change_details(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    form = DetailsForm(found, request.form)
+    if not form.validate():
+        return change_html("details", found, token, form), 422
+    own = found.id
+    db.write(
+        lambda _again: registrations.change_details(
+            own, form.people, form.answers, actor=ATTENDEE, now=now
+        )
+    )
+    return to_registration(token)
+
+
+# --- one guest more -----------------------------------------------------------------
+
+
+@bp.get("/r/<token>/guests")
+@guards.by_link
+def guest(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    if not acts_now(found, db.utcnow()).add_guest:
+        return to_registration(token)
+    return change_html("guest", found, token, GuestForm(found))
+
+
+@bp.post("/r/<token>/guests")
+@guards.by_link
+def add_guest(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    form = GuestForm(found, request.form)
+    if not form.validate():
+        return change_html("guest", found, token, form), 422
+    own, code_key = found.id, current_app.config["CODE_KEY"]
+    db.write(
+        lambda _again: registrations.add_guest(
+            own, form.person, code_key=code_key, actor=ATTENDEE, now=now
+        )
+    )
+    return to_registration(token)
+
+
+# --- another way of coming ----------------------------------------------------------
+
+
+@bp.get("/r/<token>/admission")
+@guards.by_link
+def admission(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    if not acts_now(found, db.utcnow()).move:
+        return to_registration(token)
+    return change_html("admission", found, token, AdmissionForm(found))
+
+
+@bp.post("/r/<token>/admission")
+@guards.by_link
+def move(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    form = AdmissionForm(found, request.form)
+    if not form.validate():
+        return change_html("admission", found, token, form), 422
+    own, target = found.id, form.chosen
+    assert target is not None
+    target_id = target.id
+
+    db.write(
+        lambda _again: registrations.move(
+            own, target_id, form.answers, form.people, actor=ATTENDEE, now=now
+        )
+    )
+    return to_registration(token)
+
+
+# --- whose it is --------------------------------------------------------------------
+
+
+@bp.get("/r/<token>/address")
+@guards.by_link
+def address(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    if not acts_now(found, db.utcnow()).change:
+        return to_registration(token)
+    return change_html("address", found, token, AddressForm())
+
+
+@bp.post("/r/<token>/address")
+@guards.by_link
+def correct_address(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    form = AddressForm(request.form)
+    if not form.validate():
+        return change_html("address", found, token, form), 422
+    own, event = found.id, found.event
+    email, email_key = form.read["email"], form.read["email_key"]
+    try:
+        new_token = db.write(
+            lambda _again: registrations.correct_address(
+                own,
+                email=email,
+                email_key=email_key,
+                code_key=current_app.config["CODE_KEY"],
+                actor=ATTENDEE,
+                now=now,
+            )
+        )
+    except OF_THE_ADDRESS as refusal:
+        return refused_html("address", token, form, refusal)
+    if event.answers_by_mail_only:
+        return done_html(
+            event,
+            _("Look in your mail"),
+            _(
+                "We have mailed the new address, with a new link to your registration. "
+                "The old link no longer works."
+            ),
+            _("Nothing there in a few minutes? Look among the spam."),
+        )
+    return to_registration(new_token)
+
+
+@bp.get("/r/<token>/successor")
+@guards.by_link
+def successor(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    if not acts_now(found, db.utcnow()).pass_on:
+        return to_registration(token)
+    return change_html("successor", found, token, SuccessorForm())
+
+
+@bp.post("/r/<token>/successor")
+@guards.by_link
+def pass_on(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    form = SuccessorForm(request.form)
+    if not form.validate():
+        return change_html("successor", found, token, form), 422
+    own, event, seats = found.id, found.event, found.seats
+    name = form["name"].data
+    email, email_key = form.read["email"], form.read["email_key"]
+    try:
+        db.write(
+            lambda _again: registrations.pass_on(
+                own,
+                name=name,
+                email=email,
+                email_key=email_key,
+                code_key=current_app.config["CODE_KEY"],
+                actor=ATTENDEE,
+                now=now,
+            )
+        )
+    except OF_THE_ADDRESS as refusal:
+        return refused_html("successor", token, form, refusal)
+    return done_html(
+        event,
+        ngettext("Your place is passed on", "Your places are passed on", seats),
+        _(
+            "Whoever has it now was mailed their own ticket. Your ticket and your link "
+            "no longer work."
+        ),
+    )
+
+
+def refused_html(
+    page: str, token: str, form: AskingForm, refusal: errors.Refusal
+) -> ResponseReturnValue:
+    """Another address could mend it: the form comes back with what was typed."""
+    words = _("This address has a registration here already. Use another one.")
+    if isinstance(refusal, errors.TooManyMails):
+        words = _(
+            "This address has had several mails from us in a short time. Please try "
+            "again in a few hours."
+        )
+    form.refuse(words, "email")
+    return change_html(page, own_registration(token), token, form), refusal.status
+
+
+# --- not me -------------------------------------------------------------------------
+
+
+@bp.get("/r/<token>/erasure")
+@guards.by_link
+def erasure(token: str) -> ResponseReturnValue:
+    found = own_registration(token)
+    if found.is_erased:
+        return to_registration(token)
+    return change_html("erasure", found, token, None)
+
+
+@bp.post("/r/<token>/erasure")
+@guards.by_link
+def erase(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), own_registration(token)
+    own, event = found.id, found.event
+    db.write(lambda _again: privacy.erase_registration(own, actor=ATTENDEE, now=now))
+    return done_html(
+        event,
+        _("The data is deleted"),
+        _(
+            "Names, address and answers of this registration are gone, and so is its "
+            "place, if it had one. You get no more mail about it."
+        ),
+    )
+
+
+def change_html(
+    page: str, found: Registration, token: str, form: AskingForm | None
+) -> str:
+    """The page of one change, with its form blank or as it was sent."""
+    return render_template(
+        f"attendee/{page}.html",
+        registration=found,
+        event=found.event,
+        admission=found.admission,
+        token=token,
+        form=form,
+    )
+
+
+def done_html(event: Event, title: str, *lines: str) -> str:
+    """What a page says whose registration is not the visitor's any more."""
+    return render_template("attendee/done.html", event=event, title=title, lines=lines)
