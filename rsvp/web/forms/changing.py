@@ -136,7 +136,7 @@ class AdmissionForm(AskingForm):
         self.others = [a for a in found.event.admissions if a.id != found.admission_id]
         super().__init__(self.fields())
         self.process(data)
-        if len(self.others) == 1:
+        if len(self.others) == 1 and data is None:
             self["admission"].data = self.others[0].key
 
     def fields(self) -> Iterator[tuple[str, Any]]:

@@ -147,7 +147,7 @@ class RegistrationForm(AskingForm):
         self.own_questions = list(event.questions)
         self.guest_questions = [q for q in event.questions if q.per == Per.ATTENDEE]
         self.process(data)
-        if len(event.admissions) == 1:
+        if len(event.admissions) == 1 and not self["admission"].data:
             self["admission"].data = event.admissions[0].key
         self.token_sent = self["form_token"].data
         self["form_token"].data = form_token
