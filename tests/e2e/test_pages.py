@@ -22,6 +22,7 @@ from rsvp.extensions import db
 from rsvp.models import Event, Message
 from tests.domain.doorways import make_pass
 from tests.e2e.conftest import PATIENCE
+from tests.e2e.holders import make_holders
 from tests.factories import CODE_KEY, PASSWORD, cancel, make_user, register, stored
 from tests.load.site import Site, site
 from tests.web.visits import YESTERDAY, soon
@@ -35,7 +36,8 @@ ORGANIZER = "ada@example.org"
 
 @dataclass(frozen=True)
 class Made:
-    """What there is to look at: slugs of events, paths of tickets, a message's id."""
+    """What there is to look at: slugs of events, paths of tickets, a message's id;
+    `own` are the paths of pages that ask something of their visitor."""
 
     open: str
     full: str
@@ -51,6 +53,7 @@ class Made:
     asks: str
     invited: str
     door: str
+    own: dict[str, str]
 
 
 def send_empty_form(page: Page) -> None:
@@ -67,6 +70,22 @@ PAGES: list[tuple[str, str, Where]] = [
     ("a ticket", "anyone", lambda made: made.ticket),
     ("a place in line", "anyone", lambda made: made.waitlist),
     ("a guest's ticket", "anyone", lambda made: made.guest),
+    ("an offer", "anyone", lambda made: made.own["offered"]),
+    ("an offer of fewer", "anyone", lambda made: made.own["fewer"]),
+    ("an offer that ended", "anyone", lambda made: made.own["ended"]),
+    ("a party passed over", "anyone", lambda made: made.own["passed"]),
+    ("an address to confirm", "anyone", lambda made: made.own["held"]),
+    ("a request", "anyone", lambda made: made.own["asked"]),
+    ("an event by approval", "anyone", lambda made: made.own["approval"]),
+    ("an event for the invited", "anyone", lambda made: made.own["invited"]),
+    ("names and answers", "anyone", lambda made: f"{made.own['mine']}/details"),
+    ("a guest more", "anyone", lambda made: f"{made.own['mine']}/guests"),
+    ("another way", "anyone", lambda made: f"{made.own['mine']}/admission"),
+    ("another address", "anyone", lambda made: f"{made.own['mine']}/address"),
+    ("somebody else", "anyone", lambda made: f"{made.own['mine']}/successor"),
+    ("deleting it", "anyone", lambda made: f"{made.own['mine']}/erasure"),
+    ("a lost mail", "anyone", lambda made: "/lost-mail"),
+    ("a dead link", "anyone", lambda made: "/r/xxxxxxxxxxxxxxxxxxxxxQ"),
     ("nothing there", "anyone", lambda made: "/events/nothing-here"),
     ("sign in", "anyone", lambda made: "/organize/sign-in"),
     ("events", "organizer", lambda made: "/organize/"),
@@ -123,6 +142,11 @@ def people(event: str) -> str:
     return f"/organize/events/{event}/registrations"
 
 
+def open_second_thoughts(page: Page) -> None:
+    for question in page.locator("details.second-thoughts").all():
+        question.evaluate("d => { d.open = true }")
+
+
 def enrol_phone(page: Page) -> None:
     page.get_by_label("Which door are you at?").fill("Main entrance")
     page.get_by_role("button", name="Scan with this phone").click()
@@ -141,6 +165,8 @@ STEPS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "the scanner": ("a door pass", enrol_phone),
     "a form with mistakes": ("an event", send_empty_form),
     "a wrong capacity": ("seats", send_wrong_capacity),
+    "details with mistakes": ("another way", send_empty_form),
+    "second thoughts": ("an offer", open_second_thoughts),
 }
 
 WIDTHS = (360, 1280)
@@ -214,6 +240,7 @@ def fill() -> Made:
         waits=stored(waits).reference,
         over=stored(over).reference,
         asks=stored(asks).reference,
+        own=make_holders(now),
         door=f"/door/{doors.token_of(make_pass(opened, now, at_once=True), CODE_KEY)}",
     )
 
@@ -375,4 +402,36 @@ def test_an_attendee_needs_no_mouse(chromium: Browser, here: Site, made: Made) -
     # Enter in a field sends the form.
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("waitlist")
+    context.close()
+
+
+def test_an_offer_is_answered_without_a_mouse(
+    chromium: Browser, here: Site, made: Made
+) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 800})
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    page.goto(here.url + made.own["fewer"])
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("2 of your 3 places are free")
+    tab_to(page, "coming")
+    # The first is ticked beforehand: not her, but her sister and the guest.
+    page.keyboard.press("Space")
+    tab_to(page, "coming")
+    tab_to(page, "coming")
+    page.keyboard.press("Space")
+    tab_to(page, "Yes, these come")
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("You have 2 places")
+    expect(page.locator(".ticket").first).to_contain_text("Cancelled")
+    context.close()
+
+
+def test_an_invitation_is_typed_in_by_its_link(
+    chromium: Browser, here: Site, made: Made
+) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(here.url + made.own["invited"])
+    expect(page.get_by_label("Your invitation code")).to_have_value("1ABC")
     context.close()

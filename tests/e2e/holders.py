@@ -1,0 +1,66 @@
+"""Holders: registrations in each state that asks something of whoever made them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+
+from rsvp.db import writing
+from rsvp.models import Registration
+from tests.factories import cancel, register
+from tests.web.visits import HALL, WEBINAR, soon
+
+CAPTIONS = {
+    "key": "captions",
+    "type": "yes_no",
+    "ask": "Do you need captions?",
+    "only_for": ["webinar"],
+    "required": True,
+}
+DIET = {"key": "diet", "per": "attendee"}
+
+
+def make_holders(now: datetime) -> dict[str, str]:
+    """What each page is of, and its path."""
+    few = soon({"capacity": 3}, title="The small room", promotion="offer")
+    register(few, "Ann Po", now=now)
+    leaves = register(few, "Cem Ay", "Kim Ay", now=now)
+    fewer = register(few, "Dora Quill", "Eva Quill", "Fay", fewer_ok=True, now=now)
+    cancel(leaves, now=now)
+    passed = register(few, "Gil Roy", "Hal Roy", now=now)
+
+    one = soon({"capacity": 1}, title="One chair", promotion="offer")
+    leaves = register(one, "Bea Sun", now=now)
+    offered = register(one, "Ida Blau", now=now)
+    cancel(leaves, now=now)
+
+    late = soon({"capacity": 1}, title="A late chair", promotion="offer")
+    leaves = register(late, "Bea Sun", now=now)
+    ended = register(late, "Jo Blau", now=now)
+    cancel(leaves, now=now)
+    with writing() as session:
+        session.execute(
+            update(Registration)
+            .where(Registration.id == ended.registration_id)
+            .values(decide_by=now - timedelta(hours=1))
+        )
+
+    approval = soon({"capacity": 4}, title="Bookbinding", allocation="approval")
+    asked = register(approval, "Lea Orn", now=now)
+    confirmed = soon({"capacity": 4}, title="Night walk", confirm_address=True)
+    held = register(confirmed, "Nia Vek", now=now)
+    ways = soon(HALL, WEBINAR, title="Two ways", questions=(DIET, CAPTIONS))
+    mine = register(ways, "Ada Marsh", "Ben Marsh", now=now)
+    invited = soon({"capacity": 4}, title="House concert", visibility="invitation")
+    return {
+        "fewer": f"/r/{fewer.token}",
+        "passed": f"/r/{passed.token}",
+        "offered": f"/r/{offered.token}",
+        "ended": f"/r/{ended.token}",
+        "asked": f"/r/{asked.token}",
+        "held": f"/r/{held.token}",
+        "mine": f"/r/{mine.token}",
+        "approval": f"/events/{approval.slug}",
+        "invited": f"/events/{invited.slug}?invitation=1ABC",
+    }
