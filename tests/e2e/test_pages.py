@@ -109,7 +109,11 @@ PAGES: list[tuple[str, str, Where]] = [
         "organizer",
         lambda made: f"{people(made.asked)}?state=requested&ticked=all",
     ),
-    ("a request", "organizer", lambda made: f"{people(made.asked)}/{made.asks}"),
+    (
+        "a request to decide",
+        "organizer",
+        lambda made: f"{people(made.asked)}/{made.asks}",
+    ),
     ("one that is over", "organizer", lambda made: f"{people(made.full)}/{made.over}"),
     ("seats", "organizer", lambda made: f"/organize/events/{made.full}/seats"),
     (
