@@ -17,12 +17,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from rsvp.db import writing
+from rsvp.db import current_session, writing
 from rsvp.domain import events, registrations
 from rsvp.domain.registrations import Person, Wanted
 from rsvp.formats import eventfile
-from rsvp.models import Admission, Event, Question
+from rsvp.models import Admission, Event, Question, Registration
 from rsvp.models.event import Per, QuestionType
+from rsvp.models.registration import State
 from rsvp.models.team import DEFAULT_TEAM
 
 SAMPLE = Path(__file__).parent / "sample"
@@ -38,7 +39,7 @@ BOOKINGS: tuple[tuple[str, str, int, tuple[int, ...]], ...] = (
     ("repair-nights-kettle", "online", 38, (1,)),
     ("what-the-tide-gauge-remembers", "chair", 17, (2, 1, 2)),
     ("shade-for-small-streets", "call", 22, (1,)),
-    ("fold-a-pocket-notebook", "bench", 9, (1, 2)),
+    ("fold-a-pocket-notebook", "bench", 14, (1, 2)),
     ("quiet-table-4m7x", "circle", 8, (1,)),
     ("quiet-table-4m7x", "tea", 5, (1, 2)),
 )
@@ -57,6 +58,9 @@ NAMES = (
     *("王小雨", "Ольга Сидорова", "ليلى حداد", "Ελένη Παππά"),
     *("तारा मेहता", "한지우"),
 )
+
+YES = "Bring an apron if you have one."
+NO = "You asked for the day before; that one is full. Write to us about the next."
 
 WORDS = {
     "diet": ("No nuts, please", "Nothing from the sea", "No celery, I am allergic"),
@@ -89,6 +93,7 @@ def load(now: datetime, code_key: bytes) -> bool:
             event = session.scalars(select(Event).where(Event.slug == slug)).one()
             admission = next(a for a in event.admissions if a.key == key)
             register(event, admission, seats, sizes, now=now, code_key=code_key)
+        decide(now)
     return True
 
 
@@ -147,6 +152,22 @@ def register(
         at = now - timedelta(minutes=60 + 73 * (len(parties) - number))
         plan = registrations.prepare(event, wanted, code_key=code_key, now=at)
         registrations.register(plan, look_again=True)
+
+
+def decide(now: datetime) -> None:
+    """Answer the older half of the requests, as their organizers would: one no, and
+    yes to the others."""
+    asked = list(
+        current_session().scalars(
+            select(Registration.id)
+            .where(Registration.state == State.REQUESTED)
+            .order_by(Registration.id)
+        )
+    )
+    first, *others = asked[: len(asked) // 2]
+    registrations.decline(first, why=NO, actor="command", now=now)
+    for registration_id in others:
+        registrations.approve(registration_id, why=YES, actor="command", now=now)
 
 
 def parties_of(seats: int, sizes: tuple[int, ...]) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -32,14 +33,24 @@ def test_the_demo_has_events_of_every_kind_with_people(app):
     supper = next(iter(states["seed-swap-supper"].seats.values()))
     assert (supper.taken, supper.waiting) == (24, 7)
     notebook = next(iter(states["fold-a-pocket-notebook"].seats.values()))
-    assert (notebook.taken, notebook.capacity) == (9, 10)
-    assert count(Message) == count(Registration) > 100
+    assert (notebook.taken, notebook.capacity) == (6, 10)
+    asked = states_of("fold-a-pocket-notebook")
+    assert (asked["confirmed"], asked["declined"], asked["requested"]) == (4, 1, 5)
+    forum = next(iter(states["harbour-forum"].seats.values()))
+    assert (forum.taken, forum.capacity) == (46 + 6, 120)
+    decided = asked["confirmed"] + asked["declined"]
+    assert count(Message) == count(Registration) + decided > 100
     assert {q.type for q in db.session.scalars(select(Question))} == set(QuestionType)
     assert count(Series) == 1
     [quiet] = [event for event in all_events() if event.discreet]
     assert quiet.visibility == Visibility.UNLISTED
     assert quiet.room_capacity == 14 == sum(a.seats_taken for a in quiet.admissions) + 1
     assert invariants.problems(NOON) == []
+
+
+def states_of(slug: str) -> Counter[str]:
+    mine = Registration.event_id == Event.id, Event.slug == slug
+    return Counter(db.session.scalars(select(Registration.state).where(*mine)))
 
 
 def all_events() -> list[Event]:
