@@ -439,3 +439,21 @@ def test_an_invitation_is_typed_in_by_its_link(
     page.goto(here.url + made.own["invited"])
     expect(page.get_by_label("Your invitation code")).to_have_value("1ABC")
     context.close()
+
+
+def test_requests_are_decided_by_keyboard(
+    here: Site, made: Made, visitors: dict[str, Page]
+) -> None:
+    page = visitors["organizer"]
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{here.url}{people(made.asked)}?state=requested")
+    tab_to(page, "reference")
+    page.keyboard.press("Space")
+    tab_to(page, "why")
+    page.keyboard.type("See you there")
+    # Enter sends nothing: it can't mean yes where there is a no as well.
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice")).to_have_count(0)
+    tab_to(page, "decision")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice")).to_contain_text("1 is approved and has a place.")
