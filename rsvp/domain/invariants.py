@@ -63,6 +63,12 @@ TOLD = {
 }
 
 
+CAPS: tuple[tuple[Any, str, str, str, str], ...] = (
+    (Admission, "admissions", "seats_taken", "capacity", "ceiling"),
+    (Event, "events", "room_taken", "room_capacity", "room_ceiling"),
+)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One row that breaks a rule: which rule (I1 …), where, and how it is wrong."""
@@ -85,17 +91,7 @@ def problems(now: datetime) -> list[Problem]:
     its audit entry · I5 at most one open check-in per attendee, and check-ins are what
     the scans come to.
     """
-    rules = (
-        wrong_admission_counts,
-        wrong_room_counts,
-        wrong_parties,
-        overfull,
-        untold_changes,
-        left_waiting,
-        wrong_check_ins,
-        unaudited_states,
-    )
-    return [problem for rule in rules for problem in rule(now)]
+    return [problem for rule in RULES for problem in rule(now)]
 
 
 def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
@@ -143,6 +139,22 @@ def wrong_room_counts(_now: datetime) -> Iterator[Problem]:
         yield Problem("I1", "events", row_id, text)
 
 
+def wrong_reserved(_now: datetime) -> Iterator[Problem]:
+    """An event's reserved seats are its room's, or else those of one admission."""
+    kept = func.coalesce(func.sum(Admission.reserved), 0)
+    meant = case((Event.room_capacity.is_(None), Event.reserved_seats), else_=0)
+    rows = current_session().execute(
+        select(Event.id, meant, kept)
+        .outerjoin(Admission, Admission.event_id == Event.id)
+        .group_by(Event.id)
+        .having(kept != meant)
+        .order_by(Event.id)
+    )
+    for row_id, wanted, are_kept in rows:
+        text = f"keeps {wanted} seats of its admissions, they have {are_kept} reserved"
+        yield Problem("I1", "events", row_id, text)
+
+
 def wrong_parties(_now: datetime) -> Iterator[Problem]:
     coming = func.count(Attendee.id).filter(Attendee.state == AttendeeState.COMING)
     rows = current_session().execute(
@@ -159,10 +171,7 @@ def wrong_parties(_now: datetime) -> Iterator[Problem]:
 
 
 def overfull(_now: datetime) -> Iterator[Problem]:
-    for table, name, taken, capacity, ceiling in (
-        (Admission, "admissions", "seats_taken", "capacity", "ceiling"),
-        (Event, "events", "room_taken", "room_capacity", "room_ceiling"),
-    ):
+    for table, name, taken, capacity, ceiling in CAPS:
         seats, cap, top = (getattr(table, c) for c in (taken, capacity, ceiling))
         limit = case((and_(top.is_not(None), top > cap), top), else_=cap)
         rows = current_session().execute(
@@ -170,6 +179,20 @@ def overfull(_now: datetime) -> Iterator[Problem]:
         )
         for row_id, counted, allowed in rows:
             yield Problem("I2", name, row_id, f"{counted} seats taken of {allowed}")
+
+
+def stale_ceilings(_now: datetime) -> Iterator[Problem]:
+    """A ceiling is what is taken beyond the cap, and falls with it."""
+    for table, name, taken, capacity, ceiling in CAPS:
+        seats, cap, top = (getattr(table, c) for c in (taken, capacity, ceiling))
+        rows = current_session().execute(
+            select(table.id, top, seats)
+            .where(top.is_not(None), or_(top != seats, cap.is_(None), top <= cap))
+            .order_by(table.id)
+        )
+        for row_id, kept, counted in rows:
+            text = f"has a ceiling of {kept} with {counted} seats taken"
+            yield Problem("I2", name, row_id, text)
 
 
 def untold_changes(_now: datetime) -> Iterator[Problem]:
@@ -294,7 +317,44 @@ def unaudited_states(_now: datetime) -> Iterator[Problem]:
         yield Problem("I6", "registrations", row_id, text)
 
 
+def broken_histories(_now: datetime) -> Iterator[Problem]:
+    """Each entry goes on from the state that the one before it led to."""
+    before = func.lag(AuditEntry.to_state).over(
+        partition_by=AuditEntry.registration_id, order_by=AuditEntry.id
+    )
+    steps = (
+        select(AuditEntry.id, AuditEntry.from_state, before.label("before"))
+        .where(
+            AuditEntry.registration_id.is_not(None), AuditEntry.to_state.is_not(None)
+        )
+        .subquery()
+    )
+    rows = current_session().execute(
+        select(steps)
+        .where(steps.c.from_state.is_distinct_from(steps.c.before))
+        .order_by(steps.c.id)
+    )
+    for row_id, begins, ended in rows:
+        text = f"goes on from {begins or 'nothing'}, the last one led to {ended}"
+        yield Problem("I6", "audit_entries", row_id, text)
+
+
 def seats_in(states: tuple[State, ...], *where: ColumnElement[bool]) -> Any:
     """The sum of the seats of joined registrations in these states."""
     counted = and_(Registration.state.in_(states), *where)
     return func.coalesce(func.sum(case((counted, HELD_SEATS), else_=0)), 0)
+
+
+RULES = (
+    wrong_admission_counts,
+    wrong_room_counts,
+    wrong_reserved,
+    wrong_parties,
+    overfull,
+    stale_ceilings,
+    untold_changes,
+    left_waiting,
+    wrong_check_ins,
+    unaudited_states,
+    broken_histories,
+)
