@@ -32,13 +32,19 @@ StateRows = tuple[tuple[Any, ...], ...]
 @dataclass(frozen=True)
 class AdmissionSeats:
     """One admission's counts, all in seats. `capacity` None is without limit, and then
-    `taken` is not counted."""
+    `taken` is not counted; `line_max` None lets as many wait as come."""
 
     capacity: int | None
     taken: int
     waiting: int
     keeps_line: bool
+    line_max: int | None
     counts_in_room: bool
+
+    def line_takes(self, party: int) -> bool:
+        """Whether so many people more could wait for it."""
+        fits = self.line_max is None or self.waiting + party <= self.line_max
+        return self.keeps_line and fits
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ class EventState:
     def is_full(self, admission_id: int, party: int = 1) -> bool:
         """Whether such a party could not even wait."""
         would_wait = self.would_wait(admission_id, party)
-        return would_wait and not self.seats[admission_id].keeps_line
+        return would_wait and not self.seats[admission_id].line_takes(party)
 
     def next_place(self, admission_id: int) -> int:
         """The place in line that whoever joins next would have, from 1."""
@@ -123,6 +129,7 @@ STATE = (
         Admission.waiting,
         Admission.waitlist,
         Admission.mode,
+        Admission.waitlist_max,
     )
     .join(Admission, Admission.event_id == Event.id)
     .where(Event.slug == bindparam("slug"))
@@ -141,6 +148,7 @@ def event_state(slug: str) -> EventState | None:
             taken=row[9],
             waiting=row[10],
             keeps_line=bool(row[11]),
+            line_max=row[13],
             counts_in_room=row[12] == Mode.IN_PERSON,
         )
         for row in rows

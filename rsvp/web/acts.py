@@ -99,8 +99,8 @@ def is_still_possible(
     state = counts() if was == State.HELD and now < event.ends_at else None
     if state is None:
         return False
-    keeps_line = state.seats[found.admission_id].keeps_line
-    return keeps_line or free_for(found, state) >= found.seats
+    may_wait = state.seats[found.admission_id].line_takes(found.seats)
+    return may_wait or free_for(found, state) >= found.seats
 
 
 def seats_on_offer(found: Registration, now: datetime, counts: Counts) -> int:

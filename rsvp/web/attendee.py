@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from rsvp import db, errors, tokens
-from rsvp.domain import registrations
+from rsvp.domain import invitations, registrations
 from rsvp.domain.registrations import Outcome
 from rsvp.models import Event
 from rsvp.queries import EventState
@@ -96,7 +96,12 @@ def register(
         and state.is_full(plan.admission.id, len(plan.wanted.party))
     ):
         # Said before looking who asks: whoever is registered hears the same.
-        raise errors.AdmissionFull(admission=plan.admission.name)
+        keeps_line = state.seats[plan.admission.id].keeps_line
+        full = errors.LineFull if keeps_line else errors.AdmissionFull
+        raise full(admission=plan.admission.name)
+    if event.answers_by_mail_only and event.needs_invitation:
+        typed = plan.wanted.invitation or ""
+        invitations.refuse_unless_usable(event.id, typed, now)
     # Where the counts say that the fast path can't succeed, it is not tried.
     return db.write(
         lambda look_again: registrations.register(plan, look_again=look_again),

@@ -240,7 +240,7 @@ def seats_left(state: EventState, admission: Admission) -> Seats:
     left = state.left(admission.id)
     waiting = state.waiting(admission.id)
     waits = state.would_wait(admission.id)
-    keeps_line = state.seats[admission.id].keeps_line
+    keeps_line = state.seats[admission.id].line_takes(1)
     total = total_of(state, admission)
     place = state.next_place(admission.id) if waiting else 1
     over, note = state.over_by(admission.id), None
@@ -251,6 +251,8 @@ def seats_left(state: EventState, admission: Admission) -> Seats:
         text = _("Full, %(count)d in line", count=place - 1) if waiting else _("Full")
         if over:
             tone, note = "over", _("Over by %(count)d", count=over)
+        elif admission.waitlist and not keeps_line:
+            note = _("The waitlist is full.")
         elif left:
             note = ngettext(
                 "%(num)d free seat goes to those in line first.",

@@ -208,13 +208,55 @@ def test_fewer_is_kept_of_parties_that_ticked_it(
 
 
 def test_a_line_that_is_full_takes_nobody_more(client: FlaskClient):
-    event = soon({"capacity": 1, "waitlist_max": 1})
+    event = soon(HALL | {"capacity": 1, "waitlist_max": 1}, WEBINAR)
     for who in ("ada", "bo"):
-        send_as(client, event, who)
+        send_as(client, event, who, admission="hall")
     before = everything()
-    answer = send(client, event, name="Cy Onwudiwe", email="cy@example.org")
+    cy = {"name": "Cy Onwudiwe", "email": "cy@example.org"}
+    answer = send(client, event, admission="hall", **cy)
 
     assert answer.status_code == 409
     assert "the waitlist is full" in answer.text
     assert "Cy Onwudiwe" in answer.text
     assert everything() == before
+
+
+def test_the_page_of_a_full_line_has_no_form(client: FlaskClient):
+    event = soon({"capacity": 1, "waitlist_max": 2})
+    send_as(client, event, "ada")
+    send_as(client, event, "bo")
+    assert "Join the waitlist (2nd in line)" in page(client, event)
+    send_as(client, event, "cy")
+
+    shown = page(client, event)
+    assert "The waitlist is full." in shown
+    assert "nobody more can wait" in shown
+    assert "<form" not in shown
+
+
+def test_a_full_line_says_so_to_any_address_where_mail_alone_answers(
+    client: FlaskClient,
+):
+    event = soon({"capacity": 1, "waitlist_max": 1}, discreet=True)
+    send(client, event)
+    send(client, event, email="bo@example.org")
+
+    registered, other = send(client, event), send(client, event, email="cy@example.org")
+
+    assert registered.status_code == other.status_code == 409
+    assert "the waitlist is full" in other.text
+    assert registered.text.replace("ada@", "cy@") == other.text
+
+
+def test_where_mail_alone_answers_a_wrong_code_tells_nothing_of_an_address(
+    app: Flask, client: FlaskClient
+):
+    event = soon(visibility="invitation", discreet=True)
+    assert send(client, event, invitation=invite(app, event)).status_code == 200
+    wrong = invite(app, soon(visibility="invitation"))
+
+    registered = send(client, event, invitation=wrong)
+    other = send(client, event, invitation=wrong, email="bo@example.org")
+
+    assert registered.status_code == other.status_code == 422
+    assert registered.text.replace("ada@", "bo@") == other.text
