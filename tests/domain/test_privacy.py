@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text
 
-from rsvp import errors, jobs
+from rsvp import errors, jobs, queries
 from rsvp.db import Base, writing
 from rsvp.domain import invariants, invitations, messages, privacy, registrations
 from rsvp.domain.registrations import Person
@@ -160,6 +160,7 @@ def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     assert erased.state == (state if state in OVER else "cancelled")
     assert (erased.email, erased.email_key, erased.submission) == ("", "", None)
     assert [(one.name, one.answers) for one in erased.attendees] == [(None, {})] * 2
+    assert queries.given_consents(party.registration_id) == []
     assert len(mails(party)) == told
     entry = entries(party)[-1]
     assert (entry.verb, entry.actor) == ("erase_one", "attendee")
@@ -169,10 +170,11 @@ def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     assert invariants.problems(NOON) == []
 
 
-def test_what_was_not_mailed_yet_is_not_mailed_to_who_is_forgotten(app):
-    _event, party = canaries("confirmed")
+@pytest.mark.parametrize("over", [False, True])
+def test_what_was_not_mailed_yet_is_not_mailed_to_who_is_forgotten(app, over):
+    event, party = canaries("confirmed")
 
-    erase_one(party)
+    erase_one(party, now=event.ends_at if over else NOON)
 
     [message] = mails(party)
     assert (message.state, message.recipient) == ("failed", "")
