@@ -82,7 +82,7 @@ MUTANTS = (
             ),
         ),
         f"{REGISTRATIONS}::test_a_form_of_an_older_version_of_the_event_claims_nothing"
-        "[sqlite-one cap]",
+        "[sqlite-False]",
     ),
     Mutant(
         "the room's cap, beside the admission's",
@@ -136,7 +136,7 @@ MUTANTS = (
                 ".where(Attendee.id == guest.id)",
             ),
         ),
-        f"{REGISTRATIONS}::test_only_a_guest_who_is_coming_can_be_given_up[sqlite-1]",
+        f"{REGISTRATIONS}::test_only_a_guest_who_is_coming_can_be_given_up[sqlite-2]",
     ),
     Mutant(
         "an address has one live registration (the index)",

@@ -31,3 +31,5 @@ def test_each_guard_still_stands_where_it_is_taken_out(mutant):
         text = (mutants.ROOT / file).read_text(encoding="utf-8")
         assert text.count(there) == 1
         assert there != instead
+    file, _, test = mutant.test.partition("::")
+    assert f"def {test.partition('[')[0]}(" in (mutants.ROOT / file).read_text()
