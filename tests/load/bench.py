@@ -31,7 +31,7 @@ from rsvp import create_app
 from rsvp.extensions import db
 from tests import services
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
-from tests.load import doors, floor, lists
+from tests.load import checking, doors, floor, lists
 from tests.load.client import (
     Connection,
     Timing,
@@ -111,13 +111,29 @@ def measure_site(engine: str, seconds: float, times: int) -> dict[str, Any]:
                     here.port, whole_visit("unlimited", "seat"), n, seconds
                 ),
             ).figures()
-        for people in (500,):
-            slug = f"rush-{people}"
-            publish(here, slug, "30")
-            figures[f"rush of {people} on 30"] = rush(here, slug, people)
+        figures |= rushes(here)
         figures |= doors.measure(here, times)
         problems = run("check", environ=here.environ).strip()
         figures["check"] = problems
+    return figures
+
+
+CHAIRS = 30
+# People, and the seconds until the last chair is given: first bar, goal.
+RUSHES = ((500, 3.0, 0.7), (2000, 8.0, 2.5))
+
+
+def rushes(here: Site) -> dict[str, Any]:
+    figures = {}
+    for people, bar, goal in RUSHES:
+        slug = f"rush-{people}"
+        publish(here, slug, str(CHAIRS))
+        found = rush(here, slug, people)
+        wrong = {"confirmed": CHAIRS, "waitlisted": people - CHAIRS} != found["answers"]
+        figures[f"rush of {people} on {CHAIRS}"] = found | {
+            "bar": f"last chair ≤ {bar:g} s, goal {goal:g} s",
+            "verdict": f"WRONG: {found['answers']}" if wrong else "exactly the chairs",
+        }
     return figures
 
 
@@ -157,6 +173,7 @@ def rush(here: Site, slug: str, people: int) -> dict[str, Any]:
     timing = Timing(latencies, time.perf_counter() - begin[0])
     return timing.figures() | {
         "last_chair_s": round(max(seated_at, default=0.0), 3),
+        "all_answered_s": round(timing.seconds, 3),
         "answers": dict(answers),
     }
 
@@ -348,11 +365,32 @@ def print_tables(figures: dict[str, Any]) -> None:
             else:
                 print(f"{what}: {values}")
             if isinstance(values, dict) and "answers" in values:
-                print(f"    last chair {values['last_chair_s']} s, {values['answers']}")
+                print(
+                    f"    last chair {values['last_chair_s']} s, all answered "
+                    f"{values['all_answered_s']} s, {values['verdict']} "
+                    f"({values['bar']})"
+                )
     lists.print_figures(figures["lists"])
+    for engine, found in figures["check"].items():
+        whole, bar = found["seconds"]["rsvp check"], found["bar_s"]
+        count = found["registrations"]
+        print(
+            f"\nrsvp check, {engine}: {whole} s of {count} registrations (≤ {bar:g} s)"
+        )
     print(f"\ncreate_app: {figures['create_app_s']} s\n")
     for engine, what, ratio, bar in shares(figures):
         print(f"{engine:<11} {what:<44} {ratio:>7.3f}   {bar}")
+
+
+def only_rushes(engine: str) -> dict[str, Any]:
+    with site(engine) as here:
+        return rushes(here) | {"check": run("check", environ=here.environ).strip()}
+
+
+PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "rush": only_rushes,
+    "check": checking.measure,
+}
 
 
 def main() -> None:
@@ -364,11 +402,16 @@ def main() -> None:
     parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
     parser.add_argument("--count", type=int, default=3000, help="floor transactions")
     parser.add_argument("--long", type=int, default=lists.LONG, help="a long list")
+    parser.add_argument("--only", choices=["rush", "check"], help="a part, by itself")
     chosen = parser.parse_args()
     engines = chosen.engine or ["sqlite", "postgresql"]
     if "postgresql" in engines and (why := services.missing("postgresql")):
         print(f"skipped: {why}")
         engines.remove("postgresql")
+    if chosen.only:
+        for engine in engines:
+            print(engine, json.dumps(PARTS[chosen.only](engine), indent=1))
+        return
     figures: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}",
@@ -382,6 +425,7 @@ def main() -> None:
     figures["lists"] = {
         engine: lists.measure(engine, chosen.long, chosen.times) for engine in engines
     }
+    figures["check"] = {engine: checking.measure(engine) for engine in engines}
     print_tables(figures)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
