@@ -212,14 +212,20 @@ def refused_html(
     page: str, token: str, form: AskingForm, refusal: errors.Refusal
 ) -> ResponseReturnValue:
     """Another address could mend it: the form comes back with what was typed."""
-    words = _("This address has a registration here already. Use another one.")
-    if isinstance(refusal, errors.TooManyMails):
+    found = own_registration(token)
+    if found.event.discreet:
+        # Which of the two it is would tell who comes to it.
+        words = _("This address can’t be used here now. Please use another one.")
+    elif isinstance(refusal, errors.TooManyMails):
         words = _(
             "This address has had several mails from us in a short time. Please try "
             "again in a few hours."
         )
+    else:
+        words = _("This address has a registration here already. Use another one.")
     form.refuse(words, "email")
-    return change_html(page, own_registration(token), token, form), refusal.status
+    status = 422 if found.event.discreet else refusal.status
+    return change_html(page, found, token, form), status
 
 
 # --- not me -------------------------------------------------------------------------

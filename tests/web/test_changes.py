@@ -12,9 +12,11 @@ from sqlalchemy import select
 
 from rsvp import tokens
 from rsvp.db import utcnow
+from rsvp.domain import messages as messages_domain
 from rsvp.extensions import db
 from rsvp.models import Admission, GivenConsent, Message
 from rsvp.models.ledger import MessageState
+from tests.factories import cancel, register
 from tests.web.mine import buttons, link_of, one, said
 from tests.web.visits import (
     HALL,
@@ -291,6 +293,26 @@ def test_an_address_that_is_registered_or_none_comes_back(
         assert answer.status_code == status
         assert words in answer.text
     assert everything() == before
+
+
+def test_a_discreet_event_does_not_tell_who_is_registered(client: FlaskClient):
+    """Who comes and who had many mails are refused alike, by status and by words."""
+    event = soon()
+    path = send_as(client, event, "ada")
+    send_as(client, event, "cy")
+    for _ in range(messages_domain.PER_HOUR_AND_EVENT):
+        mailed = register(event, "Dee", email="dee@example.org", now=utcnow())
+    cancel(mailed, now=utcnow())
+    change_event(discreet=True)
+
+    comes, limited = (
+        client.post(f"{path}/address", data={"email": f"{who}@example.org"})
+        for who in ("cy", "dee")
+    )
+
+    assert (comes.status_code, limited.status_code) == (422, 422)
+    assert "can’t be used here now" in comes.text
+    assert comes.text.replace("cy@", "dee@") == limited.text
 
 
 def test_a_place_is_passed_on(client: FlaskClient):
