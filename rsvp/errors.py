@@ -197,6 +197,12 @@ class DoorClosed(Refusal):
     code = "door_closed"
 
 
+class DoorsNotOpen(Refusal):
+    """Presence decides only from doors on, at `opens_at`; until then the line does."""
+
+    code = "doors_not_open"
+
+
 class DoorFull(Refusal):
     """As many phones as the pass allows (`limit`) are enrolled."""
 

@@ -207,7 +207,7 @@ TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
         _("They have to answer first"),
         _("An offer or an address to be confirmed waits for them."),
     ),
-    "door_closed": (
+    "doors_not_open": (
         _("Doors are not open yet"),
         _("Until then places go to the head of the line."),
     ),

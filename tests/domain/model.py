@@ -487,7 +487,7 @@ class Evening:
         if party.state != "waitlisted":
             raise No("not_waiting")
         if self.now < self.doors:
-            raise No("door_closed")
+            raise No("doors_not_open")
         for other in self.absent(party.way):
             if self.free(party.way) < party.size:
                 self.become(other, "released")

@@ -55,7 +55,7 @@ def test_before_doors_the_line_decides(app):
     _ada, ben = register(event, "Ada"), register(event, "Ben")
 
     refuses(
-        errors.DoorClosed,
+        errors.DoorsNotOpen,
         registrations.seat_present,
         ben,
         actor=ORGANIZER,
@@ -163,7 +163,7 @@ def test_a_late_comer_has_the_seat_back_while_nobody_else_has(app):
     cem = register(event, "Cem")
     organize(registrations.release, ada, what="not_there", now=DOORS)
 
-    refuses(errors.DoorClosed, registrations.let_back, ada, now=DOORS - MINUTE)
+    refuses(errors.DoorsNotOpen, registrations.let_back, ada, now=DOORS - MINUTE)
     act(registrations.let_back, ada, now=STANDBY)
 
     assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]

@@ -224,7 +224,8 @@ def seats_there(
         capacity.release(locked, source, seats)
         if not capacity.claim(locked, target, seats):
             raise errors.NoSeatFree
-        return {}
+        # Calendars take the newer of two entries: this is when it became another.
+        return {"state_since": now}
     limit = largest_party(locked.event, target)
     if seats > limit:
         raise errors.PartyTooLarge(limit=limit)

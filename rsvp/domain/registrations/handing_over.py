@@ -66,13 +66,11 @@ def correct_address(
     token = new_codes(registration, code_key, now)
     record("correct_address", registration, actor, now)
     messages.hold_back(registration.id)
-    facts: dict[str, Any] = {}
-    if registration.state in (State.CONFIRMED, State.WAITLISTED):
-        facts["what"] = "address"
+    facts: dict[str, Any] = {"what": "address"}
     if registration.decide_by is not None:
         facts["until"] = registration.decide_by.isoformat()
     if registration.offered_seats is not None:
-        facts |= {"offered": registration.offered_seats, "what": None}
+        facts["offered"] = registration.offered_seats
     messages.tell(
         registration,
         HOW_IT_STANDS[State(registration.state)],

@@ -28,7 +28,7 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
 
     Free ones at first; from `standby_at` on the seats of parties none of whom is in
     count as free, too: as many as it takes are released, latest registered first.
-    Raises NoSeatFree, NotWaiting, DoorClosed (too early), AlreadyOver, EventCancelled
+    Raises NoSeatFree, NotWaiting, DoorsNotOpen (too early), AlreadyOver, EventCancelled
     and EventOver.
     """
     locked, registration = lock(registration_id, now)
@@ -38,7 +38,7 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
     if registration.state != State.WAITLISTED:
         raise errors.NotWaiting
     if now < event.doors_open_at:
-        raise errors.DoorClosed(opens_at=event.doors_open_at)
+        raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
     admission = locked.admissions[registration.admission_id]
     if not claim_present(locked, admission, registration.seats, actor, now):
         raise errors.NoSeatFree
@@ -68,14 +68,14 @@ def let_back(registration_id: int, *, actor: str, now: datetime) -> None:
     there are some; nobody is mailed, since they stand there.
 
     Else a host decides, with `reinstate`, and it is on record. Raises NoSeatFree,
-    DoorClosed (before doors), AlreadyOver, AddressInUse, EventCancelled and EventOver.
+    DoorsNotOpen, AlreadyOver, AddressInUse, EventCancelled and EventOver.
     """
     locked, registration = lock(registration_id, now, (State.RELEASED,))
     event = locked.event
     if event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=event.title)
     if now < event.doors_open_at:
-        raise errors.DoorClosed(opens_at=event.doors_open_at)
+        raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
     admission = locked.admissions[registration.admission_id]
     if not claim_present(locked, admission, registration.seats, actor, now):
         raise errors.NoSeatFree
