@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.message import EmailMessage
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,7 +13,7 @@ from rsvp.db import utcnow
 from rsvp.domain import invariants
 from tests.e2e.conftest import body_text, import_case, next_mail, qr_texts, until
 from tests.load.client import Connection, fields, form_token
-from tests.load.site import Site
+from tests.load.site import Site, run
 from tests.smtp import MailServer
 
 pytestmark = pytest.mark.browser
@@ -69,20 +70,93 @@ def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
     calendar = next(p for p in mail.walk() if p.get_content_type() == "text/calendar")
     assert b"BEGIN:VEVENT" in calendar.get_payload(decode=True)
 
-    # Somebody waits; the party gives its places up; the next in line is told.
+    # Somebody waits; the party gives its places up; the next in line is offered one.
     [waiting] = fill(here, "letters-and-soup", "in-person", 1)
     assert "1st in line" in body_text(next_mail(mailbox, waiting))
     page.goto(manage_link)
     page.get_by_text("Give up all 2 places", exact=True).click()
     page.get_by_role("button", name="Yes, give up all 2 places").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("You gave up your place")
-    promoted = next_mail(mailbox, waiting, 2)
-    assert len(qr_texts(promoted)) == 1
+    page.goto(link_in(next_mail(mailbox, waiting, 2)))
+    expect(page.get_by_role("heading", level=1)).to_have_text("A place is free for you")
+    page.get_by_role("button", name="Yes, I’m coming").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You have a place")
+    assert len(qr_texts(next_mail(mailbox, waiting, 3))) == 1
     assert next_mail(mailbox, "zoe@example.org", 2)["message-id"] != mail["message-id"]
 
     with create_app(here.settings).app_context():
         assert queries.event_state("letters-and-soup").left(1) == 1
         assert invariants.problems(utcnow()) == []
+
+
+def test_from_an_address_to_a_place_passed_on(
+    here: Site, page: Page, mailbox: MailServer
+) -> None:
+    run("event", "import", "-", environ=here.environ, stdin=CONFIRMED)
+    heading = page.get_by_role("heading", level=1)
+
+    # Nothing but a mail says what came of it.
+    open_form(here, page, "porch-songs")
+    page.get_by_label("Your email address").fill("zoe@example.org")
+    page.get_by_role("button", name="Register").click()
+    expect(heading).to_have_text("Look in your mail")
+    page.goto(link_in(next_mail(mailbox, "zoe@example.org")))
+    expect(heading).to_have_text("Is this your address?")
+    page.get_by_role("button", name="Yes, this is my address").click()
+    expect(heading).to_have_text("You have a place")
+    assert len(qr_texts(next_mail(mailbox, "zoe@example.org", 2))) == 1
+
+    # A name changed, a guest more, then all of it passed on.
+    page.get_by_role("link", name="Change names and answers").click()
+    page.get_by_label("Your name").fill("Zoë Bloom")
+    page.get_by_role("button", name="Keep these").click()
+    expect(page.locator(".ticket__name")).to_have_text("Zoë Bloom")
+    page.get_by_role("link", name="Add a guest").click()
+    page.get_by_label("Name").fill("Ida Guest")
+    page.get_by_role("button", name="Add this guest").click()
+    expect(heading).to_have_text("You have 2 places")
+    old = page.url
+    page.get_by_role("link", name="Pass your places on").click()
+    page.get_by_label("Their name").fill("Ben Marsh")
+    page.get_by_label("Their email address").fill("ben@example.org")
+    page.get_by_role("button", name="Pass my places on").click()
+    expect(heading).to_have_text("Your places are passed on")
+    theirs = next_mail(mailbox, "ben@example.org")
+    assert len(qr_texts(theirs)) == 2
+    assert page.request.get(old).status == 404
+
+    # The new holder lost the mail, asks for it, and deletes everything.
+    page.get_by_role("link", name="Lost your mail?").click()
+    page.get_by_label("Your email address").fill("ben@example.org")
+    page.get_by_role("button", name="Mail it again").click()
+    expect(heading).to_have_text("Look in your mail")
+    page.goto(link_in(next_mail(mailbox, "ben@example.org", 2)))
+    expect(heading).to_have_text("You have 2 places")
+    page.get_by_role("link", name="Delete this data").click()
+    page.get_by_role("button", name="Give it up and delete all of it").click()
+    expect(heading).to_have_text("The data is deleted")
+    with create_app(here.settings).app_context():
+        assert invariants.problems(utcnow()) == []
+
+
+CONFIRMED = """
+slug: porch-songs
+title: Porch Songs
+timezone: Europe/Amsterdam
+starts: 2077-06-04 19:00
+ends: 2077-06-04 21:00
+venue: {name: The Lock House}
+admissions: [{key: porch, name: Porch, mode: in_person, capacity: 12, waitlist: true}]
+registration: {required: true, party_max: 3, confirm_address: true}
+contact: songs@porch.example.org
+"""
+
+
+def link_in(mail: EmailMessage) -> str:
+    """The link to one's own registration, as the mail has it."""
+    found = re.search(r"http\S+/r/[\w-]{22}", body_text(mail))
+    assert found
+    return found[0]
 
 
 def bring_a_guest(page: Page, name: str) -> None:

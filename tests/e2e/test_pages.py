@@ -457,3 +457,19 @@ def test_requests_are_decided_by_keyboard(
     tab_to(page, "decision")
     page.keyboard.press("Enter")
     expect(page.locator(".notice")).to_contain_text("1 is approved and has a place.")
+
+
+def test_only_a_party_is_asked_if_fewer_is_fine(
+    chromium: Browser, here: Site, made: Made
+) -> None:
+    context = chromium.new_context()
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+    page.goto(f"{here.url}/events/{made.full}")
+    fewer = page.get_by_label("Fewer of us is fine")
+    expect(fewer).to_be_hidden()
+    page.get_by_role("button", name="Add a guest").click()
+    expect(fewer).to_be_visible()
+    page.get_by_role("button", name="Take this guest off").click()
+    expect(fewer).to_be_hidden()
+    context.close()
