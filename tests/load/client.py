@@ -16,8 +16,8 @@ from uuid import uuid4
 class Connection:
     """One HTTP/1.1 connection, opened when needed and kept."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, patience: float = 60) -> None:
+        self.port, self.patience = port, patience
         self.socket: socket.socket | None = None
 
     def get(self, path: str, headers: str = "") -> Answer:
@@ -33,7 +33,9 @@ class Connection:
 
     def ask(self, request: str) -> Answer:
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+            self.socket = socket.create_connection(
+                ("127.0.0.1", self.port), timeout=self.patience
+            )
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.sendall(request.encode())
         data = b""
