@@ -43,6 +43,16 @@ STARTS = datetime(2027, 1, 29, 18, 0)
 MINUTES = (1, 44, 45, 60, 119, 120, 239, 240, 600, 24 * 60, 3 * 24 * 60)
 MOMENTS = ("the next deadline", "doors", "the start", "the standby", "the end")
 
+CAME_OF_IT = {
+    "done": "",
+    "held": " and has a place once the address is confirmed",
+    "requested": " and waits for approval",
+    "confirmed": " and has a place",
+    "offered": " and is made an offer",
+    "waitlisted": " and is put in line",
+    "mailed again": " and is mailed what there is",
+}
+
 places = st.integers(0, 40)
 """Who does something: see `pick`."""
 
@@ -151,7 +161,7 @@ class Seats(RuleBasedStateMachine):
         fewer_ok = fewer_ok and size > 1
         party = Party(who, address, way, list(range(size)), fewer_ok)
         self.asked[address] = self.asked.get(address, 0) + 1
-        asks = f"{who} asks for {size} at the {way}"
+        asks = f"{who} asks for {size} seat{'s'[: size - 1]} at the {way}"
         asks += " (fewer is fine)" if fewer_ok else ""
         asks += "" if before is None else f" with the address of {before.who}"
         with self.told(asks):
@@ -336,7 +346,7 @@ class Seats(RuleBasedStateMachine):
             raise
 
     def compare(self, after: Evening, expected: str, answer: str) -> None:
-        self.story[-1] += f": {answer}"
+        self.story[-1] += CAME_OF_IT.get(answer, f", but no: {answer}")
         assert answer == expected, f"by the rules {expected}"
         self.model = after
 
@@ -391,3 +401,28 @@ def test_seats_agree_with_the_model(app, examples):
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_what_fails_is_told_as_a_story(sqlite_app):
+    with sqlite_app.app_context():
+        seats = Seats()
+        seats.app = sqlite_app
+        evening = {"how": "at once", "offers": True, "standby": 15, "before": 336}
+        evening |= {"lines": True, "longest": None, "reserved": 0}
+        seats.publish(caps=(2, 1, None), room=None, **evening)
+        seats.register("walk", 2, False)
+        seats.come_alone("walk")
+        seats.cancel(0)
+        seats.model.parties["Bo"].offered = 2
+
+        with pytest.raises(AssertionError) as failed:
+            seats.both_agree()
+
+    assert "\n".join(failed.value.__notes__).splitlines() == [
+        "The story:",
+        "An evening: walk for 2, tea for 1, call for None, room for None; places go at "
+        "once; offered to the line; it begins in 336 hours",
+        "Ada asks for 2 seats at the walk and has a place",
+        "Bo asks for 1 seat at the walk and is put in line",
+        "Ada cancels",
+    ]
