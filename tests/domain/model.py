@@ -52,6 +52,11 @@ class Party:
     def __post_init__(self) -> None:
         self.ever = len(self.people)
 
+    def copy(self) -> Party:
+        same = Party.__new__(Party)
+        same.__dict__.update(self.__dict__, people=list(self.people))
+        return same
+
     @property
     def size(self) -> int:
         return len(self.people)
@@ -89,7 +94,10 @@ class Evening:
 
     def trying(self, deed: Callable[[Evening], str | None]) -> tuple[Evening, str]:
         """The evening after a deed, and the answer: unchanged after a refusal."""
-        after = copy.deepcopy(self)
+        # By hand, since deepcopy is slow and histories are long.
+        after = copy.copy(self)
+        after.ways = {key: copy.copy(way) for key, way in self.ways.items()}
+        after.parties = {who: party.copy() for who, party in self.parties.items()}
         try:
             return after, deed(after) or "done"
         except No as refusal:
@@ -128,6 +136,9 @@ class Evening:
             free = min(free, left)
         return max(0, free)
 
+    def all_free(self) -> dict[str, float]:
+        return {way: self.free(way) for way in self.ways}
+
     def largest_party(self, way: str) -> int:
         caps = [self.party_max]
         if (cap := self.ways[way].cap) is not None:
@@ -154,23 +165,26 @@ class Evening:
     def is_wanted(self, way: str) -> bool:
         """Whether somebody in line could use what is free, who did not put it off: they
         are asked again when the next seats come free."""
+        free = self.all_free()
         return any(
-            p.could_use <= self.free(p.way)
+            p.could_use <= free[p.way]
             for p in self.line(*self.rivals(way))
             if not p.put_off
         )
 
     def promote(self, but: Party | None = None) -> None:
+        free = self.all_free()
         for party in self.line() if self.runs() else ():
-            free = self.free(party.way)
-            if party is but or free < party.could_use:
+            left = free[party.way]
+            if party is but or left < party.could_use:
                 continue
-            if free < party.size:
-                self.keep_for(party, int(free))
+            if left < party.size:
+                self.keep_for(party, int(left))
             elif self.offers:
                 self.keep_for(party, party.size)
             else:
                 self.become(party, "confirmed")
+            free = self.all_free()
 
     def keep_for(self, party: Party, seats: int) -> None:
         self.become(party, "offered")

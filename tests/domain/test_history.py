@@ -20,11 +20,12 @@ from tests.domain.processes import processes
 from tests.factories import NOON, make_event
 
 PROCESSES = 4
-# (seeds, deeds of each process): 20 times 10,000 deeds in `make soak`.
+# (seeds, deeds of each process): `make soak` replays ten on each engine, 10,000 deeds
+# each, and two of those whose order no lock tells.
 FEW = [(seed, 60) for seed in (1, 2)]
 MANY = [
     pytest.param(seed, 10_000 // PROCESSES, marks=pytest.mark.soak)
-    for seed in range(100, 120)
+    for seed in range(100, 110)
 ]
 HELD_BY_ONE_CAP = ("cancel", "cancel_guest")
 
@@ -137,7 +138,7 @@ def in_the_database(event_id: int) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize(("seed", "steps"), [FEW[0], *MANY])
+@pytest.mark.parametrize(("seed", "steps"), [FEW[0], *MANY[:2]])
 def test_where_one_cap_applies_everybody_is_told_what_is_so(app, seed, steps):
     """No lock orders those who found a free seat, but what each was told stands."""
     event = make_event({"key": "hall", "capacity": 20})
