@@ -157,11 +157,26 @@ def empty_database(app: Flask) -> None:
             leftover.unlink()
         shutil.copy(file.with_suffix(".empty"), file)
         return
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
     with writing() as session:
-        session.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        session.connection().exec_driver_sql(emptying(app))
         session.add(Team(slug="default", name="RSVP"))
         session.add(CodeKey(id=startup.our_key_id()))
+
+
+def emptying(app: Flask) -> str:
+    """The statement that takes all rows and begins the numbers anew.
+
+    TRUNCATE would make new files and wait for the disk: fifty times as long.
+    """
+    made: str | None = app.extensions.get("rsvp_emptying")
+    if made is None:
+        tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+        wanted = "SELECT quote_ident(sequencename) FROM pg_sequences"
+        rows = db.session.execute(text(f"{wanted} WHERE schemaname = 'public'"))
+        numbers = ", ".join(f"setval('{row[0]}', 1, false)" for row in rows)
+        deleted = "; ".join(f"DELETE FROM {table}" for table in tables)
+        made = app.extensions["rsvp_emptying"] = f"{deleted}; SELECT {numbers}"
+    return made
 
 
 def database_file(app: Flask) -> Path:
