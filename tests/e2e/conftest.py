@@ -49,9 +49,9 @@ def here(request: pytest.FixtureRequest, mailbox: MailServer) -> Iterator[Site]:
     """A site whose worker sends to the mailbox, once per engine."""
     if request.param == "postgresql":
         services.need("postgresql")
-    with site(
-        request.param, MAIL_SERVER="127.0.0.1", MAIL_PORT=str(mailbox.port)
-    ) as running_site:
+    # One web process is enough for one browser, and starts sooner.
+    to_mailbox = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(mailbox.port)}
+    with site(request.param, WEB_PROCESSES="1", **to_mailbox) as running_site:
         yield running_site
 
 
@@ -96,3 +96,17 @@ def body_text(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
     assert part is not None
     return str(part.get_content())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Journeys that run on both engines, with and without script, take two of the four
+    ways in `make test`: a site of its own for each takes its time to start."""
+    for item in items:
+        params = getattr(item, "callspec", None)
+        ways = params.params if params else {}
+        if (ways.get("here"), ways.get("page")) in CROSSINGS:
+            item.add_marker(pytest.mark.soak)
+
+
+CROSSINGS = {("sqlite", "without script"), ("postgresql", "with script")}

@@ -173,8 +173,9 @@ STEPS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "second thoughts": ("an offer", open_second_thoughts),
 }
 
-WIDTHS = (360, 1280)
-SCHEMES = ("light", "dark")
+LOOKS = [(360, "light"), (1280, "dark")]
+"""Each width and each scheme once; all four take twice as long and found no more."""
+ALL_LOOKS = [(width, scheme) for width in (360, 1280) for scheme in ("light", "dark")]
 
 
 # --- the site -----------------------------------------------------------------------
@@ -293,9 +294,18 @@ def visitors(chromium: Browser, here: Site, made: Made) -> Iterator[dict[str, Pa
 # --- looking ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "looks",
+    [LOOKS, pytest.param(ALL_LOOKS, marks=pytest.mark.soak)],
+    ids=["two looks", "all looks"],
+)
 @pytest.mark.parametrize("name", [*(name for name, _, _ in PAGES), *STEPS])
 def test_a_page_is_for_everybody(
-    name: str, here: Site, made: Made, visitors: dict[str, Page]
+    name: str,
+    looks: list[tuple[int, str]],
+    here: Site,
+    made: Made,
+    visitors: dict[str, Page],
 ) -> None:
     base, step = STEPS.get(name, (name, None))
     who, where = next((who, where) for n, who, where in PAGES if n == base)
@@ -305,11 +315,10 @@ def test_a_page_is_for_everybody(
         step(page)
     page.evaluate(AXE_SCRIPT)
     found = []
-    for width in WIDTHS:
+    for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 800})
-        for scheme in SCHEMES:
-            page.emulate_media(color_scheme=scheme)
-            found += [f"{width} {scheme}: {line}" for line in violations(page)]
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{width} {scheme}: {line}" for line in violations(page)]
     page.set_viewport_size({"width": 320, "height": 800})
     wide = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"

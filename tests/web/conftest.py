@@ -1,0 +1,27 @@
+"""Which engines pages are tested on."""
+
+from __future__ import annotations
+
+import pytest
+
+# What these pages do is tested on both engines beside the rules themselves
+# (tests/domain); of the pages, the words and the forms are of interest. Lists, exports
+# and whatever queries of their own they need run on both at all times.
+ONE_ENGINE = {
+    *("test_bad_input", "test_calling_off", "test_changes", "test_deciding"),
+    *("test_door", "test_first", "test_forms", "test_history", "test_invitations"),
+    *("test_own", "test_passwords", "test_seats", "test_sign_in", "test_ways_in"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        params = getattr(item, "callspec", None)
+        engine = params.params.get("app") if params else None
+        if engine == "postgresql" and is_page(item):
+            item.add_marker(pytest.mark.soak)
+
+
+def is_page(item: pytest.Item) -> bool:
+    return item.path.parent.name == "web" and item.path.stem in ONE_ENGINE
