@@ -31,6 +31,13 @@ parser = (
     # Pictures would be fetched from elsewhere, and tell who looked.
     .disable("image")
 )
+for ruler in (
+    *(parser.core.ruler, parser.block.ruler),
+    *(parser.inline.ruler, parser.inline.ruler2),
+):
+    # Rules are put together when they are first asked for. Two threads must not do that
+    # at once: the second would find only some of them.
+    ruler.getRules("")
 
 
 def to_html(text: str | None) -> Markup:

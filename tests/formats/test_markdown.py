@@ -1,5 +1,10 @@
 """Markdown: what organizers write becomes HTML that can do no harm."""
 
+import importlib.util
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from rsvp.formats.markdown import to_html
@@ -76,3 +81,26 @@ def test_nothing_that_acts_or_fetches_gets_through(hostile):
 def test_no_text_is_nothing():
     assert to_html(None) == ""
     assert to_html("") == ""
+
+
+def test_threads_that_begin_together_find_all_rules():
+    """Each time a copy of the module that nobody has used yet."""
+    spec = importlib.util.find_spec("rsvp.formats.markdown")
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(40):
+            fresh = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(fresh)
+            start = threading.Barrier(8)
+
+            def read(number: int, fresh=fresh, start=start) -> str:
+                start.wait()
+                return str(fresh.to_html(f"We *eat* at {number}.\n\n- bread"))
+
+            with ThreadPoolExecutor(8) as threads:
+                texts = list(threads.map(read, range(8)))
+
+            assert all("<em>eat</em>" in text for text in texts)
+    finally:
+        sys.setswitchinterval(interval)
