@@ -53,7 +53,7 @@ def live(victim: Process, answered: dict[int, str]) -> dict[str, Any]:
     """
     asked: dict[str, Any] = {}
     while (said := victim.hear()) != "here":
-        assert said, "it ended by itself"
+        assert said, f"it ended by itself: {victim.process.exitcode}"
         if "told" not in said:
             asked = said
         elif said["verb"] == "register":
