@@ -131,10 +131,23 @@ def refuse_unless_usable(event_id: int, typed: str, now: datetime) -> Invitation
     use is then given once. Raises NoInvitation.
     """
     invitation = find(event_id, typed)
+    if invitation is not None:
+        # Whoever revokes it meanwhile waits, or was first.
+        current_session().refresh(invitation, with_for_update={"key_share": True})
+    return refuse_unless(invitation, now)
+
+
+def refuse_at_a_glance(event_id: int, typed: str, now: datetime) -> None:
+    """Raise NoInvitation where a code opens nothing as things stand, without a lock.
+
+    For forms whose answer must not depend on who asks; `refuse_unless_usable` decides.
+    """
+    refuse_unless(find(event_id, typed), now)
+
+
+def refuse_unless(invitation: Invitation | None, now: datetime) -> Invitation:
     if invitation is None:
         raise errors.NoInvitation(why="unknown")
-    # Whoever revokes it meanwhile waits, or was first.
-    current_session().refresh(invitation, with_for_update={"key_share": True})
     if why := why_not(invitation, now):
         raise errors.NoInvitation(why=why)
     return invitation

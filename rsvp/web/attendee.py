@@ -101,7 +101,7 @@ def register(
         raise full(admission=plan.admission.name)
     if event.answers_by_mail_only and event.needs_invitation:
         typed = plan.wanted.invitation or ""
-        invitations.refuse_unless_usable(event.id, typed, now)
+        invitations.refuse_at_a_glance(event.id, typed, now)
     # Where the counts say that the fast path can't succeed, it is not tried.
     return db.write(
         lambda look_again: registrations.register(plan, look_again=look_again),
