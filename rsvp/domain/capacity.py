@@ -81,10 +81,14 @@ def claim(locked: LockedEvent, admission: Admission, seats: int) -> bool:
     return taken
 
 
-def claim_above(locked: LockedEvent, admission: Admission, seats: int) -> None:
-    """Take the seats whatever the caps say: what is taken beyond one becomes its
-    ceiling, which falls again as seats come free. Needs the lock."""
+def claim_above(locked: LockedEvent, admission: Admission, seats: int) -> bool:
+    """Take the seats whatever the caps say, and say whether any was exceeded: what is
+    taken beyond one becomes its ceiling, which falls again as seats come free. Needs
+    the lock."""
+    if claim(locked, admission, seats):
+        return False
     take(locked, admission, seats)
+    return True
 
 
 def deciding_statement() -> Update:

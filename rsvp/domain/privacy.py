@@ -13,8 +13,8 @@ from sqlalchemy import ColumnElement, delete, select, update
 from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import audit, waitlist
-from rsvp.domain.registrations import giving_up
-from rsvp.domain.steps import step
+from rsvp.domain.registrations import locking
+from rsvp.domain.steps import record, step
 from rsvp.models import (
     Attendee,
     Event,
@@ -147,7 +147,7 @@ def erase_registration(registration_id: int, *, actor: str, now: datetime) -> No
     Safe to repeat. Raises AlreadyIn while one of the party is in, and EventOver where
     all of the event is erased.
     """
-    locked, registration = giving_up.lock_any(registration_id, now)
+    locked, registration = locking.lock_any(registration_id, now)
     event, was = locked.event, registration.state
     if event.erased_at is not None:
         raise errors.EventOver(title=event.title)
@@ -155,19 +155,12 @@ def erase_registration(registration_id: int, *, actor: str, now: datetime) -> No
         return
     is_over = now >= event.ends_at
     if was in (*LIVE, State.RELEASED) and not is_over:
-        giving_up.refuse_if_in(Attendee.registration_id == registration.id)
+        locking.refuse_if_in(Attendee.registration_id == registration.id)
         admission = locked.admissions[registration.admission_id]
         waitlist.give_back(locked, admission, registration)
         step(registration, State.CANCELLED, verb="erase_one", actor=actor, now=now)
     else:
-        audit.record(
-            "erase_one",
-            actor=actor,
-            now=now,
-            event_id=registration.event_id,
-            registration_id=registration.id,
-            states=(was, was),
-        )
+        record("erase_one", registration, actor=actor, now=now)
     session = current_session()
     mine = Attendee.registration_id == registration.id
     session.execute(update(Attendee).where(mine).values(name=None, answers={}))

@@ -49,12 +49,15 @@ def step(
         "ended_by": actor if ended else None,
         "ended_why": why if ended else None,
     }
+    comes_back = was not in LIVE and not ended
+    if comes_back:
+        # An exception of before is none any more, unless it is made again.
+        values.setdefault("exception_why", None)
     move = (
         update(Registration)
         .where(Registration.id == registration.id, Registration.state == was)
         .values(values)
     )
-    comes_back = was not in LIVE and not ended
     if not (changed_back(move) if comes_back else changed_one(move)):
         raise errors.AlreadyOver
     for name, value in values.items():
@@ -70,6 +73,26 @@ def step(
         details=details,
     )
     return was
+
+
+def record(
+    verb: str,
+    registration: Registration,
+    details: dict[str, Any] | None = None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Write the entry of a change after which a registration is in the same state."""
+    audit.record(
+        verb,
+        actor=actor,
+        now=now,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        states=(registration.state, registration.state),
+        details=details,
+    )
 
 
 def changed_back(move: Any) -> bool:

@@ -367,3 +367,15 @@ def test_no_more_is_reserved_than_there_is(app, cap, reserved):
         write(lambda _: seating.reserve(event.id, reserved, actor=ORGANIZER, now=NOON))
 
     assert seats(event) == (0, 0)
+
+
+def test_an_exception_of_before_is_none_once_it_comes_back_by_the_rules(app):
+    event = make_event({"capacity": 1})
+    ada, ben = register(event, "Ada"), register(event, "Ben")
+    organize(registrations.seat, ben, why="A speaker")
+    cancel(ada)
+    cancel(ben)
+
+    organize(registrations.reinstate, ben)
+
+    assert (state(ben), stored(ben).exception_why) == ("confirmed", None)

@@ -8,12 +8,12 @@ from sqlalchemy import select, update
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, capacity, messages, waitlist
+from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import lock, place_of
+from rsvp.domain.registrations.locking import lock, place_of, refuse_over
 from rsvp.domain.registrations.rewriting import new_codes
+from rsvp.domain.steps import record
 from rsvp.models import Registration
-from rsvp.models.event import Phase
 from rsvp.models.registration import State
 
 
@@ -25,9 +25,7 @@ def seat(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
     """
     locked, registration = lock_waiting(registration_id, now)
     admission = locked.admissions[registration.admission_id]
-    is_above = not capacity.claim(locked, admission, registration.seats)
-    if is_above:
-        capacity.claim_above(locked, admission, registration.seats)
+    is_above = capacity.claim_above(locked, admission, registration.seats)
     capacity.leave_line(locked, admission, registration.seats)
     waitlist.confirm(
         registration,
@@ -70,7 +68,13 @@ def move_in_line(
     if not moved:
         return
     current_session().execute(update(Registration), moved)
-    record("move_in_line", registration, actor, now, {"from": before, "to": place})
+    record(
+        "move_in_line",
+        registration,
+        {"from": before, "to": place},
+        actor=actor,
+        now=now,
+    )
     waitlist.promote(locked, actor=actor, now=now)
 
 
@@ -80,7 +84,7 @@ def send_again(registration_id: int, *, actor: str, now: datetime) -> None:
     Raises AlreadyOver, EventCancelled and EventOver (erased).
     """
     locked, registration = lock(registration_id, now)
-    record("send_again", registration, actor, now)
+    record("send_again", registration, actor=actor, now=now)
     mail(locked, registration, "sent_again", now)
 
 
@@ -94,7 +98,13 @@ def replace_codes(
     """
     locked, registration = lock(registration_id, now)
     new_codes(registration, code_key, now)
-    record("replace_codes", registration, actor, now, {"seats": registration.seats})
+    record(
+        "replace_codes",
+        registration,
+        {"seats": registration.seats},
+        actor=actor,
+        now=now,
+    )
     mail(locked, registration, "new_codes", now)
 
 
@@ -107,27 +117,8 @@ def lock_waiting(
     locked, registration = lock(registration_id, now)
     if registration.state != State.WAITLISTED:
         raise errors.NotWaiting
-    if locked.event.phase(now) == Phase.OVER:
-        raise errors.EventOver(title=locked.event.title)
+    refuse_over(locked, now)
     return locked, registration
-
-
-def record(
-    verb: str,
-    registration: Registration,
-    actor: str,
-    now: datetime,
-    details: dict[str, int] | None = None,
-) -> None:
-    audit.record(
-        verb,
-        actor=actor,
-        now=now,
-        event_id=registration.event_id,
-        registration_id=registration.id,
-        states=(registration.state, registration.state),
-        details=details,
-    )
 
 
 def mail(

@@ -12,11 +12,12 @@ from rsvp import errors
 from rsvp.db import current_connection
 from rsvp.domain import audit, capacity, messages, questions, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import (
+from rsvp.domain.registrations.locking import (
     lock,
     place_of,
     refuse_if_in,
     refuse_late,
+    refuse_over,
 )
 from rsvp.domain.registrations.registering import (
     ATTENDEES,
@@ -26,8 +27,9 @@ from rsvp.domain.registrations.registering import (
     seat_newcomer,
 )
 from rsvp.domain.registrations.rewriting import party_of, rewrite
+from rsvp.domain.steps import record
 from rsvp.models import Admission, Attendee, Event, Question, Registration
-from rsvp.models.event import Per, Phase
+from rsvp.models.event import Per
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 
@@ -61,7 +63,7 @@ def change_details(
     if not changed and not values:
         return False
     rewrite(registration, **values)
-    record("change_details", registration, actor, now, {"positions": changed})
+    record("change_details", registration, {"positions": changed}, actor=actor, now=now)
     tell(locked, registration, "details", now)
     return True
 
@@ -150,7 +152,7 @@ def add_guest(
     row["registration_id"] = registration.id
     current_connection().execute(ATTENDEES, [row])
     rewrite(registration, **values)
-    record("add_guest", registration, actor, now, {"position": position})
+    record("add_guest", registration, {"position": position}, actor=actor, now=now)
     tell(locked, registration, "guest_added", now)
     if registration.state == State.WAITLISTED:
         # Its place came free.
@@ -253,29 +255,10 @@ def lock_settled(
     """The lock, for a change of how many come or where: nothing waits for an answer."""
     locked, registration = lock(registration_id, now)
     refuse_late(locked, actor, now)
-    if locked.event.phase(now) == Phase.OVER:
-        raise errors.EventOver(title=locked.event.title)
+    refuse_over(locked, now)
     if registration.state in (State.HELD, State.OFFERED):
         raise errors.AnswerFirst
     return locked, registration
-
-
-def record(
-    verb: str,
-    registration: Registration,
-    actor: str,
-    now: datetime,
-    details: dict[str, Any],
-) -> None:
-    audit.record(
-        verb,
-        actor=actor,
-        now=now,
-        event_id=registration.event_id,
-        registration_id=registration.id,
-        states=(registration.state, registration.state),
-        details=details,
-    )
 
 
 def tell(

@@ -10,11 +10,10 @@ from datetime import datetime
 from rsvp import errors
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import lock, place_of
+from rsvp.domain.registrations.locking import lock, place_of, refuse_over
 from rsvp.domain.registrations.registering import seat_newcomer
 from rsvp.domain.steps import step
 from rsvp.models import Registration
-from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import OVER, State
 
@@ -86,9 +85,7 @@ def reinstate(
         find_place(locked, registration, "reinstate", what, actor=actor, now=now)
         return State(registration.state)
     admission = locked.admissions[registration.admission_id]
-    is_above = not capacity.claim(locked, admission, registration.seats)
-    if is_above:
-        capacity.claim_above(locked, admission, registration.seats)
+    is_above = capacity.claim_above(locked, admission, registration.seats)
     step(
         registration,
         State.CONFIRMED,
@@ -112,11 +109,6 @@ def lock_requested(
     if registration.state != State.REQUESTED:
         raise errors.NotRequested
     return locked, registration
-
-
-def refuse_over(locked: LockedEvent, now: datetime) -> None:
-    if locked.event.phase(now) == Phase.OVER:
-        raise errors.EventOver(title=locked.event.title)
 
 
 def find_place(

@@ -11,13 +11,14 @@ from rsvp import errors, tokens
 from rsvp.db import current_session
 from rsvp.domain import audit, deadlines, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import (
+from rsvp.domain.registrations.locking import (
     lock,
     place_of,
     refuse_if_in,
     refuse_late,
 )
 from rsvp.domain.registrations.rewriting import new_codes, party_of, rewrite
+from rsvp.domain.steps import record
 from rsvp.models import Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Status
 from rsvp.models.ledger import MessageKind
@@ -64,7 +65,13 @@ def correct_address(
         values["decide_by"] = deadlines.address_by(now)
     rewrite(registration, **values)
     token = new_codes(registration, code_key, now)
-    record("correct_address", registration, actor, now)
+    record(
+        "correct_address",
+        registration,
+        {"seats": registration.seats},
+        actor=actor,
+        now=now,
+    )
     messages.hold_back(registration.id)
     facts: dict[str, Any] = {"what": "address"}
     if registration.decide_by is not None:
@@ -115,7 +122,7 @@ def pass_on(
     given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
     current_session().execute(given)
     new_codes(registration, code_key, now)
-    record("pass_on", registration, actor, now)
+    record("pass_on", registration, {"seats": registration.seats}, actor=actor, now=now)
     messages.hold_back(registration.id)
     messages.tell(
         registration,
@@ -154,18 +161,6 @@ def refuse_too_many(
         email_key, registration.event_id, now
     ):
         raise errors.TooManyMails(limit=messages.PER_DAY)
-
-
-def record(verb: str, registration: Registration, actor: str, now: datetime) -> None:
-    audit.record(
-        verb,
-        actor=actor,
-        now=now,
-        event_id=registration.event_id,
-        registration_id=registration.id,
-        states=(registration.state, registration.state),
-        details={"seats": registration.seats},
-    )
 
 
 # --- lost mail ----------------------------------------------------------------------

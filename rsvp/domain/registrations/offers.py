@@ -11,7 +11,8 @@ from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import end, lock, place_of
+from rsvp.domain.registrations.giving_up import end
+from rsvp.domain.registrations.locking import lock, place_of
 from rsvp.domain.registrations.registering import seat_newcomer
 from rsvp.domain.steps import step
 from rsvp.models import Attendee, Registration

@@ -11,10 +11,9 @@ from rsvp import errors, tokens
 from rsvp.db import current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.registrations.giving_up import lock, refuse_if_in
+from rsvp.domain.registrations.locking import lock, refuse_if_in, refuse_over
 from rsvp.domain.steps import step
 from rsvp.models import Admission, Attendee, CheckIn, Registration
-from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 
@@ -33,8 +32,7 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
     """
     locked, registration = lock(registration_id, now)
     event = locked.event
-    if event.phase(now) == Phase.OVER:
-        raise errors.EventOver(title=event.title)
+    refuse_over(locked, now)
     if registration.state != State.WAITLISTED:
         raise errors.NotWaiting
     if now < event.doors_open_at:
@@ -72,8 +70,7 @@ def let_back(registration_id: int, *, actor: str, now: datetime) -> None:
     """
     locked, registration = lock(registration_id, now, (State.RELEASED,))
     event = locked.event
-    if event.phase(now) == Phase.OVER:
-        raise errors.EventOver(title=event.title)
+    refuse_over(locked, now)
     if now < event.doors_open_at:
         raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
     admission = locked.admissions[registration.admission_id]

@@ -1,0 +1,88 @@
+"""Locking: what each change of a registration begins with, and what it may not do."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select
+
+from rsvp import errors
+from rsvp.db import current_session
+from rsvp.domain import audit, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.models import Attendee, CheckIn, Registration
+from rsvp.models.event import Phase
+from rsvp.models.registration import LIVE, State
+
+
+def lock(
+    registration_id: int, now: datetime, states: Collection[State] = LIVE
+) -> tuple[LockedEvent, Registration]:
+    """The event's lock, then the registration's, for a change of one that is in one of
+    these states; by then what has ended has lapsed.
+
+    Raises AlreadyOver, EventCancelled, and EventOver where the event's data is erased.
+    """
+    locked, registration = lock_any(registration_id, now)
+    if registration.state not in states:
+        if registration.state == State.LAPSED and now >= locked.event.ends_at:
+            raise errors.EventOver(title=locked.event.title)
+        raise errors.AlreadyOver
+    if locked.event.phase(now) == Phase.CANCELLED:
+        raise errors.EventCancelled(title=locked.event.title)
+    if locked.event.erased_at is not None:
+        raise errors.EventOver(title=locked.event.title)
+    if registration.is_erased:
+        # Nobody is left to tell, or to do it for.
+        raise errors.AlreadyOver
+    return locked, registration
+
+
+def lock_any(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration]:
+    """The event's lock, then the registration's, in whatever state it is."""
+    session = current_session()
+    event_id = session.scalars(
+        select(Registration.event_id).where(Registration.id == registration_id)
+    ).one()
+    locked = waitlist.lock(event_id, now)
+    registration = session.scalars(
+        select(Registration)
+        .where(Registration.id == registration_id)
+        .with_for_update(key_share=True),
+        execution_options={"populate_existing": True},
+    ).one()
+    return locked, registration
+
+
+def refuse_late(locked: LockedEvent, actor: str, now: datetime) -> None:
+    """After the organizer's deadline a link changes nothing; an organizer may."""
+    if actor == audit.ATTENDEE and now >= locked.event.changes_end_at:
+        raise errors.TooLateToCancel(title=locked.event.title)
+
+
+def refuse_over(locked: LockedEvent, now: datetime) -> None:
+    if locked.event.phase(now) == Phase.OVER:
+        raise errors.EventOver(title=locked.event.title)
+
+
+def refuse_if_in(whom: ColumnElement[bool]) -> None:
+    """Raise AlreadyIn if one of these attendees is in. The door locks the registration
+    as well, so nobody is let in while being cancelled."""
+    found = current_session().execute(
+        select(Attendee.name)
+        .join(CheckIn, CheckIn.attendee_id == Attendee.id)
+        .where(whom, CheckIn.out_at.is_(None))
+        .order_by(Attendee.position)
+        .limit(1)
+    )
+    if row := found.one_or_none():
+        raise errors.AlreadyIn(name=row[0])
+
+
+def place_of(locked: LockedEvent, registration: Registration) -> int | None:
+    """Which place in line it has now; None where it does not wait."""
+    if registration.state != State.WAITLISTED:
+        return None
+    admission = locked.admissions[registration.admission_id]
+    return waitlist.place(locked.event, admission, registration.line_number)
