@@ -6,6 +6,8 @@ page; whoever sends it all the same hears from the domain why not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -37,10 +39,7 @@ OF_THE_ADDRESS = (errors.AddressInUse, errors.TooManyMails)
 @bp.get("/r/<token>/details")
 @guards.by_link
 def details(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
-    if not acts_now(found, db.utcnow()).change:
-        return to_registration(token)
-    return change_html("details", found, token, DetailsForm(found))
+    return blank("details", token, "change", DetailsForm)
 
 
 @bp.post("/r/<token>/details")
@@ -65,10 +64,7 @@ def change_details(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/guests")
 @guards.by_link
 def guest(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
-    if not acts_now(found, db.utcnow()).add_guest:
-        return to_registration(token)
-    return change_html("guest", found, token, GuestForm(found))
+    return blank("guest", token, "add_guest", GuestForm)
 
 
 @bp.post("/r/<token>/guests")
@@ -93,10 +89,7 @@ def add_guest(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/admission")
 @guards.by_link
 def admission(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
-    if not acts_now(found, db.utcnow()).move:
-        return to_registration(token)
-    return change_html("admission", found, token, AdmissionForm(found))
+    return blank("admission", token, "move", AdmissionForm)
 
 
 @bp.post("/r/<token>/admission")
@@ -124,10 +117,7 @@ def move(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/address")
 @guards.by_link
 def address(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
-    if not acts_now(found, db.utcnow()).change:
-        return to_registration(token)
-    return change_html("address", found, token, AddressForm())
+    return blank("address", token, "change", lambda _found: AddressForm())
 
 
 @bp.post("/r/<token>/address")
@@ -168,10 +158,7 @@ def correct_address(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/successor")
 @guards.by_link
 def successor(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
-    if not acts_now(found, db.utcnow()).pass_on:
-        return to_registration(token)
-    return change_html("successor", found, token, SuccessorForm())
+    return blank("successor", token, "pass_on", lambda _found: SuccessorForm())
 
 
 @bp.post("/r/<token>/successor")
@@ -254,6 +241,17 @@ def erase(token: str) -> ResponseReturnValue:
             "place, if it had one. You get no more mail about it."
         ),
     )
+
+
+def blank(
+    page: str, token: str, act: str, form: Callable[[Registration], AskingForm]
+) -> ResponseReturnValue:
+    """The page of a change with its form blank, while its `act` (of `Acts`) can be
+    done; else the registration's own page says how it stands."""
+    found = own_registration(token)
+    if not getattr(acts_now(found, db.utcnow()), act):
+        return to_registration(token)
+    return change_html(page, found, token, form(found))
 
 
 def change_html(

@@ -6,6 +6,9 @@ same hears from the domain why not.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
@@ -29,9 +32,7 @@ bp = Blueprint("own", __name__)
 @bp.post("/r/<token>/confirmation")
 @guards.by_link
 def confirm_address(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), own_registration(token).id
-    db.write(lambda _again: registrations.confirm_address(own, actor=ATTENDEE, now=now))
-    return to_registration(token)
+    return done(token, registrations.confirm_address)
 
 
 @bp.post("/r/<token>/offer/acceptance")
@@ -51,17 +52,13 @@ def accept(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/offer/later")
 @guards.by_link
 def keep_place(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), own_registration(token).id
-    db.write(lambda _again: registrations.keep_place(own, actor=ATTENDEE, now=now))
-    return to_registration(token)
+    return done(token, registrations.keep_place)
 
 
 @bp.post("/r/<token>/offer/refusal")
 @guards.by_link
 def decline_offer(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), own_registration(token).id
-    db.write(lambda _again: registrations.decline_offer(own, actor=ATTENDEE, now=now))
-    return to_registration(token)
+    return done(token, registrations.decline_offer)
 
 
 # --- giving up ----------------------------------------------------------------------
@@ -70,23 +67,22 @@ def decline_offer(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/cancellation")
 @guards.by_link
 def cancel(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), own_registration(token).id
-    db.write(lambda _again: registrations.cancel(own, actor=ATTENDEE, now=now))
-    return to_registration(token)
+    return done(token, registrations.cancel)
 
 
 @bp.post("/r/<token>/guests/<int:position>/cancellation")
 @guards.by_link
 def cancel_guest(token: str, position: int) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+    found = own_registration(token)
     if position not in {a.position for a in found.attendees if a.position > 0}:
         abort(404)
-    own = found.id
-    db.write(
-        lambda _again: registrations.cancel_guest(
-            own, position, actor=ATTENDEE, now=now
-        )
-    )
+    return done(token, partial(registrations.cancel_guest, position=position))
+
+
+def done(token: str, verb: Callable[..., object]) -> ResponseReturnValue:
+    """Do it in the name of whoever has the link, and show what came of it."""
+    now, own = db.utcnow(), own_registration(token).id
+    db.write(lambda _again: verb(own, actor=ATTENDEE, now=now))
     return to_registration(token)
 
 

@@ -111,29 +111,20 @@ def page(event: Event, found: Registration, mistake: Mistake | None = None) -> s
 @bp.post("/approval")
 @guards.signed_in
 def approve(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = typed.line("why")
-    if len(why) > LONGEST_REASON:
-        return page(event, found, too_long("approve", why)), 422
-    return done(
-        lambda state: "approved" if state == State.CONFIRMED else "approved_waits",
+    found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return with_words(
         found,
-        lambda one, **who: registrations.approve(one, why=why or None, **who),
+        "approve",
+        lambda state: "approved" if state == State.CONFIRMED else "approved_waits",
+        registrations.approve,
     )
 
 
 @bp.post("/decline")
 @guards.signed_in
 def decline(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = typed.line("why")
-    if len(why) > LONGEST_REASON:
-        return page(event, found, too_long("decline", why)), 422
-    return done(
-        "declined",
-        found,
-        lambda one, **who: registrations.decline(one, why=why or None, **who),
-    )
+    found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return with_words(found, "decline", "declined", registrations.decline)
 
 
 @bp.post("/reinstatement")
@@ -222,15 +213,8 @@ def move(slug: str, reference: str) -> ResponseReturnValue:
 @bp.post("/cancellation")
 @guards.signed_in
 def cancel(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = typed.line("why")
-    if len(why) > LONGEST_REASON:
-        return page(event, found, too_long("cancel", why)), 422
-    return done(
-        "cancelled",
-        found,
-        lambda one, **who: registrations.cancel(one, why=why or None, **who),
-    )
+    found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return with_words(found, "cancel", "cancelled", registrations.cancel)
 
 
 @bp.post("/guests/<int:position>/cancellation")
@@ -286,6 +270,20 @@ def done(
     return redirect(
         url_for(".show", slug=slug, reference=reference, done=key), code=303
     )
+
+
+def with_words(
+    one: tuple[Event, Registration],
+    field: str,
+    key: str | Callable[[object], str],
+    act: Callable[..., object],
+) -> ResponseReturnValue:
+    """Do it, with a line of text for the mail where one was typed."""
+    event, found = one
+    why = typed.line("why")
+    if len(why) > LONGEST_REASON:
+        return page(event, found, too_long(field, why)), 422
+    return done(key, found, lambda number, **who: act(number, why=why or None, **who))
 
 
 def missing_or_too_long(act: str, why: str) -> Mistake | None:
