@@ -17,9 +17,9 @@ from rsvp.domain import registrations
 from rsvp.domain.registrations import Outcome, Person
 from rsvp.extensions import db
 from rsvp.models import Admission, AuditEntry, Event, Message, Registration
-from rsvp.models.event import Allocation, Promotion
+from rsvp.models.event import Allocation, Per, Promotion
 from rsvp.models.registration import State
-from tests.factories import NOON, cancel, make_event, register
+from tests.factories import CODE_KEY, NOON, cancel, make_event, register
 
 ORGANIZER = "user:1"
 
@@ -151,3 +151,47 @@ def at_once(app: Flask, *changes: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(len(changes)) as pool:
         return sorted(pool.map(press, changes))
+
+
+# --- changing -----------------------------------------------------------------------
+
+QUESTIONS = (
+    {"key": "song", "per": Per.REGISTRATION},
+    {"key": "coat", "per": Per.REGISTRATION, "only_for": ["hall"]},
+    {"key": "link", "per": Per.REGISTRATION, "only_for": ["lounge"]},
+    {"key": "diet", "per": Per.ATTENDEE},
+    {"key": "chair", "per": Per.ATTENDEE, "only_for": ["hall"]},
+)
+
+
+def details(outcome, people=None, answers=None, actor="attendee", now=NOON):
+    return do(
+        lambda: registrations.change_details(
+            outcome.registration_id, people or {}, answers, actor=actor, now=now
+        )
+    )
+
+
+def add(outcome, name="Cy", actor="attendee", now=NOON, **answers):
+    return do(
+        lambda: registrations.add_guest(
+            outcome.registration_id,
+            Person(name, answers),
+            code_key=CODE_KEY,
+            actor=actor,
+            now=now,
+        )
+    )
+
+
+def move(outcome, admission_id, answers=None, actor="attendee", now=NOON, **people):
+    return do(
+        lambda: registrations.move(
+            outcome.registration_id,
+            admission_id,
+            answers,
+            actor=actor,
+            now=now,
+            **people,
+        )
+    )
