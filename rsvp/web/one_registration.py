@@ -92,10 +92,12 @@ def acts_for(found: Registration, now: datetime) -> Acts:
         return Acts()
     is_over = now >= event.ends_at
     waits = state == State.WAITLISTED and not is_over
+    may_offer = waits and now < event.doors_open_at
+    free = free_seats(event, found.admission)
     may_move = state in (State.CONFIRMED, State.WAITLISTED, State.REQUESTED)
     return Acts(
         decide=state == State.REQUESTED and not is_over,
-        offer=seats_to_offer(found) if waits and now < event.doors_open_at else 0,
+        offer=waitlist.seats_for(found, free) if may_offer else 0,
         seat=waits,
         seat_present=waits and now >= event.doors_open_at,
         move_in_line=waits,
@@ -108,14 +110,6 @@ def acts_for(found: Registration, now: datetime) -> Acts:
         and bool(found.email)
         and not is_over,
     )
-
-
-def seats_to_offer(found: Registration) -> int:
-    """How many of the seats that are free could be offered to a party that waits."""
-    free = free_seats(found.event, found.admission)
-    if free is None or free >= found.seats:
-        return found.seats
-    return free if found.fewer_ok else 0
 
 
 def standby_of(event: Event) -> str:
