@@ -14,7 +14,7 @@ from rsvp.db import changed_one, current_connection, current_session, table_of
 from rsvp.domain import audit
 from rsvp.models import Admission, Attendee, Message, Registration, User
 from rsvp.models.event import Status
-from rsvp.models.ledger import MessageKind, MessageState
+from rsvp.models.ledger import RANKS, MessageKind, MessageState
 from rsvp.models.registration import LIVE, AttendeeState, State
 
 PER_HOUR_AND_EVENT = 3
@@ -67,10 +67,12 @@ def queue(
     now: datetime,
     from_form: bool = False,
     is_first: bool = False,
+    **more: Any,
 ) -> None:
     """Write one mail; an older one of its kind that has not gone out is superseded.
 
-    `is_first` skips looking for older ones, for a registration made just now.
+    `is_first` skips looking for older ones, for a registration made just now. `more`
+    are further columns.
     """
     if not is_first:
         supersede(Message.registration_id == registration_id, kind, now)
@@ -89,8 +91,16 @@ def queue(
             "created_at": now,
             "due_at": now,
             "attempts": 0,
+            "rank": RANKS.get(kind, 0),
+            "domain": domain_of(recipient_key),
+            **more,
         },
     )
+
+
+def domain_of(address: str) -> str:
+    """What stands behind the @: whose server takes the mail."""
+    return address.rpartition("@")[2]
 
 
 def supersede(about: ColumnElement[bool], kind: MessageKind, now: datetime) -> None:
@@ -217,6 +227,7 @@ def tell_user(user: User, kind: MessageKind, *, now: datetime) -> None:
             "created_at": now,
             "due_at": now,
             "attempts": 0,
+            "domain": domain_of(user.email),
         },
     )
 
@@ -252,6 +263,7 @@ TRUE_WHILE: dict[str, tuple[State, ...]] = {
     MessageKind.DECLINED: (State.DECLINED,),
     MessageKind.LAPSED: (State.LAPSED,),
     MessageKind.RELEASED: (State.RELEASED,),
+    MessageKind.EVENT_CHANGED: LIVE,
     MessageKind.EVENT_CANCELLED: LIVE,
 }
 

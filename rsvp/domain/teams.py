@@ -72,7 +72,9 @@ def events_of(user: User, action: Action = Action.SEE_NUMBERS) -> Select[Event]:
 def messages_of(user: User) -> Select[Message]:
     """The messages this person may read, in no order."""
     teams = teams_where_may(user, Action.READ_MESSAGES)
-    return select(Message).join(Event).where(Event.team_id.in_(teams))
+    # What goes to an account is for nobody else, even where it is about an event.
+    to_attendees = Message.registration_id.is_not(None)
+    return select(Message).join(Event).where(Event.team_id.in_(teams), to_attendees)
 
 
 def find_message(user: User, uuid: UUID) -> Message | None:

@@ -1,11 +1,13 @@
 """What exists: tables, constraints, and what a row can answer about itself."""
 
 from rsvp.models.door import CheckIn, Device, DoorPass, RetiredCode, Scan
-from rsvp.models.event import Admission, Consent, Event, Question, Series
+from rsvp.models.event import Admission, Consent, Event, Question, Reminder, Series
 from rsvp.models.invitation import Invitation
 from rsvp.models.ledger import AuditEntry, CodeKey, Message
+from rsvp.models.mailing import Mailing
 from rsvp.models.registration import Attendee, GivenConsent, Registration
 from rsvp.models.team import Membership, Team, User
+from rsvp.models.work import Job, MailDomain
 
 __all__ = [
     "Admission",
@@ -19,10 +21,14 @@ __all__ = [
     "Event",
     "GivenConsent",
     "Invitation",
+    "Job",
+    "MailDomain",
+    "Mailing",
     "Membership",
     "Message",
     "Question",
     "Registration",
+    "Reminder",
     "RetiredCode",
     "Scan",
     "Series",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -49,6 +49,13 @@ class Promotion(StrEnum):
 
     OFFER = "offer"  # kept for them until a deadline
     CONFIRM = "confirm"  # theirs at once
+
+
+class NoAnswer(StrEnum):
+    """What becomes of the seats of those who don't say whether they still come."""
+
+    RELEASE = "release"  # given on to the line
+    FLAG = "flag"  # shown to the organizer, who decides
 
 
 class Mode(StrEnum):
@@ -115,6 +122,7 @@ class Event(Base):
         one_of("visibility", Visibility),
         one_of("allocation", Allocation),
         one_of("promotion", Promotion),
+        one_of("no_answer", NoAnswer),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint(
             "doors_at IS NULL OR doors_at <= starts_at", name="doors_first"
@@ -126,6 +134,11 @@ class Event(Base):
         CheckConstraint("reserved_seats >= 0", name="reserved_seats"),
         CheckConstraint("standby_minutes >= 0", name="standby_minutes"),
         CheckConstraint("fold IN (0, 1)", name="fold"),
+        CheckConstraint(
+            "(ask_hours IS NULL) = (answer_hours IS NULL) "
+            "AND (ask_hours IS NULL OR ask_hours > answer_hours)",
+            name="answer_hours",
+        ),
         Index("ix_events_listing", "status", "visibility", "ends_at"),
     )
 
@@ -185,6 +198,18 @@ class Event(Base):
     standby_minutes: Mapped[int | None] = mapped_column(
         Integer().evaluates_none(), default=STANDBY_MINUTES
     )
+    # Hours before the start at which people are asked whether they still come, and at
+    # which the time to answer ends; None: nobody is asked.
+    ask_hours: Mapped[int | None]
+    answer_hours: Mapped[int | None]
+    no_answer: Mapped[str] = mapped_column(Word, default=NoAnswer.RELEASE)
+    # The day of the start for which everybody was asked, and for which those who did
+    # not answer were dealt with.
+    asked_for: Mapped[date | None]
+    settled_for: Mapped[date | None]
+    # The organizers' own words, by kind of mail (rsvp/placeholders.py):
+    # `{kind: {"subject": …, "headline": …, "text": …}}`.
+    wording: Mapped[dict[str, dict[str, str]]] = mapped_column(Json, default=dict)
     party_max: Mapped[int] = mapped_column(default=1)
     # Whether one address may hold several registrations for one admission.
     several: Mapped[bool] = mapped_column(default=False)
@@ -216,6 +241,9 @@ class Event(Base):
     )
     questions: Mapped[list[Question]] = relationship(
         back_populates="event", order_by="Question.position, Question.id"
+    )
+    reminders: Mapped[list[Reminder]] = relationship(
+        back_populates="event", order_by="Reminder.position, Reminder.id"
     )
     consents: Mapped[list[Consent]] = relationship(
         back_populates="event",
@@ -249,6 +277,20 @@ class Event(Base):
         if self.standby_minutes is None:
             return None
         return self.starts_at + timedelta(minutes=self.standby_minutes)
+
+    @property
+    def ask_at(self) -> datetime | None:
+        """When people are asked whether they still come; None: never."""
+        if self.ask_hours is None:
+            return None
+        return self.starts_at - timedelta(hours=self.ask_hours)
+
+    @property
+    def answer_by(self) -> datetime | None:
+        """Until when those who are asked may answer; None: nobody is asked."""
+        if self.answer_hours is None:
+            return None
+        return self.starts_at - timedelta(hours=self.answer_hours)
 
     @property
     def is_by_approval(self) -> bool:
@@ -371,6 +413,49 @@ class Question(Base):
 
     def is_for(self, admission: Admission) -> bool:
         return not self.only_for or admission.key in self.only_for
+
+
+class Anchor(StrEnum):
+    """What a reminder's time is counted from."""
+
+    START = "start"  # so long before it
+    END = "end"  # so long after it
+
+
+class Reminder(Base):
+    """A mail that goes to whoever has a place at a time before the start or after the
+    end; domain.reminders sends it.
+
+    `admissions` are keys, `states` those of registrations; no admissions: all of them.
+    `due_at` follows from the event's times. `done_for` is the day of the anchor for
+    which it went out; `reached_id` the last registration it reached until then.
+    """
+
+    __tablename__ = "reminders"
+    __table_args__ = (
+        UniqueConstraint("event_id", "key"),
+        one_of("anchor", Anchor),
+        CheckConstraint("minutes >= 0", name="minutes"),
+        Index("ix_reminders_due_at", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    event_id: Mapped[int] = mapped_column(ForeignKey("events.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(Key)
+    position: Mapped[int] = mapped_column(default=0)
+    anchor: Mapped[str] = mapped_column(Word)
+    minutes: Mapped[int]
+    admissions: Mapped[list[str]] = mapped_column(Json, default=list)
+    states: Mapped[list[str]] = mapped_column(Json, default=list)
+    # In the organizers' own words, where they have some.
+    subject: Mapped[str | None] = mapped_column(Line)
+    text: Mapped[str | None] = mapped_column(Text)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done_for: Mapped[date | None]
+    reached_id: Mapped[int] = mapped_column(BigId, default=0)
+
+    event: Mapped[Event] = relationship(back_populates="reminders")
 
 
 class Consent(Base):

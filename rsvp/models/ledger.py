@@ -31,12 +31,31 @@ class MessageKind(StrEnum):
     LAPSED = "lapsed"
     RELEASED = "released"
     TICKET_AGAIN = "ticket_again"
+    EVENT_CHANGED = "event_changed"  # another time or place
     EVENT_CANCELLED = "event_cancelled"
+    REMINDER = "reminder"
+    STILL_COMING = "still_coming"
+    THANK_YOU = "thank_you"
+    NOTE = "note"  # the organizers' own
+    UNDELIVERED = "undelivered"  # to organizers: mail to somebody does not arrive
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a mail
 
 
-TO_ATTENDEES = tuple(k for k in MessageKind if k != MessageKind.PASSWORD_RESET)
+TO_ACCOUNTS = (MessageKind.PASSWORD_RESET, MessageKind.UNDELIVERED)
+TO_ATTENDEES = tuple(kind for kind in MessageKind if kind not in TO_ACCOUNTS)
 """The kinds of mail about a registration; the others are about an account."""
+
+EXTRAS = (
+    MessageKind.REMINDER,
+    MessageKind.STILL_COMING,
+    MessageKind.THANK_YOU,
+    MessageKind.NOTE,
+)
+"""The mails that people may ask not to get: all but tickets and changes."""
+
+NEWS = (MessageKind.EVENT_CHANGED, MessageKind.EVENT_CANCELLED)
+RANKS = dict.fromkeys(NEWS, 1) | dict.fromkeys(EXTRAS, 2)
+"""What goes to many at once waits for what one person waits for, which has rank 0."""
 
 
 class MessageState(StrEnum):
@@ -53,7 +72,8 @@ class Message(Base):
     derived when the worker renders it. The worker claims a row by a lease, so a worker
     that dies keeps nobody waiting. `message_id` is the mail's Message-ID for all tries.
     A mail about an account has a `user` instead of an event and a registration, and is
-    never shown to anybody.
+    never shown to anybody. `occasion` is what a mail that many get is sent for: a
+    registration gets one mail for each. `domain` is the recipient's.
     """
 
     __tablename__ = "messages"
@@ -64,18 +84,31 @@ class Message(Base):
             "(user_id IS NULL) = (registration_id IS NOT NULL)", name="about"
         ),
         CheckConstraint(
-            "(event_id IS NULL) = (registration_id IS NULL)", name="event_id"
+            "event_id IS NOT NULL OR registration_id IS NULL", name="event_id"
         ),
         Index(
             "ix_messages_due",
-            "due_at",
-            "id",
+            *("rank", "due_at", "id"),
             sqlite_where=text("state = 'queued'"),
             postgresql_where=text("state = 'queued'"),
         ),
         Index("ix_messages_registration", "registration_id", "id"),
         Index("ix_messages_recipient", "recipient_key", "created_at"),
         Index("ix_messages_event", "event_id", "id"),
+        Index("ix_messages_mailing", "mailing_id", "state"),
+        Index(
+            "ix_messages_leased",
+            *("lease_until", "domain"),
+            sqlite_where=text("lease_until IS NOT NULL"),
+            postgresql_where=text("lease_until IS NOT NULL"),
+        ),
+        Index(
+            "uq_messages_occasion",
+            *("registration_id", "occasion"),
+            unique=True,
+            sqlite_where=text("occasion IS NOT NULL"),
+            postgresql_where=text("occasion IS NOT NULL"),
+        ),
         Index(
             "ix_messages_failed",
             "event_id",
@@ -91,7 +124,11 @@ class Message(Base):
     user_id: Mapped[int | None] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
+    mailing_id: Mapped[int | None] = mapped_column(ForeignKey("mailings.id"))
     kind: Mapped[str] = mapped_column(Word)
+    occasion: Mapped[str | None] = mapped_column(String(100))
+    rank: Mapped[int] = mapped_column(default=0)
+    domain: Mapped[str] = mapped_column(String(255), default="")
     recipient: Mapped[str] = mapped_column(String(320))
     recipient_key: Mapped[str] = mapped_column(String(320))
     # Whether a public form caused it: such mails are counted against abuse.

@@ -48,6 +48,13 @@ OVER = (State.CANCELLED, State.DECLINED, State.LAPSED)
 """The states from which only an organizer, or being late, leads back."""
 
 
+class Asked(StrEnum):
+    """What people were asked about when they were asked whether they still come."""
+
+    COMING = "coming"
+    CHANGE = "change"  # the event moved to another place, or online
+
+
 class AttendeeState(StrEnum):
     COMING = "coming"
     CANCELLED = "cancelled"
@@ -116,6 +123,13 @@ class Registration(Base):
             sqlite_where=text("decide_by IS NOT NULL"),
             postgresql_where=text("decide_by IS NOT NULL"),
         ),
+        Index(
+            "ix_registrations_answer_by",
+            "event_id",
+            "answer_by",
+            sqlite_where=text("answer_by IS NOT NULL AND answered_at IS NULL"),
+            postgresql_where=text("answer_by IS NOT NULL AND answered_at IS NULL"),
+        ),
         Index("ix_registrations_address", "email_key"),
         Index("ix_registrations_invitation", "invitation_id"),
     )
@@ -155,6 +169,19 @@ class Registration(Base):
     ended_from: Mapped[str | None] = mapped_column(Word)
     ended_by: Mapped[str | None] = mapped_column(Line)
     ended_why: Mapped[str | None] = mapped_column(Line)
+    # When it was last asked whether they still come, about what (the evening as it
+    # is, or what has changed), until when an answer counts (None: no deadline), and
+    # when they said yes. `flagged_at`: no answer came, and the organizer decides.
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    asked_about: Mapped[str | None] = mapped_column(Word)
+    answer_by: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    flagged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Since when mail to the address is refused for good, and the server's words.
+    address_failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    address_failed_why: Mapped[str | None] = mapped_column(Text)
+    # When they asked for no more mails but tickets and changes.
+    muted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Why an organizer seated it above the cap, where one did.
     exception_why: Mapped[str | None] = mapped_column(Line)
 

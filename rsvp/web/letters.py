@@ -28,7 +28,12 @@ KINDS = {
     MessageKind.LAPSED: _("Lapsed"),
     MessageKind.RELEASED: _("The place was given on"),
     MessageKind.TICKET_AGAIN: _("The ticket again"),
+    MessageKind.EVENT_CHANGED: _("The event has changed"),
     MessageKind.EVENT_CANCELLED: _("The event is cancelled"),
+    MessageKind.REMINDER: _("Reminder"),
+    MessageKind.STILL_COMING: _("Still coming?"),
+    MessageKind.THANK_YOU: _("Thank you"),
+    MessageKind.NOTE: _("Your own mail"),
 }
 TRAYS = {
     Tray.QUEUED: Shown("queued", "◔", _("Waiting")),

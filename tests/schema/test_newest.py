@@ -1,0 +1,76 @@
+"""The newest migration, from a database that the one before left, and back."""
+
+from __future__ import annotations
+
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import CheckConstraint, inspect
+
+from rsvp.db import Base
+from rsvp.extensions import db
+from tests.schema.old import EVERYTHING, THEN, Old, all_of, refuse_wrong
+
+
+def test_0005_keeps_every_row_and_asks_or_reminds_nobody(a_full_evening):
+    upgrade(revision="0004")
+    then = Old()
+    rows = {name: all_of(then[name]) for name in EVERYTHING}
+
+    upgrade(revision="0005")
+    now = Old()
+
+    for name in EVERYTHING:
+        columns = [now[name].c[column.name] for column in then[name].c]
+        assert all_of(*columns) == rows[name], name
+    events, messages = now["events"], now["messages"]
+    assert all_of(
+        *(events.c[name] for name in ("ask_hours", "no_answer", "wording"))
+    ) == [(None, "release", {})]
+    assert all_of(messages.c.domain) == [("",), ("example.org",)]
+    assert all_of(now["reminders"]) == []
+
+
+WRONG_IN_0005 = (
+    ("events", {"no_answer": "shrug"}),
+    ("events", {"ask_hours": 24}),
+    ("events", {"ask_hours": 24, "answer_hours": 24}),
+    ("messages", {"kind": "smoke signal"}),
+    ("messages", {"event_id": None}),
+    ("messages", {"mailing_id": 77}),
+)
+
+
+def test_0005_refuses_rows_that_can_not_be(a_full_evening):
+    upgrade(revision="0005")
+    refuse_wrong(Old(), WRONG_IN_0005)
+
+
+def test_0005_can_be_taken_back(a_full_evening):
+    upgrade(revision="0004")
+    then = Old()
+    rows = {name: all_of(then[name]) for name in EVERYTHING}
+    upgrade(revision="0005")
+    now = Old()
+    mail = {"recipient": "x@example.org", "recipient_key": "x@example.org"}
+    mail |= {"from_form": False, "facts": {}, "state": "queued", "attempts": 0}
+    mail |= {"created_at": THEN, "due_at": THEN, "rank": 2, "domain": "example.org"}
+    now.insert("messages", event_id=1, registration_id=1, kind="reminder", **mail)
+    db.session.remove()
+
+    downgrade(revision="0004")
+
+    for name in EVERYTHING:
+        assert all_of(then[name]) == rows[name], name
+
+
+def test_the_newest_schema_checks_what_the_models_say(app):
+    for table in Base.metadata.sorted_tables:
+        said = {c.name for c in table.constraints if isinstance(c, CheckConstraint)}
+        found = {
+            c["name"] for c in inspect(db.engine).get_check_constraints(table.name)
+        }
+        assert found == said, table.name
+        made = {i["name"]: i for i in inspect(db.engine).get_indexes(table.name)}
+        for index in table.indexes:
+            is_partial = index.dialect_options["sqlite"]["where"] is not None
+            options = made[index.name].get("dialect_options", {})
+            assert any("where" in name for name in options) is is_partial, index.name
