@@ -245,7 +245,7 @@ def test_a_mail_that_cannot_be_written_does_not_hold_up_the_others(
             raise KeyError(message.recipient)
         return written(message, at)
 
-    monkeypatch.setattr(jobs, "letter_of", stumble)
+    monkeypatch.setattr(jobs.delivery, "letter_of", stumble)
 
     assert deliver() == (1, 1, 0)
     assert smtp.recipients == ["grace@example.org"]
@@ -479,7 +479,7 @@ import os, signal
 from rsvp import create_app, jobs
 from tests.factories import NOON
 
-jobs.note_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+jobs.delivery.note_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with create_app().app_context():
     jobs.deliver_due(NOON)
 """

@@ -121,7 +121,7 @@ def send_mails(
     from datetime import timedelta
 
     doom = Doom(wire, point, countdown, is_near=True)
-    jobs.note_sent = doom.before(jobs.note_sent, BEFORE_NOTING_IT)
+    jobs.delivery.note_sent = doom.before(jobs.note_sent, BEFORE_NOTING_IT)
     jobs.Delivery.hand_over = doom.before(  # type: ignore[method-assign]
         jobs.Delivery.hand_over, BEFORE_HANDING_OVER
     )

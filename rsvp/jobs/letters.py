@@ -1,0 +1,75 @@
+"""Letters: a claimed message, read with all that it tells, as it goes over the wire."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from rsvp import accounts, mailer, tokens
+from rsvp.db import current_session
+from rsvp.formats import accountmails, mails
+from rsvp.jobs.claiming import Claim
+from rsvp.models import Event, Message, Registration
+from rsvp.models.ledger import MessageState
+
+
+def load(claim: Claim) -> Message | None:
+    """The message with all that it tells, unless somebody else has it by now."""
+    wanted = (
+        select(Message)
+        .where(
+            Message.id == claim.id,
+            Message.state == MessageState.QUEUED,
+            Message.attempts == claim.attempt,
+        )
+        .options(
+            joinedload(Message.user),
+            joinedload(Message.event).selectinload(Event.admissions),
+            joinedload(Message.registration).options(
+                joinedload(Registration.admission),
+                # In the same read: had it been handed over since, the new address's
+                # codes would go to the old one.
+                joinedload(Registration.attendees),
+            ),
+        )
+    )
+    return current_session().scalars(wanted).unique().one_or_none()
+
+
+def letter_of(message: Message, at: datetime) -> mailer.Message:
+    """The mail as it goes over the wire."""
+    written = written_mail(message, at)
+    calendar = written.calendar and mailer.Part(
+        written.calendar_name, "calendar", written.calendar
+    )
+    return mailer.Message(
+        subject=written.subject,
+        recipient=message.recipient,
+        text=written.text,
+        html=written.html,
+        message_id=written.message_id,
+        at=at,
+        reply_to=written.reply_to,
+        pictures=[
+            mailer.Part(cid, "png", picture) for cid, picture in written.images.items()
+        ],
+        calendar=calendar or None,
+        method=written.method,
+    )
+
+
+def written_mail(message: Message, at: datetime) -> mails.Mail:
+    public_url = current_app.config["PUBLIC_URL"]
+    if message.user is not None:
+        # Made anew for each try, so that its time begins when it can be read.
+        return accountmails.new_password(
+            message,
+            link=accounts.reset_link(message.user, at),
+            good_for=tokens.RESET_TOKEN_LIFE,
+            public_url=public_url,
+        )
+    code_key = current_app.config["CODE_KEY"]
+    return mails.compose(message, code_key=code_key, public_url=public_url)
