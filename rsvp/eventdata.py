@@ -13,12 +13,15 @@ from rsvp.models.event import (
     STANDBY_MINUTES,
     Allocation,
     Mode,
+    NoAnswer,
     Per,
     Promotion,
     QuestionType,
     Status,
     Visibility,
 )
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
 from rsvp.models.team import DEFAULT_TEAM
 
 RETENTION_DAYS = 30
@@ -104,6 +107,47 @@ class ConsentData:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReminderData:
+    """A mail some time `before` the start or `after` the end, one of them, as
+    `spans.written` has it; no `admissions`: all of them."""
+
+    key: str
+    before: str | None = None
+    after: str | None = None
+    admissions: tuple[str, ...] = ()
+    states: tuple[State, ...] = (State.CONFIRMED,)
+    subject: str | None = None
+    text: str | None = None
+
+
+REMINDERS = (
+    ReminderData(key="two-days", before="2 days"),
+    ReminderData(key="two-hours", before="2 hours"),
+    ReminderData(key="thanks", after="12 hours"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StillComing:
+    """When people are asked whether they still come, and until when they may answer,
+    in hours before the start."""
+
+    ask_hours: int = 48
+    answer_hours: int = 24
+    no_answer: NoAnswer = NoAnswer.RELEASE
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordingData:
+    """Words of the organizers' own in one kind of mail."""
+
+    message: MessageKind
+    subject: str | None = None
+    headline: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegistrationRules:
     required: bool = True
     party_max: int = 1
@@ -151,6 +195,9 @@ class EventFile:
     standby_minutes: int = STANDBY_MINUTES
     admissions: tuple[AdmissionData, ...]
     registration: RegistrationRules = RegistrationRules()
+    still_coming: StillComing | None = None
+    reminders: tuple[ReminderData, ...] = REMINDERS
+    wording: tuple[WordingData, ...] = ()
     questions: tuple[QuestionData, ...] = ()
     consents: tuple[ConsentData, ...] = ()
     contact: str | None = None

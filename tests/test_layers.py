@@ -17,7 +17,10 @@ def name_of(path: Path) -> str:
 MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))}
 
 # Plain values and words that any layer may use.
-GROUND = ("rsvp.errors", "rsvp.folding", "rsvp.tokens", "rsvp.walltime")
+GROUND = (
+    *("rsvp.errors", "rsvp.folding", "rsvp.placeholders", "rsvp.spans"),
+    *("rsvp.tokens", "rsvp.walltime"),
+)
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 
 # Of our own modules, a layer imports only these (and its own). The others, which set
@@ -25,6 +28,8 @@ TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 MAY_IMPORT = {
     "rsvp.errors": (),
     "rsvp.folding": (),
+    "rsvp.placeholders": (),
+    "rsvp.spans": (),
     "rsvp.tokens": (),
     "rsvp.walltime": (),
     "rsvp.db": ("rsvp.errors",),

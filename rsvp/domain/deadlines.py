@@ -18,6 +18,7 @@ TO_ACCEPT_EARLY = timedelta(hours=24)
 NIGHT_BEGINS = time(22)
 NIGHT_ENDS = time(8)
 MORNING = time(10)
+NEAR = timedelta(hours=12)
 
 
 def address_by(now: datetime) -> datetime:
@@ -36,8 +37,20 @@ def offer_by(event: Event, now: datetime) -> datetime:
 
 def by_day(at: datetime, event: Event) -> datetime:
     """`at`, or ten in the morning after where it falls into the night."""
+    return after_the_night(at, event, MORNING)
+
+
+def out_of_the_night(at: datetime, event: Event) -> datetime:
+    """When a mail that nobody waits for goes out: `at`, or eight in the morning after
+    where it falls into the night, unless the event is within twelve hours of it."""
+    if abs(event.starts_at - at) <= NEAR:
+        return at
+    return after_the_night(at, event, NIGHT_ENDS)
+
+
+def after_the_night(at: datetime, event: Event, hour: time) -> datetime:
     local = at.astimezone(event.zone)
     if NIGHT_ENDS <= local.time() < NIGHT_BEGINS:
         return at
     day = local.date() + timedelta(days=local.time() >= NIGHT_BEGINS)
-    return datetime.combine(day, MORNING, event.zone).astimezone(at.tzinfo)
+    return datetime.combine(day, hour, event.zone).astimezone(at.tzinfo)

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from rsvp import walltime
+from rsvp import spans, walltime
 from rsvp.db import current_session
-from rsvp.domain import capacity
+from rsvp.domain import capacity, reminders
 from rsvp.eventdata import (
     AdmissionData,
     AgendaItem,
@@ -24,20 +24,27 @@ from rsvp.eventdata import (
     Organization,
     QuestionData,
     RegistrationRules,
+    ReminderData,
     SeriesData,
+    StillComing,
     Venue,
+    WordingData,
 )
-from rsvp.models import Admission, Consent, Event, Question
+from rsvp.models import Admission, Consent, Event, Question, Reminder
 from rsvp.models.event import (
     STANDBY_MINUTES,
     Allocation,
+    Anchor,
     Mode,
+    NoAnswer,
     Per,
     Promotion,
     QuestionType,
     Status,
     Visibility,
 )
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
 
 SAME_NAME = (
     *("title", "summary", "description", "language", "status", "visibility"),
@@ -71,6 +78,13 @@ def set_columns(event: Event, file: EventFile) -> None:
     event.promotion = rules.promote
     event.confirm_address = rules.confirm_address
     event.reserved_seats = file.reserved_seats
+    asks = file.still_coming
+    event.ask_hours = asks.ask_hours if asks else None
+    event.answer_hours = asks.answer_hours if asks else None
+    event.no_answer = asks.no_answer if asks else NoAnswer.RELEASE
+    event.wording = {
+        words.message: given(words, but="message") for words in file.wording
+    }
     event.standby_minutes = file.standby_minutes if file.standby else None
 
 
@@ -83,9 +97,10 @@ def instants(file: EventFile) -> dict[str, datetime | None]:
     }
 
 
-def given(item: Any) -> dict[str, Any]:
+def given(item: Any, but: str = "") -> dict[str, Any]:
     """A dataclass as a mapping of what it says."""
-    pairs = ((field.name, getattr(item, field.name)) for field in fields(item))
+    names = (field.name for field in fields(item) if field.name != but)
+    pairs = ((name, getattr(item, name)) for name in names)
     return {name: value for name, value in pairs if value is not None}
 
 
@@ -119,7 +134,29 @@ def set_questions(event: Event, wanted: Sequence[QuestionData]) -> None:
     remove(event.questions, old.values())
 
 
-def remove(rows: list[Any], unwanted: Iterable[Admission | Question]) -> None:
+def set_reminders(event: Event, wanted: Sequence[ReminderData], now: datetime) -> None:
+    """A reminder whose time is changed counts as a new one."""
+    old = {reminder.key: reminder for reminder in event.reminders}
+    for position, data in enumerate(wanted):
+        anchor = Anchor.END if data.before is None else Anchor.START
+        minutes = spans.minutes_of(data.before or data.after or "")
+        reminder = old.pop(data.key, None)
+        if reminder and (reminder.anchor, reminder.minutes) != (anchor, minutes):
+            reminder.done_for, reminder.reached_id = None, 0
+        if reminder is None:
+            reminder = Reminder(key=data.key, made_at=now)
+            event.reminders.append(reminder)
+        reminder.position = position
+        reminder.anchor, reminder.minutes = anchor, minutes
+        reminder.admissions, reminder.states = list(data.admissions), list(data.states)
+        reminder.subject, reminder.text = data.subject, data.text
+    remove(event.reminders, old.values())
+    reminders.schedule(event, now)
+
+
+def remove(
+    rows: list[Any], unwanted: Iterable[Admission | Question | Reminder]
+) -> None:
     for row in list(unwanted):
         rows.remove(row)
         current_session().delete(row)
@@ -199,6 +236,18 @@ def to_file(event: Event) -> EventFile:
             confirm_address=event.confirm_address,
             change_until=event.change_until_local,
         ),
+        still_coming=StillComing(
+            ask_hours=event.ask_hours,
+            answer_hours=event.answer_hours or 0,
+            no_answer=NoAnswer(event.no_answer),
+        )
+        if event.ask_hours is not None
+        else None,
+        reminders=tuple(map(reminder_of, event.reminders)),
+        wording=tuple(
+            WordingData(message=MessageKind(kind), **words)
+            for kind, words in sorted(event.wording.items())
+        ),
         questions=tuple(map(question_of, event.questions)),
         consents=tuple(
             ConsentData(key=consent.key, text=consent.text, required=consent.required)
@@ -230,6 +279,20 @@ def admission_of(admission: Admission) -> AdmissionData:
         capacity=admission.capacity,
         waitlist=admission.waitlist,
         waitlist_max=admission.waitlist_max,
+    )
+
+
+def reminder_of(reminder: Reminder) -> ReminderData:
+    span = spans.written(reminder.minutes)
+    is_before = reminder.anchor == Anchor.START
+    return ReminderData(
+        key=reminder.key,
+        before=span if is_before else None,
+        after=None if is_before else span,
+        admissions=tuple(reminder.admissions),
+        states=tuple(map(State, reminder.states)),
+        subject=reminder.subject,
+        text=reminder.text,
     )
 
 

@@ -15,7 +15,15 @@ from sqlalchemy import select
 
 from rsvp import walltime
 from rsvp.db import current_session
-from rsvp.domain import audit, capacity, eventrows, messages, uses, waitlist
+from rsvp.domain import (
+    audit,
+    capacity,
+    eventrows,
+    messages,
+    reminders,
+    uses,
+    waitlist,
+)
 from rsvp.errors import OtherTeam
 from rsvp.eventdata import (
     EventFile,
@@ -71,6 +79,7 @@ def create(file: EventFile, team: Team, *, actor: str, now: datetime) -> Publish
     eventrows.set_admissions(event, file.admissions)
     capacity.set_reserved(event)
     eventrows.set_questions(event, file.questions)
+    eventrows.set_reminders(event, file.reminders, now)
     session.add(event)
     session.flush()
     eventrows.set_consents(event, file.consents)
@@ -87,7 +96,7 @@ def change(
     event = waitlist.lock(event_id, now).event
     if event.team_id != team.id:
         raise OtherTeam(kind="event", slug=event.slug, team=event.team.slug)
-    session.expire(event, ["series", "admissions", "questions"])
+    session.expire(event, ["series", "admissions", "questions", "reminders"])
     before = eventrows.to_file(event)
     series = series_of(file.series, team, but=event_id)
     changed = differences(before, file, event)
@@ -102,6 +111,7 @@ def change(
     eventrows.set_admissions(event, file.admissions)
     capacity.set_reserved(event)
     eventrows.set_questions(event, file.questions)
+    eventrows.set_reminders(event, file.reminders, now)
     eventrows.set_consents(event, file.consents)
     event.sequence += bool(IN_CALENDARS.intersection(changed))
     new_version(event, now)
@@ -240,6 +250,7 @@ def rederive(event_id: int, *, actor: str, now: datetime) -> Moved | None:
     for name, at in wrong.items():
         setattr(event, name, at)
     event.sequence += 1
+    reminders.schedule(event, now)
     new_version(event, now)
     audit.record(
         "rederive",

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 
-from rsvp import walltime
+from rsvp import placeholders, spans, walltime
 from rsvp.formats.located import MappingNode, Node, ScalarNode, SequenceNode, line_of
 
 T = TypeVar("T")
@@ -247,6 +247,46 @@ def word(kind: type[E], later: Collection[str] = ()) -> Reader[E]:
         if written not in list(kind) or value.scalar(STR) is None:
             raise WrongError(f"must be one of: {', '.join(kind)}")
         return kind(written)
+
+    return read
+
+
+def one_of(words: Sequence[E]) -> Reader[E]:
+    """One of some words of an enumeration."""
+
+    def read(value: Value) -> E:
+        written = value.scalar(STR)
+        for each_word in words:
+            if written == each_word:
+                return each_word
+        raise WrongError(f"must be one of: {', '.join(words)}")
+
+    return read
+
+
+def span(longest: int) -> Reader[str]:
+    """A span of time of at most so many minutes, in its largest unit."""
+
+    def read(value: Value) -> str:
+        try:
+            minutes = spans.minutes_of(value.scalar() or "")
+        except ValueError as error:
+            raise WrongError(str(error)) from error
+        if minutes > longest:
+            raise WrongError(f"must be {spans.written(longest)} at most")
+        return spans.written(minutes)
+
+    return read
+
+
+def worded(reader: Reader[str]) -> Reader[str]:
+    """Text in which placeholders may stand, all of them known ones."""
+
+    def read(value: Value) -> str:
+        text = reader(value)
+        if wrong := placeholders.mistake(text):
+            raise WrongError(wrong)
+        return text
 
     return read
 

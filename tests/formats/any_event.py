@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from rsvp import walltime
+from rsvp import spans, walltime
 from rsvp.eventdata import (
     AdmissionData,
     AgendaItem,
@@ -22,19 +22,25 @@ from rsvp.eventdata import (
     Organization,
     QuestionData,
     RegistrationRules,
+    ReminderData,
     SeriesData,
+    StillComing,
     Venue,
+    WordingData,
 )
 from rsvp.models.event import (
     STANDBY_MINUTES,
     Allocation,
     Mode,
+    NoAnswer,
     Per,
     Promotion,
     QuestionType,
     Status,
     Visibility,
 )
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
 
 MINUTE = timedelta(minutes=1)
 
@@ -97,6 +103,27 @@ ADMISSIONS = st.builds(
 )
 
 # What depends on nothing else in the file.
+WORDS = st.none() | BLOCKS.filter(lambda text: not set("{}") & set(text))
+ONE_LINE = LINES.filter(lambda text: not set("{}") & set(text))
+SPANS = st.integers(0, 60 * 24 * 60).map(spans.written)
+REMINDERS = st.builds(
+    ReminderData, key=KEYS, before=SPANS, subject=st.none() | ONE_LINE, text=WORDS
+) | st.builds(
+    ReminderData,
+    key=KEYS,
+    after=SPANS,
+    states=st.sampled_from(((State.WAITLISTED,), (State.CONFIRMED, State.OFFERED))),
+    text=WORDS,
+)
+WORDINGS = st.builds(
+    WordingData,
+    message=st.sampled_from((MessageKind.CANCELLED, MessageKind.REMINDER)),
+    subject=st.none() | ONE_LINE,
+    headline=ONE_LINE,
+    text=WORDS,
+)
+
+
 VALUES = st.fixed_dictionaries(
     {
         "slug": KEYS,
@@ -135,6 +162,17 @@ VALUES = st.fixed_dictionaries(
         "standby": FLAGS,
         "standby_minutes": st.integers(0, 240),
         "admissions": several(ADMISSIONS, by="key").filter(bool),
+        "still_coming": st.none()
+        | st.builds(
+            StillComing,
+            ask_hours=st.integers(50, 720),
+            answer_hours=st.integers(1, 49),
+            no_answer=st.sampled_from(NoAnswer),
+        ),
+        "reminders": several(REMINDERS, by="key"),
+        "wording": several(WORDINGS, by="message").map(
+            lambda found: tuple(sorted(found, key=lambda words: words.message))
+        ),
         "questions": several(QUESTIONS, by="key"),
         "consents": several(
             st.builds(ConsentData, key=KEYS, text=BLOCKS, required=FLAGS), by="key"
@@ -208,12 +246,24 @@ def fitting(event: EventFile) -> EventFile:
     by_approval = event.registration.allocation == Allocation.APPROVAL
     is_public = event.visibility == Visibility.PUBLIC
     room = event.room if Mode.IN_PERSON in modes else None
+    is_capped = room is not None or any(
+        admission.capacity is not None for admission in event.admissions
+    )
     return replace(
         event,
         visibility=Visibility.UNLISTED
         if event.discreet and is_public
         else event.visibility,
         room=room,
+        still_coming=event.still_coming if is_capped else None,
+        reminders=tuple(
+            replace(reminder, subject=None if event.discreet else reminder.subject)
+            for reminder in event.reminders
+        ),
+        wording=tuple(
+            replace(words, subject=None if event.discreet else words.subject)
+            for words in event.wording
+        ),
         reserved_seats=min(event.reserved_seats, cap_of_reserved(event, room)),
         standby_minutes=event.standby_minutes if event.standby else STANDBY_MINUTES,
         admissions=tuple(

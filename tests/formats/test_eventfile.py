@@ -15,15 +15,28 @@ from hypothesis import strategies as st
 
 from rsvp import walltime
 from rsvp.eventdata import (
+    REMINDERS,
     AdmissionData,
     AgendaItem,
     ConsentData,
     EventFile,
     RegistrationRules,
+    ReminderData,
+    StillComing,
     Venue,
+    WordingData,
 )
 from rsvp.formats.eventfile import KEYS, EventFileError, dump, key_line, parse
-from rsvp.models.event import Allocation, Mode, Promotion, Status, Visibility
+from rsvp.models.event import (
+    Allocation,
+    Mode,
+    NoAnswer,
+    Promotion,
+    Status,
+    Visibility,
+)
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
 from tests.factories import CASES
 from tests.formats.any_event import event_files
 from tests.formats.mistakes_in_files import EVENING, REFUSED, with_line
@@ -111,6 +124,18 @@ def test_a_discreet_event_is_unlisted_by_itself():
     assert parse(with_line("discreet", "true"), "").visibility == Visibility.UNLISTED
 
 
+IN_TWO_DAYS = ReminderData(key="a", before="2 days")
+A_WEEK_LATER = ReminderData(
+    key="b",
+    after="7 days",
+    admissions=("hall",),
+    states=(State.WAITLISTED,),
+    text="Hello {name}",
+)
+OWN_WORDS = (
+    WordingData(message=MessageKind.OFFER, headline="By {until}"),
+    WordingData(message=MessageKind.WAITLISTED, text="Soon"),
+)
 NINE_THIRTY = AgendaItem(at="09:30", title="Tea")
 BY_DEFAULT = RegistrationRules()
 AT_ONCE = RegistrationRules(promote=Promotion.CONFIRM)
@@ -147,6 +172,17 @@ TO_THE_END = RegistrationRules(change_until=datetime(2027, 1, 29, 21, 30))
         ("standby: false\nstandby_minutes: null", "standby", False),
         ("standby_minutes: 0", "standby_minutes", 0),
         ("standby_minutes: 240", "standby_minutes", 240),
+        ("reminders: null", "reminders", REMINDERS),
+        ("reminders: []", "reminders", ()),
+        ("reminders: [{key: a, before: 48 HOURS}]", "reminders", (IN_TWO_DAYS,)),
+        ("reminders: [{key: a, before: 2 days}]", "reminders", (IN_TWO_DAYS,)),
+        ("reminders: [{key: b, after: 1 week, admissions: [hall], states: "
+         "[waitlisted], text: 'Hello {name}'}]", "reminders", (A_WEEK_LATER,)),
+        ("still_coming: {}", "still_coming", StillComing()),
+        ("still_coming: {ask_hours: 72, no_answer: flag}", "still_coming",
+         StillComing(ask_hours=72, no_answer=NoAnswer.FLAG)),
+        ("wording: [{message: waitlisted, text: Soon}, "
+         "{message: offer, headline: 'By {until}'}]", "wording", OWN_WORDS),
     ],
 )  # fmt: skip
 def test_ways_to_write_a_value(line, key, value):

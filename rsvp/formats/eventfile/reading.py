@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime
 
 from rsvp.eventdata import (
+    REMINDERS,
     RETENTION_DAYS,
     AdmissionData,
     AgendaItem,
@@ -18,8 +19,11 @@ from rsvp.eventdata import (
     Organization,
     QuestionData,
     RegistrationRules,
+    ReminderData,
     SeriesData,
+    StillComing,
     Venue,
+    WordingData,
 )
 from rsvp.formats.eventfile import rules
 from rsvp.formats.fields import (
@@ -35,12 +39,15 @@ from rsvp.formats.fields import (
     line,
     mail_address,
     mapping,
+    one_of,
     slug,
+    span,
     time_of_day,
     url,
     wall_time,
     whole,
     word,
+    worded,
     zone,
 )
 from rsvp.formats.located import NotYamlError, compose
@@ -48,18 +55,29 @@ from rsvp.models.event import (
     STANDBY_MINUTES,
     Allocation,
     Mode,
+    NoAnswer,
     Per,
     Promotion,
     QuestionType,
     Status,
     Visibility,
 )
+from rsvp.models.ledger import TO_ATTENDEES, MessageKind
+from rsvp.models.registration import State
 from rsvp.models.team import DEFAULT_TEAM
 
 LARGEST_CAPACITY = 1_000_000
 LARGEST_PARTY = 100
 LONGEST_STANDBY = 240
 MOST_DAYS = 3650
+LONGEST_ASKED_BEFORE = 30 * 24
+LONGEST_SPAN = 60 * 24 * 60
+LONGEST_WORDS = 2000
+
+# Who may be reminded: whoever has a place, waits for one, or for a decision.
+REMINDED = (State.CONFIRMED, State.WAITLISTED, State.OFFERED, State.REQUESTED)
+# The mails with words to be changed; the organizers' own are theirs already.
+WORDED = [kind for kind in TO_ATTENDEES if kind != MessageKind.NOTE]
 
 NOWHERE = datetime(2000, 1, 1)  # noqa: DTZ001 - stands in for a time that is wrong
 
@@ -71,7 +89,7 @@ def keys_of(data: type, later: str = "") -> Keys:
 KEYS = {
     "": keys_of(
         EventFile,
-        later="cover invitations still_coming reconfirmation offers door_search",
+        later="cover invitations reconfirmation offers door_search",
     ),
     "venue": keys_of(Venue),
     "online": keys_of(Online),
@@ -86,6 +104,9 @@ KEYS = {
         RegistrationRules,
         later="fewer_ok offer_hours",
     ),
+    "still_coming": keys_of(StillComing),
+    "reminders": keys_of(ReminderData),
+    "wording": keys_of(WordingData),
     "questions": keys_of(QuestionData),
     "consents": keys_of(ConsentData),
 }
@@ -144,6 +165,7 @@ def read_event(s: Section) -> EventFile:
     retention_days = s.read("retention_days", whole(0, MOST_DAYS))
     standby = s.read("standby", flag)
     standby_minutes = s.read("standby_minutes", whole(0, LONGEST_STANDBY))
+    reminders = s.read("reminders", each(mapping(KEYS["reminders"], read_reminder)))
     event = EventFile(
         slug=s.read("slug", slug, needed=True) or "",
         title=s.read("title", line(200), needed=True) or "",
@@ -180,6 +202,11 @@ def read_event(s: Section) -> EventFile:
         or (),
         registration=s.read("registration", mapping(KEYS["registration"], read_rules))
         or RegistrationRules(),
+        still_coming=s.read(
+            "still_coming", mapping(KEYS["still_coming"], read_still_coming)
+        ),
+        reminders=REMINDERS if reminders is None else reminders,
+        wording=s.read("wording", each(mapping(KEYS["wording"], read_wording))) or (),
         questions=s.read("questions", each(mapping(KEYS["questions"], read_question)))
         or (),
         consents=s.read("consents", each(mapping(KEYS["consents"], read_consent)))
@@ -189,7 +216,12 @@ def read_event(s: Section) -> EventFile:
     if not event.standby and standby_minutes is not None:
         s.report.wrong("standby_minutes", "does not go with standby: false")
     rules.check(event, s.report)
-    return event
+    # In whatever order they are written, they say the same.
+    return replace(event, wording=tuple(sorted(event.wording, key=by_message)))
+
+
+def by_message(words: WordingData) -> str:
+    return words.message
 
 
 def read_venue(s: Section) -> Venue:
@@ -268,6 +300,39 @@ def read_rules(s: Section) -> RegistrationRules:
         promote=s.read("promote", word(Promotion)) or Promotion.OFFER,
         confirm_address=s.read("confirm_address", flag) or False,
         change_until=s.read("change_until", wall_time),
+    )
+
+
+def read_still_coming(s: Section) -> StillComing:
+    ask = s.read("ask_hours", whole(2, LONGEST_ASKED_BEFORE))
+    answer = s.read("answer_hours", whole(1, LONGEST_ASKED_BEFORE))
+    usual = StillComing()
+    return StillComing(
+        ask_hours=usual.ask_hours if ask is None else ask,
+        answer_hours=usual.answer_hours if answer is None else answer,
+        no_answer=s.read("no_answer", word(NoAnswer)) or usual.no_answer,
+    )
+
+
+def read_reminder(s: Section) -> ReminderData:
+    states = s.read("states", each(one_of(REMINDED)))
+    return ReminderData(
+        key=s.read("key", slug, needed=True) or "",
+        before=s.read("before", span(LONGEST_SPAN)),
+        after=s.read("after", span(LONGEST_SPAN)),
+        admissions=s.read("admissions", each(slug)) or (),
+        states=(State.CONFIRMED,) if states is None else states,
+        subject=s.read("subject", worded(line(200))),
+        text=s.read("text", worded(block(LONGEST_WORDS))),
+    )
+
+
+def read_wording(s: Section) -> WordingData:
+    return WordingData(
+        message=s.read("message", one_of(WORDED), needed=True) or WORDED[0],
+        subject=s.read("subject", worded(line(200))),
+        headline=s.read("headline", worded(line(200))),
+        text=s.read("text", worded(block(LONGEST_WORDS))),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from rsvp import walltime
+from rsvp import placeholders, walltime
 from rsvp.eventdata import EventFile
 from rsvp.formats.fields import Report
 from rsvp.models.event import Allocation, Mode, QuestionType, Visibility
@@ -21,6 +21,9 @@ def check(event: EventFile, report: Report) -> None:
     check_reserved(event, report)
     check_lines(event, report)
     check_registration(event, report)
+    check_still_coming(event, report)
+    check_reminders(event, report)
+    check_wording(event, report)
     check_questions(event, report)
     check_repeats(event, report)
 
@@ -120,6 +123,57 @@ def check_registration(event: EventFile, report: Report) -> None:
         report.wrong("registration.confirm_address", only)
 
 
+def check_still_coming(event: EventFile, report: Report) -> None:
+    asks = event.still_coming
+    if asks is None or not report.fine("still_coming"):
+        return
+    if asks.answer_hours >= asks.ask_hours:
+        key = "answer_hours" if "still_coming.answer_hours" in report.lines else None
+        at = f"still_coming.{key or 'ask_hours'}"
+        wrong = f"answers count until {asks.answer_hours} hours before the start, "
+        report.wrong(at, f"{wrong}but people are asked only {asks.ask_hours} before")
+    capped = [admission.capacity is not None for admission in event.admissions]
+    if event.room is None and not any(capped) and report.fine("admissions", "room"):
+        report.wrong("still_coming", "would ask nobody: nothing has a capacity")
+
+
+def check_reminders(event: EventFile, report: Report) -> None:
+    if not report.fine("reminders"):
+        return
+    admissions = {admission.key for admission in event.admissions}
+    for number, reminder in enumerate(event.reminders):
+        path = f"reminders[{number}]"
+        if (reminder.before is None) is (reminder.after is None):
+            report.wrong(path, "needs either before (the start) or after (the end)")
+        if not reminder.states:
+            report.wrong(f"{path}.states", "names nobody: leave the key out instead")
+        if event.discreet and reminder.subject:
+            report.wrong(f"{path}.subject", SUBJECTS_STAY)
+        for place, key in enumerate(reminder.admissions):
+            if key not in admissions and report.fine("admissions"):
+                at = f"{path}.admissions[{place}]"
+                report.wrong(at, f"no admission has the key {key}")
+
+
+SUBJECTS_STAY = "is not for a discreet event: its subjects say nothing"
+
+
+def check_wording(event: EventFile, report: Report) -> None:
+    if not report.fine("wording"):
+        return
+    for number, words in enumerate(event.wording):
+        path = f"wording[{number}]"
+        if not (words.subject or words.headline or words.text):
+            report.wrong(path, "says nothing: give a subject, a headline or a text")
+        if event.discreet and words.subject:
+            report.wrong(f"{path}.subject", SUBJECTS_STAY)
+        needed = placeholders.NEEDED.get((words.message, "headline"))
+        if needed and words.headline:
+            wrong = placeholders.mistake(words.headline, needed)
+            if wrong:
+                report.wrong(f"{path}.headline", wrong)
+
+
 def check_questions(event: EventFile, report: Report) -> None:
     if not report.fine("questions"):
         return
@@ -148,10 +202,15 @@ def check_repeats(event: EventFile, report: Report) -> None:
         ("admissions", ".key", [a.key for a in event.admissions]),
         ("questions", ".key", [q.key for q in event.questions]),
         ("consents", ".key", [c.key for c in event.consents]),
+        ("reminders", ".key", [r.key for r in event.reminders]),
+        ("wording", ".message", [words.message for words in event.wording]),
     ]
     for number, question in enumerate(event.questions):
         lists.append((f"questions[{number}].options", "", question.options))
         lists.append((f"questions[{number}].only_for", "", question.only_for))
+    for number, reminder in enumerate(event.reminders):
+        lists.append((f"reminders[{number}].admissions", "", reminder.admissions))
+        lists.append((f"reminders[{number}].states", "", reminder.states))
     for path, tail, values in lists:
         if not report.fine(path):
             continue
