@@ -135,23 +135,19 @@ def set_questions(event: Event, wanted: Sequence[QuestionData]) -> None:
 
 
 def set_reminders(event: Event, wanted: Sequence[ReminderData], now: datetime) -> None:
-    """A reminder whose time is changed counts as a new one."""
     old = {reminder.key: reminder for reminder in event.reminders}
     for position, data in enumerate(wanted):
-        anchor = Anchor.END if data.before is None else Anchor.START
-        minutes = spans.minutes_of(data.before or data.after or "")
         reminder = old.pop(data.key, None)
-        if reminder and (reminder.anchor, reminder.minutes) != (anchor, minutes):
-            reminder.done_for, reminder.reached_id = None, 0
         if reminder is None:
             reminder = Reminder(key=data.key, made_at=now)
             event.reminders.append(reminder)
         reminder.position = position
-        reminder.anchor, reminder.minutes = anchor, minutes
+        reminder.anchor = Anchor.END if data.before is None else Anchor.START
+        reminder.minutes = spans.minutes_of(data.before or data.after or "")
         reminder.admissions, reminder.states = list(data.admissions), list(data.states)
         reminder.subject, reminder.text = data.subject, data.text
     remove(event.reminders, old.values())
-    reminders.schedule(event, now)
+    reminders.reschedule(event, now)
 
 
 def remove(

@@ -250,7 +250,7 @@ def rederive(event_id: int, *, actor: str, now: datetime) -> Moved | None:
     for name, at in wrong.items():
         setattr(event, name, at)
     event.sequence += 1
-    reminders.schedule(event, now)
+    reminders.reschedule(event, now)
     new_version(event, now)
     audit.record(
         "rederive",

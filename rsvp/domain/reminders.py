@@ -1,38 +1,321 @@
-"""Reminders: when each is due, by the times of its event."""
+"""Reminders: mails to whoever has a place, so long before the start or after the end.
+
+When one goes out follows from the event's times and is kept (`due_at`). Each occasion
+is the day of the start, or of the end: an event that moves to another day is told of
+anew, one that moves within its day is not.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from rsvp.domain import deadlines
-from rsvp.models import Event, Reminder
-from rsvp.models.event import Anchor
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import joinedload
+
+from rsvp.db import current_session
+from rsvp.domain import deadlines, messages, waitlist
+from rsvp.models import (
+    Admission,
+    Attendee,
+    CheckIn,
+    Event,
+    Message,
+    Registration,
+    Reminder,
+)
+from rsvp.models.event import Anchor, Mode, Status
+from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import AttendeeState, State
+
+BATCH = 200
+"""How many registrations are written to in one transaction."""
+
+LATEST = timedelta(days=7)
+"""How late a thank-you may come: after that it would only puzzle people."""
+
+KINDS = {
+    Anchor.START: MessageKind.REMINDER,
+    Anchor.END: MessageKind.THANK_YOU,
+}
 
 
-def schedule(event: Event, now: datetime) -> None:
-    """Set when the event's reminders are due, after its times or they have changed.
+# --- when ---------------------------------------------------------------------------
 
-    One that went out goes out again if the event is on another day now. One whose time
-    is over by the new times stays unsent: what changed is told by a mail of its own.
+
+def reschedule(event: Event, now: datetime) -> None:
+    """Set when each reminder of an event goes out, by the event's times as they are.
+
+    What is to come goes (again) when its time comes; nobody gets one twice for the same
+    day. What would have been due by now is let go: whoever changed the times, or made
+    the reminder, has just told people more than it would. Needs the event's lock.
     """
     for reminder in event.reminders:
-        at = due_at(event, reminder)
-        if reminder.due_at != at:
-            reminder.due_at, reminder.made_at = at, now
-        if reminder.done_for is not None and reminder.done_for != day_of(reminder):
+        due_at = due(reminder, event)
+        if due_at > now:
             reminder.done_for, reminder.reached_id = None, 0
+        elif due_at != reminder.due_at:
+            reminder.done_for = day_of(reminder, event)
+        reminder.due_at = due_at
 
 
-def due_at(event: Event, reminder: Reminder) -> datetime:
-    """So long before the start or after the end, but not at night unless it is near."""
-    span = timedelta(minutes=reminder.minutes)
+def due(reminder: Reminder, event: Event) -> datetime:
+    """When it goes out: not at night, unless the event is near."""
+    minutes = timedelta(minutes=reminder.minutes)
     if reminder.anchor == Anchor.START:
-        return deadlines.out_of_the_night(event.starts_at - span, event)
-    return deadlines.out_of_the_night(event.ends_at + span, event)
+        return deadlines.mail_before(event.starts_at - minutes, event)
+    return deadlines.mail_after(event.ends_at + minutes, event)
 
 
-def day_of(reminder: Reminder) -> date:
-    """The day, by the event's clocks, that its reminder is about."""
+def day_of(reminder: Reminder, event: Event) -> date:
+    """The day that it is sent for, in the event's zone."""
+    return anchor_at(reminder, event).astimezone(event.zone).date()
+
+
+def anchor_at(reminder: Reminder, event: Event) -> datetime:
+    return event.starts_at if reminder.anchor == Anchor.START else event.ends_at
+
+
+def occasion(reminder: Reminder, event: Event) -> str:
+    return f"reminder:{reminder.key}:{day_of(reminder, event).isoformat()}"
+
+
+# --- what is due --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Due:
+    """A reminder whose time has come, of an event that takes place."""
+
+    id: int
+    event_id: int
+
+
+def due_reminders(now: datetime) -> list[Due]:
+    """Those to be sent at `now`, the oldest first."""
+    rows = current_session().execute(
+        select(Reminder.id, Reminder.event_id)
+        .join(Event, Event.id == Reminder.event_id)
+        .where(
+            Reminder.due_at <= now,
+            Reminder.done_for.is_(None),
+            Event.status == Status.PUBLISHED,
+            Event.erased_at.is_(None),
+        )
+        .order_by(Reminder.due_at, Reminder.id)
+    )
+    return [Due(*row) for row in rows]
+
+
+def is_too_late(reminder: Reminder, event: Event, now: datetime) -> bool:
+    """Whether it would no longer help: the event has begun, the evening is long past,
+    or its time had passed when it was made (an import brings nobody a surprise)."""
+    if reminder.made_at > reminder.due_at:
+        return True
+    if reminder.anchor == Anchor.START:
+        return now >= event.starts_at
+    return now - reminder.due_at > LATEST
+
+
+# --- sending ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How many mails were written, and whether there may be more to write."""
+
+    written: int
+    goes_on: bool
+
+
+NOTHING = Batch(0, goes_on=False)
+
+
+def send_batch(wanted: Due, now: datetime) -> Batch:
+    """Write the next mails of a reminder, to registrations by their number.
+
+    Safe to repeat, and for two workers at once: one of them goes on, the other finds
+    nothing to do.
+    """
+    reminder = locked(wanted)
+    if reminder is None or not is_due(reminder, now):
+        return NOTHING
     event = reminder.event
-    at = event.starts_at if reminder.anchor == Anchor.START else event.ends_at
-    return at.astimezone(event.zone).date()
+    if is_too_late(reminder, event, now):
+        reminder.done_for = day_of(reminder, event)
+        return NOTHING
+    people = next_people(reminder, event)
+    written = write_to(reminder, event, people, now)
+    goes_on = len(people) == BATCH
+    if people:
+        reminder.reached_id = people[-1].id
+    if not goes_on:
+        reminder.done_for = day_of(reminder, event)
+    return Batch(written, goes_on)
+
+
+def locked(wanted: Due) -> Reminder | None:
+    """The reminder, unless another worker has it: then that one goes on.
+
+    The event comes first, as for whoever changes it: until this is committed nobody can
+    call it off, so no reminder is written after that.
+    """
+    session = current_session()
+    event = select(Event.id).where(Event.id == wanted.event_id)
+    session.execute(event.with_for_update(read=True))
+    return session.scalars(
+        select(Reminder)
+        .where(Reminder.id == wanted.id)
+        .options(joinedload(Reminder.event).selectinload(Event.admissions))
+        .with_for_update(skip_locked=True, of=Reminder),
+        execution_options={"populate_existing": True},
+    ).one_or_none()
+
+
+def is_due(reminder: Reminder, now: datetime) -> bool:
+    """Looked up again under the lock: it may have been done, moved or called off."""
+    event = reminder.event
+    return (
+        reminder.due_at <= now
+        and reminder.done_for is None
+        and event.status == Status.PUBLISHED
+        and event.erased_at is None
+    )
+
+
+def next_people(reminder: Reminder, event: Event) -> Sequence[Registration]:
+    """The next registrations that it is for."""
+    wanted = (
+        select(Registration)
+        .where(
+            Registration.event_id == event.id,
+            Registration.id > reminder.reached_id,
+            *messages.gets_extras(),
+            *is_meant(reminder, event),
+        )
+        .order_by(Registration.id)
+        .limit(BATCH)
+    )
+    return current_session().scalars(wanted).all()
+
+
+def is_meant(reminder: Reminder, event: Event) -> list[ColumnElement[bool]]:
+    meant: list[ColumnElement[bool]] = [
+        Registration.state.in_(reminder.states or [State.CONFIRMED])
+    ]
+    ways = [a for a in event.admissions if a.key in reminder.admissions]
+    if reminder.admissions:
+        meant.append(Registration.admission_id.in_([way.id for way in ways]))
+    if reminder.anchor == Anchor.END and somebody_was_in(event):
+        online = [a.id for a in event.admissions if a.mode == Mode.ONLINE]
+        meant.append(or_(Registration.admission_id.in_(online), was_in()))
+    return meant
+
+
+def somebody_was_in(event: Event) -> bool:
+    scanned = select(CheckIn.id).where(CheckIn.event_id == event.id).limit(1)
+    return current_session().scalar(scanned) is not None
+
+
+def was_in() -> ColumnElement[bool]:
+    """Whether one of a registration's party was there."""
+    return (
+        select(CheckIn.id)
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .where(Attendee.registration_id == Registration.id)
+        .exists()
+    )
+
+
+def write_to(
+    reminder: Reminder, event: Event, people: Sequence[Registration], now: datetime
+) -> int:
+    """Write to each of them, and say to how many: not to who has it already."""
+    if not people:
+        return 0
+    kind, of = KINDS[Anchor(reminder.anchor)], occasion(reminder, event)
+    admissions = {admission.id: admission for admission in event.admissions}
+    coming = parties([one.id for one in people])
+    places = places_of(event, people)
+    scanned = reminder.anchor == Anchor.END and somebody_was_in(event)
+    letters = []
+    for one in people:
+        way = admissions[one.admission_id]
+        more = own(reminder) | answers_wanted(one)
+        if scanned and way.mode == Mode.IN_PERSON:
+            more["came"] = True
+        place = places.get(one.id)
+        facts = messages.facts(way, coming[one.id], place, **more)
+        letters.append(messages.Letter(one, facts))
+    # An older reminder that is still in the outbox says the same, and says it wrong.
+    earlier = and_(
+        Message.registration_id.in_([one.id for one in people]),
+        Message.occasion != of,
+    )
+    messages.supersede(earlier, kind, now)
+    return messages.queue_many(kind, letters, event_id=event.id, occasion=of, now=now)
+
+
+def own(reminder: Reminder) -> dict[str, Any]:
+    """What the facts of its mails say about the reminder."""
+    said = {
+        "reminder": reminder.key,
+        "what": reminder.anchor,
+        "subject": reminder.subject,
+        "text": reminder.text,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def answers_wanted(registration: Registration) -> dict[str, Any]:
+    """Until when one that was offered a place, or holds one, is to be answered."""
+    if registration.decide_by is None:
+        return {}
+    wanted: dict[str, Any] = {"until": registration.decide_by.isoformat()}
+    if registration.offered_seats is not None:
+        wanted["offered"] = registration.offered_seats
+    return wanted
+
+
+def parties(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
+    """Those who are coming, by registration."""
+    coming: dict[int, list[UUID]] = defaultdict(list)
+    rows = current_session().execute(
+        select(Attendee.registration_id, Attendee.uuid)
+        .where(
+            Attendee.registration_id.in_(registration_ids),
+            Attendee.state == AttendeeState.COMING,
+        )
+        .order_by(Attendee.registration_id, Attendee.position)
+    )
+    for registration_id, uuid in rows:
+        coming[registration_id].append(uuid)
+    return coming
+
+
+def places_of(event: Event, people: Sequence[Registration]) -> dict[int, int]:
+    """The place in line of each of them that waits."""
+    waited_for = {p.admission_id for p in people if p.state == State.WAITLISTED}
+    places: dict[int, int] = {}
+    for admission in event.admissions:
+        if admission.id in waited_for:
+            places |= line(event, admission)
+    return places
+
+
+def line(event: Event, admission: Admission) -> dict[int, int]:
+    """The places, counted from 1, of all who wait for an admission."""
+    rows = current_session().execute(
+        select(Registration.id, Registration.admission_id)
+        .where(*waitlist.waiting_for_the_same(event, admission))
+        .order_by(Registration.line_number)
+    )
+    return {
+        number: place
+        for place, (number, admission_id) in enumerate(rows, start=1)
+        if admission_id == admission.id
+    }

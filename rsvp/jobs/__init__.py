@@ -12,6 +12,7 @@ from rsvp.jobs.delivery import (
 )
 from rsvp.jobs.failures import GiveUp, TryLater
 from rsvp.jobs.letters import letter_of, load, written_mail
+from rsvp.jobs.reminding import remind_due
 from rsvp.jobs.rounds import erase_due, run_worker, settle_due
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "load",
     "note",
     "note_sent",
+    "remind_due",
     "run_worker",
     "settle_due",
     "written_mail",

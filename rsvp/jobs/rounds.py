@@ -13,12 +13,14 @@ from sqlalchemy.exc import DBAPIError
 from rsvp.db import current_session, utcnow, writing
 from rsvp.domain import privacy, registrations
 from rsvp.jobs.delivery import deliver_due
+from rsvp.jobs.reminding import remind_due
 
 log = logging.getLogger("rsvp.jobs")
 
 POLL_SECONDS = 1.0
 ERASE_EVERY = timedelta(hours=1)
 SETTLE_EVERY = timedelta(seconds=5)
+REMIND_EVERY = timedelta(seconds=20)
 PAUSE_AFTER_TROUBLE = 5.0
 
 
@@ -32,19 +34,22 @@ def run_worker(
 
     Needs an application context. What is being sent is finished first, for at most
     MAIL_TIMEOUT seconds; the rest of the batch goes back. Offers and held places that
-    have ended are given on within seconds; once an hour, data whose time is over is
-    erased.
+    have ended are given on within seconds, and reminders written; once an hour, data
+    whose time is over is erased.
     """
     if not current_app.config["MAIL_SERVER"]:
         log.info("no mail server is set: messages wait in the outbox")
         poll_seconds = SETTLE_EVERY.total_seconds()
-    erase_next = settle_next = clock()
+    erase_next = settle_next = remind_next = clock()
     while not stop.is_set():
         pause = poll_seconds
         try:
             if clock() >= settle_next:
                 settle_next = clock() + SETTLE_EVERY
                 settle_due(clock())
+            if clock() >= remind_next:
+                remind_next = clock() + REMIND_EVERY
+                remind_due(clock())
             if clock() >= erase_next:
                 erase_next = clock() + ERASE_EVERY
                 erase_due(clock())

@@ -1,0 +1,32 @@
+"""Reminding: the reminders whose time has come are written into the outbox."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from rsvp.db import current_session, writing
+from rsvp.domain import reminders
+
+log = logging.getLogger("rsvp.jobs")
+
+
+def remind_due(now: datetime) -> int:
+    """Write the reminders that are due, a few at a time; how many mails they are.
+
+    Safe to stop anywhere: what was written stays, and the next round goes on there.
+    """
+    session = current_session()
+    due = reminders.due_reminders(now)
+    session.rollback()
+    written = 0
+    for each in due:
+        goes_on = True
+        while goes_on:
+            with writing():
+                batch = reminders.send_batch(each, now)
+            written += batch.written
+            goes_on = batch.goes_on
+    if written:
+        log.info("%d reminders written", written)
+    return written

@@ -1,0 +1,454 @@
+"""Reminders: when they go out, to whom, and that nobody gets one twice or in vain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rsvp import jobs
+from rsvp.db import writing
+from rsvp.domain import invariants, publication, reminders
+from rsvp.extensions import db
+from rsvp.models import Event, Message, Registration, Reminder
+from rsvp.models.event import Allocation, Mode, Promotion, Status
+from rsvp.models.registration import State
+from tests.domain.bookings import at_once, change, do, mails
+from tests.domain.doorways import EVENING, attendees, make_phone, scan
+from tests.domain.reminded import (
+    DAY,
+    HOUR,
+    THANKS,
+    TWO_DAYS,
+    TWO_HOURS,
+    at,
+    change_times,
+    remind,
+    round_at,
+    rules,
+    written,
+)
+from tests.factories import NOON, cancel, make_event, register
+
+# --- when ---------------------------------------------------------------------------
+
+
+def event_at(starts: datetime, hours: float = 3) -> Event:
+    """The event begins at this time of Amsterdam; nothing of it is stored."""
+    ends = starts + timedelta(hours=hours)
+    return Event(timezone="Europe/Amsterdam", starts_at=starts, ends_at=ends)
+
+
+@pytest.mark.parametrize(
+    ("starts", "anchor", "minutes", "due"),
+    [
+        ("29 18:00", "start", 2 * DAY, "27 18:00"),
+        ("29 18:00", "start", 2 * HOUR, "29 16:00"),
+        ("29 18:00", "end", 12 * HOUR, "30 09:00"),
+        # Not at night …
+        ("29 23:00", "start", 2 * DAY, "28 08:00"),
+        ("29 07:30", "start", 2 * DAY, "27 08:00"),
+        ("29 21:59", "start", 2 * DAY, "27 21:59"),
+        ("29 22:00", "start", 2 * DAY, "28 08:00"),
+        ("29 08:00", "start", 2 * DAY, "27 08:00"),
+        ("29 18:00", "end", 2 * HOUR, "30 08:00"),
+        ("29 18:00", "end", 8 * HOUR, "30 08:00"),
+        # … unless the event is near: it begins within twelve hours …
+        ("29 09:00", "start", 2 * HOUR, "29 07:00"),
+        ("29 09:30", "start", 12 * HOUR, "28 21:30"),
+        ("29 10:30", "start", 12 * HOUR, "28 22:30"),
+        ("29 10:30", "start", 12 * HOUR + 1, "29 08:00"),
+        # … or less than an hour after the morning.
+        ("29 08:30", "start", 10 * HOUR, "28 22:30"),
+    ],
+)
+def test_a_reminder_is_due(starts, anchor, minutes, due):
+    rule = Reminder(anchor=anchor, minutes=minutes)
+
+    assert reminders.due(rule, event_at(at(starts))) == at(due)
+
+
+def test_an_event_soon_after_the_morning_is_told_of_in_time():
+    """13 hours before 11:45 is night, and eight would be early enough; before 8:30 it
+    would leave half an hour."""
+    rule = Reminder(anchor="start", minutes=13 * HOUR)
+
+    assert reminders.due(rule, event_at(at("29 11:45"))) == at("29 08:00")
+    assert reminders.due(rule, event_at(at("29 08:59"))) == at("28 19:59")
+    late = Reminder(anchor="start", minutes=9 * HOUR)
+    assert reminders.due(late, event_at(at("29 08:59"))) == at("28 23:59")
+
+
+def test_night_is_by_the_clocks_of_the_event():
+    tokyo = ZoneInfo("Asia/Tokyo")
+    starts = datetime(2027, 1, 29, 23, 0, tzinfo=tokyo)
+    event = Event(timezone="Asia/Tokyo", starts_at=starts, ends_at=starts)
+    rule = Reminder(anchor="start", minutes=2 * DAY)
+
+    assert reminders.due(rule, event) == datetime(2027, 1, 28, 8, 0, tzinfo=tokyo)
+
+
+def test_two_days_before_are_48_hours_also_where_the_clocks_change():
+    """On 28 March 2027 the clocks of Amsterdam go ahead."""
+    starts = datetime(2027, 3, 29, 18, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
+    rule = Reminder(anchor="start", minutes=2 * DAY)
+
+    due = reminders.due(rule, event_at(starts.astimezone(UTC)))
+    assert due == datetime(2027, 3, 27, 16, 0, tzinfo=UTC)
+
+
+# --- to whom ------------------------------------------------------------------------
+
+
+def test_each_goes_out_once_when_its_time_has_come(app):
+    event = make_event()
+    register(event, "Ada", "Bo", email="ada@example.org")
+    register(event, "Cy", email="cy@example.org")
+    remind(event, TWO_DAYS, TWO_HOURS, THANKS)
+
+    assert round_at("27 17:59") == 0
+    assert round_at("27 18:00") == 2
+    assert round_at("27 18:01") == 0
+    assert round_at("29 16:00") == 2
+    assert round_at("30 08:59") == 0
+    assert round_at("30 09:00") == 2
+    assert round_at("31 09:00") == 0
+
+    occasions = [
+        *("reminder:two-days:2027-01-29", "reminder:two-hours:2027-01-29"),
+        "reminder:thanks:2027-01-29",
+    ]
+    assert written() == [(who, of) for of in occasions for who in ("ada", "cy")]
+    assert {rule.done_for.isoformat() for rule in rules().values()} == {"2027-01-29"}
+    assert invariants.problems(at("31 09:00")) == []
+
+
+def test_its_facts_are_what_the_mail_tells(app):
+    event = make_event()
+    ada = register(event, "Ada", "Bo")
+    remind(event, TWO_DAYS | {"subject": "Bring a cup", "text": "We have few."})
+    round_at("27 18:00")
+
+    told = mails(ada)[-1]
+    assert (told.kind, told.rank, told.state) == ("reminder", 2, "queued")
+    assert told.domain == "example.org"
+    assert (told.created_at, told.due_at) == (at("27 18:00"), at("27 18:00"))
+    names = [one.uuid.hex for one in attendees(event)]
+    assert told.facts == {
+        "seats": 2,
+        "admission": "In person",
+        "mode": "in_person",
+        "attendees": names,
+        "place": None,
+        "reminder": "two-days",
+        "what": "start",
+        "subject": "Bring a cup",
+        "text": "We have few.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("states", "who"),
+    [
+        (["confirmed"], ["confirmed", "second"]),
+        (["waitlisted"], ["waitlisted"]),
+        (["confirmed", "waitlisted"], ["confirmed", "waitlisted", "second"]),
+        ([], ["confirmed", "second"]),
+    ],
+)
+def test_it_is_for_the_states_that_it_names(app, states, who):
+    """Of two chairs one comes free; a party of two stays in line, who is alone not."""
+    event = make_event({"capacity": 2})
+    register(event, email="confirmed@example.org")
+    gone = register(event, email="cancelled@example.org")
+    register(event, "Ada", "Bo", email="waitlisted@example.org")
+    register(event, email="second@example.org")
+    cancel(gone)
+    remind(event, TWO_DAYS | {"states": states})
+    round_at("27 18:00")
+
+    assert [address for address, _ in written()] == who
+
+
+def test_those_in_line_read_their_place(app):
+    event = make_event({"capacity": 1}, {"key": "lounge"}, room_capacity=1)
+    outcomes = [register(event) for _ in range(2)]
+    outcomes += [register(event, admission="lounge"), register(event)]
+    remind(event, TWO_DAYS | {"states": ["waitlisted"]})
+    round_at("27 18:00")
+
+    assert [mails(one)[-1].facts["place"] for one in outcomes[1:]] == [1, 2, 3]
+
+
+def test_those_with_an_offer_read_until_when(app):
+    event = make_event({"capacity": 1}, promotion=Promotion.OFFER)
+    ada, bo = register(event), register(event)
+    cancel(ada, now=at("28 15:00"))
+    remind(event, TWO_DAYS | {"states": ["offered"], "minutes": 26 * HOUR})
+    round_at("28 16:00")
+
+    facts = mails(bo)[-1].facts
+    assert (facts["until"], facts["offered"]) == ("2027-01-28T18:00:00+00:00", 1)
+
+
+def test_it_is_for_the_admissions_that_it_names(app):
+    event = make_event({}, {"key": "online", "mode": Mode.ONLINE, "capacity": None})
+    register(event, email="ada@example.org")
+    register(event, email="bo@example.org", admission="online")
+    remind(event, TWO_DAYS | {"admissions": ["online"]})
+    round_at("27 18:00")
+
+    assert [address for address, _ in written()] == ["bo"]
+
+
+def test_who_wants_no_more_or_gets_no_mail_or_is_forgotten_is_left_out(app):
+    event = make_event()
+    values = [
+        {"muted_at": NOON},
+        {"address_failed_at": NOON},
+        {"email": "", "email_key": "", "search": "", "is_single": False},
+        {},
+    ]
+    for number, some in enumerate(values):
+        outcome = register(event, email=f"{number}@example.org")
+        change(some, Registration, Registration.id == outcome.registration_id)
+    remind(event, TWO_DAYS)
+    round_at("27 18:00")
+
+    assert [address for address, _ in written()] == ["3"]
+
+
+def test_who_registers_after_it_went_out_gets_the_next_one_only(app):
+    event = make_event()
+    remind(event, TWO_DAYS, TWO_HOURS)
+    round_at("27 18:00")
+    ada = register(event, email="ada@example.org", now=at("28 12:00"))
+    round_at("29 16:00")
+
+    assert written() == [("ada", "reminder:two-hours:2027-01-29")]
+    assert [mail.kind for mail in mails(ada)] == ["confirmation", "reminder"]
+
+
+# --- thank you ----------------------------------------------------------------------
+
+
+def test_where_doors_scanned_those_who_came_are_thanked(app):
+    event = make_event({}, {"key": "online", "mode": Mode.ONLINE, "capacity": None})
+    came = register(event, "Ada", "Bo", email="ada@example.org")
+    register(event, email="away@example.org")
+    online = register(event, email="online@example.org", admission="online")
+    scan(make_phone(event), attendees(event)[1])
+    remind(event, THANKS, now=EVENING)
+    round_at("30 09:00")
+
+    assert [address for address, _ in written()] == ["ada", "online"]
+    assert mails(came)[-1].kind == "thank_you"
+    assert mails(came)[-1].facts["came"] is True
+    assert "came" not in mails(online)[-1].facts
+
+
+def test_where_no_door_scanned_all_who_had_a_place_are_thanked(app):
+    event = make_event()
+    ada = register(event)
+    remind(event, THANKS)
+    round_at("30 09:00")
+
+    assert mails(ada)[-1].kind == "thank_you"
+    assert "came" not in mails(ada)[-1].facts
+
+
+def test_thanks_are_given_within_a_week_or_not_at_all(app):
+    for slug in ("first", "second"):
+        event = make_event(slug=slug)
+        register(event, email=f"{slug}@example.org")
+        remind(event, THANKS | {"key": slug})
+
+    change({"done_for": at("29 00:00").date()}, Reminder, Reminder.key == "second")
+    assert jobs.remind_due(at("30 09:00") + timedelta(days=7)) == 1
+    change({"done_for": None}, Reminder, Reminder.key == "second")
+    assert jobs.remind_due(at("30 09:00") + timedelta(days=7, seconds=1)) == 0
+    assert rules()["second"].done_for == at("29 00:00").date()
+
+
+# --- never in vain ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("when", "sent"), [("29 17:59", 1), ("29 18:00", 0), ("29 19:00", 0)]
+)
+def test_before_the_start_comes_before_it_or_not_at_all(app, when, sent):
+    event = make_event()
+    register(event)
+    remind(event, TWO_HOURS)
+
+    assert round_at(when) == sent
+    assert rules()["two-hours"].done_for == at("29 00:00").date()
+
+
+def test_what_was_due_before_it_was_made_goes_to_nobody(app):
+    event = make_event()
+    register(event)
+    remind(event, TWO_DAYS, TWO_HOURS, now=at("28 12:00"))
+
+    assert round_at("28 12:00") == 0
+    assert round_at("29 16:00") == 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"status": Status.CANCELLED},
+        {"status": Status.DRAFT},
+        {"erased_at": NOON},
+    ],
+)
+def test_nobody_is_reminded_of_what_is_off_not_public_or_forgotten(app, values):
+    event = make_event()
+    register(event)
+    remind(event, TWO_DAYS)
+    change(values, Event, Event.id == event.id)
+
+    assert round_at("27 18:00") == 0
+
+
+def test_called_off_between_two_batches_it_goes_no_further(app, monkeypatch):
+    monkeypatch.setattr(reminders, "BATCH", 2)
+    event = make_event()
+    for _ in range(3):
+        register(event)
+    remind(event, TWO_DAYS)
+    [due] = reminders.due_reminders(at("27 18:00"))
+    with writing():
+        first = reminders.send_batch(due, at("27 18:00"))
+    do(lambda: publication.cancel(event.id, actor="user:1", now=at("27 18:00")))
+    with writing():
+        second = reminders.send_batch(due, at("27 18:00"))
+
+    assert (first.written, first.goes_on) == (2, True)
+    assert (second.written, second.goes_on) == (0, False)
+
+
+# --- never twice --------------------------------------------------------------------
+
+
+def test_a_round_that_was_stopped_goes_on_where_it_was(app, monkeypatch):
+    monkeypatch.setattr(reminders, "BATCH", 2)
+    event = make_event()
+    for number in range(5):
+        register(event, email=f"{number}@example.org")
+    remind(event, TWO_DAYS)
+    [due] = reminders.due_reminders(at("27 18:00"))
+    with writing():
+        reminders.send_batch(due, at("27 18:00"))
+
+    assert [address for address, _ in written()] == ["0", "1"]
+    assert round_at("27 18:01") == 3
+    assert [address for address, _ in written()] == ["0", "1", "2", "3", "4"]
+
+
+def test_workers_at_once_write_to_each_once(app, monkeypatch):
+    monkeypatch.setattr(reminders, "BATCH", 3)
+    event = make_event()
+    for _ in range(20):
+        register(event)
+    remind(event, TWO_DAYS)
+
+    counts = at_once(app, *[lambda: jobs.remind_due(at("27 18:00"))] * 4)
+    rest = round_at("27 18:01")
+
+    assert sum(counts) + rest == 20
+    assert len(written()) == len(set(written())) == 20
+
+
+def test_a_worker_that_lost_its_place_writes_to_nobody_twice(app):
+    """As if the note of how far it had come were gone."""
+    event = make_event()
+    register(event)
+    remind(event, TWO_DAYS)
+    round_at("27 18:00")
+    change({"done_for": None, "reached_id": 0}, Reminder, Reminder.key == "two-days")
+
+    assert round_at("27 18:01") == 0
+    assert len(written()) == 1
+
+
+def test_of_two_that_wait_in_the_outbox_the_newer_one_goes_out(app):
+    event = make_event()
+    ada = register(event)
+    remind(event, TWO_DAYS, TWO_HOURS)
+    round_at("27 18:00")
+    round_at("29 16:00")
+
+    assert [(m.kind, m.state) for m in mails(ada)[1:]] == [
+        ("reminder", "superseded"),
+        ("reminder", "queued"),
+    ]
+
+
+# --- when the event moves -----------------------------------------------------------
+
+
+def test_moved_to_another_day_it_goes_again(app):
+    event = make_event()
+    register(event, email="ada@example.org")
+    remind(event, TWO_DAYS)
+    round_at("27 18:00")
+    change_times(
+        event,
+        starts=datetime(2027, 2, 5, 18, 0),
+        ends=datetime(2027, 2, 5, 21, 0),
+        now=at("28 12:00"),
+    )
+
+    assert round_at("29 18:00") == 0
+    assert jobs.remind_due(datetime(2027, 2, 3, 17, 0, tzinfo=UTC)) == 1
+    assert [of for _, of in written()] == [
+        "reminder:two-days:2027-01-29",
+        "reminder:two-days:2027-02-05",
+    ]
+
+
+def test_moved_within_its_day_only_who_has_none_yet_gets_one(app):
+    event = make_event()
+    register(event, email="ada@example.org")
+    remind(event, TWO_HOURS)
+    round_at("29 16:00")
+    register(event, email="bo@example.org", now=at("29 16:10"))
+    change_times(event, starts=datetime(2027, 1, 29, 20, 0), now=at("29 16:20"))
+
+    assert round_at("29 17:59") == 0
+    assert round_at("29 18:00") == 1
+    assert [who for who, _ in written()] == ["ada", "bo"]
+
+
+def test_moved_so_near_that_it_would_be_late_it_is_let_go(app):
+    """Who moved it has just told everybody when it is."""
+    event = make_event()
+    register(event)
+    remind(event, TWO_DAYS, TWO_HOURS)
+    change_times(event, starts=datetime(2027, 1, 25, 18, 0), now=at("24 12:00"))
+
+    assert round_at("24 12:00") == 0
+    assert round_at("25 16:00") == 1
+
+
+def test_the_same_times_again_change_nothing(app):
+    event = make_event()
+    register(event)
+    remind(event, TWO_DAYS)
+    round_at("27 18:00")
+    change_times(event, now=at("28 12:00"))
+
+    assert rules()["two-days"].done_for == at("29 00:00").date()
+    assert round_at("28 12:00") == 0
+
+
+def test_asking_for_a_place_can_be_reminded_of_too(app):
+    event = make_event(allocation=Allocation.APPROVAL)
+    ada = register(event)
+    remind(event, TWO_DAYS | {"states": [State.REQUESTED]})
+    round_at("27 18:00")
+
+    assert mails(ada)[-1].kind == "reminder"
+    assert db.session.query(Message).count() == 2
