@@ -235,6 +235,26 @@ class Outdated(Refusal):
     code = "outdated"
 
 
+class OnItsWay(Refusal):
+    """A mail of the organizers' own is no draft any more, so it stays as it is; or it
+    is not on its way, so there is nothing to stop."""
+
+    code = "on_its_way"
+
+
+class TooManyMailings(Refusal):
+    """An event sends as many mails of its organizers (`limit`) as it may in a day."""
+
+    code = "too_many_mailings"
+    status = 422
+
+
+class NobodyToWriteTo(Refusal):
+    """The event is a draft, or its data is erased: there is nobody to write to."""
+
+    code = "nobody_to_write_to"
+
+
 class InUse(Refusal):
     """An admission or question that people already use can't be removed."""
 

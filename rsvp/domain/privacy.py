@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, waitlist
+from rsvp.domain import audit, mailings, waitlist
 from rsvp.domain.registrations import locking
 from rsvp.domain.steps import record, step
 from rsvp.models import (
@@ -64,7 +64,7 @@ def erase(event_id: int, *, actor: str, now: datetime) -> None:
     if event.erased_at is not None:
         return
     if everything_goes_at(event) <= now:
-        erase_everything(event)
+        erase_everything(event, now)
         event.erased_at = now
         details: dict[str, object] = {"all": True}
     else:
@@ -92,7 +92,7 @@ ERASED: dict[str, Any] = {
 }
 
 
-def erase_everything(event: Event) -> None:
+def erase_everything(event: Event, now: datetime) -> None:
     """Names, addresses and answers; also from the outbox, which sends nothing more."""
     session = current_session()
     session.execute(
@@ -107,6 +107,7 @@ def erase_everything(event: Event) -> None:
     session.execute(
         update(Invitation).where(Invitation.event_id == event.id).values(label=None)
     )
+    mailings.erase(event.id, now)
     erase_mails(Message.event_id == event.id)
 
 
@@ -122,7 +123,7 @@ def erase_mails(about: ColumnElement[bool]) -> None:
             message.last_error = "erased before it could be sent"
 
 
-PERSONAL = ("who", "why")
+PERSONAL = ("who", "why", "subject", "text", "like")
 """Facts of a message that name somebody, or are words written to them."""
 
 

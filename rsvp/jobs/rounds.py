@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from rsvp.db import current_session, utcnow, writing
 from rsvp.domain import privacy, registrations
 from rsvp.jobs.delivery import deliver_due
+from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
 
 log = logging.getLogger("rsvp.jobs")
@@ -50,6 +51,7 @@ def run_worker(
             if clock() >= remind_next:
                 remind_next = clock() + REMIND_EVERY
                 remind_due(clock())
+                write_due(clock())
             if clock() >= erase_next:
                 erase_next = clock() + ERASE_EVERY
                 erase_due(clock())

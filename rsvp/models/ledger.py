@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rsvp.db import Base, BigId, Json, UtcDateTime, utcnow
 from rsvp.models.event import Event
 from rsvp.models.kinds import Word, one_of
+from rsvp.models.mailing import Mailing
 from rsvp.models.registration import Registration
 from rsvp.models.team import User
 
@@ -146,6 +147,7 @@ class Message(Base):
     event: Mapped[Event] = relationship()
     registration: Mapped[Registration] = relationship()
     user: Mapped[User | None] = relationship()
+    mailing: Mapped[Mailing | None] = relationship()
 
 
 class AuditEntry(Base):

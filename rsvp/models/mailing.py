@@ -27,9 +27,10 @@ class Mailing(Base):
     """One mail of the organizers to a part of the list.
 
     `wanted` says to whom, as plain values: `{"states": […], "admission": key,
-    "question": key, "answer": …, "checked_in": bool}`, each left out for all. Whoever
-    is on that list when it is sent gets it. `reached_id` is the last registration it
-    was written for, `total` how many that were.
+    "question": key, "answer": …, "checked_in": bool, "coming": "asked", "yes" or
+    "flagged"}`, each left out for all. Whoever is on that list when it is sent gets it.
+    `reached_id` is the last registration it was written for, `total` how many those
+    were.
     """
 
     __tablename__ = "mailings"

@@ -1,5 +1,6 @@
 """Queries: what pages and files show, reads that span tables."""
 
+from rsvp.queries.answers import Answered, Coming
 from rsvp.queries.door import (
     Arrival,
     Attendance,
@@ -36,6 +37,16 @@ from rsvp.queries.links import (
     place_in_line,
     registration_by_link,
     ticket_by_link,
+)
+from rsvp.queries.mailings import (
+    Progress,
+    Reach,
+    filter_of,
+    find_mailing,
+    first_reached,
+    mailings,
+    progress,
+    reach,
 )
 from rsvp.queries.organizers import (
     Page,
@@ -76,15 +87,19 @@ from rsvp.queries.registrations import (
 
 __all__ = [
     "AdmissionSeats",
+    "Answered",
     "Arrival",
     "Attendance",
     "Awaited",
+    "Coming",
     "Count",
     "EventState",
     "Filter",
     "FindEvent",
     "Issued",
     "Page",
+    "Progress",
+    "Reach",
     "RosterRow",
     "SeriesPage",
     "StateRows",
@@ -101,10 +116,13 @@ __all__ = [
     "cursor",
     "event_page",
     "event_state",
+    "filter_of",
     "find_event",
     "find_invitation",
+    "find_mailing",
     "find_registration",
     "first_check_ins",
+    "first_reached",
     "given_consents",
     "history",
     "in_line_order",
@@ -113,6 +131,7 @@ __all__ = [
     "label_of_invitation",
     "listing",
     "listing_key",
+    "mailings",
     "matching",
     "messages_about",
     "names_of_actors",
@@ -125,6 +144,8 @@ __all__ = [
     "phones_scans",
     "place_in_line",
     "places",
+    "progress",
+    "reach",
     "registration_by_link",
     "roster",
     "series_page",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from rsvp.models import (
     Registration,
 )
 from rsvp.models.registration import REFERENCE_LENGTH, AttendeeState, State
+from rsvp.queries.answers import Answered, Coming, gave, said, was_in
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,14 @@ class Filter:
     state: State | None = None
     admission_id: int | None = None
     sees_addresses: bool = True
+    # One of several states; none: any.
+    states: tuple[State, ...] = ()
+    answered: Answered | None = None
+    checked_in: bool | None = None
+    coming: Coming | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.search or self.state or self.admission_id)
+        return replace(self, sees_addresses=True) != NO_FILTER
 
 
 NO_FILTER = Filter()
@@ -52,6 +58,14 @@ def matching(event_id: int, wanted: Filter) -> Select[Registration]:
         found = found.where(Registration.state == wanted.state)
     if wanted.admission_id is not None:
         found = found.where(Registration.admission_id == wanted.admission_id)
+    if wanted.states:
+        found = found.where(Registration.state.in_(wanted.states))
+    if wanted.answered is not None:
+        found = found.where(gave(wanted.answered))
+    if wanted.checked_in is not None:
+        found = found.where(was_in() if wanted.checked_in else ~was_in())
+    if wanted.coming is not None:
+        found = found.where(said(wanted.coming))
     for word in folded(wanted.search).split():
         found = found.where(
             Registration.search.contains(word, autoescape=True)

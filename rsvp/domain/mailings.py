@@ -1,0 +1,341 @@
+"""Mailings: what organizers write themselves, to a part of the list, now or later."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rsvp import errors
+from rsvp.db import current_connection, current_session, table_of
+from rsvp.domain import audit
+from rsvp.domain.messages import domain_of
+from rsvp.models import Admission, Event, Mailing, Message, Registration, User
+from rsvp.models.event import Status
+from rsvp.models.ledger import RANKS, MessageKind, MessageState
+from rsvp.models.mailing import MailingState
+from rsvp.models.registration import State
+
+LONGEST_SUBJECT = 200
+LONGEST_TEXT = 5000
+MOST_A_DAY = 20
+"""How many of them an event may send within 24 hours."""
+BATCH = 200
+"""For how many registrations messages are written in one transaction."""
+
+ON_ITS_WAY = (MailingState.SCHEDULED, MailingState.SENDING)
+
+GETS_IT = (
+    Registration.muted_at.is_(None),
+    Registration.address_failed_at.is_(None),
+    Registration.search != "",  # erased
+    # An address that nobody has confirmed may be a stranger's.
+    Registration.state != State.HELD,
+    or_(Registration.ended_from.is_(None), Registration.ended_from != State.HELD),
+)
+"""Who of those on the list is written to: who has not asked for no more mails, and can
+be reached."""
+
+# Whoever wrote the mail for this occasion was first.
+ROW = {
+    "sqlite": sqlite.insert(table_of(Message)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Message)).on_conflict_do_nothing(),
+}
+
+
+# --- writing it ---------------------------------------------------------------------
+
+
+def draft(
+    event_id: int,
+    *,
+    subject: str,
+    text: str,
+    wanted: dict[str, Any],
+    actor: str,
+    now: datetime,
+) -> Mailing:
+    """Keep what an organizer has written, to be sent when they say so.
+
+    Raises NobodyToWriteTo.
+    """
+    refuse_unless_open(current_session().get_one(Event, event_id))
+    mailing = Mailing(
+        event_id=event_id,
+        subject=subject,
+        text=text,
+        wanted=wanted,
+        created_at=now,
+        created_by=actor,
+    )
+    current_session().add(mailing)
+    current_session().flush()
+    return mailing
+
+
+def change(mailing_id: int, *, subject: str, text: str, wanted: dict[str, Any]) -> None:
+    """Raises OnItsWay where it is no draft any more."""
+    mailing = locked(mailing_id)
+    if mailing.state != MailingState.DRAFT:
+        raise errors.OnItsWay
+    mailing.subject, mailing.text, mailing.wanted = subject, text, wanted
+
+
+def remove(mailing_id: int) -> None:
+    """Throw a draft away. Raises OnItsWay where it is none any more."""
+    mailing = locked(mailing_id)
+    if mailing.state != MailingState.DRAFT:
+        raise errors.OnItsWay
+    current_session().delete(mailing)
+
+
+def locked(mailing_id: int) -> Mailing:
+    wanted = select(Mailing).where(Mailing.id == mailing_id)
+    fresh = {"populate_existing": True}
+    lock = wanted.with_for_update(key_share=True)
+    return current_session().scalars(lock, execution_options=fresh).one()
+
+
+def refuse_unless_open(event: Event) -> None:
+    """Organizers may have to explain what was cancelled, but nobody is left to write to
+    once the event's data is erased."""
+    if event.status == Status.DRAFT or event.erased_at is not None:
+        raise errors.NobodyToWriteTo(title=event.title)
+
+
+def send_test(
+    event: Event,
+    user: User,
+    *,
+    subject: str,
+    text: str,
+    like: Registration | None,
+    now: datetime,
+) -> None:
+    """Send an organizer, and nobody else, the mail as the registration `like` would get
+    it; without its secret links."""
+    current_connection().execute(
+        ROW[current_connection().dialect.name],
+        {
+            "uuid": uuid4(),
+            "event_id": event.id,
+            "user_id": user.id,
+            "kind": MessageKind.NOTE,
+            "recipient": user.email,
+            "recipient_key": user.email,
+            "from_form": False,
+            "facts": {
+                "like": like.uuid.hex if like else None,
+                "subject": subject,
+                "text": text,
+            },
+            "state": MessageState.QUEUED,
+            "created_at": now,
+            "due_at": now,
+            "attempts": 0,
+            "rank": 0,  # one person waits for it
+            "domain": domain_of(user.email),
+        },
+    )
+
+
+# --- sending it ---------------------------------------------------------------------
+
+
+def schedule(
+    mailing_id: int, *, send_at: datetime | None = None, actor: str, now: datetime
+) -> None:
+    """Send a draft at that time, or now, to whoever is on its list then.
+
+    Raises OnItsWay, NobodyToWriteTo and TooManyMailings.
+    """
+    session = current_session()
+    event_id = session.get_one(Mailing, mailing_id).event_id
+    # Under the event's lock no other one is counted past the limit.
+    event = lock_event(event_id)
+    mailing = locked(mailing_id)
+    if mailing.state != MailingState.DRAFT:
+        raise errors.OnItsWay
+    refuse_unless_open(event)
+    at = max(send_at or now, now)
+    if sent_around(event_id, at) >= MOST_A_DAY:
+        raise errors.TooManyMailings(limit=MOST_A_DAY)
+    mailing.state, mailing.send_at = MailingState.SCHEDULED, at
+    session.flush()
+    audit.record(
+        "send_mailing",
+        actor=actor,
+        now=now,
+        event_id=event_id,
+        details={"mailing": mailing.id},
+    )
+
+
+def lock_event(event_id: int) -> Event:
+    wanted = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
+    fresh = {"populate_existing": True}
+    return current_session().scalars(wanted, execution_options=fresh).one()
+
+
+def sent_around(event_id: int, at: datetime) -> int:
+    """How many of an event's mails go out, or went, within a day of that time."""
+    a_day = timedelta(days=1)
+    counted = select(func.count(Mailing.id)).where(
+        Mailing.event_id == event_id,
+        Mailing.send_at > at - a_day,
+        Mailing.send_at < at + a_day,
+        # One that was stopped before its time has bothered nobody.
+        or_(
+            Mailing.state.in_((*ON_ITS_WAY, MailingState.SENT)),
+            Mailing.started_at.is_not(None),
+        ),
+    )
+    return current_session().scalars(counted).one()
+
+
+def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
+    """Send no more of it, and say how many messages were stopped; what is being sent at
+    this moment goes out. Raises OnItsWay where there is nothing to stop."""
+    mailing = locked(mailing_id)
+    waiting = (
+        Message.mailing_id == mailing_id,
+        Message.state == MessageState.QUEUED,
+    )
+    # Even after the last message was written, some may wait in the outbox.
+    is_sent_out = mailing.state == MailingState.SENT and not holds(*waiting)
+    if mailing.state not in (*ON_ITS_WAY, MailingState.SENT) or is_sent_out:
+        raise errors.OnItsWay
+    mailing.state, mailing.finished_at = MailingState.STOPPED, now
+    stopped: Any = current_session().execute(
+        update(Message)
+        .where(*waiting, or_(Message.lease_until.is_(None), Message.lease_until < now))
+        .values(state=MessageState.SUPERSEDED)
+        .execution_options(synchronize_session=False)
+    )
+    audit.record(
+        "stop_mailing",
+        actor=actor,
+        now=now,
+        event_id=mailing.event_id,
+        details={"mailing": mailing_id, "stopped": stopped.rowcount},
+    )
+    return int(stopped.rowcount)
+
+
+def holds(*conditions: Any) -> bool:
+    found = select(Message.id).where(*conditions).limit(1)
+    return current_session().scalar(found) is not None
+
+
+# --- the worker's part --------------------------------------------------------------
+
+
+def due(now: datetime) -> list[int]:
+    """Ids of those whose messages are to be written at `now`, in the order of their
+    times."""
+    wanted = select(Mailing.id).where(
+        Mailing.state.in_(ON_ITS_WAY), Mailing.send_at <= now
+    )
+    ordered = wanted.order_by(Mailing.send_at, Mailing.id)
+    return list(current_session().scalars(ordered))
+
+
+def begin(mailing_id: int, now: datetime) -> Mailing | None:
+    """Lock a mailing whose messages are to be written, its event first; None where that
+    is over, or stopped."""
+    session = current_session()
+    # Under the event's lock nobody's address is erased or corrected meanwhile.
+    event = lock_event(session.get_one(Mailing, mailing_id).event_id)
+    mailing = locked(mailing_id)
+    if mailing.state not in ON_ITS_WAY or (mailing.send_at or now) > now:
+        return None
+    if event.erased_at is not None:
+        mailing.state, mailing.finished_at = MailingState.STOPPED, now
+        return None
+    if mailing.state == MailingState.SCHEDULED:
+        mailing.state, mailing.started_at = MailingState.SENDING, now
+    return mailing
+
+
+def write_some(
+    mailing: Mailing, matching: Select[Registration], *, now: datetime
+) -> int:
+    """Write the messages of the next registrations among those `matching`, and say how
+    many were looked at; with the last of them it is sent.
+
+    Needs the locks of `begin`. A registration gets one message of a mailing, whoever
+    writes it.
+    """
+    session, connection = current_session(), current_connection()
+    some = session.execute(
+        matching.join(Admission, Admission.id == Registration.admission_id)
+        .where(Registration.id > mailing.reached_id, *GETS_IT)
+        .with_only_columns(
+            *(Registration.id, Registration.state, Registration.seats),
+            *(Registration.email, Registration.email_key),
+            *(Admission.name, Admission.mode),
+        )
+        .order_by(Registration.id)
+        .limit(BATCH)
+    ).all()
+    if some:
+        rows = [row_of(mailing, *each, now) for each in some]
+        connection.execute(ROW[connection.dialect.name], rows)
+        mailing.reached_id = some[-1][0]
+    if len(some) < BATCH:
+        mailing.state, mailing.finished_at = MailingState.SENT, now
+    written = select(func.count(Message.id)).where(Message.mailing_id == mailing.id)
+    mailing.total = session.scalars(written).one()
+    session.flush()
+    return len(some)
+
+
+def row_of(
+    mailing: Mailing,
+    registration_id: int,
+    state: str,
+    seats: int,
+    email: str,
+    email_key: str,
+    admission: str,
+    mode: str,
+    now: datetime,
+) -> dict[str, Any]:
+    return {
+        "uuid": uuid4(),
+        "event_id": mailing.event_id,
+        "registration_id": registration_id,
+        "mailing_id": mailing.id,
+        "kind": MessageKind.NOTE,
+        "occasion": f"mailing:{mailing.id}",
+        "recipient": email,
+        "recipient_key": email_key,
+        "from_form": False,
+        # Its words stand with the mailing, which stays as it is from now on.
+        "facts": {
+            "seats": seats,
+            "admission": admission,
+            "mode": mode,
+            "states": mailing.wanted.get("states") or [state],
+        },
+        "state": MessageState.QUEUED,
+        "created_at": now,
+        "due_at": now,
+        "attempts": 0,
+        "rank": RANKS[MessageKind.NOTE],
+        "domain": domain_of(email_key),
+    }
+
+
+def erase(event_id: int, now: datetime) -> None:
+    """Forget what was written, which may name somebody; what has not gone out stays
+    here."""
+    mine = update(Mailing).where(Mailing.event_id == event_id)
+    session = current_session()
+    waiting = Mailing.state.in_(ON_ITS_WAY)
+    stopped = {"state": MailingState.STOPPED, "finished_at": now}
+    session.execute(mine.where(waiting).values(stopped))
+    session.execute(mine.values(subject="", text="", wanted={}))

@@ -1,0 +1,35 @@
+"""Mailing: what organizers wrote goes to the outbox when its time has come."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rsvp import queries
+from rsvp.db import current_session, write
+from rsvp.domain import mailings
+
+
+def write_due(now: datetime) -> int:
+    """Write the messages of all mailings whose time has come; how many registrations
+    that were. Safe to run twice and at once: each registration gets one."""
+    due = mailings.due(now)
+    current_session().rollback()
+    return sum(write_all(mailing_id, now) for mailing_id in due)
+
+
+def write_all(mailing_id: int, now: datetime) -> int:
+    """In short transactions, so that whoever stops it is heard in between."""
+    reached = 0
+    while some := write(lambda _again: write_some(mailing_id, now)):
+        reached += some
+    return reached
+
+
+def write_some(mailing_id: int, now: datetime) -> int:
+    mailing = mailings.begin(mailing_id, now)
+    if mailing is None:
+        return 0
+    # Whoever is on the list at this moment.
+    wanted = queries.filter_of(mailing.event, mailing.wanted)
+    matching = queries.matching(mailing.event_id, wanted)
+    return mailings.write_some(mailing, matching, now=now)

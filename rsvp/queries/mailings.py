@@ -1,0 +1,111 @@
+"""Queries about mailings: to whom organizers write, and how far that has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+
+from rsvp.db import current_session
+from rsvp.domain.mailings import GETS_IT
+from rsvp.models import Event, Mailing, Message, Registration
+from rsvp.models.ledger import MessageState
+from rsvp.models.registration import State
+from rsvp.queries.answers import Answered, Coming
+from rsvp.queries.people import Filter, matching
+
+
+def mailings(event_id: int) -> list[Mailing]:
+    """All of an event, the newest first."""
+    wanted = select(Mailing).where(Mailing.event_id == event_id)
+    return list(current_session().scalars(wanted.order_by(Mailing.id.desc())))
+
+
+def find_mailing(event_id: int, uuid: UUID) -> Mailing | None:
+    wanted = select(Mailing).where(Mailing.event_id == event_id, Mailing.uuid == uuid)
+    return current_session().scalar(wanted)
+
+
+def filter_of(event: Event, wanted: dict[str, Any]) -> Filter:
+    """The filter that a mailing's plain values mean. What the event has no longer lets
+    nobody through."""
+    admission_id = None
+    if key := wanted.get("admission"):
+        found = (each.id for each in event.admissions if each.key == key)
+        admission_id = next(found, 0)
+    answered = None
+    if key := wanted.get("question"):
+        pers = {question.key: question.per for question in event.questions}
+        answered = Answered(key, wanted["answer"], *filter(None, [pers.get(key)]))
+    return Filter(
+        states=tuple(State(state) for state in wanted.get("states", ())),
+        admission_id=admission_id,
+        answered=answered,
+        checked_in=wanted.get("checked_in"),
+        coming=Coming(wanted["coming"]) if wanted.get("coming") else None,
+    )
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many registrations a filter lets through, and how many of them get it."""
+
+    matching: int
+    reached: int
+
+    @property
+    def skipped(self) -> int:
+        return self.matching - self.reached
+
+
+def reach(event_id: int, wanted: Filter) -> Reach:
+    found = matching(event_id, wanted).order_by(None)
+    counted = found.with_only_columns(func.count())
+    session = current_session()
+    return Reach(
+        matching=session.scalars(counted).one(),
+        reached=session.scalars(counted.where(*GETS_IT)).one(),
+    )
+
+
+def first_reached(event_id: int, wanted: Filter) -> Registration | None:
+    """Whoever would get it first: whose mail is looked at beforehand."""
+    found = matching(event_id, wanted).where(*GETS_IT)
+    return current_session().scalar(found.order_by(Registration.id).limit(1))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How many of a mailing's messages are where."""
+
+    total: int
+    sent: int
+    failed: int
+    stopped: int
+
+    @property
+    def waiting(self) -> int:
+        return self.total - self.sent - self.failed - self.stopped
+
+
+def progress(mailing_ids: list[int]) -> dict[int, Progress]:
+    """`{mailing id: how far it has come}`, of those that have messages."""
+    counted = (
+        select(Message.mailing_id, Message.state, func.count())
+        .where(Message.mailing_id.in_(mailing_ids))
+        .group_by(Message.mailing_id, Message.state)
+    )
+    states: dict[int, dict[str, int]] = {}
+    for mailing_id, state, number in current_session().execute(counted):
+        states.setdefault(int(mailing_id or 0), {})[state] = number
+    return {
+        mailing_id: Progress(
+            total=sum(numbers.values()),
+            sent=numbers.get(MessageState.SENT, 0),
+            failed=numbers.get(MessageState.FAILED, 0),
+            stopped=numbers.get(MessageState.SUPERSEDED, 0),
+        )
+        for mailing_id, numbers in states.items()
+    }
