@@ -38,6 +38,7 @@ WAITLIST = "rsvp/domain/waitlist.py"
 REGISTERING = "rsvp/domain/registrations/registering.py"
 RACES = "tests/domain/test_races.py"
 REGISTRATIONS = "tests/domain/test_registrations.py"
+RECONFIRMATION = "rsvp/domain/reconfirmation.py"
 
 LOCKED_ADMISSIONS = """        .order_by(Admission.id)
         .with_for_update(key_share=True),
@@ -207,6 +208,41 @@ MUTANTS = (
             ),
         ),
         "tests/domain/test_offers.py::test_from_doors_on_no_offers_go_out[sqlite-offer]",
+    ),
+    Mutant(
+        "who said yes is not given on",
+        (
+            (
+                RECONFIRMATION,
+                "            Registration.answered_at.is_(None),\n"
+                "            Registration.flagged_at.is_(None),\n"
+                "            ~was_in(),\n",
+                "            Registration.flagged_at.is_(None),\n"
+                "            ~was_in(),\n",
+            ),
+        ),
+        "tests/domain/test_reconfirmation.py::test_who_says_yes_keeps_the_place[sqlite]",
+    ),
+    Mutant(
+        "the lock decides between a yes and the deadline",
+        (
+            (
+                RECONFIRMATION,
+                "    locked, registration = locking.lock(registration_id, now)\n"
+                "    locking.refuse_over(locked, now)\n",
+                "    registration = current_session().get_one("
+                "Registration, registration_id)\n",
+            ),
+        ),
+        "tests/domain/test_reconfirmation.py::"
+        "test_a_yes_at_the_deadline_is_kept_or_refused_never_both[postgresql-1]",
+    ),
+    Mutant(
+        "nobody is given on whom the question did not reach in time",
+        ((RECONFIRMATION, "if not was_asked_in_time(", "if not True and ("),),
+        "tests/domain/test_reconfirmation.py::"
+        "test_whose_question_did_not_arrive_in_time_is_flagged_not_released"
+        "[sqlite-not sent]",
     ),
 )
 

@@ -20,6 +20,7 @@ from rsvp.domain import (
     capacity,
     eventrows,
     messages,
+    reconfirmation,
     reminders,
     uses,
     waitlist,
@@ -103,6 +104,7 @@ def change(
     if not changed:
         return Published(event_id, created=False, changed=[])
     uses.refuse_taking_away(event, file)
+    day_before = reconfirmation.day_of(event)
 
     event.series = series
     eventrows.set_columns(event, file)
@@ -114,6 +116,7 @@ def change(
     eventrows.set_reminders(event, file.reminders, now)
     eventrows.set_consents(event, file.consents)
     event.sequence += bool(IN_CALENDARS.intersection(changed))
+    reconfirmation.follow(event, day_before)
     new_version(event, now)
     session.flush()
     audit.record(
@@ -249,6 +252,7 @@ def rederive(event_id: int, *, actor: str, now: datetime) -> Moved | None:
         return None
     for name, at in wrong.items():
         setattr(event, name, at)
+    reconfirmation.follow(event, reconfirmation.day_of(event))
     event.sequence += 1
     reminders.reschedule(event, now)
     new_version(event, now)

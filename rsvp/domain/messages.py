@@ -335,6 +335,7 @@ TRUE_WHILE: dict[str, tuple[State, ...]] = {
     MessageKind.EVENT_CANCELLED: LIVE,
     MessageKind.REMINDER: LIVE,
     MessageKind.THANK_YOU: (State.CONFIRMED,),
+    MessageKind.STILL_COMING: (State.CONFIRMED,),
 }
 
 
@@ -353,13 +354,16 @@ def is_true(message: Message) -> bool:
 
 
 def is_of_this_deadline(message: Message) -> bool:
-    """Of an earlier offer the deadline has passed, whatever came of it."""
+    """Of an earlier offer or question the deadline is another, whatever came of it."""
     until = message.facts.get("until")
-    if message.kind not in (MessageKind.OFFER, MessageKind.CONFIRM_ADDRESS):
+    registration = message.registration
+    if message.kind in (MessageKind.OFFER, MessageKind.CONFIRM_ADDRESS):
+        ends_at = registration.decide_by
+    elif message.kind == MessageKind.STILL_COMING:
+        ends_at = registration.answer_by if registration.awaits_answer else None
+    else:
         return True
-    return until is not None and (
-        datetime.fromisoformat(until) == message.registration.decide_by
-    )
+    return until is not None and datetime.fromisoformat(until) == ends_at
 
 
 def is_for_its_holder(message: Message) -> bool:

@@ -15,6 +15,15 @@ from rsvp.domain import audit
 from rsvp.models import Registration
 from rsvp.models.registration import IN_LINE, LIVE, UNTIL, State
 
+NOT_ASKED: dict[str, Any] = {
+    "asked_at": None,
+    "asked_about": None,
+    "answer_by": None,
+    "answered_at": None,
+    "flagged_at": None,
+}
+"""A registration that nobody has asked whether they still come."""
+
 
 def step(
     registration: Registration,
@@ -53,6 +62,9 @@ def step(
     if comes_back:
         # An exception of before is none any more, unless it is made again.
         values.setdefault("exception_why", None)
+    if comes_back or to == State.CONFIRMED:
+        # What was asked, and maybe answered, was about an earlier place.
+        values |= NOT_ASKED
     move = (
         update(Registration)
         .where(Registration.id == registration.id, Registration.state == was)
@@ -93,6 +105,12 @@ def record(
         states=(registration.state, registration.state),
         details=details,
     )
+
+
+def count_as_yes(registration: Registration, *, actor: str, now: datetime) -> None:
+    """Whoever changes their own while asked whether they still come says yes by it."""
+    if actor == audit.ATTENDEE and registration.awaits_answer:
+        registration.answered_at, registration.flagged_at = now, None
 
 
 def changed_back(move: Any) -> bool:

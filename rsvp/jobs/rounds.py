@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rsvp.db import current_session, utcnow, writing
 from rsvp.domain import privacy, registrations
+from rsvp.jobs.asking import ask_due, close_due
 from rsvp.jobs.delivery import deliver_due
 from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
@@ -50,6 +51,8 @@ def run_worker(
                 settle_due(clock())
             if clock() >= remind_next:
                 remind_next = clock() + REMIND_EVERY
+                ask_due(clock())
+                close_due(clock())
                 remind_due(clock())
                 write_due(clock())
             if clock() >= erase_next:

@@ -201,6 +201,14 @@ class Registration(Base):
         return [a for a in self.attendees if a.state == AttendeeState.COMING]
 
     @property
+    def awaits_answer(self) -> bool:
+        """Whether a yes is still wanted of who has the place: asked, or flagged because
+        they could not be."""
+        is_wanted = self.asked_at is not None or self.flagged_at is not None
+        is_open = is_wanted and self.answered_at is None
+        return is_open and self.state == State.CONFIRMED
+
+    @property
     def is_erased(self) -> bool:
         """Whether it was forgotten whose it is: any other is found by its reference."""
         return not self.search

@@ -27,7 +27,7 @@ from rsvp.domain.registrations.registering import (
     seat_newcomer,
 )
 from rsvp.domain.registrations.rewriting import party_of, rewrite
-from rsvp.domain.steps import record
+from rsvp.domain.steps import count_as_yes, record
 from rsvp.models import Admission, Attendee, Event, Question, Registration
 from rsvp.models.event import Per
 from rsvp.models.ledger import MessageKind
@@ -63,6 +63,7 @@ def change_details(
     if not changed and not values:
         return False
     rewrite(registration, **values)
+    count_as_yes(registration, actor=actor, now=now)
     record("change_details", registration, {"positions": changed}, actor=actor, now=now)
     tell(locked, registration, "details", now)
     return True
@@ -152,6 +153,7 @@ def add_guest(
     row["registration_id"] = registration.id
     current_connection().execute(ATTENDEES, [row])
     rewrite(registration, **values)
+    count_as_yes(registration, actor=actor, now=now)
     record("add_guest", registration, {"position": position}, actor=actor, now=now)
     tell(locked, registration, "guest_added", now)
     if registration.state == State.WAITLISTED:
@@ -199,6 +201,7 @@ def move(
     values |= seats_there(locked, registration, target, now)
     rewrite(registration, admission_id=target.id, **values)
     set_committed_value(registration, "admission", target)
+    count_as_yes(registration, actor=actor, now=now)
     audit.record(
         "move",
         actor=actor,

@@ -16,7 +16,7 @@ from rsvp.domain.registrations.locking import (
     refuse_if_in,
     refuse_late,
 )
-from rsvp.domain.steps import record, step
+from rsvp.domain.steps import count_as_yes, record, step
 from rsvp.models import Attendee, Registration
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
@@ -96,6 +96,7 @@ def cancel_guest(
         .where(Registration.id == registration.id)
         .values(seats=Registration.seats - 1)
     )
+    count_as_yes(registration, actor=actor, now=now)
     record("cancel_guest", registration, {"position": position}, actor=actor, now=now)
     admission = locked.admissions[registration.admission_id]
     messages.tell(

@@ -1,0 +1,392 @@
+"""Reconfirmation: people are asked whether they still come, and what no answer means.
+
+Each event is asked about once for each day it is set on. Who says yes keeps the place,
+whatever the clock says; the lock of the event decides between a yes and the deadline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy.orm import joinedload, load_only, selectinload
+
+from rsvp import errors
+from rsvp.db import current_session
+from rsvp.domain import capacity, deadlines, messages, waitlist
+from rsvp.domain.registrations import locking, presence
+from rsvp.domain.steps import NOT_ASKED, record
+from rsvp.models import Admission, Attendee, CheckIn, Event, Message, Registration
+from rsvp.models.event import Mode, NoAnswer, Status
+from rsvp.models.ledger import MessageKind, MessageState
+from rsvp.models.registration import Asked, State
+
+FRESH = timedelta(hours=24)
+"""Who has had the place for less than this said yes by taking it."""
+
+TO_ANSWER = timedelta(hours=2)
+"""With less time than this to answer nobody is asked, where the event planned more."""
+
+BATCH = 100
+"""How many registrations one commit asks, or deals with."""
+
+# Why somebody is flagged: wants no such mails, gets none, was mailed for this day once
+# already; was not mailed in time; did not answer.
+MUTED, UNREACHABLE, MAILED_BEFORE = "muted", "address_failed", "mailed_before"
+NOT_MAILED, NO_ANSWER = "not_mailed", presence.NO_ANSWER
+
+
+def day_of(event: Event) -> date:
+    """The day a question is about: an event that moves to another is asked anew."""
+    return event.starts_local.date()
+
+
+def occasion(event: Event) -> str:
+    return f"still_coming:{day_of(event).isoformat()}"
+
+
+# --- asking -------------------------------------------------------------------------
+
+
+def due_to_ask(now: datetime) -> list[int]:
+    """Ids of the events whose people are to be asked now."""
+    return [
+        event.id
+        for event in that_ask(now)
+        if event.asked_for != day_of(event) and now >= time_to_ask(event, now)
+    ]
+
+
+def that_ask(now: datetime) -> list[Event]:
+    """The events to come that ask, with what says when."""
+    wanted = (
+        select(Event)
+        .where(
+            Event.status == Status.PUBLISHED,
+            Event.erased_at.is_(None),
+            Event.ask_hours.is_not(None),
+            Event.ends_at > now,
+        )
+        .options(
+            load_only(
+                *(Event.timezone, Event.starts_at, Event.starts_local),
+                *(Event.ask_hours, Event.answer_hours),
+                *(Event.asked_for, Event.settled_for),
+            )
+        )
+        .order_by(Event.starts_at, Event.id)
+    )
+    return list(current_session().scalars(wanted))
+
+
+def time_to_ask(event: Event, now: datetime) -> datetime:
+    """When to ask, as seen at `now`: as planned or, late, at once; at night not before
+    the morning, unless the event is near or the time to answer would be too short."""
+    assert event.ask_at is not None and event.answer_by is not None
+    at = max(event.ask_at, now)
+    morning = deadlines.mail_after(at, event)
+    is_near = event.starts_at - at <= deadlines.NEAR
+    is_too_late = event.answer_by - morning < least_time(event)
+    return at if is_near or is_too_late else morning
+
+
+def least_time(event: Event) -> timedelta:
+    """The least that people must have to answer."""
+    assert event.ask_at is not None and event.answer_by is not None
+    return min(TO_ANSWER, (event.answer_by - event.ask_at) / 2)
+
+
+def ask(event_id: int, *, now: datetime) -> int:
+    """Ask those who have one of the limited places, and say how many were dealt with:
+    fewer than BATCH, then that was all of them.
+
+    Who can't be asked is flagged instead. Where too little time is left to answer
+    nobody is asked, and so nobody released. Safe to repeat, and at once in several
+    workers.
+    """
+    event = capacity.lock_event(event_id).event
+    if not asks(event, now) or event.asked_for == day_of(event):
+        return 0
+    if now < time_to_ask(event, now):
+        return 0
+    assert event.answer_by is not None
+    found: list[Registration] = []
+    if event.answer_by - now >= least_time(event):
+        found = to_ask(event, now)
+    mailed = mailed_for(event, found)
+    for registration in found:
+        for column, nothing in NOT_ASKED.items():
+            setattr(registration, column, nothing)
+        if registration.muted_at is not None:
+            flag(registration, MUTED, now)
+        elif registration.address_failed_at is not None:
+            flag(registration, UNREACHABLE, now)
+        elif registration.id in mailed:
+            # The event came back to a day it had left: a mail of before says nothing.
+            flag(registration, MAILED_BEFORE, now)
+        else:
+            put_question(event, registration, now)
+    if len(found) < BATCH:
+        event.asked_for = day_of(event)
+    current_session().flush()
+    return len(found)
+
+
+def asks(event: Event, now: datetime) -> bool:
+    return (
+        event.ask_hours is not None
+        and event.status == Status.PUBLISHED
+        and event.erased_at is None
+        and now < event.ends_at
+    )
+
+
+def to_ask(event: Event, now: datetime) -> list[Registration]:
+    """Those to ask next, locked; not who took the place, or said yes to a change, less
+    than a day ago, and nobody who is in."""
+    limited: ColumnElement[bool] = Admission.capacity.is_not(None)
+    if event.room_capacity is not None:
+        limited = or_(limited, Admission.mode == Mode.IN_PERSON)
+    wanted = (
+        select(Registration)
+        .join(Admission, Admission.id == Registration.admission_id)
+        .where(
+            Registration.event_id == event.id,
+            Registration.state == State.CONFIRMED,
+            Registration.search != "",  # erased
+            limited,
+            Registration.state_since <= now - FRESH,
+            Registration.asked_about.is_distinct_from(Asked.COMING),
+            or_(
+                Registration.answered_at.is_(None),
+                Registration.answered_at <= now - FRESH,
+            ),
+            # Flagged, but not of a change: it was dealt with.
+            or_(Registration.flagged_at.is_(None), Registration.asked_at.is_not(None)),
+            ~was_in(),
+        )
+        .options(
+            joinedload(Registration.admission), selectinload(Registration.attendees)
+        )
+        .order_by(Registration.id)
+        .limit(BATCH)
+        .with_for_update(key_share=True, of=Registration)
+    )
+    fresh = {"populate_existing": True}
+    return list(current_session().scalars(wanted, execution_options=fresh))
+
+
+def was_in() -> ColumnElement[bool]:
+    return exists().where(
+        CheckIn.attendee_id == Attendee.id,
+        Attendee.registration_id == Registration.id,
+    )
+
+
+def mailed_for(
+    event: Event, registrations: Collection[Registration]
+) -> dict[int, Message]:
+    """The mail that asked each of these about this day, by the registration's id."""
+    ids = [registration.id for registration in registrations]
+    wanted = select(Message).where(
+        Message.registration_id.in_(ids), Message.occasion == occasion(event)
+    )
+    found = current_session().scalars(wanted)
+    return {mail.registration_id or 0: mail for mail in found}
+
+
+def put_question(event: Event, registration: Registration, now: datetime) -> None:
+    registration.asked_at, registration.asked_about = now, Asked.COMING
+    registration.answer_by = event.answer_by
+    assert event.answer_by is not None
+    messages.queue(
+        MessageKind.STILL_COMING,
+        event_id=event.id,
+        registration_id=registration.id,
+        recipient=registration.email,
+        recipient_key=registration.email_key,
+        facts=messages.facts(
+            registration.admission,
+            [attendee.uuid for attendee in registration.coming],
+            until=event.answer_by.isoformat(),
+            no_answer=event.no_answer,
+        ),
+        now=now,
+        # None of its kind waits: the occasion is another.
+        is_first=True,
+        occasion=occasion(event),
+    )
+
+
+def flag(registration: Registration, why: str, now: datetime) -> None:
+    """Leave it to the organizers whether this place is given on."""
+    registration.flagged_at = now
+    record("flag", registration, {"what": why}, actor="worker", now=now)
+
+
+def ask_about_change(
+    event: Event, registrations: Collection[int], *, now: datetime
+) -> None:
+    """Ask these whether they still come although something has changed; what they said
+    before is void, and nobody is released for want of an answer. The mail is the
+    caller's. Needs the event's lock."""
+    current_session().execute(
+        update(Registration)
+        .where(
+            Registration.event_id == event.id,
+            Registration.id.in_(registrations),
+            Registration.state == State.CONFIRMED,
+        )
+        .values(NOT_ASKED | {"asked_at": now, "asked_about": Asked.CHANGE})
+    )
+
+
+# --- answers ------------------------------------------------------------------------
+
+
+def say_yes(registration_id: int, *, actor: str, now: datetime) -> bool:
+    """Keep the place: they still come. Say whether it is news; safe to repeat.
+
+    It counts after the deadline as well, as long as the place is not given on. Raises
+    NotConfirmed, AlreadyOver, EventCancelled and EventOver.
+    """
+    locked, registration = locking.lock(registration_id, now)
+    locking.refuse_over(locked, now)
+    if registration.state != State.CONFIRMED:
+        raise errors.NotConfirmed
+    if not registration.awaits_answer:
+        return False
+    registration.answered_at, registration.flagged_at = now, None
+    record("say_yes", registration, actor=actor, now=now)
+    current_session().flush()
+    return True
+
+
+# --- no answer ----------------------------------------------------------------------
+
+
+def due_to_close(now: datetime) -> list[int]:
+    """Ids of the events in which the time to answer is over."""
+    return [
+        event.id
+        for event in that_ask(now)
+        if event.answer_by is not None
+        and event.answer_by <= now
+        and event.settled_for != day_of(event)
+    ]
+
+
+def close(event_id: int, *, now: datetime) -> int:
+    """Give on the places of those who did not answer in time, or flag them, as the
+    event says; how many were dealt with: fewer than BATCH, then that was all of them.
+
+    Nobody is released who is in, who was not asked in good time, or after doors: then
+    presence decides. Safe to repeat, and at once in several workers.
+    """
+    locked = waitlist.lock(event_id, now)
+    event = locked.event
+    if not asks(event, now) or event.settled_for == day_of(event):
+        return 0
+    if event.answer_by is None or now < event.answer_by:
+        return 0
+    silent = unanswered(event, now)
+    mailed = mailed_for(event, silent)
+    for registration in silent:
+        if not was_asked_in_time(registration, mailed.get(registration.id), now):
+            flag(registration, NOT_MAILED, now)
+        elif event.no_answer == NoAnswer.FLAG or now >= event.doors_open_at:
+            flag(registration, NO_ANSWER, now)
+        else:
+            presence.give_on(locked, registration, NO_ANSWER, "worker", now)
+    if len(silent) < BATCH:
+        event.settled_for = day_of(event)
+    current_session().flush()
+    waitlist.promote(locked, actor="worker", now=now)
+    return len(silent)
+
+
+def unanswered(event: Event, now: datetime) -> list[Registration]:
+    """Those whose time to answer is over without an answer, locked."""
+    wanted = (
+        select(Registration)
+        .where(
+            Registration.event_id == event.id,
+            Registration.state == State.CONFIRMED,
+            Registration.asked_about == Asked.COMING,
+            Registration.answer_by <= now,
+            Registration.answered_at.is_(None),
+            Registration.flagged_at.is_(None),
+            ~was_in(),
+        )
+        .order_by(Registration.id)
+        .limit(BATCH)
+        .with_for_update(key_share=True)
+    )
+    fresh = {"populate_existing": True}
+    return list(current_session().scalars(wanted, execution_options=fresh))
+
+
+def was_asked_in_time(
+    registration: Registration, mail: Message | None, now: datetime
+) -> bool:
+    """Whether the question went out to who holds the place, with at least half of the
+    planned time left, and told a deadline that has passed."""
+    if mail is None or mail.sent_at is None or mail.state != MessageState.SENT:
+        return False
+    if registration.muted_at is not None or registration.address_failed_at is not None:
+        return False
+    assert registration.asked_at is not None and registration.answer_by is not None
+    planned = registration.answer_by - registration.asked_at
+    return (
+        mail.recipient_key == registration.email_key
+        and registration.answer_by - mail.sent_at >= planned / 2
+        and datetime.fromisoformat(mail.facts["until"]) <= now
+    )
+
+
+# --- when the event changes ---------------------------------------------------------
+
+
+def follow(event: Event, day_before: date) -> None:
+    """Follow a change of the event, which was on `day_before`: on another day nothing
+    asked or answered before counts; on the same day the deadline moves along. Needs
+    the event's lock."""
+    if day_of(event) != day_before:
+        forget_answers(event)
+        return
+    current_session().execute(
+        update(Registration)
+        .where(
+            Registration.event_id == event.id,
+            Registration.asked_about == Asked.COMING,
+            Registration.answered_at.is_(None),
+        )
+        .values(answer_by=event.answer_by)
+    )
+
+
+def forget_answers(event: Event) -> None:
+    """What was asked and answered is of another day. Needs the event's lock."""
+    session = current_session()
+    session.execute(
+        update(Registration)
+        .where(
+            Registration.event_id == event.id,
+            or_(
+                Registration.asked_at.is_not(None),
+                Registration.flagged_at.is_not(None),
+            ),
+        )
+        .values(NOT_ASKED)
+    )
+    session.execute(
+        update(Message)
+        .where(
+            Message.event_id == event.id,
+            Message.kind == MessageKind.STILL_COMING,
+            Message.state == MessageState.QUEUED,
+        )
+        .values(state=MessageState.SUPERSEDED)
+    )
+    event.asked_for = event.settled_for = None
