@@ -23,7 +23,7 @@ from rsvp.formats import feeds, mailtexts, tickets
 from rsvp.formats.mailtexts import Standing, Words
 from rsvp.models import Attendee, Event, Message, Registration
 from rsvp.models.event import Mode, Status
-from rsvp.models.ledger import MessageKind
+from rsvp.models.ledger import EXTRAS, MessageKind
 
 _: Callable[..., str] = gettext
 _n: Callable[..., str] = ngettext
@@ -90,25 +90,38 @@ class Facts:
 
 
 def compose(
-    message: Message, *, code_key: bytes, public_url: str, masked: bool = False
+    message: Message,
+    *,
+    code_key: bytes,
+    public_url: str,
+    at: datetime | None = None,
+    masked: bool = False,
 ) -> Mail:
-    """Write the mail of a message, in the language of its registration.
+    """Write the mail of a message, in the language of its registration, as it goes out
+    at `at`; without: when it went out, or is to.
 
     With `masked` secret links and codes are `••••` and there are no pictures: this is
     what organizers may see. Needs an application context (templates, language).
     """
     language = i18n.language_for(message.registration.language)
     with force_locale(language):
-        return written(message, code_key, public_url.rstrip("/"), masked, language)
+        at = at or message.sent_at or message.due_at
+        base = public_url.rstrip("/")
+        return written(message, code_key, base, at, masked, language)
 
 
 def written(
-    message: Message, code_key: bytes, public_url: str, masked: bool, language: str
+    message: Message,
+    code_key: bytes,
+    public_url: str,
+    at: datetime,
+    masked: bool,
+    language: str,
 ) -> Mail:
     event, registration = message.event, message.registration
     host = urlsplit(public_url).hostname or "localhost"
     message_id = f"{message.uuid}@{host}"
-    words = mailtexts.words(message)
+    words = mailtexts.words(message, at)
     is_neutral = mailtexts.is_neutral(message)
     links = links_of(message, code_key, public_url, masked)
     shown = tickets_of(message, code_key, public_url, message_id, masked)
@@ -224,6 +237,8 @@ def tickets_of(
     if not is_theirs(message) or mailtexts.is_neutral(message):
         return []
     party = told_of(message)
+    if mailtexts.standing(message) == Standing.PAST:
+        return []
     if mailtexts.standing(message) != Standing.SEATED:
         return [without_code(message, len(party))]
     found = []
@@ -283,7 +298,9 @@ def calendar_of(
     if message.kind == MessageKind.PASSED_ON:
         gone = feeds.registration_calendar(registration, host=host, is_off=True)
         return gone, "CANCEL"
-    if not is_theirs(message):
+    if not is_theirs(message) or message.kind in EXTRAS:
+        # An extra tells of no change: calendars have the entry, and some would ask
+        # about a second one.
         return None, "PUBLISH"
     seated = mailtexts.is_seated_now(message) and event.status == Status.PUBLISHED
     off = (

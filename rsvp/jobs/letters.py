@@ -72,4 +72,4 @@ def written_mail(message: Message, at: datetime) -> mails.Mail:
             public_url=public_url,
         )
     code_key = current_app.config["CODE_KEY"]
-    return mails.compose(message, code_key=code_key, public_url=public_url)
+    return mails.compose(message, code_key=code_key, public_url=public_url, at=at)

@@ -119,6 +119,7 @@ def message_of(kind: str, registration: Registration, **facts: Any) -> Message:
         kind=MessageKind(kind),
         recipient=registration.email,
         recipient_key=registration.email_key,
+        due_at=NOW,
         facts={
             "seats": registration.seats,
             "admission": admission.name,

@@ -108,7 +108,7 @@ def test_the_first_sentence_is_also_the_preview_text(kind):
 # --- who learns what ----------------------------------------------------------------
 
 
-SEATS = ("confirmation", "promoted", "changed", "ticket_again")
+SEATS = ("confirmation", "promoted", "changed", "ticket_again", "reminder")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -103,9 +103,9 @@ def test_a_code_comes_where_a_place_is_sure(row):
     mail = sent(row)
 
     seats = row.message().registration.seats
-    assert len(mail.images) == (seats if row.calendar == "PUBLISH" else 0)
-    assert ("Code:" in mail.text) == (row.calendar == "PUBLISH")
-    assert ("● Confirmed" in mail.text) == (row.calendar == "PUBLISH")
+    assert len(mail.images) == (seats if row.is_seated else 0)
+    assert ("Code:" in mail.text) == row.is_seated
+    assert ("● Confirmed" in mail.text) == row.is_seated
 
 
 @EACH
@@ -117,7 +117,7 @@ def test_one_button_leads_to_the_page(row, is_online):
         r'<a class="button"[^>]*href="([^"]*)"[^>]*>([^<]*)', mail.html
     )
 
-    if row.calendar == "PUBLISH" and is_online:
+    if row.is_seated and is_online:
         assert buttons == [(SECRET, "Join online")]
     elif row.button:
         [(link, label)] = buttons
@@ -171,7 +171,7 @@ def test_the_link_to_join_is_in_mails_about_a_sure_place_only(row, is_online):
     mail = sent(row, is_online=is_online)
 
     shown = mail.text + mail.html + unfolded(mail)
-    assert (SECRET in shown) == (is_online and row.calendar == "PUBLISH")
+    assert (SECRET in shown) == (is_online and row.is_seated)
 
 
 @EACH

@@ -47,6 +47,7 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
         Standing.OFF: _("✕ Cancelled"),
         Standing.DECLINED: _("✕ Declined"),
         Standing.LAPSED: _("– Lapsed"),
+        Standing.PAST: _("– Over"),
     }
     calendars = {
         None: "",

@@ -32,11 +32,13 @@ class Standing(StrEnum):
     OFF = "cancelled"
     DECLINED = "declined"
     LAPSED = "lapsed"
+    PAST = "past"  # the event itself
 
     @property
     def is_over(self) -> bool:
         """Whether nobody has, waits for or is asked about a place any more."""
-        return self in (self.RELEASED, self.OFF, self.DECLINED, self.LAPSED)
+        over = (self.RELEASED, self.OFF, self.DECLINED, self.LAPSED, self.PAST)
+        return self in over
 
 
 BY_KIND = {
@@ -52,6 +54,7 @@ BY_KIND = {
     MessageKind.DECLINED: Standing.DECLINED,
     MessageKind.LAPSED: Standing.LAPSED,
     MessageKind.RELEASED: Standing.RELEASED,
+    MessageKind.THANK_YOU: Standing.PAST,
 }
 """What a kind of mail tells; the others tell how it stands when they are written."""
 
