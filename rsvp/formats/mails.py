@@ -20,6 +20,7 @@ from flask_babel import force_locale, gettext, ngettext
 
 from rsvp import i18n, tokens
 from rsvp.formats import feeds, mailtexts, tickets
+from rsvp.formats.linked import linked
 from rsvp.formats.mailtexts import Standing, Words
 from rsvp.models import Attendee, Event, Message, Registration
 from rsvp.models.event import Mode, Status
@@ -136,6 +137,7 @@ def written(
         "language": language,
         "direction": Locale.parse(language).text_direction,
         "words": words,
+        "own": [linked(paragraph) for paragraph in words.own],
         "preheader": preheader(words, facts),
         "facts": facts,
         "standing": str(standing),
@@ -197,6 +199,8 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
     registration = message.registration
     secret = tokens.manage_token(code_key, registration.uuid, registration.link_version)
     seated = mailtexts.is_seated_now(message) and is_theirs(message)
+    # Who wrote it themselves put the link in where it belongs.
+    seated = seated and message.kind != MessageKind.NOTE
     manage = f"{public_url}/r/{MASK if masked else secret}"
     if not is_theirs(message):
         manage = ""
@@ -235,6 +239,8 @@ def tickets_of(
     message: Message, code_key: bytes, public_url: str, message_id: str, masked: bool
 ) -> list[Ticket]:
     if not is_theirs(message) or mailtexts.is_neutral(message):
+        return []
+    if message.kind == MessageKind.NOTE:
         return []
     party = told_of(message)
     if mailtexts.standing(message) == Standing.PAST:
@@ -322,7 +328,7 @@ def calendar_of(
 def preheader(words: Words, facts: Facts | None) -> str:
     """What lists of mails show beside the subject: the first sentence, then when."""
     when = f"{facts.day}, {facts.time}." if facts else ""
-    return f"{words.headline} {when}".rstrip()
+    return f"{words.preview or words.headline} {when}".rstrip()
 
 
 def facts_of(event: Event, mode: str, language: str) -> Facts:

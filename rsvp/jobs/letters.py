@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from flask import current_app
 from sqlalchemy import select
@@ -10,10 +11,10 @@ from sqlalchemy.orm import joinedload
 
 from rsvp import accounts, mailer, tokens
 from rsvp.db import current_session
-from rsvp.formats import accountmails, mails
+from rsvp.formats import accountmails, mails, samples
 from rsvp.jobs.claiming import Claim
 from rsvp.models import Event, Message, Registration
-from rsvp.models.ledger import MessageState
+from rsvp.models.ledger import MessageKind, MessageState
 
 
 def load(claim: Claim) -> Message | None:
@@ -27,6 +28,7 @@ def load(claim: Claim) -> Message | None:
         )
         .options(
             joinedload(Message.user),
+            joinedload(Message.mailing),
             joinedload(Message.event).selectinload(Event.admissions),
             joinedload(Message.registration).options(
                 joinedload(Registration.admission),
@@ -63,6 +65,10 @@ def letter_of(message: Message, at: datetime) -> mailer.Message:
 
 def written_mail(message: Message, at: datetime) -> mails.Mail:
     public_url = current_app.config["PUBLIC_URL"]
+    code_key = current_app.config["CODE_KEY"]
+    if message.user is not None and message.kind == MessageKind.NOTE:
+        like = like_whom(message)
+        return samples.trial(message, like, code_key=code_key, public_url=public_url)
     if message.user is not None:
         # Made anew for each try, so that its time begins when it can be read.
         return accountmails.new_password(
@@ -71,5 +77,17 @@ def written_mail(message: Message, at: datetime) -> mails.Mail:
             good_for=tokens.RESET_TOKEN_LIFE,
             public_url=public_url,
         )
-    code_key = current_app.config["CODE_KEY"]
     return mails.compose(message, code_key=code_key, public_url=public_url, at=at)
+
+
+def like_whom(message: Message) -> Registration | None:
+    """The registration whose mail an organizer tries out; None: nobody's yet."""
+    like = message.facts.get("like")
+    if not like:
+        return None
+    found = select(Registration).where(
+        Registration.event_id == message.event_id,
+        Registration.uuid == UUID(like),
+        Registration.search != "",  # not erased meanwhile
+    )
+    return current_session().scalar(found)

@@ -459,6 +459,12 @@ EVERY_MAIL = [
         "Thank you for being part of it.",
         "We hope that you could be there",
     ),
+    # the organizers' own
+    Row(
+        *("note", State.CONFIRMED, "Bring a bowl", "Bring a bowl"),
+        "Soup is at 18:00, Ada Lovelace. — Reading Room",
+        facts={"subject": "Bring a bowl", "text": "Soup is at {time}, {name}."},
+    ),
     # the event is off
     ended(
         *("event_cancelled", State.CONFIRMED, {"why": WHY}),

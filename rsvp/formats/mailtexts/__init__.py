@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rsvp.formats.mailtexts import again, ending, placing, reminding
 from rsvp.formats.mailtexts.labels import Labels, labels_of
+from rsvp.formats.mailtexts.note import note
 from rsvp.formats.mailtexts.sentences import (
     Parts,
     Standing,
@@ -20,6 +21,7 @@ from rsvp.formats.mailtexts.sentences import (
     seats_of,
     standing,
 )
+from rsvp.formats.mailtexts.wording import line, own_words, paragraphs
 from rsvp.models import Message
 from rsvp.models.ledger import MessageKind
 
@@ -63,14 +65,30 @@ BY_THE_CLOCK: dict[MessageKind, Callable[[Message, datetime], Parts]] = {
 
 
 def words(message: Message, at: datetime) -> Words:
-    """Subject, first sentence and the ones after it, as they are written at `at`.
+    """Subject, first sentence and the ones after it, as they are written at `at`, with
+    the organizers' own words where they have some for this kind: what people must know,
+    we say in any case.
 
-    What a discreet event is called stands in none of them: they show on locked screens.
+    What a discreet event is called stands in no subject and no preview: they show on
+    locked screens.
     """
+    if message.kind == MessageKind.NOTE:
+        return note(message)
     subject, headline, lead = parts_of(message, at)
-    if message.event.discreet and message.kind != MessageKind.CONFIRM_ADDRESS:
-        subject = _("Your registration")
-    return Words(subject, headline, tuple(text for text in lead if text))
+    own, preview = own_words(message), ""
+    if message.event.discreet:
+        preview = headline
+        if message.kind != MessageKind.CONFIRM_ADDRESS:
+            subject = _("Your registration")
+    elif "subject" in own:
+        subject = line(own["subject"])
+    return Words(
+        subject=subject,
+        headline=line(own.get("headline", "")) or headline,
+        lead=tuple(text for text in lead if text),
+        own=paragraphs(own.get("text", "")),
+        preview=preview,
+    )
 
 
 def parts_of(message: Message, at: datetime) -> Parts:

@@ -23,7 +23,8 @@ from rsvp.models.registration import State
 @dataclass(frozen=True)
 class Labels:
     """`button` leads to the registration's page, and stands above the ticket where it
-    `asks` for an answer; empty: there is nothing to do there."""
+    `asks` for an answer; empty: there is nothing to do there. `foot` is what a link to
+    that page is called in a mail without a ticket."""
 
     state: str
     button: str
@@ -32,6 +33,7 @@ class Labels:
     give_up_why: str
     calendar: str
     registers_again: bool
+    foot: str = ""
 
 
 def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
@@ -54,6 +56,10 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
         "PUBLISH": _("The date is attached for your calendar."),
         "CANCEL": _("The attached file takes the date out of your calendar."),
     }
+    if message.kind == MessageKind.NOTE:
+        # The organizers' words alone; the page is for those who look for it.
+        foot = button(message) or _("Open your registration")
+        return Labels(states[stands], "", False, "", "", "", False, foot)
     give_up, why = giving_up(message)
     return Labels(
         state=states[stands],

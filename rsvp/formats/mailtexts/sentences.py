@@ -66,9 +66,16 @@ def standing(message: Message) -> Standing:
 
 @dataclass(frozen=True)
 class Words:
+    """What a mail says. `own` are paragraphs of the organizers', before our sentences;
+    `preview` is what lists of mails show beside the subject, where that is not the
+    headline; a mail that they wrote alone has their `signature`."""
+
     subject: str
     headline: str
     lead: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    preview: str = ""
+    signature: str = ""
 
 
 Parts = tuple[str, str, list[str]]
