@@ -67,7 +67,7 @@ def serve(with_demo: bool) -> None:
 
 
 @click.command(cls=Command)
-@click.option("--once", is_flag=True, help="Do what is due now, and end.")
+@click.option("--once", is_flag=True, help="Do all that there is to do, and end.")
 @click.option("--json", "as_data", is_flag=True, help="With --once, for machines.")
 def worker(once: bool, as_data: bool) -> None:
     """Send the mails that wait, until it is stopped. `rsvp serve` runs one already.
@@ -81,11 +81,12 @@ def worker(once: bool, as_data: bool) -> None:
     if not once:
         work(the_app())
         return
-    lapsed = jobs.settle_due(utcnow())
-    erased = jobs.erase_due(utcnow())
+    done = jobs.run_due(utcnow(), early=True)
+    lapsed, erased = done.get("settle", 0), done.get("erase", 0)
     report = jobs.deliver_due(utcnow())
     if as_data:
-        as_json(dataclasses.asdict(report) | {"erased": erased, "lapsed": lapsed})
+        told = {"erased": erased, "lapsed": lapsed, "jobs": done}
+        as_json(dataclasses.asdict(report) | told)
         return
     if lapsed:
         click.echo(f"Registrations whose time was over: {lapsed}.")

@@ -1,92 +1,241 @@
-"""Rounds: what the worker does again and again, and how often."""
+"""Rounds: the jobs that come round again and again, each done by one worker at a time.
+
+Each job has a row. A worker claims the row by a lease, does the job, and notes how it
+went and when it is due again. One that dies or stalls keeps nobody waiting: when its
+lease ends another worker takes over. So a job may come to run twice at once, and each
+of them is safe to.
+"""
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
+import socket
 import threading
-from collections.abc import Callable
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-from flask import current_app
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from rsvp.db import current_session, utcnow, writing
-from rsvp.domain import privacy, registrations
+from rsvp.db import changed_one, current_session, table_of, writing
 from rsvp.jobs.asking import ask_due, close_due
-from rsvp.jobs.delivery import deliver_due
+from rsvp.jobs.erasing import erase_due
 from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
+from rsvp.jobs.settling import settle_due
+from rsvp.models import Job
 
 log = logging.getLogger("rsvp.jobs")
 
-POLL_SECONDS = 1.0
-ERASE_EVERY = timedelta(hours=1)
-SETTLE_EVERY = timedelta(seconds=5)
-REMIND_EVERY = timedelta(seconds=20)
-PAUSE_AFTER_TROUBLE = 5.0
+
+@dataclass(frozen=True)
+class Every:
+    """A job that is due every so many seconds: `run(now)` does what is due at `now` and
+    says how many things that were. It is safe to run twice and at once."""
+
+    name: str
+    seconds: float
+    run: Callable[[datetime], int]
 
 
-def run_worker(
-    stop: threading.Event,
+JOBS = (
+    Every("settle", 5, settle_due),
+    Every("close", 10, close_due),
+    Every("ask", 20, ask_due),
+    Every("remind", 20, remind_due),
+    Every("mailings", 10, write_due),
+    Every("erase", 3600, erase_due),
+)
+"""In the order in which they run when several are due."""
+
+LEASE = timedelta(minutes=10)
+PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600)]
+"""How long after a failure the next try comes; the last stands for all that follow."""
+
+# A conflict means that another worker was quicker to write the job's first row.
+FIRST_ROW = {
+    "sqlite": sqlite.insert(table_of(Job)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Job)).on_conflict_do_nothing(),
+}
+
+
+def run_due(
+    now: datetime,
     *,
-    poll_seconds: float = POLL_SECONDS,
-    clock: Callable[[], datetime] = utcnow,
-) -> None:
-    """Send what is due, as it becomes due, until `stop` is set.
+    jobs: Sequence[Every] = JOBS,
+    early: bool = False,
+    stop: threading.Event | None = None,
+) -> dict[str, int]:
+    """Run each of `jobs` that is due at `now` and that no other worker is at; how many
+    things each did.
 
-    Needs an application context. What is being sent is finished first, for at most
-    MAIL_TIMEOUT seconds; the rest of the batch goes back. Offers and held places that
-    have ended are given on within seconds, and reminders written; once an hour, data
-    whose time is over is erased.
+    With `early` also those that are not due yet. One that fails is missing in what is
+    returned; the others go on. Must not be called inside `writing()`.
     """
-    if not current_app.config["MAIL_SERVER"]:
-        log.info("no mail server is set: messages wait in the outbox")
-        poll_seconds = SETTLE_EVERY.total_seconds()
-    erase_next = settle_next = remind_next = clock()
-    while not stop.is_set():
-        pause = poll_seconds
+    done = {}
+    for job in due_jobs(now, jobs, early=early):
+        if stop is not None and stop.is_set():
+            break
+        claim = JobClaim.of(job, now, early=early)
+        if claim is not None:
+            things = claim.run()
+            if things is not None:
+                done[job.name] = things
+    return done
+
+
+def due_jobs(now: datetime, jobs: Sequence[Every], *, early: bool) -> list[Every]:
+    """Those that look due: one read, and most of the time there is nothing."""
+    session = current_session()
+    columns = (Job.name, Job.due_at, Job.lease_until, Job.holder)
+    rows = {row.name: row for row in session.execute(select(*columns))}
+    session.rollback()
+    return [job for job in jobs if is_due(rows.get(job.name), now, early=early)]
+
+
+def is_due(row: Any, now: datetime, *, early: bool) -> bool:
+    if row is None:  # it never ran
+        return True
+    is_held = row.lease_until is not None and row.lease_until > now
+    return (early or row.due_at <= now) and not (is_held and not is_gone(row.holder))
+
+
+# --- who holds a job ----------------------------------------------------------------
+
+NUMBERS = itertools.count(1)
+HELD: set[str] = set()
+"""What this process holds at present."""
+
+
+def new_holder() -> str:
+    """A name for whoever takes a job now: the machine, the process, and a number."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{next(NUMBERS)}"
+
+
+def is_gone(holder: str | None) -> bool:
+    """Whether it is certain that whoever holds a job has ended, so that nobody needs to
+    wait for the end of the lease. Of another machine that is never certain.
+
+    Where two machines have one name it may be wrong, which jobs are safe from.
+    """
+    if holder is None:
+        return True
+    machine, process, _ = holder.rsplit(":", 2)
+    if machine != socket.gethostname()[:40] or not Path("/proc/self").exists():
+        return False
+    if process == str(os.getpid()):
+        return holder not in HELD
+    return not Path("/proc", process).exists()
+
+
+@dataclass(frozen=True)
+class JobClaim:
+    """A job that this worker may do until its lease ends."""
+
+    job: Every
+    holder: str
+    now: datetime
+    clock: float
+
+    @classmethod
+    def of(cls, job: Every, now: datetime, *, early: bool = False) -> JobClaim | None:
+        """Take the job, if it is due and no other worker is at it."""
+        claim = cls(job, new_holder(), now, time.monotonic())
+        HELD.add(claim.holder)
         try:
-            if clock() >= settle_next:
-                settle_next = clock() + SETTLE_EVERY
-                settle_due(clock())
-            if clock() >= remind_next:
-                remind_next = clock() + REMIND_EVERY
-                ask_due(clock())
-                close_due(clock())
-                remind_due(clock())
-                write_due(clock())
-            if clock() >= erase_next:
-                erase_next = clock() + ERASE_EVERY
-                erase_due(clock())
-            if deliver_due(clock(), stop=stop).sent:
-                pause = 0
-        except DBAPIError as error:
-            log.error("the outbox can't be read: %s", type(error.orig).__name__)
+            is_mine = claim.take(early=early)
+        except BaseException:
+            HELD.discard(claim.holder)
+            raise
+        if is_mine:
+            return claim
+        HELD.discard(claim.holder)
+        return None
+
+    def take(self, *, early: bool) -> bool:
+        row = select(Job.due_at, Job.holder).where(Job.name == self.job.name)
+        with writing() as session:
+            found = session.execute(row).one_or_none()
+            if found is None:
+                first = FIRST_ROW[session.get_bind().dialect.name]
+                name, due = self.job.name, self.now
+                session.execute(
+                    first, {"name": name, "due_at": due, **NOTHING_DONE_YET}
+                )
+            is_free = or_(Job.lease_until.is_(None), Job.lease_until <= self.now)
+            if found is not None and found.holder and is_gone(found.holder):
+                is_free = or_(is_free, Job.holder == found.holder)
+            claim = update(Job).where(Job.name == self.job.name, is_free)
+            if not early:
+                claim = claim.where(Job.due_at <= self.now)
+            return changed_one(
+                claim.values(
+                    lease_until=self.now + LEASE,
+                    holder=self.holder,
+                    started_at=self.now,
+                )
+            )
+
+    def run(self) -> int | None:
+        """Do the job and note how it went; None if it failed."""
+        try:
+            done = self.job.run(self.now)
+        except Exception as error:
+            # What is wrong with one job must not keep the others from running.
             current_session().rollback()
-            pause = max(poll_seconds, PAUSE_AFTER_TROUBLE)
-        stop.wait(pause)
+            self.note_failure(error)
+            return None
+        else:
+            self.note_done(done)
+            return done
+        finally:
+            HELD.discard(self.holder)
 
+    def note_done(self, done: int) -> None:
+        due = self.now + timedelta(seconds=self.job.seconds)
+        self.note(due_at=due, done=done, runs=Job.runs + 1, failures=0, last_error=None)
 
-def settle_due(now: datetime) -> int:
-    """End the offers and held places whose time is over, and give their seats on; how
-    many they were."""
-    session = current_session()
-    due = registrations.due_to_settle(now)
-    session.rollback()
-    ended = 0
-    for event_id in due:
+    def note_failure(self, error: Exception) -> None:
+        """Its text is left out, from the log too: it may quote somebody's data."""
+        frames = traceback.extract_tb(error.__traceback__)
+        last = next((f for f in reversed(frames) if OURS in f.filename), None)
+        where = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+        name = type(error).__name__
+        told = "".join(traceback.format_list(frames))
+        log.error("job %s failed: %s\n%s", self.job.name, name, told)
+        with writing() as session:
+            before = session.scalars(
+                select(Job.failures).where(Job.name == self.job.name)
+            ).one()
+            pause = PAUSES[min(before, len(PAUSES) - 1)]
+            self.write(
+                due_at=self.instant() + pause,
+                failures=before + 1,
+                last_error=f"{name}{where}",
+            )
+
+    def note(self, **values: object) -> None:
         with writing():
-            ended += registrations.settle(event_id, now=now)
-    return ended
+            self.write(**values)
+
+    def write(self, **values: object) -> None:
+        """Change the row, unless another worker took the job over after our lease."""
+        mine = update(Job).where(Job.name == self.job.name, Job.holder == self.holder)
+        free = {"lease_until": None, "holder": None, "finished_at": self.instant()}
+        if not changed_one(mine.values(**values, **free)):
+            log.warning("job %s took so long that another took it over", self.job.name)
+
+    def instant(self) -> datetime:
+        """The caller's instant, plus what has passed since."""
+        return self.now + timedelta(seconds=time.monotonic() - self.clock)
 
 
-def erase_due(now: datetime) -> int:
-    """Erase attendees' data whose time is over; of how many events."""
-    session = current_session()
-    due = privacy.due_for_erasure(now)
-    session.rollback()
-    for event_id in due:
-        with writing():
-            privacy.erase(event_id, actor="worker", now=now)
-        log.info("event %d: attendees' data erased", event_id)
-    return len(due)
+OURS = str(Path(__file__).parents[1])
+NOTHING_DONE_YET = {"runs": 0, "done": 0, "failures": 0}
