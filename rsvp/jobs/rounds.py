@@ -8,9 +8,9 @@ of them is safe to.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import os
+import secrets
 import socket
 import threading
 import time
@@ -109,14 +109,13 @@ def is_due(row: Any, now: datetime, *, early: bool) -> bool:
 
 # --- who holds a job ----------------------------------------------------------------
 
-NUMBERS = itertools.count(1)
 HELD: set[str] = set()
 """What this process holds at present."""
 
 
 def new_holder() -> str:
-    """A name for whoever takes a job now: the machine, the process, and a number."""
-    return f"{socket.gethostname()[:40]}:{os.getpid()}:{next(NUMBERS)}"
+    """A name that nobody else has: the machine, the process, and something random."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def is_gone(holder: str | None) -> bool:
