@@ -18,12 +18,9 @@ from rsvp.domain import capacity, deadlines, messages, waitlist
 from rsvp.domain.registrations import locking, presence
 from rsvp.domain.steps import NOT_ASKED, record
 from rsvp.models import Admission, Attendee, CheckIn, Event, Message, Registration
-from rsvp.models.event import Mode, NoAnswer, Status
+from rsvp.models.event import FRESH, Mode, NoAnswer, Status
 from rsvp.models.ledger import MessageKind, MessageState
 from rsvp.models.registration import Asked, State
-
-FRESH = timedelta(hours=24)
-"""Who has had the place for less than this said yes by taking it."""
 
 TO_ANSWER = timedelta(hours=2)
 """With less time than this to answer nobody is asked, where the event planned more."""

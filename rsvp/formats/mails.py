@@ -54,9 +54,12 @@ class Mail:
 
 @dataclass(frozen=True)
 class Links:
-    """`manage` and `erase` are secret; empty in a mail to whose it is no more."""
+    """All but `event` are secret; empty in a mail to whose it is no more. `button` is
+    where the one button leads, `second` where the other answer of a question does."""
 
     manage: str
+    button: str
+    second: str
     erase: str
     event: str
     join: str | None
@@ -204,8 +207,12 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
     manage = f"{public_url}/r/{MASK if masked else secret}"
     if not is_theirs(message):
         manage = ""
+    asks = mailtexts.standing(message) == Standing.ASKED
+    coming = manage and f"{manage}/coming"
     return Links(
         manage=manage,
+        button=coming if asks else manage,
+        second=coming and f"{coming}#give-up",
         erase=manage and f"{manage}/erasure",
         event=f"{public_url}/events/{message.event.slug}",
         join=feeds.join_link(registration) if seated else None,

@@ -90,6 +90,8 @@ class Phase(StrEnum):
 
 DOORS_BEFORE_START = timedelta(minutes=30)
 STANDBY_MINUTES = 15
+FRESH = timedelta(hours=24)
+"""Who has had a place for less than this said yes, they come, by taking it."""
 
 
 class Series(Base):
@@ -291,6 +293,14 @@ class Event(Base):
         if self.answer_hours is None:
             return None
         return self.starts_at - timedelta(hours=self.answer_hours)
+
+    def will_ask(self, admission: Admission, since: datetime) -> bool:
+        """Whether who has a place since then will be asked whether they still come: it
+        is one of a limited number, and they did not take it just before."""
+        if self.ask_at is None or since > self.ask_at - FRESH:
+            return False
+        in_room = self.room_capacity is not None and admission.counts_in_room
+        return in_room or admission.capacity is not None
 
     @property
     def is_by_approval(self) -> bool:

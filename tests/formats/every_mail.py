@@ -51,6 +51,7 @@ class Row:
     online_first: str | None = None
     tickets: bool = False
     due_at: datetime | None = None
+    second: str | None = None  # the other answer, beside the one button
 
     @property
     def is_seated(self) -> bool:
@@ -274,6 +275,33 @@ EVERY_MAIL = [
         facts={"offered": 1, "what": "by_hand"},
         values={"was_put_off": True},
         online_first=f"A place is kept for you until {BY} (Amsterdam time).",
+    ),
+    # still coming?
+    *(
+        Row(
+            *("still_coming", State.CONFIRMED),
+            "Are you still coming to Letters and Soup?",
+            f"Are you still coming? Please answer by {BY}.",
+            says,
+            button,
+            facts={"no_answer": then},
+            names=names,
+            online_first="Are you still coming? "
+            f"Please answer by {BY} (Amsterdam time).",
+            second=second,
+        )
+        for then, names, says, button, second in (
+            (
+                *("release", ("Ada Lovelace",)),
+                "If we don't hear from you, your place goes to the next in line.",
+                *("Yes, I'm coming", "Give the place up"),
+            ),
+            (
+                *("flag", ("Ada Lovelace", None)),
+                "If we don't hear from you, the organizers may give your places on.",
+                *("Yes, we're coming", "Give the places up"),
+            ),
+        )
     ),
     # what changed
     Row(

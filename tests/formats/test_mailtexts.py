@@ -17,6 +17,7 @@ from rsvp.models.registration import AttendeeState, State
 from tests.formats.every_mail import EVERY_MAIL, Row
 from tests.formats.letters import (
     KEY,
+    NOW,
     PUBLIC_URL,
     SECRET,
     WEBINAR,
@@ -111,13 +112,19 @@ def test_a_code_comes_where_a_place_is_sure(row):
 @EACH
 @ONLINE_OR_NOT
 def test_one_button_leads_to_the_page(row, is_online):
-    """Its label is what it is for; there is none where nothing can be done."""
+    """Its label is what it is for; there is none where nothing can be done, and two
+    where a question has two answers."""
     mail = sent(row, is_online=is_online)
     buttons = re.findall(
-        r'<a class="button"[^>]*href="([^"]*)"[^>]*>([^<]*)', mail.html
+        r'<a class="button[ a-z-]*"[^>]*href="([^"]*)"[^>]*>([^<]*)', mail.html
     )
 
-    if row.is_seated and is_online:
+    if row.second:
+        coming = f"{own_page(row)}/coming"
+        expected = [(coming, row.button), (f"{coming}#give-up", row.second)]
+        assert [(link, html.unescape(label)) for link, label in buttons] == expected
+        assert all(f"{label}:\n{link}\n" in mail.text for link, label in expected)
+    elif row.is_seated and is_online:
         assert buttons == [(SECRET, "Join online")]
     elif row.button:
         [(link, label)] = buttons
@@ -140,6 +147,8 @@ def test_no_link_leads_elsewhere_or_changes_anything(row):
     own = own_page(row)
     tickets = f"{PUBLIC_URL}/t/"
     allowed = {own, f"{own}/erasure", f"{PUBLIC_URL}/events/letters-and-soup"}
+    if row.second:
+        allowed |= {f"{own}/coming", f"{own}/coming#give-up"}
     assert {link for link in page.links if not link.startswith(tickets)} <= allowed
 
 
@@ -252,6 +261,64 @@ def test_a_party_with_whom_fewer_is_fine_reads_that_a_part_may_be_offered():
 
     text = lines(compose(message_of("waitlisted", registration)))
     assert "we may offer you a part of them" in text
+
+
+ASKS = {"ask_hours": 48, "answer_hours": 24, "no_answer": "release"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "what"), [("confirmation", None), ("promoted", "promote")]
+)
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        (
+            ASKS,
+            "2 days before it begins we ask you by mail whether you still come. If we "
+            "don't hear from you, your place goes to the next in line.",
+        ),
+        (
+            ASKS | {"ask_hours": 36, "no_answer": "flag"},
+            "36 hours before it begins we ask you by mail whether you still come. If "
+            "we don't hear from you, the organizers may give your place on.",
+        ),
+        (ASKS | {"ask_hours": 24, "answer_hours": 1}, "A day before it begins"),
+    ],
+)
+def test_where_people_will_be_asked_a_place_comes_with_what_that_means(
+    kind, what, values, says
+):
+    registration = registration_of(event_of(**values))
+
+    assert says in lines(compose(message_of(kind, registration, what=what)))
+
+
+@pytest.mark.parametrize(
+    ("values", "own"),
+    [
+        ({}, {}),
+        (ASKS, {"muted_at": NOW}),
+        # Within a day of the question: taking the place was a yes.
+        (ASKS, {"state_since": datetime(2027, 1, 27, 10, 0, tzinfo=UTC)}),
+    ],
+)
+def test_who_will_not_be_asked_reads_nothing_of_it(values, own):
+    registration = registration_of(event_of(**values), **own)
+
+    assert "still come" not in lines(compose(message_of("confirmation", registration)))
+
+
+def test_where_places_are_without_limit_nobody_is_told_of_a_question():
+    registration = registration_of(event_of({**WEBINAR, "capacity": None}, **ASKS))
+
+    assert "still come" not in lines(compose(message_of("confirmation", registration)))
+
+
+def test_who_did_not_answer_reads_how_to_register_again():
+    registration = registration_of(event_of(), state=State.RELEASED)
+    mail = compose(message_of("released", registration, what="no_answer"))
+
+    assert "Register again" in mail.text
 
 
 def test_what_ended_before_its_mail_was_written_is_told_as_it_is():

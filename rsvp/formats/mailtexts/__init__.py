@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from rsvp.formats.mailtexts import again, ending, placing, reminding
+from rsvp.formats.mailtexts import again, asking, ending, placing, reminding
 from rsvp.formats.mailtexts.labels import Labels, labels_of
 from rsvp.formats.mailtexts.note import note
 from rsvp.formats.mailtexts.sentences import (
@@ -56,6 +56,7 @@ WRITERS: dict[MessageKind, Callable[[Message], Parts]] = {
     MessageKind.TICKET_AGAIN: again.ticket_again,
     MessageKind.EVENT_CANCELLED: ending.event_cancelled,
     MessageKind.THANK_YOU: reminding.thank_you,
+    MessageKind.STILL_COMING: asking.still_coming,
 }
 
 BY_THE_CLOCK: dict[MessageKind, Callable[[Message, datetime], Parts]] = {

@@ -13,6 +13,7 @@ from rsvp.formats.mailtexts.sentences import (
     seats_of,
     standing,
     was_of,
+    what_of,
 )
 from rsvp.models import Message
 from rsvp.models.event import Status
@@ -23,11 +24,13 @@ from rsvp.models.registration import State
 @dataclass(frozen=True)
 class Labels:
     """`button` leads to the registration's page, and stands above the ticket where it
-    `asks` for an answer; empty: there is nothing to do there. `foot` is what a link to
-    that page is called in a mail without a ticket."""
+    `asks` for an answer; empty: there is nothing to do there. `second` is the other
+    answer, where the question has two. `foot` is what a link to that page is called in
+    a mail without a ticket."""
 
     state: str
     button: str
+    second: str
     asks: bool
     give_up: str
     give_up_why: str
@@ -45,6 +48,7 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
         Standing.IN_LINE: _("◔ Waitlisted"),
         Standing.OFFERED: _("◑ Offered"),
         Standing.SEATED: _("● Confirmed"),
+        Standing.ASKED: _("◑ Still coming?"),
         Standing.RELEASED: _("↺ Given on"),
         Standing.OFF: _("✕ Cancelled"),
         Standing.DECLINED: _("✕ Declined"),
@@ -64,14 +68,25 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
     return Labels(
         state=states[stands],
         button=_("Join online") if joins else button(message),
-        asks=stands in (Standing.HELD, Standing.OFFERED) or may_be_late(message),
+        second=second(message),
+        asks=stands in ASKED or may_be_late(message),
         give_up=give_up,
         give_up_why=why,
         calendar=calendars[method],
-        registers_again=message.kind == MessageKind.CANCELLED
+        registers_again=is_out_by_choice(message)
         and not is_neutral(message)
         and message.event.status == Status.PUBLISHED,
     )
+
+
+ASKED = (Standing.HELD, Standing.OFFERED, Standing.ASKED)
+
+
+def is_out_by_choice(message: Message) -> bool:
+    """Whether they gave up, or did not say that they still come: they may change their
+    mind."""
+    silent = message.kind == MessageKind.RELEASED and what_of(message) == "no_answer"
+    return message.kind == MessageKind.CANCELLED or silent
 
 
 def may_be_late(message: Message) -> bool:
@@ -86,6 +101,8 @@ def button(message: Message) -> str:
             return _("Confirm your address")
         case Standing.OFFERED:
             return _("Answer the offer")
+        case Standing.ASKED:
+            return _n("Yes, I'm coming", "Yes, we're coming", seats_of(message))
         case Standing.REQUESTED:
             return _("Open your request")
         case Standing.SEATED if not is_online(message):
@@ -93,6 +110,12 @@ def button(message: Message) -> str:
         case Standing.SEATED | Standing.IN_LINE:
             return _("Open your registration")
     return _("Open your registration") if may_be_late(message) else ""
+
+
+def second(message: Message) -> str:
+    if standing(message) != Standing.ASKED:
+        return ""
+    return _n("Give the place up", "Give the places up", seats_of(message))
 
 
 def giving_up(message: Message) -> tuple[str, str]:

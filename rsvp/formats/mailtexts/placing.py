@@ -20,6 +20,7 @@ from rsvp.formats.mailtexts.sentences import (
     what_of,
     when_a_place_comes_free,
     why_again,
+    will_be_asked,
 )
 from rsvp.models import Message
 
@@ -84,7 +85,8 @@ def requested(message: Message) -> Parts:
 def confirmation(message: Message) -> Parts:
     headline, lead = CONFIRMED.get(what_of(message) or "", confirmed)(message)
     why = they_wrote(message.facts.get("why"))
-    return ticket_subject(message), headline, [*lead, why, *how_to_attend(message)]
+    after = [*how_to_attend(message), will_be_asked(message)]
+    return ticket_subject(message), headline, [*lead, why, *after]
 
 
 def ticket_subject(message: Message) -> str:
@@ -199,7 +201,11 @@ def promoted(message: Message) -> Parts:
     return (
         _("You're off the waitlist: %(title)s", title=title_of(message)),
         headline,
-        [*lead, _("Can't come any more? Please say so soon: others are waiting.")],
+        [
+            *lead,
+            _("Can't come any more? Please say so soon: others are waiting."),
+            will_be_asked(message),
+        ],
     )
 
 

@@ -12,7 +12,7 @@ from flask_babel import gettext, ngettext
 from rsvp import i18n
 from rsvp.formats import feeds
 from rsvp.models import Message
-from rsvp.models.event import Mode, Promotion
+from rsvp.models.event import Mode, NoAnswer, Promotion
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 
@@ -28,6 +28,7 @@ class Standing(StrEnum):
     IN_LINE = "waitlisted"
     OFFERED = "offered"
     SEATED = "confirmed"
+    ASKED = "asked"  # whether they still come
     RELEASED = "released"
     OFF = "cancelled"
     DECLINED = "declined"
@@ -48,6 +49,7 @@ BY_KIND = {
     MessageKind.PROMOTED: Standing.SEATED,
     MessageKind.WAITLISTED: Standing.IN_LINE,
     MessageKind.OFFER: Standing.OFFERED,
+    MessageKind.STILL_COMING: Standing.ASKED,
     MessageKind.PASSED_ON: Standing.OFF,
     MessageKind.CANCELLED: Standing.OFF,
     MessageKind.EVENT_CANCELLED: Standing.OFF,
@@ -179,6 +181,45 @@ def how_to_attend(message: Message) -> list[str]:
             seats_of(message),
         )
     ]
+
+
+def will_be_asked(message: Message) -> str:
+    """That we ask before the event whether they still come, and what happens then;
+    nothing where they won't be asked."""
+    event, registration = message.event, message.registration
+    since = registration.state_since
+    if registration.muted_at or not event.will_ask(registration.admission, since):
+        return ""
+    assert event.ask_hours is not None and event.answer_by is not None
+    days, hours = divmod(event.ask_hours, 24)
+    asks = _n(
+        "An hour before it begins we ask you by mail whether you still come.",
+        "%(num)d hours before it begins we ask you by mail whether you still come.",
+        event.ask_hours,
+    )
+    if not hours:
+        asks = _n(
+            "A day before it begins we ask you by mail whether you still come.",
+            "%(num)d days before it begins we ask you by mail whether you still come.",
+            days,
+        )
+    return f"{asks} {without_answer(message, event.no_answer)}"
+
+
+def without_answer(message: Message, then: str | None) -> str:
+    """What becomes of the place of who does not say whether they still come."""
+    seats = seats_of(message)
+    if then == NoAnswer.FLAG:
+        return _n(
+            "If we don't hear from you, the organizers may give your place on.",
+            "If we don't hear from you, the organizers may give your places on.",
+            seats,
+        )
+    return _n(
+        "If we don't hear from you, your place goes to the next in line.",
+        "If we don't hear from you, your %(num)d places go to the next in line.",
+        seats,
+    )
 
 
 def when_a_place_comes_free(message: Message) -> str:
