@@ -49,6 +49,7 @@ class Row:
     names: tuple[str | None, ...] = ("Ada Lovelace",)
     online: str | None = None  # the subject online, where it is another one
     online_first: str | None = None
+    second: str | None = None  # the other answer, beside the one button
     tickets: bool = False
     due_at: datetime | None = None
     second: str | None = None  # the other answer, beside the one button

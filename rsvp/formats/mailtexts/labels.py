@@ -63,7 +63,7 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
     if message.kind == MessageKind.NOTE:
         # The organizers' words alone; the page is for those who look for it.
         foot = button(message) or _("Open your registration")
-        return Labels(states[stands], "", False, "", "", "", False, foot)
+        return Labels(states[stands], "", "", False, "", "", "", False, foot)
     give_up, why = giving_up(message)
     return Labels(
         state=states[stands],
