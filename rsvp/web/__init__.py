@@ -41,6 +41,7 @@ def init_app(app: Flask) -> None:
         assets,
         attendee,
         changes,
+        coming,
         display,
         door,
         door_desk,
@@ -68,7 +69,7 @@ def init_app(app: Flask) -> None:
         *(organizer, roster, registration, seats, outbox),
         *(invitations, door_desk, exports),
     )
-    attendees = (public, attendee, own, changes, lost)
+    attendees = (public, attendee, own, coming, changes, lost)
     for audience in (*attendees, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)

@@ -20,6 +20,7 @@ from rsvp.models.registration import State
 from rsvp.web import pages
 from rsvp.web.acts import Acts, Counts, acts_of, seats_on_offer
 from rsvp.web.forms import OfferForm
+from rsvp.web.question import question_of
 from rsvp.web.standing import standing_for_guest, standing_of
 
 # --- by the manage link -------------------------------------------------------------
@@ -53,6 +54,7 @@ def registration_html(
         token=token,
         standing=standing_of(found, now, place, counts),
         acts=acts,
+        question=question_of(found, now),
         offer=offer or offer_form(found, now),
         tickets=[ticket_of(one, found, acts.drop_guest) for one in found.attendees],
         join_url=feeds.join_link(found),

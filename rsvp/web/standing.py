@@ -247,12 +247,14 @@ def offered(found: Registration) -> Standing:
 
 
 def released(found: Registration, now: datetime) -> Standing:
-    lines = [
-        _(
-            "We had no answer from you, or you were not there after the start, so "
-            "somebody else could have it."
-        )
-    ]
+    lines = [_("You were not there after the start, so somebody else could have it.")]
+    if found.state_since < found.event.starts_at:
+        lines = [
+            _(
+                "We asked whether you still come and had no answer in time, so "
+                "somebody else could have it."
+            )
+        ]
     if now < found.event.ends_at:
         lines.append(
             _(

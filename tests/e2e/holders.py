@@ -52,6 +52,22 @@ def make_holders(now: datetime) -> dict[str, str]:
     held = register(confirmed, "Nia Vek", now=now)
     ways = soon(HALL, WEBINAR, title="Two ways", questions=(DIET, CAPTIONS))
     mine = register(ways, "Ada Marsh", "Ben Marsh", now=now)
+    reading = soon({"capacity": 4}, title="Late reading", ask_hours=48, answer_hours=24)
+    coming = register(reading, "Pia Lund", "Ole Lund", now=now)
+    comes = register(reading, "Rut Ness", now=now)
+    with writing() as session:
+        session.execute(
+            update(Registration)
+            .where(Registration.event_id == reading.id)
+            .values(
+                asked_at=now, asked_about="coming", answer_by=now + timedelta(days=1)
+            )
+        )
+        session.execute(
+            update(Registration)
+            .where(Registration.id == comes.registration_id)
+            .values(answered_at=now)
+        )
     invited = soon({"capacity": 4}, title="House concert", visibility="invitation")
     return {
         "fewer": f"/r/{fewer.token}",
@@ -61,6 +77,8 @@ def make_holders(now: datetime) -> dict[str, str]:
         "asked": f"/r/{asked.token}",
         "held": f"/r/{held.token}",
         "mine": f"/r/{mine.token}",
+        "coming": f"/r/{coming.token}",
+        "comes": f"/r/{comes.token}",
         "approval": f"/events/{approval.slug}",
         "invited": f"/events/{invited.slug}?invitation=1ABC",
     }
