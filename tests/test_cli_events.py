@@ -174,6 +174,7 @@ def test_a_file_comes_from_standard_input(rsvp):
             "slug": "letters-and-soup",
             "result": "created",
             "changed": [],
+            "told": 0,
         }
     ]
 

@@ -57,6 +57,7 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
                     "slug": source.event.slug,
                     "result": outcome(done),
                     "changed": done.changed,
+                    "told": done.told,
                 }
                 for source, done in zip(sources, results, strict=True)
             ]
@@ -65,6 +66,9 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
     for source, done in zip(sources, results, strict=True):
         details = f" ({', '.join(done.changed)})" if done.changed else ""
         click.echo(f"{source.event.slug}: {outcome(done)}{details}")
+        if done.told:
+            people = "1 person" if done.told == 1 else f"{done.told} people"
+            click.echo(f"Told by mail: {people}.")
 
 
 def read_all(files: tuple[str, ...]) -> list[Source]:
@@ -131,6 +135,14 @@ def in_use(facts: dict[str, Any]) -> str:
         case "allocation", change:
             waiting = "1 request waits" if people == 1 else f"{people} requests wait"
             return f"can't go from {facts['key']} to {change}: {waiting} for a decision"
+        case _, "seats":
+            return (
+                f"{thing} can't be in person: {people} have a place, and there are "
+                "not as many chairs"
+            )
+        case _, "mode":
+            were = "1 was" if people == 1 else f"{people} were"
+            return f"the mode of {thing} can't change: {were} let in already"
         case _, "removed":
             return f"{thing} can't be removed: {used}"
         case _, change:

@@ -1,7 +1,7 @@
 """Events: publishing what a file says, writing it out again, following zone rules.
 
 A file is the whole truth about its event: what it leaves out is set to its default.
-Registrations are never touched; where a change would pull something from under people
+Registrations stay as they are; where a change would pull something from under people
 who already use it, the file is refused.
 """
 
@@ -20,6 +20,7 @@ from rsvp.domain import (
     capacity,
     eventrows,
     messages,
+    news,
     reconfirmation,
     reminders,
     uses,
@@ -50,16 +51,19 @@ IN_CALENDARS = {
 
 @dataclass(frozen=True)
 class Published:
-    """What became of a file: `changed` names its top-level keys that differ now."""
+    """What became of a file: `changed` names its top-level keys that differ now, `told`
+    is how many are mailed about it."""
 
     event_id: int
     created: bool
     changed: list[str]
+    told: int = 0
 
 
 def publish(file: EventFile, *, actor: str, now: datetime) -> Published:
     """Create the event with this slug, or make it as the file says; nothing changed, no
-    new version. Seats that a larger capacity frees go to the line at once.
+    new version. Seats that a larger capacity frees go to the line at once, and whoever
+    is registered is told of what is another time, place or way to join.
 
     Raises InUse (it would remove or bend what people use) and OtherTeam (the event or
     its series belongs to another team); then nothing has changed.
@@ -105,6 +109,7 @@ def change(
         return Published(event_id, created=False, changed=[])
     uses.refuse_taking_away(event, file)
     day_before = reconfirmation.day_of(event)
+    was = news.seen(event)
 
     event.series = series
     eventrows.set_columns(event, file)
@@ -117,20 +122,24 @@ def change(
     eventrows.set_consents(event, file.consents)
     event.sequence += bool(IN_CALENDARS.intersection(changed))
     reconfirmation.follow(event, day_before)
+    # What calendars hold of those who come by it says where.
+    event.sequence += news.modes_differ(event, was)
     new_version(event, now)
     session.flush()
+    if (before.status, file.status) == (Status.PUBLISHED, Status.CANCELLED):
+        told = messages.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now)
+    else:
+        told = news.tell(event, was, now=now)
     audit.record(
         "update",
         actor=actor,
         now=now,
         event_id=event_id,
         states=(before.status, file.status) if "status" in changed else (None, None),
-        details={"changed": changed},
+        details={"changed": changed} | ({"told": told} if told else {}),
     )
-    if (before.status, file.status) == (Status.PUBLISHED, Status.CANCELLED):
-        messages.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now)
     waitlist.promote(capacity.lock_event(event_id), actor=actor, now=now)
-    return Published(event_id, created=False, changed=changed)
+    return Published(event_id, created=False, changed=changed, told=told)
 
 
 def differences(before: EventFile, file: EventFile, event: Event) -> list[str]:

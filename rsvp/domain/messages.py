@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp import errors
 from rsvp.db import changed_one, current_connection, current_session, table_of
@@ -24,12 +22,6 @@ PER_DAY = 6
 """How many mails public forms may cause to one address (per event, over the site)."""
 
 ROW = insert(table_of(Message))
-# A conflict means: the registration has a mail for this occasion already.
-ONCE = {
-    "sqlite": sqlite.insert(table_of(Message)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Message)).on_conflict_do_nothing(),
-}
-ONCE = {name: row.returning(table_of(Message).c.id) for name, row in ONCE.items()}
 
 # How many mails forms caused to an address: today, and this hour for one event.
 MAILS_OF_FORMS = select(
@@ -251,66 +243,6 @@ def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
     counts = current_connection().execute(MAILS_OF_FORMS, values)
     today, this_hour = counts.one()
     return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)
-
-
-# --- to many ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What one of many is told."""
-
-    registration: Registration
-    facts: dict[str, Any]
-
-
-def gets_extras() -> tuple[ColumnElement[bool], ...]:
-    """The registrations that get more than tickets and changes: their people did not
-    ask for no more, and their address takes mail and is not forgotten."""
-    return (
-        Registration.muted_at.is_(None),
-        Registration.address_failed_at.is_(None),
-        Registration.email_key != "",
-    )
-
-
-def queue_many(
-    kind: MessageKind,
-    letters: Sequence[Letter],
-    *,
-    event_id: int,
-    occasion: str,
-    now: datetime,
-    **more: Any,
-) -> int:
-    """Write one mail for an occasion to each, and say how many: nobody gets a second
-    one, whoever else writes them at the same time. `more` are further columns."""
-    if not letters:
-        return 0
-    rows = [
-        {
-            "uuid": uuid4(),
-            "event_id": event_id,
-            "registration_id": letter.registration.id,
-            "kind": kind,
-            "occasion": occasion,
-            "recipient": letter.registration.email,
-            "recipient_key": letter.registration.email_key,
-            "from_form": False,
-            "facts": letter.facts,
-            "state": MessageState.QUEUED,
-            "created_at": now,
-            "due_at": now,
-            "attempts": 0,
-            "rank": RANKS.get(kind, 0),
-            "domain": domain_of(letter.registration.email_key),
-            **more,
-        }
-        for letter in letters
-    ]
-    connection = current_connection()
-    written = connection.execute(ONCE[connection.dialect.name], rows)
-    return len(written.all())
 
 
 # --- once more ----------------------------------------------------------------------

@@ -7,20 +7,17 @@ anew, one that moves within its day is not.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from rsvp.db import current_session
-from rsvp.domain import deadlines, messages, waitlist
+from rsvp.domain import circulars, deadlines, messages, waitlist
 from rsvp.models import (
-    Admission,
     Attendee,
     CheckIn,
     Event,
@@ -30,7 +27,7 @@ from rsvp.models import (
 )
 from rsvp.models.event import Anchor, Mode, Status
 from rsvp.models.ledger import MessageKind
-from rsvp.models.registration import AttendeeState, State
+from rsvp.models.registration import State
 
 BATCH = 200
 """How many registrations are written to in one transaction."""
@@ -194,7 +191,7 @@ def next_people(reminder: Reminder, event: Event) -> Sequence[Registration]:
         .where(
             Registration.event_id == event.id,
             Registration.id > reminder.reached_id,
-            *messages.gets_extras(),
+            *circulars.gets_extras(),
             *is_meant(reminder, event),
         )
         .order_by(Registration.id)
@@ -239,25 +236,25 @@ def write_to(
         return 0
     kind, of = KINDS[Anchor(reminder.anchor)], occasion(reminder, event)
     admissions = {admission.id: admission for admission in event.admissions}
-    coming = parties([one.id for one in people])
-    places = places_of(event, people)
+    coming = circulars.parties([one.id for one in people])
+    places = waitlist.places_of(event, people)
     scanned = reminder.anchor == Anchor.END and somebody_was_in(event)
     letters = []
     for one in people:
         way = admissions[one.admission_id]
-        more = own(reminder) | answers_wanted(one)
+        more = own(reminder) | circulars.answer_wanted(one)
         if scanned and way.mode == Mode.IN_PERSON:
             more["came"] = True
         place = places.get(one.id)
         facts = messages.facts(way, coming[one.id], place, **more)
-        letters.append(messages.Letter(one, facts))
+        letters.append(circulars.Letter(one, facts))
     # An older reminder that is still in the outbox says the same, and says it wrong.
     earlier = and_(
         Message.registration_id.in_([one.id for one in people]),
         Message.occasion != of,
     )
     messages.supersede(earlier, kind, now)
-    return messages.queue_many(kind, letters, event_id=event.id, occasion=of, now=now)
+    return circulars.queue_many(kind, letters, event_id=event.id, occasion=of, now=now)
 
 
 def own(reminder: Reminder) -> dict[str, Any]:
@@ -269,53 +266,3 @@ def own(reminder: Reminder) -> dict[str, Any]:
         "text": reminder.text,
     }
     return {key: value for key, value in said.items() if value}
-
-
-def answers_wanted(registration: Registration) -> dict[str, Any]:
-    """Until when one that was offered a place, or holds one, is to be answered."""
-    if registration.decide_by is None:
-        return {}
-    wanted: dict[str, Any] = {"until": registration.decide_by.isoformat()}
-    if registration.offered_seats is not None:
-        wanted["offered"] = registration.offered_seats
-    return wanted
-
-
-def parties(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
-    """Those who are coming, by registration."""
-    coming: dict[int, list[UUID]] = defaultdict(list)
-    rows = current_session().execute(
-        select(Attendee.registration_id, Attendee.uuid)
-        .where(
-            Attendee.registration_id.in_(registration_ids),
-            Attendee.state == AttendeeState.COMING,
-        )
-        .order_by(Attendee.registration_id, Attendee.position)
-    )
-    for registration_id, uuid in rows:
-        coming[registration_id].append(uuid)
-    return coming
-
-
-def places_of(event: Event, people: Sequence[Registration]) -> dict[int, int]:
-    """The place in line of each of them that waits."""
-    waited_for = {p.admission_id for p in people if p.state == State.WAITLISTED}
-    places: dict[int, int] = {}
-    for admission in event.admissions:
-        if admission.id in waited_for:
-            places |= line(event, admission)
-    return places
-
-
-def line(event: Event, admission: Admission) -> dict[int, int]:
-    """The places, counted from 1, of all who wait for an admission."""
-    rows = current_session().execute(
-        select(Registration.id, Registration.admission_id)
-        .where(*waitlist.waiting_for_the_same(event, admission))
-        .order_by(Registration.line_number)
-    )
-    return {
-        number: place
-        for place, (number, admission_id) in enumerate(rows, start=1)
-        if admission_id == admission.id
-    }

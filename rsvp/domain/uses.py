@@ -10,8 +10,8 @@ from sqlalchemy import func, select
 from rsvp.db import current_session
 from rsvp.errors import InUse
 from rsvp.eventdata import EventFile, QuestionData
-from rsvp.models import Admission, Attendee, Event, Question, Registration
-from rsvp.models.event import Allocation, QuestionType, Status
+from rsvp.models import Admission, Attendee, CheckIn, Event, Question, Registration
+from rsvp.models.event import Allocation, Mode, QuestionType, Status
 from rsvp.models.registration import LIVE, State
 
 # Types that may follow each other: what was answered stays an answer.
@@ -23,8 +23,9 @@ def refuse_taking_away(event: Event, file: EventFile) -> None:
     """Raise InUse if the file would remove or bend what people use. Needs the lock.
 
     Facts: `kind` (admission, question, option, status, allocation), `key`, `change`
-    (removed, mode, type, per, or the status or allocation that is wanted), `people` who
-    use it, and `at`, the file's key.
+    (removed, mode, seats, type, per, or the status or allocation that is wanted),
+    `people` who use it, and `at`, the file's key. With `seats` so many people have a
+    place, and there are not as many chairs.
     """
     refuse_status(event, file.status)
     refuse_allocation(event, file.registration.allocation)
@@ -35,8 +36,7 @@ def refuse_taking_away(event: Event, file: EventFile) -> None:
             people = registered_for(admission)
             refuse_if(people, "admission", admission.key, "removed", "admissions")
         elif stays.mode != admission.mode:
-            at = f"admissions[{number}].mode"
-            refuse_if(registered_for(admission), "admission", admission.key, "mode", at)
+            refuse_mode(event, admission, file, f"admissions[{number}].mode")
     asked = {question.key: (i, question) for i, question in enumerate(file.questions)}
     for question in event.questions:
         number, asks = asked.get(question.key, (0, None))
@@ -67,6 +67,36 @@ def refuse_allocation(event: Event, allocation: Allocation) -> None:
         people = current_session().scalar(select(func.count()).where(*asking)) or 0
         at = "registration.allocation"
         refuse_if(people, "allocation", event.allocation, allocation, at)
+
+
+def refuse_mode(event: Event, admission: Admission, file: EventFile, at: str) -> None:
+    """Raise InUse where people can't come in another way: they are or were in already,
+    or there is no chair for each of those who were to join online."""
+    refuse_if(were_in(admission), "admission", admission.key, "mode", at)
+    stays = {way.key: way for way in file.admissions}
+    way, seats = stays[admission.key], admission.seats_taken - admission.reserved
+    if way.mode == Mode.ONLINE or not seats:
+        return
+    too_few = way.capacity is not None and admission.seats_taken > way.capacity
+    if file.room is not None:
+        in_room = file.reserved_seats + sum(
+            other.seats_taken - other.reserved
+            for other in event.admissions
+            if other.key in stays and stays[other.key].mode == Mode.IN_PERSON
+        )
+        too_few = too_few or in_room > file.room
+    refuse_if(seats if too_few else 0, "admission", admission.key, "seats", at)
+
+
+def were_in(admission: Admission) -> int:
+    """How many of its people a door let in."""
+    scanned = (
+        select(func.count(CheckIn.attendee_id.distinct()))
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .join(Registration, Registration.id == Attendee.registration_id)
+        .where(Registration.admission_id == admission.id)
+    )
+    return current_session().scalar(scanned) or 0
 
 
 def refuse_question(question: Question, asks: QuestionData | None, at: str) -> None:

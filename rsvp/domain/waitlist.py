@@ -8,7 +8,7 @@ worker changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
@@ -347,3 +347,27 @@ def same_line(event: Event, admission: Admission) -> list[Admission]:
     if not capacity.under_room_cap(event, admission):
         return [admission]
     return [one for one in event.admissions if one.counts_in_room]
+
+
+def places_of(event: Event, people: Sequence[Registration]) -> dict[int, int]:
+    """The place in line of each of them that waits."""
+    waited_for = {p.admission_id for p in people if p.state == State.WAITLISTED}
+    places: dict[int, int] = {}
+    for admission in event.admissions:
+        if admission.id in waited_for:
+            places |= line(event, admission)
+    return places
+
+
+def line(event: Event, admission: Admission) -> dict[int, int]:
+    """The places, counted from 1, of all who wait for an admission."""
+    rows = current_session().execute(
+        select(Registration.id, Registration.admission_id)
+        .where(*waiting_for_the_same(event, admission))
+        .order_by(Registration.line_number)
+    )
+    return {
+        number: place
+        for place, (number, admission_id) in enumerate(rows, start=1)
+        if admission_id == admission.id
+    }

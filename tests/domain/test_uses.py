@@ -13,7 +13,7 @@ from rsvp.domain import eventrows, registrations
 from rsvp.errors import InUse
 from rsvp.extensions import db
 from rsvp.models import Admission, AuditEntry, Message, Question
-from rsvp.models.event import Allocation, Mode, Per, QuestionType, Status
+from rsvp.models.event import Allocation, Per, QuestionType, Status
 from rsvp.models.ledger import MessageKind
 from tests.domain.publishing import (
     BRING,
@@ -62,10 +62,6 @@ USED = [
     (
         {"admissions": (ONLINE,), "questions": (DIET, TABLE, BRING)},
         ("admission", "hall", "removed", "admissions"),
-    ),
-    (
-        {"admissions": (ONLINE, replace(HALL, mode=Mode.ONLINE))},
-        ("admission", "hall", "mode", "admissions[1].mode"),
     ),
     (
         {"admissions": (replace(HALL, key="main-hall"), ONLINE)},
