@@ -49,6 +49,11 @@ def mistake(text: str, needed: str | None = None) -> str | None:
     return None
 
 
+def named(text: str) -> set[str]:
+    """The placeholders that a text has."""
+    return {found[1] for found in TOKEN.finditer(text) if found[1] is not None}
+
+
 def filled(text: str, values: Mapping[str, str]) -> str:
     """The text with its placeholders replaced; what has no value is left empty."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -13,7 +13,7 @@ from rsvp import errors
 from rsvp.db import current_connection, current_session, table_of
 from rsvp.domain import audit
 from rsvp.domain.messages import domain_of
-from rsvp.models import Admission, Event, Mailing, Message, Registration, User
+from rsvp.models import Admission, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
 from rsvp.models.ledger import RANKS, MessageKind, MessageState
 from rsvp.models.mailing import MailingState
@@ -107,28 +107,30 @@ def refuse_unless_open(event: Event) -> None:
 
 
 def send_test(
-    event: Event,
-    user: User,
     *,
+    event_id: int,
+    user_id: int,
+    address: str,
     subject: str,
     text: str,
-    like: Registration | None,
+    like: UUID | None,
     now: datetime,
 ) -> None:
     """Send an organizer, and nobody else, the mail as the registration `like` would get
     it; without its secret links."""
-    current_connection().execute(
-        ROW[current_connection().dialect.name],
+    connection = current_connection()
+    connection.execute(
+        ROW[connection.dialect.name],
         {
             "uuid": uuid4(),
-            "event_id": event.id,
-            "user_id": user.id,
+            "event_id": event_id,
+            "user_id": user_id,
             "kind": MessageKind.NOTE,
-            "recipient": user.email,
-            "recipient_key": user.email,
+            "recipient": address,
+            "recipient_key": address,
             "from_form": False,
             "facts": {
-                "like": like.uuid.hex if like else None,
+                "like": like.hex if like else None,
                 "subject": subject,
                 "text": text,
             },
@@ -137,7 +139,7 @@ def send_test(
             "due_at": now,
             "attempts": 0,
             "rank": 0,  # one person waits for it
-            "domain": domain_of(user.email),
+            "domain": domain_of(address),
         },
     )
 

@@ -50,6 +50,7 @@ def init_app(app: Flask) -> None:
         health,
         invitations,
         lost,
+        mailings,
         memory,
         organizer,
         outbox,
@@ -67,7 +68,7 @@ def init_app(app: Flask) -> None:
     memory.init_app(app)
     organizers = (
         *(organizer, roster, registration, seats, outbox),
-        *(invitations, door_desk, exports),
+        *(mailings, invitations, door_desk, exports),
     )
     attendees = (public, attendee, own, coming, changes, lost)
     for audience in (*attendees, door, *organizers, first, passwords, health):

@@ -223,6 +223,14 @@ TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
         _("This mail is not sent again"),
         _("What it says is not so any more, or it is on its way already."),
     ),
+    "on_its_way": (
+        _("This mail is no draft, or not on its way"),
+        _("Somebody sent or stopped it a moment ago. Its page shows how it stands."),
+    ),
+    "nobody_to_write_to": (
+        _("There is nobody to write to"),
+        _("The event is a draft, or its data is erased. Nothing was sent."),
+    ),
     "in_use": (
         _("People have registered"),
         _(
@@ -346,6 +354,7 @@ PAGES = {
     "roster": "roster.show",
     "seats": "seats.show",
     "invitations": "invitations.show",
+    "mailings": "mailings.show",
 }
 
 

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 
-from rsvp import queries, walltime
+from rsvp import queries
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import audit, invitations
 from rsvp.domain.invitations import LONGEST_LABEL, MOST_AT_ONCE, MOST_USES
@@ -28,7 +28,6 @@ bp = Blueprint("invitations", __name__, url_prefix="/organize/events/<slug>")
 bp.after_request(desk.keep_private)
 
 CSV = "text/csv; charset=utf-8"
-LATEST_YEAR = 2200
 LONGEST_NUMBER = 20
 """Of what was typed instead of a number or a time, so much comes back."""
 
@@ -185,7 +184,7 @@ def make(slug: str) -> ResponseReturnValue:
         mistakes["uses"] = number_words(MOST_USES)
     expires_at = None
     try:
-        expires_at = typed_until(event, now)
+        expires_at = typed.time_to_come("until", event.zone, now)
     except ValueError as error:
         mistakes["until"] = str(error)
     label = typed.line("label")
@@ -215,33 +214,6 @@ def make(slug: str) -> ResponseReturnValue:
 
 def number_words(most: int) -> str:
     return gettext("Write a whole number from 1 to %(most)s.", most=f"{most:,}")
-
-
-def typed_until(event: Event, now: datetime) -> datetime | None:
-    """The instant of the wall time that was typed, by the event's clocks.
-
-    Raises ValueError with words for the person who typed it.
-    """
-    text = typed.line("until")
-    if not text:
-        return None
-    try:
-        wall = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(gettext("Write a day and a time.")) from None
-    if wall.tzinfo is not None or not now.year <= wall.year < LATEST_YEAR:
-        raise ValueError(gettext("Choose a time to come."))
-    try:
-        expires_at = walltime.instant(wall, event.zone)
-    except walltime.NoSuchTimeError:
-        words = gettext("The clocks skip this time. Choose an hour later.")
-        raise ValueError(words) from None
-    except walltime.TimeTwiceError:
-        words = gettext("The clocks show this time twice. Choose an hour later.")
-        raise ValueError(words) from None
-    if expires_at <= now:
-        raise ValueError(gettext("Choose a time to come."))
-    return expires_at
 
 
 @bp.post("/invitations/<uuid:uuid>/revocation")

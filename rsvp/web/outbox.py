@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Blueprint, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
 
@@ -15,22 +15,14 @@ from rsvp import db, errors, queries
 from rsvp.domain import registrations, teams
 from rsvp.domain.messages import is_true, try_again
 from rsvp.domain.teams import Action
-from rsvp.formats import mails
 from rsvp.models import Message
 from rsvp.models.event import Status
 from rsvp.models.ledger import MessageKind
 from rsvp.queries import Tray
-from rsvp.web import CONTENT, desk, guards, letters
+from rsvp.web import desk, framed, guards, letters
 
 bp = Blueprint("outbox", __name__, url_prefix="/organize")
 bp.after_request(desk.keep_private)
-
-OWN_FRAMES = "frame-src 'self'"
-# What a mail may do when it is looked at here: show its text, styles and pictures.
-PREVIEW_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'self'; sandbox"
-)
 
 
 @dataclass(frozen=True)
@@ -123,7 +115,7 @@ def message(uuid: UUID) -> ResponseReturnValue:
     html = desk.page(
         "message.html",
         row=letters.row_of(found),
-        mail=masked_mail(found),
+        mail=framed.masked_mail(found),
         registration_url=url_for(
             "registration.show",
             slug=found.event.slug,
@@ -132,20 +124,14 @@ def message(uuid: UUID) -> ResponseReturnValue:
         again=may_go_again(found),
         done=DONE.get(request.args.get("done", "")),
     )
-    response = current_app.make_response(html)
-    response.headers["Content-Security-Policy"] = f"{CONTENT}; {OWN_FRAMES}"
-    return response
+    return framed.page(html)
 
 
 @bp.get("/messages/<uuid:uuid>/preview")
 @guards.signed_in
 def message_preview(uuid: UUID) -> ResponseReturnValue:
     """The mail's HTML by itself, for the frame on its page."""
-    html = masked_mail(readable_message(uuid)).html
-    # Links would open in a new window, which the sandbox doesn't allow: they rest.
-    response = Response(html.replace("<head>", '<head><base target="_blank">', 1))
-    response.headers["Content-Security-Policy"] = PREVIEW_POLICY
-    return response
+    return framed.frame(framed.masked_mail(readable_message(uuid)))
 
 
 @bp.post("/messages/<uuid:uuid>/again")
@@ -199,13 +185,3 @@ def readable_message(uuid: UUID) -> Message:
     if found is None:
         abort(404)
     return found
-
-
-def masked_mail(message: Message) -> mails.Mail:
-    """The mail as its reader gets it, but for the links and codes that are secret."""
-    return mails.compose(
-        message,
-        code_key=current_app.config["CODE_KEY"],
-        public_url=desk.public_url(),
-        masked=True,
-    )

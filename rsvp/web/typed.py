@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from flask import request
 from flask_babel import gettext as _
 
+from rsvp import placeholders, walltime
+
 LONGEST_REASON = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
+
+
+LATEST_YEAR = 2200
 
 
 @dataclass(frozen=True)
@@ -40,3 +47,46 @@ def whole_number(name: str, lowest: int, highest: int) -> int | None:
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(highest))):
         return None
     return int(text) if lowest <= int(text) <= highest else None
+
+
+def lines(name: str) -> str:
+    """What was typed into a field of several lines: text with line ends alone."""
+    typed = request.form.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in typed).strip()
+
+
+def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The instant of the wall time in a field, by the clocks of that zone; None where
+    nothing was typed. Raises ValueError with words for the person who typed it."""
+    text = line(name)
+    if not text:
+        return None
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("Write a day and a time.")) from None
+    if wall.tzinfo is not None or not now.year <= wall.year < LATEST_YEAR:
+        raise ValueError(_("Choose a time to come."))
+    try:
+        at = walltime.instant(wall, zone)
+    except walltime.NoSuchTimeError:
+        words = _("The clocks skip this time. Choose an hour later.")
+        raise ValueError(words) from None
+    except walltime.TimeTwiceError:
+        words = _("The clocks show this time twice. Choose an hour later.")
+        raise ValueError(words) from None
+    if at <= now:
+        raise ValueError(_("Choose a time to come."))
+    return at
+
+
+def placeholder_mistake(
+    text: str, *, needed: str | None = None, has_deadline: bool = True
+) -> str | None:
+    """What is wrong with the placeholders of a text, in words for who typed it."""
+    wrong = placeholders.mistake(text, needed)
+    if wrong:
+        return _("This %(mistake)s.", mistake=wrong)
+    if "until" in placeholders.named(text) and not has_deadline:
+        return _("This mail has no deadline, so {until} would say nothing.")
+    return None

@@ -28,6 +28,7 @@ from rsvp.models import (
     DoorPass,
     Event,
     Invitation,
+    Mailing,
     Message,
     Registration,
     Team,
@@ -46,6 +47,7 @@ CANARIES = {
     "answers": ("canary-answer", "canary-of-each"),
     "reasons": ("canary-reason",),
     "codes": ("canary-label",),
+    "mails": ("canary-mail", "canary-words"),
     "joining": ("https://meet.example.org/canary",),
     "drafts": ("Canary draft",),
 }
@@ -145,6 +147,17 @@ def build(world: World) -> World:
                 created_by="user:1",
             )
         )
+    with writing() as session:
+        session.add(
+            Mailing(
+                event_id=event.id,
+                subject="canary-mail",
+                text="canary-words",
+                wanted={"states": ["waitlisted"]},
+                created_at=now,
+                created_by="user:1",
+            )
+        )
     for role in Role:
         make_user(f"{role}@example.org", team="choir", role=role)
     make_user("other_team@example.org", team="bakers")
@@ -169,6 +182,7 @@ def values_for(*events: Event) -> dict[str, list[Any]]:
         *db.session.scalars(select(DoorPass.uuid)),
         *db.session.scalars(select(Device.uuid)),
         *db.session.scalars(select(Invitation.uuid)),
+        *db.session.scalars(select(Mailing.uuid)),
     ]
     return {
         "slug": [event.slug for event in events],

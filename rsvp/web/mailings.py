@@ -1,0 +1,358 @@
+"""Mailings: organizers write to a part of the list, look at it first, and send it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, ngettext
+from flask_babel import lazy_gettext as _
+
+from rsvp import errors, queries
+from rsvp.db import utcnow, write
+from rsvp.domain import mailings
+from rsvp.domain.teams import Action
+from rsvp.formats import mails, samples
+from rsvp.models import Event, Mailing
+from rsvp.models.event import Status
+from rsvp.models.mailing import MailingState
+from rsvp.queries import Progress, Reach
+from rsvp.web import desk, framed, guards, typed, writing
+from rsvp.web.desk import Moment, Shown
+
+bp = Blueprint("mailings", __name__, url_prefix="/organize/events/<slug>/mailings")
+bp.after_request(desk.keep_private)
+
+STATES = {
+    MailingState.DRAFT: Shown("draft", "○", _("Draft")),
+    MailingState.SCHEDULED: Shown("not_open", "◷", _("Scheduled")),
+    MailingState.SENDING: Shown("retrying", "↻", _("Being sent")),
+    MailingState.SENT: Shown("sent", "●", _("Sent")),
+    MailingState.STOPPED: Shown("cancelled", "✕", _("Stopped")),
+}
+NOBODY = Progress(total=0, sent=0, failed=0, stopped=0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One mailing in the list; `goes` is when it goes, or went, out."""
+
+    mailing: Mailing
+    state: Shown
+    goes: Moment | None
+    progress: str
+
+
+# --- looking ------------------------------------------------------------------------
+
+
+@bp.get("")
+@guards.signed_in
+def every(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.READ_MESSAGES)
+    found = queries.mailings(event.id)
+    counted = queries.progress([mailing.id for mailing in found])
+    return desk.event_page(
+        "mailings.html",
+        event,
+        "messages",
+        rows=[row_of(event, each, counted.get(each.id, NOBODY)) for each in found],
+        may_write=may_write(event),
+        done=DONE.get(request.args.get("done", "")),
+    )
+
+
+DONE = {
+    "removed": _("The draft is thrown away."),
+    "saved": _("Saved. Nothing is sent yet."),
+    "sent": _("It is on its way."),
+    "scheduled": _("It goes out at its time. Until then you can stop it."),
+    "test": _("A test is on its way to your own address."),
+}
+
+
+def row_of(event: Event, mailing: Mailing, progress: Progress) -> Row:
+    return Row(
+        mailing=mailing,
+        state=STATES[state_of(mailing, progress)],
+        goes=desk.moment(mailing.send_at, event.zone) if mailing.send_at else None,
+        progress=progress_words(mailing, progress),
+    )
+
+
+def state_of(mailing: Mailing, progress: Progress) -> MailingState:
+    """Its state, but that it counts as sent only once nothing of it waits."""
+    if mailing.state == MailingState.SENT and progress.waiting:
+        return MailingState.SENDING
+    return MailingState(mailing.state)
+
+
+def progress_words(mailing: Mailing, progress: Progress) -> str:
+    """`212 of 300 sent, 3 not delivered`; nothing before it begins."""
+    if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
+        return ""
+    words = [
+        ngettext(
+            "%(sent)d of %(num)d sent",
+            "%(sent)d of %(num)d sent",
+            progress.total,
+            sent=progress.sent,
+        )
+    ]
+    if progress.failed:
+        words.append(gettext("%(count)d not delivered", count=progress.failed))
+    if progress.stopped:
+        words.append(gettext("%(count)d stopped", count=progress.stopped))
+    return ", ".join(words)
+
+
+def may_write(event: Event) -> bool:
+    """Whether the person signed in may write to its people, and there may be some."""
+    is_open = event.status != Status.DRAFT and event.erased_at is None
+    return is_open and desk.may(Action.MANAGE_REGISTRATIONS, event)
+
+
+def my_mailing(slug: str, uuid: UUID, *, sends: bool = False) -> Mailing:
+    """The mailing, where the person signed in may read it, or (`sends`) send it."""
+    action = Action.MANAGE_REGISTRATIONS if sends else Action.READ_MESSAGES
+    event = desk.my_event(slug, action)
+    return queries.find_mailing(event.id, uuid) or abort(404)
+
+
+@bp.get("/<uuid:uuid>")
+@guards.signed_in
+def show(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing = my_mailing(slug, uuid)
+    return page_of(mailing, writing.written_of(mailing.event, mailing))
+
+
+def page_of(mailing: Mailing, form: writing.Written, status: int = 200) -> Response:
+    """A mailing's page: of a draft the form, filled as in `form`, of any other how far
+    it has come; and what it looks like."""
+    event = mailing.event
+    counted = queries.progress([mailing.id]).get(mailing.id, NOBODY)
+    html = desk.event_page(
+        "mailing.html",
+        event,
+        "messages",
+        mailing=mailing,
+        row=row_of(event, mailing, counted),
+        is_draft=mailing.state == MailingState.DRAFT,
+        may_stop=mailing.state in mailings.ON_ITS_WAY or counted.waiting > 0,
+        may_write=may_write(event),
+        to_whom=writing.to_whom(event, mailing.wanted),
+        reach=reach_of(event, mailing.wanted),
+        mail=sample_of(mailing),
+        like=like_words(mailing),
+        mail_is_set=bool(current_app.config["MAIL_SERVER"]),
+        done=DONE.get(request.args.get("done", "")),
+        stopped=stopped_words(),
+        **writing.fields(event, form),
+    )
+    return framed.page(html, status)
+
+
+def stopped_words() -> str | None:
+    stopped = request.args.get("stopped", type=int)
+    if stopped is None or not 0 <= stopped < 10**9:
+        return None
+    return ngettext(
+        "It is stopped. %(num)d mail was kept back.",
+        "It is stopped. %(num)d mails were kept back.",
+        stopped,
+    )
+
+
+def reach_of(event: Event, wanted: dict[str, Any]) -> Reach:
+    return queries.reach(event.id, queries.filter_of(event, wanted))
+
+
+@bp.get("/<uuid:uuid>/preview")
+@guards.signed_in
+def preview(slug: str, uuid: UUID) -> ResponseReturnValue:
+    """The mail's HTML by itself, for the frame on its page."""
+    return framed.frame(sample_of(my_mailing(slug, uuid)))
+
+
+def sample_of(mailing: Mailing) -> mails.Mail:
+    """The mail as the first on its list would get it, or somebody made up."""
+    event = mailing.event
+    wanted = queries.filter_of(event, mailing.wanted)
+    like = queries.first_reached(event.id, wanted)
+    about = like or samples.registration(event, now=utcnow())
+    return framed.masked_mail(samples.note(mailing.subject, mailing.text, about))
+
+
+def like_words(mailing: Mailing) -> str:
+    wanted = queries.filter_of(mailing.event, mailing.wanted)
+    like = queries.first_reached(mailing.event_id, wanted)
+    if like is None:
+        return gettext("As somebody made up would get it: nobody is on the list now.")
+    return gettext("As %(name)s would get it.", name=like.name)
+
+
+# --- writing ------------------------------------------------------------------------
+
+
+@bp.get("/new")
+@guards.signed_in
+def new(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.MANAGE_REGISTRATIONS)
+    return new_page(event, writing.Written())
+
+
+def new_page(event: Event, form: writing.Written) -> str:
+    reach = reach_of(event, form.wanted(event))
+    return desk.event_page(
+        "mailing_new.html",
+        event,
+        "messages",
+        may_write=may_write(event),
+        reach=reach,
+        **writing.fields(event, form),
+    )
+
+
+@bp.post("")
+@guards.signed_in
+def make(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.MANAGE_REGISTRATIONS)
+    form = writing.typed_form(event)
+    if form.mistakes:
+        return new_page(event, form), 422
+    event_id, actor, now = event.id, desk.actor(), utcnow()
+    values = form.values(event)
+
+    def draft(_again: bool) -> UUID:
+        return mailings.draft(event_id, **values, actor=actor, now=now).uuid
+
+    return redirect(url_for(".show", slug=slug, uuid=write(draft)), code=303)
+
+
+@bp.post("/<uuid:uuid>")
+@guards.signed_in
+def change(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing = my_mailing(slug, uuid, sends=True)
+    form = writing.typed_form(mailing.event)
+    if form.mistakes:
+        return page_of(mailing, form, 422)
+    mailing_id, values = mailing.id, form.values(mailing.event)
+    write(lambda _again: mailings.change(mailing_id, **values))
+    return redirect(url_for(".show", slug=slug, uuid=uuid, done="saved"), code=303)
+
+
+@bp.post("/<uuid:uuid>/removal")
+@guards.signed_in
+def remove(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing_id = my_mailing(slug, uuid, sends=True).id
+    write(lambda _again: mailings.remove(mailing_id))
+    return redirect(url_for(".every", slug=slug, done="removed"), code=303)
+
+
+@bp.post("/<uuid:uuid>/test")
+@guards.signed_in
+def send_test(slug: str, uuid: UUID) -> ResponseReturnValue:
+    """To the person signed in alone."""
+    mailing = my_mailing(slug, uuid, sends=True)
+    event, me, now = mailing.event, desk.me(), utcnow()
+    wanted = queries.filter_of(event, mailing.wanted)
+    like = queries.first_reached(event.id, wanted)
+    event_id, subject, text = event.id, mailing.subject, mailing.text
+    user_id, address, like_uuid = me.id, me.email, like.uuid if like else None
+    write(
+        lambda _again: mailings.send_test(
+            event_id=event_id,
+            user_id=user_id,
+            address=address,
+            subject=subject,
+            text=text,
+            like=like_uuid,
+            now=now,
+        )
+    )
+    return redirect(url_for(".show", slug=slug, uuid=uuid, done="test"), code=303)
+
+
+# --- sending ------------------------------------------------------------------------
+
+
+@bp.get("/<uuid:uuid>/sending")
+@guards.signed_in
+def ask(slug: str, uuid: UUID) -> ResponseReturnValue:
+    """Says to how many it would go, before it does."""
+    mailing = my_mailing(slug, uuid, sends=True)
+    if mailing.state != MailingState.DRAFT:
+        return redirect(url_for(".show", slug=slug, uuid=uuid), code=303)
+    return sending_page(mailing)
+
+
+def sending_page(mailing: Mailing, mistake: str | None = None) -> str:
+    event = mailing.event
+    return desk.event_page(
+        "mailing_sending.html",
+        event,
+        "messages",
+        mailing=mailing,
+        may_write=may_write(event),
+        to_whom=writing.to_whom(event, mailing.wanted),
+        reach=reach_of(event, mailing.wanted),
+        zone=desk.zone_letters(event.starts_at, event.zone),
+        mistake=mistake,
+        is_later=request.form.get("when") == "later",
+        at=typed.line("at")[:40],
+    )
+
+
+@bp.post("/<uuid:uuid>/sending")
+@guards.signed_in
+def send(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing = my_mailing(slug, uuid, sends=True)
+    now, actor, mailing_id = utcnow(), desk.actor(), mailing.id
+    is_later = request.form.get("when") == "later"
+    try:
+        at = wanted_time(mailing.event, now) if is_later else None
+        write(
+            lambda _again: mailings.schedule(
+                mailing_id, send_at=at, actor=actor, now=now
+            )
+        )
+    except ValueError as wrong:
+        return sending_page(mailing, str(wrong)), 422
+    except errors.TooManyMailings as refusal:
+        words = gettext(
+            "An event sends at most %(limit)d such mails a day. Choose a later day.",
+            **refusal.facts,
+        )
+        return sending_page(my_mailing(slug, uuid, sends=True), words), 422
+    done = "scheduled" if is_later else "sent"
+    return redirect(url_for(".show", slug=slug, uuid=uuid, done=done), code=303)
+
+
+def wanted_time(event: Event, now: datetime) -> datetime:
+    """Raises ValueError with words for the person who typed it."""
+    at = typed.time_to_come("at", event.zone, now)
+    if at is None:
+        raise ValueError(gettext("Write a day and a time."))
+    return at
+
+
+@bp.post("/<uuid:uuid>/stop")
+@guards.signed_in
+def stop(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing_id = my_mailing(slug, uuid, sends=True).id
+    actor, now = desk.actor(), utcnow()
+    stopped = write(lambda _again: mailings.stop(mailing_id, actor=actor, now=now))
+    return redirect(url_for(".show", slug=slug, uuid=uuid, stopped=stopped), code=303)
+
+
+@bp.get("/<uuid:uuid>/test")
+@bp.get("/<uuid:uuid>/stop")
+@bp.get("/<uuid:uuid>/removal")
+@guards.signed_in
+def button_is_elsewhere(slug: str, uuid: UUID) -> ResponseReturnValue:
+    my_mailing(slug, uuid)
+    return redirect(url_for(".show", slug=slug, uuid=uuid), code=303)
