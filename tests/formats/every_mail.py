@@ -52,7 +52,6 @@ class Row:
     second: str | None = None  # the other answer, beside the one button
     tickets: bool = False
     due_at: datetime | None = None
-    second: str | None = None  # the other answer, beside the one button
 
     @property
     def is_seated(self) -> bool:
