@@ -7,6 +7,7 @@ certificate was checked.
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from enum import StrEnum, auto
 from typing import Any
 
 import flask_mail
@@ -26,6 +28,9 @@ from flask import current_app
 POLICY = SMTP.clone(cte_type="7bit")
 POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
 ANYBODY = "postmaster"
+
+OK, WILL_FORWARD, GOING = 250, 251, 421
+"""Answers of a mail server: taken, taken for somebody else, closing down."""
 
 
 class NoMailServer(RuntimeError):
@@ -138,15 +143,26 @@ class Message(flask_mail.Message):
         return False
 
 
+class Step(StrEnum):
+    """How far a mail has got on its way to the server."""
+
+    CONNECT = auto()
+    SENDER = auto()
+    RECIPIENT = auto()
+    DATA = auto()
+
+
 class Connection(flask_mail.Connection):
     """A connection with a time-out, and certificates that are checked.
 
-    The authorities are the system's; SSL_CERT_FILE names others.
+    The authorities are the system's; SSL_CERT_FILE names others. `step` says how far
+    the last mail got.
     """
 
     def __init__(self, mail: Any, timeout: float) -> None:
         super().__init__(mail)
         self.timeout = timeout
+        self.step = Step.CONNECT
 
     def configure_host(self) -> smtplib.SMTP:
         host: smtplib.SMTP
@@ -181,14 +197,47 @@ class Connection(flask_mail.Connection):
             super().send(message, envelope_from)
             return
         assert self.host is not None, "connect first: `with mail.connect() as …`"
-        self.host.sendmail(
-            str(message.sender),
-            [str(message.recipients[0])],
-            message.as_bytes(),
-            message.mail_options,
-        )
+        self.transfer(self.host, message)
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         flask_mail.email_dispatched.send(app, message=message)
+
+    def transfer(self, host: smtplib.SMTP, message: Message) -> None:
+        """The dialogue of RFC 5321 for one mail, and how far it got.
+
+        Raises smtplib's errors, as its `sendmail` does; after an answer that is a
+        refusal the connection is good for the next mail.
+        """
+        sender, recipient = str(message.sender), str(message.recipients[0])
+        data = message.as_bytes()
+        self.step = Step.SENDER
+        host.ehlo_or_helo_if_needed()
+        options = list(message.mail_options)
+        if host.has_extn("size"):
+            options.append(f"size={len(data)}")
+        code, said = host.mail(sender, options)
+        if code != OK:
+            self.begin_again(code)
+            raise smtplib.SMTPSenderRefused(code, said, sender)
+        self.step = Step.RECIPIENT
+        code, said = host.rcpt(recipient)
+        if code not in (OK, WILL_FORWARD):
+            self.begin_again(code)
+            raise smtplib.SMTPRecipientsRefused({recipient: (code, said)})
+        self.step = Step.DATA
+        try:
+            code, said = host.data(data)
+        except smtplib.SMTPDataError as error:
+            self.begin_again(error.smtp_code)
+            raise
+        if code != OK:
+            self.begin_again(code)
+            raise smtplib.SMTPDataError(code, said)
+
+    def begin_again(self, code: int) -> None:
+        """After a refusal: the next mail is another one. (421: the server has gone.)"""
+        if code != GOING and self.host is not None:
+            with contextlib.suppress(smtplib.SMTPServerDisconnected):
+                self.host.rset()
 
     def __exit__(self, *_: object) -> None:
         """Say goodbye; that the server has gone already is no mistake of ours."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from flask import Flask
 
-RESET, STALL, GOODBYE = "reset", "stall", "goodbye"
+RESET, STALL, GOODBYE, LOST = "reset", "stall", "goodbye", "lost"
 STALLS_FOR = 20  # seconds; longer than any time-out in the tests
 
 
@@ -49,13 +50,24 @@ class MailServer:
     """What it received, and what it will answer to the next mails, one entry for each:
 
     `451 …` or `550 …` to DATA, `rcpt 550 …` to RCPT, `mail 530 …` to MAIL, RESET in the
-    middle of the data, STALL (no answer), GOODBYE (hang up before the mail). Once the
-    script is empty everything is accepted.
+    middle of the data, STALL (no answer), GOODBYE (hang up before the mail), LOST (the
+    mail is taken, and the line is dead before the answer). Once the script is empty
+    everything is accepted.
+
+    `by_domain` has answers to each mail to a domain, of the same kind. To those of
+    `held` nothing is answered until `release` is called; `holding` is set once one of
+    them is there. With `is_mute` it takes connections and says nothing at all.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.received: list[Received] = []
         self.script: deque[str] = deque()
+        self.by_domain: dict[str, str] = {}
+        self.held: set[str] = set()
+        self.holding = threading.Event()
+        self.let_go = threading.Event()
+        self.is_mute = False
+        self.news = threading.Condition()
         self.connections = 0
         self.tries = 0
         self.tls = tls
@@ -78,9 +90,18 @@ class MailServer:
         self.connections = 0  # the controller tried itself
 
     def stop(self) -> None:
+        self.release()
         if self.controller:
             self.controller.stop()
             self.controller = None
+
+    def wait_for(self, number: int, seconds: float = 30) -> None:
+        """Until it has taken so many mails."""
+        with self.news:
+            assert self.news.wait_for(lambda: len(self.received) >= number, seconds)
+
+    def release(self) -> None:
+        self.let_go.set()
 
     def mails_to(self, address: str) -> list[EmailMessage]:
         return [r.mail for r in self.received if r.recipients == [address]]
@@ -97,7 +118,28 @@ class ScriptedSMTP(SMTP):
 
     def connection_made(self, transport: Any) -> None:
         self.mail_server.connections += 1
-        super().connection_made(transport)
+        if not self.mail_server.is_mute:
+            super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if not self.mail_server.is_mute:
+            super().data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return None if self.mail_server.is_mute else super().eof_received()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.mail_server.is_mute:
+            super().connection_lost(error)
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        domain = arg.partition("@")[2].partition(">")[0]
+        self.planned = self.planned or self.mail_server.by_domain.get(domain, "")
+        if domain in self.mail_server.held:
+            self.mail_server.holding.set()
+            while not self.mail_server.let_go.is_set():
+                await asyncio.sleep(0.01)
+        await super().smtp_RCPT(arg)
 
     async def smtp_DATA(self, arg: str) -> None:
         if self.planned == RESET:
@@ -150,6 +192,10 @@ class Handler:
                 session.ssl is not None,
             )
         )
+        with self.server.news:
+            self.server.news.notify_all()
+        if smtp.planned == LOST:
+            smtp.transport.abort()
         return "250 OK"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
@@ -18,42 +17,14 @@ from sqlalchemy import select
 
 from rsvp import config, jobs
 from rsvp.db import utcnow, writing
-from rsvp.domain import registrations
 from rsvp.extensions import db
 from rsvp.models import Message
 from rsvp.models.ledger import MessageState
-from tests.factories import CODE_KEY, NOON, cancel, make_event, register
+from tests.factories import CODE_KEY, NOON, make_event, register
+from tests.jobs.outbox import MINUTE, deliver, messages, states
 from tests.smtp import GOODBYE, RESET, STALL
 
 ADA = "ada@example.org"
-MINUTE = timedelta(minutes=1)
-
-
-def messages() -> list[Message]:
-    db.session.rollback()
-    return list(db.session.scalars(select(Message).order_by(Message.id)))
-
-
-def states() -> list[str]:
-    return [message.state for message in messages()]
-
-
-def pass_on(registration_id):
-    with writing():
-        registrations.pass_on(
-            registration_id,
-            name="Zoë",
-            email="zoe@example.org",
-            email_key="zoe@example.org",
-            code_key=CODE_KEY,
-            actor="attendee",
-            now=NOON,
-        )
-
-
-def deliver(now=NOON, **options) -> tuple[int, int, int]:
-    report = jobs.deliver_due(now, **options)
-    return report.sent, report.retried, report.failed
 
 
 # --- sending ------------------------------------------------------------------------
@@ -200,13 +171,13 @@ def test_a_connection_reset_in_the_middle_of_the_data(app, smtp):
     smtp.script.append(RESET)
     event = make_event()
     register(event, email=ADA)
-    register(event, email="grace@example.org")
+    register(event, email="grace@example.com")
 
     assert deliver() == (1, 1, 0)
-    assert smtp.recipients == ["grace@example.org"]
+    assert smtp.recipients == ["grace@example.com"]
     assert "the mail server" in messages()[0].last_error
     assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
-    assert smtp.recipients == ["grace@example.org", ADA]
+    assert smtp.recipients == ["grace@example.com", ADA]
 
 
 def test_a_server_that_hangs_up_between_mails_costs_no_try(app, smtp):
@@ -262,129 +233,6 @@ def test_an_address_in_another_alphabet_is_told_apart_from_a_broken_server(app, 
 
     assert deliver() == (1, 0, 3)
     assert "address like this one" in messages()[0].last_error
-
-
-# --- order and leases ---------------------------------------------------------------
-
-
-def test_a_registrations_mails_go_out_in_order(app, smtp):
-    event = make_event()
-    outcome = register(event, email=ADA)
-    cancel(outcome)
-    smtp.script.append("451 later")
-
-    assert deliver() == (0, 1, 0)  # the second one waits for the first
-    assert deliver(NOON + MINUTE / 2) == (0, 0, 0)
-    assert deliver(NOON + 2 * MINUTE) == (2, 0, 0)
-    subjects = [r.mail["subject"] for r in smtp.received]
-    assert subjects[0].startswith("Your ticket for")
-    assert subjects[1].endswith("is cancelled")
-
-
-def test_a_mail_that_failed_for_good_lets_the_next_one_pass(app, smtp):
-    cancel(register(make_event(), email=ADA))
-    smtp.script.append("rcpt 550 mailbox full")
-
-    assert deliver() == (1, 0, 1)
-    assert states() == [MessageState.FAILED, MessageState.SENT]
-
-
-def test_who_had_it_before_being_out_of_reach_holds_up_nobody(app, smtp):
-    party = register(make_event(), email=ADA)
-    pass_on(party.registration_id)
-    smtp.script.extend(["", "451 later"])
-
-    assert deliver() == (1, 1, 0)  # the new holder has it, the farewell waits
-    cancel(party)
-    assert deliver() == (1, 0, 0)
-    assert smtp.recipients == ["zoe@example.org"] * 2
-
-
-def test_a_claimed_message_is_left_alone_until_its_lease_ends(app, smtp):
-    register(make_event(), email=ADA)
-    (claimed,) = jobs.claim(NOON, 10)
-
-    assert jobs.claim(NOON + jobs.LEASE - MINUTE, 10) == []
-    assert deliver(NOON + jobs.LEASE - MINUTE) == (0, 0, 0)
-    (again,) = jobs.claim(NOON + jobs.LEASE, 10)
-    assert (claimed.attempt, again.attempt) == (1, 2)
-
-
-def test_what_a_lost_lease_says_is_not_noted(app, smtp):
-    register(make_event())
-    (lost,) = jobs.claim(NOON, 10)
-    jobs.claim(NOON + jobs.LEASE, 10)
-
-    jobs.note(lost, state=MessageState.FAILED.value)
-    assert states() == [MessageState.QUEUED]
-
-
-def test_codes_of_a_new_holder_never_go_to_the_one_before(app):
-    """A place is passed on just after the worker has read who gets the mail."""
-
-    def pass_on_elsewhere(one):
-        with app.app_context():
-            pass_on(one)
-
-    threads = []
-
-    def pass_it_on_now(_connection, _cursor, statement, *_rest):
-        if "FROM messages" in statement and not threads:
-            one = party.registration_id
-            threads.append(threading.Thread(target=pass_on_elsewhere, args=[one]))
-            threads[0].start()
-            threads[0].join(20)
-
-    party = register(make_event(), "Ada", "Bo", email="ada@example.org")
-    [claimed] = jobs.claim(NOON, 10)
-    after = (db.engine, "after_cursor_execute", pass_it_on_now)
-    sqlalchemy_event.listen(*after)
-    try:
-        message = jobs.load(claimed)
-    finally:
-        sqlalchemy_event.remove(*after)
-
-    assert threads
-    assert message.recipient == "ada@example.org"
-    assert [a.code_version for a in message.registration.attendees] == [0, 0]
-    db.session.rollback()
-    assert jobs.load(claimed) is None
-
-
-def test_two_workers_at_once_send_each_mail_once(app, smtp):
-    event = make_event({"capacity": None})
-    for _ in range(40):
-        register(event)
-    both, have_met, sent = threading.Barrier(2), set(), []
-
-    def meet(_connection, _cursor, statement, *_):
-        """Let both look at what is due before either claims it. (On SQLite the second
-        can't even look, so the first goes on alone after a moment.)"""
-        me = threading.get_ident()
-        if statement.startswith("UPDATE messages") and me not in have_met:
-            have_met.add(me)
-            with contextlib.suppress(threading.BrokenBarrierError):
-                both.wait(1)
-
-    def work():
-        with app.app_context():
-            sent.append(jobs.deliver_due(NOON).sent)
-            db.session.remove()
-
-    sqlalchemy_event.listen(db.engine, "before_cursor_execute", meet)
-    workers = [threading.Thread(target=work) for _ in range(2)]
-    try:
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join(30)
-    finally:
-        sqlalchemy_event.remove(db.engine, "before_cursor_execute", meet)
-
-    assert sum(sent) == 40
-    assert sorted(smtp.recipients) == sorted(m.recipient for m in messages())
-    assert len(set(smtp.recipients)) == 40
-    assert {m.attempts for m in messages()} == {1}  # nor did they claim the same
 
 
 # --- the worker's round -------------------------------------------------------------

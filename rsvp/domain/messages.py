@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -213,6 +213,11 @@ def tell_user(user: User, kind: MessageKind, *, now: datetime) -> None:
     writes the mail.
     """
     supersede(Message.user_id == user.id, kind, now)
+    write_to(user, kind, now=now)
+
+
+def write_to(user: User, kind: MessageKind, *, now: datetime, **more: Any) -> None:
+    """Write one mail to an account; `more` are further columns."""
     current_connection().execute(
         ROW,
         {
@@ -228,6 +233,7 @@ def tell_user(user: User, kind: MessageKind, *, now: datetime) -> None:
             "due_at": now,
             "attempts": 0,
             "domain": domain_of(user.email),
+            **more,
         },
     )
 
@@ -243,6 +249,78 @@ def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
     counts = current_connection().execute(MAILS_OF_FORMS, values)
     today, this_hour = counts.one()
     return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)
+
+
+# --- just before it goes out --------------------------------------------------------
+
+HOPES = (
+    *(MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED, MessageKind.CONFIRMATION),
+    *(MessageKind.WAITLISTED, MessageKind.OFFER, MessageKind.PROMOTED),
+    *(MessageKind.CHANGED, MessageKind.TICKET_AGAIN, MessageKind.EVENT_CHANGED),
+)
+"""The kinds that speak of a place that somebody has, or may get. Once that is over
+another mail says so; one of these that has not gone out by then would only confuse."""
+
+
+def is_still_wanted(message: Message, now: datetime) -> bool:
+    """Whether a message that waits should go out at `now`: not what is over and told of
+    by a later one, and of extras nothing that is not so any more."""
+    if message.registration_id is None:
+        return True
+    if message.kind in HOPES:
+        return message.registration.is_live and message.event.status != Status.CANCELLED
+    wanted = WANTED.get(MessageKind(message.kind))
+    return wanted is None or (may_get_extras(message) and wanted(message, now))
+
+
+def may_get_extras(message: Message) -> bool:
+    """Whether more than tickets and changes goes to this registration, at this
+    address, and it is in a state that the message was written for."""
+    registration, event = message.registration, message.event
+    states = message.facts.get("states")
+    return (
+        event.erased_at is None
+        and registration.muted_at is None
+        and registration.address_failed_at is None
+        and is_for_its_holder(message)
+        and (states is None or registration.state in states)
+    )
+
+
+def reminds_in_time(message: Message, now: datetime) -> bool:
+    event = message.event
+    takes_place = event.status == Status.PUBLISHED and now < event.starts_at
+    return takes_place and message.registration.is_live
+
+
+def asks_in_time(message: Message, now: datetime) -> bool:
+    registration, event = message.registration, message.event
+    until = registration.answer_by
+    return (
+        event.status == Status.PUBLISHED
+        and registration.state == State.CONFIRMED
+        and registration.answered_at is None
+        and (until is None or now < until)
+    )
+
+
+def thanks_in_time(message: Message, now: datetime) -> bool:
+    """An event may have been moved since."""
+    event = message.event
+    return event.status == Status.PUBLISHED and now >= event.ends_at
+
+
+def says_anything(_message: Message, _now: datetime) -> bool:
+    """What organizers write themselves they may write about anything."""
+    return True
+
+
+WANTED: dict[MessageKind, Callable[[Message, datetime], bool]] = {
+    MessageKind.REMINDER: reminds_in_time,
+    MessageKind.STILL_COMING: asks_in_time,
+    MessageKind.THANK_YOU: thanks_in_time,
+    MessageKind.NOTE: says_anything,
+}
 
 
 # --- once more ----------------------------------------------------------------------

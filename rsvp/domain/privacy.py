@@ -87,6 +87,7 @@ ERASED: dict[str, Any] = {
     "submission": None,
     "ended_why": None,
     "exception_why": None,
+    "address_failed_why": None,
     # Many rows now have the same, empty address.
     "is_single": False,
 }

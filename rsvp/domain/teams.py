@@ -96,6 +96,22 @@ def membership_for(user: User, team: Team) -> Membership | None:
     )
 
 
+def people_who_may(action: Action, team_id: int) -> list[User]:
+    """The accounts of a team that may do `action`."""
+    return list(
+        current_session().scalars(
+            select(User)
+            .join(Membership, Membership.user_id == User.id)
+            .where(
+                Membership.team_id == team_id,
+                Membership.role.in_(roles_that_may(action)),
+                User.active,
+            )
+            .order_by(User.id)
+        )
+    )
+
+
 def teams_where_may(user: User, action: Action) -> Select[int]:
     return select(Membership.team_id).where(
         Membership.user_id == user.id, Membership.role.in_(roles_that_may(action))

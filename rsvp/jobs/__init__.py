@@ -4,15 +4,9 @@ again and again.
 
 from rsvp.jobs.asking import ask_due, close_due
 from rsvp.jobs.claiming import BATCH, LEASE, Claim, claim, note, note_sent
-from rsvp.jobs.delivery import (
-    MINUTES,
-    PAUSES,
-    Delivery,
-    DeliveryReport,
-    deliver_due,
-)
+from rsvp.jobs.delivery import MINUTES, PAUSES, Delivery, DeliveryReport
 from rsvp.jobs.erasing import erase_due
-from rsvp.jobs.failures import GiveUp, TryLater
+from rsvp.jobs.lanes import deliver_due
 from rsvp.jobs.letters import letter_of, load, written_mail
 from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
@@ -30,8 +24,6 @@ __all__ = [
     "Delivery",
     "DeliveryReport",
     "Every",
-    "GiveUp",
-    "TryLater",
     "ask_due",
     "claim",
     "close_due",

@@ -1,56 +1,158 @@
-"""Claiming: a worker leases the messages that it may send, and notes how it went."""
+"""Claiming: a worker leases the messages that it may send, and notes how it went.
+
+To one domain only one sends at a time: a slow or strict server of theirs then takes up
+one connection of ours, and the others go on.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, exists, or_, select, update
+from flask import current_app
+from sqlalchemy import (
+    Integer,
+    Row,
+    Select,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.orm import aliased
 
-from rsvp.db import current_session, writing
-from rsvp.models import Message
-from rsvp.models.ledger import MessageState
+from rsvp.db import (
+    UtcDateTime,
+    current_connection,
+    current_session,
+    table_of,
+    writing,
+)
+from rsvp.jobs import domains
+from rsvp.models import MailDomain, Message
+from rsvp.models.ledger import EXTRAS, RANKS, MessageState
 
 LEASE = timedelta(minutes=10)
 BATCH = 20
-"""How many messages a worker claims at once: at most what it can send within half the
-lease at usual speed; what is left when half has passed goes back."""
+"""How many messages are claimed at once: at most what can be sent within half the lease
+at usual speed; what is left when half has passed goes back."""
+WINDOW = 10 * BATCH
+"""Among how many of those that are due a batch is chosen."""
+
+TABLE = table_of(Message)
+EXTRA_RANK = RANKS[EXTRAS[0]]
+TURN = 0x52535650  # "RSVP": the number that PostgreSQL knows our turn by
+STALLS_AT_MOST = "10s"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A message this worker may send until its lease ends: the `attempt`-th try."""
+    """A message this worker may send until its lease ends: the `attempt`-th try.
+
+    `troubles` are those that its domain had in a row until now.
+    """
 
     id: int
     attempt: int
+    domain: str = ""
+    troubles: int = 0
 
 
-def claim(now: datetime, limit: int) -> list[Claim]:
-    """Lease the messages that are due, oldest first, one for each registration."""
-    session = current_session()
+def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
+    """Lease messages that are due, in their order, one for each registration.
+
+    They go to domains that nobody else is sending to; to several where each has few,
+    and so that there is something left for the other `lanes`.
+    """
     # Most of the time there is nothing: that takes one read and no write lock.
-    due = session.scalars(due_messages(now).limit(1)).first()
-    session.rollback()
-    if due is None:
+    if not is_anything_due(now):
         return []
-    with writing() as session:
-        wanted = due_messages(now).limit(limit).with_for_update(skip_locked=True)
-        ids = session.scalars(wanted).all()
-        # Workers that were killed while sending it each time count as tries too.
-        claimed = session.execute(
-            update(Message)
-            .where(Message.id.in_(ids))
-            .values(lease_until=now + LEASE, attempts=Message.attempts + 1)
-            .returning(Message.id, Message.attempts)
+    with writing():
+        wait_for_turn()
+        wanted = choose(due(now, WINDOW), limit, lanes)
+        # Somebody may be superseding one at this moment: it is left alone.
+        there = select(Message.id).where(
+            Message.id.in_([row.id for row in wanted]), *is_free(now)
         )
-        return sorted((Claim(*row) for row in claimed), key=lambda c: ids.index(c.id))
+        # Workers that were killed while sending it each time count as tries too.
+        claimed = current_connection().execute(
+            update(TABLE)
+            .where(TABLE.c.id.in_(there.with_for_update(skip_locked=True)))
+            .values(lease_until=now + LEASE, attempts=TABLE.c.attempts + 1)
+            .returning(TABLE.c.id, TABLE.c.attempts)
+        )
+        attempts = {row.id: row.attempts for row in claimed}
+        claims = [
+            Claim(row.id, attempts[row.id], row.domain, row.troubles or 0)
+            for row in wanted
+            if row.id in attempts
+        ]
+        if per_minute():
+            domains.count(Counter(one.domain for one in claims), now)
+        return claims
 
 
-def due_messages(now: datetime) -> Select[Any]:
-    """Ids of what may be sent: a registration's messages go out in order, so one waits
-    while an earlier one is queued (or being sent)."""
+def wait_for_turn() -> None:
+    """Claim in turn, or two would find the same domain free at once.
+
+    On SQLite `writing` is a turn already. Whoever stalls in ours loses it.
+    """
+    connection = current_connection()
+    if connection.dialect.name == "postgresql":
+        setting = "idle_in_transaction_session_timeout"
+        connection.execute(select(func.set_config(setting, STALLS_AT_MOST, True)))
+        connection.execute(select(func.pg_advisory_xact_lock(TURN)))
+
+
+def per_minute() -> int:
+    most: int = current_app.config["MAIL_PER_DOMAIN_PER_MINUTE"]
+    return most
+
+
+# --- what is due --------------------------------------------------------------------
+
+
+def is_anything_due(now: datetime) -> bool:
+    found = due(now, 1)
+    current_session().rollback()
+    return bool(found)
+
+
+def due(now: datetime, most: int) -> Sequence[Row[Any]]:
+    """The first messages that may be sent, in their order, with what their domains are
+    known for."""
+    given = {"now": now, "most": most, "per_minute": per_minute()}
+    given["a_minute_ago"] = now - domains.A_MINUTE
+    return current_connection().execute(DUE, given).all()
+
+
+NOW = bindparam("now", type_=UtcDateTime)
+MOST = bindparam("most", type_=Integer)
+PER_MINUTE = bindparam("per_minute", type_=Integer)
+A_MINUTE_AGO = bindparam("a_minute_ago", type_=UtcDateTime)
+
+
+def is_free(now: Any) -> tuple[Any, ...]:
+    """Queued, and no worker has it."""
+    is_not_leased = or_(Message.lease_until.is_(None), Message.lease_until <= now)
+    return (Message.state == MessageState.QUEUED, is_not_leased)
+
+
+def due_of_rank(rank: int) -> Select[Any]:
+    sent_now = aliased(Message)
+    busy = select(sent_now.domain).where(
+        sent_now.lease_until > NOW, sent_now.state == MessageState.QUEUED
+    )
+    # A registration's messages go out in order, so one waits while an earlier one is
+    # queued (or being sent); but nothing of weight waits for an extra.
     earlier = aliased(Message)
     waits = exists().where(
         earlier.registration_id == Message.registration_id,
@@ -58,52 +160,124 @@ def due_messages(now: datetime) -> Select[Any]:
         earlier.recipient_key == Message.recipient_key,
         earlier.id < Message.id,
         earlier.state == MessageState.QUEUED,
+        or_(earlier.rank < EXTRA_RANK, earlier.rank <= rank),
+    )
+    this_minute = case(
+        (MailDomain.window_at > A_MINUTE_AGO, MailDomain.window_count), else_=0
     )
     return (
-        select(Message.id)
+        select(
+            *(Message.id, Message.rank, Message.due_at, Message.domain),
+            *(MailDomain.troubles, this_minute.label("this_minute")),
+        )
+        .outerjoin(MailDomain, MailDomain.domain == Message.domain)
         .where(
-            Message.state == MessageState.QUEUED,
-            Message.due_at <= now,
-            or_(Message.lease_until.is_(None), Message.lease_until <= now),
+            Message.rank == rank,
+            Message.due_at <= NOW,
+            *is_free(NOW),
+            Message.domain.not_in(busy),
+            or_(MailDomain.pause_until.is_(None), MailDomain.pause_until <= NOW),
+            or_(PER_MINUTE == 0, this_minute < PER_MINUTE),
             ~waits,
         )
         .order_by(Message.due_at, Message.id)
+        .limit(MOST)
     )
+
+
+def all_due() -> Select[Any]:
+    """One look-up in the index for each rank: what waits for a later try, however much
+    that is, is never read."""
+    ranks = sorted({0, *RANKS.values()})
+    found = union_all(
+        *(select(due_of_rank(rank).subquery()) for rank in ranks)
+    ).subquery()
+    return select(found).order_by(found.c.rank, found.c.due_at, found.c.id).limit(MOST)
+
+
+DUE = all_due()
+
+
+def choose(window: Sequence[Row[Any]], limit: int, lanes: int) -> list[Row[Any]]:
+    """What of a window one claim takes: the first domain's, and then of others whatever
+    fits in whole, but no more domains than its share.
+
+    A domain that had trouble is tried alone, with one message.
+    """
+    by_domain: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in window:
+        by_domain[row.domain].append(row)
+    share = math.ceil(len(by_domain) / lanes)
+    taken: list[Row[Any]] = []
+    for rows in by_domain.values():
+        if share == 0:
+            break
+        if rows[0].troubles and taken:
+            continue
+        some = rows[: 1 if rows[0].troubles else None]
+        if most := per_minute():
+            some = some[: most - rows[0].this_minute]
+        if taken and len(taken) + len(some) > limit:
+            continue
+        taken += some[:limit]
+        share -= 1
+        if rows[0].troubles or len(taken) >= limit:
+            break
+    order = {row.id: place for place, row in enumerate(window)}
+    return sorted(taken, key=lambda row: order[row.id])
 
 
 # --- noting how it went -------------------------------------------------------------
 
+SENT = (
+    update(TABLE)
+    .where(
+        TABLE.c.id == bindparam("claimed"),
+        # One that was superseded while it went out has gone out all the same.
+        TABLE.c.state.in_((MessageState.QUEUED, MessageState.SUPERSEDED)),
+    )
+    .values(
+        state=MessageState.SENT,
+        sent_at=bindparam("now"),
+        lease_until=None,
+        last_error=None,
+    )
+)
+STILL_OURS = (
+    TABLE.c.id == bindparam("claimed"),
+    TABLE.c.state == MessageState.QUEUED,
+    TABLE.c.attempts == bindparam("attempt"),
+)
+GIVEN_BACK = (
+    update(TABLE)
+    .where(*STILL_OURS)
+    .values(lease_until=None, attempts=TABLE.c.attempts - 1)
+)
+
 
 def note_sent(claim: Claim, now: datetime) -> None:
-    with writing() as session:
-        session.execute(
-            update(Message)
-            .where(
-                Message.id == claim.id,
-                # One that was superseded while it went out has gone out all the same.
-                Message.state.in_((MessageState.QUEUED, MessageState.SUPERSEDED)),
-            )
-            .values(
-                state=MessageState.SENT, sent_at=now, lease_until=None, last_error=None
-            )
-        )
+    with writing():
+        current_connection().execute(SENT, {"claimed": claim.id, "now": now})
 
 
 def note(claim: Claim, **values: object) -> None:
     """Change the message, unless another worker took it over after our lease."""
-    with writing() as session:
-        session.execute(
-            update(Message)
-            .where(
-                Message.id == claim.id,
-                Message.state == MessageState.QUEUED,
-                Message.attempts == claim.attempt,
-            )
-            .values(**values)
-        )
+    with writing():
+        write(claim, **values)
 
 
-def give_back(claims: list[Claim]) -> None:
+def write(claim: Claim, **values: object) -> bool:
+    """`note`, inside `writing()`; whether the message was still ours."""
+    change = update(TABLE).where(*STILL_OURS).values(**values)
+    mine = {"claimed": claim.id, "attempt": claim.attempt}
+    return current_connection().execute(change, mine).rowcount == 1
+
+
+def give_back(claims: Sequence[Claim]) -> None:
     """Leave messages that were not tried to whoever comes next."""
-    for claim in claims:
-        note(claim, lease_until=None, attempts=claim.attempt - 1)
+    if claims:
+        with writing():
+            current_connection().execute(
+                GIVEN_BACK,
+                [{"claimed": one.id, "attempt": one.attempt} for one in claims],
+            )

@@ -12,24 +12,27 @@ import smtplib
 import threading
 import time
 import traceback
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from flask import current_app
-
 from rsvp import mailer
-from rsvp.db import current_session
+from rsvp.db import current_session, writing
+from rsvp.domain import undelivered
 from rsvp.extensions import mail
-from rsvp.jobs.claiming import BATCH, LEASE, Claim, claim, give_back, note, note_sent
-from rsvp.jobs.failures import (
-    OUR_FAULT,
-    GiveUp,
-    TryLater,
-    answer_of,
-    explain,
-    loggable,
+from rsvp.jobs import domains
+from rsvp.jobs.claiming import (
+    LEASE,
+    Claim,
+    give_back,
+    note,
+    note_sent,
+    write,
 )
-from rsvp.jobs.letters import letter_of, load
+from rsvp.jobs.failures import Trouble, Whose, judge, loggable
+from rsvp.jobs.letters import Letter, is_wanted, letter_of, load, was_refused
+from rsvp.mailer import Step
 from rsvp.models.ledger import MessageState
 
 log = logging.getLogger("rsvp.jobs")
@@ -37,6 +40,11 @@ log = logging.getLogger("rsvp.jobs")
 MINUTES = (1, 2, 5, 15, 30, 60, 120, 240, 480, 480, 480, 480, 480)
 PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
 """How long after each failed try the next one comes: 48 hours in all."""
+
+SLOW = 5.0
+"""Seconds that a mail may take before others are let go first."""
+UNREACHABLE = "the mail server could not be reached"
+UNTAKEN = "no mail to this domain was taken for two days"
 
 
 @dataclass
@@ -52,38 +60,22 @@ class DeliveryReport:
         return self.sent + self.retried + self.failed
 
 
-def deliver_due(
-    now: datetime, limit: int | None = None, *, stop: threading.Event | None = None
-) -> DeliveryReport:
-    """Send up to `limit` messages that are due at `now` (None: all of them).
-
-    Without a mail server nothing is sent. Must not be called inside `writing()`.
-    """
-    report = DeliveryReport()
-    if not current_app.config["MAIL_SERVER"]:
-        return report
-    with Delivery(now, report, stop) as delivery:
-        while limit is None or report.tried < limit:
-            room = BATCH if limit is None else min(BATCH, limit - report.tried)
-            claims = claim(delivery.now(), room)
-            if not claims or not delivery.send_all(claims):
-                break
-    return report
-
-
-# --- sending ------------------------------------------------------------------------
-
-
 @dataclass
 class Delivery:
     """One SMTP connection and the messages that go over it."""
 
     started_at: datetime
     report: DeliveryReport
-    stop: threading.Event | None = None
-    connection: mailer.Connection | None = None
-    troubles: int = 0
+    is_over: Callable[[], bool] = lambda: False
     clock: float = field(default_factory=time.monotonic)
+    connection: mailer.Connection | None = None
+    # Failures of the server in a row; and of each domain, answers to try later.
+    troubles: int = 0
+    put_offs: Counter[str] = field(default_factory=Counter)
+    # What is claimed and not tried yet. Another thread may take it away meanwhile.
+    rest: list[Claim] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    handing_over_since: float | None = None
 
     def __enter__(self) -> Delivery:
         return self
@@ -95,24 +87,43 @@ class Delivery:
         """The caller's instant, plus what has passed since."""
         return self.started_at + timedelta(seconds=time.monotonic() - self.clock)
 
+    # --- what is left of a batch ---
+
+    def next(self) -> Claim | None:
+        with self.lock:
+            return self.rest.pop(0) if self.rest else None
+
+    def take_rest(self, domain: str | None = None) -> list[Claim]:
+        """What was not tried yet (of one domain), which is nobody's now."""
+        with self.lock:
+            taken = [c for c in self.rest if domain in (None, c.domain)]
+            self.rest = [c for c in self.rest if c not in taken]
+            return taken
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the mail that is being sent takes long."""
+        since = self.handing_over_since
+        return since is not None and time.monotonic() - since > SLOW
+
+    # --- sending ---
+
     def send_all(self, claims: list[Claim]) -> bool:
         """Send each, and say whether there is reason to go on."""
         claimed_at = self.now()
-        for position, each in enumerate(claims):
+        with self.lock:
+            self.rest = list(claims)
+        self.put_offs.clear()
+        while (each := self.next()) is not None:
             is_late = self.now() - claimed_at > LEASE / 2
-            if is_late or (self.stop is not None and self.stop.is_set()):
-                give_back(claims[position:])
+            if is_late or self.is_over():
+                give_back([each, *self.take_rest()])
                 return is_late
-            try:
-                self.send(each)
-            except TryLater as reason:
-                self.put_off(each, str(reason))
-            except GiveUp as reason:
-                self.give_up(each, str(reason))
+            self.send(each)
             if self.troubles >= 2:
                 # The server is gone or stalls: each further try would only take time.
-                for rest in claims[position + 1 :]:
-                    self.put_off(rest, "the mail server could not be reached")
+                for one in self.take_rest():
+                    self.put_off(one, UNREACHABLE)
                 return False
         return True
 
@@ -120,42 +131,59 @@ class Delivery:
         letter = self.write(claim)
         if letter is None:
             return
-        was_open = self.connection is not None
+        self.handing_over_since = began = time.monotonic()
         try:
-            self.hand_over(letter)
-        except smtplib.SMTPServerDisconnected as error:
-            if not was_open:
-                raise self.trouble(error) from error
-            # It may only have waited too long for us: once more, over a new one.
-            self.hang_up()
-            try:
-                self.hand_over(letter)
-            except (OSError, smtplib.SMTPException) as second:
-                raise self.trouble(second) from second
+            self.hand_over(letter.mail)
         except (OSError, smtplib.SMTPException) as error:
-            raise self.trouble(error) from error
-        self.troubles = 0
-        note_sent(claim, self.now())
-        self.report.sent += 1
-        log.info("message %d sent, try %d", claim.id, claim.attempt)
+            self.handing_over_since = None
+            self.deal_with(claim, judge(error, self.step))
+        else:
+            self.handing_over_since = None
+            took = timedelta(seconds=time.monotonic() - began)
+            self.note(claim, took, was_refused=letter.was_refused)
 
-    def write(self, claim: Claim) -> mailer.Message | None:
-        """The mail of a claimed message; None if it is no longer to be sent."""
-        message = load(claim)
+    def write(self, claim: Claim) -> Letter | None:
+        """The mail of a claimed message, as things stand now; None if it is not to be
+        sent."""
+        message, now = load(claim), self.now()
         try:
-            return None if message is None else letter_of(message, self.now())
+            if message is None:
+                return None
+            if not is_wanted(message, now):
+                current_session().rollback()
+                self.drop(claim)
+                return None
+            return Letter(letter_of(message, now), was_refused=was_refused(message))
         except Exception as error:
             # A mistake of ours must not keep other people's mails from going out. Its
             # text is left out: it may quote the message.
             where = "".join(traceback.format_tb(error.__traceback__))
             name = type(error).__name__
             log.error("message %d can't be written: %s\n%s", claim.id, name, where)
-            raise TryLater(f"the mail could not be written ({name})") from None
+            current_session().rollback()
+            self.put_off(claim, f"the mail could not be written ({name})")
+            return None
         finally:
             # What was read is closed before anything is sent.
             current_session().rollback()
 
+    @property
+    def step(self) -> Step:
+        return self.connection.step if self.connection else Step.CONNECT
+
     def hand_over(self, letter: mailer.Message) -> None:
+        """Raises OSError and smtplib's errors; `step` then says how far it got."""
+        was_open = self.connection is not None
+        try:
+            self.transfer(letter)
+        except smtplib.SMTPServerDisconnected:
+            if not was_open or self.step != Step.SENDER:
+                raise
+            # It had only waited too long for us: once more, over a new one.
+            self.hang_up()
+            self.transfer(letter)
+
+    def transfer(self, letter: mailer.Message) -> None:
         if self.connection is None:
             self.connection = mail.connect()
             try:
@@ -165,23 +193,66 @@ class Delivery:
                 raise
         letter.send(self.connection)
 
-    def trouble(self, error: Exception) -> TryLater | GiveUp:
-        """What a failure means for the message, and whether the connection still is."""
-        answer = answer_of(error)
-        if isinstance(error, smtplib.SMTPNotSupportedError) and self.connection:
-            return GiveUp("the mail server can't write to an address like this one")
-        if answer is None:
-            self.troubles += 1
+    def hang_up(self) -> None:
+        if self.connection is not None:
+            self.connection.__exit__(None, None, None)
+            self.connection = None
+
+    # --- how it went ---
+
+    def note(self, claim: Claim, took: timedelta, *, was_refused: bool) -> None:
+        note_sent(claim, self.now())
+        self.report.sent += 1
+        self.troubles = 0
+        self.put_offs.pop(claim.domain, None)
+        log.info("message %d sent, try %d", claim.id, claim.attempt)
+        is_slow = took > timedelta(seconds=SLOW)
+        if was_refused or claim.troubles or is_slow:
+            with writing():
+                if was_refused:
+                    undelivered.take_back(claim.id)
+                if is_slow:
+                    domains.rest(claim.domain, took, self.now())
+                elif claim.troubles:
+                    domains.recover(claim.domain)
+        if is_slow:
+            give_back(self.take_rest(claim.domain))
+
+    def drop(self, claim: Claim) -> None:
+        """It is past; a later one, or none, tells how things stand."""
+        note(claim, state=MessageState.SUPERSEDED.value, lease_until=None)
+        log.info("message %d dropped: what it says is not so any more", claim.id)
+
+    def deal_with(self, claim: Claim, trouble: Trouble) -> None:
+        if trouble.hangs_up:
             self.hang_up()
-            return TryLater(explain(error))
-        code, text = answer
-        if code == 421 or isinstance(error, OUR_FAULT):  # 421: the server hangs up
+        if trouble.whose == Whose.SERVER:
             self.troubles += 1
-            self.hang_up()
-            return TryLater(text)
-        if code < 500:
-            return TryLater(text)
-        return GiveUp(text)
+        if trouble.is_final:
+            self.give_up(claim, trouble.reason, refuses=trouble.refuses_address)
+            return
+        self.put_off(claim, trouble.reason)
+        if trouble.whose == Whose.MESSAGE:
+            self.put_offs[claim.domain] += 1
+        is_repeated = self.put_offs[claim.domain] > 1 or claim.troubles
+        if trouble.whose == Whose.DOMAIN or (
+            trouble.whose == Whose.MESSAGE and is_repeated
+        ):
+            self.pause(claim, trouble.reason)
+
+    def pause(self, claim: Claim, reason: str) -> None:
+        """Leave the domain alone for a while; what goes there waits, untried."""
+        why, now, old = loggable(reason), self.now(), []
+        with writing():
+            length = domains.pause(claim.domain, claim.troubles, why, now)
+            if domains.is_given_up(claim.troubles + 1):
+                old = domains.fail_what_is_old(claim.domain, f"{UNTAKEN}: {why}", now)
+        give_back(self.take_rest(claim.domain))
+        log.warning("a domain rests for %s after message %d", length, claim.id)
+        self.report.failed += len(old)
+        for event_id in sorted({row.event_id for row in old if row.registration_id}):
+            with writing():
+                undelivered.tell_organizers(event_id, now)
 
     def put_off(self, claim: Claim, reason: str) -> None:
         if claim.attempt > len(PAUSES):
@@ -198,10 +269,16 @@ class Delivery:
             loggable(reason),
         )
 
-    def give_up(self, claim: Claim, reason: str) -> None:
-        note(
-            claim, last_error=reason, state=MessageState.FAILED.value, lease_until=None
-        )
+    def give_up(self, claim: Claim, reason: str, *, refuses: bool = False) -> None:
+        """It never will be sent: the row says why, and the organizers are told."""
+        now = self.now()
+        with writing():
+            event_id = undelivered.lock_event_of(claim.id)
+            failed = {"state": MessageState.FAILED.value, "lease_until": None}
+            if write(claim, last_error=reason, **failed) and event_id:
+                if refuses:
+                    undelivered.mark(claim.id, reason, now)
+                undelivered.tell_organizers(event_id, now)
         self.report.failed += 1
         log.error(
             "message %d given up after try %d: %s",
@@ -209,8 +286,3 @@ class Delivery:
             claim.attempt,
             loggable(reason),
         )
-
-    def hang_up(self) -> None:
-        if self.connection is not None:
-            self.connection.__exit__(None, None, None)
-            self.connection = None

@@ -1,21 +1,41 @@
-"""Failures: what a mail server's answer, or none, means for a message."""
+"""Failures: what a mail server's answer, or none, means for a message, for the domain
+it goes to, and for the server.
+"""
 
 from __future__ import annotations
 
 import smtplib
 import ssl
+from dataclasses import dataclass
+from enum import StrEnum, auto
 
 from rsvp import mailer
+from rsvp.mailer import Step
 
 LONGEST_REASON = 500
 
 
-class TryLater(Exception):
-    """The message could not be sent now; the text says why."""
+class Whose(StrEnum):
+    """What a failure is about: the one message, all that goes to its domain, or all."""
+
+    MESSAGE = auto()
+    DOMAIN = auto()
+    SERVER = auto()
 
 
-class GiveUp(Exception):
-    """The message will never be accepted; the text says why."""
+@dataclass(frozen=True)
+class Trouble:
+    """Why a message could not be sent.
+
+    `is_final`: it never will be. `refuses_address`: the server knows no such address,
+    or wants no mail for it. `hangs_up`: the connection is of no more use.
+    """
+
+    reason: str
+    whose: Whose = Whose.MESSAGE
+    is_final: bool = False
+    refuses_address: bool = False
+    hangs_up: bool = False
 
 
 OUR_FAULT = (
@@ -25,6 +45,32 @@ OUR_FAULT = (
     smtplib.SMTPConnectError,
 )
 """Answers that are not about the message but about us: the operator can mend that."""
+SIGN_IN_FIRST = (530, 534, 535, 538)
+"""The codes that say so at other times (RFC 4954)."""
+
+NO_SUCH_LETTERS = "the mail server can't write to an address like this one"
+
+
+def judge(error: Exception, step: Step) -> Trouble:
+    """What an error while sending means, by how far the mail had got.
+
+    Until the recipient was named it can't be about the recipient's domain.
+    """
+    told_whom = step in (Step.RECIPIENT, Step.DATA)
+    if isinstance(error, smtplib.SMTPNotSupportedError) and step != Step.CONNECT:
+        return Trouble(NO_SUCH_LETTERS, is_final=True)
+    answer = answer_of(error)
+    if answer is None:
+        whose = Whose.DOMAIN if told_whom else Whose.SERVER
+        return Trouble(explain(error), whose, hangs_up=True)
+    code, text = answer
+    if isinstance(error, OUR_FAULT) or code in SIGN_IN_FIRST:
+        return Trouble(text, Whose.SERVER, hangs_up=True)
+    if code == 421:  # it hangs up
+        return Trouble(text, Whose.DOMAIN, hangs_up=True)
+    if code < 500:
+        return Trouble(text)
+    return Trouble(text, is_final=True, refuses_address=step == Step.RECIPIENT)
 
 
 def answer_of(error: Exception) -> tuple[int, str] | None:

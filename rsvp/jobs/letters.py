@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -11,10 +12,19 @@ from sqlalchemy.orm import joinedload
 
 from rsvp import accounts, mailer, tokens
 from rsvp.db import current_session
+from rsvp.domain import messages, undelivered
 from rsvp.formats import accountmails, mails, samples
 from rsvp.jobs.claiming import Claim
 from rsvp.models import Event, Message, Registration
 from rsvp.models.ledger import MessageKind, MessageState
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail to be sent; `was_refused`: earlier ones to its address were."""
+
+    mail: mailer.Message
+    was_refused: bool
 
 
 def load(claim: Claim) -> Message | None:
@@ -39,6 +49,18 @@ def load(claim: Claim) -> Message | None:
         )
     )
     return current_session().scalars(wanted).unique().one_or_none()
+
+
+def is_wanted(message: Message, now: datetime) -> bool:
+    """Whether a mail that was written earlier should go out now."""
+    if message.kind == MessageKind.UNDELIVERED and message.user is not None:
+        return undelivered.is_wanted(message, message.user)
+    return messages.is_still_wanted(message, now)
+
+
+def was_refused(message: Message) -> bool:
+    registration: Registration | None = message.registration
+    return registration is not None and registration.address_failed_at is not None
 
 
 def letter_of(message: Message, at: datetime) -> mailer.Message:
@@ -69,6 +91,13 @@ def written_mail(message: Message, at: datetime) -> mails.Mail:
     if message.user is not None and message.kind == MessageKind.NOTE:
         like = like_whom(message)
         return samples.trial(message, like, code_key=code_key, public_url=public_url)
+    if message.kind == MessageKind.UNDELIVERED:
+        return accountmails.undelivered(
+            message,
+            references=undelivered.references(message.event.id),
+            link=f"{public_url}/organize/events/{message.event.slug}/messages?state=failed",
+            public_url=public_url,
+        )
     if message.user is not None:
         # Made anew for each try, so that its time begins when it can be read.
         return accountmails.new_password(

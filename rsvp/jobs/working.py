@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rsvp.db import current_session, utcnow
 from rsvp.extensions import db
-from rsvp.jobs.delivery import deliver_due
+from rsvp.jobs.lanes import deliver_due
 from rsvp.jobs.rounds import run_due
 
 log = logging.getLogger("rsvp.jobs")

@@ -32,8 +32,14 @@ HOW_IT_STANDS = {
     State.CONFIRMED: MessageKind.CONFIRMATION,
 }
 
-# The form that made it, sent again, gives the manage link to who has the address.
-FORGOTTEN = {"submission": None}
+# The form that made it, sent again, gives the manage link to who has the address; and
+# what is known of the old address says nothing about the new one.
+FORGOTTEN = {
+    "submission": None,
+    "address_failed_at": None,
+    "address_failed_why": None,
+    "muted_at": None,
+}
 
 
 def correct_address(

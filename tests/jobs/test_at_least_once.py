@@ -1,0 +1,101 @@
+"""At least once: whatever the mail server does, nothing is lost, and a mail comes twice
+only where nobody could know that it had come."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from rsvp.extensions import db
+from rsvp.models import Message
+from rsvp.models.ledger import MessageKind
+from tests.factories import NOON, make_event, make_user, register
+from tests.jobs.outbox import MINUTE, deliver, messages, states
+from tests.smtp import LOST, RESET, STALL
+
+ADA = "ada@example.org"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *("rcpt 450 busy", "rcpt 451 greylisted", "rcpt 452 full", "rcpt 421 no"),
+        *("450 busy", "451 later", "452 full", "421 closing", RESET, STALL),
+        *("mail 421 closing", "mail 452 no room"),
+    ],
+)
+def test_what_may_pass_is_tried_again_and_comes_once(app, smtp, monkeypatch, answer):
+    monkeypatch.setitem(app.config, "MAIL_TIMEOUT", 1)
+    smtp.script.append(answer)
+    register(make_event(), email=ADA)
+
+    assert deliver() == (0, 1, 0)
+    assert deliver(NOON + 3 * MINUTE) == (1, 0, 0)
+    assert smtp.recipients == [ADA]
+
+
+@pytest.mark.parametrize(
+    "answer", ["rcpt 550 unknown", "rcpt 552 full", "550 no", "552 too large"]
+)
+def test_what_is_final_is_tried_once(app, smtp, answer):
+    smtp.script.append(answer)
+    register(make_event(), email=ADA)
+
+    assert deliver() == (0, 0, 1)
+    assert messages()[0].last_error == answer.removeprefix("rcpt ")
+    assert deliver(NOON + timedelta(minutes=5)) == (0, 0, 0)
+
+
+def test_one_whose_answer_was_lost_comes_again_as_the_same_mail(app, smtp):
+    smtp.script.extend(["", LOST])
+    event = make_event()
+    for number in range(3):
+        register(event, email=f"guest-{number}@d{number}.example.org")
+
+    assert deliver() == (2, 1, 0)
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+    ids = [r.mail["message-id"] for r in smtp.received]
+    assert len(ids) == 4
+    assert len(set(ids)) == 3
+    twice = [
+        r.recipients[0] for r in smtp.received if ids.count(r.mail["message-id"]) > 1
+    ]
+    assert twice == ["guest-1@d1.example.org"] * 2
+
+
+def wait_until(smtp, until):
+    """Let the worker try all the while; how many mails were given up."""
+    now, failed = NOON, 0
+    while now < until and "queued" in states():
+        failed += deliver(now)[2]
+        waits = [m.due_at for m in messages() if m.state == "queued"]
+        now = max([now + MINUTE, min(waits, default=until)])
+    return failed
+
+
+def test_a_server_that_is_down_for_47_hours_loses_nothing(app, smtp):
+    event = make_event()
+    for _ in range(3):
+        register(event)
+    smtp.stop()
+    assert wait_until(smtp, NOON + timedelta(hours=47)) == 0
+
+    smtp.start()
+    assert deliver(NOON + timedelta(hours=56)) == (3, 0, 0)
+    assert len(set(smtp.recipients)) == 3
+
+
+def test_one_that_is_down_for_longer_is_told_of_once_it_is_up(app, smtp):
+    make_user("owner@example.com")
+    register(make_event(), email=ADA)
+    smtp.stop()
+    assert wait_until(smtp, NOON + timedelta(hours=57)) >= 1
+    about = db.session.scalars(select(Message).order_by(Message.id)).first()
+    assert about.state == "failed"
+
+    smtp.start()
+    assert deliver(NOON + timedelta(hours=80)) == (1, 0, 0)
+    assert messages()[-1].kind == MessageKind.UNDELIVERED
+    assert smtp.recipients == ["owner@example.com"]

@@ -1,0 +1,228 @@
+"""In which order mails go out, and who may send them."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+import pytest
+from sqlalchemy import event as sqlalchemy_event
+
+from rsvp import jobs
+from rsvp.db import writing
+from rsvp.domain import invariants, registrations
+from rsvp.domain import messages as messages_
+from rsvp.extensions import db
+from rsvp.models import Registration
+from rsvp.models.ledger import MessageKind, MessageState
+from tests.factories import CODE_KEY, NOON, cancel, make_event, register
+from tests.jobs.outbox import MINUTE, deliver, messages, states
+
+ADA = "ada@example.org"
+
+
+def pass_on(registration_id):
+    with writing():
+        registrations.pass_on(
+            registration_id,
+            name="Zoë",
+            email="zoe@example.org",
+            email_key="zoe@example.org",
+            code_key=CODE_KEY,
+            actor="attendee",
+            now=NOON,
+        )
+
+
+# --- order ---------------------------------------------------------------
+
+
+def drop_guest(outcome):
+    one = outcome.registration_id
+    with writing():
+        registrations.cancel_guest(one, position=1, actor="attendee", now=NOON)
+
+
+def test_a_registrations_mails_go_out_in_order(app, smtp):
+    party = register(make_event(), "Ada", "Bo", email=ADA)
+    drop_guest(party)
+    smtp.script.append("451 later")
+
+    assert deliver() == (0, 1, 0)  # the second one waits for the first
+    assert deliver(NOON + MINUTE / 2) == (0, 0, 0)
+    assert deliver(NOON + 2 * MINUTE) == (2, 0, 0)
+    first, second = (r.mail["subject"] for r in smtp.received)
+    assert "tickets for" in first
+    assert second != first
+
+
+def test_a_mail_that_failed_for_good_lets_the_next_one_pass(app, smtp):
+    drop_guest(register(make_event(), "Ada", "Bo", email=ADA))
+    smtp.script.append("rcpt 550 mailbox full")
+
+    assert deliver() == (1, 0, 1)
+    assert states()[:2] == [MessageState.FAILED, MessageState.SENT]
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_a_confirmation_is_not_sent_once_the_place_is_cancelled(app, smtp, tried):
+    place = register(make_event(), email=ADA)
+    if tried:
+        smtp.script.append("451 later")
+        assert deliver() == (0, 1, 0)
+    cancel(place)
+
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+    assert states() == [MessageState.SUPERSEDED, MessageState.SENT]
+    (only,) = smtp.received
+    assert only.mail["subject"].endswith("is cancelled")
+    assert [p for p in invariants.problems(NOON) if p.rule == "I3"] == []
+
+
+def test_what_a_worker_is_sending_goes_out_before_the_cancellation(
+    app, smtp, monkeypatch
+):
+    place = register(make_event(), email=ADA)
+    hand_over = jobs.Delivery.hand_over
+
+    def cancel_first(self, letter):
+        if smtp.tries == 0:
+            cancel(place)
+        hand_over(self, letter)
+
+    monkeypatch.setattr(jobs.Delivery, "hand_over", cancel_first)
+
+    assert deliver() == (2, 0, 0)
+    first, second = (r.mail["subject"] for r in smtp.received)
+    assert first.startswith("Your ticket for")
+    assert second.endswith("is cancelled")
+
+
+def extra(outcome, kind, **facts):
+    found = db.session.get_one(Registration, outcome.registration_id)
+    with writing():
+        messages_.tell(found, kind, now=NOON, **facts)
+
+
+def test_what_goes_to_many_waits_for_what_one_person_waits_for(app, smtp):
+    event = make_event()
+    first = register(event, "Ada", "Bo", email=ADA)
+    assert deliver() == (1, 0, 0)
+    extra(first, MessageKind.NOTE)
+    register(event, email="grace@example.org")
+
+    assert [m.rank for m in messages()] == [0, 2, 0]
+    ids = [claim.id for claim in jobs.claim(NOON, 10)]
+    assert ids == [messages()[2].id, messages()[1].id]
+
+
+def test_an_extra_holds_up_nothing_of_weight(app, smtp):
+    party = register(make_event(), "Ada", "Bo", email=ADA)
+    assert deliver() == (1, 0, 0)
+    extra(party, MessageKind.NOTE)
+    drop_guest(party)
+    extra(party, MessageKind.REMINDER)
+
+    _, note, change, reminder = messages()
+    claimed = [claim.id for claim in jobs.claim(NOON, 10)]
+    # The note is older, so it does not wait for the change; the reminder does.
+    assert claimed == [change.id, note.id]
+    assert reminder.state == MessageState.QUEUED
+
+
+def test_who_had_it_before_being_out_of_reach_holds_up_nobody(app, smtp):
+    party = register(make_event(), email=ADA)
+    pass_on(party.registration_id)
+    smtp.script.extend(["", "451 later"])
+
+    assert deliver() == (1, 1, 0)  # the new holder has it, the farewell waits
+    cancel(party)
+    assert deliver() == (1, 0, 0)
+    assert smtp.recipients == ["zoe@example.org"] * 2
+
+
+def test_a_claimed_message_is_left_alone_until_its_lease_ends(app, smtp):
+    register(make_event(), email=ADA)
+    (claimed,) = jobs.claim(NOON, 10)
+
+    assert jobs.claim(NOON + jobs.LEASE - MINUTE, 10) == []
+    assert deliver(NOON + jobs.LEASE - MINUTE) == (0, 0, 0)
+    (again,) = jobs.claim(NOON + jobs.LEASE, 10)
+    assert (claimed.attempt, again.attempt) == (1, 2)
+
+
+def test_what_a_lost_lease_says_is_not_noted(app, smtp):
+    register(make_event())
+    (lost,) = jobs.claim(NOON, 10)
+    jobs.claim(NOON + jobs.LEASE, 10)
+
+    jobs.note(lost, state=MessageState.FAILED.value)
+    assert states() == [MessageState.QUEUED]
+
+
+def test_codes_of_a_new_holder_never_go_to_the_one_before(app):
+    """A place is passed on just after the worker has read who gets the mail."""
+
+    def pass_on_elsewhere(one):
+        with app.app_context():
+            pass_on(one)
+
+    threads = []
+
+    def pass_it_on_now(_connection, _cursor, statement, *_rest):
+        if "FROM messages" in statement and not threads:
+            one = party.registration_id
+            threads.append(threading.Thread(target=pass_on_elsewhere, args=[one]))
+            threads[0].start()
+            threads[0].join(20)
+
+    party = register(make_event(), "Ada", "Bo", email="ada@example.org")
+    [claimed] = jobs.claim(NOON, 10)
+    after = (db.engine, "after_cursor_execute", pass_it_on_now)
+    sqlalchemy_event.listen(*after)
+    try:
+        message = jobs.load(claimed)
+    finally:
+        sqlalchemy_event.remove(*after)
+
+    assert threads
+    assert message.recipient == "ada@example.org"
+    assert [a.code_version for a in message.registration.attendees] == [0, 0]
+    db.session.rollback()
+    assert jobs.load(claimed) is None
+
+
+def test_two_workers_at_once_send_each_mail_once(app, smtp):
+    event = make_event({"capacity": None})
+    for _ in range(40):
+        register(event)
+    both, have_met, sent = threading.Barrier(2), set(), []
+
+    def meet(_connection, _cursor, statement, *_):
+        """Let both look at what is due before either claims it. (On SQLite the second
+        can't even look, so the first goes on alone after a moment.)"""
+        me = threading.get_ident()
+        if statement.startswith("UPDATE messages") and me not in have_met:
+            have_met.add(me)
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(1)
+
+    def work():
+        with app.app_context():
+            sent.append(jobs.deliver_due(NOON).sent)
+            db.session.remove()
+
+    sqlalchemy_event.listen(db.engine, "before_cursor_execute", meet)
+    workers = [threading.Thread(target=work) for _ in range(2)]
+    try:
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(30)
+    finally:
+        sqlalchemy_event.remove(db.engine, "before_cursor_execute", meet)
+
+    assert sum(sent) == 40
+    assert sorted(smtp.recipients) == sorted(m.recipient for m in messages())
+    assert len(set(smtp.recipients)) == 40
+    assert {m.attempts for m in messages()} == {1}  # nor did they claim the same
