@@ -303,6 +303,22 @@ def close(event_id: int, *, now: datetime) -> int:
     return len(silent)
 
 
+def give_on(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Give the places of who did not say that they still come on; an organizer does.
+
+    Raises Outdated where they said yes meanwhile or nobody asked, AlreadyIn where one
+    of them is in, AlreadyOver, EventCancelled and EventOver.
+    """
+    locked, registration = locking.lock(registration_id, now)
+    locking.refuse_over(locked, now)
+    if not registration.awaits_answer:
+        raise errors.Outdated
+    locking.refuse_if_in(Attendee.registration_id == registration.id)
+    what = NO_ANSWER if registration.asked_at is not None else presence.NOT_REACHED
+    presence.give_on(locked, registration, what, actor, now)
+    waitlist.promote(locked, actor=actor, now=now)
+
+
 def unanswered(event: Event, now: datetime) -> list[Registration]:
     """Those whose time to answer is over without an answer, locked."""
     wanted = (

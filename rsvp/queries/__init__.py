@@ -1,6 +1,6 @@
 """Queries: what pages and files show, reads that span tables."""
 
-from rsvp.queries.answers import Answered, Coming
+from rsvp.queries.answers import Answered, Coming, how_many_said, said_by
 from rsvp.queries.door import (
     Arrival,
     Attendance,
@@ -125,6 +125,7 @@ __all__ = [
     "first_reached",
     "given_consents",
     "history",
+    "how_many_said",
     "in_line_order",
     "invitations",
     "kept_seats",
@@ -148,6 +149,7 @@ __all__ = [
     "reach",
     "registration_by_link",
     "roster",
+    "said_by",
     "series_page",
     "some_invitations",
     "state_rows",

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum, auto
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rsvp.db import current_session
 from rsvp.models import Attendee, CheckIn, Registration
 from rsvp.models.event import Per
-from rsvp.models.registration import AttendeeState
+from rsvp.models.registration import AttendeeState, State
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,41 @@ class Coming(StrEnum):
 
 
 def said(answer: Coming) -> ColumnElement[bool]:
-    match answer:
-        case Coming.YES:
-            return Registration.answered_at.is_not(None)
-        case Coming.FLAGGED:
-            return Registration.flagged_at.is_not(None)
-    return (
-        Registration.asked_at.is_not(None)
-        & Registration.answered_at.is_(None)
-        & Registration.flagged_at.is_(None)
+    """Whether it has a place, and this is what came of the question."""
+    return and_(Registration.state == State.CONFIRMED, came_of_it() == answer.value)
+
+
+def came_of_it() -> ColumnElement[str]:
+    """What came of asking a registration, as `said_by` tells it of one; or null."""
+    return case(
+        (Registration.flagged_at.is_not(None), Coming.FLAGGED.value),
+        (Registration.answered_at.is_not(None), Coming.YES.value),
+        (Registration.asked_at.is_not(None), Coming.ASKED.value),
     )
+
+
+def said_by(registration: Registration) -> Coming | None:
+    """What came of asking who has a place; None: nobody asked, or it has none."""
+    if registration.state != State.CONFIRMED:
+        return None
+    if registration.flagged_at is not None:
+        return Coming.FLAGGED
+    if registration.answered_at is not None:
+        return Coming.YES
+    return Coming.ASKED if registration.asked_at is not None else None
+
+
+def how_many_said(event_id: int) -> dict[Coming, int]:
+    """Of those who have a place: how many registrations said what."""
+    rows = current_session().execute(
+        select(came_of_it(), func.count())
+        .where(
+            Registration.event_id == event_id,
+            Registration.state == State.CONFIRMED,
+        )
+        .group_by(came_of_it())
+    )
+    return {Coming(said): number for said, number in rows if said is not None}
 
 
 def was_in() -> ColumnElement[bool]:

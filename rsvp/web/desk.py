@@ -19,6 +19,7 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event, User
 from rsvp.models.event import Phase, Status
 from rsvp.models.registration import State
+from rsvp.queries import Coming
 
 LARGEST_ID = 2**63 - 1
 
@@ -126,6 +127,12 @@ def page_start(name: str) -> int | None:
     return number
 
 
+def may_have_asked(event: Event) -> bool:
+    """Whether its people may have been asked if they still come: it asks before it
+    begins, or something has changed, and they were asked about that."""
+    return event.ask_hours is not None or event.sequence > 0
+
+
 # --- shapes -------------------------------------------------------------------------
 
 
@@ -159,6 +166,13 @@ STATES: dict[str, Shown] = {
     State.DECLINED: Shown("declined", "✕", _("Declined")),
     State.LAPSED: Shown("lapsed", "–", _("Lapsed")),
 }
+
+ANSWERS: dict[str, Shown] = {
+    Coming.YES: Shown("said_yes", "✓", _("Still coming")),
+    Coming.ASKED: Shown("asked", "?", _("No answer yet")),
+    Coming.FLAGGED: Shown("flagged", "!", _("Not answered")),
+}
+"""What people said when they were asked whether they still come."""
 
 
 @dataclass(frozen=True)

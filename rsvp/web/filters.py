@@ -8,15 +8,15 @@ from flask import abort, request
 
 from rsvp.models import Event
 from rsvp.models.registration import State
-from rsvp.queries import Filter
+from rsvp.queries import Coming, Filter
 
 SEARCH_MAX = 254
 """The longest mail address (RFC 5321); nobody types more to find somebody."""
 
 
 def wanted_filter(event: Event, *, sees_addresses: bool = True) -> Filter:
-    """What `?search=…&state=…&admission=<key>` asks for; one left empty lets all
-    through, one that the event does not know is a 404."""
+    """What `?search=…&state=…&admission=<key>&coming=…` asks for; one left empty lets
+    all through, one that the event does not know is a 404."""
     typed = request.args.get("search", "")[:SEARCH_MAX]
     # Nobody's name has a character that can't be printed; databases refuse NUL.
     plain = "".join(c if c.isprintable() else " " for c in typed)
@@ -25,12 +25,20 @@ def wanted_filter(event: Event, *, sees_addresses: bool = True) -> Filter:
         state=wanted_state(request.args.get("state", "")),
         admission_id=wanted_admission(event, request.args.get("admission", "")),
         sees_addresses=sees_addresses,
+        coming=wanted_answer(request.args.get("coming", "")),
     )
 
 
 def wanted_state(name: str) -> State | None:
     try:
         return State(name) if name else None
+    except ValueError:
+        abort(404)
+
+
+def wanted_answer(name: str) -> Coming | None:
+    try:
+        return Coming(name) if name else None
     except ValueError:
         abort(404)
 
@@ -49,5 +57,6 @@ def query_of(event: Event, wanted: Filter) -> dict[str, Any]:
         "search": wanted.search,
         "state": wanted.state or "",
         "admission": keys.get(wanted.admission_id or 0, ""),
+        "coming": wanted.coming or "",
     }
     return {name: value for name, value in query.items() if value}

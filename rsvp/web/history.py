@@ -44,7 +44,8 @@ def lines_of(registration: Registration, entries: Sequence[AuditEntry]) -> list[
 def made_room(entry: AuditEntry) -> bool:
     """Whether its actor only made room, which is another registration's story."""
     is_turn = entry.verb == "offer" and entry.details.get("what") is None
-    return entry.verb in ("promote", "release") or is_turn
+    is_standby = entry.verb == "release" and entry.details.get("what") == "not_there"
+    return entry.verb == "promote" or is_standby or is_turn
 
 
 def reasons_of(
@@ -119,7 +120,20 @@ def lapsed(entry: AuditEntry, _registration: Registration) -> str:
 def released(entry: AuditEntry, _registration: Registration) -> str:
     if entry.details.get("what") == "no_answer":
         return _("Given on: no answer came")
+    if entry.details.get("what") == "not_reached":
+        return _("Given on: they could not be asked")
     return _("Given on: nobody was there")
+
+
+def flagged(entry: AuditEntry, _registration: Registration) -> str:
+    match entry.details.get("what"):
+        case "no_answer":
+            return _("Did not say whether they still come: you decide")
+        case "muted":
+            return _("Not asked whether they still come: they want no such mails")
+        case "address_failed":
+            return _("Not asked whether they still come: their address refuses mail")
+    return _("Not asked in time whether they still come: you decide")
 
 
 def approved(entry: AuditEntry, _registration: Registration) -> str:
@@ -190,6 +204,8 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "decline_offer": said(lambda: _("Offer declined")),
     "keep_place": said(lambda: _("Not now: kept the place in line")),
     "lapse": lapsed,
+    "say_yes": said(lambda: _("Said that they still come")),
+    "flag": flagged,
     "approve": approved,
     "decline": said(lambda: _("Declined")),
     "reinstate": brought_back,

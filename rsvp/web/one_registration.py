@@ -31,6 +31,8 @@ def shown_to(found: Registration, *, manages: bool) -> dict[str, Any]:
         "registration": found,
         "admission": found.admission,
         "state": desk.STATES[found.state],
+        "answer": answer_of(found),
+        "asked": asked_of(found),
         "place": place,
         "standing": standing_of(found),
         "party": people_of(found, manages=manages),
@@ -79,6 +81,7 @@ class Acts:
     admissions: Sequence[Admission] = ()
     send_again: bool = False
     cancel_guest: bool = False
+    give_on: bool = False
     cancel: bool = False
     reinstate: bool = False
 
@@ -104,6 +107,7 @@ def acts_for(found: Registration, now: datetime) -> Acts:
         admissions=others_than(found) if may_move and not is_over else (),
         send_again=state in LIVE,
         cancel_guest=state in LIVE and state != State.OFFERED,
+        give_on=found.awaits_answer and not is_over,
         cancel=state in (*LIVE, State.RELEASED),
         # Without an address nobody could be told of it.
         reinstate=state in (*OVER, State.RELEASED)
@@ -244,6 +248,27 @@ def until_of(found: Registration) -> tuple[Any, Moment] | None:
     is_past = found.decide_by <= utcnow()
     words = ENDED_WORDS if is_past else UNTIL_WORDS[State(found.state)]
     return words, desk.moment(found.decide_by, found.event.zone)
+
+
+def answer_of(found: Registration) -> Shown | None:
+    """What they said when they were asked whether they still come; None: not asked."""
+    said = queries.said_by(found)
+    return None if said is None else desk.ANSWERS[said]
+
+
+def asked_of(found: Registration) -> list[tuple[Any, Moment]]:
+    """When they were asked whether they still come, and what came of it."""
+    if queries.said_by(found) is None:
+        return []
+    awaited = found.answer_by if found.awaits_answer else None
+    told = (
+        (_("Asked whether they still come"), found.asked_at),
+        (_("Answers count until"), awaited),
+        (_("Said yes"), found.answered_at),
+        (_("Left to you to decide"), found.flagged_at),
+    )
+    zone = found.event.zone
+    return [(words, desk.moment(at, zone)) for words, at in told if at is not None]
 
 
 def facts_of(found: Registration) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event
 from rsvp.models.event import Phase, Status
 from rsvp.models.registration import LIVE, State
-from rsvp.queries import Tray
+from rsvp.queries import Coming, Tray
 from rsvp.web import counted, desk, guards, typed
 from rsvp.web.desk import Filled, Shown
 from rsvp.web.typed import LONGEST_REASON, Mistake
@@ -101,6 +101,7 @@ def event(slug: str) -> ResponseReturnValue:
         "overview",
         seats=desk.filled(found),
         numbers=numbers_of(found),
+        coming=coming_in(found),
         needs=needs_of(found),
         done=told_words(),
         has_people=has_people(found),
@@ -148,6 +149,37 @@ def numbers_of(event: Event) -> list[Number]:
     return [one for at, one in enumerate(numbers) if one.number or at in always]
 
 
+def coming_in(event: Event) -> str | None:
+    """How the question whether people still come stands: what they said so far, or when
+    they will be asked; None where nobody is."""
+    now = utcnow()
+    if not desk.may_have_asked(event) or event.phase(now) in (
+        *(Phase.DRAFT, Phase.CANCELLED, Phase.OVER),
+    ):
+        return None
+    said = queries.how_many_said(event.id)
+    if said:
+        return _(
+            "Asked %(asked)d · said yes %(yes)d · no answer %(none)d%(until)s",
+            asked=sum(said.values()),
+            yes=said.get(Coming.YES, 0),
+            none=said.get(Coming.ASKED, 0) + said.get(Coming.FLAGGED, 0),
+            until=until_of(event, now),
+        )
+    if event.ask_at is None or now >= event.ask_at:
+        return None
+    when = i18n.day_and_clock(event.ask_at, event.zone, i18n.current_language())
+    return _("People are asked on %(when)s.", when=when)
+
+
+def until_of(event: Event, now: datetime) -> str:
+    if event.answer_by is None or now >= event.answer_by:
+        return ""
+    language = i18n.current_language()
+    when = i18n.day_and_clock(event.answer_by, event.zone, language)
+    return _(", until %(when)s", when=when)
+
+
 def kept_of(event: Event) -> Counter[State]:
     """Seats kept for an answer, in all admissions together."""
     kept = Counter[State]()
@@ -163,6 +195,15 @@ def needs_of(event: Event) -> list[Need]:
             "%(num)d request to decide", "%(num)d requests to decide", requests
         )
         there = url_for("roster.show", slug=event.slug, state=State.REQUESTED)
+        manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
+        needs.append(Need(words, there if manages else None))
+    if silent := flagged_in(event):
+        words = ngettext(
+            "%(num)d registration without a yes: keep it or give it on",
+            "%(num)d registrations without a yes: keep them or give them on",
+            silent,
+        )
+        there = url_for("roster.show", slug=event.slug, coming=Coming.FLAGGED)
         manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
         needs.append(Need(words, there if manages else None))
     failed = queries.undelivered(event.id)
@@ -183,6 +224,15 @@ def needs_of(event: Event) -> list[Need]:
             )
             needs.append(Need(words, url_for("seats.show", slug=event.slug)))
     return needs
+
+
+def flagged_in(event: Event) -> int:
+    """How many were asked whether they still come, or could not be, and leave it to the
+    organizers what becomes of their places."""
+    is_on = event.phase(utcnow()) not in (Phase.CANCELLED, Phase.OVER)
+    if not is_on or not desk.may_have_asked(event):
+        return 0
+    return queries.how_many_said(event.id).get(Coming.FLAGGED, 0)
 
 
 def requests_in(event: Event) -> int:

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from rsvp import db, errors, queries
-from rsvp.domain import registrations
+from rsvp.domain import reconfirmation, registrations
 from rsvp.domain.teams import Action
 from rsvp.models import Event, Registration
 from rsvp.models.registration import State
@@ -40,6 +40,7 @@ DONE = {
     ),
     "cancelled": lazy_gettext("It is cancelled, and a mail says so."),
     "guest": lazy_gettext("That place is cancelled, and a mail says so."),
+    "given_on": lazy_gettext("Their place is given on, and a mail says so."),
     "offered": lazy_gettext("The place is kept for them, and a mail asks them."),
     "seated": lazy_gettext("They have a place now, and a mail says so."),
     "present": lazy_gettext("They have a place now and can be let in."),
@@ -69,6 +70,7 @@ def show(slug: str, reference: str) -> ResponseReturnValue:
 @bp.get("/presence")
 @bp.get("/cancellation")
 @bp.get("/guests/<int:position>/cancellation")
+@bp.get("/release")
 @bp.get("/seat")
 @bp.get("/place")
 @bp.get("/tickets")
@@ -228,6 +230,14 @@ def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValu
         found,
         lambda one, **who: registrations.cancel_guest(one, position, **who),
     )
+
+
+@bp.post("/release")
+@guards.signed_in
+def give_on(slug: str, reference: str) -> ResponseReturnValue:
+    """Give the places of a party on that did not say whether it still comes."""
+    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return done("given_on", found, reconfirmation.give_on)
 
 
 # --- mailing again ------------------------------------------------------------------

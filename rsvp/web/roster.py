@@ -36,6 +36,7 @@ class Row:
 
     registration: Registration
     state: Shown
+    answer: Shown | None
     place: int | None
     until: tuple[Any, Moment] | None
     admission: str
@@ -70,6 +71,7 @@ def page(
         query=filters.query_of(event, wanted),
         may_export=desk.may(Action.EXPORT, event),
         states=states_of(event, wanted),
+        answers=desk.ANSWERS if desk.may_have_asked(event) or wanted.coming else {},
         total=total_of(matching, is_filtered=bool(wanted)),
         breakdown=breakdown_of(matching),
         in_line_order=queries.in_line_order(wanted),
@@ -265,6 +267,7 @@ def rows_of(
         Row(
             registration=one,
             state=desk.STATES[one.state],
+            answer=one_registration.answer_of(one),
             place=places.get(one.id),
             until=one_registration.until_of(one),
             admission=names[one.admission_id],
@@ -284,8 +287,9 @@ def guests_found(registration: Registration, words: list[str]) -> list[str]:
 
 
 def counts_of(event: Event, wanted: Filter) -> list[Count]:
-    """How many match: of a search counted now, else from what is held of the event."""
-    if wanted.search:
+    """How many match: of a search, or of what people said when asked, counted now, else
+    from what is held of the event."""
+    if wanted.search or wanted.coming:
         return queries.counts(event.id, wanted)
     return [
         count

@@ -248,7 +248,14 @@ def offered(found: Registration) -> Standing:
 
 def released(found: Registration, now: datetime) -> Standing:
     lines = [_("You were not there after the start, so somebody else could have it.")]
-    if found.state_since < found.event.starts_at:
+    if found.asked_at is None and found.flagged_at is not None:
+        lines = [
+            _(
+                "Nobody could ask you whether you still come, and the organizer gave "
+                "the place on."
+            )
+        ]
+    elif found.state_since < found.event.starts_at:
         lines = [
             _(
                 "We asked whether you still come and had no answer in time, so "

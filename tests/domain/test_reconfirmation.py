@@ -19,6 +19,7 @@ from tests.domain.acting import (
     DAY,
     HOUR,
     MINUTE,
+    ORGANIZER,
     act,
     last_mail,
     mails,
@@ -460,6 +461,34 @@ def test_a_place_given_anew_after_the_question_is_not_asked_about(app):
 
     assert state(ada) == "confirmed"
     assert stored(ada).asked_at is None
+
+
+def test_an_organizer_gives_on_who_did_not_answer_and_nobody_who_said_yes(app):
+    event = asking({"capacity": 2}, no_answer="flag")
+    ada, ben = register(event, "Ada"), register(event, "Ben")
+    cem = register(event, "Cem")
+    ask()
+    say_yes(ben)
+    close_due(ANSWER_BY)
+
+    later = {"now": ANSWER_BY + HOUR, "actor": ORGANIZER}
+    refuses(errors.Outdated, reconfirmation.give_on, ben, **later)
+    act(reconfirmation.give_on, ada, **later)
+
+    assert states(ada, ben, cem) == ["released", "confirmed", "confirmed"]
+    assert last_mail(ada).facts["what"] == "no_answer"
+    assert well(ANSWER_BY + HOUR)
+
+
+def test_who_could_not_be_asked_is_not_told_that_we_did(app):
+    event = asking({"capacity": 1})
+    ada = register(event, "Ada")
+    note(ada, muted_at=NOON)
+    ask()
+
+    organize(reconfirmation.give_on, ada, now=ASKED + HOUR)
+
+    assert last_mail(ada).facts["what"] == "not_reached"
 
 
 def test_many_are_released_in_batches(app, monkeypatch):

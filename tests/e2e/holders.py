@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from rsvp.db import writing
 from rsvp.models import Registration
-from tests.factories import cancel, register
+from tests.factories import cancel, register, stored
 from tests.web.visits import HALL, WEBINAR, soon
 
 CAPTIONS = {
@@ -79,6 +79,9 @@ def make_holders(now: datetime) -> dict[str, str]:
         "mine": f"/r/{mine.token}",
         "coming": f"/r/{coming.token}",
         "comes": f"/r/{comes.token}",
+        "answers": f"/organize/events/{reading.slug}/registrations?coming=asked",
+        "silent": f"/organize/events/{reading.slug}/registrations/"
+        f"{stored(coming).reference}",
         "approval": f"/events/{approval.slug}",
         "invited": f"/events/{invited.slug}?invitation=1ABC",
     }

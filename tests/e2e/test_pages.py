@@ -100,6 +100,8 @@ PAGES: list[tuple[str, str, Where]] = [
         "organizer",
         lambda made: f"{people(made.full)}?state=waitlisted&search=dora",
     ),
+    ("people who were asked", "organizer", lambda made: made.own["answers"]),
+    ("one who did not answer", "organizer", lambda made: made.own["silent"]),
     ("nobody found", "organizer", lambda made: f"{people(made.open)}?search=nobody"),
     (
         "a registration",

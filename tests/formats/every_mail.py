@@ -49,7 +49,6 @@ class Row:
     names: tuple[str | None, ...] = ("Ada Lovelace",)
     online: str | None = None  # the subject online, where it is another one
     online_first: str | None = None
-    second: str | None = None  # the other answer, beside the one button
     tickets: bool = False
     due_at: datetime | None = None
 
@@ -414,6 +413,13 @@ EVERY_MAIL = [
         "Your place for Letters and Soup was given on",
         "Your place was given to somebody else.",
         "there was no answer",
+        calendar="CANCEL",
+    ),
+    ended(
+        *("released", State.RELEASED, {"what": "not_reached"}),
+        "Your place for Letters and Soup was given on",
+        "Your place was given to somebody else.",
+        "Nobody could ask you whether you still come",
         calendar="CANCEL",
     ),
     ended(

@@ -7,7 +7,7 @@ from werkzeug.exceptions import NotFound
 
 from rsvp import queries
 from rsvp.extensions import db
-from rsvp.queries import Filter
+from rsvp.queries import Coming, Filter
 from rsvp.web import filters
 from tests.factories import cancel, make_event, register
 
@@ -31,6 +31,7 @@ def read(app, event, query: str) -> Filter:
         ("search=a%00b", Filter(search="a b")),
         ("state=waitlisted", Filter(state="waitlisted")),
         ("search=" + "x" * 400, Filter(search="x" * 254)),
+        ("coming=flagged", Filter(coming=Coming.FLAGGED)),
         ("page=3&colour=blue", Filter()),
     ],
 )
@@ -47,7 +48,9 @@ def test_an_admission_is_asked_for_by_its_key(app, event):
     assert read(app, event, "admission=online") == Filter(admission_id=online)
 
 
-@pytest.mark.parametrize("query", ["state=asleep", "state=%00", "admission=balcony"])
+@pytest.mark.parametrize(
+    "query", ["state=asleep", "state=%00", "admission=balcony", "coming=maybe"]
+)
 def test_what_the_event_does_not_know_leads_nowhere(app, event, query):
     with pytest.raises(NotFound):
         read(app, event, query)

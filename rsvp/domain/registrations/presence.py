@@ -19,6 +19,7 @@ from rsvp.models.registration import State
 
 NOT_THERE = "not_there"
 NO_ANSWER = "no_answer"
+NOT_REACHED = "not_reached"
 """Why a seat was given on."""
 
 
@@ -120,7 +121,8 @@ def nobody_in(locked: LockedEvent, admission: Admission) -> list[Registration]:
 
 
 def release(registration_id: int, *, what: str, actor: str, now: datetime) -> None:
-    """Give the seats of a confirmed party on, by rule: `no_answer` or `not_there`.
+    """Give the seats of a confirmed party on, by rule or, where nobody
+    could ask them whether they still come (`not_reached`), by an organizer.
 
     What comes free goes to the line, as long as it runs. Raises AlreadyIn where one of
     them is in, NotConfirmed, AlreadyOver, EventCancelled and EventOver.

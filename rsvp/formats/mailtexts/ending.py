@@ -131,11 +131,11 @@ def lapsed(message: Message) -> Parts:
 
 def released(message: Message) -> Parts:
     seats = seats_of(message)
+    after = _("You would still like to come? Ask the organizers: there may be room.")
     if what_of(message) == "no_answer":
         why = _("We asked whether you still come, and there was no answer.")
-        after = _(
-            "You would still like to come? Ask the organizers: there may be room."
-        )
+    elif what_of(message) == "not_reached":
+        why = _("Nobody could ask you whether you still come, so the organizers chose.")
     else:
         why = _("The event had begun, and you were not there.")
         after = _("If you still come, you are let in while there is room.")

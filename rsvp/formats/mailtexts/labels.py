@@ -85,8 +85,10 @@ ASKED = (Standing.HELD, Standing.OFFERED, Standing.ASKED)
 def is_out_by_choice(message: Message) -> bool:
     """Whether they gave up, or did not say that they still come: they may change their
     mind."""
-    silent = message.kind == MessageKind.RELEASED and what_of(message) == "no_answer"
-    return message.kind == MessageKind.CANCELLED or silent
+    silent = what_of(message) in ("no_answer", "not_reached")
+    return message.kind == MessageKind.CANCELLED or (
+        message.kind == MessageKind.RELEASED and silent
+    )
 
 
 def may_be_late(message: Message) -> bool:
