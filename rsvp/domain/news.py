@@ -14,7 +14,8 @@ from typing import Any
 from sqlalchemy import or_, select, update
 
 from rsvp.db import current_session
-from rsvp.domain import circulars, messages, waitlist
+from rsvp.domain import circulars, messages, reconfirmation, waitlist
+from rsvp.domain.steps import NOT_ASKED
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Mode, Status
 from rsvp.models.ledger import MessageKind, MessageState
@@ -127,7 +128,7 @@ def tell_these(
     asked = {one.id for one in concerned if changes[one.id]["asks"]}
     # Who was asked about what has been taken back meanwhile has nothing to answer.
     forget([key for key, mail in told_again.items() if mail.facts["asks"]])
-    ask(event, asked, now)
+    reconfirmation.ask_about_change(event, asked, now=now)
     admissions = {admission.id: admission for admission in event.admissions}
     coming = circulars.parties([one.id for one in concerned])
     places = waitlist.places_of(event, concerned)
@@ -243,16 +244,7 @@ def supersede(message_ids: Iterable[int]) -> None:
     )
 
 
-# --- asking -------------------------------------------------------------------------
-
-
-def ask(event: Event, registration_ids: Iterable[int], now: datetime) -> None:
-    """Ask these whether they still come: what they said before is void."""
-    current_session().execute(
-        update(Registration)
-        .where(Registration.event_id == event.id, Registration.id.in_(registration_ids))
-        .values(NOT_ASKED | {"asked_at": now, "asked_about": Asked.CHANGE})
-    )
+# --- answers -------------------------------------------------------------------------
 
 
 def forget(registration_ids: Iterable[int]) -> None:
@@ -264,15 +256,6 @@ def forget(registration_ids: Iterable[int]) -> None:
         )
         .values(NOT_ASKED)
     )
-
-
-NOT_ASKED: dict[str, Any] = {
-    "asked_at": None,
-    "asked_about": None,
-    "answer_by": None,
-    "answered_at": None,
-    "flagged_at": None,
-}
 
 
 def pull_in_offers(event: Event) -> None:

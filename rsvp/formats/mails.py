@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -82,7 +83,8 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Facts:
-    """When and where, as the ticket says it."""
+    """When and where, as the ticket says it; `was_when` and `was_where` are what of it
+    has changed, as it was."""
 
     title: str
     day: str
@@ -91,6 +93,8 @@ class Facts:
     doors: str | None
     place: list[str]
     access: str | None
+    was_when: str = ""
+    was_where: str = ""
 
 
 def compose(
@@ -132,6 +136,7 @@ def written(
     facts = None
     if not is_neutral:
         facts = facts_of(event, mailtexts.mode_of(message), language)
+        facts = replace(facts, **as_it_was(message, language))
     calendar, method = calendar_of(message, code_key, public_url, masked)
     standing = mailtexts.standing(message)
     contact = None if is_neutral else event.contact
@@ -208,6 +213,7 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
     if not is_theirs(message):
         manage = ""
     asks = mailtexts.standing(message) == Standing.ASKED
+    asks = asks or mailtexts.asks_about_change(message)
     coming = manage and f"{manage}/coming"
     return Links(
         manage=manage,
@@ -339,21 +345,12 @@ def preheader(words: Words, facts: Facts | None) -> str:
 
 
 def facts_of(event: Event, mode: str, language: str) -> Facts:
-    zone = event.zone
-    starts, ends = event.starts_at.astimezone(zone), event.ends_at.astimezone(zone)
-    end = i18n.clock(event.ends_at, zone)
-    if starts.date() != ends.date():
-        end = f"{i18n.day(event.ends_at, zone, language)}, {end}"
-    in_person = mode == Mode.IN_PERSON
+    zone, in_person = event.zone, mode == Mode.IN_PERSON
+    starts = event.starts_at.astimezone(zone)
     return Facts(
         title=feeds.clean(event.title),
         day=i18n.day(event.starts_at, zone, language),
-        time=_(
-            "%(start)s to %(end)s, %(zone)s time",
-            start=i18n.clock(event.starts_at, zone),
-            end=end,
-            zone=i18n.zone_name(zone, language),
-        ),
+        time=times(event.starts_at, event.ends_at, zone, language),
         elsewhere=[
             elsewhere(event, starts, name, language) for name in event.also_show or []
         ],
@@ -363,6 +360,37 @@ def facts_of(event: Event, mode: str, language: str) -> Facts:
         place=feeds.venue_lines(event) if in_person else [_("Online")],
         access=feeds.clean(event.venue_access or "") if in_person else None,
     )
+
+
+def times(starts_at: datetime, ends_at: datetime, zone: ZoneInfo, language: str) -> str:
+    """From when to when, with the day of the end where that is another one."""
+    end = i18n.clock(ends_at, zone)
+    if starts_at.astimezone(zone).date() != ends_at.astimezone(zone).date():
+        end = f"{i18n.day(ends_at, zone, language)}, {end}"
+    return _(
+        "%(start)s to %(end)s, %(zone)s time",
+        start=i18n.clock(starts_at, zone),
+        end=end,
+        zone=i18n.zone_name(zone, language),
+    )
+
+
+def as_it_was(message: Message, language: str) -> dict[str, Any]:
+    """What has changed of when and where, as it was before."""
+    before, what = message.facts.get("before"), mailtexts.changes_of(message)
+    was: dict[str, Any] = {}
+    if not before:
+        return was
+    if "time" in what:
+        zone = ZoneInfo(before["timezone"])
+        ends_at = datetime.fromisoformat(before["ends"])
+        starts_at = datetime.fromisoformat(before["starts"])
+        day = i18n.day(starts_at, zone, language)
+        was["was_when"] = f"{day}, {times(starts_at, ends_at, zone, language)}"
+    if {"place", "mode"} & what:
+        place = ", ".join(feeds.clean(line) for line in before["place"])
+        was["was_where"] = place if before["mode"] == Mode.IN_PERSON else _("Online")
+    return was
 
 
 def elsewhere(event: Event, starts: datetime, name: str, language: str) -> str:

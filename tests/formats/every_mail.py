@@ -1,82 +1,28 @@
-"""Every mail there is: what causes it, and what it says first.
-
-A row says the kind, how the registration stands, the message's facts, the subject and
-the first sentence (of one in person and, where it differs, of one online), a later
-sentence, what the one button says, what the calendar entry does, and whether the
-tickets are in it (else: where the entry says that there is a place).
-"""
+"""Every mail there is: what causes it, and what it says first."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from rsvp.models import Event, Message
 from rsvp.models.registration import State
-from tests.formats.letters import (
-    HALL,
-    UNTIL,
-    WEBINAR,
-    event_of,
-    message_of,
-    registration_of,
+from tests.formats.letters import UNTIL
+from tests.formats.mails_of_the_event import OF_THE_EVENT
+from tests.formats.rows import (
+    ANSWER,
+    BY,
+    CANCELLED,
+    CHANGED,
+    CONFIRM,
+    LINE,
+    LINK,
+    OPEN,
+    PAGE,
+    TICKET,
+    WHY,
+    YES,
+    Row,
+    ended,
 )
-
-WHY = "The stove takes ten pots."
-TICKET, LINK = "Your ticket for Letters and Soup", "Your link for Letters and Soup"
-CONFIRM, ANSWER = "Confirm your address", "Answer the offer"
-OPEN, PAGE = "Open your ticket", "Open your registration"
-BY = "Friday 22 January, 10:00"
-CANCELLED = "Your registration for Letters and Soup is cancelled"
-CHANGED = "Your registration for Letters and Soup has changed"
-STARTS = datetime(2027, 1, 29, 18, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
-LINE = "You're on the waitlist for Letters and Soup"
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    kind: str
-    state: str
-    subject: str
-    first: str
-    says: str
-    button: str | None = None
-    calendar: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-    values: dict[str, Any] = field(default_factory=dict)
-    names: tuple[str | None, ...] = ("Ada Lovelace",)
-    online: str | None = None  # the subject online, where it is another one
-    online_first: str | None = None
-    tickets: bool = False
-    due_at: datetime | None = None
-
-    @property
-    def is_seated(self) -> bool:
-        return self.tickets or self.calendar == "PUBLISH"
-
-    @property
-    def id(self) -> str:
-        told = (self.facts.get(key) for key in ("what", "was", "offered"))
-        words = [self.kind, *(str(word) for word in told if word)]
-        return "-".join([*words, *([str(len(self.names))] * (len(self.names) > 1))])
-
-    def message(self, *, is_online: bool = False, **event: Any) -> Message:
-        registration = registration_of(
-            self.event(**event),
-            *self.names,
-            state=self.state,
-            admission=int(is_online),
-            **self.values,
-        )
-        message = message_of(self.kind, registration, **self.facts)
-        message.due_at = self.due_at or message.due_at
-        return message
-
-    def event(self, **values: Any) -> Event:
-        # A note of where the wall is, so that no mail can be mistaken for another's.
-        return event_of(HALL, WEBINAR, **values)
 
 
 def seated(what: str | None, first: str, says: str, **more: Any) -> Row:
@@ -104,30 +50,9 @@ def over(was: str, first: str, says: str, **more: Any) -> Row:
     )
 
 
-def ended(kind: str, state: str, facts: dict[str, Any], *told: Any, **more: Any) -> Row:
-    return Row(kind, state, *told, facts=facts, **more)
-
-
 def again(state: str, what: str | None, *told: Any, **more: Any) -> Row:
     facts = {"what": what, "place": 4 if state == State.WAITLISTED else None}
     return Row("ticket_again", state, *told, facts=facts, **more)
-
-
-def reminded(state: str, *told: Any, days: int = 2, **facts: Any) -> Row:
-    """Of an evening that begins on Friday at 18:00, so many days before."""
-    far = {0: "today", 1: "tomorrow, Friday 29 January,"}.get(days)
-    when = far or "on Friday 29 January"
-    in_days = "" if far else ", in two days" if days == 2 else f", in {days} days"
-    subject = {0: "Today", 1: "Tomorrow", 2: "In two days"}.get(days, f"In {days} days")
-    first = f"Letters and Soup begins {when} at 18:00{{}}{in_days}."
-    return Row(
-        *("reminder", state, f"{subject}: Letters and Soup", first.format("")),
-        *told,
-        facts={"what": f"start {days}"} | facts,
-        online_first=first.format(" (Amsterdam time)"),
-        tickets=state == State.CONFIRMED,
-        due_at=STARTS - timedelta(days=days, hours=2),
-    )
 
 
 EVERY_MAIL = [
@@ -293,7 +218,7 @@ EVERY_MAIL = [
             (
                 *("release", ("Ada Lovelace",)),
                 "If we don't hear from you, your place goes to the next in line.",
-                *("Yes, I'm coming", "Give the place up"),
+                *(YES, "Give the place up"),
             ),
             (
                 *("flag", ("Ada Lovelace", None)),
@@ -470,35 +395,6 @@ EVERY_MAIL = [
         "asked for this mail once more",
         "Open your request",
     ),
-    # before it begins, and after it is over
-    reminded(State.CONFIRMED, "Show the code on your ticket at the door", OPEN),
-    reminded(State.CONFIRMED, "You have a place.", OPEN, days=1),
-    reminded(State.CONFIRMED, "You have a place.", OPEN, days=0),
-    reminded(State.CONFIRMED, "You have a place.", OPEN, days=5),
-    reminded(
-        *(State.WAITLISTED, "You're on the waitlist, 4th in line.", PAGE), place=4
-    ),
-    reminded(State.REQUESTED, "The organizers have not decided", "Open your request"),
-    reminded(State.OFFERED, f"A place is kept for you until {BY}", ANSWER, offered=1),
-    reminded(State.HELD, "Your address waits to be confirmed.", CONFIRM),
-    ended(
-        *("thank_you", State.CONFIRMED, {"what": "end", "came": True}),
-        "Thank you for coming: Letters and Soup",
-        "Thank you for coming.",
-        "It was good to have you there.",
-    ),
-    ended(
-        *("thank_you", State.CONFIRMED, {}),
-        "Thank you for being part of it: Letters and Soup",
-        "Thank you for being part of it.",
-        "We hope that you could be there",
-    ),
-    # the organizers' own
-    Row(
-        *("note", State.CONFIRMED, "Bring a bowl", "Bring a bowl"),
-        "Soup is at 18:00, Ada Lovelace. — Reading Room",
-        facts={"subject": "Bring a bowl", "text": "Soup is at {time}, {name}."},
-    ),
     # the event is off
     ended(
         *("event_cancelled", State.CONFIRMED, {"why": WHY}),
@@ -513,4 +409,5 @@ EVERY_MAIL = [
         "Letters and Soup is cancelled.",
         "You don't need to do anything.",
     ),
+    *OF_THE_EVENT,
 ]

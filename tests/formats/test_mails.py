@@ -108,7 +108,10 @@ def test_the_first_sentence_is_also_the_preview_text(kind):
 # --- who learns what ----------------------------------------------------------------
 
 
-SEATS = ("confirmation", "promoted", "changed", "ticket_again", "reminder")
+SEATS = (
+    *("confirmation", "promoted", "changed", "ticket_again"),
+    *("reminder", "event_changed"),
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)

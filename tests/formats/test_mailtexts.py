@@ -16,6 +16,7 @@ from rsvp.models.event import Promotion, Status
 from rsvp.models.registration import AttendeeState, State
 from tests.formats.every_mail import EVERY_MAIL, Row
 from tests.formats.letters import (
+    HALL,
     KEY,
     NOW,
     PUBLIC_URL,
@@ -461,3 +462,32 @@ def test_a_message_tells_of_those_it_was_written_for():
     registration.attendees[1].state = AttendeeState.CANCELLED
 
     assert len(compose(message).images) == 2
+
+
+def test_a_change_shows_what_was_and_what_is_now():
+    before = {
+        "starts": "2027-01-28T17:00:00+00:00",
+        "ends": "2027-01-28T20:00:00+00:00",
+        "timezone": "Europe/London",
+        "place": ["The Library", "Markt 1"],
+        "mode": "in_person",
+    }
+    registration = registration_of(event_of(HALL, WEBINAR), admission=1)
+    facts = {"what": ["time", "mode"], "before": before, "asks": False}
+    mail = compose(message_of("event_changed", registration, **facts))
+
+    was = "Thursday, 28 January 2027, 17:00 to 20:00, London time"
+    assert f"Amsterdam time\n      (was: {was})\n" in mail.text
+    assert "Where: Online\n      (was: The Library, Markt 1)\n" in mail.text
+    text = Page(mail.html).text
+    assert f"When was {was} Friday, 29 January 2027, 18:00 to 21:30" in text
+    assert "Where was The Library, Markt 1 Online" in text
+
+
+def test_who_is_asked_about_a_change_online_finds_the_link_as_well():
+    registration = registration_of(event_of(HALL, WEBINAR), admission=1)
+    facts = {"what": ["mode"], "asks": True}
+    mail = compose(message_of("event_changed", registration, **facts))
+
+    assert [link for link in Page(mail.html).links if link == SECRET] == [SECRET]
+    assert f"Join online:\n{SECRET}\n" in mail.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from rsvp.formats.mailtexts import again, asking, ending, placing, reminding
+from rsvp.formats.mailtexts import again, asking, ending, news, placing, reminding
 from rsvp.formats.mailtexts.labels import Labels, labels_of
 from rsvp.formats.mailtexts.note import note
 from rsvp.formats.mailtexts.sentences import (
@@ -13,6 +13,8 @@ from rsvp.formats.mailtexts.sentences import (
     Standing,
     Words,
     _,
+    asks_about_change,
+    changes_of,
     had_a_place,
     is_neutral,
     is_online,
@@ -29,6 +31,8 @@ __all__ = [
     "Labels",
     "Standing",
     "Words",
+    "asks_about_change",
+    "changes_of",
     "had_a_place",
     "is_neutral",
     "is_online",
@@ -54,6 +58,7 @@ WRITERS: dict[MessageKind, Callable[[Message], Parts]] = {
     MessageKind.LAPSED: ending.lapsed,
     MessageKind.RELEASED: ending.released,
     MessageKind.TICKET_AGAIN: again.ticket_again,
+    MessageKind.EVENT_CHANGED: news.event_changed,
     MessageKind.EVENT_CANCELLED: ending.event_cancelled,
     MessageKind.THANK_YOU: reminding.thank_you,
     MessageKind.STILL_COMING: asking.still_coming,

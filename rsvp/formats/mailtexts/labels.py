@@ -8,6 +8,7 @@ from rsvp.formats.mailtexts.sentences import (
     Standing,
     _,
     _n,
+    asks_about_change,
     is_neutral,
     is_online,
     seats_of,
@@ -64,12 +65,15 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
         # The organizers' words alone; the page is for those who look for it.
         foot = button(message) or _("Open your registration")
         return Labels(states[stands], "", "", False, "", "", "", False, foot)
-    give_up, why = giving_up(message)
+    if message.kind == MessageKind.EVENT_CHANGED:
+        calendars["PUBLISH"] = _("The attached file brings your calendar up to date.")
+    asks = asks_about_change(message)
+    give_up, why = ("", "") if asks else giving_up(message)
     return Labels(
         state=states[stands],
-        button=_("Join online") if joins else button(message),
+        button=_("Join online") if joins and not asks else button(message),
         second=second(message),
-        asks=stands in ASKED or may_be_late(message),
+        asks=asks or stands in ASKED or may_be_late(message),
         give_up=give_up,
         give_up_why=why,
         calendar=calendars[method],
@@ -98,13 +102,15 @@ def may_be_late(message: Message) -> bool:
 
 
 def button(message: Message) -> str:
+    if asks_about_change(message):
+        return yes(message)
     match standing(message):
         case Standing.HELD:
             return _("Confirm your address")
         case Standing.OFFERED:
             return _("Answer the offer")
         case Standing.ASKED:
-            return _n("Yes, I'm coming", "Yes, we're coming", seats_of(message))
+            return yes(message)
         case Standing.REQUESTED:
             return _("Open your request")
         case Standing.SEATED if not is_online(message):
@@ -114,8 +120,12 @@ def button(message: Message) -> str:
     return _("Open your registration") if may_be_late(message) else ""
 
 
+def yes(message: Message) -> str:
+    return _n("Yes, I'm coming", "Yes, we're coming", seats_of(message))
+
+
 def second(message: Message) -> str:
-    if standing(message) != Standing.ASKED:
+    if standing(message) != Standing.ASKED and not asks_about_change(message):
         return ""
     return _n("Give the place up", "Give the places up", seats_of(message))
 

@@ -100,6 +100,18 @@ def what_of(message: Message) -> str | None:
     return str(what) if what else None
 
 
+def changes_of(message: Message) -> set[str]:
+    """What an event's change is of (`domain.news`); empty in any other mail."""
+    what = message.facts.get("what")
+    return set(what) if message.kind == MessageKind.EVENT_CHANGED and what else set()
+
+
+def asks_about_change(message: Message) -> bool:
+    """Whether it asks who has a place if they still come, as the event is now."""
+    is_asked = message.kind == MessageKind.EVENT_CHANGED and message.facts.get("asks")
+    return bool(is_asked) and is_seated_now(message)
+
+
 def was_of(message: Message) -> str | None:
     """The state before what the mail tells, or before the end that came meanwhile."""
     was = message.facts.get("was") or message.registration.ended_from
