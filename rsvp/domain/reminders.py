@@ -49,7 +49,8 @@ def reschedule(event: Event, now: datetime) -> None:
 
     What is to come goes (again) when its time comes; nobody gets one twice for the same
     day. What would have been due by now is let go: whoever changed the times, or made
-    the reminder, has just told people more than it would. Needs the event's lock.
+    the reminder, has just told people more than it would. Mails that wait in the outbox
+    and are of another day by now are dropped. Needs the event's lock.
     """
     for reminder in event.reminders:
         due_at = due(reminder, event)
@@ -58,6 +59,17 @@ def reschedule(event: Event, now: datetime) -> None:
         elif due_at != reminder.due_at:
             reminder.done_for = day_of(reminder, event)
         reminder.due_at = due_at
+    if event.id is not None:
+        drop_outdated(event, now)
+
+
+def drop_outdated(event: Event, now: datetime) -> None:
+    current = [occasion(reminder, event) for reminder in event.reminders]
+    for kind in KINDS.values():
+        of_another_day = and_(
+            Message.event_id == event.id, Message.occasion.not_in(current)
+        )
+        messages.supersede(of_another_day, kind, now)
 
 
 def due(reminder: Reminder, event: Event) -> datetime:
@@ -262,6 +274,7 @@ def own(reminder: Reminder) -> dict[str, Any]:
     said = {
         "reminder": reminder.key,
         "what": reminder.anchor,
+        "states": reminder.states or [State.CONFIRMED],
         "subject": reminder.subject,
         "text": reminder.text,
     }

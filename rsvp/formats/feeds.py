@@ -62,9 +62,10 @@ def registration_calendar(
     *,
     host: str,
     url: str | None = None,
+    at: datetime | None = None,
     is_off: bool = False,
 ) -> bytes:
-    """The `.ics` of one registration, for whoever holds it.
+    """The `.ics` of one registration, for whoever holds it, as it stands at `at`.
 
     `host` makes the UID unique (the public address's host name); `url` is where the
     ticket can be looked at. Calendars are shared with family and colleagues, so it
@@ -77,13 +78,14 @@ def registration_calendar(
     is_off = not is_mine or event.status == Status.CANCELLED
     calendar = new_calendar("CANCEL" if is_off else "PUBLISH")
     join_url = join_link(registration) if is_mine else None
-    since = registration.state_since - registration.registered_at
+    as_of = max(registration.state_since, at or registration.state_since)
+    since = as_of - registration.registered_at
     entry = new_entry(
         event,
         uid=f"{registration.uuid}@{host}",
-        stamp=max(event.updated_at, registration.state_since),
-        # A client keeps an older entry unless the new one's number is larger: it grows
-        # with each change of state, also when a place is given back.
+        stamp=max(event.updated_at, as_of),
+        # A client keeps an older entry unless the new one's number is larger: what was
+        # said later has a larger one, also when a place is given back.
         sequence=event.sequence + max(0, int(since.total_seconds())) + (not is_mine),
         title=personal_title(registration),
         location=join_url or location(event, {admission.mode}),

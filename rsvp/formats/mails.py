@@ -315,7 +315,9 @@ def calendar_of(
     registration, event = message.registration, message.event
     host = urlsplit(public_url).hostname or "localhost"
     if message.kind == MessageKind.PASSED_ON:
-        gone = feeds.registration_calendar(registration, host=host, is_off=True)
+        gone = feeds.registration_calendar(
+            registration, host=host, at=message.created_at, is_off=True
+        )
         return gone, "CANCEL"
     if not is_theirs(message) or message.kind in EXTRAS:
         # An extra tells of no change: calendars have the entry, and some would ask
@@ -331,7 +333,9 @@ def calendar_of(
         return None, "PUBLISH"
     party = told_of(message) or registration.attendees
     url = ticket_url(party[0], code_key, public_url, masked) if party else None
-    entry = feeds.registration_calendar(registration, host=host, url=url, is_off=off)
+    entry = feeds.registration_calendar(
+        registration, host=host, url=url, at=message.created_at, is_off=off
+    )
     return entry, "CANCEL" if off else "PUBLISH"
 
 

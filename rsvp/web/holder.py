@@ -13,6 +13,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from rsvp import i18n, queries, tokens
+from rsvp.db import utcnow
 from rsvp.formats import feeds, tickets
 from rsvp.models import Attendee, Registration
 from rsvp.models.event import Mode, Status
@@ -152,7 +153,8 @@ def ticket_url(attendee: Attendee) -> str:
 
 def calendar_file(found: Registration, attendee: Attendee) -> Response:
     host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
-    file = feeds.registration_calendar(found, host=host, url=ticket_url(attendee))
+    url = ticket_url(attendee)
+    file = feeds.registration_calendar(found, host=host, url=url, at=utcnow())
     response = Response(file, content_type="text/calendar; charset=utf-8")
     name = "appointment" if found.event.discreet else found.event.slug
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'

@@ -143,6 +143,7 @@ def test_its_facts_are_what_the_mail_tells(app):
         "place": None,
         "reminder": "two-days",
         "what": "start",
+        "states": ["confirmed"],
         "subject": "Bring a cup",
         "text": "We have few.",
     }
@@ -407,6 +408,23 @@ def test_moved_to_another_day_it_goes_again(app):
         "reminder:two-days:2027-01-29",
         "reminder:two-days:2027-02-05",
     ]
+
+
+def test_moved_to_another_day_what_waits_in_the_outbox_is_dropped(app):
+    event = make_event()
+    ada = register(event)
+    remind(event, TWO_DAYS)
+    round_at("27 18:00")
+    days = {
+        "starts": datetime(2027, 2, 5, 18, 0),
+        "ends": datetime(2027, 2, 5, 21, 0),
+    }
+    change_times(event, now=at("27 18:01"))
+    assert mails(ada)[-1].state == "queued"
+
+    change_times(event, now=at("27 18:01"), **days)
+
+    assert mails(ada)[-1].state == "superseded"
 
 
 def test_moved_within_its_day_only_who_has_none_yet_gets_one(app):
