@@ -255,6 +255,13 @@ class NobodyToWriteTo(Refusal):
     code = "nobody_to_write_to"
 
 
+class WrongWording(Refusal):
+    """Words for a mail can't be used: `field` says which, `mistake` why."""
+
+    code = "wrong_wording"
+    status = 422
+
+
 class InUse(Refusal):
     """An admission or question that people already use can't be removed."""
 

@@ -81,6 +81,7 @@ from rsvp.queries.registrations import (
     label_of_invitation,
     messages_about,
     names_of_actors,
+    newest,
     oldest_first,
     places,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "matching",
     "messages_about",
     "names_of_actors",
+    "newest",
     "oldest_first",
     "on_show",
     "outbox",

@@ -74,6 +74,12 @@ def bookings(
     return page_of(found)
 
 
+def newest(event_id: int, state: State | None = None) -> Registration | None:
+    """The newest registration of an event that is not erased, in that state or any."""
+    found = matching(event_id, Filter(state=state)).where(Registration.search != "")
+    return current_session().scalar(found.order_by(Registration.id.desc()).limit(1))
+
+
 def cursor(registration: Registration, wanted: Filter) -> int | None:
     return registration.line_number if in_line_order(wanted) else registration.id
 

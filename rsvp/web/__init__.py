@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
         roster,
         seats,
         sign_in,
+        wording,
     )
 
     assets.init_app(app)
@@ -68,7 +69,7 @@ def init_app(app: Flask) -> None:
     memory.init_app(app)
     organizers = (
         *(organizer, roster, registration, seats, outbox),
-        *(mailings, invitations, door_desk, exports),
+        *(mailings, wording, invitations, door_desk, exports),
     )
     attendees = (public, attendee, own, coming, changes, lost)
     for audience in (*attendees, door, *organizers, first, passwords, health):

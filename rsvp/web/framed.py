@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from flask import Response, current_app
 
 from rsvp.formats import mails
@@ -31,11 +33,13 @@ def frame(mail: mails.Mail) -> Response:
     return response
 
 
-def masked_mail(message: Message) -> mails.Mail:
-    """The mail as its reader gets it, but for the links and codes that are secret."""
+def masked_mail(message: Message, at: datetime | None = None) -> mails.Mail:
+    """The mail as its reader gets it, but for the links and codes that are secret; as
+    it goes out `at`, where it has not."""
     return mails.compose(
         message,
         code_key=current_app.config["CODE_KEY"],
         public_url=desk.public_url(),
+        at=at,
         masked=True,
     )

@@ -34,11 +34,13 @@ __all__ = [
     "asks_about_change",
     "changes_of",
     "had_a_place",
+    "has_writer",
     "is_neutral",
     "is_online",
     "is_seated_now",
     "labels_of",
     "mode_of",
+    "parts_of",
     "seats_of",
     "standing",
     "words",
@@ -95,6 +97,10 @@ def words(message: Message, at: datetime) -> Words:
         own=paragraphs(own.get("text", "")),
         preview=preview,
     )
+
+
+def has_writer(kind: MessageKind) -> bool:
+    return kind in WRITERS or kind in BY_THE_CLOCK
 
 
 def parts_of(message: Message, at: datetime) -> Parts:

@@ -1,0 +1,197 @@
+"""Wording: what each kind of an event's mails says, looked at and put in own words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+
+from rsvp import placeholders
+from rsvp.db import utcnow, write
+from rsvp.domain import wording
+from rsvp.domain.teams import Action
+from rsvp.domain.wording import LONGEST_LINE, LONGEST_TEXT, WORDED
+from rsvp.models import Event
+from rsvp.models.ledger import MessageKind
+from rsvp.web import desk, framed, guards, letters, previews, typed
+
+bp = Blueprint("wording", __name__, url_prefix="/organize/events/<slug>/messages/kinds")
+bp.after_request(desk.keep_private)
+
+WITH_DEADLINE = {kind for kind, _field in placeholders.NEEDED}
+FIELDS = ("subject", "headline", "text")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of mail in the list: what it is called, and what it says now."""
+
+    kind: MessageKind
+    word: Any
+    subject: str
+    headline: str
+    is_own: bool
+
+
+@dataclass(frozen=True)
+class Own:
+    """What stands in the form, and what is wrong with it, by field."""
+
+    words: dict[str, str]
+    mistakes: dict[str, str] = field(default_factory=dict)
+
+
+# --- looking ------------------------------------------------------------------------
+
+
+@bp.get("")
+@guards.signed_in
+def every(slug: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.READ_MESSAGES)
+    kinds = [kind for kind in letters.KINDS if kind in previews.PREVIEWED]
+    return desk.event_page(
+        "kinds.html",
+        event,
+        "messages",
+        rows=[row_of(event, kind) for kind in kinds if kind in WORDED],
+    )
+
+
+def row_of(event: Event, kind: MessageKind) -> Row:
+    words = previews.preview_of(event, kind).words
+    return Row(
+        kind=kind,
+        word=letters.KINDS[kind],
+        subject=words.subject,
+        headline=words.headline,
+        is_own=kind in event.wording,
+    )
+
+
+def kind_of(name: str) -> MessageKind:
+    if name not in WORDED or name not in previews.PREVIEWED:
+        abort(404)
+    return MessageKind(name)
+
+
+@bp.get("/<kind>")
+@guards.signed_in
+def show(slug: str, kind: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.READ_MESSAGES)
+    own = Own(event.wording.get(kind_of(kind), {}))
+    return page(event, kind_of(kind), own)
+
+
+def page(event: Event, kind: MessageKind, own: Own, status: int = 200) -> Response:
+    preview = previews.preview_of(event, kind)
+    our_subject, our_headline = preview.our_words
+    html = desk.event_page(
+        "kind.html",
+        event,
+        "messages",
+        kind=kind,
+        word=letters.KINDS[kind],
+        mail=preview.mail,
+        whose=preview.whose,
+        own=own,
+        is_own=kind in event.wording,
+        ours={"subject": our_subject, "headline": our_headline},
+        may_change=desk.may(Action.EDIT_EVENT, event),
+        needs_deadline=kind in WITH_DEADLINE,
+        placeholders=placeholders_of(kind),
+        longest={
+            "subject": LONGEST_LINE,
+            "headline": LONGEST_LINE,
+            "text": LONGEST_TEXT,
+        },
+        done=DONE.get(request.args.get("done", "")),
+    )
+    return framed.page(html, status)
+
+
+DONE = {
+    "saved": _("Saved. Mails of this kind say it from now on."),
+    "ours": _("Mails of this kind say it in our words again."),
+}
+
+
+def placeholders_of(kind: MessageKind) -> list[str]:
+    known = placeholders.PLACEHOLDERS
+    return [name for name in known if name != "until" or kind in WITH_DEADLINE]
+
+
+@bp.get("/<kind>/preview")
+@guards.signed_in
+def preview(slug: str, kind: str) -> ResponseReturnValue:
+    """The mail's HTML by itself, for the frame on its page."""
+    event = desk.my_event(slug, Action.READ_MESSAGES)
+    return framed.frame(previews.preview_of(event, kind_of(kind)).mail)
+
+
+# --- changing -----------------------------------------------------------------------
+
+
+@bp.post("/<kind>/wording")
+@guards.signed_in
+def change(slug: str, kind: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.EDIT_EVENT)
+    own = typed_words(event, kind_of(kind))
+    if own.mistakes:
+        return page(event, kind_of(kind), own, 422)
+    save(event.id, kind_of(kind), **own.words)
+    return redirect(url_for(".show", slug=slug, kind=kind, done="saved"), code=303)
+
+
+def typed_words(event: Event, kind: MessageKind) -> Own:
+    words = {
+        "subject": typed.line("subject"),
+        "headline": typed.line("headline"),
+        "text": typed.lines("text"),
+    }
+    mistakes = {name: wrong_words(event, kind, name, words[name]) for name in FIELDS}
+    return Own(words, {name: wrong for name, wrong in mistakes.items() if wrong})
+
+
+def wrong_words(event: Event, kind: MessageKind, name: str, said: str) -> str | None:
+    if not said:
+        return None
+    longest = LONGEST_TEXT if name == "text" else LONGEST_LINE
+    if len(said) > longest:
+        return typed.too_long(longest)
+    if name == "subject" and event.discreet:
+        return gettext("The subjects of a discreet event say nothing: leave it empty.")
+    return typed.placeholder_mistake(
+        said,
+        needed=placeholders.NEEDED.get((kind, name)),
+        has_deadline=kind in WITH_DEADLINE,
+    )
+
+
+def save(event_id: int, kind: MessageKind, **words: str) -> None:
+    actor, now = desk.actor(), utcnow()
+    write(
+        lambda _again: wording.set_wording(
+            event_id, kind, **words, actor=actor, now=now
+        )
+    )
+
+
+@bp.post("/<kind>/wording/removal")
+@guards.signed_in
+def back_to_ours(slug: str, kind: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.EDIT_EVENT)
+    save(event.id, kind_of(kind))
+    return redirect(url_for(".show", slug=slug, kind=kind, done="ours"), code=303)
+
+
+@bp.get("/<kind>/wording")
+@bp.get("/<kind>/wording/removal")
+@guards.signed_in
+def button_is_elsewhere(slug: str, kind: str) -> ResponseReturnValue:
+    event = desk.my_event(slug, Action.READ_MESSAGES)
+    there = url_for(".show", slug=event.slug, kind=kind_of(kind))
+    return redirect(there, code=303)

@@ -1,0 +1,126 @@
+"""Previews: each kind of mail, looked at with an event's own people in it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import update
+
+from rsvp.db import utcnow, writing
+from rsvp.domain.wording import WORDED
+from rsvp.models import Event, Registration, User
+from rsvp.models.team import Role
+from rsvp.web import letters, previews
+from tests.factories import CODE_KEY, cancel, make_user, register, stored
+from tests.formats import opened
+from tests.web.shown import text_of
+from tests.web.signing_in import SIGN_IN, sign_in
+from tests.web.visits import WEBINAR, everything, soon
+
+KINDS = [kind for kind in WORDED if kind in previews.PREVIEWED]
+
+
+@pytest.fixture
+def ada(app, client) -> User:
+    user = make_user("ada@example.org")
+    sign_in(client, user.email)
+    return user
+
+
+def path_of(event, *rest) -> str:
+    return "/".join([f"/organize/events/{event.slug}/messages/kinds", *rest])
+
+
+def test_every_kind_can_be_looked_at():
+    assert set(KINDS) == set(WORDED)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("people", [0, 1])
+@pytest.mark.parametrize("values", [{}, {"discreet": True}])
+def test_a_kind_shows_its_mail_and_changes_nothing(client, ada, kind, people, values):
+    event = soon({"capacity": 3}, WEBINAR, **values)
+    if people:
+        register(event, "Zoë Winter", "Guest", now=utcnow())
+    before = everything()
+
+    page = client.get(path_of(event, kind))
+    frame = client.get(path_of(event, kind, "preview"))
+
+    assert (page.status_code, frame.status_code) == (200, 200)
+    whose = "Zoë Winter" if people else "somebody made up"
+    assert f"As {whose} would get it." in text_of(page.text)
+    assert str(letters.KINDS[kind]) in text_of(page.text)
+    assert "sandbox" in frame.headers["Content-Security-Policy"]
+    assert everything() == before
+
+
+def test_the_list_says_what_each_says_now(client, ada):
+    event = soon(title="Letters and soup")
+    with writing() as session:
+        words = {"offer": {"headline": "Yours until {until}."}}
+        session.execute(update(Event).values(wording=words))
+
+    text = text_of(client.get(path_of(event)).text)
+
+    assert "Confirmation Your ticket for Letters and soup Your place is confi" in text
+    assert "A place is offered in your words A place is free for you: Lett" in text
+    assert "Yours until " in text
+    assert path_of(event) in client.get(f"/organize/events/{event.slug}/messages").text
+
+
+def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
+    event = soon({"capacity": 2})
+    for name in ("First", "Second", "Waits"):
+        outcome = register(event, name, now=utcnow())
+    cancel(register(event, "Gone", now=utcnow()), now=utcnow())
+    shown = {"confirmation": "Second", "waitlisted": "Waits", "cancelled": "Gone"}
+    # Nobody has an offer: it is shown as the newest would get it.
+    shown |= {"offer": "Gone", "declined": "Gone"}
+
+    for kind, name in shown.items():
+        text = text_of(client.get(path_of(event, kind)).text)
+        assert f"As {name} would get it." in text
+        assert name in text_of(client.get(path_of(event, kind, "preview")).text)
+    assert "3rd in line" in client.get(path_of(event, "waitlisted")).text
+    with writing() as session:
+        is_it = Registration.id == outcome.registration_id
+        session.execute(update(Registration).where(is_it).values(search=""))
+    assert "As Waits" not in client.get(path_of(event, "waitlisted")).text
+
+
+def test_it_shows_no_secrets(client, ada):
+    event = soon()
+    registration = stored(register(event, "Zoë", "Guest", now=utcnow()))
+    assert CODE_KEY
+
+    secrets = opened.secrets_of(registration)
+    for kind in ("confirmation", "reminder", "event_cancelled"):
+        frame = client.get(path_of(event, kind, "preview")).text
+        page = client.get(path_of(event, kind)).text
+        assert not [secret for secret in secrets if secret in frame + page]
+
+
+@pytest.mark.parametrize("kind", ["note", "undelivered", "password_reset", "x", "%00"])
+def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
+    event = soon()
+
+    for path in (path_of(event, kind), path_of(event, kind, "preview")):
+        assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("team", "role"),
+    [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+)
+def test_looking_is_for_organizers(client, app, team, role):
+    event = soon()
+    paths = [path_of(event), path_of(event, "offer")]
+    paths.append(path_of(event, "offer", "preview"))
+    for path in paths:
+        assert urlsplit(client.get(path).location).path == SIGN_IN
+    make_user("vera@example.org", team=team, role=role)
+    sign_in(client, "vera@example.org")
+
+    assert [client.get(path).status_code for path in paths] == [404, 404, 404]

@@ -1,0 +1,193 @@
+"""Wording: organizers put a kind of mail in their own words, and back in ours."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from sqlalchemy import select
+
+from rsvp import errors
+from rsvp.db import utcnow, write
+from rsvp.domain import wording
+from rsvp.extensions import db
+from rsvp.models import AuditEntry, Event, User
+from rsvp.models.ledger import MessageKind
+from rsvp.models.team import Role
+from tests.factories import make_user, register
+from tests.web.shown import text_of
+from tests.web.signing_in import form_token, sign_in
+from tests.web.visits import everything, soon
+
+OWN = {
+    "subject": "{event} waits for you",
+    "headline": "Hello {name}",
+    "text": "We look forward to it.\n\nThe cooks",
+}
+
+
+@pytest.fixture
+def ada(app, client) -> User:
+    user = make_user("ada@example.org")
+    sign_in(client, user.email)
+    return user
+
+
+def path_of(event, kind="confirmation", *rest) -> str:
+    return "/".join([f"/organize/events/{event.slug}/messages/kinds", kind, *rest])
+
+
+def send(client, event, kind="confirmation", *rest, **words):
+    token = form_token(client, "/organize/")
+    path = path_of(event, kind, "wording", *rest)
+    return client.post(path, data={"csrf_token": token} | words)
+
+
+def fresh(event) -> Event:
+    db.session.rollback()
+    return db.session.get_one(Event, event.id, populate_existing=True)
+
+
+def test_own_words_are_kept_and_shown(client, ada):
+    event = soon(title="Letters and soup")
+    register(event, "Zoë", now=utcnow())
+
+    answer = send(client, event, **OWN)
+
+    page = text_of(client.get(answer.location).text)
+    assert "Saved." in page
+    assert "Subject: Letters and soup waits for you" in page
+    assert "Hello Zoë We look forward to it. The cooks Show the code on" in page
+    assert "Ours: Your place is confirmed." in page
+    assert (fresh(event).wording, fresh(event).version) == ({"confirmation": OWN}, 2)
+    assert {a.event_version for a in fresh(event).admissions} == {2}
+    entry = db.session.scalars(
+        select(AuditEntry).where(AuditEntry.verb == "change_wording")
+    ).one()
+    assert entry.details == {"kind": "confirmation"}
+
+
+def test_the_same_words_again_are_nothing_new(client, ada):
+    event = soon()
+    send(client, event, **OWN)
+    send(client, event, **OWN)
+
+    assert fresh(event).version == 2
+
+
+def test_back_to_ours_throws_theirs_away(client, ada):
+    event = soon()
+    send(client, event, **OWN)
+    send(client, event, "cancelled", headline="A pity.")
+
+    answer = send(client, event, "confirmation", "removal")
+
+    assert "in our words again" in client.get(answer.location).text
+    assert fresh(event).wording == {"cancelled": {"headline": "A pity."}}
+    send(client, event, "cancelled", headline=" ")
+    assert fresh(event).wording == {}
+    assert "Back to our words" not in client.get(path_of(event)).text
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "typed", "words"),
+    [
+        ("confirmation", "subject", "{nmae}", "placeholder {nmae}; there are {name}"),
+        ("confirmation", "text", "{name.email}", "unknown placeholder {name.email}"),
+        ("confirmation", "headline", "a } b", "single brace"),
+        ("confirmation", "text", "until {until}", "no deadline"),
+        ("confirmation", "subject", "x" * 201, "at most 200 characters"),
+        ("confirmation", "text", "x" * 2001, "at most 2000 characters"),
+        ("offer", "headline", "A place is yours.", "use {until}"),
+        ("confirm_address", "headline", "Hello", "use {until}"),
+        ("still_coming", "headline", "Well?", "use {until}"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
+    client, ada, kind, field, typed, words
+):
+    event = soon()
+    other = "text" if field != "text" else "headline"
+    needed = " {until}" if kind == "offer" else ""
+
+    answer = send(client, event, kind, **{other: f"Kept{needed}", field: typed})
+
+    assert answer.status_code == 422
+    found = re.search(rf'id="{field}-mistake"[^>]*>([^<]*)', answer.text)
+    assert words in found[1]
+    assert "Kept" in answer.text
+    assert fresh(event).wording == {}
+    # The rule holds wherever the words come from.
+    if "deadline" not in words:
+        with pytest.raises(errors.WrongWording):
+            set_words(event, kind, **{field: typed})
+
+
+def set_words(event, kind, **words) -> None:
+    write(
+        lambda _: wording.set_wording(
+            event.id, MessageKind(kind), **words, actor="user:1", now=utcnow()
+        )
+    )
+
+
+def test_an_offer_with_its_deadline_may_be_in_own_words(client, ada):
+    event = soon()
+
+    assert send(client, event, "offer", headline="Till {until}").status_code == 303
+    assert "Till " in text_of(client.get(path_of(event, "offer", "preview")).text)
+
+
+def test_a_discreet_events_subjects_stay(client, ada):
+    event = soon(discreet=True)
+
+    assert 'name="subject"' not in client.get(path_of(event)).text
+    assert send(client, event, subject="The choir").status_code == 422
+    with pytest.raises(errors.WrongWording):
+        set_words(event, "confirmation", subject="The choir")
+    assert send(client, event, text="Sing!").status_code == 303
+
+
+def test_what_they_write_is_shown_as_text(client, ada):
+    event = soon()
+    send(client, event, text="<script>alert(1)</script>", headline="<b>Hi</b>")
+
+    for path in (path_of(event), path_of(event, "confirmation", "preview")):
+        html = client.get(path).text
+        assert "<script>alert" not in html
+        assert "<b>Hi" not in html
+
+
+@pytest.mark.parametrize("kind", ["note", "password_reset", "x"])
+def test_other_mails_have_no_words_to_change(client, ada, kind):
+    event = soon()
+
+    assert send(client, event, kind, text="Hello").status_code == 404
+    if kind == "note":
+        with pytest.raises(errors.WrongWording):
+            set_words(event, kind, text="Hello")
+
+
+@pytest.mark.parametrize(
+    ("team", "role"),
+    [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+)
+def test_words_are_for_organizers_to_change(client, app, team, role):
+    event = soon()
+    make_user("vera@example.org", team=team, role=role)
+    sign_in(client, "vera@example.org")
+    before = everything()
+
+    assert send(client, event, **OWN).status_code == 404
+    assert send(client, event, "confirmation", "removal").status_code == 404
+    for path in (path_of(event, "confirmation", "wording"),):
+        assert client.get(path).status_code == 404
+    assert everything() == before
+
+
+def test_looking_where_a_button_is_leads_to_its_page(client, ada):
+    event = soon()
+
+    for rest in (("wording",), ("wording", "removal")):
+        answer = client.get(path_of(event, "offer", *rest))
+        assert (answer.status_code, answer.location) == (303, path_of(event, "offer"))
