@@ -346,6 +346,8 @@ TRUE_WHILE: dict[str, tuple[State, ...]] = {
     MessageKind.REMINDER: LIVE,
     MessageKind.THANK_YOU: (State.CONFIRMED,),
     MessageKind.STILL_COMING: (State.CONFIRMED,),
+    # What organizers wrote is theirs to send.
+    MessageKind.NOTE: tuple(State),
 }
 
 
@@ -353,10 +355,11 @@ def is_true(message: Message) -> bool:
     """Whether what the message says is still so, as its registration stands now, and
     is said to who holds it."""
     event, registration = message.event, message.registration
-    is_off = message.kind == MessageKind.EVENT_CANCELLED
+    is_off = event.status == Status.CANCELLED
+    says_so = message.kind == MessageKind.EVENT_CANCELLED
     return (
         event.erased_at is None
-        and (event.status == Status.CANCELLED) is is_off
+        and (is_off is says_so or message.kind == MessageKind.NOTE)
         and registration.state in TRUE_WHILE.get(message.kind, ())
         and is_for_its_holder(message)
         and is_of_this_deadline(message)

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rsvp import create_app, tokens
 from rsvp.db import utcnow, write
-from rsvp.domain import doors, invitations
+from rsvp.domain import doors, invitations, mailings
 from rsvp.extensions import db
 from rsvp.models import Event, Message
 from tests.domain.doorways import make_pass
@@ -53,6 +53,7 @@ class Made:
     asks: str
     invited: str
     door: str
+    mailing: str
     own: dict[str, str]
 
 
@@ -143,12 +144,39 @@ PAGES: list[tuple[str, str, Where]] = [
     ("a forgotten password", "anyone", lambda made: "/organize/password"),
     ("messages", "organizer", lambda made: "/organize/messages"),
     ("a message", "organizer", lambda made: f"/organize/messages/{made.message}"),
+    ("own mails", "organizer", lambda made: mailings_of(made)),
+    ("a new mail", "organizer", lambda made: f"{mailings_of(made)}/new"),
+    ("a draft", "organizer", lambda made: f"{mailings_of(made)}/{made.mailing}"),
+    (
+        "sending a mail",
+        "organizer",
+        lambda made: f"{mailings_of(made)}/{made.mailing}/sending",
+    ),
+    (
+        "kinds of mail",
+        "organizer",
+        lambda made: f"/organize/events/{made.open}/messages/kinds",
+    ),
+    (
+        "a kind of mail",
+        "organizer",
+        lambda made: f"/organize/events/{made.open}/messages/kinds/offer",
+    ),
     ("nothing to organize", "organizer", lambda made: "/organize/events/nothing-here"),
 ]
 
 
 def people(event: str) -> str:
     return f"/organize/events/{event}/registrations"
+
+
+def mailings_of(made: Made) -> str:
+    return f"/organize/events/{made.open}/mailings"
+
+
+def send_empty_mail(page: Page) -> None:
+    page.get_by_role("button", name="Save and look at it").click()
+    expect(page.locator("#text-mistake")).to_be_visible()
 
 
 def open_second_thoughts(page: Page) -> None:
@@ -175,6 +203,7 @@ STEPS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "a form with mistakes": ("an event", send_empty_form),
     "a wrong capacity": ("seats", send_wrong_capacity),
     "details with mistakes": ("another way", send_empty_form),
+    "a mail with mistakes": ("a new mail", send_empty_mail),
     "second thoughts": ("an offer", open_second_thoughts),
 }
 
@@ -250,8 +279,25 @@ def fill() -> Made:
         waits=stored(waits).reference,
         over=stored(over).reference,
         asks=stored(asks).reference,
+        mailing=make_draft(opened.id, now),
         own=make_holders(now),
         door=f"/door/{doors.token_of(make_pass(opened, now, at_once=True), CODE_KEY)}",
+    )
+
+
+def make_draft(event_id: int, now: datetime) -> str:
+    """A mail that an organizer is writing; its uuid."""
+    return write(
+        lambda _: str(
+            mailings.draft(
+                event_id,
+                subject="Bring a bowl, {name}",
+                text="Soup is at {time}.\n\nhttps://map.example.org/boat-house",
+                wanted={"states": ["confirmed"]},
+                actor="user:1",
+                now=now,
+            ).uuid
+        )
     )
 
 

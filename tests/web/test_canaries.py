@@ -190,6 +190,7 @@ def values_for(*events: Event) -> dict[str, list[Any]]:
         "reference": list(db.session.scalars(select(Registration.reference))),
         "position": [1],
         "key": [admission.key for event in events for admission in event.admissions],
+        "kind": ["confirmation", "note"],
         # Nobody else's secret can be guessed, so these lead nowhere.
         "token": [tokens.new_device_secret(), "x"],
         "version": ["0"],
