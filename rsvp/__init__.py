@@ -30,11 +30,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
     # The models register their tables.
-    from rsvp import accounts, cli, i18n, models, web  # noqa: F401
+    from rsvp import accounts, cli, doorbell, i18n, models, web  # noqa: F401
 
     extensions.db.init_app(app)
     with app.app_context():
         db.prepare_engine(extensions.db.engine)
+    doorbell.init_app(app)
     extensions.migrate.init_app(
         app, extensions.db, directory=str(config.ROOT / "migrations")
     )

@@ -61,6 +61,7 @@ SETTINGS = {
         Setting("MAIL_CONNECTIONS", int, 4, 1, 32),
         Setting("MAIL_PER_DOMAIN_PER_MINUTE", int, 0),
         Setting("REDIS_URL"),
+        Setting("CELERY_BROKER_URL"),
         Setting("TRUSTED_PROXIES", int, 0),
         Setting("FORM_LIMIT", default="600 per minute"),
         Setting("PORT", int, 8000, 1, 65535),

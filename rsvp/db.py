@@ -174,13 +174,15 @@ def writing() -> Iterator[Session]:
             raise RuntimeError("writing() blocks do not nest")
         # Ends the read transaction: its snapshot is older than the lock.
         session.rollback()
-    queue: WriterQueue | None = session.get_bind().engine.__dict__.get("rsvp_queue")
+    hooked = session.get_bind().engine.__dict__
+    queue: WriterQueue | None = hooked.get("rsvp_queue")
     with queue.turn() if queue else contextlib.nullcontext():
         try:
             session.info["writing"] = True
-            session.info["connection"] = session.connection(
-                execution_options={"rsvp_writing": True}
-            )
+            connection = session.connection(execution_options={"rsvp_writing": True})
+            session.info["connection"] = connection
+            known = connection.info
+            known.pop("rsvp_mails", None)
             yield session
             session.commit()
         except BaseException:
@@ -190,6 +192,8 @@ def writing() -> Iterator[Session]:
             session.info["writing"] = False
             session.info.pop("connection", None)
             session.info.pop("lock_numbers", None)
+    if (ring := hooked.get("rsvp_after_mails")) and known.pop("rsvp_mails", False):
+        ring()
 
 
 def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:

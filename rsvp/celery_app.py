@@ -1,0 +1,92 @@
+"""Celery: the worker's functions as tasks, for workers on many machines.
+
+    celery -A rsvp.celery_app worker
+    celery -A rsvp.celery_app beat
+
+The tasks say only that it is time to look: what there is to do stands in the database,
+so that a broker that loses everything loses nothing. Needs the extra `scale` and the
+setting RSVP_CELERY_BROKER_URL.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from rsvp import create_app, doorbell, jobs, startup
+from rsvp.config import UnsafeStart
+from rsvp.db import utcnow
+from rsvp.extensions import db
+
+ROUND_EVERY = 5.0
+DELIVER_EVERY = 5.0
+AT_ONCE = 200
+"""How many mails one task sends; then it calls for the next, so that a worker that is
+told to stop has soon finished."""
+
+site = create_app()
+if not site.config["CELERY_BROKER_URL"]:
+    raise SystemExit("rsvp: RSVP_CELERY_BROKER_URL is not set")
+try:
+    with site.app_context():
+        startup.verify()
+        db.session.remove()
+        db.engine.dispose()
+except UnsafeStart as refusal:
+    raise SystemExit(f"rsvp: {refusal}") from None
+
+celery = doorbell.engine(
+    site.config["CELERY_BROKER_URL"],
+    # What a worker was at when it died comes to another.
+    task_acks_late=True,
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    worker_redirect_stdouts=False,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    beat_schedule_filename=str(Path(site.instance_path) / "celerybeat-schedule"),
+    # One that nobody heard in time is forgotten: the next is on its way.
+    beat_schedule={
+        "round": {
+            "task": "rsvp.round",
+            "schedule": ROUND_EVERY,
+            "options": {"expires": 2 * ROUND_EVERY},
+        },
+        "deliver": {
+            "task": "rsvp.deliver",
+            "schedule": DELIVER_EVERY,
+            "options": {"expires": 2 * DELIVER_EVERY},
+        },
+    },
+)
+
+
+@worker_process_init.connect
+def begin_alone(**_: Any) -> None:
+    """In each process that Celery forks: its own connections, not its parent's."""
+    with site.app_context():
+        db.engine.dispose(close=False)
+
+
+@celery.task(name="rsvp.deliver")
+def deliver() -> None:
+    """Send mails that are due."""
+    with site.app_context():
+        try:
+            report = jobs.deliver_due(utcnow(), limit=AT_ONCE)
+        finally:
+            db.session.remove()
+    if report.tried >= AT_ONCE:
+        deliver.apply_async(expires=doorbell.EXPIRES, retry=False)
+
+
+@celery.task(name="rsvp.round")
+def run_round() -> None:
+    """Run the jobs that are due."""
+    with site.app_context():
+        try:
+            jobs.run_due(utcnow())
+        finally:
+            db.session.remove()

@@ -1,0 +1,143 @@
+"""The doorbell: with a broker set, whoever wrote a mail wakes the workers at once.
+
+It is no more than that. What there is to do stands in the database, and workers look
+there by themselves: a ring that is lost delays a mail by seconds.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import threading
+import time
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+
+from rsvp.config import UnsafeStart
+from rsvp.extensions import db
+
+log = logging.getLogger("rsvp.doorbell")
+
+SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
+PAUSE = 0.2
+PAUSE_AFTER_TROUBLE = 5.0
+EXPIRES = 60
+"""Seconds after which a ring that nobody heard is forgotten."""
+
+
+def init_app(app: Flask) -> None:
+    """Ring after each commit that wrote a mail, if RSVP_CELERY_BROKER_URL is set.
+
+    Raises UnsafeStart where that can't be a broker, or Celery is not installed.
+    """
+    url = app.config["CELERY_BROKER_URL"]
+    if not url:
+        return
+    if not url.startswith(SCHEMES):
+        raise UnsafeStart(
+            "RSVP_CELERY_BROKER_URL must start with redis:// or amqp:// "
+            "(rediss:// or amqps:// where it is encrypted)"
+        )
+    if not is_installed():
+        raise UnsafeStart(
+            "RSVP_CELERY_BROKER_URL is set but Celery is not installed: "
+            "pip install 'rsvp[scale]'"
+        )
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note_mails)
+        db.engine.__dict__["rsvp_after_mails"] = Doorbell(url).ring
+
+
+def is_installed() -> bool:
+    try:
+        return importlib.util.find_spec("celery") is not None
+    except ValueError:
+        return False
+
+
+def note_mails(
+    connection: Connection,
+    _cursor: Any,
+    statement: str,
+    _parameters: Any,
+    _context: Any,
+    _many: bool,
+) -> None:
+    if statement.startswith("INSERT INTO messages"):
+        connection.info["rsvp_mails"] = True
+
+
+class Doorbell:
+    """Rings from a thread of its own: who rings never waits, and rings that come close
+    together are one."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.rung = threading.Event()
+        self.starting = threading.Lock()
+        self.started_by: int | None = None
+
+    def ring(self) -> None:
+        if self.started_by != os.getpid():
+            self.start()
+        self.rung.set()
+
+    def start(self) -> None:
+        with self.starting:
+            # Threads don't outlive a fork, so each process has its own.
+            if self.started_by != os.getpid():
+                self.rung = threading.Event()
+                self.started_by = os.getpid()
+                threading.Thread(
+                    target=self.pass_on, name="doorbell", daemon=True
+                ).start()
+
+    def pass_on(self) -> None:
+        celery = engine(self.url, **QUICK)
+        is_broken = False
+        while True:
+            self.rung.wait()
+            self.rung.clear()
+            try:
+                celery.send_task("rsvp.deliver", expires=EXPIRES, retry=False)
+                is_broken = False
+                time.sleep(PAUSE)
+            except Exception as error:
+                # Whatever it is: mails go out all the same, a little later.
+                if not is_broken:
+                    name = type(error).__name__
+                    log.warning("the broker can't be reached (%s)", name)
+                is_broken = True
+                time.sleep(PAUSE_AFTER_TROUBLE)
+
+
+QUICK = {
+    "broker_connection_timeout": 2,
+    "broker_transport_options": {
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.2,
+    },
+}
+"""For who only rings: the broker answers soon or is left alone."""
+
+
+def engine(url: str, **more: Any) -> Any:
+    """Celery on that broker, as all who ring or listen must have it."""
+    from celery import Celery
+
+    celery = Celery("rsvp", broker=url, set_as_current=False)
+    celery.conf.update(
+        task_default_queue="rsvp",
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        timezone="UTC",
+        **more,
+    )
+    return celery

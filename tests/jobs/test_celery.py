@@ -1,0 +1,55 @@
+"""Workers on Celery: the broker is a doorbell, and may lose all it has at any time."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import select
+
+from rsvp.db import utcnow
+from rsvp.doorbell import Doorbell
+from rsvp.extensions import db
+from rsvp.models import Job, Message
+from tests.factories import make_event, register
+from tests.jobs.brokers import broker, celery, until  # noqa: F401 - a fixture
+
+MAILS = [24, pytest.param(600, marks=pytest.mark.soak)]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("mails", MAILS)
+def test_a_broker_killed_and_emptied_loses_no_mail(
+    app,
+    smtp,
+    broker,
+    tmp_path,
+    mails,
+):
+    event = make_event({"capacity": None})
+    with celery(app, broker.url, tmp_path) as worker:
+        for _ in range(mails // 3):
+            register(event, now=utcnow())
+        Doorbell(broker.url).ring()
+        until(lambda: smtp.received, worker)
+        broker.kill()
+        for _ in range(mails // 3):
+            register(event, now=utcnow())
+        broker.start()
+        assert not broker.client().dbsize()  # all that it knew is gone
+        until(lambda: len(smtp.received) >= 2 * mails // 3, worker)
+        for _ in range(mails // 3):
+            register(event, now=utcnow())
+        until(lambda: len(smtp.received) >= mails, worker)
+        until(lambda: states() == {"sent": mails}, worker)
+
+    sent = Counter(each.mail["Message-ID"] for each in smtp.received)
+    assert len(sent) == mails
+    assert set(sent.values()) == {1}
+    assert db.session.get_one(Job, "settle").runs >= 1
+
+
+def states() -> Counter[str]:
+    db.session.rollback()
+    return Counter(db.session.scalars(select(Message.state)))
