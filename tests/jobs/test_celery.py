@@ -12,7 +12,7 @@ from rsvp.doorbell import Doorbell
 from rsvp.extensions import db
 from rsvp.models import Job, Message
 from tests.factories import make_event, register
-from tests.jobs.brokers import broker, celery, until  # noqa: F401 - a fixture
+from tests.jobs.brokers import celery, until
 
 MAILS = [24, pytest.param(600, marks=pytest.mark.soak)]
 
@@ -20,13 +20,7 @@ MAILS = [24, pytest.param(600, marks=pytest.mark.soak)]
 @pytest.mark.postgresql
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("mails", MAILS)
-def test_a_broker_killed_and_emptied_loses_no_mail(
-    app,
-    smtp,
-    broker,
-    tmp_path,
-    mails,
-):
+def test_a_broker_killed_and_emptied_loses_no_mail(app, smtp, broker, tmp_path, mails):
     event = make_event({"capacity": None})
     with celery(app, broker.url, tmp_path) as worker:
         for _ in range(mails // 3):
