@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from rsvp import jobs, tokens
 from rsvp.formats import mails
 from rsvp.models.ledger import TO_ATTENDEES
-from tests.formats.letters import KEY, NOW, PUBLIC_URL, message_of
+from tests.formats.letters import KEY, PUBLIC_URL, message_of
 
 KINDS = list(TO_ATTENDEES)
 
@@ -19,7 +19,7 @@ def compose(message, **options) -> mails.Mail:
 
 def wire(message):
     """The mail as a client gets it: parsed from the bytes that go over the wire."""
-    data = jobs.letter_of(message, NOW).as_bytes()
+    data = jobs.letter_of(message, message.due_at).as_bytes()
     return message_from_bytes(data, policy=policy.default)
 
 
