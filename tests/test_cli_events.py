@@ -68,6 +68,20 @@ def test_an_update_names_what_changed(rsvp, tmp_path):
     assert result.stdout == "letters-and-soup: updated (title, admissions)\n"
 
 
+def test_an_update_that_moves_the_event_says_how_many_are_told(rsvp, tmp_path):
+    rsvp("import", SOUP)
+    soup = db.session.scalars(select(Event)).one()
+    register(soup)
+    register(soup, "Ada", "Bo")
+    file = edited(tmp_path, ("starts: 2027-01-29 18:00", "starts: 2027-01-29 18:30"))
+
+    result = rsvp("import", file)
+
+    assert result.stdout == (
+        "letters-and-soup: updated (starts)\nTold by mail: 2 people.\n"
+    )
+
+
 def test_a_bad_file_is_refused_whole_with_file_line_key_and_reason(rsvp, tmp_path):
     file = edited(tmp_path, ("capacity: 30", "capacity: -1"))
 
