@@ -9,7 +9,7 @@ from datetime import datetime
 import pytest
 import sqlalchemy as sa
 
-from rsvp import errors
+from rsvp import errors, queries
 from rsvp.db import write, writing
 from rsvp.domain import capacity, reconfirmation, registrations
 from rsvp.extensions import db
@@ -489,6 +489,30 @@ def test_who_could_not_be_asked_is_not_told_that_we_did(app):
     organize(reconfirmation.give_on, ada, now=ASKED + HOUR)
 
     assert last_mail(ada).facts["what"] == "not_reached"
+
+
+def test_what_people_said_is_counted_of_those_who_have_a_place(app):
+    event = asking({"capacity": 5}, no_answer="flag")
+    people = [register(event) for _ in range(4)]
+    ask()
+    say_yes(people[0])
+    say_yes(people[1])
+    cancel(people[1], now=ASKED + 2 * HOUR)
+    note(people[2], flagged_at=ASKED + HOUR)
+    register(event, now=ASKED + HOUR)
+
+    assert queries.how_many_said(event.id) == {"yes": 1, "flagged": 1, "asked": 1}
+    by = {
+        answer: db.session.scalars(
+            queries.matching(event.id, queries.Filter(coming=answer))
+        ).all()
+        for answer in queries.Coming
+    }
+    assert [[one.id for one in by[answer]] for answer in queries.Coming] == [
+        [people[3].registration_id],
+        [people[0].registration_id],
+        [people[2].registration_id],
+    ]
 
 
 def test_many_are_released_in_batches(app, monkeypatch):
