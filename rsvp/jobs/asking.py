@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from rsvp.db import current_session, writing
+from rsvp.db import current_session, write
 from rsvp.domain import reconfirmation
 
 
@@ -29,7 +29,12 @@ def in_batches(
     for event_id in due:
         dealt = reconfirmation.BATCH
         while dealt >= reconfirmation.BATCH:
-            with writing():
-                dealt = deal(event_id, now=now)
+            dealt = write(one_batch(deal, event_id, now))
             done += dealt
     return done
+
+
+def one_batch(
+    deal: Callable[..., int], event_id: int, now: datetime
+) -> Callable[[bool], int]:
+    return lambda _again: deal(event_id, now=now)

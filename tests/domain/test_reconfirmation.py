@@ -32,7 +32,7 @@ from tests.domain.acting import (
     well,
 )
 from tests.domain.doorways import DOORS, make_phone, scan
-from tests.factories import NOON, cancel, make_event, register, stored
+from tests.factories import CODE_KEY, NOON, cancel, make_event, register, stored
 
 # The usual event begins on 29 January 2027 at 18:00 in Amsterdam.
 START = DOORS + 30 * MINUTE
@@ -339,6 +339,18 @@ def test_giving_up_one_guest_says_that_the_others_come(app):
 
     assert states(pair, cem) == ["confirmed", "confirmed"]
     assert stored(pair).answered_at == ASKED + HOUR
+
+
+def test_passing_a_place_on_says_that_somebody_comes(app):
+    event = asking({"capacity": 1})
+    ada = register(event, "Ada")
+    ask()
+    heir = {"name": "Eva", "email": "eva@example.org", "email_key": "eva@example.org"}
+    act(registrations.pass_on, ada, **heir, code_key=CODE_KEY, now=ASKED + HOUR)
+
+    close_due(ANSWER_BY)
+
+    assert (state(ada), flagged_for(ada)) == ("confirmed", None)
 
 
 def test_what_an_organizer_changes_answers_for_nobody(app):

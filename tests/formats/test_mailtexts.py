@@ -309,6 +309,13 @@ def test_who_will_not_be_asked_reads_nothing_of_it(values, own):
     assert "still come" not in lines(compose(message_of("confirmation", registration)))
 
 
+def test_once_people_were_asked_no_mail_says_that_they_will_be():
+    message = message_of("confirmation", registration_of(event_of(**ASKS)))
+    message.created_at = datetime(2027, 1, 27, 18, 0, tzinfo=UTC)
+
+    assert "still come" not in lines(compose(message))
+
+
 def test_where_places_are_without_limit_nobody_is_told_of_a_question():
     registration = registration_of(event_of({**WEBINAR, "capacity": None}, **ASKS))
 

@@ -164,7 +164,7 @@ def book(slug: str) -> list[Outcome]:
 
 
 def book_one(page: Event, now: datetime) -> Outcome:
-    email = f"{now.timestamp():.0f}@example.org"
+    email = f"{page.slug}-{now:%H-%M}@example.org"
     wanted = registrations.Wanted(
         admission_id=page.admissions[0].id,
         email=email,

@@ -18,7 +18,7 @@ from rsvp.domain.registrations.locking import (
     refuse_late,
 )
 from rsvp.domain.registrations.rewriting import new_codes, party_of, rewrite
-from rsvp.domain.steps import record
+from rsvp.domain.steps import count_as_yes, record
 from rsvp.models import Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Status
 from rsvp.models.ledger import MessageKind
@@ -128,6 +128,7 @@ def pass_on(
     given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
     current_session().execute(given)
     new_codes(registration, code_key, now)
+    count_as_yes(registration, actor=actor, now=now)
     record("pass_on", registration, {"seats": registration.seats}, actor=actor, now=now)
     messages.hold_back(registration.id)
     messages.tell(

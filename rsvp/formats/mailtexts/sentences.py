@@ -199,10 +199,12 @@ def will_be_asked(message: Message) -> str:
     """That we ask before the event whether they still come, and what happens then;
     nothing where they won't be asked."""
     event, registration = message.event, message.registration
-    since = registration.state_since
+    since, written = registration.state_since, message.created_at
     if registration.muted_at or not event.will_ask(registration.admission, since):
         return ""
-    assert event.ask_hours is not None and event.answer_by is not None
+    assert event.ask_hours is not None and event.ask_at is not None
+    if written is not None and written >= event.ask_at:
+        return ""
     days, hours = divmod(event.ask_hours, 24)
     asks = _n(
         "An hour before it begins we ask you by mail whether you still come.",
