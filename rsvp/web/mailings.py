@@ -202,7 +202,7 @@ def like_words(mailing: Mailing) -> str:
 @guards.signed_in
 def new(slug: str) -> ResponseReturnValue:
     event = desk.my_event(slug, Action.MANAGE_REGISTRATIONS)
-    return new_page(event, writing.Written())
+    return new_page(event, writing.prefilled(event))
 
 
 def new_page(event: Event, form: writing.Written) -> str:

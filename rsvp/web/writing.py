@@ -23,11 +23,7 @@ PLACEHOLDERS = [name for name in placeholders.PLACEHOLDERS if name != "until"]
 """What may be left open; a mail of the organizers' own has no deadline."""
 
 COMMON = (State.CONFIRMED, State.WAITLISTED)
-COMING = {
-    Coming.ASKED: _("Asked, no answer yet"),
-    Coming.YES: _("Said yes"),
-    Coming.FLAGGED: _("No answer came"),
-}
+COMING: dict[str, Any] = {answer: shown.word for answer, shown in desk.ANSWERS.items()}
 WAS_IN = {"yes": _("Was let in"), "no": _("Was not let in")}
 
 
@@ -103,6 +99,24 @@ def written_of(event: Event, mailing: Mailing) -> Written:
     )
 
 
+def prefilled(event: Event) -> Written:
+    """A new form, to whom a link says, as the list of people filters them; what it
+    says that the form has not is left out."""
+    asked = request.args.get("state", "")
+    given: dict[str, list[str]] = {
+        "admission": [each.key for each in event.admissions],
+        "coming": list(COMING),
+    }
+    chosen: dict[str, Any] = {
+        name: request.args.get(name, "")
+        for name, known in given.items()
+        if request.args.get(name) in known
+    }
+    if asked in choosable():
+        return Written(states=(asked,), **chosen)
+    return Written(**chosen)
+
+
 def typed_form(event: Event) -> Written:
     """What was sent, with what is wrong with it. A choice that was never offered counts
     as none."""
@@ -174,7 +188,7 @@ def states_of(event: Event, form: Written) -> dict[str, Shown]:
     return {key: desk.STATES[key] for key in choosable() if key in offered}
 
 
-def coming_of(event: Event, form: Written) -> dict[Coming, Any]:
+def coming_of(event: Event, form: Written) -> dict[str, Any]:
     """Offered where people are asked whether they still come."""
     return COMING if event.ask_hours is not None or form.coming else {}
 

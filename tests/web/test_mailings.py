@@ -179,6 +179,24 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     )
 
 
+def test_the_list_of_people_leads_to_a_mail_to_those_it_shows(client, ada):
+    event = soon({"capacity": 1}, WEBINAR)
+    come(event, "bo", "cy")
+    people = f"/organize/events/{event.slug}/registrations"
+    asked = "state=waitlisted&admission=in-person&coming=asked"
+
+    html = client.get(f"{people}?state=waitlisted&admission=in-person").text
+    assert "Write to these people" in html
+    assert path_of(event, "new") in html
+    assert path_of(event, "new") not in client.get(f"{people}?search=bo").text
+    form = client.get(path_of(event, "new") + f"?{asked}").text
+    assert re.findall(r'value="(\w+)" checked', form) == ["waitlisted"]
+    assert 'value="in-person" selected' in form
+    assert 'value="asked" selected' in form
+    odd = client.get(path_of(event, "new") + "?state=held&admission=x&coming=x")
+    assert re.findall(r'value="(\w+)" checked', odd.text) == ["confirmed"]
+
+
 def test_what_was_never_offered_is_no_choice(client, ada):
     make(client, soon(), admission="balcony", answer="x:1", coming="x", checked_in="x")
 
