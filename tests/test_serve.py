@@ -141,6 +141,15 @@ def test_it_answers_and_ends_with_all_its_processes(site):
     assert not site.answers()
 
 
+def test_without_a_worker_it_only_answers(sqlite_site):
+    sqlite_site.start("--no-worker")
+
+    assert sqlite_site.status("/") == 200
+    if LINUX:
+        assert len(sqlite_site.children()) == 2
+    assert sqlite_site.end(signal.SIGTERM) == 0
+
+
 def test_ctrl_c_ends_it_cleanly(sqlite_site):
     sqlite_site.start()
     # As a terminal does: to every process in the foreground.

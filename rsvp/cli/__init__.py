@@ -10,12 +10,13 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from rsvp.cli import door, events, people, server
+from rsvp.cli import door, events, people, server, work
 from rsvp.cli.base import Group
 
 COMMANDS: tuple[click.Command, ...] = (
     server.serve,
     server.worker,
+    work.jobs,
     server.init,
     server.demo,
     server.check,

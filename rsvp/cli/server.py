@@ -49,7 +49,8 @@ def demo() -> None:
     help="First bring the database up to date, and load demo data if it has no events "
     "and no mail server is set.",
 )
-def serve(with_demo: bool) -> None:
+@click.option("--no-worker", is_flag=True, help="Only answer; workers run elsewhere.")
+def serve(with_demo: bool, no_worker: bool) -> None:
     """Run the site: web processes on RSVP_PORT, and the worker that sends mails."""
     app = the_app()
     if app.config["DEBUG"]:
@@ -63,7 +64,8 @@ def serve(with_demo: bool) -> None:
     from rsvp.cli import serving
 
     addresses = where_everything_is(app)
-    serving.serve(app, lambda: work(app), lambda: click.echo(addresses))
+    beside = None if no_worker else lambda: work(app)
+    serving.serve(app, beside, lambda: click.echo(addresses))
 
 
 @click.command(cls=Command)

@@ -34,8 +34,11 @@ LONGEST_PAUSE = 60.0
 fork = multiprocessing.get_context("fork")
 
 
-def serve(app: Flask, work: Callable[[], None], ready: Callable[[], None]) -> None:
-    """Serve `app` until SIGINT or SIGTERM, with a process beside it that runs `work`.
+def serve(
+    app: Flask, work: Callable[[], None] | None, ready: Callable[[], None]
+) -> None:
+    """Serve `app` until SIGINT or SIGTERM, with a process beside it that runs `work`
+    (None: without one).
 
     `ready` is called once the site answers. Must be called from the main thread, with
     no other threads running. Raises Mistake where the port can't be had.
@@ -43,7 +46,6 @@ def serve(app: Flask, work: Callable[[], None], ready: Callable[[], None]) -> No
     host, port = app.config["HOST"], app.config["PORT"]
     refuse_taken(host, port)
     lifeline = Lifeline()
-    worker = Beside(work, lifeline)
     server = Server(
         "rsvp",
         address=host,
@@ -58,9 +60,11 @@ def serve(app: Flask, work: Callable[[], None], ready: Callable[[], None]) -> No
         workers_kill_timeout=GRACE,
     )
     server.on_startup(end_on_hangup)
-    server.on_startup(worker.start)
+    if work is not None:
+        worker = Beside(work, lifeline)
+        server.on_startup(worker.start)
+        server.on_shutdown(worker.stop)
     server.on_startup(lambda: when_it_answers(host, port, ready))
-    server.on_shutdown(worker.stop)
 
     def load() -> Any:
         lifeline.follow_parent()

@@ -85,6 +85,7 @@ from rsvp.queries.registrations import (
     oldest_first,
     places,
 )
+from rsvp.queries.work import Mails, Work, background_work
 
 __all__ = [
     "AdmissionSeats",
@@ -98,6 +99,7 @@ __all__ = [
     "Filter",
     "FindEvent",
     "Issued",
+    "Mails",
     "Page",
     "Progress",
     "Reach",
@@ -105,10 +107,12 @@ __all__ = [
     "SeriesPage",
     "StateRows",
     "Tray",
+    "Work",
     "arrivals",
     "attendance",
     "attendee_of",
     "awaited",
+    "background_work",
     "bookings",
     "by_references",
     "consent_keys",

@@ -62,6 +62,7 @@ def init_app(app: Flask) -> None:
         seats,
         sign_in,
         wording,
+        work,
     )
 
     assets.init_app(app)
@@ -69,7 +70,7 @@ def init_app(app: Flask) -> None:
     memory.init_app(app)
     organizers = (
         *(organizer, roster, registration, seats, outbox),
-        *(mailings, wording, invitations, door_desk, exports),
+        *(mailings, wording, invitations, door_desk, exports, work),
     )
     attendees = (public, attendee, own, coming, changes, lost)
     for audience in (*attendees, door, *organizers, first, passwords, health):

@@ -38,6 +38,7 @@ def page(template: str, **context: Any) -> str:
         f"organizer/{template}",
         me=me(),
         reads_messages=teams.may_anywhere(me(), Action.READ_MESSAGES),
+        manages_team=teams.may_anywhere(me(), Action.MANAGE_TEAM),
         **context,
     )
 

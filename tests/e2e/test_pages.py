@@ -162,6 +162,7 @@ PAGES: list[tuple[str, str, Where]] = [
         "organizer",
         lambda made: f"/organize/events/{made.open}/messages/kinds/offer",
     ),
+    ("background work", "organizer", lambda made: "/organize/work"),
     ("nothing to organize", "organizer", lambda made: "/organize/events/nothing-here"),
 ]
 

@@ -1,0 +1,106 @@
+"""`rsvp jobs`: what goes on in the background."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+import click
+
+from rsvp.cli.base import Command, as_json
+from rsvp.db import utcnow
+
+INSTANT = "%Y-%m-%d %H:%M:%S UTC"
+MAILS = {
+    "queued": "not gone out",
+    "due": "due now",
+    "being_sent": "being sent",
+    "retrying": "waiting for another try",
+    "of_mailings": "written by organizers",
+    "failed": "given up within a day",
+}
+
+
+@click.command(cls=Command)
+@click.option("--json", "as_data", is_flag=True, help="Print for machines.")
+def jobs(as_data: bool) -> None:
+    """Show what is due, running and failed: each job, the mails, paused domains.
+
+    It only reads, names nobody, and ends with exit status 0 whatever there is.
+    """
+    from rsvp import queries
+    from rsvp.jobs import JOBS
+
+    now = utcnow()
+    work = queries.background_work(now)
+    rows = {row.name: row for row in work.jobs}
+    names = [job.name for job in JOBS]
+    names += [name for name in rows if name not in names]
+    told = [facts(name, rows.get(name), now) for name in names]
+    paused = [
+        {"domain": d.domain, "until": iso(d.pause_until), "last_error": d.last_error}
+        for d in work.paused
+    ]
+    if as_data:
+        as_json(
+            {
+                "last_ran_at": iso(work.last_ran_at),
+                "jobs": told,
+                "messages": dataclasses.asdict(work.mails),
+                "mailings_sending": work.mailings_sending,
+                "paused_domains": paused,
+            }
+        )
+        return
+    last = work.last_ran_at
+    click.echo(f"A worker last ran at {last:{INSTANT}}." if last else "None ran yet.")
+    for each in told:
+        click.echo(line(each))
+    mails = dataclasses.asdict(work.mails)
+    click.echo("Mails: " + ", ".join(f"{mails[k]} {word}" for k, word in MAILS.items()))
+    if work.mailings_sending:
+        click.echo(f"Mailings being written: {work.mailings_sending}")
+    for each in paused:
+        why = f" ({each['last_error']})" if each["last_error"] else ""
+        click.echo(f"No mails to {each['domain']} until {each['until']}{why}")
+
+
+def facts(name: str, row: Any, now: datetime) -> dict[str, Any]:
+    """A job as JSON has it; of one that never ran, that it is due."""
+    if row is None:
+        nothing = dict.fromkeys(
+            ("running_since", "holder", "finished_at", "last_error")
+        )
+        counts = {"runs": 0, "done": 0, "failures": 0}
+        return {"name": name, "state": "due", "due_at": iso(now), **nothing, **counts}
+    running = row.lease_until is not None and row.lease_until > now
+    waiting = "failed" if row.failures else "due" if row.due_at <= now else "waiting"
+    return {
+        "name": name,
+        "state": "running" if running else waiting,
+        "due_at": iso(row.due_at),
+        "running_since": iso(row.started_at) if running else None,
+        "holder": row.holder if running else None,
+        "finished_at": iso(row.finished_at),
+        "last_error": row.last_error,
+        "runs": row.runs,
+        "done": row.done,
+        "failures": row.failures,
+    }
+
+
+def line(job: dict[str, Any]) -> str:
+    if job["state"] == "running":
+        more = f"since {job['running_since']} by {job['holder']}"
+    else:
+        more = f"due at {job['due_at']}"
+        if job["finished_at"]:
+            more += f", finished at {job['finished_at']}, {job['done']} done"
+    if job["failures"]:
+        more += f"; failed {job['failures']} times: {job['last_error']}"
+    return f"{job['name']:<10} {job['state']:<8} {more}"
+
+
+def iso(instant: datetime | None) -> str | None:
+    return instant.isoformat(timespec="seconds") if instant else None

@@ -1,0 +1,108 @@
+"""Work: what goes on in the background, for those who run a team."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, current_app
+from flask.typing import ResponseReturnValue
+from flask_babel import format_timedelta
+from flask_babel import lazy_gettext as _
+
+from rsvp import queries
+from rsvp.db import utcnow
+from rsvp.domain import teams
+from rsvp.domain.teams import Action
+from rsvp.models import Job, MailDomain
+from rsvp.web import desk, guards
+
+bp = Blueprint("work", __name__, url_prefix="/organize")
+bp.after_request(desk.keep_private)
+
+WORDS = {
+    "settle": _("Offers and held places whose time is over"),
+    "close": _("Places of those who did not say whether they come"),
+    "ask": _("Asking people whether they still come"),
+    "remind": _("Reminders and thank-yous"),
+    "mailings": _("What organizers write"),
+    "erase": _("Erasing what is past keeping"),
+}
+"""The jobs, in the order in which the page shows them; others come last."""
+
+TOO_LONG = timedelta(minutes=2)
+"""Some job is due every few seconds: with none run for so long, no worker runs."""
+
+
+@dataclass(frozen=True)
+class ShownJob:
+    """A job as the page shows it; `state` is a pill."""
+
+    word: Any
+    state: desk.Shown
+    ran: str
+    done: str
+    trouble: str
+
+
+IS_RUNNING = desk.Shown("offered", "◑", _("Running"))
+IS_WELL = desk.Shown("confirmed", "●", _("Well"))
+HAS_FAILED = desk.Shown("cancelled", "✕", _("Failed"))
+
+
+@bp.get("/work")
+@guards.signed_in
+def show() -> ResponseReturnValue:
+    if not teams.may_anywhere(desk.me(), Action.MANAGE_TEAM):
+        abort(404)
+    now = utcnow()
+    work = queries.background_work(now)
+    order = list(WORDS)
+    jobs = sorted(work.jobs, key=lambda j: (j.name not in WORDS, *place(j, order)))
+    return desk.page(
+        "work.html",
+        mails=work.mails,
+        mailings_sending=work.mailings_sending,
+        jobs=[shown_job(each, now) for each in jobs],
+        paused=[shown_domain(each, now) for each in work.paused],
+        idle_for=idle_for(work.last_ran_at, now),
+        never_ran=work.last_ran_at is None,
+        has_mail_server=bool(current_app.config["MAIL_SERVER"]),
+    )
+
+
+def place(job: Job, order: list[str]) -> tuple[int, str]:
+    return (order.index(job.name) if job.name in order else 0, job.name)
+
+
+def idle_for(last_ran_at: datetime | None, now: datetime) -> str | None:
+    """For how long no worker has run, in words; None while one does."""
+    if last_ran_at is None or now - last_ran_at < TOO_LONG:
+        return None
+    return span(now - last_ran_at)
+
+
+def shown_job(job: Job, now: datetime) -> ShownJob:
+    running = job.lease_until is not None and job.lease_until > now
+    state = IS_RUNNING if running else HAS_FAILED if job.failures else IS_WELL
+    if running and job.started_at:
+        ran = _("for %(time)s", time=span(now - job.started_at))
+    elif job.finished_at:
+        ran = _("%(time)s ago", time=span(now - job.finished_at))
+    else:
+        ran = _("not yet")
+    trouble = ""
+    if job.failures:
+        trouble = f"{job.failures} × {job.last_error}"
+    return ShownJob(WORDS.get(job.name, job.name), state, ran, str(job.done), trouble)
+
+
+def shown_domain(paused: MailDomain, now: datetime) -> dict[str, Any]:
+    left = (paused.pause_until or now) - now
+    return {"name": paused.domain, "left": span(left), "why": paused.last_error}
+
+
+def span(time: timedelta) -> str:
+    """A length of time in its largest unit: `14 minutes`."""
+    return format_timedelta(max(time, timedelta(seconds=1)), threshold=1.5)

@@ -1,0 +1,120 @@
+"""Background work: what is due, running and failed, on a page and by command."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from rsvp import cli
+from rsvp.db import utcnow, writing
+from rsvp.extensions import db
+from rsvp.jobs import JOBS, run_due
+from rsvp.models import Job, MailDomain, Message
+from rsvp.models.team import Role
+from tests.factories import make_event, make_user, register
+from tests.web.signing_in import sign_in
+
+MINUTE = timedelta(minutes=1)
+HERE = "/organize/work"
+
+
+@pytest.fixture
+def busy(app):
+    """A site on which something of each kind goes on."""
+    now = utcnow()
+    event = make_event({"capacity": None})
+    for _ in range(5):
+        register(event, now=now - MINUTE)
+    with writing() as session:
+        waits, retried, held, failed, _ = session.query(Message).order_by(Message.id)
+        waits.due_at = now + 60 * MINUTE
+        retried.attempts, retried.due_at = 2, now + MINUTE
+        held.attempts, held.lease_until = 1, now + MINUTE
+        failed.state, failed.last_error = "failed", "550 canary@example.org unknown"
+        session.add(
+            MailDomain(
+                domain="slow.example",
+                pause_until=now + 10 * MINUTE,
+                last_error="421 busy",
+            )
+        )
+        for name, values in {
+            "settle": {
+                "lease_until": now + MINUTE,
+                "holder": "vm:1:a",
+                "started_at": now,
+            },
+            "erase": {"failures": 3, "last_error": "KeyError at privacy.py:12"},
+        }.items():
+            more = {"runs": 9, "done": 4, "failures": 0, "finished_at": now - MINUTE}
+            session.add(Job(name=name, due_at=now + MINUTE, **more | values))
+    return event
+
+
+def page(client) -> str:
+    make_user("owner@example.org", role=Role.OWNER)
+    sign_in(client, "owner@example.org")
+    answer = client.get(HERE)
+    assert answer.status_code == 200
+    return " ".join(answer.text.split())
+
+
+def test_the_page_counts_mails_and_says_how_each_job_went(busy, client):
+    told = page(client)
+
+    for count, word in ((4, "Not gone out"), (1, "Due now"), (1, "Being sent")):
+        assert f"<dt>{word}</dt><dd>{count}</dd>" in told
+    assert "<dt>Wait for another try</dt><dd>1</dd>" in told
+    assert "<dt>Given up since yesterday</dt><dd>1</dd>" in told
+    assert "Running" in told
+    assert "3 × KeyError at privacy.py:12" in told
+    assert "slow.example" in told
+    assert "canary" not in told
+
+
+def test_it_says_for_how_long_no_worker_has_run(app, client):
+    assert "No worker has run yet" in page(client)
+    run_due(utcnow() - 14 * MINUTE)
+    told = " ".join(client.get(HERE).text.split())
+    assert "The worker last ran 14 minutes ago: mails wait" in told
+    run_due(utcnow())
+    assert "last ran" not in client.get(HERE).text
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.DOOR_HOST, Role.ORGANIZER])
+def test_only_who_manages_a_team_sees_it(app, client, role):
+    make_user("somebody@example.org", role=role)
+    sign_in(client, "somebody@example.org")
+    assert client.get(HERE).status_code == 404
+    assert HERE not in client.get("/organize/").text
+
+
+def test_the_command_tells_the_same(busy, capsys):
+    assert cli.run(["jobs", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+
+    jobs = {each["name"]: each for each in told["jobs"]}
+    assert set(jobs) == {job.name for job in JOBS}
+    assert jobs["settle"]["state"] == "running"
+    assert jobs["settle"]["holder"] == "vm:1:a"
+    assert (jobs["erase"]["state"], jobs["erase"]["failures"]) == ("failed", 3)
+    assert jobs["remind"]["state"] == "due"
+    assert told["messages"] == {
+        "queued": 4,
+        "due": 1,
+        "retrying": 1,
+        "being_sent": 1,
+        "of_mailings": 0,
+        "failed": 1,
+    }
+    assert told["paused_domains"][0]["domain"] == "slow.example"
+    db.session.rollback()
+
+    assert cli.run(["jobs"]) == 0
+    text = capsys.readouterr().out
+    assert "4 not gone out, 1 due now, 1 being sent" in text
+    assert "by vm:1:a" in text
+    assert "failed 3 times: KeyError at privacy.py:12" in text
+    assert "canary" not in text
