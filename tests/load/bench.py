@@ -31,7 +31,7 @@ from rsvp import create_app
 from rsvp.extensions import db
 from tests import services
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
-from tests.load import checking, doors, floor, lists
+from tests.load import checking, doors, draining, floor, lists
 from tests.load.client import (
     Connection,
     Timing,
@@ -388,6 +388,8 @@ def print_tables(figures: dict[str, Any]) -> None:
         print(
             f"\nrsvp check, {engine}: {whole} s of {count} registrations (≤ {bar:g} s)"
         )
+    for engine, found in figures["drain"].items():
+        print(f"\ndraining, {engine}: {json.dumps(found)}")
     print(f"\ncreate_app: {figures['create_app_s']} s\n")
     for engine, what, ratio, bar in shares(figures):
         print(f"{engine:<11} {what:<44} {ratio:>7.3f}   {bar}")
@@ -401,6 +403,7 @@ def only_rushes(engine: str) -> dict[str, Any]:
 PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "rush": only_rushes,
     "check": checking.measure,
+    "drain": draining.measure,
 }
 
 
@@ -413,7 +416,7 @@ def main() -> None:
     parser.add_argument("--engine", action="append", choices=["sqlite", "postgresql"])
     parser.add_argument("--count", type=int, default=3000, help="floor transactions")
     parser.add_argument("--long", type=int, default=lists.LONG, help="a long list")
-    parser.add_argument("--only", choices=["rush", "check"], help="a part, by itself")
+    parser.add_argument("--only", choices=[*PARTS], help="a part, by itself")
     chosen = parser.parse_args()
     engines = chosen.engine or ["sqlite", "postgresql"]
     if "postgresql" in engines and (why := services.missing("postgresql")):
@@ -437,6 +440,7 @@ def main() -> None:
         engine: lists.measure(engine, chosen.long, chosen.times) for engine in engines
     }
     figures["check"] = {engine: checking.measure(engine) for engine in engines}
+    figures["drain"] = {engine: draining.measure(engine) for engine in engines}
     print_tables(figures)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
