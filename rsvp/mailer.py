@@ -13,9 +13,10 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email import message_from_bytes
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, default
 from email.utils import format_datetime, parseaddr
 from enum import StrEnum, auto
 from typing import Any
@@ -24,7 +25,10 @@ import flask_mail
 from email_validator import validate_email
 from flask import current_app
 
+from rsvp import mime
+
 # 7-bit: nothing on the way has a reason to rewrite it.
+READING = default
 POLICY = SMTP.clone(cte_type="7bit")
 POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
 ANYBODY = "postmaster"
@@ -51,6 +55,7 @@ class Message(flask_mail.Message):
 
     `pictures` are PNGs shown where the HTML says `cid:<name>`; `calendar` is attached
     with `method`, the one its text has. `message_id` is the same for every try.
+    `unsubscribe` is where a POST asks for no more mails of its kind.
     """
 
     def __init__(
@@ -66,6 +71,7 @@ class Message(flask_mail.Message):
         pictures: Sequence[Part] = (),
         calendar: Part | None = None,
         method: str = "PUBLISH",
+        unsubscribe: str | None = None,
     ) -> None:
         sender = address(current_app.config["MAIL_DEFAULT_SENDER"])
         super().__init__(
@@ -83,6 +89,7 @@ class Message(flask_mail.Message):
         self.pictures = pictures
         self.calendar = calendar
         self.method = method
+        self.unsubscribe = unsubscribe
         if self.needs_utf8:
             self.mail_options = ["SMTPUTF8"]
 
@@ -92,48 +99,59 @@ class Message(flask_mail.Message):
         return not f"{self.recipients[0]}{self.sender}".isascii()
 
     def message(self) -> EmailMessage:
+        parsed = message_from_bytes(self.as_bytes(), policy=READING)
+        assert isinstance(parsed, EmailMessage)
+        return parsed
+
+    def as_bytes(self) -> bytes:
         """The whole mail: mixed(alternative(text, related(html, pictures)), calendar).
 
         The calendar is a file beside the text: as an alternative some clients would
         show it instead of the mail.
         """
-        policy = POLICY_FOR_OTHER_ALPHABETS if self.needs_utf8 else POLICY
-        mail = EmailMessage(policy=policy)
-        mail["From"] = self.from_header
-        mail["To"] = address(str(self.recipients[0]))
-        if self.reply_to:
-            mail["Reply-To"] = address(str(self.reply_to))
-        mail["Subject"] = self.subject
-        mail["Date"] = format_datetime(self.at)
-        mail["Message-ID"] = self.msgId
-        # No vacation notes in return (RFC 3834).
-        mail["Auto-Submitted"] = "auto-generated"
-        mail["X-Auto-Response-Suppress"] = "All"
-
-        mail.set_content(self.body or "")
-        mail.add_alternative(self.html or "", subtype="html")
-        (_, html) = mail.iter_parts()
-        assert isinstance(html, EmailMessage)
-        for picture in self.pictures:
-            html.add_related(
-                picture.data,
-                "image",
-                picture.subtype,
-                cid=f"<{picture.name}>",
-                disposition="inline",
-                filename=picture.name.partition("@")[0] + f".{picture.subtype}",
-            )
+        html = mime.text(self.html or "", "html")
+        if self.pictures:
+            html = mime.several("related", [html, *map(picture_part, self.pictures)])
+        body = mime.several("alternative", [mime.text(self.body or "", "plain"), html])
         if self.calendar:
-            mail.add_attachment(
-                self.calendar.data.decode(),
-                subtype=self.calendar.subtype,
-                filename=self.calendar.name,
-                params={"method": self.method},
-            )
-        return mail
+            body = mime.several("mixed", [body, self.calendar_part(self.calendar)])
+        return self.head() + body
 
-    def as_bytes(self) -> bytes:
-        return self.message().as_bytes()
+    def head(self) -> bytes:
+        policy = POLICY_FOR_OTHER_ALPHABETS if self.needs_utf8 else POLICY
+        # Whoever is named in these may have any name: the library knows how.
+        named: dict[str, Any] = {
+            "From": self.from_header,
+            "To": address(str(self.recipients[0])),
+            "Subject": self.subject,
+        }
+        if self.reply_to:
+            named["Reply-To"] = address(str(self.reply_to))
+        plain = {
+            "Date": format_datetime(self.at),
+            "Message-ID": self.msgId,
+            # No vacation notes in return (RFC 3834).
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+        }
+        if self.unsubscribe:
+            # One click, without a page to look at (RFC 8058).
+            plain["List-Unsubscribe"] = f"<{self.unsubscribe}>"
+            plain["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        plain["MIME-Version"] = "1.0"
+        lines = [
+            policy.fold_binary(name, policy.header_store_parse(name, value)[1])
+            for name, value in named.items()
+        ]
+        return b"".join([*lines, *(mime.header(*each) for each in plain.items())])
+
+    def calendar_part(self, calendar: Part) -> bytes:
+        return mime.text(
+            calendar.data.decode(),
+            calendar.subtype,
+            parameters=f'; method="{self.method}"',
+            attached_as=calendar.name,
+        )
 
     def as_string(self) -> str:
         return self.message().as_string()
@@ -263,6 +281,11 @@ class Mail(flask_mail.Mail):
     def connect(self) -> Connection:
         config = current_app.config
         return Connection(self.init_mail(config), timeout=config["MAIL_TIMEOUT"])
+
+
+def picture_part(picture: Part) -> bytes:
+    name = f"{picture.name.partition('@')[0]}.{picture.subtype}"
+    return mime.picture(picture.data, picture.subtype, cid=picture.name, name=name)
 
 
 def address(given: str | tuple[str, str]) -> Address:

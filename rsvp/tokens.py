@@ -24,6 +24,7 @@ CODE_ID = b"rsvp/code-id/v1"
 CODE_CHECK = b"rsvp/code-check/v1"
 MANAGE = b"rsvp/manage/v1"
 TICKET = b"rsvp/ticket/v1"
+MUTE = b"rsvp/mute/v1"
 DOOR_PASS = b"rsvp/door-pass/v1"
 INVITATION = b"rsvp/invitation/v1"
 INVITATION_ID = b"rsvp/invitation-id/v1"
@@ -139,6 +140,27 @@ def manage_token(code_key: bytes, registration: UUID, version: int) -> str:
 def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
     """The secret in `/t/<token>`: one attendee's ticket to look at, safe to forward."""
     return link_text(derive(code_key, TICKET, attendee, version))
+
+
+def mute_token(code_key: bytes, registration: UUID, version: int) -> str:
+    """The secret in `/u/<token>`: whoever has it may ask for no more mails but tickets
+    and changes, and do nothing else. It says itself whose it is."""
+    secret = derive(code_key, MUTE, registration, version)
+    return link_text(registration.bytes + secret)
+
+
+def mute_token_is_for(token: str) -> UUID | None:
+    """The registration that the token says it is for; nothing is checked yet."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", token):
+        return None
+    return UUID(bytes=base64.urlsafe_b64decode(token + "=")[:16])
+
+
+def mute_token_is_good(
+    code_key: bytes, registration: UUID, version: int, token: str
+) -> bool:
+    mine = mute_token(code_key, registration, version)
+    return hmac.compare_digest(mine.encode(), token.encode())
 
 
 def door_pass_token(code_key: bytes, door_pass: UUID, version: int) -> str:

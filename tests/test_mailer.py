@@ -9,7 +9,7 @@ from email import message_from_bytes, policy
 import pytest
 from sqlalchemy import select
 
-from rsvp import jobs
+from rsvp import jobs, mailer
 from rsvp.extensions import db
 from rsvp.models import Message
 from tests.factories import NOON, make_event, register
@@ -74,6 +74,34 @@ def test_the_time_of_sending_is_the_workers(texts):
     message = message_of("confirmation", registration_of(event_of()))
     at = datetime(2027, 1, 20, 9, 30, tzinfo=UTC)
     assert jobs.letter_of(message, at).message()["date"].datetime == at
+
+
+def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
+    registration = registration_of(event_of())
+    ticket = jobs.letter_of(message_of("confirmation", registration), NOW)
+    assert not [name for name in ticket.message() if name.startswith("List-")]
+
+    ticket.unsubscribe = link = "https://rsvp.example.org/u/" + "x" * 43
+    mail = ticket.message()
+    assert mail["list-unsubscribe"] == f"<{link}>"
+    assert mail["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
+
+
+@pytest.mark.parametrize("title", ["Ada\r\nBcc: b@example.org", "Ünïcode " * 30])
+def test_what_people_write_stays_in_its_header(texts, title):
+    letter = jobs.letter_of(
+        message_of("confirmation", registration_of(event_of())), NOW
+    )
+    letter.subject = mailer.one_line(title)
+    mail = letter.message()
+
+    assert mail["bcc"] is None
+    assert mail["subject"] == mailer.one_line(title)
+    assert set(mail.keys()) == {
+        *("From", "To", "Subject", "Reply-To", "Date", "Message-ID"),
+        *("Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version"),
+        "Content-Type",
+    }
 
 
 # --- certificates -------------------------------------------------------------------

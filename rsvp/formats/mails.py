@@ -39,7 +39,8 @@ class Mail:
     """What a message looks like: everything but who gets it.
 
     `images` are PNGs by the Content-ID that the HTML shows them by. `calendar` is an
-    iCalendar file with `method`, to be attached as `calendar_name`.
+    iCalendar file with `method`, to be attached as `calendar_name`. `unsubscribe` is
+    where one POST ends mails of this kind, if it may be ended.
     """
 
     subject: str
@@ -51,12 +52,14 @@ class Mail:
     calendar_name: str
     reply_to: str | None
     message_id: str
+    unsubscribe: str | None = None
 
 
 @dataclass(frozen=True)
 class Links:
     """All but `event` are secret; empty in a mail to whose it is no more. `button` is
-    where the one button leads, `second` where the other answer of a question does."""
+    where the one button leads, `second` where the other answer of a question does, and
+    `mute` where one asks for no more mails like this one."""
 
     manage: str
     button: str
@@ -64,6 +67,7 @@ class Links:
     erase: str
     event: str
     join: str | None
+    mute: str | None = None
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,7 @@ def written(
         calendar_name="appointment.ics" if event.discreet else f"{event.slug}.ics",
         reply_to=contact,
         message_id=message_id,
+        unsubscribe=links.mute,
     )
 
 
@@ -210,8 +215,14 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
     # Who wrote it themselves put the link in where it belongs.
     seated = seated and message.kind != MessageKind.NOTE
     manage = f"{public_url}/r/{MASK if masked else secret}"
+    mute = None
+    if message.kind in EXTRAS:
+        token = tokens.mute_token(
+            code_key, registration.uuid, registration.link_version
+        )
+        mute = f"{public_url}/u/{MASK if masked else token}"
     if not is_theirs(message):
-        manage = ""
+        manage, mute = "", None
     asks = mailtexts.standing(message) == Standing.ASKED
     asks = asks or mailtexts.asks_about_change(message)
     coming = manage and f"{manage}/coming"
@@ -222,6 +233,7 @@ def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -
         erase=manage and f"{manage}/erasure",
         event=f"{public_url}/events/{message.event.slug}",
         join=feeds.join_link(registration) if seated else None,
+        mute=mute,
     )
 
 

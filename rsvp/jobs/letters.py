@@ -82,6 +82,7 @@ def letter_of(message: Message, at: datetime) -> mailer.Message:
         ],
         calendar=calendar or None,
         method=written.method,
+        unsubscribe=written.unsubscribe,
     )
 
 

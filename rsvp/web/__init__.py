@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
         roster,
         seats,
         sign_in,
+        unsubscribing,
         wording,
         work,
     )
@@ -72,7 +73,7 @@ def init_app(app: Flask) -> None:
         *(organizer, roster, registration, seats, outbox),
         *(mailings, wording, invitations, door_desk, exports, work),
     )
-    attendees = (public, attendee, own, coming, changes, lost)
+    attendees = (public, attendee, own, coming, changes, lost, unsubscribing)
     for audience in (*attendees, door, *organizers, first, passwords, health):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)

@@ -2,7 +2,8 @@
 
 A declared guard runs before its view. `public` is for pages that anyone may look at,
 `public_form` for what anyone may send from our own pages, `by_link` for whoever has a
-secret link, `by_door_pass` for whoever has a door's, `by_phone` for the phones that one
+secret link, `by_mail_button` for one that mail programs use by themselves,
+`by_door_pass` for whoever has a door's, `by_phone` for the phones that one
 enrolled, `signed_in` for accounts, `before_sign_in` for pages that lead into one.
 """
 
@@ -70,6 +71,30 @@ def by_link(view: Callable[..., Any]) -> Callable[..., Any]:
         return response
 
     return declare(guarded, "by_link")
+
+
+def by_mail_button(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Whoever has the secret link of a mail: from its page, or by the button of a mail
+    program, which sends from wherever that runs (RFC 8058)."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not (is_one_click() or came_from_here(hidden_is_fine=True)):
+            abort(403)
+        response: Response = current_app.make_response(view(*args, **kwargs))
+        keep_private(response)
+        return response
+
+    return declare(within_form_limit(guarded), "by_mail_button")
+
+
+def is_one_click() -> bool:
+    """Whether exactly what that button sends was sent, and nothing else."""
+    return (
+        request.method == "POST"
+        and not request.args
+        and request.form.to_dict(flat=False) == {"List-Unsubscribe": ["One-Click"]}
+    )
 
 
 def by_door_pass(view: Callable[..., Any]) -> Callable[..., Any]:

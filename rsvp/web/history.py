@@ -219,6 +219,8 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "add_guest": guest_added,
     "move": moved,
     "correct_address": said(lambda: _("Address corrected")),
+    "mute": said(lambda: _("Asked for no more mails but tickets and changes")),
+    "unmute": said(lambda: _("Asked for all mails again")),
     "pass_on": said(lambda: _("Passed on to somebody else")),
     "erase_one": said(lambda: _("Names, address and answers erased on request")),
     "move_in_line": moved_in_line,

@@ -59,8 +59,14 @@ def registration_html(
         offer=offer or offer_form(found, now),
         tickets=[ticket_of(one, found, acts.drop_guest) for one in found.attendees],
         join_url=feeds.join_link(found),
+        mute_token=mute_token(found) if found.muted_at else None,
         now=now,
     )
+
+
+def mute_token(found: Registration) -> str:
+    code_key = current_app.config["CODE_KEY"]
+    return tokens.mute_token(code_key, found.uuid, found.link_version)
 
 
 def offer_form(

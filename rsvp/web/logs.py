@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request
 
 SECRET_PATH = re.compile(
     # Door passes stand beside addresses with names, which are shorter.
-    r"(/[rt]/|/organize/(?:first|password)/|/door/(?=[\w-]{12}))[^/\s?#\"'\])]+"
+    r"(/[rtu]/|/organize/(?:first|password)/|/door/(?=[\w-]{12}))[^/\s?#\"'\])]+"
 )
 ADDRESS = re.compile(r"[^\s@<>()\"'=,;:]+@[^\s@<>()\"'=,;:]+")
 

@@ -280,6 +280,7 @@ def facts_of(found: Registration) -> list[tuple[str, str]]:
         facts.append((_("Offered before"), _("Put off once")))
     if found.invitation_id is not None:
         facts.append((_("Invitation"), invitation_in_words(found.invitation_id)))
+    facts += reach_of(found)
     if found.is_live:
         return facts
     if found.ended_from is not None:
@@ -289,6 +290,19 @@ def facts_of(found: Registration) -> list[tuple[str, str]]:
         facts.append((_("Ended"), history.by(found.ended_by, names)))
     if found.ended_why:
         facts.append((_("Why"), found.ended_why))
+    return facts
+
+
+def reach_of(found: Registration) -> list[tuple[str, str]]:
+    """What is known of mail to its address, where that is something."""
+    facts = []
+    if found.address_failed_at is not None:
+        since = desk.moment(found.address_failed_at, found.event.zone).text
+        refused = _("Refused since %(since)s", since=since)
+        why = f"{refused}: {found.address_failed_why}"
+        facts.append((_("Mail to the address"), why))
+    if found.muted_at is not None:
+        facts.append((_("Mails"), _("Asked for none but tickets and changes")))
     return facts
 
 

@@ -19,6 +19,7 @@ from rsvp.domain.registrations.handing_over import (
     mail_links,
     pass_on,
 )
+from rsvp.domain.registrations.muting import find_by_mute_token, mute, unmute
 from rsvp.domain.registrations.offers import accept, decline_offer, keep_place, offer
 from rsvp.domain.registrations.presence import (
     late_comers,
@@ -54,6 +55,7 @@ __all__ = [
     "decline",
     "decline_offer",
     "due_to_settle",
+    "find_by_mute_token",
     "keep_place",
     "largest_party",
     "late_comers",
@@ -61,6 +63,7 @@ __all__ = [
     "mail_links",
     "move",
     "move_in_line",
+    "mute",
     "offer",
     "pass_on",
     "prepare",
@@ -73,4 +76,5 @@ __all__ = [
     "seat_present",
     "send_again",
     "settle",
+    "unmute",
 ]

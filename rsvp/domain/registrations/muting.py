@@ -1,0 +1,46 @@
+"""Muting: people ask for no more mails about an event but tickets and changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from rsvp import tokens
+from rsvp.db import current_session
+from rsvp.domain.registrations.locking import lock_any
+from rsvp.domain.registrations.rewriting import rewrite
+from rsvp.domain.steps import record
+from rsvp.models import Registration
+
+
+def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
+    """The registration that a link for this is about, unless it was erased."""
+    uuid = tokens.mute_token_is_for(token)
+    if uuid is None:
+        return None
+    found = current_session().scalar(
+        select(Registration).where(Registration.uuid == uuid)
+    )
+    if found is None or found.is_erased:
+        return None
+    version = found.link_version
+    is_good = tokens.mute_token_is_good(code_key, uuid, version, token)
+    return found if is_good else None
+
+
+def mute(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Send no more reminders, questions, thanks and organizers' own mails; safe to
+    repeat. What waits in the outbox is looked at before it is sent."""
+    _locked, registration = lock_any(registration_id, now)
+    if registration.muted_at is None:
+        rewrite(registration, muted_at=now)
+        record("mute", registration, actor=actor, now=now)
+
+
+def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Send them again from now on; safe to repeat."""
+    _locked, registration = lock_any(registration_id, now)
+    if registration.muted_at is not None:
+        rewrite(registration, muted_at=None)
+        record("unmute", registration, actor=actor, now=now)
