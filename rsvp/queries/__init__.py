@@ -51,12 +51,14 @@ from rsvp.queries.mailings import (
 from rsvp.queries.organizers import (
     Page,
     Tray,
+    Wanted,
     outbox,
     outbox_counts,
     overview,
     page_of,
+    pauses,
     tray_of,
-    undelivered,
+    unreached,
 )
 from rsvp.queries.people import (
     Filter,
@@ -107,6 +109,7 @@ __all__ = [
     "SeriesPage",
     "StateRows",
     "Tray",
+    "Wanted",
     "Work",
     "arrivals",
     "attendance",
@@ -148,6 +151,7 @@ __all__ = [
     "outbox_counts",
     "overview",
     "page_of",
+    "pauses",
     "phones_scans",
     "place_in_line",
     "places",
@@ -162,5 +166,5 @@ __all__ = [
     "state_statement",
     "ticket_by_link",
     "tray_of",
-    "undelivered",
+    "unreached",
 ]

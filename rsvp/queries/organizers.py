@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum, auto
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, func, literal, select, tuple_
+from sqlalchemy import Select, func, literal, or_, select, tuple_
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
 from rsvp.db import UtcDateTime, current_session
-from rsvp.domain import teams
-from rsvp.models import Event, Message, User
-from rsvp.models.ledger import MessageState
+from rsvp.domain import teams, undelivered
+from rsvp.models import Event, MailDomain, Message, Registration, User
+from rsvp.models.ledger import MessageKind, MessageState
 
 Row = TypeVar("Row")
 
@@ -70,34 +71,39 @@ def tray_of(message: Message) -> Tray:
     return Tray(message.state)
 
 
-def outbox(
-    user: User,
-    *,
-    tray: Tray | None = None,
-    event_id: int | None = None,
-    before: int | None = None,
-) -> Page[Message]:
+@dataclass(frozen=True)
+class Wanted:
+    """Which messages somebody looks for: a tray, an event, a kind, and what is found by
+    a part of the recipient's address, or by the registration's reference."""
+
+    tray: Tray | None = None
+    event_id: int | None = None
+    kind: MessageKind | None = None
+    search: str = ""
+
+
+def outbox(user: User, wanted: Wanted, before: int | None = None) -> Page[Message]:
     """The messages this person may read, newest first; `before` is the id that ended
     the page before."""
-    wanted = letters_of(user, event_id)
+    found, tray = letters_of(user, wanted), wanted.tray
     if tray is not None:
         state = MessageState.QUEUED if tray == Tray.RETRYING else MessageState(tray)
-        wanted = wanted.where(Message.state == state)
+        found = found.where(Message.state == state)
     if tray in (Tray.QUEUED, Tray.RETRYING):
         was_tried = Message.attempts > 0
-        wanted = wanted.where(was_tried if tray == Tray.RETRYING else ~was_tried)
+        found = found.where(was_tried if tray == Tray.RETRYING else ~was_tried)
     if before is not None:
-        wanted = wanted.where(Message.id < before)
+        found = found.where(Message.id < before)
     return page_of(
-        wanted.options(contains_eager(Message.event)).order_by(Message.id.desc())
+        found.options(contains_eager(Message.event)).order_by(Message.id.desc())
     )
 
 
-def outbox_counts(user: User, event_id: int | None = None) -> dict[Tray, int]:
-    """How many messages this person may read, by tray."""
+def outbox_counts(user: User, wanted: Wanted) -> dict[Tray, int]:
+    """How many messages this person may read, by tray, in whichever they are."""
     was_tried = Message.attempts > 0
     counts = (
-        letters_of(user, event_id)
+        letters_of(user, wanted)
         .with_only_columns(Message.state, was_tried, func.count())
         .group_by(Message.state, was_tried)
     )
@@ -108,12 +114,35 @@ def outbox_counts(user: User, event_id: int | None = None) -> dict[Tray, int]:
     return found
 
 
-def letters_of(user: User, event_id: int | None) -> Select[Message]:
+def letters_of(user: User, wanted: Wanted) -> Select[Message]:
     found = teams.messages_of(user)
-    return found if event_id is None else found.where(Message.event_id == event_id)
+    if wanted.event_id is not None:
+        found = found.where(Message.event_id == wanted.event_id)
+    if wanted.kind is not None:
+        found = found.where(Message.kind == wanted.kind)
+    if wanted.search:
+        reference = "".join(wanted.search.upper().split())
+        its = select(Registration.id).where(Registration.reference == reference)
+        address = Message.recipient_key.contains(
+            wanted.search.casefold(), autoescape=True
+        )
+        found = found.where(or_(address, Message.registration_id.in_(its)))
+    return found
 
 
-def undelivered(event_id: int) -> int:
-    """How many mails of an event could not be delivered."""
-    failed = Message.event_id == event_id, Message.state == MessageState.FAILED
-    return current_session().scalar(select(func.count(Message.id)).where(*failed)) or 0
+def pauses(messages: Iterable[Message], now: datetime) -> dict[str, datetime]:
+    """The domains that are left alone at `now`, of those that wait, and until when."""
+    waiting = {m.domain for m in messages if m.state == MessageState.QUEUED}
+    if not waiting:
+        return {}
+    rows = current_session().execute(
+        select(MailDomain.domain, MailDomain.pause_until).where(
+            MailDomain.domain.in_(waiting), MailDomain.pause_until > now
+        )
+    )
+    return {row.domain: row.pause_until for row in rows}
+
+
+def unreached(event_id: int) -> int:
+    """To how many registrations mail does not arrive."""
+    return undelivered.count(event_id)

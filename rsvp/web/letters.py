@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask_babel import lazy_gettext as _
 
 from rsvp import queries
+from rsvp.db import utcnow
 from rsvp.models import Message
 from rsvp.models.ledger import MessageKind
 from rsvp.queries import Tray
@@ -53,17 +56,29 @@ class MessageRow:
     sent: Moment | None
     next_try: Moment | None
     reason: str | None
+    # Its domain, where that takes no mail at the moment.
+    paused: str | None
 
 
-def row_of(message: Message) -> MessageRow:
+def rows_of(messages: Sequence[Message]) -> list[MessageRow]:
+    pauses = queries.pauses(messages, utcnow())
+    return [row_of(message, pauses.get(message.domain)) for message in messages]
+
+
+def row_of(message: Message, pause_until: datetime | None) -> MessageRow:
     zone, tray = message.event.zone, queries.tray_of(message)
+    is_paused = tray in (Tray.QUEUED, Tray.RETRYING) and pause_until is not None
+    next_try = message.due_at if tray == Tray.RETRYING else None
+    if is_paused and pause_until is not None:
+        next_try = max(message.due_at, pause_until)
     return MessageRow(
         message=message,
         kind=KINDS[MessageKind(message.kind)],
         state=TRAYS[tray],
         written=desk.moment(message.created_at, zone),
         sent=desk.moment(message.sent_at, zone) if message.sent_at else None,
-        next_try=desk.moment(message.due_at, zone) if tray == Tray.RETRYING else None,
+        next_try=desk.moment(next_try, zone) if next_try else None,
         # Of one that went out in the end, an early failure is of no interest.
         reason=None if tray in (Tray.SENT, Tray.SUPERSEDED) else message.last_error,
+        paused=message.domain if is_paused else None,
     )

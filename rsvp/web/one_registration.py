@@ -56,7 +56,7 @@ def managed(found: Registration, place: int | None) -> dict[str, Any]:
             (consent, desk.moment(consent.at, event.zone))
             for consent in queries.given_consents(found.id)
         ],
-        "messages": [letters.row_of(m) for m in queries.messages_about(found.id)],
+        "messages": letters.rows_of(queries.messages_about(found.id)),
         "history": history.lines_of(found, entries),
         "line_length": waitlist.place(event, admission) - 1 if place else 0,
         "over_by": over_by(event, admission, found.seats),

@@ -206,12 +206,12 @@ def needs_of(event: Event) -> list[Need]:
         there = url_for("roster.show", slug=event.slug, coming=Coming.FLAGGED)
         manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
         needs.append(Need(words, there if manages else None))
-    failed = queries.undelivered(event.id)
-    if failed and desk.may(Action.READ_MESSAGES, event):
+    unreached = queries.unreached(event.id)
+    if unreached and desk.may(Action.READ_MESSAGES, event):
         words = ngettext(
-            "%(num)d mail could not be delivered",
-            "%(num)d mails could not be delivered",
-            failed,
+            "Mail to %(num)d person doesn’t arrive",
+            "Mail to %(num)d people doesn’t arrive",
+            unreached,
         )
         there = url_for("outbox.event_messages", slug=event.slug, state=Tray.FAILED)
         needs.append(Need(words, there))

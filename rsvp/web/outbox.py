@@ -7,9 +7,10 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _
+from werkzeug.datastructures import MultiDict
 
 from rsvp import db, errors, queries
 from rsvp.domain import registrations, teams
@@ -17,9 +18,11 @@ from rsvp.domain.messages import is_true, try_again
 from rsvp.domain.teams import Action
 from rsvp.models import Message
 from rsvp.models.event import Status
-from rsvp.models.ledger import MessageKind
-from rsvp.queries import Tray
+from rsvp.models.ledger import TO_ACCOUNTS, MessageKind
+from rsvp.queries import Tray, Wanted
 from rsvp.web import desk, framed, guards, letters
+from rsvp.web.filters import SEARCH_MAX
+from rsvp.web.forms import AddressForm
 
 bp = Blueprint("outbox", __name__, url_prefix="/organize")
 bp.after_request(desk.keep_private)
@@ -40,9 +43,8 @@ def messages() -> ResponseReturnValue:
         abort(404)
     if slug := request.args.get("event"):
         event = desk.my_event(slug, Action.READ_MESSAGES)
-        state = wanted_tray()
-        there = url_for(".event_messages", slug=event.slug, state=state)
-        return redirect(there, code=303)
+        there = url_for(".event_messages", slug=event.slug)
+        return redirect(address(there, **query_of(wanted())), code=303)
     return desk.page("messages.html", **outbox(url_for(".messages")))
 
 
@@ -58,51 +60,84 @@ def event_messages(slug: str) -> ResponseReturnValue:
 
 def outbox(here: str, event_id: int | None = None) -> dict[str, Any]:
     """What a list of messages shows, at the address `here`: all, or one event's."""
-    tray, user = wanted_tray(), desk.me()
-    found = queries.outbox(
-        user, tray=tray, event_id=event_id, before=desk.page_start("before")
-    )
-    counts = queries.outbox_counts(user, event_id)
-    more = {"state": tray, "before": found.rows[-1].id} if not found.is_last else {}
+    looked_for, user = wanted(event_id), desk.me()
+    found = queries.outbox(user, looked_for, before=desk.page_start("before"))
+    counts = queries.outbox_counts(user, looked_for)
+    query = query_of(looked_for)
+    more = query | {"before": found.rows[-1].id} if not found.is_last else {}
     return {
-        "rows": [letters.row_of(message) for message in found.rows],
-        "trays": trays(here, counts, tray),
+        "rows": letters.rows_of(found.rows),
+        "here": here,
+        "wanted": looked_for,
+        "kinds": letters.KINDS,
+        "trays": trays(here, counts, looked_for),
         "names_event": event_id is None,
         "mail_is_set": bool(current_app.config["MAIL_SERVER"]),
         "more": more and address(here, **more),
     }
 
 
-def wanted_tray() -> Tray | None:
+def wanted(event_id: int | None = None) -> Wanted:
+    """What `?state=…&kind=…&search=…` asks for; what we don't know is a 404."""
+    typed = request.args.get("search", "")[:SEARCH_MAX]
+    plain = "".join(c if c.isprintable() else " " for c in typed)
     try:
-        return Tray(request.args["state"]) if "state" in request.args else None
+        return Wanted(
+            tray=Tray(request.args["state"]) if request.args.get("state") else None,
+            event_id=event_id,
+            kind=shown_kind(request.args.get("kind", "")),
+            search=" ".join(plain.split()),
+        )
     except ValueError:
         abort(404)
 
 
-def trays(here: str, counts: dict[Tray, int], wanted: Tray | None) -> list[Tab]:
+def shown_kind(name: str) -> MessageKind | None:
+    kind = MessageKind(name) if name else None
+    if kind in TO_ACCOUNTS:
+        raise ValueError(name)
+    return kind
+
+
+def query_of(looked_for: Wanted) -> dict[str, Any]:
+    """The same as an address writes it; empty for all."""
+    query = {
+        "state": looked_for.tray,
+        "kind": looked_for.kind,
+        "search": looked_for.search,
+    }
+    return {name: value for name, value in query.items() if value}
+
+
+def trays(here: str, counts: dict[Tray, int], looked_for: Wanted) -> list[Tab]:
     """A tab for each tray with messages in it, and for the one that is looked at."""
-    tabs = [Tab(_("All"), sum(counts.values()), here, wanted is None)]
+    here_now, query = looked_for.tray, query_of(looked_for)
+    query.pop("state", None)
+    everything = address(here, **query)
+    tabs = [Tab(_("All"), sum(counts.values()), everything, here_now is None)]
     return tabs + [
         Tab(
             letters.TRAYS[tray].word,
             counts[tray],
-            address(here, state=tray),
-            wanted == tray,
+            address(here, state=tray, **query),
+            here_now == tray,
         )
         for tray in Tray
-        if counts[tray] or wanted == tray
+        if counts[tray] or here_now == tray
     ]
 
 
 def address(here: str, **query: Any) -> str:
-    given = {name: value for name, value in query.items() if value is not None}
-    return f"{here}?{urlencode(given)}"
+    return f"{here}?{urlencode(query)}" if query else here
 
 
 # --- one message --------------------------------------------------------------------
 
 DONE = {
+    "corrected": _(
+        "From now on everything goes to the new address, and how it stands is on its "
+        "way there."
+    ),
     "again": _("It is queued again, as if for the first time."),
     "copy": _("A new mail that tells how it stands now is on its way."),
 }
@@ -111,10 +146,17 @@ DONE = {
 @bp.get("/messages/<uuid:uuid>")
 @guards.signed_in
 def message(uuid: UUID) -> ResponseReturnValue:
-    found = readable_message(uuid)
+    return message_page(readable_message(uuid))
+
+
+def message_page(found: Message, form: AddressForm | None = None) -> Response:
+    """Its page; `form` brings back the address that was typed."""
+    if form is None and may_be_corrected(found):
+        form = address_form(found.registration.email)
+    [row] = letters.rows_of([found])
     html = desk.page(
         "message.html",
-        row=letters.row_of(found),
+        row=row,
         mail=framed.masked_mail(found),
         registration_url=url_for(
             "registration.show",
@@ -122,6 +164,7 @@ def message(uuid: UUID) -> ResponseReturnValue:
             reference=found.registration.reference,
         ),
         again=may_go_again(found),
+        form=form,
         done=DONE.get(request.args.get("done", "")),
     )
     return framed.page(html)
@@ -178,6 +221,74 @@ def may_go_again(message: Message) -> Tray | None:
         and message.event.erased_at is None,
     }
     return tray if can.get(tray) else None
+
+
+# --- correcting the address ---------------------------------------------------------
+
+
+@bp.post("/messages/<uuid:uuid>/address")
+@guards.signed_in
+def correct_address(uuid: UUID) -> ResponseReturnValue:
+    """The registration's mails, links and codes go to another address from now on."""
+    found = readable_message(uuid)
+    if not desk.may(Action.MANAGE_REGISTRATIONS, found.event):
+        abort(404)
+    if not may_be_corrected(found):
+        raise errors.Outdated
+    form, own = address_form(data=request.form), found.registration.id
+    if not form.validate():
+        return message_page(found, form), 422
+    email, email_key = form.read["email"], form.read["email_key"]
+    if email == found.registration.email:
+        form.refuse(_("This is the address it has."), "email")
+        return message_page(found, form), 422
+    code_key, who, now = current_app.config["CODE_KEY"], desk.actor(), db.utcnow()
+    try:
+        db.write(
+            lambda _again: registrations.correct_address(
+                own,
+                email=email,
+                email_key=email_key,
+                code_key=code_key,
+                actor=who,
+                now=now,
+            )
+        )
+    except errors.AddressInUse as refusal:
+        form.refuse(_("Another registration has this address already."), "email")
+        return message_page(readable_message(uuid), form), refusal.status
+    return redirect(url_for(".message", uuid=uuid, done="corrected"), code=303)
+
+
+@bp.get("/messages/<uuid:uuid>/address")
+@guards.signed_in
+def address_is_elsewhere(uuid: UUID) -> ResponseReturnValue:
+    return redirect(url_for(".message", uuid=readable_message(uuid).uuid), code=303)
+
+
+def address_form(
+    email: str = "", data: MultiDict[str, str] | None = None
+) -> AddressForm:
+    hint = _(
+        "A new link and new tickets go there. The old ones stop working, and what "
+        "waits for the old address is not sent."
+    )
+    typed = MultiDict({"email": email}) if data is None else data
+    return AddressForm(typed, label=_("The right address"), hint=hint)
+
+
+def may_be_corrected(message: Message) -> bool:
+    """Whether it failed to reach a registration that another address could mend."""
+    registration = message.registration
+    return (
+        queries.tray_of(message) == Tray.FAILED
+        and desk.may(Action.MANAGE_REGISTRATIONS, message.event)
+        and message.recipient_key == registration.email_key
+        and registration.is_live
+        and not registration.is_erased
+        and message.event.status == Status.PUBLISHED
+        and message.event.erased_at is None
+    )
 
 
 def readable_message(uuid: UUID) -> Message:

@@ -104,7 +104,7 @@ def test_what_needs_a_person_is_told(client, ada):
 
     html = client.get(path_of(event)).text
 
-    assert "3 mails could not be delivered" in html
+    assert "Mail to 3 people doesn’t arrive" in html
     assert f"{path_of(event)}/messages?state=failed" in html
     assert "In person: over by 2." in html
     assert "Nothing needs you." not in html
@@ -112,7 +112,7 @@ def test_what_needs_a_person_is_told(client, ada):
     viewer = client.application.test_client()
     sign_in(viewer, "vera@example.org")
     text = viewer.get(path_of(event)).text
-    assert "could not be delivered" not in text
+    assert "doesn’t arrive" not in text
     assert "over by 2" in text
     assert "Pause registration" not in text
 

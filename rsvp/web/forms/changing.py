@@ -218,11 +218,14 @@ class AdmissionForm(AskingForm):
 class AddressForm(AskingForm):
     """The address as it should be."""
 
-    def __init__(self, data: Typed | None = None) -> None:
-        hint = lazy_gettext("Everything about this registration goes here from now on.")
-        super().__init__(
-            [("email", addressed(lazy_gettext("Your email address"), hint))]
+    def __init__(
+        self, data: Typed | None = None, label: Any = None, hint: Any = None
+    ) -> None:
+        label = label or lazy_gettext("Your email address")
+        hint = hint or lazy_gettext(
+            "Everything about this registration goes here from now on."
         )
+        super().__init__([("email", addressed(label, hint))])
         self.process(data)
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
