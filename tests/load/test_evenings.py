@@ -32,4 +32,4 @@ def test_over_many_evenings_each_rule_seats_more_than_the_one_before(app):
     )
     assert plain < standby < both
     assert plain + 5 < asked < both
-    assert both > 28
+    assert both > 27
