@@ -69,13 +69,13 @@ OF_THE_EVENT = [
     ended(
         *("thank_you", State.CONFIRMED, {"what": "end", "came": True}),
         "Thank you for coming: Letters and Soup",
-        "Thank you for coming.",
+        "Thank you for coming to Letters and Soup.",
         "It was good to have you there.",
     ),
     ended(
         *("thank_you", State.CONFIRMED, {}),
         "Thank you for being part of it: Letters and Soup",
-        "Thank you for being part of it.",
+        "Thank you for being part of Letters and Soup.",
         "We hope that you could be there",
     ),
     # the organizers' own

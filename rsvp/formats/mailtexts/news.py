@@ -138,6 +138,14 @@ def where_you_stand(message: Message) -> list[str]:
     match standing(message):
         case Standing.SEATED if is_online(message):
             return [_("You stay registered."), *how_to_attend(message)]
+        case Standing.SEATED if asks_about_change(message):
+            return [
+                _n(
+                    "Your ticket stays valid.",
+                    "Your tickets stay valid.",
+                    seats_of(message),
+                )
+            ]
         case Standing.SEATED:
             return [
                 _n(

@@ -145,14 +145,19 @@ def at_the_door(message: Message) -> str:
 
 
 def thank_you(message: Message) -> Parts:
+    title, is_discreet = title_of(message), message.event.discreet
     if message.facts.get("came"):
         return (
-            _("Thank you for coming: %(title)s", title=title_of(message)),
-            _("Thank you for coming."),
+            _("Thank you for coming: %(title)s", title=title),
+            _("Thank you for coming.")
+            if is_discreet
+            else _("Thank you for coming to %(title)s.", title=title),
             [_("It was good to have you there.")],
         )
     return (
-        _("Thank you for being part of it: %(title)s", title=title_of(message)),
-        _("Thank you for being part of it."),
+        _("Thank you for being part of it: %(title)s", title=title),
+        _("Thank you for being part of it.")
+        if is_discreet
+        else _("Thank you for being part of %(title)s.", title=title),
         [_("We hope that you could be there, and that it was worth your time.")],
     )
