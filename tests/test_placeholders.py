@@ -66,3 +66,7 @@ def test_spans_are_read_and_written(written, minutes, again):
 def test_what_is_no_span_is_refused(wrong):
     with pytest.raises(ValueError, match="must be a span of time"):
         spans.minutes_of(wrong)
+
+
+def test_the_placeholders_of_a_text_are_told():
+    assert placeholders.named("{name}, {{until}} {until} {name}") == {"name", "until"}
