@@ -119,4 +119,6 @@ def trial(
         facts.get("subject", ""), facts.get("text", ""), about, uuid=message.uuid
     )
     mail = compose(sample, code_key=code_key, public_url=public_url, masked=True)
-    return replace(mail, subject=_("Test: %(subject)s", subject=mail.subject))
+    subject = _("Test: %(subject)s", subject=mail.subject)
+    # Nobody's registration is behind it, so there is nothing to unsubscribe from.
+    return replace(mail, subject=subject, unsubscribe=None)

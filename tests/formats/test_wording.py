@@ -197,7 +197,7 @@ def test_a_trial_is_marked_and_has_no_secrets():
     keys = {"code_key": KEY, "public_url": PUBLIC_URL}
 
     mail = samples.trial(message, like, **keys)
-    assert mail.subject == "Test: Soup, Ada Lovelace"
+    assert (mail.subject, mail.unsubscribe) == ("Test: Soup, Ada Lovelace", None)
     assert mail.message_id == f"{message.uuid}@rsvp.example.org"
     for secret in secrets_of(like):
         assert secret not in mail.text + mail.html
