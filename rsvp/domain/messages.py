@@ -301,6 +301,7 @@ def asks_in_time(message: Message, now: datetime) -> bool:
         and registration.state == State.CONFIRMED
         and registration.answered_at is None
         and (until is None or now < until)
+        and is_of_this_deadline(message)
     )
 
 
@@ -401,7 +402,8 @@ def try_again(message_id: int, *, actor: str, now: datetime) -> None:
         .with_for_update(key_share=True),
         execution_options={"populate_existing": True},
     ).one()
-    queued = is_true(message) and changed_one(
+    is_of_use = is_true(message) and is_still_wanted(message, now)
+    queued = is_of_use and changed_one(
         update(Message)
         .where(Message.id == message_id, Message.state == MessageState.FAILED)
         .values(

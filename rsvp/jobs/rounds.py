@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp.db import changed_one, current_session, table_of, writing
 from rsvp.jobs.asking import ask_due, close_due
+from rsvp.jobs.domains import forget_due
 from rsvp.jobs.erasing import erase_due
 from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
@@ -52,6 +53,7 @@ JOBS = (
     Every("remind", 20, remind_due),
     Every("mailings", 10, write_due),
     Every("erase", 3600, erase_due),
+    Every("domains", 3600, forget_due),
 )
 """In the order in which they run when several are due."""
 

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from rsvp import db, errors, queries
 from rsvp.domain import registrations, teams
-from rsvp.domain.messages import is_true, try_again
+from rsvp.domain.messages import is_still_wanted, is_true, try_again
 from rsvp.domain.teams import Action
 from rsvp.models import Message
 from rsvp.models.event import Status
@@ -213,7 +213,7 @@ def may_go_again(message: Message) -> Tray | None:
     """FAILED or SENT, where `send_again` would do something about it."""
     tray, registration = queries.tray_of(message), message.registration
     can = {
-        Tray.FAILED: is_true(message),
+        Tray.FAILED: is_true(message) and is_still_wanted(message, db.utcnow()),
         # How it stands now is not for the address that had it before.
         Tray.SENT: message.kind != MessageKind.PASSED_ON
         and registration.is_live

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from rsvp import tokens
 from rsvp.db import writing
-from rsvp.models import Registration
-from tests.factories import cancel, register, stored
+from rsvp.domain import registrations
+from rsvp.jobs import domains
+from rsvp.models import Message, Registration
+from tests.factories import CODE_KEY, cancel, register, stored
 from tests.web.visits import HALL, WEBINAR, soon
 
 CAPTIONS = {
@@ -69,7 +72,13 @@ def make_holders(now: datetime) -> dict[str, str]:
             .values(answered_at=now)
         )
     invited = soon({"capacity": 4}, title="House concert", visibility="invitation")
+    quiet, lost = register(ways, "Uwe Tal", now=now), register(ways, "Ivo Zak", now=now)
+    with writing():
+        registrations.mute(quiet.registration_id, actor="attendee", now=now)
     return {
+        "mute": mute_path(mine),
+        "muted": mute_path(quiet),
+        "refused": refused_message(lost, now),
         "fewer": f"/r/{fewer.token}",
         "passed": f"/r/{passed.token}",
         "offered": f"/r/{offered.token}",
@@ -85,3 +94,22 @@ def make_holders(now: datetime) -> dict[str, str]:
         "approval": f"/events/{approval.slug}",
         "invited": f"/events/{invited.slug}?invitation=1ABC",
     }
+
+
+def mute_path(outcome: registrations.Outcome) -> str:
+    found = stored(outcome)
+    return f"/u/{tokens.mute_token(CODE_KEY, found.uuid, found.link_version)}"
+
+
+def refused_message(outcome: registrations.Outcome, now: datetime) -> str:
+    """The path of a mail that its address refused; of its domain the next one waits."""
+    mine = Message.registration_id == outcome.registration_id
+    with writing() as session:
+        session.execute(
+            update(Message)
+            .where(mine)
+            .values(state="failed", last_error="550 5.1.1 no such mailbox here")
+        )
+        domains.pause("example.org", 2, "421", now + timedelta(hours=1))
+        uuid = session.scalars(select(Message.uuid).where(mine)).one()
+    return f"/organize/messages/{uuid}"
