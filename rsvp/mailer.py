@@ -8,6 +8,7 @@ certificate was checked.
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, default
 from email.utils import format_datetime, parseaddr
 from enum import StrEnum, auto
+from functools import lru_cache
 from typing import Any
 
 import flask_mail
@@ -32,6 +34,8 @@ READING = default
 POLICY = SMTP.clone(cte_type="7bit")
 POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
 ANYBODY = "postmaster"
+SIMPLE = re.compile(r"[A-Za-z0-9@._+-][A-Za-z0-9@._+ '!-]{0,60}", re.ASCII)
+"""What means the same in any header, however it is read."""
 
 OK, WILL_FORWARD, GOING = 250, 251, 421
 """Answers of a mail server: taken, taken for somebody else, closing down."""
@@ -73,17 +77,18 @@ class Message(flask_mail.Message):
         method: str = "PUBLISH",
         unsubscribe: str | None = None,
     ) -> None:
-        sender = address(current_app.config["MAIL_DEFAULT_SENDER"])
+        self.from_setting = current_app.config["MAIL_DEFAULT_SENDER"]
+        sender = known_address(self.from_setting)
+        self.to = address(recipient)
         super().__init__(
             subject=one_line(subject),
-            recipients=[address(recipient).addr_spec],
+            recipients=[self.to.addr_spec],
             body=text,
             html=html,
             sender=sender.addr_spec,
             reply_to=reply_address(reply_to),
         )
         self.msgId = f"<{message_id}>"
-        self.from_header = sender
         self.at = at
         self.date = at.timestamp()
         self.pictures = pictures
@@ -118,15 +123,14 @@ class Message(flask_mail.Message):
         return self.head() + body
 
     def head(self) -> bytes:
-        policy = POLICY_FOR_OTHER_ALPHABETS if self.needs_utf8 else POLICY
-        # Whoever is named in these may have any name: the library knows how.
-        named: dict[str, Any] = {
-            "From": self.from_header,
-            "To": address(str(self.recipients[0])),
-            "Subject": self.subject,
-        }
+        utf8 = self.needs_utf8
+        lines = [
+            named("From", self.from_setting, utf8),
+            folded("To", self.to, utf8),
+            folded("Subject", self.subject, utf8),
+        ]
         if self.reply_to:
-            named["Reply-To"] = address(str(self.reply_to))
+            lines.append(named("Reply-To", str(self.reply_to), utf8))
         plain = {
             "Date": format_datetime(self.at),
             "Message-ID": self.msgId,
@@ -139,10 +143,6 @@ class Message(flask_mail.Message):
             plain["List-Unsubscribe"] = f"<{self.unsubscribe}>"
             plain["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         plain["MIME-Version"] = "1.0"
-        lines = [
-            policy.fold_binary(name, policy.header_store_parse(name, value)[1])
-            for name, value in named.items()
-        ]
         return b"".join([*lines, *(mime.header(*each) for each in plain.items())])
 
     def calendar_part(self, calendar: Part) -> bytes:
@@ -283,6 +283,17 @@ class Mail(flask_mail.Mail):
         return Connection(self.init_mail(config), timeout=config["MAIL_TIMEOUT"])
 
 
+def folded(name: str, value: str | Address, utf8: bool) -> bytes:
+    """A header with whatever people are called; the library knows how, and where
+    nothing needs to be known, it takes its time."""
+    text = str(value)
+    if SIMPLE.fullmatch(text):
+        return mime.header(name, text)
+    policy = POLICY_FOR_OTHER_ALPHABETS if utf8 else POLICY
+    stored: bytes = policy.fold_binary(name, policy.header_store_parse(name, value)[1])
+    return stored
+
+
 def picture_part(picture: Part) -> bytes:
     name = f"{picture.name.partition('@')[0]}.{picture.subtype}"
     return mime.picture(picture.data, picture.subtype, cid=picture.name, name=name)
@@ -307,10 +318,19 @@ def address(given: str | tuple[str, str]) -> Address:
     return Address(one_line(name), username=local, domain=domain)
 
 
+# Senders and contacts are few, and the same for thousands of mails.
+known_address = lru_cache(maxsize=64)(address)
+
+
+@lru_cache(maxsize=64)
+def named(name: str, given: str | tuple[str, str], utf8: bool) -> bytes:
+    return folded(name, address(given), utf8)
+
+
 def reply_address(contact: str | None) -> str | None:
     """Where answers go, or None: a contact that can't be one must not stop the mail."""
     try:
-        spec = address(contact or "").addr_spec
+        spec = known_address(contact or "").addr_spec
     except ValueError:
         return None
     return spec if spec.isascii() else None

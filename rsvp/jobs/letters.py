@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import joinedload
 
 from rsvp import accounts, mailer, tokens
@@ -27,28 +27,32 @@ class Letter:
     was_refused: bool
 
 
+# Made once: putting it together for each message costs more than running it.
+CLAIMED = (
+    select(Message)
+    .where(
+        Message.id == bindparam("claimed"),
+        Message.state == MessageState.QUEUED,
+        Message.attempts == bindparam("attempt"),
+    )
+    .options(
+        joinedload(Message.user),
+        joinedload(Message.mailing),
+        joinedload(Message.event).selectinload(Event.admissions),
+        joinedload(Message.registration).options(
+            joinedload(Registration.admission),
+            # In the same read: had it been handed over since, the new address's
+            # codes would go to the old one.
+            joinedload(Registration.attendees),
+        ),
+    )
+)
+
+
 def load(claim: Claim) -> Message | None:
     """The message with all that it tells, unless somebody else has it by now."""
-    wanted = (
-        select(Message)
-        .where(
-            Message.id == claim.id,
-            Message.state == MessageState.QUEUED,
-            Message.attempts == claim.attempt,
-        )
-        .options(
-            joinedload(Message.user),
-            joinedload(Message.mailing),
-            joinedload(Message.event).selectinload(Event.admissions),
-            joinedload(Message.registration).options(
-                joinedload(Registration.admission),
-                # In the same read: had it been handed over since, the new address's
-                # codes would go to the old one.
-                joinedload(Registration.attendees),
-            ),
-        )
-    )
-    return current_session().scalars(wanted).unique().one_or_none()
+    mine = {"claimed": claim.id, "attempt": claim.attempt}
+    return current_session().scalars(CLAIMED, mine).unique().one_or_none()
 
 
 def is_wanted(message: Message, now: datetime) -> bool:
