@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 
 import pytest
@@ -14,6 +15,7 @@ from rsvp.models import Job, Message
 from tests.factories import make_event, register
 from tests.jobs.brokers import celery, until
 
+RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 MAILS = [24, pytest.param(600, marks=pytest.mark.soak)]
 
 
@@ -47,3 +49,21 @@ def test_a_broker_killed_and_emptied_loses_no_mail(app, smtp, broker, tmp_path, 
 def states() -> Counter[str]:
     db.session.rollback()
     return Counter(db.session.scalars(select(Message.state)))
+
+
+@pytest.mark.soak
+@pytest.mark.postgresql
+@pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+def test_rabbitmq_rings_as_well(app, smtp, tmp_path):
+    try:
+        socket.create_connection(("127.0.0.1", 5672), 2).close()
+    except OSError:
+        pytest.skip("RabbitMQ is not reachable")
+    event = make_event({"capacity": None})
+    with celery(app, RABBITMQ, tmp_path) as worker:
+        for _ in range(8):
+            register(event, now=utcnow())
+        Doorbell(RABBITMQ).ring()
+        until(lambda: len(smtp.received) >= 8, worker)
+    sent = Counter(each.mail["Message-ID"] for each in smtp.received)
+    assert set(sent.values()) == {1}
