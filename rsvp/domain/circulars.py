@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from rsvp.db import current_connection, current_session, table_of
 from rsvp.domain import messages
 from rsvp.models import Attendee, Message, Registration
-from rsvp.models.ledger import RANKS, MessageKind, MessageState
+from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import AttendeeState
 
 # A conflict means: the registration has a mail for this occasion already.
@@ -83,27 +83,27 @@ def queue_many(
     one, whoever else writes them at the same time. `more` are further columns."""
     if not letters:
         return 0
-    rows = [
-        {
-            "uuid": uuid4(),
-            "event_id": event_id,
-            "registration_id": letter.registration.id,
-            "kind": kind,
-            "occasion": occasion,
-            "recipient": letter.registration.email,
-            "recipient_key": letter.registration.email_key,
-            "from_form": False,
-            "facts": letter.facts,
-            "state": MessageState.QUEUED,
-            "created_at": now,
-            "due_at": now,
-            "attempts": 0,
-            "rank": RANKS.get(kind, 0),
-            "domain": messages.domain_of(letter.registration.email_key),
-            **more,
-        }
-        for letter in letters
-    ]
+    return write_once(
+        [
+            messages.row(
+                kind,
+                letter.registration.email,
+                letter.registration.email_key,
+                now,
+                event_id=event_id,
+                registration_id=letter.registration.id,
+                occasion=occasion,
+                facts=letter.facts,
+                **more,
+            )
+            for letter in letters
+        ]
+    )
+
+
+def write_once(rows: Sequence[dict[str, Any]]) -> int:
+    """Write these messages but for those whose registration has one for the occasion,
+    and say how many that were."""
     connection = current_connection()
     written = connection.execute(ONCE[connection.dialect.name], rows)
     return len(written.all())

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp import errors
-from rsvp.db import current_connection, current_session, table_of
-from rsvp.domain import audit
-from rsvp.domain.messages import domain_of
+from rsvp.db import current_session
+from rsvp.domain import audit, circulars, messages
 from rsvp.models import Admission, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
-from rsvp.models.ledger import RANKS, MessageKind, MessageState
+from rsvp.models.ledger import MessageKind, MessageState
 from rsvp.models.mailing import MailingState
 from rsvp.models.registration import State
 
@@ -29,21 +27,12 @@ BATCH = 200
 ON_ITS_WAY = (MailingState.SCHEDULED, MailingState.SENDING)
 
 GETS_IT = (
-    Registration.muted_at.is_(None),
-    Registration.address_failed_at.is_(None),
-    Registration.search != "",  # erased
+    *circulars.gets_extras(),
     # An address that nobody has confirmed may be a stranger's.
     Registration.state != State.HELD,
     or_(Registration.ended_from.is_(None), Registration.ended_from != State.HELD),
 )
-"""Who of those on the list is written to: who has not asked for no more mails, and can
-be reached."""
-
-# Whoever wrote the mail for this occasion was first.
-ROW = {
-    "sqlite": sqlite.insert(table_of(Message)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Message)).on_conflict_do_nothing(),
-}
+"""Who of those on the list is written to."""
 
 
 # --- writing it ---------------------------------------------------------------------
@@ -118,29 +107,9 @@ def send_test(
 ) -> None:
     """Send an organizer, and nobody else, the mail as the registration `like` would get
     it; without its secret links."""
-    connection = current_connection()
-    connection.execute(
-        ROW[connection.dialect.name],
-        {
-            "uuid": uuid4(),
-            "event_id": event_id,
-            "user_id": user_id,
-            "kind": MessageKind.NOTE,
-            "recipient": address,
-            "recipient_key": address,
-            "from_form": False,
-            "facts": {
-                "like": like.hex if like else None,
-                "subject": subject,
-                "text": text,
-            },
-            "state": MessageState.QUEUED,
-            "created_at": now,
-            "due_at": now,
-            "attempts": 0,
-            "rank": 0,  # one person waits for it
-            "domain": domain_of(address),
-        },
+    facts = {"like": like.hex if like else None, "subject": subject, "text": text}
+    messages.write_to(
+        user_id, address, MessageKind.NOTE, now=now, event_id=event_id, facts=facts
     )
 
 
@@ -271,7 +240,7 @@ def write_some(
     Needs the locks of `begin`. A registration gets one message of a mailing, whoever
     writes it.
     """
-    session, connection = current_session(), current_connection()
+    session = current_session()
     some = session.execute(
         matching.join(Admission, Admission.id == Registration.admission_id)
         .where(Registration.id > mailing.reached_id, *GETS_IT)
@@ -285,7 +254,7 @@ def write_some(
     ).all()
     if some:
         rows = [row_of(mailing, *each, now) for each in some]
-        connection.execute(ROW[connection.dialect.name], rows)
+        circulars.write_once(rows)
         mailing.reached_id = some[-1][0]
     if len(some) < BATCH:
         mailing.state, mailing.finished_at = MailingState.SENT, now
@@ -306,30 +275,23 @@ def row_of(
     mode: str,
     now: datetime,
 ) -> dict[str, Any]:
-    return {
-        "uuid": uuid4(),
-        "event_id": mailing.event_id,
-        "registration_id": registration_id,
-        "mailing_id": mailing.id,
-        "kind": MessageKind.NOTE,
-        "occasion": f"mailing:{mailing.id}",
-        "recipient": email,
-        "recipient_key": email_key,
-        "from_form": False,
+    return messages.row(
+        MessageKind.NOTE,
+        email,
+        email_key,
+        now,
+        event_id=mailing.event_id,
+        registration_id=registration_id,
+        mailing_id=mailing.id,
+        occasion=f"mailing:{mailing.id}",
         # Its words stand with the mailing, which stays as it is from now on.
-        "facts": {
+        facts={
             "seats": seats,
             "admission": admission,
             "mode": mode,
             "states": mailing.wanted.get("states") or [state],
         },
-        "state": MessageState.QUEUED,
-        "created_at": now,
-        "due_at": now,
-        "attempts": 0,
-        "rank": RANKS[MessageKind.NOTE],
-        "domain": domain_of(email_key),
-    }
+    )
 
 
 def erase(event_id: int, now: datetime) -> None:

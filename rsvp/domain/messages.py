@@ -76,26 +76,39 @@ def queue(
     """
     if not is_first:
         supersede(Message.registration_id == registration_id, kind, now)
-    current_connection().execute(
-        ROW,
-        {
-            "uuid": uuid4(),
-            "event_id": event_id,
-            "registration_id": registration_id,
-            "kind": kind,
-            "recipient": recipient,
-            "recipient_key": recipient_key,
-            "from_form": from_form,
-            "facts": facts,
-            "state": MessageState.QUEUED,
-            "created_at": now,
-            "due_at": now,
-            "attempts": 0,
-            "rank": RANKS.get(kind, 0),
-            "domain": domain_of(recipient_key),
-            **more,
-        },
+    written = row(
+        kind,
+        recipient,
+        recipient_key,
+        now,
+        event_id=event_id,
+        registration_id=registration_id,
+        from_form=from_form,
+        facts=facts,
+        **more,
     )
+    current_connection().execute(ROW, written)
+
+
+def row(
+    kind: MessageKind, recipient: str, recipient_key: str, now: datetime, **more: Any
+) -> dict[str, Any]:
+    """A mail to be sent at once, as a row; `more` are further columns."""
+    return {
+        "uuid": uuid4(),
+        "kind": kind,
+        "recipient": recipient,
+        "recipient_key": recipient_key,
+        "from_form": False,
+        "facts": {},
+        "state": MessageState.QUEUED,
+        "created_at": now,
+        "due_at": now,
+        "attempts": 0,
+        "rank": RANKS.get(kind, 0),
+        "domain": domain_of(recipient_key),
+        **more,
+    }
 
 
 def domain_of(address: str) -> str:
@@ -213,29 +226,16 @@ def tell_user(user: User, kind: MessageKind, *, now: datetime) -> None:
     writes the mail.
     """
     supersede(Message.user_id == user.id, kind, now)
-    write_to(user, kind, now=now)
+    write_to(user.id, user.email, kind, now=now)
 
 
-def write_to(user: User, kind: MessageKind, *, now: datetime, **more: Any) -> None:
-    """Write one mail to an account; `more` are further columns."""
-    current_connection().execute(
-        ROW,
-        {
-            "uuid": uuid4(),
-            "user_id": user.id,
-            "kind": kind,
-            "recipient": user.email,
-            "recipient_key": user.email,
-            "from_form": False,
-            "facts": {},
-            "state": MessageState.QUEUED,
-            "created_at": now,
-            "due_at": now,
-            "attempts": 0,
-            "domain": domain_of(user.email),
-            **more,
-        },
-    )
+def write_to(
+    user_id: int, address: str, kind: MessageKind, *, now: datetime, **more: Any
+) -> None:
+    """Write one mail to an account; `more` are further columns. It goes out before what
+    many get: one person waits for it."""
+    written = row(kind, address, address, now, user_id=user_id, **{"rank": 0} | more)
+    current_connection().execute(ROW, written)
 
 
 def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:

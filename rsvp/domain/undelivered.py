@@ -137,7 +137,10 @@ def tell_organizers(event_id: int, now: datetime) -> None:
         if last:
             due_at = max(due_at, last.due_at + AT_MOST_EVERY)
         messages.write_to(
-            user, MessageKind.UNDELIVERED, now=now, event_id=event_id, due_at=due_at
+            *(user.id, user.email, MessageKind.UNDELIVERED),
+            now=now,
+            event_id=event_id,
+            due_at=due_at,
         )
 
 
