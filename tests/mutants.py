@@ -224,6 +224,18 @@ MUTANTS = (
         "tests/domain/test_reconfirmation.py::test_who_says_yes_keeps_the_place[sqlite]",
     ),
     Mutant(
+        "nobody gets two mails for an occasion",
+        (
+            (
+                "rsvp/domain/circulars.py",
+                "sqlite.insert(table_of(Message)).on_conflict_do_nothing()",
+                "sqlite.insert(table_of(Message))",
+            ),
+        ),
+        "tests/domain/test_reminders.py::"
+        "test_a_worker_that_lost_its_place_writes_to_nobody_twice[sqlite]",
+    ),
+    Mutant(
         "the lock decides between a yes and the deadline",
         (
             (
