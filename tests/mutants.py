@@ -241,9 +241,11 @@ MUTANTS = (
             (
                 RECONFIRMATION,
                 "    locked, registration = locking.lock(registration_id, now)\n"
-                "    locking.refuse_over(locked, now)\n",
+                "    locking.refuse_over(locked, now)\n"
+                "    if registration.state != State.CONFIRMED:\n",
                 "    registration = current_session().get_one("
-                "Registration, registration_id)\n",
+                "Registration, registration_id)\n"
+                "    if registration.state != State.CONFIRMED:\n",
             ),
         ),
         "tests/domain/test_reconfirmation.py::"

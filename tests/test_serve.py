@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -109,10 +110,18 @@ def site(request, tmp_path, worker_name) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="module")
+def initialised(tmp_path_factory) -> Path:
+    """An instance folder as `rsvp init` leaves it."""
+    folder = tmp_path_factory.mktemp("initialised")
+    subprocess.run([RSVP, "init"], env=Site(folder).environment, check=True)
+    return folder
+
+
 @pytest.fixture
-def sqlite_site(tmp_path) -> Iterator[Site]:
+def sqlite_site(tmp_path, initialised) -> Iterator[Site]:
+    shutil.copytree(initialised, tmp_path, dirs_exist_ok=True)
     site = Site(tmp_path)
-    subprocess.run([RSVP, "init"], env=site.environment, check=True)
     yield site
     kill_what_is_left(site)
 
@@ -207,25 +216,28 @@ def test_a_taken_port_is_refused_in_one_line(sqlite_site):
     assert ended.stderr.count("\n") == 1
 
 
-def test_starts_show_a_link_to_the_first_account_until_there_is_one(site):
-    site.start()
-    first = link_in(site.told())
-    site.end(signal.SIGINT)
+def test_starts_show_a_link_to_the_first_account_until_there_is_one(sqlite_site):
+    sqlite_site.start()
+    first = link_in(sqlite_site.told())
+    sqlite_site.end(signal.SIGINT)
 
     # As `make run` starts it.
-    site.start("--demo")
-    again = link_in(site.told())
-    assert site.status("/") == 200
+    sqlite_site.start("--demo")
+    again = link_in(sqlite_site.told())
+    assert sqlite_site.status("/") == 200
     assert leads_to(again) == urlsplit(again).path
     assert make_account(first) == "/organize/"
     assert leads_to(again) == SIGN_IN
-    site.end(signal.SIGINT)
+    sqlite_site.end(signal.SIGINT)
 
-    site.start("--demo")
-    assert "/organize/first/" not in site.told()
-    assert f"sign in at http://127.0.0.1:{site.port}{SIGN_IN}\n" in site.told()
+    sqlite_site.start("--demo")
+    assert "/organize/first/" not in sqlite_site.told()
+    assert (
+        f"sign in at http://127.0.0.1:{sqlite_site.port}{SIGN_IN}\n"
+        in sqlite_site.told()
+    )
     assert leads_to(first) == SIGN_IN
-    site.end(signal.SIGINT)
+    sqlite_site.end(signal.SIGINT)
 
 
 def link_in(told: str) -> str:

@@ -106,7 +106,7 @@ def add_tables() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reminders")),
-        sa.UniqueConstraint("event_id", "key", name=op.f("uq_reminders_event_id")),
+        sa.UniqueConstraint("event_id", "key", name=op.f("uq_reminders_event_id_key")),
     )
     op.create_index("ix_reminders_due_at", "reminders", ["due_at"])
     op.create_table(

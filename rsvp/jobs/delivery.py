@@ -17,6 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy.orm.exc import DetachedInstanceError
+
 from rsvp import mailer
 from rsvp.db import current_session, writing
 from rsvp.domain import undelivered
@@ -31,8 +33,17 @@ from rsvp.jobs.claiming import (
     write,
 )
 from rsvp.jobs.failures import Trouble, Whose, judge, loggable
-from rsvp.jobs.letters import Letter, is_wanted, letter_of, load, was_refused
+from rsvp.jobs.letters import (
+    Letter,
+    is_as_read,
+    is_wanted,
+    letter_of,
+    load,
+    load_for_many,
+    was_refused,
+)
 from rsvp.mailer import Step
+from rsvp.models import Message
 from rsvp.models.ledger import MessageState
 
 log = logging.getLogger("rsvp.jobs")
@@ -74,6 +85,8 @@ class Delivery:
     put_offs: Counter[str] = field(default_factory=Counter)
     # What is claimed and not tried yet. Another thread may take it away meanwhile.
     rest: list[Claim] = field(default_factory=list)
+    # Of these, what many get, read in advance.
+    for_many: dict[int, Message] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     handing_over_since: float | None = None
 
@@ -114,6 +127,7 @@ class Delivery:
         with self.lock:
             self.rest = list(claims)
         self.put_offs.clear()
+        self.for_many = load_for_many(claims)
         while (each := self.next()) is not None:
             is_late = self.now() - claimed_at > LEASE / 2
             if is_late or self.is_over():
@@ -145,7 +159,7 @@ class Delivery:
     def write(self, claim: Claim) -> Letter | None:
         """The mail of a claimed message, as things stand now; None if it is not to be
         sent."""
-        message, now = load(claim), self.now()
+        message, now = self.read(claim), self.now()
         try:
             if message is None:
                 return None
@@ -154,6 +168,9 @@ class Delivery:
                 self.drop(claim)
                 return None
             return Letter(letter_of(message, now), was_refused=was_refused(message))
+        except DetachedInstanceError:
+            # It tells more than was read in advance: this time all is read.
+            return self.write(claim)
         except Exception as error:
             # A mistake of ours must not keep other people's mails from going out. Its
             # text is left out: it may quote the message.
@@ -166,6 +183,13 @@ class Delivery:
         finally:
             # What was read is closed before anything is sent.
             current_session().rollback()
+
+    def read(self, claim: Claim) -> Message | None:
+        """A claimed message as it is now, unless somebody else has it."""
+        message = self.for_many.pop(claim.id, None)
+        if message is not None and is_as_read(message, claim):
+            return message
+        return load(claim)
 
     @property
     def step(self) -> Step:

@@ -386,7 +386,7 @@ class Seats(RuleBasedStateMachine):
         db.session.rollback()
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("examples", [6, pytest.param(1000, marks=pytest.mark.soak)])
 def test_seats_agree_with_the_model(app, examples):
     class SeatsHere(Seats):
         pass

@@ -100,13 +100,21 @@ def body_text(mail: EmailMessage) -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Journeys that run on both engines, with and without script, take two of the four
-    ways in `make test`: a site of its own for each takes its time to start."""
+    """Journeys that run on both engines, with and without script, take one or two of
+    the four ways in `make test`: a site of its own for each takes its time to start."""
     for item in items:
         params = getattr(item, "callspec", None)
         ways = params.params if params else {}
-        if (ways.get("here"), ways.get("page")) in CROSSINGS:
+        way = (ways.get("here"), ways.get("page"))
+        name = getattr(item, "originalname", "")
+        if way in CROSSINGS or way != ONE_WAY.get(name, way):
             item.add_marker(pytest.mark.soak)
 
 
 CROSSINGS = {("sqlite", "without script"), ("postgresql", "with script")}
+ONE_WAY = {
+    "test_the_hall_and_the_webinar": ("sqlite", "with script"),
+    "test_from_an_address_to_a_place_passed_on": ("postgresql", "without script"),
+    "test_an_account_from_its_link_to_its_second_password": ("sqlite", "with script"),
+    "test_from_the_announcement_to_the_door": ("sqlite", None),
+}

@@ -13,6 +13,7 @@ from icalendar import Calendar
 from rsvp import tokens
 from rsvp.formats import mails
 from rsvp.models.event import Promotion, Status
+from rsvp.models.ledger import EXTRAS
 from rsvp.models.registration import AttendeeState, State
 from tests.formats.every_mail import EVERY_MAIL, Row
 from tests.formats.letters import (
@@ -150,6 +151,10 @@ def test_no_link_leads_elsewhere_or_changes_anything(row):
     allowed = {own, f"{own}/erasure", f"{PUBLIC_URL}/events/letters-and-soup"}
     if row.second:
         allowed |= {f"{own}/coming", f"{own}/coming#give-up"}
+    if row.kind in EXTRAS:
+        registration = row.message().registration
+        token = tokens.mute_token(KEY, registration.uuid, registration.link_version)
+        allowed.add(f"{PUBLIC_URL}/u/{token}")
     assert {link for link in page.links if not link.startswith(tickets)} <= allowed
 
 

@@ -8,13 +8,14 @@ import threading
 import pytest
 from sqlalchemy import event as sqlalchemy_event
 
-from rsvp import jobs
+from rsvp import jobs, tokens
 from rsvp.db import writing
 from rsvp.domain import invariants, registrations
 from rsvp.domain import messages as messages_
 from rsvp.extensions import db
 from rsvp.models import Registration
 from rsvp.models.ledger import MessageKind, MessageState
+from tests.domain.reminded import TWO_DAYS, at, remind
 from tests.factories import CODE_KEY, NOON, cancel, make_event, register
 from tests.jobs.outbox import MINUTE, deliver, messages, states
 
@@ -226,3 +227,83 @@ def test_two_workers_at_once_send_each_mail_once(app, smtp):
     assert sorted(smtp.recipients) == sorted(m.recipient for m in messages())
     assert len(set(smtp.recipients)) == 40
     assert {m.attempts for m in messages()} == {1}  # nor did they claim the same
+
+
+# --- what is read in advance --------------------------------------------------------
+
+
+def mute(registration_id):
+    with writing():
+        registrations.mute(registration_id, actor="attendee", now=NOON)
+
+
+def give_up(registration_id):
+    with writing():
+        registrations.cancel(registration_id, actor="attendee", now=NOON)
+
+
+def make_new_codes(registration_id):
+    with writing():
+        registrations.replace_codes(
+            registration_id, code_key=CODE_KEY, actor="user:1", now=NOON
+        )
+
+
+@pytest.mark.parametrize("change", [mute, give_up, pass_on, make_new_codes])
+def test_what_changes_between_reading_and_sending_counts(
+    app, smtp, monkeypatch, change
+):
+    """Reminders are read together, and each is looked at again before it goes out."""
+    event = make_event()
+    remind(event, TWO_DAYS)
+    register(event, "Bo", email="bo@example.org")
+    ada = register(event, "Ada", email=ADA)
+    deliver()
+    smtp.received.clear()
+    now = at("27 18:00")
+    assert jobs.remind_due(now) == 2
+    read = jobs.delivery.load_for_many
+    reads = []
+
+    def read_too_early(claims):
+        found = read(claims)
+        if not reads:
+            change(ada.registration_id)
+        reads.append(len(found))
+        return found
+
+    monkeypatch.setattr(jobs.delivery, "load_for_many", read_too_early)
+    deliver(now)
+
+    assert reads[0] == 2
+    to_ada = [m for m in smtp.mails_to(ADA) if "days" in m["subject"]]
+    if change is make_new_codes:
+        [mail] = to_ada
+        db.session.rollback()
+        [person] = db.session.get_one(Registration, ada.registration_id).attendees
+        code = tokens.attendee_code(CODE_KEY, person.uuid, person.code_version)
+        text = mail.get_body(("plain",)).get_content()
+        assert tokens.grouped(tokens.code_text(code)) in text
+    else:
+        assert to_ada == []
+    assert [m for m in smtp.mails_to("bo@example.org") if "days" in m["subject"]]
+
+
+def test_what_was_not_read_in_advance_is_read_again(app, smtp, monkeypatch):
+    event = make_event()
+    remind(event, TWO_DAYS)
+    register(event, "Ada", email=ADA)
+    deliver()
+    assert jobs.remind_due(at("27 18:00")) == 1
+    read = jobs.delivery.load_for_many
+
+    def read_less(claims):
+        found = read(claims)
+        for message in found.values():
+            del message.event.__dict__["admissions"]
+            del message.registration.__dict__["admission"]
+        return found
+
+    monkeypatch.setattr(jobs.delivery, "load_for_many", read_less)
+
+    assert deliver(at("27 18:00")) == (1, 0, 0)

@@ -13,7 +13,8 @@ ONE_ENGINE = {
     *("test_door", "test_first", "test_forms", "test_history", "test_invitations"),
     *("test_mailings", "test_previews", "test_wording"),
     *("test_own", "test_passwords", "test_seats", "test_sign_in", "test_ways_in"),
-    "test_unsubscribing",
+    *("test_unsubscribing", "test_refused_mail", "test_work"),
+    *("test_registering", "test_registration", "test_scans", "test_door_desk"),
 }
 
 

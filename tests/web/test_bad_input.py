@@ -396,7 +396,7 @@ def test_a_link_that_was_replaced_opens_nothing(client: FlaskClient, world: Worl
 
 # Said by commands, or beside the field of an organizer's form.
 ELSEWHERE = {"other_team", "address_taken", "refused", "no_such_place"}
-ELSEWHERE |= {"too_few_to_reserve"}
+ELSEWHERE |= {"too_few_to_reserve", "too_many_mailings", "wrong_wording"}
 
 
 def test_every_refusal_has_words_of_its_own(app: Flask):

@@ -17,7 +17,7 @@ from rsvp.models.team import Role
 from tests.factories import cancel, make_user, register, stored
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
-from tests.web.visits import TODAY, WEBINAR, everything, soon
+from tests.web.visits import WEBINAR, everything, soon
 
 ALONE = ["approval", "decline", "reinstatement", "offer", "presence", "admission"]
 
@@ -509,7 +509,8 @@ def test_where_there_is_one_admission_nobody_is_moved(client, ada):
 
 
 def test_from_doors_on_whoever_stands_there_is_given_a_free_place(client, ada):
-    tonight = {"starts": TODAY + timedelta(minutes=10), "timezone": "UTC"}
+    now = utcnow().replace(tzinfo=None, microsecond=0)
+    tonight = {"starts": now + timedelta(minutes=10), "timezone": "UTC"}
     event = soon({"capacity": 2}, **tonight)
     gone = now_register(event, "Cleo Winter", "Dan")
     waits = now_register(event, "Dora Quill")
