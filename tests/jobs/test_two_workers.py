@@ -13,7 +13,7 @@ from tests.domain.processes import Wire, processes
 from tests.factories import NOON, make_event, register
 from tests.jobs.outbox import messages
 
-MAILS = [60, pytest.param(1000, marks=pytest.mark.soak)]
+MAILS = [24, pytest.param(1000, marks=pytest.mark.soak)]
 LATER = jobs.LEASE + timedelta(minutes=1)
 POINT = "before a mail is written"
 
