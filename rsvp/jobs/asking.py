@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rsvp.db import current_session, write
 from rsvp.domain import reconfirmation
+from rsvp.jobs.turns import in_turn
 
 
 def ask_due(now: datetime) -> int:
@@ -25,16 +26,12 @@ def in_batches(
     session = current_session()
     due = find(now)
     session.rollback()
-    done = 0
-    for event_id in due:
-        dealt = reconfirmation.BATCH
-        while dealt >= reconfirmation.BATCH:
-            dealt = write(one_batch(deal, event_id, now))
-            done += dealt
+    return in_turn(due, lambda event_id: all_of(deal, event_id, now))
+
+
+def all_of(deal: Callable[..., int], event_id: int, now: datetime) -> int:
+    done, dealt = 0, reconfirmation.BATCH
+    while dealt >= reconfirmation.BATCH:
+        dealt = write(lambda _again: deal(event_id, now=now))
+        done += dealt
     return done
-
-
-def one_batch(
-    deal: Callable[..., int], event_id: int, now: datetime
-) -> Callable[[bool], int]:
-    return lambda _again: deal(event_id, now=now)

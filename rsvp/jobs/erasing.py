@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rsvp.db import current_session, writing
 from rsvp.domain import privacy
+from rsvp.jobs.turns import in_turn
 
 log = logging.getLogger("rsvp.jobs")
 
@@ -16,8 +17,11 @@ def erase_due(now: datetime) -> int:
     session = current_session()
     due = privacy.due_for_erasure(now)
     session.rollback()
-    for event_id in due:
-        with writing():
-            privacy.erase(event_id, actor="worker", now=now)
-        log.info("event %d: attendees' data erased", event_id)
-    return len(due)
+    return in_turn(due, lambda event_id: erase(event_id, now))
+
+
+def erase(event_id: int, now: datetime) -> int:
+    with writing():
+        privacy.erase(event_id, actor="worker", now=now)
+    log.info("event %d: attendees' data erased", event_id)
+    return 1

@@ -7,6 +7,7 @@ from datetime import datetime
 from rsvp import queries
 from rsvp.db import current_session, write
 from rsvp.domain import mailings
+from rsvp.jobs.turns import in_turn
 
 
 def write_due(now: datetime) -> int:
@@ -14,7 +15,7 @@ def write_due(now: datetime) -> int:
     that were. Safe to run twice and at once: each registration gets one."""
     due = mailings.due(now)
     current_session().rollback()
-    return sum(write_all(mailing_id, now) for mailing_id in due)
+    return in_turn(due, lambda mailing_id: write_all(mailing_id, now))
 
 
 def write_all(mailing_id: int, now: datetime) -> int:

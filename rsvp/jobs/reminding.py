@@ -7,6 +7,7 @@ from datetime import datetime
 
 from rsvp.db import current_session, writing
 from rsvp.domain import reminders
+from rsvp.jobs.turns import in_turn
 
 log = logging.getLogger("rsvp.jobs")
 
@@ -19,14 +20,17 @@ def remind_due(now: datetime) -> int:
     session = current_session()
     due = reminders.due_reminders(now)
     session.rollback()
-    written = 0
-    for each in due:
-        goes_on = True
-        while goes_on:
-            with writing():
-                batch = reminders.send_batch(each, now)
-            written += batch.written
-            goes_on = batch.goes_on
+    written = in_turn(due, lambda reminder: send_all(reminder, now))
     if written:
         log.info("%d reminders written", written)
+    return written
+
+
+def send_all(reminder: reminders.Due, now: datetime) -> int:
+    written, goes_on = 0, True
+    while goes_on:
+        with writing():
+            batch = reminders.send_batch(reminder, now)
+        written += batch.written
+        goes_on = batch.goes_on
     return written

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from rsvp.db import current_session, writing
 from rsvp.domain import registrations
+from rsvp.jobs.turns import in_turn
 
 
 def settle_due(now: datetime) -> int:
@@ -14,8 +15,9 @@ def settle_due(now: datetime) -> int:
     session = current_session()
     due = registrations.due_to_settle(now)
     session.rollback()
-    ended = 0
-    for event_id in due:
-        with writing():
-            ended += registrations.settle(event_id, now=now)
-    return ended
+    return in_turn(due, lambda event_id: settle(event_id, now))
+
+
+def settle(event_id: int, now: datetime) -> int:
+    with writing():
+        return registrations.settle(event_id, now=now)

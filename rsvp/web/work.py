@@ -28,6 +28,7 @@ WORDS = {
     "remind": _("Reminders and thank-yous"),
     "mailings": _("What organizers write"),
     "erase": _("Erasing what is past keeping"),
+    "domains": _("Forgetting what is known of domains"),
 }
 """The jobs, in the order in which the page shows them; others come last."""
 

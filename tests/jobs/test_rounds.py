@@ -12,12 +12,14 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select, update
 
+from rsvp import jobs
 from rsvp.db import writing
+from rsvp.domain import registrations
 from rsvp.extensions import db
 from rsvp.jobs import rounds
 from rsvp.jobs.rounds import LEASE, PAUSES, Every, JobClaim, run_due
-from rsvp.models import Job
-from tests.factories import NOON
+from rsvp.models import Job, Registration
+from tests.factories import NOON, make_event, register
 
 SECOND = timedelta(seconds=1)
 ADA = "ada@example.org"
@@ -189,3 +191,36 @@ def test_each_job_has_a_name_of_its_own_that_fits(app, caplog):
     assert all(len(name) <= 64 for name in names)
     assert run_due(NOON) == dict.fromkeys(names, 0)
     assert caplog.text == ""
+
+
+# --- each event by itself -----------------------------------------------------------
+
+
+def test_one_event_with_a_mistake_keeps_no_other_one_waiting(app, monkeypatch):
+    first, second = (
+        register(make_event(slug=slug, confirm_address=True), email=ADA)
+        for slug in ("first", "second")
+    )
+    wrong = db.session.get_one(Registration, first.registration_id).event_id
+    db.session.rollback()
+    settle = registrations.settle
+
+    def stumble(event_id, *, now):
+        if event_id == wrong:
+            raise ZeroDivisionError
+        return settle(event_id, now=now)
+
+    monkeypatch.setattr(registrations, "settle", stumble)
+    later = NOON + timedelta(hours=3)
+
+    with pytest.raises(ZeroDivisionError):
+        jobs.settle_due(later)
+
+    db.session.rollback()
+    states = [
+        db.session.get_one(Registration, held.registration_id).state
+        for held in (first, second)
+    ]
+    assert states == ["held", "lapsed"]
+    monkeypatch.undo()
+    assert jobs.settle_due(later) == 1
