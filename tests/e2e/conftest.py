@@ -114,6 +114,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 CROSSINGS = {("sqlite", "without script"), ("postgresql", "with script")}
 ONE_WAY = {
     "test_the_hall_and_the_webinar": ("sqlite", "with script"),
+    "test_the_thirty_chairs": ("sqlite", "with script"),
     "test_from_an_address_to_a_place_passed_on": ("postgresql", "without script"),
     "test_an_account_from_its_link_to_its_second_password": ("sqlite", "with script"),
     "test_from_the_announcement_to_the_door": ("sqlite", None),

@@ -15,6 +15,7 @@ ONE_ENGINE = {
     *("test_own", "test_passwords", "test_seats", "test_sign_in", "test_ways_in"),
     *("test_unsubscribing", "test_refused_mail", "test_work"),
     *("test_registering", "test_registration", "test_scans", "test_door_desk"),
+    *("test_attendee", "test_public", "test_memory", "test_filters"),
 }
 
 
