@@ -14,7 +14,7 @@ from tests.load.bench import publish
 from tests.load.client import Connection, fields, form_token
 from tests.load.site import site
 
-PEOPLE = 40
+PEOPLE = 60
 CHAIRS = 7
 
 
