@@ -72,9 +72,14 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
 
 def day_and_clock(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
     """A deadline on one line, as in `Friday 22 January, 10:00`: it is never far off."""
-    local = instant.astimezone(zone)
-    day = dates.format_date(local, "EEEE d MMMM", locale=Locale.parse(language))
-    return f"{day}, {clock(instant, zone)}"
+    return f"{near_day(instant, zone, language)}, {clock(instant, zone)}"
+
+
+def near_day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
+    """A day that is not far off, as in `Friday 22 January`."""
+    return dates.format_date(
+        instant.astimezone(zone), "EEEE d MMMM", locale=Locale.parse(language)
+    )
 
 
 def zone_name(zone: ZoneInfo, language: str = "en") -> str:

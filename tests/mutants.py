@@ -216,9 +216,9 @@ MUTANTS = (
                 RECONFIRMATION,
                 "            Registration.answered_at.is_(None),\n"
                 "            Registration.flagged_at.is_(None),\n"
-                "            ~was_in(),\n",
+                "            ~stays.was_in(),\n",
                 "            Registration.flagged_at.is_(None),\n"
-                "            ~was_in(),\n",
+                "            ~stays.was_in(),\n",
             ),
         ),
         "tests/domain/test_reconfirmation.py::test_who_says_yes_keeps_the_place[sqlite]",

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, or_, select, update
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, circulars, messages
+from rsvp.domain import audit, capacity, circulars, messages
 from rsvp.models import Admission, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
 from rsvp.models.ledger import MessageKind, MessageState
@@ -126,7 +126,7 @@ def schedule(
     session = current_session()
     event_id = session.get_one(Mailing, mailing_id).event_id
     # Under the event's lock no other one is counted past the limit.
-    event = lock_event(event_id)
+    event = capacity.lock_event(event_id).event
     mailing = locked(mailing_id)
     if mailing.state != MailingState.DRAFT:
         raise errors.OnItsWay
@@ -143,12 +143,6 @@ def schedule(
         event_id=event_id,
         details={"mailing": mailing.id},
     )
-
-
-def lock_event(event_id: int) -> Event:
-    wanted = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
-    fresh = {"populate_existing": True}
-    return current_session().scalars(wanted, execution_options=fresh).one()
 
 
 def sent_around(event_id: int, at: datetime) -> int:
@@ -219,7 +213,8 @@ def begin(mailing_id: int, now: datetime) -> Mailing | None:
     is over, or stopped."""
     session = current_session()
     # Under the event's lock nobody's address is erased or corrected meanwhile.
-    event = lock_event(session.get_one(Mailing, mailing_id).event_id)
+    event_id = session.get_one(Mailing, mailing_id).event_id
+    event = capacity.lock_event(event_id).event
     mailing = locked(mailing_id)
     if mailing.state not in ON_ITS_WAY or (mailing.send_at or now) > now:
         return None

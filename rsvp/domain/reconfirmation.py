@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import joinedload, load_only, selectinload
 
 from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import capacity, deadlines, messages, waitlist
+from rsvp.domain.checkin import stays
 from rsvp.domain.registrations import locking, presence
 from rsvp.domain.steps import NOT_ASKED, record
-from rsvp.models import Admission, Attendee, CheckIn, Event, Message, Registration
+from rsvp.models import Admission, Attendee, Event, Message, Registration
 from rsvp.models.event import FRESH, Mode, NoAnswer, Status
 from rsvp.models.ledger import MessageKind, MessageState
 from rsvp.models.registration import Asked, State
@@ -161,7 +162,7 @@ def to_ask(event: Event, now: datetime) -> list[Registration]:
             ),
             # Flagged, but not of a change: it was dealt with.
             or_(Registration.flagged_at.is_(None), Registration.asked_at.is_not(None)),
-            ~was_in(),
+            ~stays.was_in(),
         )
         .options(
             joinedload(Registration.admission), selectinload(Registration.attendees)
@@ -172,13 +173,6 @@ def to_ask(event: Event, now: datetime) -> list[Registration]:
     )
     fresh = {"populate_existing": True}
     return list(current_session().scalars(wanted, execution_options=fresh))
-
-
-def was_in() -> ColumnElement[bool]:
-    return exists().where(
-        CheckIn.attendee_id == Attendee.id,
-        Attendee.registration_id == Registration.id,
-    )
 
 
 def mailed_for(
@@ -330,7 +324,7 @@ def unanswered(event: Event, now: datetime) -> list[Registration]:
             Registration.answer_by <= now,
             Registration.answered_at.is_(None),
             Registration.flagged_at.is_(None),
-            ~was_in(),
+            ~stays.was_in(),
         )
         .order_by(Registration.id)
         .limit(BATCH)

@@ -17,8 +17,8 @@ from sqlalchemy.orm import joinedload
 
 from rsvp.db import current_session
 from rsvp.domain import circulars, deadlines, messages, waitlist
+from rsvp.domain.checkin import stays
 from rsvp.models import (
-    Attendee,
     CheckIn,
     Event,
     Message,
@@ -221,23 +221,13 @@ def is_meant(reminder: Reminder, event: Event) -> list[ColumnElement[bool]]:
         meant.append(Registration.admission_id.in_([way.id for way in ways]))
     if reminder.anchor == Anchor.END and somebody_was_in(event):
         online = [a.id for a in event.admissions if a.mode == Mode.ONLINE]
-        meant.append(or_(Registration.admission_id.in_(online), was_in()))
+        meant.append(or_(Registration.admission_id.in_(online), stays.was_in()))
     return meant
 
 
 def somebody_was_in(event: Event) -> bool:
     scanned = select(CheckIn.id).where(CheckIn.event_id == event.id).limit(1)
     return current_session().scalar(scanned) is not None
-
-
-def was_in() -> ColumnElement[bool]:
-    """Whether one of a registration's party was there."""
-    return (
-        select(CheckIn.id)
-        .join(Attendee, Attendee.id == CheckIn.attendee_id)
-        .where(Attendee.registration_id == Registration.id)
-        .exists()
-    )
 
 
 def write_to(

@@ -28,22 +28,19 @@ AT_MOST_EVERY = timedelta(hours=1)
 def mark(message_id: int, why: str, now: datetime) -> None:
     """Note that the address of a message's registration takes no mail, if it still is
     the one that the message went to."""
-    values = {"address_failed_at": now, "address_failed_why": why}
-    current_session().execute(
-        update(Registration)
-        .where(*is_its_holder(message_id))
-        .values(values)
-        .execution_options(synchronize_session=False)
-    )
+    note(message_id, now, why)
 
 
 def take_back(message_id: int) -> None:
     """A message was taken by an address that had refused earlier ones."""
-    values = {"address_failed_at": None, "address_failed_why": None}
+    note(message_id, None, None)
+
+
+def note(message_id: int, at: datetime | None, why: str | None) -> None:
     current_session().execute(
         update(Registration)
         .where(*is_its_holder(message_id))
-        .values(values)
+        .values(address_failed_at=at, address_failed_why=why)
         .execution_options(synchronize_session=False)
     )
 

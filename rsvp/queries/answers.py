@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rsvp.db import current_session
-from rsvp.models import Attendee, CheckIn, Registration
+from rsvp.models import Attendee, Registration
 from rsvp.models.event import Per
 from rsvp.models.registration import AttendeeState, State
 
@@ -100,13 +100,3 @@ def how_many_said(event_id: int) -> dict[Coming, int]:
     numbers = current_session().execute(counted).one()
     found = zip(Coming, numbers, strict=True)
     return {answer: number for answer, number in found if number}
-
-
-def was_in() -> ColumnElement[bool]:
-    """Whether somebody of the party was let in at any time."""
-    return (
-        select(CheckIn.id)
-        .join(Attendee, Attendee.id == CheckIn.attendee_id)
-        .where(Attendee.registration_id == Registration.id)
-        .exists()
-    )

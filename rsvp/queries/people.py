@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from rsvp.db import current_session
+from rsvp.domain.checkin import stays
 from rsvp.folding import folded
 from rsvp.models import (
     Admission,
@@ -21,7 +22,7 @@ from rsvp.models import (
     Registration,
 )
 from rsvp.models.registration import REFERENCE_LENGTH, AttendeeState, State
-from rsvp.queries.answers import Answered, Coming, gave, said, was_in
+from rsvp.queries.answers import Answered, Coming, gave, said
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def matching(event_id: int, wanted: Filter) -> Select[Registration]:
     if wanted.answered is not None:
         found = found.where(gave(wanted.answered))
     if wanted.checked_in is not None:
-        found = found.where(was_in() if wanted.checked_in else ~was_in())
+        found = found.where(stays.was_in() if wanted.checked_in else ~stays.was_in())
     if wanted.coming is not None:
         found = found.where(said(wanted.coming))
     for word in folded(wanted.search).split():

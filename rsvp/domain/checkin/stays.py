@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select, update
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_connection, table_of
 from rsvp.domain.checkin.verdicts import COUNTED
-from rsvp.models import CheckIn, Device, Scan
+from rsvp.models import Attendee, CheckIn, Device, Registration, Scan
 from rsvp.models.door import Direction, Verdict
 
 
@@ -142,3 +142,13 @@ def left(stay: Stay) -> dict[str, Any]:
         "left_at": stay.out.at if stay.out else None,
         "left_by": stay.out.scan_id if stay.out else None,
     }
+
+
+def was_in() -> ColumnElement[bool]:
+    """Whether somebody of a registration's party was let in at any time."""
+    return (
+        select(CheckIn.id)
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .where(Attendee.registration_id == Registration.id)
+        .exists()
+    )

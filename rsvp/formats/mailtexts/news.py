@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from babel import Locale, dates
-
 from rsvp import i18n
 from rsvp.formats import feeds
 from rsvp.formats.mailtexts.sentences import (
@@ -16,6 +14,7 @@ from rsvp.formats.mailtexts.sentences import (
     asked_for,
     asks_about_change,
     changes_of,
+    clock,
     how_it_stands,
     how_to_attend,
     is_neutral,
@@ -89,24 +88,13 @@ def when_it_begins(message: Message) -> str:
     was = message.facts.get("before") or {}
     if was and datetime.fromisoformat(was["starts"]) == event.starts_at:
         return ""
-    local = event.starts_at.astimezone(event.zone)
-    day = dates.format_date(local, "EEEE d MMMM", locale=Locale.parse(language))
+    day = i18n.near_day(event.starts_at, event.zone, language)
     return _("on %(day)s at %(time)s", day=day, time=clock(message, event.starts_at))
 
 
 def ends(message: Message, title: str) -> str:
     time = clock(message, message.event.ends_at)
     return _("%(title)s now ends at %(time)s.", title=title, time=time)
-
-
-def clock(message: Message, instant: datetime) -> str:
-    """The time of day; with the zone for those who may be in another one."""
-    zone = message.event.zone
-    time = i18n.clock(instant, zone)
-    if not is_online(message):
-        return time
-    language = i18n.language_for(message.registration.language)
-    return _("%(time)s (%(zone)s time)", time=time, zone=i18n.zone_name(zone, language))
 
 
 def where_it_is(message: Message, what: set[str]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from babel import Locale, dates
-
 from rsvp import i18n
 from rsvp.formats.mailtexts.sentences import (
     Parts,
@@ -13,6 +11,7 @@ from rsvp.formats.mailtexts.sentences import (
     _,
     _n,
     asked_for,
+    clock,
     how_it_stands,
     how_to_attend,
     is_neutral,
@@ -64,15 +63,8 @@ def how_far(message: Message, at: datetime) -> str:
 def when_it_begins(message: Message, at: datetime) -> str:
     event, language = message.event, i18n.language_for(message.registration.language)
     title = _("It") if event.discreet else title_of(message)
-    time = i18n.clock(event.starts_at, event.zone)
-    if is_online(message):
-        zone = i18n.zone_name(event.zone, language)
-        time = _("%(time)s (%(zone)s time)", time=time, zone=zone)
-    day = dates.format_date(
-        event.starts_at.astimezone(event.zone),
-        "EEEE d MMMM",
-        locale=Locale.parse(language),
-    )
+    time = clock(message, event.starts_at)
+    day = i18n.near_day(event.starts_at, event.zone, language)
     words = {"title": title, "day": day, "time": time}
     match days_until(message, at):
         case 0:

@@ -123,10 +123,20 @@ def until(message: Message) -> str:
     which is named to those who may be in another one."""
     by, zone = datetime.fromisoformat(message.facts["until"]), message.event.zone
     language = i18n.language_for(message.registration.language)
-    time = i18n.day_and_clock(by, zone, language)
+    return in_its_zone(message, i18n.day_and_clock(by, zone, language))
+
+
+def clock(message: Message, instant: datetime) -> str:
+    """A time of day, in the same way."""
+    return in_its_zone(message, i18n.clock(instant, message.event.zone))
+
+
+def in_its_zone(message: Message, time: str) -> str:
     if not is_online(message):
         return time
-    return _("%(time)s (%(zone)s time)", time=time, zone=i18n.zone_name(zone, language))
+    language = i18n.language_for(message.registration.language)
+    zone = i18n.zone_name(message.event.zone, language)
+    return _("%(time)s (%(zone)s time)", time=time, zone=zone)
 
 
 def is_online(message: Message) -> bool:

@@ -8,8 +8,8 @@ from rsvp import i18n, placeholders
 from rsvp.formats import feeds
 from rsvp.formats.mailtexts.sentences import (
     _,
+    clock,
     is_neutral,
-    is_online,
     mode_of,
     seats_of,
     title_of,
@@ -54,7 +54,7 @@ def values_of(message: Message) -> dict[str, str]:
         "name": feeds.clean(registration.name) if is_theirs else "",
         "event": title_of(message),
         "date": i18n.day(event.starts_at, event.zone, language),
-        "time": start_of(message, language),
+        "time": clock(message, event.starts_at),
         "place": place,
         "admission": feeds.clean(
             message.facts.get("admission") or registration.admission.name
@@ -64,15 +64,6 @@ def values_of(message: Message) -> dict[str, str]:
         "reference": registration.reference,
         "contact": feeds.clean(event.contact or ""),
     }
-
-
-def start_of(message: Message, language: str) -> str:
-    """When it begins, with the zone for those who may be in another one."""
-    zone = message.event.zone
-    time = i18n.clock(message.event.starts_at, zone)
-    if not is_online(message):
-        return time
-    return _("%(time)s (%(zone)s time)", time=time, zone=i18n.zone_name(zone, language))
 
 
 def line(text: str) -> str:
