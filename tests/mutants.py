@@ -221,7 +221,7 @@ MUTANTS = (
                 "            ~stays.was_in(),\n",
             ),
         ),
-        "tests/domain/test_reconfirmation.py::test_who_says_yes_keeps_the_place[sqlite]",
+        "tests/domain/test_answering.py::test_who_says_yes_keeps_the_place[sqlite]",
     ),
     Mutant(
         "nobody gets two mails for an occasion",
@@ -248,13 +248,13 @@ MUTANTS = (
                 "    if registration.state != State.CONFIRMED:\n",
             ),
         ),
-        "tests/domain/test_reconfirmation.py::"
+        "tests/domain/test_answering.py::"
         "test_a_yes_at_the_deadline_is_kept_or_refused_never_both[postgresql-1]",
     ),
     Mutant(
         "nobody is given on whom the question did not reach in time",
         ((RECONFIRMATION, "if not was_asked_in_time(", "if not True and ("),),
-        "tests/domain/test_reconfirmation.py::"
+        "tests/domain/test_answering.py::"
         "test_whose_question_did_not_arrive_in_time_is_flagged_not_released"
         "[sqlite-not sent]",
     ),

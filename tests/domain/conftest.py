@@ -7,9 +7,9 @@ import pytest
 # What most of these write and how they lock is tested on both engines by a few of them,
 # named below, and by their neighbours; `make soak` has all of them on both.
 ONE_ENGINE = {
-    *("test_news", "test_reconfirmation", "test_changing", "test_by_organizer"),
-    *("test_handing_over", "test_uses", "test_teams", "test_moving"),
-    "test_lost_mail",
+    *("test_news", "test_reconfirmation", "test_answering", "test_changing"),
+    *("test_by_organizer", "test_handing_over", "test_uses", "test_teams"),
+    *("test_moving", "test_lost_mail"),
 }
 BOTH = {
     "test_everybody_with_a_limited_place_is_asked_once",
