@@ -36,6 +36,8 @@ POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
 ANYBODY = "postmaster"
 SIMPLE = re.compile(r"[A-Za-z0-9@._+-][A-Za-z0-9@._+ '!-]{0,60}", re.ASCII)
 """What means the same in any header, however it is read."""
+PLAIN_ADDRESS = re.compile(r"(\w+(?:[.+-]\w+)*)@(\w+(?:[.-]\w+)*)", re.ASCII)
+"""An address without a name that says what it says, without being taken apart."""
 
 OK, WILL_FORWARD, GOING = 250, 251, 421
 """Answers of a mail server: taken, taken for somebody else, closing down."""
@@ -77,20 +79,21 @@ class Message(flask_mail.Message):
         method: str = "PUBLISH",
         unsubscribe: str | None = None,
     ) -> None:
+        # Not the library's own: for a Message-ID that we replace it would look up this
+        # machine's name, which may ask the DNS for each mail.
         self.from_setting = current_app.config["MAIL_DEFAULT_SENDER"]
-        sender = known_address(self.from_setting)
+        self.sender = known_address(self.from_setting).addr_spec
         self.to = address(recipient)
-        super().__init__(
-            subject=one_line(subject),
-            recipients=[self.to.addr_spec],
-            body=text,
-            html=html,
-            sender=sender.addr_spec,
-            reply_to=reply_address(reply_to),
-        )
+        self.recipients = [self.to.addr_spec]
+        self.subject = one_line(subject)
+        self.alts = {"html": html}
+        self.body = text
+        self.reply_to = reply_address(reply_to)
         self.msgId = f"<{message_id}>"
         self.at = at
         self.date = at.timestamp()
+        self.cc, self.bcc, self.attachments = [], [], []
+        self.mail_options = []
         self.pictures = pictures
         self.calendar = calendar
         self.method = method
@@ -305,6 +308,8 @@ def address(given: str | tuple[str, str]) -> Address:
     Domains in other alphabets are written in ASCII. Raises ValueError for what is no
     address.
     """
+    if isinstance(given, str) and (plain := PLAIN_ADDRESS.fullmatch(given)):
+        return Address(username=plain[1], domain=plain[2])
     name, spec = parseaddr(given) if isinstance(given, str) else given
     local, at, domain = one_line(spec).rpartition("@")
     if not (local and at and domain):
