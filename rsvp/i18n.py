@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates
 from flask import Flask, g, has_request_context
 from flask_babel import get_locale, get_translations
-from flask_babel import gettext as _
 
 from rsvp.extensions import babel
 
-AVAILABLE = ("en",)
+AVAILABLE: tuple[str, ...] = ("en",)
 """The languages we have texts in; an event in another one gets the first of them."""
-
 
 SOURCE = AVAILABLE[0]
 """The language our texts are written in: it needs no catalogue."""
@@ -42,7 +41,23 @@ def translated_number(one: str, many: str, number: int) -> str:
     return str(get_translations().ungettext(one, many, number))
 
 
+def gettext(text: str, **named: object) -> str:
+    """As flask_babel's, for mails: hundreds of texts a second, most of them as they
+    are."""
+    found = translated(text)
+    return found % named if named else found
+
+
+def ngettext(one: str, many: str, num: int, **named: object) -> str:
+    return translated_number(one, many, num) % {"num": num, **named}
+
+
+_ = gettext
+
+
 def speaks_source() -> bool:
+    if AVAILABLE == (SOURCE,):
+        return True
     locale = get_locale()
     return locale is None or locale.language == SOURCE
 
@@ -60,9 +75,7 @@ def language_for(wanted: str) -> str:
 
 def day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
     """A day in full, as in `Friday, 29 January 2027`."""
-    return dates.format_date(
-        instant.astimezone(zone), "EEEE, d MMMM y", locale=Locale.parse(language)
-    )
+    return day_like("EEEE, d MMMM y", instant.astimezone(zone).date(), language)
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
@@ -77,11 +90,16 @@ def day_and_clock(instant: datetime, zone: ZoneInfo, language: str = "en") -> st
 
 def near_day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
     """A day that is not far off, as in `Friday 22 January`."""
-    return dates.format_date(
-        instant.astimezone(zone), "EEEE d MMMM", locale=Locale.parse(language)
-    )
+    return day_like("EEEE d MMMM", instant.astimezone(zone).date(), language)
 
 
+# A list of people or a round of mails says the same few days and zones all over.
+@lru_cache(maxsize=256)
+def day_like(pattern: str, day: date, language: str) -> str:
+    return dates.format_date(day, pattern, locale=Locale.parse(language))
+
+
+@lru_cache(maxsize=256)
 def zone_name(zone: ZoneInfo, language: str = "en") -> str:
     """A zone as people say it, with its place: `Amsterdam time`, `New York time`."""
     return dates.get_timezone_location(

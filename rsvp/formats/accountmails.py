@@ -3,22 +3,21 @@ of mail that does not arrive."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 from babel import Locale
 from flask import current_app
-from flask_babel import force_locale, gettext, ngettext
+from flask_babel import force_locale
 
 from rsvp import i18n
 from rsvp.formats import feeds
 from rsvp.formats.mails import Mail, inlined, paragraphs, rendered
 from rsvp.formats.mailtexts import Words
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext as _n
 from rsvp.models import Message
-
-_: Callable[..., str] = gettext
-_n: Callable[..., str] = ngettext
 
 
 def new_password(

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from feedgen.feed import FeedGenerator
-from flask_babel import gettext
 from icalendar import Calendar, Conference
 from icalendar import Event as Entry
 from markupsafe import Markup
 
 from rsvp import i18n
 from rsvp.formats import zones
+from rsvp.i18n import gettext as _
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode, Status
 from rsvp.models.registration import State
@@ -29,7 +29,6 @@ PRODUCT = "-//RSVP//Events//EN"
 SCHEMA = "https://schema.org/"
 
 UrlFor = Callable[[Event], str]
-_: Callable[..., str] = gettext
 
 
 class SeatsLeft(Protocol):

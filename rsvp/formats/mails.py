@@ -6,7 +6,6 @@ Nothing that people answered is in them, and no picture is fetched from anywhere
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -17,18 +16,17 @@ from zoneinfo import ZoneInfo
 import css_inline
 from babel import Locale, lists
 from flask import current_app
-from flask_babel import force_locale, gettext, ngettext
+from flask_babel import force_locale
 
 from rsvp import i18n, tokens
 from rsvp.formats import feeds, mailtexts, tickets
 from rsvp.formats.linked import linked
 from rsvp.formats.mailtexts import Standing, Words
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext as _n
 from rsvp.models import Attendee, Event, Message, Registration
 from rsvp.models.event import Mode, Status
 from rsvp.models.ledger import EXTRAS, MessageKind
-
-_: Callable[..., str] = gettext
-_n: Callable[..., str] = ngettext
 
 MASK = "••••"
 """What stands for secret links and codes in a mail that is shown to organizers."""

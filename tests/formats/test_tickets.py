@@ -75,7 +75,7 @@ def test_the_png_is_small_and_square():
     png = tickets.qr_png(TEXTS[0])
     picture = Image.open(BytesIO(png))
 
-    assert picture.size == (528, 528)
+    assert picture.size == (264, 264)
     assert picture.mode == "1"
     assert len(png) < 2_000
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from flask_babel import gettext, ngettext
-
 from rsvp import i18n
 from rsvp.formats import feeds
+from rsvp.i18n import gettext, ngettext
 from rsvp.models import Message
 from rsvp.models.event import Mode, NoAnswer, Promotion
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
 
-_: Callable[..., str] = gettext
-_n: Callable[..., str] = ngettext
+_ = gettext
+_n = ngettext
 
 
 class Standing(StrEnum):
