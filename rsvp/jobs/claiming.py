@@ -36,6 +36,7 @@ from rsvp.db import (
     table_of,
     writing,
 )
+from rsvp.db import write as retried
 from rsvp.jobs import domains
 from rsvp.models import MailDomain, Message
 from rsvp.models.ledger import EXTRAS, RANKS, MessageState
@@ -234,7 +235,11 @@ SENT = (
     .where(
         TABLE.c.id == bindparam("claimed"),
         # One that was superseded while it went out has gone out all the same.
-        TABLE.c.state.in_((MessageState.QUEUED, MessageState.SUPERSEDED)),
+        # (Not `in_`, which many rows at once can't have.)
+        or_(
+            TABLE.c.state == MessageState.QUEUED,
+            TABLE.c.state == MessageState.SUPERSEDED,
+        ),
     )
     .values(
         state=MessageState.SENT,
@@ -258,6 +263,17 @@ GIVEN_BACK = (
 def note_sent(claim: Claim, now: datetime) -> None:
     with writing():
         current_connection().execute(SENT, {"claimed": claim.id, "now": now})
+
+
+def note_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
+    """Several, each with when it was sent, in one transaction."""
+    rows = [{"claimed": claim.id, "now": now} for claim, now in sent]
+
+    def change(_again: bool) -> None:
+        current_connection().execute(SENT, rows)
+
+    # Who cancels an event changes many of its messages, in an order of their own.
+    retried(change)
 
 
 def note(claim: Claim, **values: object) -> None:

@@ -33,13 +33,12 @@ from rsvp.jobs.claiming import (
     write,
 )
 from rsvp.jobs.failures import Trouble, Whose, judge, loggable
+from rsvp.jobs.handfuls import Handfuls
 from rsvp.jobs.letters import (
     Letter,
-    is_as_read,
     is_wanted,
     letter_of,
     load,
-    load_for_many,
     was_refused,
 )
 from rsvp.mailer import Step
@@ -85,8 +84,8 @@ class Delivery:
     put_offs: Counter[str] = field(default_factory=Counter)
     # What is claimed and not tried yet. Another thread may take it away meanwhile.
     rest: list[Claim] = field(default_factory=list)
-    # Of these, what many get, read in advance.
-    for_many: dict[int, Message] = field(default_factory=dict)
+    # Of these, what many get.
+    for_many: Handfuls = field(default_factory=Handfuls)
     lock: threading.Lock = field(default_factory=threading.Lock)
     handing_over_since: float | None = None
 
@@ -127,7 +126,13 @@ class Delivery:
         with self.lock:
             self.rest = list(claims)
         self.put_offs.clear()
-        self.for_many = load_for_many(claims)
+        self.for_many = Handfuls(claims)
+        try:
+            return self.send_each(claimed_at)
+        finally:
+            self.for_many.settle()
+
+    def send_each(self, claimed_at: datetime) -> bool:
         while (each := self.next()) is not None:
             is_late = self.now() - claimed_at > LEASE / 2
             if is_late or self.is_over():
@@ -142,6 +147,7 @@ class Delivery:
         return True
 
     def send(self, claim: Claim) -> None:
+        self.for_many.settle_old(self.now())
         letter = self.write(claim)
         if letter is None:
             return
@@ -186,10 +192,7 @@ class Delivery:
 
     def read(self, claim: Claim) -> Message | None:
         """A claimed message as it is now, unless somebody else has it."""
-        message = self.for_many.pop(claim.id, None)
-        if message is not None and is_as_read(message, claim):
-            return message
-        return load(claim)
+        return self.for_many.take(claim, self.now()) or load(claim)
 
     @property
     def step(self) -> Step:
@@ -225,7 +228,10 @@ class Delivery:
     # --- how it went ---
 
     def note(self, claim: Claim, took: timedelta, *, was_refused: bool) -> None:
-        note_sent(claim, self.now())
+        if claim.id in self.for_many.ids:
+            self.for_many.note_sent(claim, self.now())
+        else:
+            note_sent(claim, self.now())
         self.report.sent += 1
         self.troubles = 0
         self.put_offs.pop(claim.domain, None)
@@ -248,6 +254,7 @@ class Delivery:
         log.info("message %d dropped: what it says is not so any more", claim.id)
 
     def deal_with(self, claim: Claim, trouble: Trouble) -> None:
+        self.for_many.settle()
         if trouble.hangs_up:
             self.hang_up()
         if trouble.whose == Whose.SERVER:

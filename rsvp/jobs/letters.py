@@ -69,7 +69,7 @@ CODES = (
     .scalar_subquery()
 )
 # What decides whether a mail still goes out, to whom, and with which links and codes.
-OF_MESSAGE = ("state", "attempts")
+OF_MESSAGE = ("id", "state", "attempts")
 OF_REGISTRATION = (
     *("state", "email_key", "link_version", "admission_id", "decide_by"),
     *("muted_at", "address_failed_at", "answer_by", "answered_at"),
@@ -84,38 +84,44 @@ AS_IT_IS = (
     )
     .join(Registration, Registration.id == Message.registration_id)
     .join(Event, Event.id == Message.event_id)
-    .where(Message.id == bindparam("claimed"))
+    .where(Message.id.in_(bindparam("claimed", expanding=True)))
 )
 
 
 def load_for_many(claims: Sequence[Claim]) -> dict[int, Message]:
-    """Of some claimed messages those that many get, read together: one at a time that
-    takes a quarter of all it takes to send them. They are detached, and may be past by
-    the time each is to be sent: `is_as_read` tells."""
-    ids = [claim.id for claim in claims]
+    """Of some claimed messages those that many get, read together. They are detached,
+    and may be past by the time each is to be sent: `as_read` tells."""
+    tries = {claim.id: claim.attempt for claim in claims}
     # A session of its own, since what is read outlives it.
     with Session(current_session().get_bind()) as session:
-        found = session.scalars(FOR_MANY, {"claimed": ids}).unique().all()
-        for message in found:
+        found = session.scalars(FOR_MANY, {"claimed": list(tries)}).unique().all()
+        ours = [one for one in found if one.attempts == tries[one.id]]
+        for message in ours:
             if message.registration is not None:
                 set_committed_value(message.registration, "event", message.event)
-    return {message.id: message for message in found}
+    return {message.id: message for message in ours}
 
 
-def is_as_read(message: Message, claim: Claim) -> bool:
-    """Whether a message that was read earlier is still ours, and all that decides
-    about it is as it was."""
+def as_read(messages: Sequence[Message]) -> set[int]:
+    """Which of the messages that were read earlier are still ours, with all that
+    decides about them as it was; by their ids."""
+    ids = [message.id for message in messages]
+    rows = current_connection().execute(AS_IT_IS, {"claimed": ids})
+    now = {row[0]: tuple(row) for row in rows}
+    return {
+        one.id for one in messages if one.id in now and now[one.id] == decisive(one)
+    }
+
+
+def decisive(message: Message) -> tuple[object, ...]:
+    """What AS_IT_IS reads of a message to a registration, as it was read earlier."""
     registration, event = message.registration, message.event
-    if registration is None or message.attempts != claim.attempt:
-        return False
-    as_read = (
+    return (
         *(getattr(message, name) for name in OF_MESSAGE),
         *(getattr(registration, name) for name in OF_REGISTRATION),
         *(getattr(event, name) for name in OF_EVENT),
         sum(attendee.code_version + 1 for attendee in registration.coming),
     )
-    now = current_connection().execute(AS_IT_IS, {"claimed": claim.id}).one_or_none()
-    return now is not None and tuple(now) == as_read
 
 
 # --- as it goes out -----------------------------------------------------------------

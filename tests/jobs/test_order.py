@@ -262,7 +262,7 @@ def test_what_changes_between_reading_and_sending_counts(
     smtp.received.clear()
     now = at("27 18:00")
     assert jobs.remind_due(now) == 2
-    read = jobs.delivery.load_for_many
+    read = jobs.handfuls.load_for_many
     reads = []
 
     def read_too_early(claims):
@@ -272,7 +272,7 @@ def test_what_changes_between_reading_and_sending_counts(
         reads.append(len(found))
         return found
 
-    monkeypatch.setattr(jobs.delivery, "load_for_many", read_too_early)
+    monkeypatch.setattr(jobs.handfuls, "load_for_many", read_too_early)
     deliver(now)
 
     assert reads[0] == 2
@@ -295,7 +295,7 @@ def test_what_was_not_read_in_advance_is_read_again(app, smtp, monkeypatch):
     register(event, "Ada", email=ADA)
     deliver()
     assert jobs.remind_due(at("27 18:00")) == 1
-    read = jobs.delivery.load_for_many
+    read = jobs.handfuls.load_for_many
 
     def read_less(claims):
         found = read(claims)
@@ -304,6 +304,6 @@ def test_what_was_not_read_in_advance_is_read_again(app, smtp, monkeypatch):
             del message.registration.__dict__["admission"]
         return found
 
-    monkeypatch.setattr(jobs.delivery, "load_for_many", read_less)
+    monkeypatch.setattr(jobs.handfuls, "load_for_many", read_less)
 
     assert deliver(at("27 18:00")) == (1, 0, 0)

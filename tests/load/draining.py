@@ -9,7 +9,6 @@ import contextlib
 import json
 import multiprocessing
 import smtplib
-import socketserver
 import subprocess
 import threading
 import time
@@ -17,6 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
+from aiosmtpd.controller import Controller
 from flask import Flask
 
 from rsvp import create_app, jobs, queries
@@ -27,7 +27,7 @@ from rsvp.models.ledger import MessageKind, MessageState
 from tests.load import lists
 from tests.load.client import Timing, load, page
 from tests.load.memory import memory
-from tests.load.site import ROOT, RSVP, Site, run, site
+from tests.load.site import ROOT, RSVP, Site, free_port, run, site
 
 MANY = 10_000
 SAMPLE = 200
@@ -53,54 +53,37 @@ contact: hello@reading-room.example.org
 # --- the sink -----------------------------------------------------------------------
 
 
-class Dialogue(socketserver.StreamRequestHandler):
-    """Takes every mail and keeps none."""
-
-    def handle(self) -> None:
-        self.answer(b"220 sink")
-        while line := self.rfile.readline():
-            verb = line[:4].upper()
-            if verb == b"DATA":
-                self.answer(b"354 go on")
-                while self.rfile.readline() != b".\r\n":
-                    pass
-                taken = self.server.taken  # type: ignore[attr-defined]
-                with taken.get_lock():
-                    taken.value += 1
-            self.answer(b"221 bye" if verb == b"QUIT" else b"250 OK")
-            if verb == b"QUIT":
-                return
-
-    def answer(self, words: bytes) -> None:
-        self.wfile.write(words + b"\r\n")
-
-
-class Sink(socketserver.ThreadingTCPServer):
-    """A mail server in a process of its own; `taken` is how many mails it took."""
-
-    daemon_threads = True
-    disable_nagle_algorithm = True
+class Sink(Controller):
+    """A mail server that takes every mail and keeps none; `taken` is how many."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Dialogue)
+        super().__init__(self, "127.0.0.1", free_port())
         self.taken = FORK.Value("i", 0)
+        self.is_up = FORK.Event()
 
-    @property
-    def port(self) -> int:
-        return int(self.server_address[1])
+    async def handle_DATA(self, *_: object) -> str:
+        with self.taken.get_lock():
+            self.taken.value += 1
+        return "250 OK"
+
+    def serve(self) -> None:
+        self.start()
+        self.is_up.set()
+        threading.Event().wait()
 
 
 @contextlib.contextmanager
 def sink() -> Iterator[Sink]:
+    """In a process of its own, as it would be on another machine."""
     server = Sink()
-    process = FORK.Process(target=server.serve_forever, daemon=True)
+    process = FORK.Process(target=server.serve, daemon=True)
     process.start()
     try:
+        assert server.is_up.wait(10)
         yield server
     finally:
         process.kill()
         process.join()
-        server.server_close()
 
 
 # --- measuring ----------------------------------------------------------------------

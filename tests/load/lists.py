@@ -45,6 +45,8 @@ from tests.load.memory import memory
 from tests.load.site import Site, run, site
 
 ORGANIZER = "ada@example.org"
+DOMAINS = 8
+"""Among how many mail servers the attendees are spread."""
 SHORT, LONG = 100, 100_000
 """Registrations of the event that is measured, and of the one it is compared with."""
 
@@ -202,7 +204,7 @@ def plan(app: Flask, event: Event, number: int, now: datetime) -> registrations.
     name = f"{GIVEN[number % len(GIVEN)]} {FAMILY[number % len(FAMILY)]} {number}"
     asked = {question.key: answer(question, number) for question in event.questions}
     shared = {q.key for q in event.questions if q.per == Per.REGISTRATION}
-    email = f"{uuid4().hex}@example.org"
+    email = f"{uuid4().hex}@{number % DOMAINS}.example.org"
     return registrations.prepare(
         event,
         Wanted(

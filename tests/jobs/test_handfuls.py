@@ -1,0 +1,107 @@
+"""Handfuls: what many get is looked at and noted together, and none is lost by that."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from rsvp import jobs
+from rsvp.jobs import handfuls
+from tests.domain.reminded import TWO_DAYS, at, remind
+from tests.factories import cancel, make_event, register
+from tests.jobs.outbox import MINUTE, deliver, messages
+
+WHEN = at("27 18:00")
+
+
+class KilledError(BaseException):
+    """As if the process had ended here."""
+
+
+@pytest.fixture
+def twelve(app, smtp):
+    """Reminders that are due, in twelve people's order."""
+    event = make_event({"capacity": None})
+    remind(event, TWO_DAYS)
+    people = [register(event, email=f"{n}@example.org") for n in range(12)]
+    deliver()
+    smtp.received.clear()
+    assert jobs.remind_due(WHEN) == 12
+    return people
+
+
+def reminders():
+    return [message for message in messages() if message.kind == "reminder"]
+
+
+def test_each_is_noted_with_its_own_time(twelve, smtp):
+    assert deliver(WHEN) == (12, 0, 0)
+
+    assert {message.state for message in reminders()} == {"sent"}
+    times = [message.sent_at for message in reminders()]
+    assert times == sorted(times)
+    assert len(set(times)) == 12
+
+
+def test_what_went_out_is_noted_though_the_next_one_fails(twelve, smtp):
+    smtp.script.extend(["", "", "550 no"])
+
+    assert deliver(WHEN) == (11, 0, 1)
+    states = [message.state for message in reminders()]
+    assert states == ["sent"] * 2 + ["failed"] + ["sent"] * 9
+
+
+def test_what_went_out_is_noted_before_anything_that_takes_its_time(
+    twelve, smtp, monkeypatch
+):
+    monkeypatch.setattr(handfuls, "MOMENT", timedelta(0))
+    noted, note = [], handfuls.note_all_sent
+
+    def count(sent):
+        noted.append(len(sent))
+        note(sent)
+
+    monkeypatch.setattr(handfuls, "note_all_sent", count)
+
+    assert deliver(WHEN) == (12, 0, 0)
+    assert noted == [1] * 12
+
+
+@pytest.mark.parametrize("cancelled", [5, 11])
+def test_what_changes_while_others_go_out_counts(twelve, smtp, monkeypatch, cancelled):
+    monkeypatch.setattr(handfuls, "MOMENT", timedelta(0))
+    hand_over = jobs.Delivery.hand_over
+
+    def and_then_cancel(delivery, letter):
+        hand_over(delivery, letter)
+        if letter.recipients == ["2@example.org"]:
+            cancel(twelve[cancelled])
+
+    monkeypatch.setattr(jobs.Delivery, "hand_over", and_then_cancel)
+    deliver(WHEN)
+
+    reminded = [r.recipients[0] for r in smtp.received if "days" in r.mail["subject"]]
+    assert f"{cancelled}@example.org" not in reminded
+    assert len(reminded) == 11
+
+
+def test_of_a_worker_that_is_killed_at_most_a_handful_comes_twice(
+    twelve, smtp, monkeypatch
+):
+    def be_killed(_sent):
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(handfuls, "note_all_sent", be_killed)
+        with pytest.raises(KilledError):
+            deliver(WHEN)
+    assert len(smtp.received) <= handfuls.HANDFUL
+    assert {message.state for message in reminders()} == {"queued"}
+
+    deliver(WHEN + jobs.LEASE + MINUTE)
+    assert {message.state for message in reminders()} == {"sent"}
+    received = Counter(each.mail["message-id"] for each in smtp.received)
+    assert len(received) == 12
+    assert 0 < sum(received.values()) - 12 <= handfuls.HANDFUL
