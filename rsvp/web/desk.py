@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,11 +17,12 @@ from rsvp.db import current_session, utcnow
 from rsvp.domain import teams
 from rsvp.domain.teams import Action
 from rsvp.models import Event, User
-from rsvp.models.event import Phase, Status
+from rsvp.models.event import Mode, Phase, Status
 from rsvp.models.registration import State
 from rsvp.queries import Coming
 
 LARGEST_ID = 2**63 - 1
+A_DAY = timedelta(days=1)
 
 
 def me() -> User:
@@ -134,6 +135,12 @@ def may_have_asked(event: Event) -> bool:
     return event.ask_hours is not None or event.sequence > 0
 
 
+def may_have_let_in(event: Event) -> bool:
+    """Whether somebody may have been let in: phones scan from a day before."""
+    is_in_person = any(way.mode == Mode.IN_PERSON for way in event.admissions)
+    return is_in_person and utcnow() >= event.starts_at - A_DAY
+
+
 # --- shapes -------------------------------------------------------------------------
 
 
@@ -174,6 +181,9 @@ ANSWERS: dict[str, Shown] = {
     Coming.FLAGGED: Shown("flagged", "!", _("Not answered")),
 }
 """What people said when they were asked whether they still come."""
+
+ENTRIES = {"yes": _("Was let in"), "no": _("Was not let in")}
+"""Whether anybody of a party was let in at the door."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ SEARCH_MAX = 254
 
 
 def wanted_filter(event: Event, *, sees_addresses: bool = True) -> Filter:
-    """What `?search=…&state=…&admission=<key>&coming=…` asks for; one left empty lets
-    all through, one that the event does not know is a 404."""
+    """What `?search=…&state=…&admission=<key>&coming=…&checked_in=yes` asks for; one
+    left empty lets all through, one that the event does not know is a 404."""
     typed = request.args.get("search", "")[:SEARCH_MAX]
     # Nobody's name has a character that can't be printed; databases refuse NUL.
     plain = "".join(c if c.isprintable() else " " for c in typed)
@@ -26,6 +26,7 @@ def wanted_filter(event: Event, *, sees_addresses: bool = True) -> Filter:
         admission_id=wanted_admission(event, request.args.get("admission", "")),
         sees_addresses=sees_addresses,
         coming=wanted_answer(request.args.get("coming", "")),
+        checked_in=wanted_entry(request.args.get("checked_in", "")),
     )
 
 
@@ -43,6 +44,18 @@ def wanted_answer(name: str) -> Coming | None:
         abort(404)
 
 
+ENTRY = {"yes": True, "no": False}
+"""Whether somebody was let in, as addresses and forms say it."""
+
+
+def wanted_entry(name: str) -> bool | None:
+    return ENTRY[name] if name in ENTRY else abort(404) if name else None
+
+
+def entry_of(checked_in: bool | None) -> str:
+    return "" if checked_in is None else "yes" if checked_in else "no"
+
+
 def wanted_admission(event: Event, key: str) -> int | None:
     if not key:
         return None
@@ -58,5 +71,6 @@ def query_of(event: Event, wanted: Filter) -> dict[str, Any]:
         "state": wanted.state or "",
         "admission": keys.get(wanted.admission_id or 0, ""),
         "coming": wanted.coming or "",
+        "checked_in": entry_of(wanted.checked_in),
     }
     return {name: value for name, value in query.items() if value}

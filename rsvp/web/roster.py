@@ -72,6 +72,8 @@ def page(
         may_export=desk.may(Action.EXPORT, event),
         states=states_of(event, wanted),
         answers=desk.ANSWERS if desk.may_have_asked(event) or wanted.coming else {},
+        entries=entries_of(event, wanted),
+        entry=filters.entry_of(wanted.checked_in),
         total=total_of(matching, is_filtered=bool(wanted)),
         breakdown=breakdown_of(matching),
         in_line_order=queries.in_line_order(wanted),
@@ -255,6 +257,12 @@ def states_of(event: Event, wanted: Filter) -> dict[str, Shown]:
     return {key: shown for key, shown in desk.STATES.items() if key in offered}
 
 
+def entries_of(event: Event, wanted: Filter) -> dict[str, Any]:
+    """Offered once a door may have let somebody in."""
+    is_asked = wanted.checked_in is not None
+    return desk.ENTRIES if is_asked or desk.may_have_let_in(event) else {}
+
+
 # --- what it shows ------------------------------------------------------------------
 
 
@@ -287,9 +295,9 @@ def guests_found(registration: Registration, words: list[str]) -> list[str]:
 
 
 def counts_of(event: Event, wanted: Filter) -> list[Count]:
-    """How many match: of a search, or of what people said when asked, counted now, else
-    from what is held of the event."""
-    if wanted.search or wanted.coming:
+    """How many match: of a search, and of what scans and answers change, counted now,
+    else from what is held of the event."""
+    if wanted.search or wanted.coming or wanted.checked_in is not None:
         return queries.counts(event.id, wanted)
     return [
         count

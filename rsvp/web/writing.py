@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import request
 from flask_babel import gettext
-from flask_babel import lazy_gettext as _
 
 from rsvp import placeholders
 from rsvp.domain.mailings import LONGEST_SUBJECT, LONGEST_TEXT
@@ -16,7 +15,7 @@ from rsvp.models import Event, Mailing, Question
 from rsvp.models.event import QuestionType
 from rsvp.models.registration import State
 from rsvp.queries import Coming
-from rsvp.web import counted, desk, typed
+from rsvp.web import counted, desk, filters, typed
 from rsvp.web.desk import Shown
 
 PLACEHOLDERS = [name for name in placeholders.PLACEHOLDERS if name != "until"]
@@ -24,7 +23,6 @@ PLACEHOLDERS = [name for name in placeholders.PLACEHOLDERS if name != "until"]
 
 COMMON = (State.CONFIRMED, State.WAITLISTED)
 COMING: dict[str, Any] = {answer: shown.word for answer, shown in desk.ANSWERS.items()}
-WAS_IN = {"yes": _("Was let in"), "no": _("Was not let in")}
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Written:
             if choice.key == self.answer:
                 found |= {"question": choice.question.key, "answer": choice.answer}
         if self.checked_in:
-            found["checked_in"] = self.checked_in == "yes"
+            found["checked_in"] = filters.ENTRY[self.checked_in]
         if self.coming:
             found["coming"] = self.coming
         return found
@@ -87,14 +85,13 @@ def written_of(event: Event, mailing: Mailing) -> Written:
     wanted = mailing.wanted
     asked = wanted.get("question"), wanted.get("answer")
     chosen = (c.key for c in answers_of(event) if (c.question.key, c.answer) == asked)
-    was_in = wanted.get("checked_in")
     return Written(
         subject=mailing.subject,
         text=mailing.text,
         states=tuple(wanted.get("states", ())),
         admission=wanted.get("admission", ""),
         answer=next(chosen, ""),
-        checked_in="" if was_in is None else "yes" if was_in else "no",
+        checked_in=filters.entry_of(wanted.get("checked_in")),
         coming=wanted.get("coming", ""),
     )
 
@@ -106,6 +103,7 @@ def prefilled(event: Event) -> Written:
     given: dict[str, list[str]] = {
         "admission": [each.key for each in event.admissions],
         "coming": list(COMING),
+        "checked_in": list(desk.ENTRIES),
     }
     chosen: dict[str, Any] = {
         name: request.args.get(name, "")
@@ -137,7 +135,7 @@ def typed_form(event: Event) -> Written:
         states=tuple(state for state in choosable() if state in states),
         admission=one_of("admission", [each.key for each in event.admissions]),
         answer=one_of("answer", [choice.key for choice in answers_of(event)]),
-        checked_in=one_of("checked_in", WAS_IN),
+        checked_in=one_of("checked_in", desk.ENTRIES),
         coming=one_of("coming", COMING),
         mistakes=mistakes,
     )
@@ -173,7 +171,7 @@ def fields(event: Event, form: Written) -> dict[str, Any]:
         "form": form,
         "states": states_of(event, form),
         "answers": grouped(event),
-        "was_in": WAS_IN,
+        "was_in": desk.ENTRIES,
         "coming": coming_of(event, form),
         "placeholders": PLACEHOLDERS,
         "longest_subject": LONGEST_SUBJECT,
@@ -215,7 +213,7 @@ def to_whom(event: Event, wanted: dict[str, Any]) -> list[str]:
             answer = gettext("Yes") if answer else gettext("No")
         found.append(f"{asks.get(key, key)} {answer}")
     if "checked_in" in wanted:
-        found.append(str(WAS_IN["yes" if wanted["checked_in"] else "no"]))
+        found.append(str(desk.ENTRIES[filters.entry_of(wanted["checked_in"])]))
     if wanted.get("coming"):
         found.append(str(COMING[Coming(wanted["coming"])]))
     return found

@@ -343,12 +343,16 @@ FILTERS = [
     Filter(search="=1+1"),
     Filter(search="nobody at all"),
     Filter(search="abe", state=State.CANCELLED, admission_id=2),
+    Filter(checked_in=True),
+    Filter(checked_in=False, state=State.CONFIRMED),
 ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
     event = an_evening()
+    ben = db.session.scalars(select(Attendee).filter_by(name="Ben Marsh")).one()
+    let_in(event, ben, NOON)
     cancel(register(event, "Hana Abe", "100% Hana", "=1+1", admission="online"))
     make_event()
     sizes = set()

@@ -32,6 +32,8 @@ def read(app, event, query: str) -> Filter:
         ("state=waitlisted", Filter(state="waitlisted")),
         ("search=" + "x" * 400, Filter(search="x" * 254)),
         ("coming=flagged", Filter(coming=Coming.FLAGGED)),
+        ("checked_in=yes", Filter(checked_in=True)),
+        ("checked_in=no", Filter(checked_in=False)),
         ("page=3&colour=blue", Filter()),
     ],
 )
@@ -49,7 +51,11 @@ def test_an_admission_is_asked_for_by_its_key(app, event):
 
 
 @pytest.mark.parametrize(
-    "query", ["state=asleep", "state=%00", "admission=balcony", "coming=maybe"]
+    "query",
+    [
+        *("state=asleep", "state=%00", "admission=balcony"),
+        *("coming=maybe", "checked_in=True"),
+    ],
 )
 def test_what_the_event_does_not_know_leads_nowhere(app, event, query):
     with pytest.raises(NotFound):
@@ -69,6 +75,7 @@ def test_an_admission_of_another_event_leads_nowhere(app, event):
         {},
         {"search": "zoë & co"},
         {"search": "zoë", "state": "confirmed", "admission": "online"},
+        {"coming": "asked", "checked_in": "no"},
     ],
 )
 def test_a_link_asks_for_the_same_again(app, event, query):

@@ -1,21 +1,25 @@
-"""Who comes: what organizers see of those asked whether they still come, and giving the
-places of others on."""
+"""Who comes: what organizers see of those asked whether they still come, and of those
+let in, and giving the places of others on."""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from urllib.parse import parse_qsl
 
 import pytest
 
 from rsvp.db import utcnow
 from rsvp.models.team import Role
+from tests.domain.doorways import attendees, make_phone, scan
 from tests.factories import make_user, register
 from tests.web.mine import link_of, one
 from tests.web.shown import text_of
 from tests.web.signing_in import form_token, sign_in
-from tests.web.visits import change_registration, messages, soon, states
+from tests.web.visits import TODAY, change_registration, messages, soon, states
 
 HOUR = timedelta(hours=1)
+TONIGHT = TODAY + 8 * HOUR
 
 
 @pytest.fixture
@@ -87,6 +91,49 @@ def test_an_event_that_asks_nobody_has_no_such_filter(client, ada):
     event = soon()
 
     assert "Still coming?" not in client.get(people(event)).text
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("checked_in=yes", ["Ada"]),
+        ("checked_in=no", ["Cleo", "Bo"]),
+        ("checked_in=no&coming=yes", ["Bo"]),
+        ("checked_in=yes&coming=yes", []),
+    ],
+)
+def test_the_list_can_be_asked_for_who_was_let_in(client, ada, query, found):
+    event = asked("Ada", "Bo", "Cleo", starts=TONIGHT)
+    change_registration("Bo", answered_at=utcnow())
+    now, first = utcnow(), attendees(event)[0]
+    scan(make_phone(event, now=now), first, now=now, at=now)
+
+    html = client.get(f"{people(event)}?{query}").text
+
+    assert re.findall(r"<bdi>(.*?)</bdi>", html) == found
+    count = re.search(r"<strong>(\d+ registration|No registration)", html)
+    assert count and count[1][0] == (str(len(found)) if found else "N")
+    for name, value in parse_qsl(query):
+        assert re.search(rf'name="{name}".*?value="{value}" selected', html, re.S)
+
+
+def test_a_mail_goes_by_the_filter_of_the_list(client, ada):
+    event = asked("Ada", starts=TONIGHT)
+    html = client.get(f"{people(event)}?coming=asked&checked_in=no").text
+
+    link = re.search(r'href="([^"]+/mailings/new[^"]*)"', html)
+    form = client.get(link[1].replace("&amp;", "&")).text if link else ""
+
+    assert '<option value="no" selected>Was not let in' in form
+    assert '<option value="asked" selected>No answer yet' in form
+
+
+def test_who_was_let_in_can_be_asked_from_a_day_before(client, ada):
+    early, near = soon(starts=TODAY + 27 * HOUR), soon(starts=TODAY + 20 * HOUR)
+    online = soon({"mode": "online"}, starts=TODAY + 20 * HOUR)
+    for event, is_offered in ((early, False), (near, True), (online, False)):
+        assert ('name="checked_in"' in client.get(people(event)).text) is is_offered
+    assert 'name="checked_in"' in client.get(f"{people(early)}?checked_in=yes").text
 
 
 def test_the_page_of_one_says_when_they_were_asked(client, ada):
