@@ -236,10 +236,15 @@ class Outdated(Refusal):
 
 
 class OnItsWay(Refusal):
-    """A mail of the organizers' own is no draft any more, so it stays as it is; or it
-    is not on its way, so there is nothing to stop."""
+    """A mail of the organizers' own is no draft any more, so it stays as it is."""
 
     code = "on_its_way"
+
+
+class NothingToStop(Refusal):
+    """A mail of the organizers' own is a draft, was stopped, or has gone out."""
+
+    code = "nothing_to_stop"
 
 
 class TooManyMailings(Refusal):

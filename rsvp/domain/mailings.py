@@ -163,7 +163,7 @@ def sent_around(event_id: int, at: datetime) -> int:
 
 def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
     """Send no more of it, and say how many messages were stopped; what is being sent at
-    this moment goes out. Raises OnItsWay where there is nothing to stop."""
+    this moment goes out. Raises NothingToStop."""
     mailing = locked(mailing_id)
     waiting = (
         Message.mailing_id == mailing_id,
@@ -172,7 +172,7 @@ def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
     # Even after the last message was written, some may wait in the outbox.
     is_sent_out = mailing.state == MailingState.SENT and not holds(*waiting)
     if mailing.state not in (*ON_ITS_WAY, MailingState.SENT) or is_sent_out:
-        raise errors.OnItsWay
+        raise errors.NothingToStop
     mailing.state, mailing.finished_at = MailingState.STOPPED, now
     stopped: Any = current_session().execute(
         update(Message)

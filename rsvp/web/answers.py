@@ -224,8 +224,12 @@ TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
         _("What it says is not so any more, or it is on its way already."),
     ),
     "on_its_way": (
-        _("This mail is no draft, or not on its way"),
-        _("Somebody sent or stopped it a moment ago. Its page shows how it stands."),
+        _("This mail is no draft any more"),
+        _("It was sent meanwhile, so it stays as it is. Its page shows how far it is."),
+    ),
+    "nothing_to_stop": (
+        _("There is nothing left to stop"),
+        _("It was stopped already, or all of it has gone out. Its page says which."),
     ),
     "nobody_to_write_to": (
         _("There is nobody to write to"),

@@ -23,6 +23,7 @@ from rsvp.models.mailing import MailingState
 from rsvp.queries import Progress, Reach
 from rsvp.web import desk, framed, guards, typed, writing
 from rsvp.web.desk import Moment, Shown
+from rsvp.web.typed import Mistake
 
 bp = Blueprint("mailings", __name__, url_prefix="/organize/events/<slug>/mailings")
 bp.after_request(desk.keep_private)
@@ -70,7 +71,7 @@ DONE = {
     "removed": _("The draft is thrown away."),
     "saved": _("Saved. Nothing is sent yet."),
     "sent": _("It is on its way."),
-    "scheduled": _("It goes out at its time. Until then you can stop it."),
+    "scheduled": _("It goes out at the time below. Until then you can stop it."),
     "test": _("A test is on its way to your own address."),
 }
 
@@ -78,15 +79,18 @@ DONE = {
 def row_of(event: Event, mailing: Mailing, progress: Progress) -> Row:
     return Row(
         mailing=mailing,
-        state=STATES[state_of(mailing, progress)],
+        state=STATES[state_of(mailing, progress, utcnow())],
         goes=desk.moment(mailing.send_at, event.zone) if mailing.send_at else None,
         progress=progress_words(mailing, progress),
     )
 
 
-def state_of(mailing: Mailing, progress: Progress) -> MailingState:
-    """Its state, but that it counts as sent only once nothing of it waits."""
+def state_of(mailing: Mailing, progress: Progress, now: datetime) -> MailingState:
+    """Its state, but that it is being sent from its time on, though a worker takes some
+    seconds to begin, until nothing of it waits."""
     if mailing.state == MailingState.SENT and progress.waiting:
+        return MailingState.SENDING
+    if mailing.state == MailingState.SCHEDULED and (mailing.send_at or now) <= now:
         return MailingState.SENDING
     return MailingState(mailing.state)
 
@@ -95,6 +99,8 @@ def progress_words(mailing: Mailing, progress: Progress) -> str:
     """`212 of 300 sent, 3 not delivered`; nothing before it begins."""
     if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
         return ""
+    if not progress.total and mailing.state == MailingState.SENT:
+        return gettext("nobody was on the list")
     words = [
         ngettext(
             "%(sent)d of %(num)d sent",
@@ -160,6 +166,8 @@ def stopped_words() -> str | None:
     stopped = request.args.get("stopped", type=int)
     if stopped is None or not 0 <= stopped < 10**9:
         return None
+    if not stopped:
+        return gettext("It is stopped. No mail had to be kept back.")
     return ngettext(
         "It is stopped. %(num)d mail was kept back.",
         "It is stopped. %(num)d mails were kept back.",
@@ -290,7 +298,8 @@ def ask(slug: str, uuid: UUID) -> ResponseReturnValue:
     return sending_page(mailing)
 
 
-def sending_page(mailing: Mailing, mistake: str | None = None) -> str:
+def sending_page(mailing: Mailing, mistake: Mistake | None = None) -> str:
+    """Asks when; `mistake` is beside what was chosen (`when`) or typed (`at`)."""
     event = mailing.event
     return desk.event_page(
         "mailing_sending.html",
@@ -313,6 +322,8 @@ def send(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing = my_mailing(slug, uuid, sends=True)
     now, actor, mailing_id = utcnow(), desk.actor(), mailing.id
     is_later = request.form.get("when") == "later"
+    if not is_later and (mistake := mistake_of_now(mailing)):
+        return sending_page(mailing, mistake), 422
     try:
         at = wanted_time(mailing.event, now) if is_later else None
         write(
@@ -321,15 +332,34 @@ def send(slug: str, uuid: UUID) -> ResponseReturnValue:
             )
         )
     except ValueError as wrong:
-        return sending_page(mailing, str(wrong)), 422
+        return sending_page(mailing, Mistake("at", str(wrong), "")), 422
     except errors.TooManyMailings as refusal:
         words = gettext(
             "An event sends at most %(limit)d such mails a day. Choose a later day.",
             **refusal.facts,
         )
-        return sending_page(my_mailing(slug, uuid, sends=True), words), 422
+        mistake = Mistake("at" if is_later else "when", words, "")
+        return sending_page(my_mailing(slug, uuid, sends=True), mistake), 422
     done = "scheduled" if is_later else "sent"
     return redirect(url_for(".show", slug=slug, uuid=uuid, done=done), code=303)
+
+
+def mistake_of_now(mailing: Mailing) -> Mistake | None:
+    """What would surprise whoever sends a draft now: it can't be got back."""
+    if mailing.state != MailingState.DRAFT:
+        return None
+    if typed.line("at"):
+        words = gettext(
+            "“Now” is chosen, but a time is written below. Choose that time, or empty "
+            "its field."
+        )
+        return Mistake("when", words, "now")
+    if not reach_of(mailing.event, mailing.wanted).reached:
+        words = gettext(
+            "Nobody would get it now. Choose a later time, or change to whom it goes."
+        )
+        return Mistake("when", words, "now")
+    return None
 
 
 def wanted_time(event: Event, now: datetime) -> datetime:

@@ -65,8 +65,13 @@ def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
         wall = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(_("Write a day and a time.")) from None
-    if wall.tzinfo is not None or not now.year <= wall.year < LATEST_YEAR:
-        raise ValueError(_("Choose a time to come."))
+    if wall.tzinfo is not None:
+        raise ValueError(_("Write a day and a time."))
+    if wall.year >= LATEST_YEAR:
+        raise ValueError(_("This is too far off. Choose an earlier time."))
+    is_over = _("This time is over. Choose a later one.")
+    if wall.year < now.year:
+        raise ValueError(is_over)
     try:
         at = walltime.instant(wall, zone)
     except walltime.NoSuchTimeError:
@@ -76,7 +81,7 @@ def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
         words = _("The clocks show this time twice. Choose an hour later.")
         raise ValueError(words) from None
     if at <= now:
-        raise ValueError(_("Choose a time to come."))
+        raise ValueError(is_over)
     return at
 
 

@@ -315,7 +315,7 @@ def test_stopping_keeps_back_what_has_not_gone_out(app, monkeypatch):
     assert told(mailing_id, state="queued") == ["bo"]
     found = queries.progress([mailing_id])[mailing_id]
     assert (found.total, found.sent, found.waiting, found.stopped) == (3, 1, 1, 1)
-    with pytest.raises(errors.OnItsWay):
+    with pytest.raises(errors.NothingToStop):
         stop(mailing_id)
 
 
@@ -323,7 +323,7 @@ def test_one_whose_time_has_not_come_is_stopped_for_nobody(app):
     event = make_event()
     come(event, "ada")
     mailing_id = draft(event)
-    with pytest.raises(errors.OnItsWay):
+    with pytest.raises(errors.NothingToStop):
         stop(mailing_id)
     schedule(mailing_id, LATER)
 
@@ -342,7 +342,7 @@ def test_what_waits_in_the_outbox_can_still_be_stopped(app):
 
     again = send(event)
     set_rows(Message, Message.mailing_id == again, state="sent")
-    with pytest.raises(errors.OnItsWay):
+    with pytest.raises(errors.NothingToStop):
         stop(again)
 
 

@@ -245,7 +245,9 @@ def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
 
     answer = send(client, f"{path}/sending", when="now")
 
-    assert "on its way" in client.get(answer.location).text
+    shown = text_of(client.get(answer.location).text)
+    assert "on its way" in shown
+    assert "Being sent" in shown
     mailing_jobs.write_due(utcnow())
     assert "0 of 2 sent" in client.get(path).text
     jobs.deliver_due(utcnow())
@@ -288,16 +290,64 @@ def test_a_time_that_is_none_stands_beside_its_field(client, ada, at):
     assert only().state == "draft"
 
 
+def test_a_time_beside_now_is_asked_about_before_it_is_too_late(client, ada):
+    event = soon()
+    come(event, "bo")
+    path = make(client, event)
+    at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M}"
+
+    answer = send(client, f"{path}/sending", when="now", at=at)
+
+    assert answer.status_code == 422
+    assert "a time is written below" in mistake_in(answer, "when")
+    assert f'value="{at}"' in answer.text
+    assert only().state == "draft"
+
+
+def test_nothing_is_sent_now_where_nobody_would_get_it(client, ada):
+    event = soon()
+    come(event, "bo")
+    with writing() as session:
+        session.execute(update(Registration).values(muted_at=utcnow()))
+    path = make(client, event)
+    assert "Sent now, nobody gets it." in text_of(client.get(f"{path}/sending").text)
+
+    answer = send(client, f"{path}/sending", when="now")
+
+    assert answer.status_code == 422
+    assert "Nobody would get it now" in mistake_in(answer, "when")
+    assert only().state == "draft"
+
+
+def mistake_in(answer, field: str) -> str:
+    """What is wrong, as it stands beside its field."""
+    found = re.search(rf'id="{field}-mistake"[^>]*>(.*?)</p>', answer.text)
+    return found[1] if found else ""
+
+
+def test_one_that_found_nobody_says_so(client, ada):
+    event = soon()
+    path = make(client, event)
+    at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M}"
+    send(client, f"{path}/sending", when="later", at=at)
+    assert "Scheduled" in text_of(client.get(path).text)
+
+    mailing_jobs.write_due(utcnow() + timedelta(days=3))
+
+    assert "nobody was on the list" in text_of(client.get(path_of(event)).text)
+
+
 def test_too_many_a_day_is_said_before_it_is_lost(client, ada, monkeypatch):
     monkeypatch.setattr(mailings, "MOST_A_DAY", 1)
     event = soon()
+    come(event, "bo")
     send(client, f"{make(client, event)}/sending", when="now")
     path = make(client, event)
 
     answer = send(client, f"{path}/sending", when="now")
 
     assert answer.status_code == 422
-    assert "at most 1 such mails a day" in answer.text
+    assert "at most 1 such mails a day" in mistake_in(answer, "when")
 
 
 def test_stopping_says_how_many_were_kept_back(client, ada):
@@ -312,7 +362,9 @@ def test_stopping_says_how_many_were_kept_back(client, ada):
     text = text_of(client.get(answer.location).text)
     assert "It is stopped. 2 mails were kept back." in text
     assert "0 of 2 sent, 2 stopped" in text
-    assert send(client, f"{path}/stop").status_code == 409
+    again = send(client, f"{path}/stop")
+    assert again.status_code == 409
+    assert "nothing left to stop" in again.text
 
 
 def test_nobody_writes_to_a_draft_or_to_what_is_erased(client, ada):
