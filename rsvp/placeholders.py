@@ -6,7 +6,9 @@ Names only, from a fixed list: no expressions, no formats. `{{` and `}}` are bra
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum, auto
 
 PLACEHOLDERS = (
     "name",  # whoever registered
@@ -31,22 +33,55 @@ NEEDED = {
 TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-def mistake(text: str, needed: str | None = None) -> str | None:
-    """What is wrong with the placeholders of a text, or None."""
+class Wrong(StrEnum):
+    BRACE = auto()  # one that stands alone
+    UNKNOWN = auto()
+    MISSING = auto()
+
+
+@dataclass(frozen=True)
+class Slip:
+    """What is wrong with a text; `name` is the placeholder it has, or lacks."""
+
+    wrong: Wrong
+    name: str = ""
+
+
+def slip_in(text: str, needed: str | None = None) -> Slip | None:
+    """The first thing that is wrong with the placeholders of a text."""
     named = set()
     for found in TOKEN.finditer(text):
         name = found[1]
         if found[0] in ("{{", "}}"):
             continue
         if name is None:
-            return "has a single brace: write it twice, {{ or }}"
+            return Slip(Wrong.BRACE)
         if name not in PLACEHOLDERS:
-            known = ", ".join(f"{{{each}}}" for each in PLACEHOLDERS)
-            return f"has the unknown placeholder {{{name}}}; there are {known}"
+            return Slip(Wrong.UNKNOWN, name)
         named.add(name)
-    if needed and needed not in named:
-        return f"must say until when people may answer: use {{{needed}}}"
+    return Slip(Wrong.MISSING, needed) if needed and needed not in named else None
+
+
+def mistake(text: str, needed: str | None = None) -> str | None:
+    """What is wrong with the placeholders of a text, for who wrote an event file."""
+    match slip_in(text, needed):
+        case Slip(Wrong.BRACE):
+            return "has a single brace: write it twice, {{ or }}"
+        case Slip(Wrong.UNKNOWN, name):
+            there = listed(PLACEHOLDERS)
+            return f"has the unknown placeholder {{{name}}}; there are {there}"
+        case Slip(Wrong.MISSING, name):
+            return f"must say until when people may answer: use {{{name}}}"
     return None
+
+
+def known(*, has_deadline: bool) -> list[str]:
+    """Those that say something in a mail."""
+    return [name for name in PLACEHOLDERS if name != "until" or has_deadline]
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in names)
 
 
 def named(text: str) -> set[str]:

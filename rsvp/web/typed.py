@@ -10,6 +10,7 @@ from flask import request
 from flask_babel import gettext as _
 
 from rsvp import placeholders, walltime
+from rsvp.placeholders import Slip, Wrong
 
 LONGEST_REASON = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
@@ -89,9 +90,20 @@ def placeholder_mistake(
     text: str, *, needed: str | None = None, has_deadline: bool = True
 ) -> str | None:
     """What is wrong with the placeholders of a text, in words for who typed it."""
-    wrong = placeholders.mistake(text, needed)
-    if wrong:
-        return _("This %(mistake)s.", mistake=wrong)
+    match placeholders.slip_in(text, needed):
+        case Slip(Wrong.BRACE):
+            return _("A brace stands alone. Write it twice to keep it: {{ or }}.")
+        case Slip(Wrong.UNKNOWN, name):
+            names = placeholders.known(has_deadline=has_deadline)
+            return _(
+                "{%(name)s} is no placeholder. There are %(known)s.",
+                name=name,
+                known=placeholders.listed(names),
+            )
+        case Slip(Wrong.MISSING, name):
+            return _(
+                "This must say until when people may answer: use {%(name)s}.", name=name
+            )
     if "until" in placeholders.named(text) and not has_deadline:
         return _("This mail has no deadline, so {until} would say nothing.")
     return None

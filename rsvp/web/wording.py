@@ -102,7 +102,7 @@ def page(event: Event, kind: MessageKind, own: Own, status: int = 200) -> Respon
         ours={"subject": our_subject, "headline": our_headline},
         may_change=desk.may(Action.EDIT_EVENT, event),
         needs_deadline=kind in WITH_DEADLINE,
-        placeholders=placeholders_of(kind),
+        placeholders=placeholders.known(has_deadline=kind in WITH_DEADLINE),
         longest={
             "subject": LONGEST_LINE,
             "headline": LONGEST_LINE,
@@ -117,11 +117,6 @@ DONE = {
     "saved": _("Saved. Mails of this kind say it from now on."),
     "ours": _("Mails of this kind say it in our words again."),
 }
-
-
-def placeholders_of(kind: MessageKind) -> list[str]:
-    known = placeholders.PLACEHOLDERS
-    return [name for name in known if name != "until" or kind in WITH_DEADLINE]
 
 
 @bp.get("/<kind>/preview")

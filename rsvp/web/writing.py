@@ -18,9 +18,6 @@ from rsvp.queries import Coming
 from rsvp.web import counted, desk, filters, typed
 from rsvp.web.desk import Shown
 
-PLACEHOLDERS = [name for name in placeholders.PLACEHOLDERS if name != "until"]
-"""What may be left open; a mail of the organizers' own has no deadline."""
-
 COMMON = (State.CONFIRMED, State.WAITLISTED)
 COMING: dict[str, Any] = {answer: shown.word for answer, shown in desk.ANSWERS.items()}
 
@@ -173,7 +170,7 @@ def fields(event: Event, form: Written) -> dict[str, Any]:
         "answers": grouped(event),
         "was_in": desk.ENTRIES,
         "coming": coming_of(event, form),
-        "placeholders": PLACEHOLDERS,
+        "placeholders": placeholders.known(has_deadline=False),
         "longest_subject": LONGEST_SUBJECT,
         "longest_text": LONGEST_TEXT,
     }

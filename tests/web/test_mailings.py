@@ -152,8 +152,11 @@ def test_the_form_keeps_to_whom(client, ada):
         ({"subject": "x" * 201}, "subject", "at most 200 characters"),
         ({"text": "x" * 5001}, "text", "at most 5000 characters"),
         ({"text": ""}, "text", "Please write something here."),
-        ({"text": "{nmae}"}, "text", "unknown placeholder {nmae}; there are {name}"),
-        ({"text": "a { b"}, "text", "single brace"),
+        (
+            *({"text": "{nmae}"}, "text"),
+            "{seats}, {reference}, {contact}.",  # but not {until}
+        ),
+        ({"text": "a { b"}, "text", "A brace stands alone."),
         ({"text": "{until}"}, "text", "no deadline"),
         ({"states": []}, "states", "Tick at least one."),
         ({"states": ["held", "asleep"]}, "states", "Tick at least one."),
@@ -171,6 +174,8 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
         assert answer.status_code == 422
         found = re.search(rf'id="{field}-mistake"[^>]*>([^<]*)', answer.text)
         assert words in found[1].replace("&#39;", "'")
+        # What is wrong is further down than what it looks like.
+        assert re.search(rf'id="{field}"[^>]* autofocus', answer.text)
         if "text" not in fields:
             assert "See you, {name}." in answer.text
     assert (only().subject, only().wanted) == (

@@ -92,9 +92,9 @@ def test_back_to_ours_throws_theirs_away(client, ada):
 @pytest.mark.parametrize(
     ("kind", "field", "typed", "words"),
     [
-        ("confirmation", "subject", "{nmae}", "placeholder {nmae}; there are {name}"),
-        ("confirmation", "text", "{name.email}", "unknown placeholder {name.email}"),
-        ("confirmation", "headline", "a } b", "single brace"),
+        ("confirmation", "subject", "{nmae}", "{nmae} is no placeholder. There are {n"),
+        ("confirmation", "text", "{name.email}", "{name.email} is no placeholder."),
+        ("confirmation", "headline", "a } b", "A brace stands alone."),
         ("confirmation", "text", "until {until}", "no deadline"),
         ("confirmation", "subject", "x" * 201, "at most 200 characters"),
         ("confirmation", "text", "x" * 2001, "at most 2000 characters"),
