@@ -43,7 +43,7 @@ TRAYS = {
     Tray.RETRYING: Shown("retrying", "↻", _("Trying again")),
     Tray.SENT: Shown("sent", "●", _("Sent")),
     Tray.FAILED: Shown("failed", "✕", _("Not delivered")),
-    Tray.SUPERSEDED: Shown("superseded", "–", _("Replaced by a newer one")),
+    Tray.SUPERSEDED: Shown("superseded", "–", _("Dropped")),
 }
 
 

@@ -83,9 +83,28 @@ def test_each_message_lies_in_one_tray(client, ada):
             path = f"{base}?state={tray}"
             assert recipients_on(client, path) == [f"{name}@example.org"], path
     text = text_of(client.get("/organize/messages").text)
-    assert "All 5 Waiting 1 Trying again 1 Sent 1 Not delivered 1" in text
+    assert "All 5 Waiting 1 Trying again 1 Sent 1 Not delivered 1 Dropped 1" in text
     assert "451 later" in text
     assert "550 no such mailbox" in text
+
+
+def test_where_nothing_matches_it_says_how_to_search(client, ada):
+    register(soon(), "Ada Marsh", now=utcnow())
+    empty = client.get("/organize/messages?search=nobody").text
+
+    assert "A part of an address is enough" in text_of(empty)
+    assert 'href="/organize/messages">Show all' in empty
+    assert "When somebody registers" not in empty
+
+
+def test_what_was_dropped_says_that_it_never_went_out(client, ada):
+    mail = mail_of(register(soon(), now=utcnow()), "confirmation")
+    never = "It never went out"
+    assert never not in client.get(f"/organize/messages/{mail.uuid}").text
+
+    set_mail(mail, state="superseded")
+
+    assert never in client.get(f"/organize/messages/{mail.uuid}").text
 
 
 def test_an_event_shows_its_own_messages_alone(client, ada):
