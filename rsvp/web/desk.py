@@ -104,6 +104,7 @@ def event_page(template: str, event: Event, section: str, **context: Any) -> str
         template,
         event=event,
         phase=PHASES[event.phase(utcnow())],
+        begins=clock_words(event.starts_at, event.zone),
         link=public_link(event),
         tabs=tabs,
         may=lambda action: teams.may(member, Action(action), event),
@@ -236,10 +237,18 @@ def moment(at: datetime, zone: ZoneInfo) -> Moment:
     day = dates.format_date(
         at.astimezone(zone), "d MMM y", locale=i18n.current_language()
     )
-    return Moment(
-        at.isoformat(timespec="seconds"),
-        f"{day}, {i18n.clock(at, zone)} {zone_letters(at, zone)}",
-    )
+    return Moment(at.isoformat(timespec="seconds"), f"{day}, {clock_words(at, zone)}")
+
+
+def near_moment(at: datetime, zone: ZoneInfo) -> str:
+    """A time that is not far off: `Friday 15 January, 13:00 CET`."""
+    day = i18n.near_day(at, zone, i18n.current_language())
+    return f"{day}, {clock_words(at, zone)}"
+
+
+def clock_words(at: datetime, zone: ZoneInfo) -> str:
+    """A time of day with its zone: `13:00 CET`."""
+    return f"{i18n.clock(at, zone)} {zone_letters(at, zone)}"
 
 
 def zone_letters(at: datetime, zone: ZoneInfo) -> str:

@@ -159,8 +159,10 @@ def coming_in(event: Event) -> str | None:
         return None
     said = queries.how_many_said(event.id)
     if said:
+        # Lines end with a dot, and never begin with one.
         return _(
-            "Asked %(asked)d · said yes %(yes)d · no answer %(none)d%(until)s",
+            "Asked %(asked)d\N{NO-BREAK SPACE}· said yes %(yes)d\N{NO-BREAK SPACE}· "
+            "no answer %(none)d%(until)s",
             asked=sum(said.values()),
             yes=said.get(Coming.YES, 0),
             none=said.get(Coming.ASKED, 0) + said.get(Coming.FLAGGED, 0),
@@ -168,15 +170,14 @@ def coming_in(event: Event) -> str | None:
         )
     if event.ask_at is None or now >= event.ask_at:
         return None
-    when = i18n.day_and_clock(event.ask_at, event.zone, i18n.current_language())
+    when = desk.near_moment(event.ask_at, event.zone)
     return _("People are asked on %(when)s.", when=when)
 
 
 def until_of(event: Event, now: datetime) -> str:
     if event.answer_by is None or now >= event.answer_by:
         return ""
-    language = i18n.current_language()
-    when = i18n.day_and_clock(event.answer_by, event.zone, language)
+    when = desk.near_moment(event.answer_by, event.zone)
     return _(", until %(when)s", when=when)
 
 

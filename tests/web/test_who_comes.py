@@ -193,6 +193,8 @@ def test_the_overview_counts_what_people_said(client, ada):
 
     shown = text_of(client.get(f"/organize/events/{event.slug}").text)
     assert "Asked 3 · said yes 1 · no answer 2, until" in shown
+    assert re.search(r"until \w+ \d+ \w+, \d\d:\d\d CES?T ", shown)
+    assert re.search(rf"{event.starts_local:%Y, %H:%M} CES?T", shown)
     assert "1 registration without a yes" in shown
 
 
