@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app
 from flask.typing import ResponseReturnValue
-from flask_babel import format_timedelta
+from flask_babel import format_timedelta, ngettext
 from flask_babel import lazy_gettext as _
 
 from rsvp import queries
@@ -43,7 +43,6 @@ class ShownJob:
     word: Any
     state: desk.Shown
     ran: str
-    done: str
     trouble: str
 
 
@@ -91,12 +90,19 @@ def shown_job(job: Job, now: datetime) -> ShownJob:
         ran = _("for %(time)s", time=span(now - job.started_at))
     elif job.finished_at:
         ran = _("%(time)s ago", time=span(now - job.finished_at))
+        if job.done:
+            ran = _("%(ran)s, %(number)d done", ran=ran, number=job.done)
     else:
         ran = _("not yet")
     trouble = ""
     if job.failures:
-        trouble = f"{job.failures} × {job.last_error}"
-    return ShownJob(WORDS.get(job.name, job.name), state, ran, str(job.done), trouble)
+        trouble = ngettext(
+            "It failed, and is tried again: %(why)s",
+            "It failed %(num)d times in a row, and is tried again: %(why)s",
+            job.failures,
+            why=job.last_error,
+        )
+    return ShownJob(WORDS.get(job.name, job.name), state, ran, trouble)
 
 
 def shown_domain(paused: MailDomain, now: datetime) -> dict[str, Any]:

@@ -69,7 +69,8 @@ def test_the_page_counts_mails_and_says_how_each_job_went(busy, client):
     assert "<dt>Wait for another try</dt><dd>1</dd>" in told
     assert "<dt>Given up since yesterday</dt><dd>1</dd>" in told
     assert "Running" in told
-    assert "3 × KeyError at privacy.py:12" in told
+    assert "failed 3 times in a row, and is tried again: KeyError at privacy.py" in told
+    assert "seconds ago, 4 done" in told
     assert "slow.example" in told
     assert "canary" not in told
 
