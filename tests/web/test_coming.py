@@ -130,6 +130,14 @@ def test_the_ticket_has_a_note_with_the_button_while_an_answer_is_awaited(
     assert "Are you still coming?" not in said(client, path)
 
 
+def test_a_party_reads_of_its_places(client: FlaskClient):
+    path = asked(client, party=2)
+    assert "Give up your 2 places" in said(client, path + COMING)
+    client.post(path + COMING)
+
+    assert "Please give the places up" in said(client, path + COMING)
+
+
 def test_a_party_is_led_to_giving_up_single_places(client: FlaskClient):
     path = asked(client, party=2)
 
