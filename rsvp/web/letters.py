@@ -11,7 +11,9 @@ from flask_babel import lazy_gettext as _
 
 from rsvp import queries
 from rsvp.db import utcnow
+from rsvp.domain.teams import Action
 from rsvp.models import Message
+from rsvp.models.event import Status
 from rsvp.models.ledger import MessageKind
 from rsvp.queries import Tray
 from rsvp.web import desk
@@ -81,4 +83,18 @@ def row_of(message: Message, pause_until: datetime | None) -> MessageRow:
         # Of one that went out in the end, an early failure is of no interest.
         reason=None if tray in (Tray.SENT, Tray.SUPERSEDED) else message.last_error,
         paused=message.domain if is_paused else None,
+    )
+
+
+def may_be_corrected(message: Message) -> bool:
+    """Whether it failed to reach a registration that another address could mend."""
+    registration = message.registration
+    return (
+        queries.tray_of(message) == Tray.FAILED
+        and desk.may(Action.MANAGE_REGISTRATIONS, message.event)
+        and message.recipient_key == registration.email_key
+        and registration.is_live
+        and not registration.is_erased
+        and message.event.status == Status.PUBLISHED
+        and message.event.erased_at is None
     )

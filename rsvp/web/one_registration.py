@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 
@@ -14,7 +15,14 @@ from rsvp import i18n, queries
 from rsvp.db import utcnow
 from rsvp.domain import waitlist
 from rsvp.domain.questions import Answer
-from rsvp.models import Admission, Attendee, Event, Question, Registration
+from rsvp.models import (
+    Admission,
+    Attendee,
+    Event,
+    Message,
+    Question,
+    Registration,
+)
 from rsvp.models.event import Status
 from rsvp.models.registration import LIVE, OVER, State
 from rsvp.web import desk, display, history, letters
@@ -46,8 +54,10 @@ def managed(found: Registration, place: int | None) -> dict[str, Any]:
     event, admission = found.event, found.admission
     entries = queries.history(found.id)
     acts = acts_for(found, utcnow())
+    messages = queries.messages_about(found.id)
     return {
         "acts": acts,
+        "correction": correction_of(messages),
         "standby": standby_of(event),
         "elsewhere": elsewhere_of(found),
         "more_facts": facts_of(found),
@@ -56,7 +66,7 @@ def managed(found: Registration, place: int | None) -> dict[str, Any]:
             (consent, desk.moment(consent.at, event.zone))
             for consent in queries.given_consents(found.id)
         ],
-        "messages": letters.rows_of(queries.messages_about(found.id)),
+        "messages": letters.rows_of(messages),
         "history": history.lines_of(found, entries),
         "line_length": waitlist.place(event, admission) - 1 if place else 0,
         "over_by": over_by(event, admission, found.seats),
@@ -304,6 +314,15 @@ def reach_of(found: Registration) -> list[tuple[str, str]]:
     if found.muted_at is not None:
         facts.append((_("Mails"), _("Asked for none but tickets and changes")))
     return facts
+
+
+def correction_of(messages: Sequence[Message]) -> str | None:
+    """Where its address can be corrected: on the page of the latest mail that it did
+    not take."""
+    failed = [each for each in messages if letters.may_be_corrected(each)]
+    if not failed:
+        return None
+    return url_for("outbox.message", uuid=failed[-1].uuid, _anchor="email")
 
 
 def invitation_in_words(invitation_id: int) -> str:

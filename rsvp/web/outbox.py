@@ -151,7 +151,7 @@ def message(uuid: UUID) -> ResponseReturnValue:
 
 def message_page(found: Message, form: AddressForm | None = None) -> Response:
     """Its page; `form` brings back the address that was typed."""
-    if form is None and may_be_corrected(found):
+    if form is None and letters.may_be_corrected(found):
         form = address_form(found.registration.email)
     [row] = letters.rows_of([found])
     html = desk.page(
@@ -233,7 +233,7 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     found = readable_message(uuid)
     if not desk.may(Action.MANAGE_REGISTRATIONS, found.event):
         abort(404)
-    if not may_be_corrected(found):
+    if not letters.may_be_corrected(found):
         raise errors.Outdated
     form, own = address_form(data=request.form), found.registration.id
     if not form.validate():
@@ -275,20 +275,6 @@ def address_form(
     )
     typed = MultiDict({"email": email}) if data is None else data
     return AddressForm(typed, label=_("The right address"), hint=hint)
-
-
-def may_be_corrected(message: Message) -> bool:
-    """Whether it failed to reach a registration that another address could mend."""
-    registration = message.registration
-    return (
-        queries.tray_of(message) == Tray.FAILED
-        and desk.may(Action.MANAGE_REGISTRATIONS, message.event)
-        and message.recipient_key == registration.email_key
-        and registration.is_live
-        and not registration.is_erased
-        and message.event.status == Status.PUBLISHED
-        and message.event.erased_at is None
-    )
 
 
 def readable_message(uuid: UUID) -> Message:

@@ -78,6 +78,18 @@ def test_the_address_is_corrected_and_how_it_stands_goes_there(client, owner):
     assert correct(client, path, "x@example.org").status_code == 409
 
 
+def test_the_page_of_a_registration_leads_to_correcting_its_address(client, owner):
+    event = soon()
+    outcome, path = failed(event)
+    here = f"/organize/events/{event.slug}/registrations/{stored(outcome).reference}"
+    assert f'href="{path}#email">Correct the address' in client.get(here).text
+    assert 'id="email"' in client.get(path).text
+
+    correct(client, path, "ada@example.org")
+
+    assert "Correct the address" not in client.get(here).text
+
+
 @pytest.mark.parametrize("typed", ["", "ada", "ada@", "ada@exmaple.org", "a@b@c.org"])
 def test_what_is_no_other_address_is_said_beside_the_field(client, owner, typed):
     outcome, path = failed()
