@@ -1,7 +1,8 @@
-"""Other processes on a test's database, each with an application and engine of its own.
+"""Other processes on a test's database, each with connections of its own.
 
-They are forked, since starting an interpreter takes longer than what they do. `Process`
-hears what they say to their `Wire`; one that is killed has no chance to tidy up.
+They are forked, with the application as it is: starting an interpreter, or making an
+application, takes longer than what they do. `Process` hears what they say to their
+`Wire`; one that is killed has no chance to tidy up.
 """
 
 from __future__ import annotations
@@ -14,9 +15,7 @@ from typing import Any
 
 from flask import Flask
 
-from rsvp import create_app
 from rsvp.extensions import db
-from tests.conftest import TEST_SETTINGS
 
 FORK = multiprocessing.get_context("fork")
 PATIENCE = 120  # seconds; longer than anything takes on a busy machine
@@ -51,12 +50,10 @@ class Process(Wire):
         settings: dict[str, Any] | None = None,
         **told: Any,
     ) -> None:
-        kept = ("SQLALCHEMY_DATABASE_URI", "INSTANCE_PATH")
-        settings = {name: app.config[name] for name in kept} | (settings or {})
         mine, its = FORK.Pipe()
         super().__init__(mine)
         self.process = FORK.Process(
-            target=run, args=(work, mine, its, TEST_SETTINGS | settings, told)
+            target=run, args=(work, app, mine, its, settings or {}, told)
         )
         self.process.start()
         its.close()
@@ -91,12 +88,14 @@ def processes(
 
 def run(
     work: Callable[..., None],
+    app: Flask,
     others: Connection,
     mine: Connection,
     settings: dict[str, Any],
     told: dict[str, Any],
 ) -> None:
     others.close()
-    with create_app(settings).app_context():
+    app.config.update(settings)
+    with app.app_context():
         work(Wire(mine), **told)
         db.session.remove()
