@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import event as events
 from sqlalchemy import select
 
 from rsvp import jobs
-from rsvp.domain import capacity
+from rsvp.domain import capacity, mailings, reconfirmation, reminders
 from rsvp.extensions import db
+from rsvp.jobs import rounds
 from rsvp.models import Event, Registration
 from tests.domain import deeds
 from tests.domain.model import Party
@@ -30,6 +32,11 @@ POINTS = (AFTER_THE_CLAIM, BEFORE_THE_COMMIT, AFTER_THE_COMMIT)
 BEFORE_HANDING_OVER = "before the mail is handed over"
 BEFORE_NOTING_IT = "after the mail server took it, before that is noted"
 MAIL_POINTS = (BEFORE_HANDING_OVER, BEFORE_NOTING_IT)
+
+AFTER_CLAIMING_THE_JOB = "after the job is claimed"
+AFTER_A_PART = "after the commit of a part, before the next"
+BEFORE_NOTING_THE_JOB = "after the last part, before the job is noted as done"
+A_PART = 2  # registrations
 
 
 @dataclass
@@ -75,11 +82,7 @@ def register_and_cancel(
     capacity.claim = doom.after(capacity.claim, AFTER_THE_CLAIM)
     capacity.claim_at_once = doom.after(capacity.claim_at_once, AFTER_THE_CLAIM)
 
-    def commit(connection: Any) -> None:
-        if connection.get_execution_options().get("rsvp_writing"):
-            doom.comes(BEFORE_THE_COMMIT)
-
-    events.listen(db.engine, "commit", commit)
+    stop_at_commits(doom)
     slug = db.session.get_one(Event, event).slug
     for step in range(1000):
         verb = dice.choice(("register", "register", "cancel", "accept"))
@@ -97,6 +100,19 @@ def register_and_cancel(
             answer = deeds.do(verb, whom, *given, now=NOON)
         doom.comes(AFTER_THE_COMMIT)
         wire.say({"verb": verb, "whom": whom, "told": answer})
+
+
+def stop_at_commits(doom: Doom) -> None:
+    def begins(connection: Any) -> None:
+        if connection.get_execution_options().get("rsvp_writing"):
+            doom.comes(BEFORE_THE_COMMIT)
+
+    def is_done(session: Any) -> None:
+        if session.info.get("writing") and not session.in_nested_transaction():
+            doom.comes(AFTER_A_PART)
+
+    events.listen(db.engine, "commit", begins)
+    events.listen(db.session, "after_commit", is_done)
 
 
 def somebody(event_id: int, verb: str, dice: random.Random) -> int | None:
@@ -118,8 +134,6 @@ def send_mails(
 ) -> None:
     """A worker that delivers what is due so many minutes after noon."""
     del number
-    from datetime import timedelta
-
     doom = Doom(wire, point, countdown, is_near=True)
     jobs.delivery.note_sent = doom.before(jobs.note_sent, BEFORE_NOTING_IT)
     jobs.Delivery.hand_over = doom.before(  # type: ignore[method-assign]
@@ -127,3 +141,35 @@ def send_mails(
     )
     report = jobs.deliver_due(NOON + timedelta(minutes=minutes))
     wire.say({"sent": report.sent})
+
+
+def do_work(
+    wire: Wire,
+    *,
+    number: int,
+    name: str,
+    point: str,
+    countdown: int,
+    at: datetime,
+    elsewhere: bool,
+) -> None:
+    """A worker that does one job, in small parts. Of one on a machine `elsewhere`
+    nobody here can tell that it is gone."""
+    del number
+    reconfirmation.BATCH = reminders.BATCH = mailings.BATCH = A_PART
+    doom = Doom(wire, point, countdown)
+    stop_at_commits(doom)
+    if elsewhere:
+        rounds.new_holder = lambda: "elsewhere:1:0"
+    [job] = [job for job in jobs.JOBS if job.name == name]
+
+    def run(now: datetime) -> int:
+        # Only what the job itself commits is near: not the claim, and not the note.
+        doom.is_near = True
+        doom.comes(AFTER_CLAIMING_THE_JOB)
+        done = job.run(now)
+        doom.comes(BEFORE_NOTING_THE_JOB)
+        doom.is_near = False
+        return done
+
+    wire.say(jobs.run_due(at, jobs=[replace(job, run=run)]))
