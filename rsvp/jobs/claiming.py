@@ -41,7 +41,7 @@ from rsvp.jobs import domains
 from rsvp.models import MailDomain, Message
 from rsvp.models.ledger import EXTRAS, RANKS, MessageState
 
-LEASE = timedelta(minutes=10)
+LEASE = timedelta(minutes=5)
 BATCH = 20
 """How many messages are claimed at once: at most what can be sent within half the lease
 at usual speed; what is left when half has passed goes back."""
