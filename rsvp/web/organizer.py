@@ -14,7 +14,7 @@ from flask_babel import ngettext
 
 from rsvp import i18n, queries
 from rsvp.db import utcnow, write
-from rsvp.domain import publication
+from rsvp.domain import publication, reconfirmation
 from rsvp.domain.teams import Action
 from rsvp.models import Event
 from rsvp.models.event import Phase, Status
@@ -170,7 +170,8 @@ def coming_in(event: Event) -> str | None:
         )
     if event.ask_at is None or now >= event.ask_at:
         return None
-    when = desk.near_moment(event.ask_at, event.zone)
+    # Nobody is asked at night.
+    when = desk.near_moment(reconfirmation.time_to_ask(event, now), event.zone)
     return _("People are asked on %(when)s.", when=when)
 
 

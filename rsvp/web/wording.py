@@ -12,11 +12,12 @@ from flask_babel import lazy_gettext as _
 
 from rsvp import placeholders
 from rsvp.db import utcnow, write
-from rsvp.domain import wording
+from rsvp.domain import reconfirmation, reminders, wording
 from rsvp.domain.teams import Action
 from rsvp.domain.wording import LONGEST_LINE, LONGEST_TEXT, WORDED
-from rsvp.models import Event
+from rsvp.models import Event, Reminder
 from rsvp.models.ledger import MessageKind
+from rsvp.models.registration import State
 from rsvp.web import desk, framed, guards, letters, previews, typed
 
 bp = Blueprint("wording", __name__, url_prefix="/organize/events/<slug>/messages/kinds")
@@ -28,13 +29,15 @@ FIELDS = ("subject", "headline", "text")
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of mail in the list: what it is called, and what it says now."""
+    """One kind of mail in the list: what it is called, what it says now, and `when` it
+    goes out, of those that go by the clock."""
 
     kind: MessageKind
     word: Any
     subject: str
     headline: str
     is_own: bool
+    when: str | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,43 @@ def row_of(event: Event, kind: MessageKind) -> Row:
         subject=words.subject,
         headline=words.headline,
         is_own=kind in event.wording,
+        when=when_of(event, kind),
+    )
+
+
+def when_of(event: Event, kind: MessageKind) -> str | None:
+    """When mails of this kind go out by the clock, in words; None: something else is
+    their cause."""
+    if kind == MessageKind.STILL_COMING:
+        return asking_of(event)
+    anchors = [anchor for anchor, sent in reminders.KINDS.items() if sent == kind]
+    if not anchors:
+        return None
+    mine = [each for each in event.reminders if each.anchor in anchors]
+    if not mine:
+        return gettext("never, for the event file has none.")
+    ordered = sorted(mine, key=lambda each: (each.due_at, each.position))
+    return " · ".join(reminder_words(event, each) for each in ordered)
+
+
+def reminder_words(event: Event, reminder: Reminder) -> str:
+    """When it goes out, and to whom, where that is not everybody who has a place."""
+    at = desk.moment(reminder.due_at, event.zone).text
+    names = {each.key: each.name for each in event.admissions}
+    whom = [names.get(key, key) for key in reminder.admissions]
+    if reminder.states not in ([], [State.CONFIRMED]):
+        whom += [str(desk.STATES[state].word) for state in reminder.states]
+    return f"{at} ({', '.join(whom)})" if whom else at
+
+
+def asking_of(event: Event) -> str:
+    if event.ask_at is None or event.answer_by is None:
+        return gettext("never, for the event file does not ask.")
+    at = reconfirmation.time_to_ask(event, event.ask_at)
+    return gettext(
+        "%(at)s, to be answered until %(until)s",
+        at=desk.moment(at, event.zone).text,
+        until=desk.moment(event.answer_by, event.zone).text,
     )
 
 
@@ -101,6 +141,7 @@ def page(event: Event, kind: MessageKind, own: Own, status: int = 200) -> Respon
         is_own=kind in event.wording,
         ours={"subject": our_subject, "headline": our_headline},
         may_change=desk.may(Action.EDIT_EVENT, event),
+        when=when_of(event, kind),
         needs_deadline=kind in WITH_DEADLINE,
         placeholders=placeholders.known(has_deadline=kind in WITH_DEADLINE),
         longest={

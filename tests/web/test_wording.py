@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import select
 
 from rsvp import errors
-from rsvp.db import utcnow, write
+from rsvp.db import utcnow, write, writing
 from rsvp.domain import wording
 from rsvp.extensions import db
-from rsvp.models import AuditEntry, Event, User
+from rsvp.models import AuditEntry, Event, Reminder, User
 from rsvp.models.ledger import MessageKind
 from rsvp.models.team import Role
 from tests.factories import make_user, register
@@ -46,6 +47,39 @@ def send(client, event, kind="confirmation", *rest, **words):
 def fresh(event) -> Event:
     db.session.rollback()
     return db.session.get_one(Event, event.id, populate_existing=True)
+
+
+def test_mails_that_go_by_the_clock_say_when(client, ada):
+    event = soon(
+        {},
+        {"key": "webinar", "name": "Webinar", "mode": "online"},
+        starts=datetime(2037, 1, 29, 6, 0),
+        ask_hours=48,
+        answer_hours=24,
+    )
+    with writing() as session:
+        for key, at, values in (
+            ("late", datetime(2037, 1, 29, 3, 0, tzinfo=UTC), {}),
+            (
+                *("early", datetime(2037, 1, 27, 7, 0, tzinfo=UTC)),
+                {"admissions": ["webinar"], "states": ["confirmed", "waitlisted"]},
+            ),
+        ):
+            values = {"anchor": "start", "minutes": 0, "key": key} | values
+            session.add(Reminder(event_id=event.id, due_at=at, **values))
+
+    early = "27 Jan 2037, 08:00 CET (Webinar, Confirmed, Waitlisted)"
+    for page in (path_of(event, "reminder"), path_of(event, "")):
+        text = text_of(client.get(page.rstrip("/")).text)
+        assert f"When: {early} · 29 Jan 2037, 04:00 CET" in text
+    listed = text_of(client.get(path_of(event, "").rstrip("/")).text)
+    assert "When: never, for the event file has none." in listed
+    # At six in the morning nobody is asked.
+    asked = "27 Jan 2037, 08:00 CET, to be answered until 28 Jan 2037, 06:00 CET"
+    assert f"When: {asked}" in listed
+    overview = text_of(client.get(f"/organize/events/{event.slug}").text)
+    assert "People are asked on Tuesday 27 January, 08:00 CET." in overview
+    assert '<p class="muted">When:' not in client.get(path_of(event, "offer")).text
 
 
 def test_own_words_are_kept_and_shown(client, ada):
