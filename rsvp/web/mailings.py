@@ -213,13 +213,15 @@ def new(slug: str) -> ResponseReturnValue:
     return new_page(event, writing.prefilled(event))
 
 
-def new_page(event: Event, form: writing.Written) -> str:
+def new_page(event: Event, form: writing.Written, *, is_late: bool = False) -> str:
+    """The form of a new one; `is_late`: it was meant to change one that was sent."""
     reach = reach_of(event, form.wanted(event))
     return desk.event_page(
         "mailing_new.html",
         event,
         "messages",
         may_write=may_write(event),
+        is_late=is_late,
         reach=reach,
         **writing.fields(event, form),
     )
@@ -249,7 +251,11 @@ def change(slug: str, uuid: UUID) -> ResponseReturnValue:
     if form.mistakes:
         return page_of(mailing, form, 422)
     mailing_id, values = mailing.id, form.values(mailing.event)
-    write(lambda _again: mailings.change(mailing_id, **values))
+    try:
+        write(lambda _again: mailings.change(mailing_id, **values))
+    except errors.OnItsWay as refusal:
+        event = desk.my_event(slug, Action.MANAGE_REGISTRATIONS)
+        return new_page(event, form, is_late=True), refusal.status
     return redirect(url_for(".show", slug=slug, uuid=uuid, done="saved"), code=303)
 
 

@@ -266,7 +266,10 @@ def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
     assert mails.count("Bring a bowl") == 2
     assert client.get(f"{path}/sending").status_code == 303
     assert send(client, f"{path}/sending", when="now").status_code == 409
-    assert send(client, path, **WORDS, states=["confirmed"]).status_code == 409
+    late = send(client, path, **WORDS | {"text": "Long words"}, states=["confirmed"])
+    assert late.status_code == 409
+    assert "was sent meanwhile" in text_of(late.text)
+    assert "Long words</textarea>" in late.text
 
 
 def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
