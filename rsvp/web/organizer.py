@@ -136,14 +136,17 @@ def numbers_of(event: Event) -> list[Number]:
         people[count.state] += count.people
         registrations += count.registrations
     kept = kept_of(event)
+    confirmed, waiting = people[State.CONFIRMED], people[State.WAITLISTED]
+    asking, reserved = people[State.REQUESTED], event.reserved_seats
+    offered, held = kept[State.OFFERED], kept[State.HELD]
     numbers = [
-        Number(_("people confirmed"), people[State.CONFIRMED]),
-        Number(_("people waiting"), people[State.WAITLISTED]),
-        Number(_("people asking"), people[State.REQUESTED]),
-        Number(_("seats offered"), kept[State.OFFERED]),
-        Number(_("seats held"), kept[State.HELD]),
-        Number(_("seats reserved"), event.reserved_seats),
-        Number(_("registrations"), registrations),
+        Number(ngettext("person confirmed", "people confirmed", confirmed), confirmed),
+        Number(ngettext("person waiting", "people waiting", waiting), waiting),
+        Number(ngettext("person asking", "people asking", asking), asking),
+        Number(ngettext("seat offered", "seats offered", offered), offered),
+        Number(ngettext("seat held", "seats held", held), held),
+        Number(ngettext("seat reserved", "seats reserved", reserved), reserved),
+        Number(ngettext("registration", "registrations", registrations), registrations),
     ]
     always = (0, 1, len(numbers) - 1)
     return [one for at, one in enumerate(numbers) if one.number or at in always]

@@ -71,8 +71,8 @@ def test_seats_that_are_kept_have_their_own_numbers(client, ada):
 
     assert "people confirmed 0" in text
     assert "seats offered 2" in text
-    assert "seats reserved 1" in text
-    assert "people asking" not in text
+    assert "seat reserved 1" in text
+    assert "asking" not in text
 
 
 def test_requests_to_decide_are_told_with_where_they_are(client, ada):
