@@ -221,10 +221,18 @@ def test_a_draft_is_thrown_away(client, ada):
 # --- a test, and sending ------------------------------------------------------------
 
 
+def test_without_a_mail_server_no_test_is_offered(client, ada):
+    text = text_of(client.get(make(client, soon())).text)
+
+    assert "No mail server is set" in text
+    assert "Send me a test" not in text
+
+
 def test_a_test_goes_to_whoever_asked_alone(client, ada, smtp):
     event = soon()
     come(event, "bo")
     path = make(client, event)
+    assert "Send me a test" in client.get(path).text
 
     answer = send(client, f"{path}/test")
 
