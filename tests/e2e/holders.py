@@ -88,7 +88,8 @@ def make_holders(now: datetime) -> dict[str, str]:
         "mine": f"/r/{mine.token}",
         "coming": f"/r/{coming.token}",
         "comes": f"/r/{comes.token}",
-        "answers": f"/organize/events/{reading.slug}/registrations?coming=asked",
+        "answers": f"/organize/events/{reading.slug}/registrations"
+        "?coming=asked&checked_in=no",
         "silent": f"/organize/events/{reading.slug}/registrations/"
         f"{stored(coming).reference}",
         "approval": f"/events/{approval.slug}",

@@ -183,6 +183,12 @@ def send_empty_mail(page: Page) -> None:
     expect(page.locator("#text-mistake")).to_be_visible()
 
 
+def send_now_and_later(page: Page) -> None:
+    page.get_by_label("Day and time").fill("2037-01-29T18:00")
+    page.get_by_role("button", name="Yes, send it").click()
+    expect(page.locator("#when-mistake")).to_be_visible()
+
+
 def open_second_thoughts(page: Page) -> None:
     for question in page.locator("details.second-thoughts").all():
         question.evaluate("d => { d.open = true }")
@@ -208,6 +214,7 @@ STEPS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "a wrong capacity": ("seats", send_wrong_capacity),
     "details with mistakes": ("another way", send_empty_form),
     "a mail with mistakes": ("a new mail", send_empty_mail),
+    "a mail sent at two times": ("sending a mail", send_now_and_later),
     "second thoughts": ("an offer", open_second_thoughts),
 }
 
