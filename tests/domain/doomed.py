@@ -72,10 +72,17 @@ class Doom:
 
 
 def register_and_cancel(
-    wire: Wire, *, number: int, event: int, name: str, point: str, countdown: int
+    wire: Wire,
+    *,
+    number: int,
+    event: int,
+    name: str,
+    point: str,
+    countdown: int,
+    first: int | None = None,
 ) -> None:
-    """Register, cancel and accept, and say before each what is asked, and afterwards
-    what was answered."""
+    """Cancel the `first`, then register, cancel and accept; say before each what is
+    asked, and afterwards what was answered."""
     del number
     dice = random.Random(name)
     doom = Doom(wire, point, countdown, is_near=True)
@@ -87,6 +94,8 @@ def register_and_cancel(
     for step in range(1000):
         verb = dice.choice(("register", "register", "cancel", "accept"))
         whom = somebody(event, verb, dice)
+        if step == 0 and first is not None:
+            verb, whom = "cancel", first
         if verb == "register":
             who = f"{name}-{step}@example.org"
             people = list(range(dice.choice((1, 1, 2, 3))))

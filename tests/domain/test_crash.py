@@ -1,29 +1,35 @@
 """Crashes: whoever is killed, at whatever point, what was answered stands, nothing is
-left by halves, and each mail goes out."""
+left by halves, and each mail goes out, none of a place after its cancellation."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from rsvp import jobs
 from rsvp.domain import invariants
+from rsvp.domain.messages import TRUE_WHILE
 from rsvp.extensions import db
-from rsvp.models import Message, Registration
+from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Promotion
 from rsvp.models.ledger import MessageKind
 from tests.domain import doomed
 from tests.domain.processes import Process, processes
 from tests.factories import NOON, make_event, register
+from tests.smtp import LOST, MailServer
 
 PLACES = (MessageKind.CONFIRMATION, MessageKind.PROMOTED)
 # Beside those of the mail test below: 10 and 200 in all.
 KILLS = [6, pytest.param(160, marks=pytest.mark.soak)]
 MAIL_KILLS = [4, pytest.param(40, marks=pytest.mark.soak)]
+TO_THE_NEXT = jobs.LEASE.total_seconds() / 60 + 1  # minutes: by then a lease has ended
 
 
 @pytest.mark.parametrize("kills", KILLS)
@@ -98,18 +104,16 @@ def test_each_mail_goes_out_though_workers_are_killed_while_sending(app, smtp, k
     event = make_event({"capacity": 6})
     for _ in range(kills + 6):
         register(event)
-    settings = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": smtp.port, "MAIL_TIMEOUT": 5}
-    lease = jobs.LEASE.total_seconds() / 60 + 1
     twice = 0
     for kill in range(kills):
         point = doomed.MAIL_POINTS[kill % 2]
-        told = {"point": point, "countdown": 2, "minutes": kill * lease}
-        with processes(doomed.send_mails, app, settings=settings, **told) as [worker]:
+        told = {"point": point, "countdown": 2, "minutes": kill * TO_THE_NEXT}
+        with processes(doomed.send_mails, app, **told) as [worker]:
             assert worker.hear() == "here"
             worker.kill()
         twice += point == doomed.BEFORE_NOTING_IT
-    told = {"point": "never", "countdown": 1, "minutes": kills * lease}
-    with processes(doomed.send_mails, app, settings=settings, **told) as [worker]:
+    told = {"point": "never", "countdown": 1, "minutes": kills * TO_THE_NEXT}
+    with processes(doomed.send_mails, app, **told) as [worker]:
         assert worker.hear()["sent"] > 0
 
     outbox = db.session.scalars(select(Message)).all()
@@ -122,3 +126,167 @@ def test_each_mail_goes_out_though_workers_are_killed_while_sending(app, smtp, k
     assert {address for address, _ in received} == {m.recipient for m in outbox}
     # Only what nobody could know to have arrived went out again, as the same mail.
     assert sum(received.values()) == len(outbox) + twice
+
+
+# --- given up while the mail about it is on its way ---------------------------------
+
+
+@dataclass(frozen=True)
+class Fate:
+    """A worker stops at the point with a mail in hand. Once its place is given up it is
+    killed, or goes on, and the mail server then does the `trick`; `beside` that, it
+    goes on while people give up."""
+
+    point: str
+    is_killed: bool = False
+    trick: str = ""
+    beside: bool = False
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the mail was taken, and nobody noted it."""
+        is_unnoted = self.is_killed and self.point == doomed.BEFORE_NOTING_IT
+        return is_unnoted or self.trick == LOST
+
+
+FATES = (
+    Fate(doomed.BEFORE_HANDING_OVER, is_killed=True),
+    Fate(doomed.BEFORE_HANDING_OVER, trick=LOST),
+    Fate(doomed.BEFORE_NOTING_IT, is_killed=True),
+    Fate(doomed.BEFORE_HANDING_OVER),
+    Fate(doomed.BEFORE_HANDING_OVER, trick="451 later"),
+    Fate(doomed.BEFORE_NOTING_IT),
+    Fate(doomed.BEFORE_HANDING_OVER, beside=True),
+)
+# In each the web is killed as well, between its commit and its answer: in `make soak`
+# 207 kills.
+FATES_MET = [4, pytest.param(7 * 23, marks=pytest.mark.soak)]
+
+
+@pytest.mark.parametrize("fates", FATES_MET)
+def test_no_mail_of_a_place_comes_after_its_cancellation(app, smtp, fates):
+    dice = random.Random(fates)
+    hall = {"key": "hall", "capacity": 6}
+    story = Story(app, smtp, make_event(hall, promotion=Promotion.OFFER).id)
+    for number in range(fates):
+        story.meet(FATES[number % len(FATES)], number, deeds=dice.randint(1, 4))
+    for late in range(fates, fates + 9):
+        jobs.deliver_due(later(late * TO_THE_NEXT))
+
+    assert_all_came_in_order(arrivals(smtp), story)
+    assert story.overtaken > fates / 2
+
+
+@dataclass
+class Story:
+    """What became of places and of the mails about them."""
+
+    app: Flask
+    smtp: MailServer
+    event_id: int
+    answered: dict[int, str] = field(default_factory=dict)
+    # Of each place given up: how many mails had arrived by then, and which one a worker
+    # had in hand that lived on.
+    given_up: dict[int, tuple[int, int | None]] = field(default_factory=dict)
+    # The mails that nobody could know to have arrived.
+    uncertain: Counter[int] = field(default_factory=Counter)
+    overtaken: int = 0
+
+    def meet(self, fate: Fate, number: int, deeds: int) -> None:
+        """Stop a worker, give up the place that its mail is about, and let it meet its
+        fate."""
+        self.let_some_register()
+        minutes = number * TO_THE_NEXT
+        told = {"point": fate.point, "countdown": 1, "minutes": minutes}
+        with processes(doomed.send_mails, self.app, **told) as [worker]:
+            assert worker.hear() == "here"
+            mail_id, whom = in_hand()
+            if fate.beside:
+                worker.say("go on")
+            gone = self.give_up(whom, f"life-{number}", deeds)
+            if not fate.beside:
+                survives = None if fate.is_killed else mail_id
+                since = len(self.smtp.received), survives
+                self.given_up |= dict.fromkeys(gone, since)
+                self.overtaken += whom in gone
+                # Nobody else gets ahead of the one that has it in hand.
+                jobs.deliver_due(later(minutes + 1))
+            if fate.is_killed:
+                worker.kill()
+            else:
+                self.smtp.script.extend([fate.trick] if fate.trick else [])
+                if not fate.beside:
+                    worker.say("go on")
+                assert "sent" in worker.hear()
+        if fate.may_have_arrived:
+            self.uncertain[mail_id] += 1
+
+    def let_some_register(self) -> None:
+        for _ in range(3):
+            made = register(db.session.get_one(Event, self.event_id))
+            self.answered[made.registration_id] = str(made.state)
+
+    def give_up(self, whom: int | None, name: str, deeds: int) -> set[int]:
+        """The place of `whom`, and what else comes of a few deeds; which were given up.
+        The last of them is done, but was not answered."""
+        before = given_up()
+        told = {"event": self.event_id, "name": name, "first": whom}
+        told |= {"point": doomed.AFTER_THE_COMMIT, "countdown": deeds}
+        with processes(doomed.register_and_cancel, self.app, **told) as [web]:
+            in_flight = live(web, self.answered)
+            web.kill()
+        check(self.answered, in_flight, is_committed=True)
+        return given_up() - before
+
+
+def later(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def in_hand() -> tuple[int, int | None]:
+    """The mail that a worker stopped at, and whose place it is about, if that can be
+    given up."""
+    claimed = Message.state == "queued", Message.lease_until.is_not(None)
+    first = Message.lease_until.desc(), Message.rank, Message.due_at, Message.id
+    mail = db.session.scalars(select(Message).where(*claimed).order_by(*first)).first()
+    assert mail is not None
+    found = mail.id, mail.registration_id if mail.registration.is_live else None
+    db.session.rollback()
+    return found
+
+
+def given_up() -> set[int]:
+    wanted = select(Registration.id).where(Registration.state == "cancelled")
+    found = set(db.session.scalars(wanted))
+    db.session.rollback()
+    return found
+
+
+def arrivals(smtp: MailServer) -> list[Message]:
+    """The mails that the server took, as often as it did, in their order."""
+    outbox = db.session.scalars(select(Message)).all()
+    assert {mail.state for mail in outbox} <= {"sent", "superseded"}
+    known = {f"<{mail.uuid}@rsvp.example.org>": mail for mail in outbox}
+    return [known[str(each.mail["Message-ID"])] for each in smtp.received]
+
+
+def assert_all_came_in_order(arrived: list[Message], story: Story) -> None:
+    by_place: dict[int, list[Message]] = defaultdict(list)
+    for mail in arrived:
+        by_place[mail.registration_id].append(mail)
+    # Whoever was answered has mail, and the last one says how it stands now.
+    assert by_place.keys() == story.answered.keys()
+    for number, state in story.answered.items():
+        ids = [mail.id for mail in by_place[number]]
+        assert ids == sorted(ids)
+        assert state in TRUE_WHILE[by_place[number][-1].kind]
+    # What speaks of a place is not sent any more once it is given up, not even again;
+    # but a worker that lives finishes what it has in hand.
+    for number, (arrived_before, survives) in story.given_up.items():
+        late = [m for m in arrived[arrived_before:] if m.registration_id == number]
+        of_a_place = [mail.id for mail in late if mail.kind != MessageKind.CANCELLED]
+        assert of_a_place in ([], [survives])
+    # Nothing comes twice but the mails that nobody could know to have arrived.
+    repeated = Counter(mail.id for mail in arrived)
+    repeated.subtract(set(repeated))
+    assert +repeated <= story.uncertain
