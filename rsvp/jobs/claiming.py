@@ -160,7 +160,8 @@ def due_of_rank(rank: int) -> Select[Any]:
         # Who had it before may be out of reach: nobody else's mails wait for that.
         earlier.recipient_key == Message.recipient_key,
         earlier.id < Message.id,
-        earlier.state == MessageState.QUEUED,
+        # One that was held back while a worker had it in hand goes out all the same.
+        or_(earlier.state == MessageState.QUEUED, earlier.lease_until > NOW),
         or_(earlier.rank < EXTRA_RANK, earlier.rank <= rank),
     )
     this_minute = case(

@@ -22,13 +22,13 @@ from tests.jobs.outbox import MINUTE, deliver, messages, states
 ADA = "ada@example.org"
 
 
-def pass_on(registration_id):
+def pass_on(registration_id, email="zoe@example.org"):
     with writing():
         registrations.pass_on(
             registration_id,
             name="Zoë",
-            email="zoe@example.org",
-            email_key="zoe@example.org",
+            email=email,
+            email_key=email,
             code_key=CODE_KEY,
             actor="attendee",
             now=NOON,
@@ -97,6 +97,36 @@ def test_what_a_worker_is_sending_goes_out_before_the_cancellation(
     first, second = (r.mail["subject"] for r in smtp.received)
     assert first.startswith("Your ticket for")
     assert second.endswith("is cancelled")
+
+
+@pytest.mark.parametrize("comes_back", [False, True])
+def test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on(
+    app, smtp, monkeypatch, comes_back
+):
+    """Held back meanwhile, it is still in that worker's hand, and another one looks."""
+    place = register(make_event(), email=ADA)
+    hand_over = jobs.Delivery.hand_over
+    in_hand = []
+
+    def pass_on_first(self, letter):
+        in_hand.append(letter)
+        if len(in_hand) == 1:
+            pass_on(place.registration_id)
+            if comes_back:
+                pass_on(place.registration_id, ADA)
+                cancel(place)
+            deliver(NOON + MINUTE)
+        hand_over(self, letter)
+
+    monkeypatch.setattr(jobs.Delivery, "hand_over", pass_on_first)
+    deliver()
+    deliver(NOON + 2 * MINUTE)
+
+    ticket, *later = (mail["subject"] for mail in smtp.mails_to(ADA))
+    assert ticket.startswith("Your ticket for")
+    assert later[0].endswith("was passed on")
+    assert [each.endswith("is cancelled") for each in later[1:]] == [True] * comes_back
+    assert MessageState.QUEUED not in states()
 
 
 def extra(outcome, kind, **facts):
