@@ -306,7 +306,7 @@ class Delivery:
         with writing():
             event_id = undelivered.lock_event_of(claim.id)
             failed = {"state": MessageState.FAILED.value, "lease_until": None}
-            if write(claim, last_error=reason, **failed) and event_id:
+            if write(claim, last_error=reason, due_at=now, **failed) and event_id:
                 if refuses:
                     undelivered.mark(claim.id, reason, now)
                 undelivered.tell_organizers(event_id, now)

@@ -69,7 +69,7 @@ def fail_what_is_old(domain: str, why: str, now: datetime) -> list[Row[Any]]:
             (table.c.attempts > 0) | (table.c.due_at <= long_ago),
             table.c.lease_until.is_(None) | (table.c.lease_until <= now),
         )
-        .values(state=MessageState.FAILED, last_error=why, lease_until=None)
+        .values(state=MessageState.FAILED, last_error=why, lease_until=None, due_at=now)
         .returning(table.c.id, table.c.event_id, table.c.registration_id)
     )
     return list(current_connection().execute(old).all())

@@ -89,7 +89,7 @@ def mails(now: datetime) -> Mails:
         .select_from(Message)
         .where(
             Message.state == MessageState.FAILED,
-            # When it was due last: that is when it was tried last, but for a moment.
+            # Of one that failed: when it was given up.
             Message.due_at > now - A_DAY,
         )
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from rsvp import queries
 from rsvp.extensions import db
 from rsvp.models import Message
 from rsvp.models.ledger import MessageKind
@@ -46,6 +47,17 @@ def test_what_is_final_is_tried_once(app, smtp, answer):
     assert deliver() == (0, 0, 1)
     assert messages()[0].last_error == answer.removeprefix("rcpt ")
     assert deliver(NOON + timedelta(minutes=5)) == (0, 0, 0)
+
+
+def test_what_failed_says_since_when(app, smtp):
+    smtp.script.append("550 no")
+    register(make_event(), email=ADA)
+    days_later = NOON + timedelta(days=3)
+
+    assert deliver(days_later) == (0, 0, 1)
+    [message] = messages()
+    assert days_later <= message.due_at < days_later + MINUTE
+    assert queries.background_work(days_later + MINUTE).mails.failed == 1
 
 
 def test_one_whose_answer_was_lost_comes_again_as_the_same_mail(app, smtp):
