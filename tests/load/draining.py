@@ -94,6 +94,7 @@ def measure(engine: str, count: int = MANY) -> dict[str, Any]:
         app = create_app(here.settings)
         run("event", "import", "-", environ=here.environ, stdin=EVENT)
         write_reminders(app, count)
+        visits(here)  # until all is warm
         idle = visits(here)
         with working(here, mails) as worker:
             drained = drain(worker, mails, count, here)
