@@ -258,6 +258,32 @@ MUTANTS = (
         "test_whose_question_did_not_arrive_in_time_is_flagged_not_released"
         "[sqlite-not sent]",
     ),
+    Mutant(
+        "what many get is looked at once more before it goes out",
+        (
+            (
+                "rsvp/jobs/letters.py",
+                "one.id for one in messages if one.id in now and now[one.id] =="
+                " decisive(one)",
+                "one.id for one in messages if one.id in now",
+            ),
+        ),
+        "tests/jobs/test_handfuls.py::"
+        "test_what_changes_while_others_go_out_counts[sqlite-5]",
+    ),
+    Mutant(
+        "no mail overtakes one that a worker has in hand",
+        (
+            (
+                "rsvp/jobs/claiming.py",
+                "or_(earlier.state == MessageState.QUEUED, earlier.lease_until > NOW)",
+                "earlier.state == MessageState.QUEUED",
+            ),
+        ),
+        "tests/jobs/test_order.py::"
+        "test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on"
+        "[sqlite-False]",
+    ),
 )
 
 
