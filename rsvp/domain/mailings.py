@@ -163,20 +163,18 @@ def sent_around(event_id: int, at: datetime) -> int:
 
 def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
     """Send no more of it, and say how many messages were stopped; what is being sent at
-    this moment goes out. Raises NothingToStop."""
+    this moment goes out, and is not tried again. Raises NothingToStop."""
     mailing = locked(mailing_id)
     waiting = (
         Message.mailing_id == mailing_id,
         Message.state == MessageState.QUEUED,
     )
-    # Even after the last message was written, some may wait in the outbox.
-    is_sent_out = mailing.state == MailingState.SENT and not holds(*waiting)
-    if mailing.state not in (*ON_ITS_WAY, MailingState.SENT) or is_sent_out:
+    if not may_be_stopped(mailing, holds(*waiting)):
         raise errors.NothingToStop
     mailing.state, mailing.finished_at = MailingState.STOPPED, now
     stopped: Any = current_session().execute(
         update(Message)
-        .where(*waiting, or_(Message.lease_until.is_(None), Message.lease_until < now))
+        .where(*waiting)
         .values(state=MessageState.SUPERSEDED)
         .execution_options(synchronize_session=False)
     )
@@ -188,6 +186,13 @@ def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
         details={"mailing": mailing_id, "stopped": stopped.rowcount},
     )
     return int(stopped.rowcount)
+
+
+def may_be_stopped(mailing: Mailing, waiting: int) -> bool:
+    """Whether any of it may be kept back; `waiting` of its messages are in the outbox:
+    even after the last one was written some may be."""
+    is_sent_out = mailing.state == MailingState.SENT and not waiting
+    return mailing.state in (*ON_ITS_WAY, MailingState.SENT) and not is_sent_out
 
 
 def holds(*conditions: Any) -> bool:

@@ -259,6 +259,16 @@ GIVEN_BACK = (
     .where(*STILL_OURS)
     .values(lease_until=None, attempts=TABLE.c.attempts - 1)
 )
+# What was held back or stopped in our hand: what comes after it waits for us no longer.
+LET_GO = (
+    update(TABLE)
+    .where(
+        TABLE.c.id == bindparam("claimed"),
+        TABLE.c.state == MessageState.SUPERSEDED,
+        TABLE.c.attempts == bindparam("attempt"),
+    )
+    .values(lease_until=None)
+)
 
 
 def note_sent(claim: Claim, now: datetime) -> None:
@@ -273,7 +283,7 @@ def note_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
     def change(_again: bool) -> None:
         current_connection().execute(SENT, rows)
 
-    # Who cancels an event changes many of its messages, in an order of their own.
+    # Who moves or cancels an event changes many of its messages, in another order.
     retried(change)
 
 
@@ -286,15 +296,23 @@ def note(claim: Claim, **values: object) -> None:
 def write(claim: Claim, **values: object) -> bool:
     """`note`, inside `writing()`; whether the message was still ours."""
     change = update(TABLE).where(*STILL_OURS).values(**values)
-    mine = {"claimed": claim.id, "attempt": claim.attempt}
-    return current_connection().execute(change, mine).rowcount == 1
+    mine, connection = (
+        {"claimed": claim.id, "attempt": claim.attempt},
+        current_connection(),
+    )
+    is_ours = connection.execute(change, mine).rowcount == 1
+    if not is_ours:
+        connection.execute(LET_GO, mine)
+    return is_ours
 
 
 def give_back(claims: Sequence[Claim]) -> None:
     """Leave messages that were not tried to whoever comes next."""
-    if claims:
-        with writing():
-            current_connection().execute(
-                GIVEN_BACK,
-                [{"claimed": one.id, "attempt": one.attempt} for one in claims],
-            )
+    rows = [{"claimed": one.id, "attempt": one.attempt} for one in claims]
+
+    def change(_again: bool) -> None:
+        current_connection().execute(GIVEN_BACK, rows)
+        current_connection().execute(LET_GO, rows)
+
+    if rows:
+        retried(change)

@@ -7,6 +7,7 @@ sends again, under the same Message-ID.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import smtplib
 import threading
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm.exc import DetachedInstanceError
 
 from rsvp import mailer
@@ -129,6 +131,11 @@ class Delivery:
         self.for_many = Handfuls(claims)
         try:
             return self.send_each(claimed_at)
+        except Exception:
+            # Nobody needs to wait for the end of our lease.
+            with contextlib.suppress(DBAPIError):
+                give_back(self.take_rest())
+            raise
         finally:
             self.for_many.settle()
 
@@ -168,6 +175,7 @@ class Delivery:
         message, now = self.read(claim), self.now()
         try:
             if message is None:
+                give_back([claim])
                 return None
             if not is_wanted(message, now):
                 current_session().rollback()

@@ -99,8 +99,9 @@ def progress_words(mailing: Mailing, progress: Progress) -> str:
     """`212 of 300 sent, 3 not delivered`; nothing before it begins."""
     if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
         return ""
-    if not progress.total and mailing.state == MailingState.SENT:
-        return gettext("nobody was on the list")
+    if not progress.total:
+        was_sent = mailing.state == MailingState.SENT
+        return gettext("nobody was on the list") if was_sent else ""
     words = [
         ngettext(
             "%(sent)d of %(num)d sent",
@@ -148,7 +149,7 @@ def page_of(mailing: Mailing, form: writing.Written, status: int = 200) -> Respo
         mailing=mailing,
         row=row_of(event, mailing, counted),
         is_draft=mailing.state == MailingState.DRAFT,
-        may_stop=mailing.state in mailings.ON_ITS_WAY or counted.waiting > 0,
+        may_stop=mailings.may_be_stopped(mailing, counted.waiting),
         may_write=may_write(event),
         to_whom=writing.to_whom(event, mailing.wanted),
         reach=reach_of(event, mailing.wanted),
@@ -169,8 +170,9 @@ def stopped_words() -> str | None:
     if not stopped:
         return gettext("It is stopped. No mail had to be kept back.")
     return ngettext(
-        "It is stopped. %(num)d mail was kept back.",
-        "It is stopped. %(num)d mails were kept back.",
+        "It is stopped. %(num)d mail was kept back. What was just being sent goes out.",
+        "It is stopped. %(num)d mails were kept back. "
+        "What was just being sent goes out.",
         stopped,
     )
 
@@ -248,6 +250,8 @@ def make(slug: str) -> ResponseReturnValue:
 def change(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing = my_mailing(slug, uuid, sends=True)
     form = writing.typed_form(mailing.event)
+    if form.mistakes and mailing.state != MailingState.DRAFT:
+        return new_page(mailing.event, form, is_late=True), 422
     if form.mistakes:
         return page_of(mailing, form, 422)
     mailing_id, values = mailing.id, form.values(mailing.event)

@@ -13,6 +13,7 @@ from rsvp.db import writing
 from rsvp.domain import invariants, registrations
 from rsvp.domain import messages as messages_
 from rsvp.extensions import db
+from rsvp.jobs import claiming
 from rsvp.models import Registration
 from rsvp.models.ledger import MessageKind, MessageState
 from tests.domain.reminded import TWO_DAYS, at, remind
@@ -127,6 +128,22 @@ def test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on(
     assert later[0].endswith("was passed on")
     assert [each.endswith("is cancelled") for each in later[1:]] == [True] * comes_back
     assert MessageState.QUEUED not in states()
+
+
+@pytest.mark.parametrize("tried", [False, True])
+def test_what_was_held_back_in_a_workers_hand_keeps_nobody_waiting(app, smtp, tried):
+    place = register(make_event(), email=ADA)
+    claims = jobs.claim(NOON, 10)
+    pass_on(place.registration_id)
+    if tried:
+        with jobs.Delivery(NOON, jobs.DeliveryReport()) as delivery:
+            delivery.send_all(claims)
+    else:
+        claiming.give_back(claims)
+
+    deliver(NOON + MINUTE)
+    [mail] = smtp.mails_to(ADA)
+    assert mail["subject"].endswith("was passed on")
 
 
 def extra(outcome, kind, **facts):

@@ -278,6 +278,10 @@ def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
     assert late.status_code == 409
     assert "was sent meanwhile" in text_of(late.text)
     assert "Long words</textarea>" in late.text
+    both = send(client, path, subject="", text="Long words", states=["confirmed"])
+    assert both.status_code == 422
+    assert "was sent meanwhile" in text_of(both.text)
+    assert "Long words</textarea>" in both.text
 
 
 def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
@@ -292,6 +296,9 @@ def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
     page = text_of(client.get(answer.location).text)
     assert "Scheduled" in page
     assert f"{wall:%H:%M} JST" in page
+    stopped = text_of(client.get(send(client, f"{path}/stop").location).text)
+    assert "It is stopped. No mail had to be kept back." in stopped
+    assert "0 of 0" not in stopped
 
 
 @pytest.mark.parametrize("at", ["", "soon", "2001-01-01T10:00", "9999-01-01T10:00"])
