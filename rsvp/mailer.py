@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -336,7 +337,7 @@ def reply_address(contact: str | None) -> str | None:
     """Where answers go, or None: a contact that can't be one must not stop the mail."""
     try:
         spec = known_address(contact or "").addr_spec
-    except ValueError:
+    except (ValueError, MessageError):
         return None
     return spec if spec.isascii() else None
 

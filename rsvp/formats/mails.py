@@ -250,10 +250,11 @@ def ticket_url(
 
 
 def told_of(message: Message) -> list[Attendee]:
-    """The attendees that the message is about, as it was written."""
+    """The attendees that the message is about: as it was written, or as it goes out
+    where it tells of no change and may have waited for long."""
     registration = message.registration
     told = message.facts.get("attendees")
-    if told is None:
+    if told is None or message.kind in EXTRAS:
         return registration.coming
     return [a for a in registration.attendees if a.uuid.hex in told]
 

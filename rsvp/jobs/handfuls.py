@@ -57,7 +57,7 @@ class Handfuls:
             self.settle()
 
     def settle(self) -> None:
-        """Note all that went out."""
-        sent, self.sent = self.sent, []
-        if sent:
-            note_all_sent(sent)
+        """Note all that went out. What the database did not take is noted next time."""
+        if self.sent:
+            note_all_sent(self.sent)
+            self.sent = []

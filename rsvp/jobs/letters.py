@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from flask import current_app
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BigInteger, bindparam, func, literal, select
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -60,8 +60,9 @@ def load(claim: Claim) -> Message | None:
 FOR_MANY = WHOLE.where(
     Message.id.in_(bindparam("claimed", expanding=True)), Message.rank > 0
 )
+PERSON = literal(1 << 20, BigInteger)
 CODES = (
-    select(func.coalesce(func.sum(Attendee.code_version + 1), 0))
+    select(func.coalesce(func.sum(PERSON * Attendee.id + Attendee.code_version), 0))
     .where(
         Attendee.registration_id == Registration.id,
         Attendee.state == AttendeeState.COMING,
@@ -120,7 +121,7 @@ def decisive(message: Message) -> tuple[object, ...]:
         *(getattr(message, name) for name in OF_MESSAGE),
         *(getattr(registration, name) for name in OF_REGISTRATION),
         *(getattr(event, name) for name in OF_EVENT),
-        sum(attendee.code_version + 1 for attendee in registration.coming),
+        sum((each.id << 20) + each.code_version for each in registration.coming),
     )
 
 

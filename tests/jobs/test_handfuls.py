@@ -6,8 +6,11 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from rsvp import jobs
+from rsvp.db import writing
+from rsvp.domain import registrations
 from rsvp.jobs import handfuls
 from tests.domain.reminded import TWO_DAYS, at, remind
 from tests.factories import cancel, make_event, register
@@ -85,6 +88,48 @@ def test_what_changes_while_others_go_out_counts(twelve, smtp, monkeypatch, canc
     reminded = [r.recipients[0] for r in smtp.received if "days" in r.mail["subject"]]
     assert f"{cancelled}@example.org" not in reminded
     assert len(reminded) == 11
+
+
+def test_what_the_database_did_not_take_is_noted_all_the_same(
+    twelve, smtp, monkeypatch
+):
+    note, tries = handfuls.note_all_sent, []
+
+    def fail_once(sent):
+        tries.append(len(sent))
+        if len(tries) == 1:
+            raise OperationalError("UPDATE", {}, Exception("gone for a moment"))
+        note(sent)
+
+    monkeypatch.setattr(handfuls, "note_all_sent", fail_once)
+    with pytest.raises(OperationalError):
+        deliver(WHEN)
+
+    assert tries == [10, 10]
+    states = Counter(message.state for message in reminders())
+    assert states == {"sent": 10, "queued": 2}
+    # The others wait for nobody.
+    assert deliver(WHEN + MINUTE) == (2, 0, 0)
+    assert len(smtp.received) == 12
+
+
+def test_a_guest_who_gave_up_since_is_in_no_reminder(app, smtp):
+    event = make_event()
+    remind(event, TWO_DAYS)
+    party = register(event, "Ada", "Bo", email="ada@example.org")
+    deliver()
+    assert jobs.remind_due(WHEN) == 1
+    with writing():
+        registrations.cancel_guest(
+            party.registration_id, position=1, actor="attendee", now=WHEN
+        )
+    deliver(WHEN)
+
+    mail = smtp.received[-1].mail
+    assert "days" in mail["subject"]
+    text = mail.get_body(("plain",)).get_content()
+    assert "Ada" in text
+    assert "Bo" not in text
 
 
 def test_of_a_worker_that_is_killed_at_most_a_handful_comes_twice(

@@ -11,7 +11,7 @@ from rsvp.formats import feeds
 from rsvp.i18n import gettext, ngettext
 from rsvp.models import Message
 from rsvp.models.event import Mode, NoAnswer, Promotion
-from rsvp.models.ledger import MessageKind
+from rsvp.models.ledger import EXTRAS, MessageKind
 from rsvp.models.registration import State
 
 _ = gettext
@@ -90,7 +90,9 @@ def title_of(message: Message) -> str:
 
 
 def seats_of(message: Message) -> int:
-    return int(message.facts.get("seats") or message.registration.seats or 1)
+    """As many as the tickets in it (`mails.told_of`)."""
+    told, now = message.facts.get("seats"), message.registration.seats
+    return int((now or told if message.kind in EXTRAS else told or now) or 1)
 
 
 def what_of(message: Message) -> str | None:
