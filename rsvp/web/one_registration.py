@@ -24,6 +24,7 @@ from rsvp.models import (
     Registration,
 )
 from rsvp.models.event import Status
+from rsvp.models.ledger import MessageState
 from rsvp.models.registration import LIVE, OVER, State
 from rsvp.web import desk, display, history, letters
 from rsvp.web.desk import Moment, Shown
@@ -318,8 +319,13 @@ def reach_of(found: Registration) -> list[tuple[str, str]]:
 
 def correction_of(messages: Sequence[Message]) -> str | None:
     """Where its address can be corrected: on the page of the latest mail that it did
-    not take."""
-    failed = [each for each in messages if letters.may_be_corrected(each)]
+    not take, unless it took one since."""
+    failed: list[Message] = []
+    for each in messages:
+        if letters.may_be_corrected(each):
+            failed.append(each)
+        elif each.state == MessageState.SENT:
+            failed = [one for one in failed if one.recipient_key != each.recipient_key]
     if not failed:
         return None
     return url_for("outbox.message", uuid=failed[-1].uuid, _anchor="email")

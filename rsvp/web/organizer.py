@@ -171,11 +171,11 @@ def coming_in(event: Event) -> str | None:
             none=said.get(Coming.ASKED, 0) + said.get(Coming.FLAGGED, 0),
             until=until_of(event, now),
         )
-    if event.ask_at is None or now >= event.ask_at:
+    # Nobody is asked at night: it may be later than planned.
+    at = reconfirmation.time_to_ask(event, now) if event.ask_at else now
+    if at <= now:
         return None
-    # Nobody is asked at night.
-    when = desk.near_moment(reconfirmation.time_to_ask(event, now), event.zone)
-    return _("People are asked on %(when)s.", when=when)
+    return _("People are asked on %(when)s.", when=desk.near_moment(at, event.zone))
 
 
 def until_of(event: Event, now: datetime) -> str:

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import select, update
 
 from rsvp.db import utcnow, writing
+from rsvp.domain.messages import tell
 from rsvp.extensions import db
 from rsvp.jobs import domains
-from rsvp.models import Message
+from rsvp.models import Message, Registration
 from rsvp.models.event import Status
+from rsvp.models.ledger import MessageKind
 from rsvp.models.team import Role
 from tests.factories import cancel, make_user, register, stored
 from tests.web.shown import text_of
@@ -86,6 +88,19 @@ def test_the_page_of_a_registration_leads_to_correcting_its_address(client, owne
     assert 'id="email"' in client.get(path).text
 
     correct(client, path, "ada@example.org")
+
+    assert "Correct the address" not in client.get(here).text
+
+
+def test_an_address_that_took_a_mail_since_needs_no_correcting(client, owner):
+    event = soon()
+    outcome, _path = failed(event)
+    here = f"/organize/events/{event.slug}/registrations/{stored(outcome).reference}"
+    found = db.session.get_one(Registration, outcome.registration_id)
+    with writing() as session:
+        tell(found, MessageKind.TICKET_AGAIN, now=utcnow())
+        again = Message.kind == MessageKind.TICKET_AGAIN
+        session.execute(update(Message).where(again).values(state="sent"))
 
     assert "Correct the address" not in client.get(here).text
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -15,6 +15,7 @@ from rsvp.extensions import db
 from rsvp.models import AuditEntry, Event, Reminder, User
 from rsvp.models.ledger import MessageKind
 from rsvp.models.team import Role
+from rsvp.web import organizer
 from tests.factories import make_user, register
 from tests.web.shown import text_of
 from tests.web.signing_in import form_token, sign_in
@@ -80,6 +81,19 @@ def test_mails_that_go_by_the_clock_say_when(client, ada):
     overview = text_of(client.get(f"/organize/events/{event.slug}").text)
     assert "People are asked on Tuesday 27 January, 08:00 CET." in overview
     assert '<p class="muted">When:' not in client.get(path_of(event, "offer")).text
+
+
+def test_the_night_before_the_question_the_overview_still_says_when(
+    client, ada, monkeypatch
+):
+    event = soon({}, starts=datetime(2037, 1, 29, 6), ask_hours=48, answer_hours=24)
+    planned = datetime(2037, 1, 27, 5, 0, tzinfo=UTC)
+    morning = planned + timedelta(hours=2)
+    for now, is_said in ((planned + timedelta(minutes=10), True), (morning, False)):
+        monkeypatch.setattr(organizer, "utcnow", lambda now=now: now)
+        overview = text_of(client.get(f"/organize/events/{event.slug}").text)
+        line = "People are asked on Tuesday 27 January, 08:00 CET."
+        assert (line in overview) is is_said
 
 
 def test_own_words_are_kept_and_shown(client, ada):
