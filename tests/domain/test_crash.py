@@ -174,7 +174,8 @@ def test_no_mail_of_a_place_comes_after_its_cancellation(app, smtp, fates):
         jobs.deliver_due(later(late * TO_THE_NEXT))
 
     assert_all_came_in_order(arrivals(smtp), story)
-    assert story.overtaken > fates / 2
+    # Enough of them were given up under a hand.
+    assert story.overtaken > fates / 4
 
 
 @dataclass
