@@ -296,10 +296,8 @@ def note(claim: Claim, **values: object) -> None:
 def write(claim: Claim, **values: object) -> bool:
     """`note`, inside `writing()`; whether the message was still ours."""
     change = update(TABLE).where(*STILL_OURS).values(**values)
-    mine, connection = (
-        {"claimed": claim.id, "attempt": claim.attempt},
-        current_connection(),
-    )
+    mine = {"claimed": claim.id, "attempt": claim.attempt}
+    connection = current_connection()
     is_ours = connection.execute(change, mine).rowcount == 1
     if not is_ours:
         connection.execute(LET_GO, mine)
