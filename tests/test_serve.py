@@ -18,6 +18,7 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
+from rsvp.cli.serving import GRACE
 from rsvp.config import ROOT
 from tests import services
 from tests.conftest import new_postgresql_database
@@ -190,10 +191,38 @@ def test_no_process_outlives_a_parent_that_was_killed(sqlite_site):
     sqlite_site.end(signal.SIGKILL)
 
     try:
-        until(lambda: not any(map(is_alive, children)), seconds=10)
+        until(lambda: not any(map(is_alive, children)), seconds=GRACE + 10)
     finally:
         for pid in filter(is_alive, children):
             os.kill(pid, signal.SIGKILL)
+
+
+DEAF = """
+import ctypes, os, signal, threading, time
+from rsvp.cli.serving import until_told_to_stop
+
+WAITED_FOR = 2  # what glibc writes into a mutex that somebody waits for
+mutex = ctypes.create_string_buffer(256)
+stop = until_told_to_stop()
+
+def tell_it():
+    while ctypes.c_int.from_buffer(mutex).value != WAITED_FOR:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.{told})
+    os._exit(0 if stop.wait(5) else 1)
+
+threading.Thread(target=tell_it).start()
+for _ in range(2):  # the second never returns, and no signal wakes it
+    ctypes.CDLL(None).pthread_mutex_lock(mutex)
+"""
+
+
+@pytest.mark.skipif(not LINUX, reason="a mutex is laid out as Linux has it")
+@pytest.mark.parametrize("told", ["SIGTERM", "SIGINT"])
+def test_a_worker_hears_a_signal_while_its_main_thread_can_run_no_handler(told):
+    code = DEAF.format(told=told)
+
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def test_a_closed_terminal_ends_it(sqlite_site):

@@ -15,7 +15,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
 
 from flask import Flask
@@ -31,6 +30,7 @@ log = logging.getLogger("rsvp.serve")
 GRACE = 10
 """Seconds that requests and mails under way get to finish when the site is stopped."""
 LONGEST_PAUSE = 60.0
+ENDING = (signal.SIGINT, signal.SIGTERM)
 fork = multiprocessing.get_context("fork")
 
 
@@ -160,8 +160,12 @@ class Lifeline:
 
     def wait(self) -> None:
         os.read(self.reading, 1)
-        # To the main thread: handlers run there, and it may be asleep.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        # To the main thread: handlers run there, and it may be asleep. Again, since one
+        # that is only about to sleep does not wake from the first.
+        for _ in range(GRACE):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Beside:
@@ -221,12 +225,23 @@ def growing_pauses() -> Iterator[float]:
 
 
 def until_told_to_stop() -> threading.Event:
-    """An event that SIGINT and SIGTERM set: whoever waits on it then ends its work."""
-    stop = threading.Event()
+    """An event that SIGINT and SIGTERM set: whoever waits on it then ends its work.
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
+    Must be called from the main thread.
+    """
+    stop = threading.Event()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    # Not by a handler's own code: that runs in the main thread alone, which may have
+    # just gone to sleep on the event, or hold its lock.
+    def listen() -> None:
+        while os.read(reading, 1)[0] not in ENDING:
+            pass
         stop.set()
 
-    signal.signal(signal.SIGINT, tell)
-    signal.signal(signal.SIGTERM, tell)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in ENDING:
+        signal.signal(number, lambda *_: None)
+    threading.Thread(target=listen, name="signals", daemon=True).start()
     return stop
