@@ -57,7 +57,7 @@ SETTINGS = {
         Setting("MAIL_USERNAME"),
         Setting("MAIL_PASSWORD"),
         Setting("MAIL_DEFAULT_SENDER"),
-        Setting("MAIL_TIMEOUT", int, 30, 1),
+        Setting("MAIL_TIMEOUT", int, 30, 1, 120),
         Setting("MAIL_CONNECTIONS", int, 4, 1, 32),
         Setting("MAIL_PER_DOMAIN_PER_MINUTE", int, 0),
         Setting("REDIS_URL"),

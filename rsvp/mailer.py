@@ -8,9 +8,11 @@ certificate was checked.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import smtplib
 import ssl
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +31,7 @@ from email_validator import validate_email
 from flask import current_app
 
 from rsvp import mime
+from rsvp.smtp import InTime, InTimeOverTLS
 
 # 7-bit: nothing on the way has a reason to rewrite it.
 READING = default
@@ -175,30 +178,38 @@ class Step(StrEnum):
 
 
 class Connection(flask_mail.Connection):
-    """A connection with a time-out, and certificates that are checked.
+    """A connection that takes its time, but no more, and checks certificates.
 
     The authorities are the system's; SSL_CERT_FILE names others. `step` says how far
-    the last mail got.
+    the last mail got. An answer may take `timeout` seconds; at `ends_at` (of
+    time.monotonic) all is over: TimeoutError, or smtplib's SMTPServerDisconnected.
     """
 
     def __init__(self, mail: Any, timeout: float) -> None:
         super().__init__(mail)
         self.timeout = timeout
+        self.ends_at = math.inf
         self.step = Step.CONNECT
+
+    def left(self) -> float:
+        left = self.ends_at - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        return min(self.timeout, left)
 
     def configure_host(self) -> smtplib.SMTP:
         host: smtplib.SMTP
         if not self.mail.server:
             raise NoMailServer("set RSVP_MAIL_SERVER")
         if self.mail.use_ssl:
-            host = smtplib.SMTP_SSL(
+            host = InTimeOverTLS(
                 self.mail.server,
                 self.mail.port,
-                timeout=self.timeout,
+                left=self.left,
                 context=ssl.create_default_context(),
             )
         else:
-            host = smtplib.SMTP(self.mail.server, self.mail.port, timeout=self.timeout)
+            host = InTime(self.mail.server, self.mail.port, left=self.left)
         try:
             if self.mail.use_tls:
                 host.starttls(context=ssl.create_default_context())

@@ -27,6 +27,7 @@ from cryptography.x509.oid import NameOID
 from flask import Flask
 
 RESET, STALL, GOODBYE, LOST = "reset", "stall", "goodbye", "lost"
+DRIP = "drip"
 STALLS_FOR = 20  # seconds; longer than any time-out in the tests
 
 
@@ -50,9 +51,9 @@ class MailServer:
     """What it received, and what it will answer to the next mails, one entry for each:
 
     `451 …` or `550 …` to DATA, `rcpt 550 …` to RCPT, `mail 530 …` to MAIL, RESET in the
-    middle of the data, STALL (no answer), GOODBYE (hang up before the mail), LOST (the
-    mail is taken, and the line is dead before the answer). Once the script is empty
-    everything is accepted.
+    middle of the data, STALL (no answer), DRIP (to RCPT one that comes letter by
+    letter), GOODBYE (hang up before the mail), LOST (the mail is taken, and the line is
+    dead before the answer). Once the script is empty everything is accepted.
 
     `by_domain` has answers to each mail to a domain, of the same kind. To those of
     `held` nothing is answered until `release` is called; `holding` is set once one of
@@ -139,7 +140,19 @@ class ScriptedSMTP(SMTP):
             self.mail_server.holding.set()
             while not self.mail_server.let_go.is_set():
                 await asyncio.sleep(0.01)
+        if self.planned == DRIP:
+            await self.drip("250-", STALLS_FOR)
         await super().smtp_RCPT(arg)
+
+    async def drip(self, begin: str, seconds: float) -> None:
+        """An answer that seems never to end, each letter soon after another."""
+        self.transport.write(begin.encode())
+        for _ in range(int(seconds / 0.1)):
+            if self.transport.is_closing():
+                return
+            self.transport.write(b"x")
+            await asyncio.sleep(0.1)
+        self.transport.write(b"\r\n")
 
     async def smtp_DATA(self, arg: str) -> None:
         if self.planned == RESET:

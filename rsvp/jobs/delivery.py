@@ -53,6 +53,9 @@ MINUTES = (1, 2, 5, 15, 30, 60, 120, 240, 480, 480, 480, 480, 480)
 PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
 """How long after each failed try the next one comes: 48 hours in all."""
 
+LONGEST = timedelta(minutes=2)
+"""What one mail may take in all. With the half of a lease after which none is begun,
+that is less than the lease."""
 SLOW = 5.0
 """Seconds that a mail may take before others are let go first."""
 UNREACHABLE = "the mail server could not be reached"
@@ -89,6 +92,7 @@ class Delivery:
     # Of these, what many get.
     for_many: Handfuls = field(default_factory=Handfuls)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    lease_ends_at: datetime | None = None
     handing_over_since: float | None = None
 
     def __enter__(self) -> Delivery:
@@ -125,6 +129,7 @@ class Delivery:
     def send_all(self, claims: list[Claim]) -> bool:
         """Send each, and say whether there is reason to go on."""
         claimed_at = self.now()
+        self.lease_ends_at = claimed_at + LEASE
         with self.lock:
             self.rest = list(claims)
         self.put_offs.clear()
@@ -157,6 +162,10 @@ class Delivery:
         self.for_many.settle_old(self.now())
         letter = self.write(claim)
         if letter is None:
+            return
+        if self.seconds_left() <= 0:
+            # We slept, with the whole machine perhaps: another has it by now.
+            give_back([claim])
             return
         self.handing_over_since = began = time.monotonic()
         try:
@@ -206,26 +215,35 @@ class Delivery:
     def step(self) -> Step:
         return self.connection.step if self.connection else Step.CONNECT
 
+    def seconds_left(self) -> float:
+        """How long the mail that is to be sent may take."""
+        if self.lease_ends_at is None:
+            return LONGEST.total_seconds()
+        return min(LONGEST, self.lease_ends_at - self.now()).total_seconds()
+
     def hand_over(self, letter: mailer.Message) -> None:
         """Raises OSError and smtplib's errors; `step` then says how far it got."""
         was_open = self.connection is not None
+        ends_at = time.monotonic() + self.seconds_left()
         try:
-            self.transfer(letter)
+            self.transfer(letter, ends_at)
         except smtplib.SMTPServerDisconnected:
             if not was_open or self.step != Step.SENDER:
                 raise
             # It had only waited too long for us: once more, over a new one.
             self.hang_up()
-            self.transfer(letter)
+            self.transfer(letter, ends_at)
 
-    def transfer(self, letter: mailer.Message) -> None:
+    def transfer(self, letter: mailer.Message, ends_at: float) -> None:
         if self.connection is None:
             self.connection = mail.connect()
+            self.connection.ends_at = ends_at
             try:
                 self.connection.__enter__()
             except BaseException:
                 self.connection = None
                 raise
+        self.connection.ends_at = ends_at
         letter.send(self.connection)
 
     def hang_up(self) -> None:

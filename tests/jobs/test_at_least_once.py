@@ -3,18 +3,22 @@ only where nobody could know that it had come."""
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
+from smtplib import SMTP
 
 import pytest
 from sqlalchemy import select
 
-from rsvp import queries
+from rsvp import jobs, queries
 from rsvp.extensions import db
+from rsvp.jobs import delivery
 from rsvp.models import Message
 from rsvp.models.ledger import MessageKind
+from rsvp.smtp import InTime
 from tests.factories import NOON, make_event, make_user, register
 from tests.jobs.outbox import MINUTE, deliver, messages, states
-from tests.smtp import LOST, RESET, STALL
+from tests.smtp import DRIP, LOST, RESET, STALL
 
 ADA = "ada@example.org"
 
@@ -35,6 +39,49 @@ def test_what_may_pass_is_tried_again_and_comes_once(app, smtp, monkeypatch, ans
     assert deliver() == (0, 1, 0)
     assert deliver(NOON + 3 * MINUTE) == (1, 0, 0)
     assert smtp.recipients == [ADA]
+
+
+def test_a_server_that_never_stops_talking_holds_nobody_up(app, smtp, monkeypatch):
+    monkeypatch.setattr(delivery, "LONGEST", timedelta(seconds=1))
+    smtp.script.append(DRIP)
+    register(make_event(), email=ADA)
+
+    assert deliver() == (0, 1, 0)
+    assert messages()[0].last_error == "the mail server did not answer in time"
+    assert deliver(NOON + 3 * MINUTE) == (1, 0, 0)
+    assert smtp.recipients == [ADA]
+
+
+def test_no_mail_is_begun_after_its_lease(app, smtp):
+    register(make_event(), email=ADA)
+    lane = delivery.Delivery(NOON, delivery.DeliveryReport())
+    lane.lease_ends_at = NOON
+    [claimed] = jobs.claim(NOON, 10)
+    with lane:
+        lane.send(claimed)
+
+    assert smtp.tries == 0
+    [message] = messages()
+    assert (message.state, message.attempts, message.lease_until) == ("queued", 0, None)
+
+
+def test_no_mail_is_handed_over_after_its_time(app, smtp, monkeypatch):
+    register(make_event(), email=ADA)
+    lane = delivery.Delivery(NOON, delivery.DeliveryReport())
+    [claimed] = jobs.claim(NOON, 10)
+
+    def sleep(self, *args):
+        answer = SMTP.rcpt(self, *args)
+        lane.connection.ends_at = time.monotonic()
+        return answer
+
+    monkeypatch.setattr(InTime, "rcpt", sleep, raising=False)
+    with lane:
+        lane.send(claimed)
+
+    assert smtp.tries == 1
+    assert smtp.received == []
+    assert messages()[0].state == "queued"
 
 
 @pytest.mark.parametrize(
