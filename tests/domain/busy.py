@@ -17,8 +17,8 @@ from rsvp.domain import audit, capacity
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
 from tests.domain import deeds
-from tests.domain.model import Party
 from tests.domain.processes import Wire
+from tests.domain.seats import Party
 from tests.factories import NOON
 
 # How often each is done beside the others; a third of all deeds is registering.

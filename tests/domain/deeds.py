@@ -16,7 +16,7 @@ from rsvp import errors, queries
 from rsvp.db import current_session, write
 from rsvp.domain import publication, registrations, seating
 from rsvp.models import Admission, Registration
-from tests.domain.model import Party
+from tests.domain.seats import Party
 from tests.factories import CODE_KEY
 
 ABOVE = "She speaks tonight"

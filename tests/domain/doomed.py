@@ -20,8 +20,8 @@ from rsvp.extensions import db
 from rsvp.jobs import rounds
 from rsvp.models import Event, Registration
 from tests.domain import deeds
-from tests.domain.model import Party
 from tests.domain.processes import Wire
+from tests.domain.seats import Party
 from tests.factories import NOON
 
 AFTER_THE_CLAIM = "after the claim"

@@ -15,8 +15,9 @@ from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, Event, Registration
 from rsvp.models.event import Promotion
 from tests.domain import busy
-from tests.domain.model import Evening, Party, Way
+from tests.domain.model import Evening
 from tests.domain.processes import processes
+from tests.domain.seats import Party, Way
 from tests.factories import NOON, make_event
 
 PROCESSES = 4

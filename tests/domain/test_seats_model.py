@@ -30,7 +30,8 @@ from rsvp.models import Registration
 from rsvp.models.event import Allocation, Mode, Promotion
 from tests.conftest import empty_database
 from tests.domain import deeds
-from tests.domain.model import LIVE, OVER, Evening, Party, Way
+from tests.domain.model import Evening
+from tests.domain.seats import LIVE, OVER, Party, Way
 from tests.factories import make_event
 
 NAMES = (
