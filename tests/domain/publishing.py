@@ -38,6 +38,9 @@ BRING = QuestionData(
 )
 PHOTOS = ConsentData(key="photos", text="Photographs are fine.")
 
+# What most tests are about: who gets a seat, not how they are asked.
+RULES = RegistrationRules(party_max=3, promote=Promotion.CONFIRM)
+
 EVENING = EventFile(
     slug="evening",
     title="Evening",
@@ -47,8 +50,7 @@ EVENING = EventFile(
     admissions=(HALL, ONLINE),
     questions=(DIET, TABLE, BRING),
     consents=(PHOTOS,),
-    # What most tests are about: who gets a seat, not how they are asked.
-    registration=RegistrationRules(party_max=3, promote=Promotion.CONFIRM),
+    registration=RULES,
 )
 
 
