@@ -27,6 +27,11 @@ def text_of(kind, registration, **facts) -> str:
     return compose(message_of(kind, registration, **facts)).text
 
 
+def lines(mail: mails.Mail) -> str:
+    """The plain text, however it was wrapped."""
+    return " ".join(mail.text.split())
+
+
 def secrets_of(registration) -> list[str]:
     """Everything about a registration that opens something."""
     found = [tokens.manage_token(KEY, registration.uuid, 0)]
