@@ -9,7 +9,7 @@ import pytest
 ONE_ENGINE = {
     *("test_news", "test_reconfirmation", "test_answering", "test_changing"),
     *("test_by_organizer", "test_handing_over", "test_uses", "test_teams"),
-    *("test_moving", "test_lost_mail"),
+    *("test_moving", "test_lost_mail", "test_passwords"),
 }
 BOTH = {
     "test_everybody_with_a_limited_place_is_asked_once",

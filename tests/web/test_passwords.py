@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
 
 from rsvp import accounts, jobs
 from rsvp.db import utcnow, writing
-from rsvp.domain import messages as queued
 from rsvp.domain import passwords, teams
-from rsvp.extensions import db
-from rsvp.models import Message, User
+from rsvp.models import User
 from rsvp.models.ledger import MessageState
 from rsvp.models.team import Role
 from rsvp.web import passwords as pages
 from tests.factories import NOON, PASSWORD, make_event, make_user, register
+from tests.jobs.outbox import messages
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 
 ADA = "ada@example.org"
@@ -57,11 +54,6 @@ def ask(client: FlaskClient, email: str = ADA, **sent):
 def set_new(client: FlaskClient, link: str, password: str = NEW, **sent):
     typed = {"password": password, "csrf_token": form_token(client, link)}
     return client.post(link, data=typed, **sent)
-
-
-def messages() -> list[Message]:
-    db.session.rollback()
-    return list(db.session.scalars(select(Message).order_by(Message.id)))
 
 
 def gets_in(app, password: str, email: str = ADA) -> bool:
@@ -117,32 +109,6 @@ def test_a_link_works_once(app, client, link):
     assert answer.status_code == 404
     assert "This link no longer works" in answer.text
     assert gets_in(app, NEW)
-
-
-def test_of_two_who_use_a_link_at_once_one_does(app, ada):
-    """The other waits for the first, and then finds the link used up."""
-    was_set, began = [], threading.Event()
-    user_id, mark = ada.id, ada.fs_uniquifier
-
-    def second() -> None:
-        with app.app_context():
-            began.set()
-            with writing():
-                was_set.append(passwords.set_by_link(user_id, mark, "theirs"))
-            db.session.remove()
-
-    other = threading.Thread(target=second)
-    with writing():
-        assert passwords.set_by_link(user_id, mark, "ours")
-        other.start()
-        began.wait()
-        other.join(0.5)
-        assert other.is_alive()
-    other.join()
-
-    assert was_set == [False]
-    db.session.expire_all()
-    assert ada.password == "ours"
 
 
 def test_a_new_password_ends_the_other_links_too(client, ada, link):
@@ -279,73 +245,6 @@ def test_the_answer_takes_as_long_for_any_address(client, ada, smtp, monkeypatch
 
 
 # --- how many -----------------------------------------------------------------------
-
-
-def test_an_account_gets_three_mails_an_hour(ada):
-    def mails_at(now) -> int:
-        with writing():
-            passwords.send_link(ADA, now=now)
-        return len(messages())
-
-    minutes = [NOON + timedelta(minutes=n) for n in (0, 10, 20, 30, 59)]
-    assert [mails_at(at) for at in minutes] == [1, 2, 3, 3, 3]
-    assert mails_at(NOON + HOUR) == 4
-    assert mails_at(NOON + HOUR + timedelta(minutes=5)) == 4
-
-
-def test_mails_to_one_account_are_not_counted_for_another(ada):
-    make_user("ben@example.org")
-    for email in [ADA] * 4 + ["ben@example.org"]:
-        with writing():
-            passwords.send_link(email, now=NOON)
-
-    assert [message.recipient for message in messages()].count("ben@example.org") == 1
-
-
-def test_two_who_ask_at_once_do_not_exceed_it(app, ada):
-    for _ in range(2):
-        with writing():
-            passwords.send_link(ADA, now=NOON)
-    began = threading.Event()
-
-    def second() -> None:
-        with app.app_context():
-            began.set()
-            with writing():
-                passwords.send_link(ADA, now=NOON)
-            db.session.remove()
-
-    other = threading.Thread(target=second)
-    with writing():
-        passwords.send_link(ADA, now=NOON)
-        other.start()
-        began.wait()
-        other.join(0.5)
-        assert other.is_alive()
-    other.join()
-
-    assert len(messages()) == 3
-
-
-def test_a_newer_mail_replaces_one_that_waits(ada, smtp):
-    for _ in range(2):
-        with writing():
-            passwords.send_link(ADA, now=NOON)
-
-    assert [m.state for m in messages()] == [
-        MessageState.SUPERSEDED,
-        MessageState.QUEUED,
-    ]
-    assert jobs.deliver_due(NOON).sent == 1
-    assert len(smtp.mails_to(ADA)) == 1
-
-
-def test_registering_is_not_held_up_by_mails_about_an_account(ada):
-    for _ in range(3):
-        with writing():
-            passwords.send_link(ADA, now=NOON)
-
-    assert not queued.too_many(ADA, make_event().id, NOON)
 
 
 def test_one_network_asks_five_times_a_minute(client, ada, smtp):
