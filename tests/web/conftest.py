@@ -1,8 +1,23 @@
-"""Which engines pages are tested on."""
+"""Who looks at pages, and which engines they are tested on."""
 
 from __future__ import annotations
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from rsvp.models import User
+from tests.factories import make_user
+from tests.web.signing_in import sign_in
+
+
+@pytest.fixture
+def ada(app: Flask, client: FlaskClient) -> User:
+    """An owner, who is signed in."""
+    user = make_user("ada@example.org")
+    sign_in(client, user.email)
+    return user
+
 
 # What these pages do is tested on both engines beside the rules themselves
 # (tests/domain); of the pages, the words and the forms are of interest. Lists, exports
