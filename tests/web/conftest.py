@@ -24,7 +24,7 @@ def ada(app: Flask, client: FlaskClient) -> User:
 # and whatever queries of their own they need run on both at all times.
 ONE_ENGINE = {
     *("test_bad_input", "test_calling_off", "test_changes", "test_coming"),
-    *("test_deciding", "test_who_comes"),
+    *("test_deciding", "test_by_organizer", "test_who_comes"),
     *("test_door", "test_first", "test_forms", "test_history", "test_invitations"),
     *("test_mailings", "test_previews", "test_wording"),
     *("test_own", "test_passwords", "test_seats", "test_sign_in", "test_ways_in"),
