@@ -77,6 +77,12 @@ def test_a_deadline_is_filled_in_and_is_empty_where_there_is_none():
     assert compose(message).text.startswith("Yours until .")
 
 
+def test_a_subject_of_nothing_but_what_is_empty_is_ours():
+    mail = mail_in({"subject": "{place}"}, venue_name=None, venue_address=None)
+
+    assert mail.subject == "Your ticket for Letters and Soup"
+
+
 OURS = [row for row in EVERY_MAIL if row.kind != MessageKind.NOTE]
 
 

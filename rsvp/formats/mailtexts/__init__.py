@@ -89,7 +89,8 @@ def words(message: Message, at: datetime) -> Words:
         if message.kind != MessageKind.CONFIRM_ADDRESS:
             subject = _("Your registration")
     elif "subject" in own:
-        subject = line(own["subject"])
+        # What they left open may be empty: a mail needs a subject all the same.
+        subject = line(own["subject"]) or subject
     return Words(
         subject=subject,
         headline=line(own.get("headline", "")) or headline,
