@@ -271,6 +271,25 @@ def test_nothing_is_done_for_or_told_to_who_is_forgotten(app):
     assert everything(event) == before
 
 
+@pytest.mark.parametrize("was_muted", [False, True])
+def test_who_is_forgotten_while_the_mail_programs_button_is_pressed_stays_so(
+    app, was_muted
+):
+    event, party = canaries("confirmed")
+    one, by = party.registration_id, {"actor": "attendee", "now": NOON}
+    if was_muted:
+        do(lambda: registrations.mute(one, **by))
+    erase_one(party)
+    before = everything(event)
+
+    # The link was looked up before; only the lock shows what has happened since.
+    do(lambda: registrations.mute(one, **by))
+    do(lambda: registrations.unmute(one, **by))
+
+    assert stored(party).is_erased
+    assert everything(event) == before
+
+
 def test_the_labels_of_invitations_go_with_all_the_rest(app):
     event = make_event()
     with writing():

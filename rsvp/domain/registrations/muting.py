@@ -31,9 +31,10 @@ def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
 
 def mute(registration_id: int, *, actor: str, now: datetime) -> None:
     """Send no more reminders, questions, thanks and organizers' own mails; safe to
-    repeat. What waits in the outbox is looked at before it is sent."""
+    repeat. What waits in the outbox is looked at before it is sent. One that was erased
+    meanwhile stays as it is: nothing goes there any more."""
     _locked, registration = lock_any(registration_id, now)
-    if registration.muted_at is None:
+    if registration.muted_at is None and not registration.is_erased:
         rewrite(registration, muted_at=now)
         record("mute", registration, actor=actor, now=now)
 
@@ -41,6 +42,6 @@ def mute(registration_id: int, *, actor: str, now: datetime) -> None:
 def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
     """Send them again from now on; safe to repeat."""
     _locked, registration = lock_any(registration_id, now)
-    if registration.muted_at is not None:
+    if registration.muted_at is not None and not registration.is_erased:
         rewrite(registration, muted_at=None)
         record("unmute", registration, actor=actor, now=now)
