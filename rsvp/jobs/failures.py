@@ -4,6 +4,7 @@ it goes to, and for the server.
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from dataclasses import dataclass
@@ -48,6 +49,13 @@ OUR_FAULT = (
 SIGN_IN_FIRST = (530, 534, 535, 538)
 """The codes that say so at other times (RFC 4954)."""
 
+PASSES_NOTHING_ON = re.compile(
+    r"\brelay(ing)?( access)? (is )?(denied|prohibited|not (permitted|allowed))\b"
+    r"|\bunable to relay\b|\brcpthosts\b",
+    re.IGNORECASE,
+)
+"""What servers say to a recipient, and mean us: for us they pass no mail on."""
+
 NO_SUCH_LETTERS = "the mail server can't write to an address like this one"
 
 
@@ -68,7 +76,7 @@ def judge(error: Exception, step: Step) -> Trouble:
         return Trouble(text, Whose.SERVER, hangs_up=True)
     if code == 421:  # it hangs up
         return Trouble(text, Whose.DOMAIN, hangs_up=True)
-    if code < 500:
+    if code < 500 or (step == Step.RECIPIENT and PASSES_NOTHING_ON.search(text)):
         return Trouble(text)
     return Trouble(text, is_final=True, refuses_address=step == Step.RECIPIENT)
 

@@ -59,6 +59,37 @@ def test_an_address_that_is_refused_for_good_is_marked(app, smtp, answer, is_mar
     assert found.address_failed_why == (answer[5:] if is_marked else None)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "554 5.7.1 <ada@example.org>: Relay access denied",
+        "550 5.7.1 <ada@example.org>... Relaying denied. Sign in first.",
+        "550 relay not permitted",
+        "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
+        "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
+    ],
+)
+def test_a_server_that_passes_nothing_on_for_us_says_nothing_about_the_address(
+    app, smtp, answer
+):
+    smtp.script.append(f"rcpt {answer}")
+    outcome = register(make_event(), email=ADA)
+
+    assert deliver() == (0, 1, 0)
+    assert messages()[0].last_error == answer
+    assert stored(outcome).address_failed_at is None
+    # The operator has mended it.
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+
+
+def test_an_unknown_address_with_such_a_name_is_one_all_the_same(app, smtp):
+    smtp.script.append("rcpt 550 5.1.1 <relay@example.org>: no such user")
+    outcome = register(make_event(), email="relay@example.org")
+
+    assert deliver() == (0, 0, 1)
+    assert stored(outcome).address_failed_at is not None
+
+
 def test_the_mark_goes_when_a_mail_arrives(app, smtp):
     smtp.script.append("rcpt 550 no such user")
     outcome = register(make_event(), email=ADA)
