@@ -262,11 +262,21 @@ HOPES = (
 another mail says so; one of these that has not gone out by then would only confuse."""
 
 
+ENDS = (
+    *(MessageKind.CANCELLED, MessageKind.DECLINED),
+    *(MessageKind.LAPSED, MessageKind.RELEASED),
+)
+"""The kinds that speak of an end. Who was brought back meanwhile is told so by another
+mail, or stands at the door and is let in."""
+
+
 def is_still_wanted(message: Message, now: datetime) -> bool:
     """Whether a message that waits should go out at `now`: not what is over and told of
     by a later one, and of extras nothing that is not so any more."""
     if message.registration_id is None:
         return True
+    if message.kind in ENDS:
+        return not message.registration.is_live
     if message.kind in HOPES:
         return message.registration.is_live and message.event.status != Status.CANCELLED
     wanted = WANTED.get(MessageKind(message.kind))

@@ -81,6 +81,25 @@ def test_a_confirmation_is_not_sent_once_the_place_is_cancelled(app, smtp, tried
     assert [p for p in invariants.problems(NOON) if p.rule == "I3"] == []
 
 
+@pytest.mark.parametrize("end", ["cancel", "release"])
+def test_an_end_is_not_told_to_who_was_brought_back_meanwhile(app, smtp, end):
+    place = register(make_event(), email=ADA)
+    deliver()
+    one, by = place.registration_id, {"actor": "user:1", "now": NOON}
+    with writing():
+        if end == "cancel":
+            registrations.cancel(one, **by)
+        else:
+            registrations.release(one, what="no_answer", **by)
+    with writing():
+        registrations.reinstate(one, **by)
+
+    assert deliver() == (1, 0, 0)
+    assert states() == ["sent", "superseded", "sent"]
+    assert "You have your place back." in smtp.received[-1].mail.as_string()
+    assert [p for p in invariants.problems(NOON) if p.rule == "I3"] == []
+
+
 def test_what_a_worker_is_sending_goes_out_before_the_cancellation(
     app, smtp, monkeypatch
 ):
