@@ -194,8 +194,26 @@ def remind(
         more["until"] = registration.decide_by.isoformat()
     if registration.offered_seats is not None:
         more["offered"] = registration.offered_seats
+    if waits_to_tell(NEW_CODES, registration.id, kind):
+        # It takes the place of the mail that says so.
+        more["what"] = NEW_CODES
     tell(registration, kind, now=now, place=place, from_form=from_form, **more)
 
+
+def waits_to_tell(what: str, registration_id: int, kind: MessageKind) -> bool:
+    """Whether a mail of this kind, which says that this was done, has not gone out."""
+    waiting = select(Message.facts).where(
+        Message.registration_id == registration_id,
+        Message.kind == kind,
+        Message.state == MessageState.QUEUED,
+    )
+    return any(
+        facts.get("what") == what for facts in current_session().scalars(waiting)
+    )
+
+
+NEW_CODES = "new_codes"
+"""What an organizer did who made the earlier codes and links worth nothing."""
 
 ASKED_AGAIN: dict[str, MessageKind] = {
     State.HELD: MessageKind.CONFIRM_ADDRESS,

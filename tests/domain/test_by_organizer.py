@@ -348,6 +348,32 @@ def test_new_codes_kill_the_old_ones_and_their_links(app):
     assert invariants.problems(NOON) == []
 
 
+@pytest.mark.parametrize("state", ["confirmed", "offered"])
+def test_who_asks_again_before_it_went_out_still_reads_of_the_new_codes(app, state):
+    event = make_event({"capacity": 1}, promotion="offer")
+    first = register(event)
+    party = first if state == "confirmed" else register(event)
+    if party is not first:
+        cancel(first)
+    assert stored(party).state == state
+    address = stored(party).email_key
+    replace_codes(party)
+    write(lambda _: registrations.mail_links(address, now=NOON))
+    send_again(party)
+
+    assert [mail.state for mail in mails(party)[-3:]][1:] == ["superseded", "queued"]
+    assert mails(party)[-1].facts["what"] == "new_codes"
+
+    set_states("sent")
+    send_again(party)
+    assert mails(party)[-1].facts["what"] == "sent_again"
+
+
+def set_states(state) -> None:
+    with writing() as session:
+        session.execute(update(Message).values(state=state))
+
+
 def test_the_door_says_of_an_old_code_that_it_was_replaced(app):
     event = make_event()
     party = register(event, "Ada")

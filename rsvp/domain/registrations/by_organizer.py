@@ -105,7 +105,7 @@ def replace_codes(
         actor=actor,
         now=now,
     )
-    mail(locked, registration, "new_codes", now)
+    mail(locked, registration, messages.NEW_CODES, now)
 
 
 # --- what they share ----------------------------------------------------------------
