@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import lazy_gettext as _
+from flask_security.utils import current_user, is_user_authenticated
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BuildError
 
 from rsvp.errors import Refusal
 from rsvp.extensions import db
+from rsvp.web import desk
 
 # --- the words ----------------------------------------------------------------------
 
@@ -283,6 +292,14 @@ ERRORS: dict[int, tuple[Any, Any]] = {
     ),
 }
 ERROR = (_("That did not work"), _("Please go back and try again."))
+# The same whether it is not there or somebody else's: nobody learns which.
+NOT_AT_THE_DESK = (
+    _("There is nothing at this address"),
+    _(
+        "The link may be mistyped, what it led to may be gone, or it belongs to a team "
+        "that you are not in."
+    ),
+)
 
 
 # --- the handlers -------------------------------------------------------------------
@@ -309,6 +326,8 @@ def failed(error: HTTPException) -> Response:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
     title, text = ERRORS.get(status, ERROR)
+    if status == 404 and from_organizer():
+        title, text = NOT_AT_THE_DESK
     # Keeps what belongs to the error: Allow, Retry-After.
     response = Response(headers=error.get_headers())
     return answer(response, "errors/error.html", status, f"http_{status}", title, text)
@@ -332,6 +351,8 @@ def answer(
         title=title,
         text=text,
         back=way_back(status),
+        at_desk=from_organizer(),
+        **desk_head(status),
         # Whoever follows a dead link of their own can have it mailed again.
         lost=status == 404 and request.path.startswith(("/r/", "/t/")),
     )
@@ -349,9 +370,25 @@ def from_organizer() -> bool:
     return request.path.startswith("/organize/")
 
 
+def desk_head(status: int) -> dict[str, Any]:
+    """The head of organizers' pages, for whoever is signed in on one of them."""
+    # Where we failed it may be the database that did: it is asked nothing more.
+    if status >= 500 or not from_organizer():
+        return {}
+    return desk.head() if is_user_authenticated(current_user) else {}
+
+
 # The page that a blueprint's forms are on.
 PAGES = {
     "attendee": "public.event",
+    "own": "attendee.registration",
+    "coming": "attendee.registration",
+    "changes": "attendee.registration",
+    "lost": "lost.ask",
+    "unsubscribing": "unsubscribing.ask",
+    "door": "door.scanner",
+    "first": "first.show_form",
+    "passwords": "passwords.show_ask",
     "organizer": "organizer.event",
     "registration": "registration.show",
     "outbox": "outbox.message",
@@ -359,25 +396,28 @@ PAGES = {
     "seats": "seats.show",
     "invitations": "invitations.show",
     "mailings": "mailings.show",
+    "wording": "wording.show",
+    "door_desk": "door_desk.passes",
+    "security": "security.login",
+}
+# The pages of forms that are not on the one above.
+OTHER_PAGES = {
+    "door.enrol": "door.show_pass",
+    "passwords.set_new": "passwords.show_new",
+    "mailings.make": "mailings.new",
+    "door_desk.let_in": "door_desk.check_in",
+    "door_desk.take_back": "door_desk.check_in",
 }
 
 
 def way_back(status: int) -> str | None:
     """The page a form was sent from: the event's, the ticket, the door, the desk."""
-    values = request.view_args or {}
-    if request.method != "POST" or request.blueprint is None or status == 404:
+    endpoint, blueprint = request.endpoint, request.blueprint
+    if request.method != "POST" or endpoint is None or status == 404:
         return None
-    try:
-        if request.endpoint == "door.enrol":
-            return url_for("door.show_pass", token=values["token"])
-        if request.blueprint == "door":
-            return url_for("door.scanner")
-        if "token" in values:
-            return url_for("attendee.registration", token=values["token"])
-        if request.blueprint in PAGES:
-            wanted = ("slug", "reference", "uuid")
-            shown = {name: values[name] for name in wanted if name in values}
-            return url_for(PAGES[request.blueprint], **shown)
-    except BuildError:
-        pass
-    return None
+    page = OTHER_PAGES.get(endpoint) or PAGES.get(blueprint or "")
+    if page is None:
+        return None
+    takes = next(current_app.url_map.iter_rules(page)).arguments
+    values = request.view_args or {}
+    return url_for(page, **{name: values[name] for name in takes})

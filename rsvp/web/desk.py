@@ -35,13 +35,16 @@ def actor() -> str:
 
 
 def page(template: str, **context: Any) -> str:
-    return render_template(
-        f"organizer/{template}",
-        me=me(),
-        reads_messages=teams.may_anywhere(me(), Action.READ_MESSAGES),
-        manages_team=teams.may_anywhere(me(), Action.MANAGE_TEAM),
-        **context,
-    )
+    return render_template(f"organizer/{template}", **head(), **context)
+
+
+def head() -> dict[str, Any]:
+    """What the head of these pages needs: who is signed in, and where they may go."""
+    return {
+        "me": me(),
+        "reads_messages": teams.may_anywhere(me(), Action.READ_MESSAGES),
+        "manages_team": teams.may_anywhere(me(), Action.MANAGE_TEAM),
+    }
 
 
 # --- one event ----------------------------------------------------------------------

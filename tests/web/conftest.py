@@ -31,6 +31,7 @@ ONE_ENGINE = {
     *("test_unsubscribing", "test_refused_mail", "test_work"),
     *("test_registering", "test_registration", "test_scans", "test_door_desk"),
     *("test_attendee", "test_public", "test_memory", "test_filters"),
+    "test_refused_at_the_desk",
 }
 
 
