@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
         instant=instant,
         joined=joined,
         map_url=map_url,
+        venue_line=venue_line,
         moment=moment,
         ordinal=i18n.ordinal,
         page_language=i18n.current_language,
@@ -368,15 +369,15 @@ def privacy_notice(event: Event) -> str:
     )
 
 
+def venue_line(event: Event) -> str:
+    """Name and address of the venue in one line; empty where the event has none."""
+    return ", ".join(feeds.venue_lines(event))
+
+
 def map_url(event: Event) -> str:
     """Where a map of the venue is looked up; opened only by whoever follows it."""
-    place = ", ".join(
-        line.strip()
-        for text in (event.venue_name, event.venue_address)
-        for line in (text or "").splitlines()
-        if line.strip()
-    )
-    return f"https://www.openstreetmap.org/search?query={quote_plus(place)}"
+    query = quote_plus(venue_line(event))
+    return f"https://www.openstreetmap.org/search?query={query}"
 
 
 def event_meta(event: Event, state: EventState | None, url: str) -> Markup:

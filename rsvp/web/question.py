@@ -44,7 +44,13 @@ def lines_of(found: Registration, now: datetime) -> list[str]:
                 "Something has changed since you registered. Please look once more at "
                 "when and where it is."
             ),
-            _("Without an answer you keep your place, but nobody knows of it."),
+            ngettext(
+                "Without an answer you keep your place. A yes helps the organizers to "
+                "plan.",
+                "Without an answer you keep your %(num)d places. A yes helps the "
+                "organizers to plan.",
+                found.seats,
+            ),
         ]
     if found.answer_by is None:
         return [_("The organizers would like to know.")]
