@@ -77,10 +77,13 @@ DONE = {
 
 
 def row_of(event: Event, mailing: Mailing, progress: Progress) -> Row:
+    # Stopped before its time it never goes: the time would read as that of the stop.
+    is_off = mailing.state == MailingState.STOPPED and not progress.total
+    at = None if is_off else mailing.send_at
     return Row(
         mailing=mailing,
         state=STATES[state_of(mailing, progress, utcnow())],
-        goes=desk.moment(mailing.send_at, event.zone) if mailing.send_at else None,
+        goes=desk.moment(at, event.zone) if at else None,
         progress=progress_words(mailing, progress),
     )
 
@@ -100,6 +103,8 @@ def progress_words(mailing: Mailing, progress: Progress) -> str:
     if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
         return ""
     if not progress.total:
+        if mailing.state == MailingState.STOPPED:
+            return gettext("before any of it went out")
         was_sent = mailing.state == MailingState.SENT
         return gettext("nobody was on the list") if was_sent else ""
     words = [

@@ -92,6 +92,17 @@ def test_a_draft_says_to_how_many_and_shows_what_it_looks_like(client, ada):
     assert path_of(event) in client.get(f"/organize/events/{event.slug}/messages").text
 
 
+def test_with_no_state_ticked_nobody_is_said_to_match(client, ada):
+    event = soon()
+    come(event, "bo")
+
+    answer = send(client, path_of(event), **WORDS)
+
+    assert answer.status_code == 422
+    assert "Tick at least one." in answer.text
+    assert "registration matches" not in text_of(answer.text)
+
+
 def test_with_nobody_on_the_list_somebody_made_up_shows_it(client, ada):
     path = make(client, soon())
 
@@ -299,6 +310,10 @@ def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
     stopped = text_of(client.get(send(client, f"{path}/stop").location).text)
     assert "It is stopped. No mail had to be kept back." in stopped
     assert "0 of 0" not in stopped
+    # The time it was meant for would read as the one at which it was stopped.
+    for shown in (stopped, text_of(client.get(path_of(event)).text)):
+        assert "Stopped before any of it went out" in shown
+        assert "JST" not in shown.partition("Stopped")[2]
 
 
 @pytest.mark.parametrize("at", ["", "soon", "2001-01-01T10:00", "9999-01-01T10:00"])
