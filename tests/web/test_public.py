@@ -164,6 +164,25 @@ def test_the_page_says_why_there_is_no_form(client, app, values, told):
     assert "<form" not in html
 
 
+@pytest.mark.parametrize(
+    ("values", "is_told"),
+    [
+        ({}, True),
+        ({"paused": True}, True),
+        ({"closes_local": in_days(-1)}, False),
+        ({"status": Status.CANCELLED}, False),
+        ({"starts": in_days(-3)}, False),
+    ],
+    ids=["open", "paused", "closed", "cancelled", "over"],
+)
+def test_the_link_is_promised_only_where_one_can_still_register(
+    client, app, values, is_told
+):
+    event = soon({"mode": Mode.ONLINE, "capacity": None}, **values)
+
+    assert ("You get the link when you register." in page(client, event)) == is_told
+
+
 def test_an_open_event_has_the_form(client, app):
     event = soon({"key": "hall"}, {"key": "stream"}, party_max=3)
 
