@@ -64,9 +64,9 @@ def page(client) -> str:
 def test_the_page_counts_mails_and_says_how_each_job_went(busy, client):
     told = page(client)
 
-    for count, word in ((4, "Not gone out"), (1, "Due now"), (1, "Being sent")):
+    for count, word in ((4, "Waiting in all"), (1, "Due now"), (1, "Being sent")):
         assert f"<dt>{word}</dt><dd>{count}</dd>" in told
-    assert "<dt>Wait for another try</dt><dd>1</dd>" in told
+    assert "<dt>Waiting for another try</dt><dd>1</dd>" in told
     assert "<dt>Given up since yesterday</dt><dd>1</dd>" in told
     assert "Running" in told
     assert "failed 3 times in a row, and is tried again: KeyError at privacy.py" in told
