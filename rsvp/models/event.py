@@ -299,6 +299,10 @@ class Event(Base):
         is one of a limited number, and they did not take it just before."""
         if self.ask_at is None or since > self.ask_at - FRESH:
             return False
+        return self.is_limited(admission)
+
+    def is_limited(self, admission: Admission) -> bool:
+        """Whether this way of attending has one of a limited number of seats."""
         in_room = self.room_capacity is not None and admission.counts_in_room
         return in_room or admission.capacity is not None
 

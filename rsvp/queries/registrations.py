@@ -74,9 +74,16 @@ def bookings(
     return page_of(found)
 
 
-def newest(event_id: int, state: State | None = None) -> Registration | None:
-    """The newest registration of an event that is not erased, in that state or any."""
+def newest(
+    event_id: int,
+    state: State | None = None,
+    admission_ids: Sequence[int] = (),
+) -> Registration | None:
+    """The newest registration of an event that is not erased, in that state or any, for
+    one of these ways of attending or any."""
     found = matching(event_id, Filter(state=state)).where(Registration.search != "")
+    if admission_ids:
+        found = found.where(Registration.admission_id.in_(admission_ids))
     return current_session().scalar(found.order_by(Registration.id.desc()).limit(1))
 
 

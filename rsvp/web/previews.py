@@ -32,6 +32,14 @@ STATES: dict[MessageKind, State] = {
 }
 """In which state whoever gets a mail is; in all others they have a place."""
 
+LIMITED = frozenset(
+    {
+        *(MessageKind.WAITLISTED, MessageKind.OFFER, MessageKind.PROMOTED),
+        *(MessageKind.STILL_COMING, MessageKind.RELEASED),
+    }
+)
+"""Kinds that only whoever has, or waits for, one of a limited number of seats gets."""
+
 PREVIEWED = tuple(kind for kind in MessageKind if mailtexts.has_writer(kind))
 NO_MAIL = UUID(int=0)
 A_DAY = timedelta(days=1)
@@ -79,11 +87,13 @@ def preview_of(event: Event, kind: MessageKind) -> Preview:
     newest as if they were in it, else about somebody made up."""
     now = utcnow()
     state = STATES.get(kind, State.CONFIRMED)
-    about = queries.newest(event.id, state)
+    limited = [way.id for way in event.admissions if event.is_limited(way)]
+    ways = limited if kind in LIMITED else []
+    about = queries.newest(event.id, state, ways)
     name = about.name if about else None
     if about is None:
         ended = {"ended_from": State.CONFIRMED if kind in WERE_SEATED else None}
-        other = queries.newest(event.id)
+        other = queries.newest(event.id, None, ways) or queries.newest(event.id)
         name = other.name if other else None
         about = other or samples.registration(event, now=now)
         about = samples.as_if(about, state, **ended)

@@ -90,6 +90,28 @@ def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
     assert "As Waits" not in client.get(path_of(event, "waitlisted")).text
 
 
+def test_who_has_a_place_without_limit_is_not_shown_what_they_never_get(client, ada):
+    event = soon({"key": "hall", "capacity": 2}, WEBINAR)
+    register(event, "Hal", now=utcnow())
+    register(event, "Wendy", admission="webinar", now=utcnow())
+    shown = dict.fromkeys(("still_coming", "offer", "waitlisted", "released"), "Hal")
+    shown |= {"confirmation": "Wendy", "cancelled": "Wendy"}
+
+    for kind, name in shown.items():
+        assert f"As {name} would get it." in text_of(
+            client.get(path_of(event, kind)).text
+        ), kind
+
+
+def test_where_nobody_is_limited_the_newest_is_shown_all_the_same(client, ada):
+    event = soon({"key": "hall", "capacity": 2}, WEBINAR)
+    register(event, "Wendy", admission="webinar", now=utcnow())
+
+    for kind in ("still_coming", "offer"):
+        text = text_of(client.get(path_of(event, kind)).text)
+        assert "As Wendy would get it." in text, kind
+
+
 def test_it_shows_no_secrets(client, ada):
     event = soon()
     registration = stored(register(event, "Zoë", "Guest", now=utcnow()))
