@@ -9,19 +9,12 @@ from sqlalchemy import select
 
 from rsvp.db import utcnow
 from rsvp.extensions import db
-from rsvp.models import Event, Message, User
+from rsvp.models import Event, Message
 from rsvp.models.team import Role
 from tests.factories import cancel, make_user, register
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import YESTERDAY, everything, soon
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event) -> str:

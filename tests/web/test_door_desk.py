@@ -14,7 +14,7 @@ from rsvp import queries, tokens
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import doors, seating
 from rsvp.extensions import db
-from rsvp.models import Attendee, AuditEntry, Device, DoorPass, Event, Scan, User
+from rsvp.models import Attendee, AuditEntry, Device, DoorPass, Event, Scan
 from rsvp.models.team import Role
 from tests.domain.doorways import attendees, make_phone, scan, stays
 from tests.factories import CODE_KEY, cancel, make_event, make_user, register
@@ -31,13 +31,6 @@ def tonight(*admissions, **values) -> Event:
 
 def join(event: Event, *names: str, **wanted):
     return register(event, *names, now=utcnow(), **wanted)
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    made = make_user("ada@example.org")
-    sign_in(client, "ada@example.org")
-    return made
 
 
 def press(client, path: str, **values: str):

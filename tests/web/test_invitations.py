@@ -15,19 +15,12 @@ from rsvp import queries
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import invitations
 from rsvp.extensions import db
-from rsvp.models import AuditEntry, Invitation, User
+from rsvp.models import AuditEntry, Invitation
 from rsvp.models.team import Role
 from tests.factories import CODE_KEY, make_user, register
 from tests.web.shown import in_days, text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def by_invitation(**values):

@@ -14,7 +14,7 @@ from rsvp.db import utcnow, writing
 from rsvp.domain import mailings
 from rsvp.extensions import db
 from rsvp.jobs import mailing as mailing_jobs
-from rsvp.models import Event, Mailing, Message, Registration, User
+from rsvp.models import Event, Mailing, Message, Registration
 from rsvp.models.team import Role
 from tests.factories import make_user, register
 from tests.web.shown import text_of
@@ -22,13 +22,6 @@ from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import WEBINAR, everything, soon
 
 WORDS = {"subject": "Bring a bowl", "text": "Soup is at {time}.\n\nSee you, {name}."}
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event, *rest) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import invariants, messages, registrations
 from rsvp.extensions import db
-from rsvp.models import Event, Message, Registration, User
+from rsvp.models import Event, Message, Registration
 from rsvp.models.ledger import TO_ATTENDEES
 from rsvp.models.team import Role
 from rsvp.web import letters
@@ -20,13 +20,6 @@ from tests.factories import make_user, register, stored
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def mail_of(outcome, kind) -> Message:

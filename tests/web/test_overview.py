@@ -10,7 +10,7 @@ from sqlalchemy import update
 from rsvp.db import utcnow, writing
 from rsvp.domain import capacity
 from rsvp.extensions import db
-from rsvp.models import Admission, Event, Message, User
+from rsvp.models import Admission, Event, Message
 from rsvp.models.event import Status
 from rsvp.models.team import Role
 from tests.factories import cancel, make_event, make_user, register, stored
@@ -19,13 +19,6 @@ from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
 
 VERBS = ["pause", "pause/end", "publication", "publication/end"]
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from rsvp.db import utcnow, writing
 from rsvp.domain.wording import WORDED
-from rsvp.models import Event, Registration, User
+from rsvp.models import Event, Registration
 from rsvp.models.team import Role
 from rsvp.web import letters, previews
 from tests.factories import CODE_KEY, cancel, make_user, register, stored
@@ -19,13 +19,6 @@ from tests.web.signing_in import SIGN_IN, sign_in
 from tests.web.visits import WEBINAR, everything, soon
 
 KINDS = [kind for kind in WORDED if kind in previews.PREVIEWED]
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event, *rest) -> str:

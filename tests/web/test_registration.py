@@ -14,43 +14,16 @@ from rsvp.domain import invariants, privacy
 from rsvp.domain.registrations import Person
 from rsvp.extensions import db
 from rsvp.formats import mails
-from rsvp.models import Event, Message, Question, RetiredCode, User
+from rsvp.models import Event, Message, Question, RetiredCode
 from rsvp.models.team import Role
 from tests.domain.doorways import make_phone, scan
-from tests.factories import CODE_KEY, NOON, make_event, make_user, register, stored
+from tests.factories import CODE_KEY, NOON, make_event, make_user, stored
+from tests.web.organizing import act, now_register, path_of, shown
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
 
 ACTS = ["cancellation", "guests/1/cancellation", "seat", "place", "tickets", "codes"]
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
-
-
-def path_of(outcome) -> str:
-    one = stored(outcome)
-    return f"/organize/events/{one.event.slug}/registrations/{one.reference}"
-
-
-def act(client, outcome, noun, **typed):
-    path = path_of(outcome)
-    typed = {"csrf_token": form_token(client, path)} | typed
-    return client.post(f"{path}/{noun}", data=typed)
-
-
-def shown(client, outcome) -> str:
-    answer = client.get(path_of(outcome))
-    assert answer.status_code == 200
-    return text_of(answer.text)
-
-
-def now_register(event, *names, **wanted):
-    return register(event, *names, now=utcnow(), **wanted)
 
 
 def a_party(**values):

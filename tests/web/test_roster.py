@@ -11,18 +11,11 @@ from sqlalchemy import update
 from rsvp.db import writing
 from rsvp.domain import privacy
 from rsvp.folding import search_text
-from rsvp.models import Registration, User
+from rsvp.models import Registration
 from rsvp.models.team import Role
 from tests.factories import NOON, cancel, make_event, make_user, register, stored
 from tests.web.shown import counted_statements, text_of
 from tests.web.signing_in import SIGN_IN, sign_in
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event, query="") -> str:

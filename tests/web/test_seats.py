@@ -10,21 +10,15 @@ from sqlalchemy import update
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import invariants, seating
 from rsvp.extensions import db
-from rsvp.models import Event, User
+from rsvp.models import Event
 from rsvp.models.team import Role
-from tests.factories import make_user, register, stored
+from tests.factories import make_user, stored
+from tests.web.organizing import now_register
 from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import WEBINAR, everything, soon
 
 POSTS = ["in-person/capacity", "room", "reserved"]
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event) -> str:
@@ -40,10 +34,6 @@ def send(client, event, noun, seats, token=None):
 def fresh(event) -> Event:
     db.session.rollback()
     return db.session.get_one(Event, event.id, populate_existing=True)
-
-
-def now_register(event, *names, **wanted):
-    return register(event, *names, now=utcnow(), **wanted)
 
 
 # --- what it shows ------------------------------------------------------------------

@@ -22,13 +22,6 @@ HOUR = timedelta(hours=1)
 TONIGHT = TODAY + 8 * HOUR
 
 
-@pytest.fixture
-def ada(app, client):
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
-
-
 def asked(*names: str, capacity: int = 9, **values):
     """An event whose people have been asked; Yes said yes, Flagged is flagged."""
     values = {"ask_hours": 48, "answer_hours": 24} | values

@@ -12,7 +12,7 @@ from rsvp import errors
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import wording
 from rsvp.extensions import db
-from rsvp.models import AuditEntry, Event, Reminder, User
+from rsvp.models import AuditEntry, Event, Reminder
 from rsvp.models.ledger import MessageKind
 from rsvp.models.team import Role
 from rsvp.web import organizer
@@ -26,13 +26,6 @@ OWN = {
     "headline": "Hello {name}",
     "text": "We look forward to it.\n\nThe cooks",
 }
-
-
-@pytest.fixture
-def ada(app, client) -> User:
-    user = make_user("ada@example.org")
-    sign_in(client, user.email)
-    return user
 
 
 def path_of(event, kind="confirmation", *rest) -> str:
