@@ -18,6 +18,7 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
+from rsvp.cli.server import BEHIND_THE_WEB
 from rsvp.cli.serving import GRACE
 from rsvp.config import ROOT
 from tests import services
@@ -149,6 +150,21 @@ def test_it_answers_and_ends_with_all_its_processes(site):
     assert time.monotonic() - began < 5
     assert [pid for pid in children if is_alive(pid)] == []
     assert not site.answers()
+
+
+@pytest.mark.skipif(not LINUX, reason="children are read from /proc")
+def test_mails_wait_for_pages_where_both_want_the_processor(sqlite_site):
+    sqlite_site.start()
+    worker, *web = sqlite_site.children()
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+
+    until(lambda: niceness(worker) == min(ours + BEHIND_THE_WEB, 19))
+    assert {niceness(pid) for pid in web} == {ours}
+    sqlite_site.end(signal.SIGTERM)
+
+
+def niceness(pid: int) -> int:
+    return os.getpriority(os.PRIO_PROCESS, pid)
 
 
 def test_without_a_worker_it_only_answers(sqlite_site):

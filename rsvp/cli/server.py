@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import click
 from flask import Flask, current_app, url_for
@@ -12,6 +13,9 @@ from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
 from rsvp.db import utcnow, writing
 
 INSTANT = "%Y-%m-%d %H:%M UTC"
+BEHIND_THE_WEB = 10
+"""How much nicer (nice(2)) a worker is than who answers people: on a busy machine mails
+wait for pages, not pages for mails."""
 
 
 def the_app() -> Flask:
@@ -151,6 +155,7 @@ def work(app: Flask) -> None:
     from rsvp.cli.serving import until_told_to_stop
 
     stop = until_told_to_stop()
+    os.nice(BEHIND_THE_WEB)
     with app.app_context():
         jobs.run_worker(stop)
 
