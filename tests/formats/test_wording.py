@@ -156,6 +156,15 @@ def test_a_note_is_signed_and_brings_no_ticket_and_no_calendar():
     assert "Letters and Soup" in Page(mail.html).text
 
 
+@pytest.mark.parametrize(
+    ("status", "foot"),
+    [("published", "Open your ticket:"), ("cancelled", "Open your registration:")],
+)
+def test_a_note_speaks_of_no_ticket_for_what_does_not_take_place(status, foot):
+    about = registration_of(event_of(status=status))
+    assert foot in compose(message_of("note", about, subject="Soup", text="")).text
+
+
 def test_without_hosts_the_organizers_sign_it():
     assert "— The organizers of Letters" in compose(note_of(hosts=[])).text
     assert "— The organizers\n" in compose(note_of(hosts=[], discreet=True)).text

@@ -63,7 +63,8 @@ def labels_of(message: Message, *, joins: bool, method: str | None) -> Labels:
     }
     if message.kind == MessageKind.NOTE:
         # The organizers' words alone; the page is for those who look for it.
-        foot = button(message) or _("Open your registration")
+        is_off = message.event.status == Status.CANCELLED
+        foot = (not is_off and button(message)) or _("Open your registration")
         return Labels(states[stands], "", "", False, "", "", "", False, foot)
     if message.kind == MessageKind.EVENT_CHANGED:
         calendars["PUBLISH"] = _("The attached file brings your calendar up to date.")
