@@ -28,10 +28,22 @@ class Mistake:
     typed: str
 
 
+UNSEEN = "\u200c\u200d\u200e\u200f\u061c"
+"""What joins letters, or says in which direction they read: Persian and Sinhala need
+it, and so do pictures made of several."""
+
+
 def line(name: str) -> str:
     """What was typed into a field, in one line."""
-    typed = request.form.get(name, "")
-    return " ".join("".join(c if c.isprintable() else " " for c in typed).split())
+    return " ".join(readable(request.form.get(name, "")).split())
+
+
+def readable(text: str, keep: str = "") -> str:
+    """Text with a space for what nobody can read, but for the characters to `keep`;
+    nothing where there is nothing to see."""
+    kept = UNSEEN + keep
+    plain = "".join(c if c.isprintable() or c in kept else " " for c in text)
+    return plain if plain.strip(f" {kept}") else ""
 
 
 def too_long(longest: int) -> str:
@@ -53,7 +65,7 @@ def whole_number(name: str, lowest: int, highest: int) -> int | None:
 def lines(name: str) -> str:
     """What was typed into a field of several lines: text with line ends alone."""
     typed = request.form.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in typed).strip()
+    return readable(typed, keep="\n").strip()
 
 
 def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:

@@ -150,9 +150,26 @@ def test_the_form_keeps_to_whom(client, ada):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "می\u200cخواهم بیایم",
+        "ශ්\u200dරී ලංකා",
+        "👩\u200d👧 and 🏳️\u200d🌈",
+        "שלום!\u200f (18:00)",
+    ],
+)
+def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
+    make(client, soon(), subject=text, text=f"{text}\r\n\r\n{text}")
+
+    assert (only().subject, only().text) == (text, f"{text}\n\n{text}")
+
+
+@pytest.mark.parametrize(
     ("fields", "field", "words"),
     [
         ({"subject": " "}, "subject", "Please write something here."),
+        ({"subject": "\u200d \u200f"}, "subject", "Please write something here."),
+        ({"text": "\u200c\r\n\u200d"}, "text", "Please write something here."),
         ({"subject": "x" * 201}, "subject", "at most 200 characters"),
         ({"text": "x" * 5001}, "text", "at most 5000 characters"),
         ({"text": ""}, "text", "Please write something here."),
