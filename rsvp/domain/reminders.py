@@ -75,9 +75,15 @@ def drop_outdated(event: Event, now: datetime) -> None:
 def due(reminder: Reminder, event: Event) -> datetime:
     """When it goes out: not at night, unless the event is near."""
     minutes = timedelta(minutes=reminder.minutes)
+    is_before = reminder.anchor == Anchor.START
+    anchor = anchor_at(reminder, event)
+    return by_day(anchor - minutes if is_before else anchor + minutes, reminder, event)
+
+
+def by_day(at: datetime, reminder: Reminder, event: Event) -> datetime:
     if reminder.anchor == Anchor.START:
-        return deadlines.mail_before(event.starts_at - minutes, event)
-    return deadlines.mail_after(event.ends_at + minutes, event)
+        return deadlines.mail_before(at, event)
+    return deadlines.mail_after(at, event)
 
 
 def day_of(reminder: Reminder, event: Event) -> date:
@@ -186,10 +192,12 @@ def locked(wanted: Due) -> Reminder | None:
 
 
 def is_due(reminder: Reminder, now: datetime) -> bool:
-    """Looked up again under the lock: it may have been done, moved or called off."""
+    """Looked up again under the lock: it may have been done, moved or called off. A
+    worker that comes late, and at night, leaves it for the morning."""
     event = reminder.event
     return (
         reminder.due_at <= now
+        and by_day(now, reminder, event) <= now
         and reminder.done_for is None
         and event.status == Status.PUBLISHED
         and event.erased_at is None

@@ -124,6 +124,22 @@ def test_each_goes_out_once_when_its_time_has_come(app):
     assert invariants.problems(at("31 09:00")) == []
 
 
+def test_a_worker_that_comes_late_wakes_nobody(app):
+    event = make_event(starts=datetime(2027, 1, 29, 23, 30), hours=1)
+    register(event)
+    remind(event, TWO_DAYS | {"minutes": 50 * HOUR}, TWO_HOURS, THANKS)
+
+    # Due on the 27th at 21:30: it waits for the morning.
+    assert [round_at(f"28 {clock}") for clock in ("02:00", "07:59", "08:00")] == [
+        *(0, 0, 1)
+    ]
+    # Due at 21:30, and the event is near.
+    assert round_at("29 22:10") == 1
+    # Due on the 30th at 12:30.
+    assert [round_at(f"30 {clock}") for clock in ("22:00", "23:59")] == [0, 0]
+    assert [round_at(f"31 {clock}") for clock in ("07:59", "08:00")] == [0, 1]
+
+
 def test_its_facts_are_what_the_mail_tells(app):
     event = make_event()
     ada = register(event, "Ada", "Bo")
