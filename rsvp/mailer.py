@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.errors import MessageError
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, default
@@ -40,6 +41,8 @@ POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
 ANYBODY = "postmaster"
 SIMPLE = re.compile(r"[A-Za-z0-9@._+-][A-Za-z0-9@._+ '!-]{0,60}", re.ASCII)
 """What means the same in any header, however it is read."""
+ENCODED = "=?"
+"""How a word begins that stands for other letters (RFC 2047)."""
 PLAIN_ADDRESS = re.compile(r"(\w+(?:[.+-]\w+)*)@(\w+(?:[.-]\w+)*)", re.ASCII)
 """An address without a name that says what it says, without being taken apart."""
 
@@ -304,6 +307,11 @@ def folded(name: str, value: str | Address, utf8: bool) -> bytes:
     text = str(value)
     if SIMPLE.fullmatch(text):
         return mime.header(name, text)
+    if isinstance(value, str) and ENCODED in value:
+        # The library would take it apart, and write what is in it as it is: line breaks
+        # and half characters, too.
+        safe = Header(value, "utf-8", header_name=name).encode(linesep="\r\n")
+        return f"{name}: {safe}\r\n".encode()
     policy = POLICY_FOR_OTHER_ALPHABETS if utf8 else POLICY
     stored: bytes = policy.fold_binary(name, policy.header_store_parse(name, value)[1])
     return stored

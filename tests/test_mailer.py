@@ -87,7 +87,17 @@ def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
     assert mail["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
 
 
-@pytest.mark.parametrize("title", ["Ada\r\nBcc: b@example.org", "Ünïcode " * 30])
+@pytest.mark.parametrize(
+    "title",
+    [
+        *("Ada\r\nBcc: b@example.org", "Ünïcode " * 30),
+        # Readers of mail would make letters of these, and so does the library.
+        "=?utf-8?q?Ada=0D=0ABcc:_b@example.org?=",
+        "Hello =?utf-8?b?QWRhDQpCY2M6IGJAZXhhbXBsZS5vcmc=?=, welcome",
+        "=?utf-8?q?Ada=0D=0A=0D=0AAnother_mail?= and " + "soup " * 60,
+        *("=?utf-8?q?=D0?= ünïcode", "=?nothing?q?a?=", "What =?= is this?"),
+    ],
+)
 def test_what_people_write_stays_in_its_header(texts, title):
     letter = jobs.letter_of(
         message_of("confirmation", registration_of(event_of())), NOW
