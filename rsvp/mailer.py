@@ -24,7 +24,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, default
 from email.utils import format_datetime, parseaddr
 from enum import StrEnum, auto
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import flask_mail
@@ -117,6 +117,12 @@ class Message(flask_mail.Message):
         parsed = message_from_bytes(self.as_bytes(), policy=READING)
         assert isinstance(parsed, EmailMessage)
         return parsed
+
+    @cached_property
+    def written(self) -> bytes:
+        """The whole mail as it is sent, written once. Raises ValueError where something
+        in it can't be written."""
+        return self.as_bytes()
 
     def as_bytes(self) -> bytes:
         """The whole mail: mixed(alternative(text, related(html, pictures)), calendar).
@@ -244,7 +250,7 @@ class Connection(flask_mail.Connection):
         refusal the connection is good for the next mail.
         """
         sender, recipient = str(message.sender), str(message.recipients[0])
-        data = message.as_bytes()
+        data = message.written
         self.step = Step.SENDER
         host.ehlo_or_helo_if_needed()
         options = list(message.mail_options)

@@ -190,7 +190,10 @@ class Delivery:
                 current_session().rollback()
                 self.drop(claim)
                 return None
-            return Letter(letter_of(message, now), was_refused=was_refused(message))
+            mail = letter_of(message, now)
+            # Here, where what can't be written is that one message's trouble.
+            _ = mail.written
+            return Letter(mail, was_refused=was_refused(message))
         except DetachedInstanceError:
             # It tells more than was read in advance: this time all is read.
             return self.write(claim)
