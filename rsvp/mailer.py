@@ -369,4 +369,9 @@ def reply_address(contact: str | None) -> str | None:
 
 def one_line(text: str) -> str:
     """Text without line breaks and other control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    plain = (c if c.isprintable() or c in UNSEEN else " " for c in text)
+    return " ".join("".join(plain).split())
+
+
+UNSEEN = "\u200c\u200d\u200e\u200f\u061c"
+"""What joins letters, or says in which direction they read: it stays."""

@@ -114,6 +114,16 @@ def test_what_people_write_stays_in_its_header(texts, title):
     }
 
 
+@pytest.mark.parametrize(
+    "title", ["می\u200cخواهم بیایم", "👩\u200d👧 and 🏳️\u200d🌈", "שלום!\u200f (18:00)"]
+)
+def test_what_joins_letters_and_pictures_stays_in_a_subject(texts, title):
+    registration = registration_of(event_of(title=title))
+
+    mail = wire(message_of("confirmation", registration))
+    assert mail["subject"] == f"Your ticket for {title}"
+
+
 # --- certificates -------------------------------------------------------------------
 
 
