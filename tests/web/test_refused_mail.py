@@ -111,7 +111,7 @@ def test_what_is_no_other_address_is_said_beside_the_field(client, owner, typed)
     answer = correct(client, path, typed)
 
     assert answer.status_code == 422
-    assert 'aria-invalid="true"' in answer.text
+    assert 'aria-invalid="true" autofocus' in answer.text
     assert stored(outcome).email == "ada@exmaple.org"
 
 
