@@ -48,6 +48,9 @@ TRAYS = {
     Tray.SUPERSEDED: Shown("superseded", "–", _("Dropped")),
 }
 
+BEING_SENT = Shown("retrying", "↻", _("Being sent"))
+"""Of one that a worker has in its hands: its try is counted by then, but not over."""
+
 
 @dataclass(frozen=True)
 class MessageRow:
@@ -63,20 +66,23 @@ class MessageRow:
 
 
 def rows_of(messages: Sequence[Message]) -> list[MessageRow]:
-    pauses = queries.pauses(messages, utcnow())
-    return [row_of(message, pauses.get(message.domain)) for message in messages]
+    now = utcnow()
+    pauses = queries.pauses(messages, now)
+    return [row_of(message, pauses.get(message.domain), now) for message in messages]
 
 
-def row_of(message: Message, pause_until: datetime | None) -> MessageRow:
+def row_of(message: Message, pause_until: datetime | None, now: datetime) -> MessageRow:
     zone, tray = message.event.zone, queries.tray_of(message)
-    is_paused = tray in (Tray.QUEUED, Tray.RETRYING) and pause_until is not None
-    next_try = message.due_at if tray == Tray.RETRYING else None
+    waits = tray in (Tray.QUEUED, Tray.RETRYING)
+    is_held = waits and message.lease_until is not None and message.lease_until > now
+    is_paused = waits and not is_held and pause_until is not None
+    next_try = message.due_at if tray == Tray.RETRYING and not is_held else None
     if is_paused and pause_until is not None:
         next_try = max(message.due_at, pause_until)
     return MessageRow(
         message=message,
         kind=KINDS[MessageKind(message.kind)],
-        state=TRAYS[tray],
+        state=BEING_SENT if is_held else TRAYS[tray],
         written=desk.moment(message.created_at, zone),
         sent=desk.moment(message.sent_at, zone) if message.sent_at else None,
         next_try=desk.moment(next_try, zone) if next_try else None,

@@ -185,3 +185,29 @@ def test_a_domain_that_takes_no_mail_is_named_with_the_next_try(client, owner):
     assert html.count("takes no mail right now") == 1
     assert "example.net takes no mail right now" in text_of(html)
     assert html.count("Next try:") == 1
+
+
+@pytest.mark.parametrize(
+    ("lease", "attempts", "state"),
+    [
+        (None, 0, "Waiting"),
+        (timedelta(minutes=5), 1, "Being sent"),
+        (timedelta(minutes=5), 3, "Being sent"),
+        (timedelta(minutes=-1), 1, "Trying again"),
+        (None, 2, "Trying again"),
+    ],
+)
+def test_a_mail_that_a_worker_has_in_hand_is_not_called_another_try(
+    client, owner, lease, attempts, state
+):
+    event, now = soon(), utcnow()
+    register(event, now=now)
+    with writing() as session:
+        held = {"attempts": attempts, "lease_until": now + lease if lease else None}
+        session.execute(update(Message).values(**held))
+
+    html = client.get(f"/organize/events/{event.slug}/messages").text
+    [shown] = re.findall(r'<td class="outbox__state">.*?</td>', html, re.S)
+
+    assert state in text_of(shown)
+    assert ("Next try:" in shown) == (state == "Trying again")
