@@ -78,7 +78,7 @@ def test_an_update_that_moves_the_event_says_how_many_are_told(rsvp, tmp_path):
     result = rsvp("import", file)
 
     assert result.stdout == (
-        "letters-and-soup: updated (starts)\nTold by mail: 2 people.\n"
+        "letters-and-soup: updated (starts)\nTold by mail: 2 registrations.\n"
     )
 
 

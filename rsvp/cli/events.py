@@ -67,8 +67,8 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
         details = f" ({', '.join(done.changed)})" if done.changed else ""
         click.echo(f"{source.event.slug}: {outcome(done)}{details}")
         if done.told:
-            people = "1 person" if done.told == 1 else f"{done.told} people"
-            click.echo(f"Told by mail: {people}.")
+            many = "" if done.told == 1 else "s"
+            click.echo(f"Told by mail: {done.told} registration{many}.")
 
 
 def read_all(files: tuple[str, ...]) -> list[Source]:
