@@ -15,8 +15,8 @@ import openpyxl
 import pytest
 from sqlalchemy import select, update
 
-from rsvp import accounts, cli, jobs
-from rsvp.cli import people
+from rsvp import accounts, cli, jobs, startup
+from rsvp.cli import people, serving
 from rsvp.cli.base import Command, Group, in_one_line
 from rsvp.db import writing
 from rsvp.domain import teams
@@ -329,6 +329,19 @@ def test_demo_data_is_refused_where_its_mails_would_go_out(rsvp, app, monkeypatc
 
     assert (status, err.count("\n")) == (1, 1)
     assert "a mail server is set" in err
+
+
+def test_a_start_with_demo_data_says_why_there_is_none(rsvp, app, monkeypatch):
+    monkeypatch.setattr(serving, "serve", lambda *_: None)
+    monkeypatch.setattr(startup, "initialise", lambda: None)
+    told = "No demo data"
+
+    monkeypatch.setitem(app.config, "MAIL_SERVER", "mail.example.org")
+    assert told in rsvp("serve", "--demo")[1]
+    assert told not in rsvp("serve")[1]
+
+    monkeypatch.setitem(app.config, "MAIL_SERVER", None)
+    assert told not in rsvp("serve", "--demo")[1]
 
 
 def test_demo_data_is_for_an_empty_database(rsvp, evening):

@@ -64,6 +64,10 @@ def serve(with_demo: bool, no_worker: bool) -> None:
         # Its people don't exist: with a mail server, their mails would go out.
         if not app.config["MAIL_SERVER"]:
             load_demo()
+        else:
+            click.echo(
+                "No demo data: its people don't exist, and a mail server is set."
+            )
     startup.verify()
     from rsvp.cli import serving
 
