@@ -32,6 +32,7 @@ from email_validator import validate_email
 from flask import current_app
 
 from rsvp import mime
+from rsvp.plaintext import one_line
 from rsvp.smtp import InTime, InTimeOverTLS
 
 # 7-bit: nothing on the way has a reason to rewrite it.
@@ -365,13 +366,3 @@ def reply_address(contact: str | None) -> str | None:
     except (ValueError, MessageError):
         return None
     return spec if spec.isascii() else None
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and other control characters."""
-    plain = (c if c.isprintable() or c in UNSEEN else " " for c in text)
-    return " ".join("".join(plain).split())
-
-
-UNSEEN = "\u200c\u200d\u200e\u200f\u061c"
-"""What joins letters, or says in which direction they read: it stays."""

@@ -10,8 +10,8 @@ import ssl
 from dataclasses import dataclass
 from enum import StrEnum, auto
 
-from rsvp import mailer
 from rsvp.mailer import Step
+from rsvp.plaintext import one_line
 
 LONGEST_REASON = 500
 
@@ -91,7 +91,7 @@ def answer_of(error: Exception) -> tuple[int, str] | None:
     else:
         return None
     text = said.decode(errors="replace") if isinstance(said, bytes) else said
-    return code, mailer.one_line(f"{code} {text}")[:LONGEST_REASON]
+    return code, one_line(f"{code} {text}")[:LONGEST_REASON]
 
 
 def explain(error: Exception) -> str:

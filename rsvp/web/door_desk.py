@@ -24,11 +24,11 @@ from rsvp.models.door import PHONES, counting_from, door_ends_at
 from rsvp.queries import Arrival, Filter
 from rsvp.web import desk, display, guards
 from rsvp.web.desk import Moment, Shown
+from rsvp.web.filters import wanted_search
 
 bp = Blueprint("door_desk", __name__, url_prefix="/organize")
 bp.after_request(desk.keep_private)
 
-LONGEST_SEARCH = 200
 
 WORKS = Shown("open", "●", _("Works now"))
 OPENS = Shown("not_open", "◷", _("Opens later"))
@@ -212,9 +212,7 @@ def check_in(slug: str) -> ResponseReturnValue:
 def people(event: Event, shows_awaited: bool) -> dict[str, Any]:
     """The list under the numbers: who is still to come, or who came when."""
     if shows_awaited:
-        search = request.args.get("search", "").strip()
-        if not search.isprintable() or len(search) > LONGEST_SEARCH:
-            abort(404)
+        search = wanted_search()
         manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
         wanted = Filter(search=search, sees_addresses=manages)
         found = queries.awaited(event.id, wanted, after=desk.page_start("after"))

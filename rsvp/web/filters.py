@@ -8,6 +8,7 @@ from flask import abort, request
 
 from rsvp.models import Event
 from rsvp.models.registration import State
+from rsvp.plaintext import one_line
 from rsvp.queries import Coming, Filter
 
 SEARCH_MAX = 254
@@ -17,17 +18,20 @@ SEARCH_MAX = 254
 def wanted_filter(event: Event, *, sees_addresses: bool = True) -> Filter:
     """What `?search=…&state=…&admission=<key>&coming=…&checked_in=yes` asks for; one
     left empty lets all through, one that the event does not know is a 404."""
-    typed = request.args.get("search", "")[:SEARCH_MAX]
-    # Nobody's name has a character that can't be printed; databases refuse NUL.
-    plain = "".join(c if c.isprintable() else " " for c in typed)
     return Filter(
-        search=" ".join(plain.split()),
+        search=wanted_search(),
         state=wanted_state(request.args.get("state", "")),
         admission_id=wanted_admission(event, request.args.get("admission", "")),
         sees_addresses=sees_addresses,
         coming=wanted_answer(request.args.get("coming", "")),
         checked_in=wanted_entry(request.args.get("checked_in", "")),
     )
+
+
+def wanted_search() -> str:
+    """What `?search=…` looks for: one line of text; what can't be in it is left out."""
+    # Databases refuse NUL, and nobody's name has it.
+    return one_line(request.args.get("search", "")[:SEARCH_MAX])
 
 
 def wanted_state(name: str) -> State | None:

@@ -21,7 +21,7 @@ from rsvp.models.event import Status
 from rsvp.models.ledger import TO_ACCOUNTS, MessageKind
 from rsvp.queries import Tray, Wanted
 from rsvp.web import desk, framed, guards, letters
-from rsvp.web.filters import SEARCH_MAX
+from rsvp.web.filters import wanted_search
 from rsvp.web.forms import AddressForm
 
 bp = Blueprint("outbox", __name__, url_prefix="/organize")
@@ -79,14 +79,12 @@ def outbox(here: str, event_id: int | None = None) -> dict[str, Any]:
 
 def wanted(event_id: int | None = None) -> Wanted:
     """What `?state=…&kind=…&search=…` asks for; what we don't know is a 404."""
-    typed = request.args.get("search", "")[:SEARCH_MAX]
-    plain = "".join(c if c.isprintable() else " " for c in typed)
     try:
         return Wanted(
             tray=Tray(request.args["state"]) if request.args.get("state") else None,
             event_id=event_id,
             kind=shown_kind(request.args.get("kind", "")),
-            search=" ".join(plain.split()),
+            search=wanted_search(),
         )
     except ValueError:
         abort(404)

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from rsvp import placeholders, walltime
 from rsvp.placeholders import Slip, Wrong
+from rsvp.plaintext import one_line, readable
 
 LONGEST_REASON = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
@@ -28,22 +29,9 @@ class Mistake:
     typed: str
 
 
-UNSEEN = "\u200c\u200d\u200e\u200f\u061c"
-"""What joins letters, or says in which direction they read: Persian and Sinhala need
-it, and so do pictures made of several."""
-
-
 def line(name: str) -> str:
     """What was typed into a field, in one line."""
-    return " ".join(readable(request.form.get(name, "")).split())
-
-
-def readable(text: str, keep: str = "") -> str:
-    """Text with a space for what nobody can read, but for the characters to `keep`;
-    nothing where there is nothing to see."""
-    kept = UNSEEN + keep
-    plain = "".join(c if c.isprintable() or c in kept else " " for c in text)
-    return plain if plain.strip(f" {kept}") else ""
+    return one_line(request.form.get(name, ""))
 
 
 def too_long(longest: int) -> str:
