@@ -245,6 +245,10 @@ def refuse_unsafe(app: Flask) -> None:
     host = urlsplit(public_url or "").hostname
     if public_url and (not host or not public_url.startswith(("http://", "https://"))):
         raise UnsafeStart("RSVP_PUBLIC_URL must start with https:// or http://")
+    if host and not host.isascii():
+        raise UnsafeStart(
+            "RSVP_PUBLIC_URL: write the host as the DNS has it, in ASCII (xn--…)"
+        )
     if app.config["MAIL_SERVER"] and not public_url:
         raise UnsafeStart(
             "RSVP_MAIL_SERVER is set but RSVP_PUBLIC_URL is not: links in mails "

@@ -190,6 +190,10 @@ def refused(capfd):
             "rsvp: RSVP_PUBLIC_URL must start with https:// or http://",
         ),
         (
+            {"PUBLIC_URL": "https://bücher.example"},
+            "rsvp: RSVP_PUBLIC_URL: write the host as the DNS has it, in ASCII",
+        ),
+        (
             {"MAIL_USE_TLS": "1", "MAIL_USE_SSL": "1"},
             "rsvp: set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both",
         ),
