@@ -312,7 +312,7 @@ class Delivery:
         self.report.failed += len(old)
         for event_id in sorted({row.event_id for row in old if row.registration_id}):
             with writing():
-                undelivered.tell_organizers(event_id, now)
+                undelivered.tell_organizers(undelivered.lock(event_id), now)
 
     def put_off(self, claim: Claim, reason: str) -> None:
         if claim.attempt > len(PAUSES):

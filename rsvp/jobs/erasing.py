@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from rsvp.db import current_session, writing
+from rsvp.db import current_session, write
 from rsvp.domain import privacy
 from rsvp.jobs.turns import in_turn
 
@@ -21,7 +21,6 @@ def erase_due(now: datetime) -> int:
 
 
 def erase(event_id: int, now: datetime) -> int:
-    with writing():
-        privacy.erase(event_id, actor="worker", now=now)
+    write(lambda _again: privacy.erase(event_id, actor="worker", now=now))
     log.info("event %d: attendees' data erased", event_id)
     return 1

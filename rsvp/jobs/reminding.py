@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from rsvp.db import current_session, writing
+from rsvp.db import current_session, write
 from rsvp.domain import reminders
 from rsvp.jobs.turns import in_turn
 
@@ -29,8 +29,7 @@ def remind_due(now: datetime) -> int:
 def send_all(reminder: reminders.Due, now: datetime) -> int:
     written, goes_on = 0, True
     while goes_on:
-        with writing():
-            batch = reminders.send_batch(reminder, now)
+        batch = write(lambda _again: reminders.send_batch(reminder, now))
         written += batch.written
         goes_on = batch.goes_on
     return written

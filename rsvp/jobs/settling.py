@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rsvp.db import current_session, writing
+from rsvp.db import current_session, write
 from rsvp.domain import registrations
 from rsvp.jobs.turns import in_turn
 
@@ -19,5 +19,4 @@ def settle_due(now: datetime) -> int:
 
 
 def settle(event_id: int, now: datetime) -> int:
-    with writing():
-        return registrations.settle(event_id, now=now)
+    return write(lambda _again: registrations.settle(event_id, now=now))
