@@ -19,6 +19,7 @@ from rsvp.domain import (
     audit,
     capacity,
     eventrows,
+    mailings,
     messages,
     news,
     reconfirmation,
@@ -127,6 +128,7 @@ def change(
     new_version(event, now)
     session.flush()
     if (before.status, file.status) == (Status.PUBLISHED, Status.CANCELLED):
+        mailings.stop_scheduled(event_id, actor=actor, now=now)
         told = messages.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now)
     else:
         told = news.tell(event, was, now=now)

@@ -188,6 +188,21 @@ def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
     return int(stopped.rowcount)
 
 
+def scheduled(event_id: int) -> list[int]:
+    """Ids of those whose time has not come."""
+    wanted = select(Mailing.id).where(
+        Mailing.event_id == event_id, Mailing.state == MailingState.SCHEDULED
+    )
+    return list(current_session().scalars(wanted.order_by(Mailing.id)))
+
+
+def stop_scheduled(event_id: int, *, actor: str, now: datetime) -> None:
+    """The event is off: what was to be sent about it later is not. Needs the event's
+    lock."""
+    for mailing_id in scheduled(event_id):
+        stop(mailing_id, actor=actor, now=now)
+
+
 def may_be_stopped(mailing: Mailing, waiting: int) -> bool:
     """Whether any of it may be kept back; `waiting` of its messages are in the outbox:
     even after the last one was written some may be."""

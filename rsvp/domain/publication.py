@@ -8,7 +8,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from rsvp import errors
-from rsvp.domain import audit, capacity, events, messages, uses, waitlist
+from rsvp.domain import (
+    audit,
+    capacity,
+    events,
+    mailings,
+    messages,
+    uses,
+    waitlist,
+)
 from rsvp.models import Event
 from rsvp.models.event import Phase, Status
 from rsvp.models.ledger import MessageKind
@@ -48,7 +56,8 @@ def resume(event_id: int, *, actor: str, now: datetime) -> None:
 
 def cancel(event_id: int, *, why: str | None = None, actor: str, now: datetime) -> int:
     """Call the event off, for good, and tell everybody who has a place or waits for
-    one, with `why` if there is a line of text; says how many are told.
+    one, with `why` if there is a line of text; says how many are told. What organizers
+    have written for later is not sent.
 
     Raises EventCancelled (it is off already) and EventOver.
     """
@@ -57,6 +66,7 @@ def cancel(event_id: int, *, why: str | None = None, actor: str, now: datetime) 
         raise errors.EventOver(title=event.title)
     was_published = event.status == Status.PUBLISHED
     change_status(event, Status.CANCELLED, "cancel_event", actor, now)
+    mailings.stop_scheduled(event_id, actor=actor, now=now)
     if not was_published:
         return 0
     return messages.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now, why=why)

@@ -14,7 +14,7 @@ from flask_babel import ngettext
 
 from rsvp import i18n, queries
 from rsvp.db import utcnow, write
-from rsvp.domain import publication, reconfirmation
+from rsvp.domain import mailings, publication, reconfirmation
 from rsvp.domain.teams import Action
 from rsvp.models import Event
 from rsvp.models.event import Phase, Status
@@ -315,6 +315,7 @@ def cancellation_page(event: Event, mistake: Mistake | None = None) -> str:
         is_draft=event.status == Status.DRAFT,
         registrations=sum(count.registrations for count in counts),
         people=sum(count.people for count in counts),
+        scheduled=len(mailings.scheduled(event.id)),
         mistake=mistake,
         longest_reason=LONGEST_REASON,
     )

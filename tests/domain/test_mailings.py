@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 
 from rsvp import errors, queries
 from rsvp.db import write, writing
-from rsvp.domain import mailings, privacy
+from rsvp.domain import mailings, privacy, publication
 from rsvp.extensions import db
 from rsvp.jobs import mailing as jobs
 from rsvp.models import (
@@ -22,7 +22,9 @@ from rsvp.models import (
     Message,
     Registration,
 )
+from rsvp.models.event import Status
 from tests.domain.doorways import make_phone, scan
+from tests.domain.publishing import publish
 from tests.factories import NOON, cancel, make_event, register
 
 ADA = "user:1"
@@ -396,6 +398,29 @@ def test_a_cancelled_event_is_explained_a_draft_and_an_erased_one_are_not(app):
     set_rows(Event, Event.id == event.id, erased_at=NOON)
     with pytest.raises(errors.NobodyToWriteTo):
         schedule(mailing_id)
+
+
+def by_button(event_id: int) -> None:
+    write(lambda _: publication.cancel(event_id, actor=ADA, now=NOON))
+
+
+def by_file(_event_id: int) -> None:
+    publish(status=Status.CANCELLED)
+
+
+@pytest.mark.parametrize("call_off", [by_button, by_file])
+def test_what_was_to_go_out_later_is_not_sent_once_the_event_is_off(app, call_off):
+    event = db.session.get_one(Event, publish().event_id)
+    register(event, admission="hall")
+    begun, later, kept = send(event), draft(event), draft(event)
+    schedule(later, send_at=LATER)
+    call_off(event.id)
+    jobs.write_due(LATER)
+
+    states = [stored(one).state for one in (begun, later, kept)]
+    assert states == ["sent", "stopped", "draft"]
+    assert told(later) == []
+    assert len(told(begun, state="queued")) == 1
 
 
 def test_with_an_events_data_its_mails_are_forgotten(app):

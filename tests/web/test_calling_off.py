@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import select
 
-from rsvp.db import utcnow
+from rsvp.db import utcnow, writing
+from rsvp.domain import mailings
 from rsvp.extensions import db
 from rsvp.models import Event, Message
 from rsvp.models.team import Role
@@ -44,6 +46,28 @@ def a_full_evening() -> Event:
     gone = register(event, "Dora", email="dora@example.org", now=utcnow())
     cancel(gone, now=utcnow())
     return event
+
+
+def write_for_later(event) -> None:
+    now = utcnow()
+    by = {"actor": "user:1", "now": now}
+    words = {"subject": "Bring a bowl", "text": "Soup is at six."}
+    with writing():
+        wanted = {"states": ["confirmed"]}
+        one = mailings.draft(event.id, **words, wanted=wanted, **by).id
+        mailings.schedule(one, send_at=now + timedelta(days=1), **by)
+
+
+def test_the_page_says_what_becomes_of_mails_written_for_later(client, ada):
+    event = a_full_evening()
+    assert "for later" not in client.get(path_of(event)).text
+
+    for words in (
+        "The mail that you have written for later is not sent.",
+        "The 2 mails that you have written for later are not sent.",
+    ):
+        write_for_later(event)
+        assert words in text_of(client.get(path_of(event)).text)
 
 
 def test_the_page_says_what_will_happen_and_to_how_many(client, ada):
