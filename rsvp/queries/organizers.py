@@ -65,8 +65,12 @@ class Tray(StrEnum):
     SUPERSEDED = auto()
 
 
+# Not by its attempts: one that is being sent for the first time has one, too.
+WAS_PUT_OFF = Message.last_error.is_not(None)
+
+
 def tray_of(message: Message) -> Tray:
-    if message.state == MessageState.QUEUED and message.attempts:
+    if message.state == MessageState.QUEUED and message.last_error is not None:
         return Tray.RETRYING
     return Tray(message.state)
 
@@ -90,8 +94,7 @@ def outbox(user: User, wanted: Wanted, before: int | None = None) -> Page[Messag
         state = MessageState.QUEUED if tray == Tray.RETRYING else MessageState(tray)
         found = found.where(Message.state == state)
     if tray in (Tray.QUEUED, Tray.RETRYING):
-        was_tried = Message.attempts > 0
-        found = found.where(was_tried if tray == Tray.RETRYING else ~was_tried)
+        found = found.where(WAS_PUT_OFF if tray == Tray.RETRYING else ~WAS_PUT_OFF)
     if before is not None:
         found = found.where(Message.id < before)
     return page_of(
@@ -101,15 +104,14 @@ def outbox(user: User, wanted: Wanted, before: int | None = None) -> Page[Messag
 
 def outbox_counts(user: User, wanted: Wanted) -> dict[Tray, int]:
     """How many messages this person may read, by tray, in whichever they are."""
-    was_tried = Message.attempts > 0
     counts = (
         letters_of(user, wanted)
-        .with_only_columns(Message.state, was_tried, func.count())
-        .group_by(Message.state, was_tried)
+        .with_only_columns(Message.state, WAS_PUT_OFF, func.count())
+        .group_by(Message.state, WAS_PUT_OFF)
     )
     found = dict.fromkeys(Tray, 0)
-    for state, tried, number in current_session().execute(counts):
-        waits_again = state == MessageState.QUEUED and tried
+    for state, was_put_off, number in current_session().execute(counts):
+        waits_again = state == MessageState.QUEUED and was_put_off
         found[Tray.RETRYING if waits_again else Tray(state)] += number
     return found
 

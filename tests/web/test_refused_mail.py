@@ -188,25 +188,29 @@ def test_a_domain_that_takes_no_mail_is_named_with_the_next_try(client, owner):
 
 
 @pytest.mark.parametrize(
-    ("lease", "attempts", "state"),
+    ("lease", "error", "state", "tray"),
     [
-        (None, 0, "Waiting"),
-        (timedelta(minutes=5), 1, "Being sent"),
-        (timedelta(minutes=5), 3, "Being sent"),
-        (timedelta(minutes=-1), 1, "Trying again"),
-        (None, 2, "Trying again"),
+        (None, None, "Waiting", "queued"),
+        (timedelta(minutes=5), None, "Being sent", "queued"),
+        (timedelta(minutes=5), "451 later", "Being sent", "retrying"),
+        # Its worker died: nobody knows that it failed.
+        (timedelta(minutes=-1), None, "Waiting", "queued"),
+        (None, "451 later", "Trying again", "retrying"),
     ],
 )
 def test_a_mail_that_a_worker_has_in_hand_is_not_called_another_try(
-    client, owner, lease, attempts, state
+    client, owner, lease, error, state, tray
 ):
     event, now = soon(), utcnow()
     register(event, now=now)
     with writing() as session:
-        held = {"attempts": attempts, "lease_until": now + lease if lease else None}
-        session.execute(update(Message).values(**held))
+        held = {"lease_until": now + lease if lease else None, "last_error": error}
+        session.execute(update(Message).values(attempts=1, **held))
 
-    html = client.get(f"/organize/events/{event.slug}/messages").text
+    path = f"/organize/events/{event.slug}/messages"
+    in_tray = client.get(f"{path}?state={tray}").text
+    assert in_tray.count('<td class="outbox__state">') == 1
+    html = client.get(path).text
     [shown] = re.findall(r'<td class="outbox__state">.*?</td>', html, re.S)
 
     assert state in text_of(shown)
