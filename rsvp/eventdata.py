@@ -132,7 +132,8 @@ class StillComing:
     """When people are asked whether they still come, and until when they may answer,
     in hours before the start."""
 
-    ask_hours: int = 48
+    # A day before the first of the usual reminders, or both would come at once.
+    ask_hours: int = 72
     answer_hours: int = 24
     no_answer: NoAnswer = NoAnswer.RELEASE
 

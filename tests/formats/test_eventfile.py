@@ -179,8 +179,8 @@ TO_THE_END = RegistrationRules(change_until=datetime(2027, 1, 29, 21, 30))
         ("reminders: [{key: b, after: 1 week, admissions: [hall], states: "
          "[waitlisted], text: 'Hello {name}'}]", "reminders", (A_WEEK_LATER,)),
         ("still_coming: {}", "still_coming", StillComing()),
-        ("still_coming: {ask_hours: 72, no_answer: flag}", "still_coming",
-         StillComing(ask_hours=72, no_answer=NoAnswer.FLAG)),
+        ("still_coming: {ask_hours: 96, no_answer: flag}", "still_coming",
+         StillComing(ask_hours=96, no_answer=NoAnswer.FLAG)),
         ("wording: [{message: waitlisted, text: Soon}, "
          "{message: offer, headline: 'By {until}'}]", "wording", OWN_WORDS),
     ],
