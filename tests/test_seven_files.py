@@ -355,5 +355,5 @@ def test_a_request_that_finds_the_bench_full_goes_to_the_line(client: FlaskClien
     db.session.rollback()
     states = list(db.session.scalars(select(Registration.state)))
     assert (states.count("confirmed"), states.count("waitlisted")) == (12, 1)
-    assert newest_mail().text.startswith("You're on the waitlist, 1st in line.")
+    assert newest_mail().text.startswith("You’re on the waitlist, 1st in line.")
     assert "all places are taken" in newest_mail().text

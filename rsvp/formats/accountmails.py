@@ -58,8 +58,8 @@ def new_password(
                 "everywhere you are signed in."
             ),
             not_you=_(
-                "Not you? Then you don't need to do anything: without this link nobody "
-                "can change your password. Don't pass this mail on."
+                "Not you? Then you don’t need to do anything: without this link nobody "
+                "can change your password. Don’t pass this mail on."
             ),
             public_url=public_url,
         )

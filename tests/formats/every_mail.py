@@ -35,7 +35,7 @@ def seated(what: str | None, first: str, says: str, **more: Any) -> Row:
 
 
 def waiting(what: str | None, says: str, **facts: Any) -> Row:
-    first = "You're on the waitlist, 4th in line."
+    first = "You’re on the waitlist, 4th in line."
     facts = {"what": what, "place": 4} | facts
     return Row("waitlisted", State.WAITLISTED, LINE, first, says, PAGE, facts=facts)
 
@@ -79,7 +79,7 @@ EVERY_MAIL = [
     Row(
         *("requested", State.REQUESTED),
         "Your request for Letters and Soup",
-        "You've asked for a place.",
+        "You’ve asked for a place.",
         "Until then no place is kept for you.",
         "Open your request",
     ),
@@ -100,7 +100,7 @@ EVERY_MAIL = [
             ),
             (
                 *("requested", State.REQUESTED, "Your request for Letters and Soup"),
-                *("You've asked for a place.", "Open your request", None),
+                *("You’ve asked for a place.", "Open your request", None),
             ),
             (
                 *("offer", State.OFFERED),
@@ -115,7 +115,7 @@ EVERY_MAIL = [
         None,
         "Your place is confirmed.",
         "Show the code on your ticket at the door",
-        online_first="You're registered.",
+        online_first="You’re registered.",
     ),
     seated(
         "approved",
@@ -124,7 +124,7 @@ EVERY_MAIL = [
         facts={"why": WHY},
     ),
     seated("confirmed_address", "Thank you: your place is confirmed.", "Show the code"),
-    seated("accepted", "You took the place: it's yours.", "Show the code"),
+    seated("accepted", "You took the place: it’s yours.", "Show the code"),
     seated(
         "reinstated",
         "You have your place back.",
@@ -133,27 +133,27 @@ EVERY_MAIL = [
     seated(
         "passed_on",
         "Somebody passed their place on to you.",
-        "It's yours now.",
+        "It’s yours now.",
     ),
     seated(
         "address",
         "Your place is confirmed.",
         "Links and codes in earlier mails no longer work.",
-        online_first="You're registered.",
+        online_first="You’re registered.",
     ),
     *(
         Row(
             *("promoted", State.CONFIRMED),
-            "You're off the waitlist: Letters and Soup",
+            "You’re off the waitlist: Letters and Soup",
             first,
-            "Can't come any more?",
+            "Can’t come any more?",
             OPEN,
             "PUBLISH",
             facts={"what": what},
         )
         for what, first in (
-            ("promote", "A place came free, and it's yours."),
-            ("confirm", "A place came free, and it's yours."),
+            ("promote", "A place came free, and it’s yours."),
+            ("confirm", "A place came free, and it’s yours."),
             ("confirm_above", "The organizers have made a place for you."),
         )
     ),
@@ -217,13 +217,13 @@ EVERY_MAIL = [
         for then, names, says, button, second in (
             (
                 *("release", ("Ada Lovelace",)),
-                "If we don't hear from you, your place goes to the next in line.",
+                "If we don’t hear from you, your place goes to the next in line.",
                 *(YES, "Give the place up"),
             ),
             (
                 *("flag", ("Ada Lovelace", None)),
-                "If we don't hear from you, the organizers may give your places on.",
-                *("Yes, we're coming", "Give the places up"),
+                "If we don’t hear from you, the organizers may give your places on.",
+                *("Yes, we’re coming", "Give the places up"),
             ),
         )
     ),
@@ -235,7 +235,7 @@ EVERY_MAIL = [
     ),
     Row(
         *("changed", State.REQUESTED, CHANGED, "Grace is no longer coming."),
-        *("You've asked for a place.", "Open your request"),
+        *("You’ve asked for a place.", "Open your request"),
         facts={"what": "guest_cancelled", "who": "Grace"},
     ),
     Row(
@@ -262,7 +262,7 @@ EVERY_MAIL = [
     Row(
         *("changed", State.WAITLISTED, CHANGED),
         "Your registration is for “In person” now.",
-        *("You're on the waitlist, 4th in line.", PAGE),
+        *("You’re on the waitlist, 4th in line.", PAGE),
         facts={"what": "moved", "place": 4},
         online_first="Your registration is for “Webinar” now.",
     ),
@@ -303,7 +303,7 @@ EVERY_MAIL = [
     ended(
         *("declined", State.DECLINED, {}),
         "Your request for Letters and Soup was declined",
-        "The organizers can't give you a place.",
+        "The organizers can’t give you a place.",
         f"They wrote: “{WHY}”",
         values={"ended_by": "user:1", "ended_why": WHY},
     ),
@@ -385,13 +385,13 @@ EVERY_MAIL = [
         online=f"Once more: {LINK}",
     ),
     again(
-        *(State.WAITLISTED, "lost", LINE, "You're on the waitlist, 4th in line."),
+        *(State.WAITLISTED, "lost", LINE, "You’re on the waitlist, 4th in line."),
         "asked for this mail once more",
         PAGE,
     ),
     again(
         *(State.REQUESTED, "lost", "Your request for Letters and Soup"),
-        "You've asked for a place.",
+        "You’ve asked for a place.",
         "asked for this mail once more",
         "Open your request",
     ),
@@ -407,7 +407,7 @@ EVERY_MAIL = [
         *("event_cancelled", State.WAITLISTED, {}),
         "Cancelled: Letters and Soup",
         "Letters and Soup is cancelled.",
-        "You don't need to do anything.",
+        "You don’t need to do anything.",
     ),
     *OF_THE_EVENT,
 ]

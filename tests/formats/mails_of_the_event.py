@@ -61,7 +61,7 @@ OF_THE_EVENT = [
     reminded(State.CONFIRMED, "You have a place.", OPEN, days=0),
     reminded(State.CONFIRMED, "You have a place.", OPEN, days=5),
     reminded(
-        *(State.WAITLISTED, "You're on the waitlist, 4th in line.", PAGE), place=4
+        *(State.WAITLISTED, "You’re on the waitlist, 4th in line.", PAGE), place=4
     ),
     reminded(State.REQUESTED, "The organizers have not decided", "Open your request"),
     reminded(State.OFFERED, f"A place is kept for you until {BY}", ANSWER, offered=1),
@@ -134,7 +134,7 @@ OF_THE_EVENT = [
     moved(
         *(State.WAITLISTED, ["time", "place"], "Changed: Letters and Soup"),
         NOW_AT.format(", at The Pump House."),
-        *("You're on the waitlist, 4th in line.", PAGE),
+        *("You’re on the waitlist, 4th in line.", PAGE),
         facts={"place": 4},
         online_first=NOW_AT.format(" (Amsterdam time), at The Pump House."),
     ),

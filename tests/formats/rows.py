@@ -23,13 +23,13 @@ from tests.formats.letters import (
 
 WHY = "The stove takes ten pots."
 TICKET, LINK = "Your ticket for Letters and Soup", "Your link for Letters and Soup"
-YES = "Yes, I'm coming"
+YES = "Yes, I’m coming"
 CONFIRM, ANSWER = "Confirm your address", "Answer the offer"
 OPEN, PAGE = "Open your ticket", "Open your registration"
 BY = "Friday 22 January, 10:00"
 CANCELLED = "Your registration for Letters and Soup is cancelled"
 CHANGED = "Your registration for Letters and Soup has changed"
-LINE = "You're on the waitlist for Letters and Soup"
+LINE = "You’re on the waitlist for Letters and Soup"
 
 
 @dataclass(frozen=True, eq=False)

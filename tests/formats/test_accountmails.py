@@ -48,7 +48,7 @@ def test_it_says_whose_password_how_long_and_what_if_it_was_not_them():
         assert "ada@example.org" in said
         assert "rsvp.example.org" in said
         assert "within 2 hours" in said
-        assert "Not you? Then you don't need to do anything" in said
+        assert "Not you? Then you don’t need to do anything" in said
         assert LINK in said
     assert "within an hour" in written(to_ada(), hours=1).text
 

@@ -92,12 +92,12 @@ ASKS = {"ask_hours": 48, "answer_hours": 24, "no_answer": "release"}
         (
             ASKS,
             "2 days before it begins we ask you by mail whether you still come. If we "
-            "don't hear from you, your place goes to the next in line.",
+            "don’t hear from you, your place goes to the next in line.",
         ),
         (
             ASKS | {"ask_hours": 36, "no_answer": "flag"},
             "36 hours before it begins we ask you by mail whether you still come. If "
-            "we don't hear from you, the organizers may give your place on.",
+            "we don’t hear from you, the organizers may give your place on.",
         ),
         (ASKS | {"ask_hours": 24, "answer_hours": 1}, "A day before it begins"),
     ],
@@ -148,7 +148,7 @@ def test_who_did_not_answer_reads_how_to_register_again():
 def test_what_ended_before_its_mail_was_written_is_told_as_it_is():
     for state, first in (
         (State.RELEASED, "Your place was given to somebody else."),
-        (State.DECLINED, "The organizers can't give you a place."),
+        (State.DECLINED, "The organizers can’t give you a place."),
         (State.LAPSED, "The offer has ended without an answer."),
     ):
         registration = registration_of(
@@ -227,8 +227,8 @@ def test_the_waitlist_mail_tells_the_place_in_line(place, said):
     registration = registration_of(event_of(), state=State.WAITLISTED)
     mail = compose(message_of("waitlisted", registration, place=place))
 
-    assert mail.subject == "You're on the waitlist for Letters and Soup"
-    assert mail.text.startswith(f"You're on the waitlist, {said} in line.")
+    assert mail.subject == "You’re on the waitlist for Letters and Soup"
+    assert mail.text.startswith(f"You’re on the waitlist, {said} in line.")
     assert mail.images == {}
     assert mail.calendar is None
     assert "Code:" not in mail.text

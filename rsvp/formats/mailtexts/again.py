@@ -113,7 +113,7 @@ def ticket_again(message: Message) -> Parts:
         case Standing.SEATED:
             return seated_again(message, why)
         case Standing.IN_LINE:
-            subject = _("You're on the waitlist for %(title)s", title=title)
+            subject = _("You’re on the waitlist for %(title)s", title=title)
             lead = [why, when_a_place_comes_free(message), fewer_is_fine(message)]
             return subject, place_in_line(message), lead
         case Standing.REQUESTED:

@@ -78,13 +78,13 @@ def declined(message: Message) -> Parts:
     return (
         _("Your request for %(title)s was declined", title=title_of(message)),
         _n(
-            "The organizers can't give you a place.",
-            "The organizers can't give you %(num)d places.",
+            "The organizers can’t give you a place.",
+            "The organizers can’t give you %(num)d places.",
             seats_of(message),
         ),
         [
             they_wrote(message.registration.ended_why),
-            _("Thank you for asking. You don't need to do anything."),
+            _("Thank you for asking. You don’t need to do anything."),
         ],
     )
 
@@ -120,7 +120,7 @@ def lapsed(message: Message) -> Parts:
             return (
                 _("Your request for %(title)s has lapsed", title=title),
                 _("Your request was not decided on in time."),
-                [_("The event is over. We're sorry that you waited for nothing.")],
+                [_("The event is over. We’re sorry that you waited for nothing.")],
             )
     return (
         _("No place came free for %(title)s", title=title),
@@ -182,8 +182,8 @@ def event_cancelled(message: Message) -> Parts:
         if message.event.discreet
         else _("%(title)s is cancelled.", title=title),
         [
-            _("The organizers had to call it off. We're sorry."),
+            _("The organizers had to call it off. We’re sorry."),
             they_wrote(message.facts.get("why")),
-            _("You don't need to do anything. Your registration no longer counts."),
+            _("You don’t need to do anything. Your registration no longer counts."),
         ],
     )

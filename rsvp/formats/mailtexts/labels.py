@@ -122,7 +122,7 @@ def button(message: Message) -> str:
 
 
 def yes(message: Message) -> str:
-    return _n("Yes, I'm coming", "Yes, we're coming", seats_of(message))
+    return _n("Yes, I’m coming", "Yes, we’re coming", seats_of(message))
 
 
 def second(message: Message) -> str:

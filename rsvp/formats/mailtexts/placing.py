@@ -74,7 +74,7 @@ def requested(message: Message) -> Parts:
         [
             why_again(message),
             how_requests_go_on(),
-            _("You don't need to do anything."),
+            _("You don’t need to do anything."),
         ],
     )
 
@@ -106,7 +106,7 @@ Opening = tuple[str, list[str]]
 
 def confirmed(message: Message) -> Opening:
     if is_online(message):
-        return _("You're registered."), []
+        return _("You’re registered."), []
     return _n(
         "Your place is confirmed.",
         "Your %(num)d places are confirmed.",
@@ -132,8 +132,8 @@ def with_address(message: Message) -> Opening:
 
 def accepted(message: Message) -> Opening:
     return _n(
-        "You took the place: it's yours.",
-        "You took the %(num)d places: they're yours.",
+        "You took the place: it’s yours.",
+        "You took the %(num)d places: they’re yours.",
         seats_of(message),
     ), []
 
@@ -159,7 +159,7 @@ def passed_on(message: Message) -> Opening:
         seats_of(message),
     )
     return headline, [
-        _("It's yours now. If you can't come, please give it up so that others can.")
+        _("It’s yours now. If you can’t come, please give it up so that others can.")
     ]
 
 
@@ -194,16 +194,16 @@ def promoted(message: Message) -> Parts:
         )
     else:
         headline = _n(
-            "A place came free, and it's yours.",
-            "%(num)d places came free, and they're yours.",
+            "A place came free, and it’s yours.",
+            "%(num)d places came free, and they’re yours.",
             seats,
         )
     return (
-        _("You're off the waitlist: %(title)s", title=title_of(message)),
+        _("You’re off the waitlist: %(title)s", title=title_of(message)),
         headline,
         [
             *lead,
-            _("Can't come any more? Please say so soon: others are waiting."),
+            _("Can’t come any more? Please say so soon: others are waiting."),
             will_be_asked(message),
         ],
     )
@@ -256,7 +256,7 @@ def offer(message: Message) -> Parts:
 def waitlisted(message: Message) -> Parts:
     why = they_wrote(message.facts.get("why"))
     return (
-        _("You're on the waitlist for %(title)s", title=title_of(message)),
+        _("You’re on the waitlist for %(title)s", title=title_of(message)),
         place_in_line(message),
         [
             why_waitlisted(message),

@@ -191,9 +191,9 @@ def they_wrote(why: str | None) -> str:
 def how_to_attend(message: Message) -> list[str]:
     if is_online(message):
         if not message.event.join_url:
-            return [_("The link to join will be on your registration's page.")]
+            return [_("The link to join will be on your registration’s page.")]
         return [
-            _("Join with the link below. It is for those registered: don't pass it on.")
+            _("Join with the link below. It is for those registered: don’t pass it on.")
         ]
     return [
         _n(
@@ -235,13 +235,13 @@ def without_answer(message: Message, then: str | None) -> str:
     seats = seats_of(message)
     if then == NoAnswer.FLAG:
         return _n(
-            "If we don't hear from you, the organizers may give your place on.",
-            "If we don't hear from you, the organizers may give your places on.",
+            "If we don’t hear from you, the organizers may give your place on.",
+            "If we don’t hear from you, the organizers may give your places on.",
             seats,
         )
     return _n(
-        "If we don't hear from you, your place goes to the next in line.",
-        "If we don't hear from you, your %(num)d places go to the next in line.",
+        "If we don’t hear from you, your place goes to the next in line.",
+        "If we don’t hear from you, your %(num)d places go to the next in line.",
         seats,
     )
 
@@ -251,9 +251,9 @@ def when_a_place_comes_free(message: Message) -> str:
     if message.event.promotion == Promotion.CONFIRM:
         return _n(
             "As soon as a place comes free, it is yours and we mail you the ticket. "
-            "You don't need to do anything.",
+            "You don’t need to do anything.",
             "As soon as %(num)d places are free together, they are yours and we mail "
-            "you the tickets. You don't need to do anything.",
+            "you the tickets. You don’t need to do anything.",
             seats,
         )
     return _n(
@@ -274,14 +274,14 @@ def fewer_is_fine(message: Message) -> str:
 def place_in_line(message: Message) -> str:
     place = message.facts.get("place")
     if not place:
-        return _("You're on the waitlist.")
-    return _("You're on the waitlist, %(place)s in line.", place=i18n.ordinal(place))
+        return _("You’re on the waitlist.")
+    return _("You’re on the waitlist, %(place)s in line.", place=i18n.ordinal(place))
 
 
 def asked_for(message: Message) -> str:
     return _n(
-        "You've asked for a place.",
-        "You've asked for %(num)d places.",
+        "You’ve asked for a place.",
+        "You’ve asked for %(num)d places.",
         seats_of(message),
     )
 
