@@ -286,7 +286,7 @@ def close(event_id: int, *, now: datetime) -> int:
     for registration in silent:
         if not was_asked_in_time(registration, mailed.get(registration.id), now):
             flag(registration, NOT_MAILED, now)
-        elif event.no_answer == NoAnswer.FLAG or now >= event.doors_open_at:
+        elif is_left_to_them(event, registration, now):
             flag(registration, NO_ANSWER, now)
         else:
             presence.give_on(locked, registration, NO_ANSWER, "worker", now)
@@ -295,6 +295,16 @@ def close(event_id: int, *, now: datetime) -> int:
     current_session().flush()
     waitlist.promote(locked, actor="worker", now=now)
     return len(silent)
+
+
+def is_left_to_them(event: Event, registration: Registration, now: datetime) -> bool:
+    """Whether no answer changes nothing by itself: the organizers decide, or presence,
+    or nobody needs the place, since there is no limit any more."""
+    return (
+        event.no_answer == NoAnswer.FLAG
+        or now >= event.doors_open_at
+        or not event.is_limited(registration.admission)
+    )
 
 
 def give_on(registration_id: int, *, actor: str, now: datetime) -> None:

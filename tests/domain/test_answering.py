@@ -6,12 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import update
 
 from rsvp import errors, queries
-from rsvp.db import write
+from rsvp.db import write, writing
 from rsvp.domain import reconfirmation, registrations
 from rsvp.extensions import db
 from rsvp.jobs.asking import ask_due, close_due
+from rsvp.models import Admission
 from tests.domain.acting import (
     HOUR,
     MINUTE,
@@ -222,6 +224,21 @@ def test_who_is_in_is_neither_released_nor_flagged(app):
 
     assert close_due(START - 10 * HOUR) == 0
     assert (state(ada), flagged_for(ada)) == ("confirmed", None)
+
+
+def test_where_the_limit_has_gone_since_nobody_is_released(app):
+    event = asking({"capacity": 1}, {"mode": "online", "capacity": 1})
+    ada = register(event, "Ada", admission=event.admissions[0].key)
+    ben = register(event, "Ben", admission=event.admissions[1].key)
+    ask()
+    with writing() as session:
+        first = update(Admission).where(Admission.id == event.admissions[0].id)
+        session.execute(first.values(capacity=None))
+
+    close_due(ANSWER_BY)
+
+    assert states(ada, ben) == ["confirmed", "released"]
+    assert flagged_for(ada) == "no_answer"
 
 
 def test_from_doors_on_presence_decides_so_a_late_worker_only_flags(app):
