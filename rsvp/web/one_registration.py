@@ -25,7 +25,7 @@ from rsvp.models import (
 )
 from rsvp.models.event import Status
 from rsvp.models.ledger import MessageState
-from rsvp.models.registration import LIVE, OVER, State
+from rsvp.models.registration import LIVE, OVER, Asked, State
 from rsvp.web import desk, display, history, letters
 from rsvp.web.desk import Moment, Shown
 from rsvp.web.typed import LONGEST_REASON
@@ -54,13 +54,15 @@ def shown_to(found: Registration, *, manages: bool) -> dict[str, Any]:
 def managed(found: Registration, place: int | None) -> dict[str, Any]:
     event, admission = found.event, found.admission
     entries = queries.history(found.id)
-    acts = acts_for(found, utcnow())
+    now = utcnow()
+    acts = acts_for(found, now)
     messages = queries.messages_about(found.id)
     return {
         "acts": acts,
         "correction": correction_of(messages),
         "standby": standby_of(event),
         "elsewhere": elsewhere_of(found),
+        "promise": promise_of(found, now),
         "more_facts": facts_of(found),
         "answers": answers_to(event, found.answers),
         "consents": [
@@ -154,6 +156,18 @@ def elsewhere_of(found: Registration) -> str:
                 "new place at the end of the line."
             )
     return _("They ask for a place there instead.")
+
+
+def promise_of(found: Registration, now: datetime) -> str:
+    """What a mail has promised to whoever does not answer, while it holds."""
+    if found.flagged_at is not None:
+        return ""
+    if found.asked_about == Asked.CHANGE:
+        return _("They were told that without an answer they keep what they have.")
+    if found.answer_by is not None and now < found.answer_by:
+        until = desk.moment(found.answer_by, found.event.zone).text
+        return _("They were told that they can answer until %(time)s.", time=until)
+    return ""
 
 
 def others_than(found: Registration) -> list[Admission]:

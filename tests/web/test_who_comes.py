@@ -153,6 +153,20 @@ def test_the_places_of_who_did_not_answer_are_given_on(client, ada, name):
     assert "by ada@example.org" in text_of(client.get(answer.location).text)
 
 
+def test_what_they_were_told_is_said_beside_giving_on(client, ada):
+    event = asked("Silent", "Flagged", "Moved")
+    change_registration("Moved", asked_about="change", answer_by=None)
+    told = {
+        "Silent": "They were told that they can answer until",
+        "Moved": "They were told that without an answer they keep what they have.",
+        "Flagged": "Give 1 place on",
+    }
+    for name, words in told.items():
+        shown = text_of(client.get(page_of(event, name)).text)
+        assert words in shown
+        assert ("They were told" in shown) == (name != "Flagged")
+
+
 def test_nobody_who_said_yes_is_given_on(client, ada):
     event = asked("Yes")
 
