@@ -38,6 +38,7 @@ from rsvp.jobs.failures import Trouble, Whose, judge, loggable
 from rsvp.jobs.handfuls import Handfuls
 from rsvp.jobs.letters import (
     Letter,
+    goes_at,
     is_wanted,
     letter_of,
     load,
@@ -190,6 +191,10 @@ class Delivery:
                 current_session().rollback()
                 self.drop(claim)
                 return None
+            if (at := goes_at(message, now)) > now:
+                current_session().rollback()
+                self.leave_until(at, claim)
+                return None
             mail = letter_of(message, now)
             # Here, where what can't be written is that one message's trouble.
             _ = mail.written
@@ -281,6 +286,11 @@ class Delivery:
         """It is past; a later one, or none, tells how things stand."""
         note(claim, state=MessageState.SUPERSEDED.value, lease_until=None)
         log.info("message %d dropped: what it says is not so any more", claim.id)
+
+    def leave_until(self, at: datetime, claim: Claim) -> None:
+        """It is too early, or too late in the day: untried, it waits."""
+        note(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
+        log.info("message %d waits until %s", claim.id, at.isoformat(" ", "minutes"))
 
     def deal_with(self, claim: Claim, trouble: Trouble) -> None:
         self.for_many.settle()

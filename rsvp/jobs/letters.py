@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from rsvp import accounts, mailer, tokens
 from rsvp.db import current_connection, current_session
-from rsvp.domain import messages, undelivered
+from rsvp.domain import deadlines, messages, reconfirmation, undelivered
 from rsvp.formats import accountmails, mails, samples
 from rsvp.jobs.claiming import Claim
 from rsvp.models import Attendee, Event, Message, Registration
@@ -133,6 +133,21 @@ def is_wanted(message: Message, now: datetime) -> bool:
     if message.kind == MessageKind.UNDELIVERED and message.user is not None:
         return undelivered.is_wanted(message, message.user)
     return messages.is_still_wanted(message, now)
+
+
+def goes_at(message: Message, now: datetime) -> datetime:
+    """When it may go out, as seen at `now`: what the clock has us write, not at night,
+    unless the event is near. Many of them take their time, and a mail server's pause
+    may end at any hour."""
+    event = message.event
+    match message.kind:
+        case MessageKind.REMINDER:
+            return deadlines.mail_before(now, event)
+        case MessageKind.THANK_YOU:
+            return deadlines.mail_after(now, event)
+        case MessageKind.STILL_COMING if event.ask_at is not None:
+            return reconfirmation.time_to_ask(event, now)
+    return now
 
 
 def was_refused(message: Message) -> bool:

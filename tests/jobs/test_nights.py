@@ -1,0 +1,99 @@
+"""Nights: what the clock has us write wakes nobody, however late it goes out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from rsvp import jobs
+from rsvp.db import writing
+from rsvp.domain import messages as domain
+from rsvp.extensions import db
+from rsvp.jobs.asking import ask_due
+from rsvp.models import Registration
+from rsvp.models.ledger import MessageKind
+from tests.domain.reminded import THANKS, TWO_DAYS, TWO_HOURS, at, remind
+from tests.factories import make_event, register
+from tests.jobs.outbox import MINUTE, deliver, messages
+
+ADA = "ada@example.org"
+
+
+@pytest.fixture
+def ada(app, smtp):
+    """Somebody with a place at an event that reminds, asks and gives thanks."""
+    event = make_event({"capacity": 2}, ask_hours=48, answer_hours=24)
+    remind(event, TWO_DAYS, THANKS)
+    outcome = register(event, email=ADA)
+    assert deliver() == (1, 0, 0)
+    smtp.received.clear()
+    return outcome
+
+
+def write(outcome, kind: MessageKind, now) -> None:
+    with writing():
+        found = db.session.get_one(Registration, outcome.registration_id)
+        domain.tell(found, kind, now=now)
+
+
+def the_last():
+    return messages()[-1]
+
+
+@pytest.mark.parametrize(
+    ("job", "evening", "morning"),
+    [
+        (jobs.remind_due, "27 21:59", "28 8:00"),
+        (ask_due, "27 21:59", "28 8:00"),
+    ],
+    ids=["reminder", "question"],
+)
+def test_what_a_server_puts_off_into_the_night_waits_for_the_morning(
+    ada, smtp, job, evening, morning
+):
+    assert job(at(evening)) == 1
+    smtp.script.append("451 later")
+    assert deliver(at(evening)) == (0, 1, 0)
+
+    assert deliver(at(evening) + 3 * MINUTE) == (0, 0, 0)
+    assert the_last().due_at == at(morning)
+    assert the_last().attempts == 1
+    assert deliver(at(morning) - MINUTE) == (0, 0, 0)
+    assert smtp.received == []
+    assert deliver(at(morning)) == (1, 0, 0)
+    assert smtp.recipients == [ADA]
+
+
+def test_what_was_not_sent_by_ten_waits_for_the_morning(ada, smtp):
+    assert jobs.remind_due(at("27 21:59")) == 1
+
+    assert deliver(at("27 22:00")) == (0, 0, 0)
+    assert (the_last().due_at, the_last().attempts) == (at("28 8:00"), 0)
+    assert the_last().lease_until is None
+    assert deliver(at("28 8:00")) == (1, 0, 0)
+
+
+def test_thanks_wait_for_the_morning(ada, smtp):
+    write(ada, MessageKind.THANK_YOU, at("30 21:00"))
+
+    assert deliver(at("30 23:00")) == (0, 0, 0)
+    assert deliver(at("31 8:00")) == (1, 0, 0)
+
+
+def test_before_an_event_that_is_near_people_are_reminded_at_night(app, smtp):
+    early = at("29 6:00").replace(tzinfo=None)
+    event = make_event({"capacity": 2}, starts=early)
+    remind(event, TWO_HOURS)
+    register(event, email=ADA)
+    deliver()
+
+    assert jobs.remind_due(at("29 4:00")) == 1
+    assert deliver(at("29 4:00")) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("kind", [MessageKind.CONFIRMATION, MessageKind.NOTE])
+def test_what_somebody_has_asked_for_or_written_goes_at_once(ada, smtp, kind):
+    write(ada, kind, at("27 23:00"))
+
+    assert deliver(at("27 23:00") + timedelta(seconds=1)) == (1, 0, 0)
