@@ -314,9 +314,10 @@ def folded(name: str, value: str | Address, utf8: bool) -> bytes:
     text = str(value)
     if SIMPLE.fullmatch(text):
         return mime.header(name, text)
-    if isinstance(value, str) and ENCODED in value:
-        # The library would take it apart, and write what is in it as it is: line breaks
-        # and half characters, too.
+    if isinstance(value, str) and (ENCODED in value or not value.isascii()):
+        # The library would take encoded words apart, and write what is in them as it
+        # is: line breaks and half characters, too. And where it folds other letters, it
+        # loses a space now and then.
         safe = Header(value, "utf-8", header_name=name).encode(linesep="\r\n")
         return f"{name}: {safe}\r\n".encode()
     policy = POLICY_FOR_OTHER_ALPHABETS if utf8 else POLICY

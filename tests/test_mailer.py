@@ -124,6 +124,21 @@ def test_what_joins_letters_and_pictures_stays_in_a_subject(texts, title):
     assert mail["subject"] == f"Your ticket for {title}"
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "& Führung Freunde für über “Lesen” Bücherei München",
+        "für Abend über & München Führung “Lesen” Bücherei",
+        "der & Café – Bücherei für über München",
+    ],
+)
+def test_a_long_subject_keeps_each_space(texts, title):
+    registration = registration_of(event_of(title=title))
+
+    mail = wire(message_of("confirmation", registration))
+    assert mail["subject"] == f"Your ticket for {title}"
+
+
 # --- certificates -------------------------------------------------------------------
 
 
