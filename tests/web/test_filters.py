@@ -29,6 +29,8 @@ def read(app, event, query: str) -> Filter:
         ("search=&state=&admission=", Filter()),
         ("search=+Zoë++Winter%0A", Filter(search="Zoë Winter")),
         ("search=a%00b", Filter(search="a b")),
+        ("search=\u200eada@example.org\u200f \u200e", Filter(search="ada@example.org")),
+        ("search=می\u200cخواهم", Filter(search="می\u200cخواهم")),
         ("state=waitlisted", Filter(state="waitlisted")),
         ("search=" + "x" * 400, Filter(search="x" * 254)),
         ("coming=flagged", Filter(coming=Coming.FLAGGED)),
