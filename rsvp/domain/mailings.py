@@ -200,7 +200,9 @@ def stop_scheduled(event_id: int, *, actor: str, now: datetime) -> None:
     """The event is off: what was to be sent about it later is not. Needs the event's
     lock."""
     for mailing_id in scheduled(event_id):
-        stop(mailing_id, actor=actor, now=now)
+        # Somebody may have stopped it at this moment.
+        if locked(mailing_id).state == MailingState.SCHEDULED:
+            stop(mailing_id, actor=actor, now=now)
 
 
 def may_be_stopped(mailing: Mailing, waiting: int) -> bool:

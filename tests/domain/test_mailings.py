@@ -423,6 +423,25 @@ def test_what_was_to_go_out_later_is_not_sent_once_the_event_is_off(app, call_of
     assert len(told(begun, state="queued")) == 1
 
 
+def test_one_that_is_stopped_at_that_moment_does_not_keep_the_event_on(
+    app, monkeypatch
+):
+    event = make_event()
+    come(event, "ada")
+    stopped, later = draft(event), draft(event)
+    schedule(stopped, send_at=LATER)
+    schedule(later, send_at=LATER)
+    # Read before the other one's commit, and looked at after it.
+    read = mailings.scheduled(event.id)
+    stop(stopped)
+    monkeypatch.setattr(mailings, "scheduled", lambda _event_id: read)
+
+    by_button(event.id)
+
+    assert stored(later).state == "stopped"
+    assert db.session.get_one(Event, event.id).status == Status.CANCELLED
+
+
 def test_with_an_events_data_its_mails_are_forgotten(app):
     event = make_event()
     come(event, "ada")
