@@ -18,6 +18,7 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
+    and_,
     bindparam,
     case,
     exists,
@@ -39,7 +40,7 @@ from rsvp.db import (
 from rsvp.db import write as retried
 from rsvp.jobs import domains
 from rsvp.models import MailDomain, Message
-from rsvp.models.ledger import EXTRAS, RANKS, MessageState
+from rsvp.models.ledger import EXTRAS, RANKS, MessageKind, MessageState
 
 LEASE = timedelta(minutes=5)
 BATCH = 20
@@ -153,7 +154,8 @@ def due_of_rank(rank: int) -> Select[Any]:
         sent_now.lease_until > NOW, sent_now.state == MessageState.QUEUED
     )
     # A registration's messages go out in order, so one waits while an earlier one is
-    # queued (or being sent); but nothing of weight waits for an extra.
+    # queued (or being sent); but nothing of weight waits for an extra, and nothing for
+    # a reminder or the like whose time is later: it may sleep until the morning.
     earlier = aliased(Message)
     waits = exists().where(
         earlier.registration_id == Message.registration_id,
@@ -162,7 +164,13 @@ def due_of_rank(rank: int) -> Select[Any]:
         earlier.id < Message.id,
         # One that was held back while a worker had it in hand goes out all the same.
         or_(earlier.state == MessageState.QUEUED, earlier.lease_until > NOW),
-        or_(earlier.rank < EXTRA_RANK, earlier.rank <= rank),
+        or_(
+            earlier.rank < EXTRA_RANK,
+            and_(
+                earlier.rank <= rank,
+                or_(earlier.due_at <= NOW, earlier.kind == MessageKind.NOTE),
+            ),
+        ),
     )
     this_minute = case(
         (MailDomain.window_at > A_MINUTE_AGO, MailDomain.window_count), else_=0

@@ -97,3 +97,17 @@ def test_what_somebody_has_asked_for_or_written_goes_at_once(ada, smtp, kind):
     write(ada, kind, at("27 23:00"))
 
     assert deliver(at("27 23:00") + timedelta(seconds=1)) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("answer", ["250 OK", "451 later"])
+def test_what_organizers_write_waits_for_no_reminder_that_sleeps(ada, smtp, answer):
+    assert jobs.remind_due(at("27 21:50")) == 1
+    if answer == "451 later":
+        smtp.script.append(answer)
+        assert deliver(at("27 21:59")) == (0, 1, 0)
+    assert deliver(at("27 22:05")) == (0, 0, 0)
+    write(ada, MessageKind.NOTE, at("27 23:00"))
+
+    assert deliver(at("27 23:00") + timedelta(seconds=1)) == (1, 0, 0)
+    assert (the_last().kind, the_last().state) == ("note", "sent")
+    assert deliver(at("28 8:00")) == (1, 0, 0)
