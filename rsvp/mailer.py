@@ -314,15 +314,28 @@ def folded(name: str, value: str | Address, utf8: bool) -> bytes:
     text = str(value)
     if SIMPLE.fullmatch(text):
         return mime.header(name, text)
+    # The library would take encoded words apart, and write what is in them as it is:
+    # line breaks and half characters, too. And where it folds other letters, it loses
+    # spaces now and then, or adds some.
     if isinstance(value, str) and (ENCODED in value or not value.isascii()):
-        # The library would take encoded words apart, and write what is in them as it
-        # is: line breaks and half characters, too. And where it folds other letters, it
-        # loses a space now and then.
-        safe = Header(value, "utf-8", header_name=name).encode(linesep="\r\n")
-        return f"{name}: {safe}\r\n".encode()
+        return encoded(name, Header(value, "utf-8", header_name=name))
+    if isinstance(value, Address) and is_only_named_in_others(value):
+        header = Header(value.display_name, "utf-8", header_name=name)
+        header.append(f"<{value.addr_spec}>", "us-ascii")
+        return encoded(name, header)
     policy = POLICY_FOR_OTHER_ALPHABETS if utf8 else POLICY
     stored: bytes = policy.fold_binary(name, policy.header_store_parse(name, value)[1])
     return stored
+
+
+def is_only_named_in_others(who: Address) -> bool:
+    """Whether the name has other letters than ASCII, and the address has none."""
+    return not who.display_name.isascii() and who.addr_spec.isascii()
+
+
+def encoded(name: str, value: Header) -> bytes:
+    lines = value.encode(linesep="\r\n")
+    return f"{name}: {lines}\r\n".encode()
 
 
 def picture_part(picture: Part) -> bytes:

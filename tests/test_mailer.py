@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 
 import pytest
 from sqlalchemy import select
@@ -137,6 +138,18 @@ def test_a_long_subject_keeps_each_space(texts, title):
 
     mail = wire(message_of("confirmation", registration))
     assert mail["subject"] == f"Your ticket for {title}"
+
+
+def test_a_long_name_of_the_sender_keeps_each_space(texts, sqlite_app, monkeypatch):
+    sender = "“Lesen” Freundinnen und Führung München – Bücherei <rsvp@example.org>"
+    monkeypatch.setitem(sqlite_app.config, "MAIL_DEFAULT_SENDER", sender)
+    letter = jobs.letter_of(
+        message_of("confirmation", registration_of(event_of())), NOW
+    )
+
+    # Not by the policy's own reader, which makes spaces of folds.
+    written = message_from_bytes(letter.as_bytes())["from"]
+    assert str(make_header(decode_header(written))) == sender
 
 
 # --- certificates -------------------------------------------------------------------
