@@ -18,3 +18,10 @@ def readable(text: str, keep: str = "") -> str:
 def one_line(text: str) -> str:
     """The same in one line, with single spaces and none around it."""
     return " ".join(readable(text).split())
+
+
+def bare_line(text: str) -> str:
+    """The same, and no word with what is unseen around it: other programs put marks of
+    direction around what is copied from them."""
+    words = (word.strip(UNSEEN) for word in one_line(text).split())
+    return " ".join(word for word in words if word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rsvp.plaintext import one_line, readable
+from rsvp.plaintext import bare_line, one_line, readable
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,16 @@ def test_a_line_has_what_can_be_read(written, line):
 def test_what_is_kept_is_kept():
     assert readable("one\ntwo\r", keep="\n") == "one\ntwo "
     assert readable("\n\n", keep="\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("copied", "line"),
+    [
+        ("\u200eada@example.org\u200f", "ada@example.org"),
+        ("\u200e2027-01-09 \u200e18:00", "2027-01-09 18:00"),
+        ("\u200f \u200eZoë \u200d", "Zoë"),
+        ("می\u200cآید", "می\u200cآید"),
+    ],
+)
+def test_a_bare_line_has_no_marks_around_its_words(copied, line):
+    assert bare_line(copied) == line

@@ -8,7 +8,7 @@ from flask import abort, request
 
 from rsvp.models import Event
 from rsvp.models.registration import State
-from rsvp.plaintext import UNSEEN, one_line
+from rsvp.plaintext import bare_line
 from rsvp.queries import Coming, Filter
 
 SEARCH_MAX = 254
@@ -31,10 +31,7 @@ def wanted_filter(event: Event, *, sees_addresses: bool = True) -> Filter:
 def wanted_search() -> str:
     """What `?search=…` looks for: one line of text; what can't be in it is left out."""
     # Databases refuse NUL, and nobody's name has it.
-    typed = one_line(request.args.get("search", "")[:SEARCH_MAX])
-    # What is copied out of other programs comes with marks around it.
-    words = (word.strip(UNSEEN) for word in typed.split())
-    return " ".join(word for word in words if word)
+    return bare_line(request.args.get("search", "")[:SEARCH_MAX])
 
 
 def wanted_state(name: str) -> State | None:

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from rsvp import placeholders, walltime
 from rsvp.placeholders import Slip, Wrong
-from rsvp.plaintext import one_line, readable
+from rsvp.plaintext import bare_line, one_line, readable
 
 LONGEST_REASON = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
@@ -44,7 +44,7 @@ def whole_number(name: str, lowest: int, highest: int) -> int | None:
     `isdecimal` alone would take digits of every script, and `int` a number as long as
     a book.
     """
-    text = line(name)
+    text = bare_line(request.form.get(name, ""))
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(highest))):
         return None
     return int(text) if lowest <= int(text) <= highest else None
@@ -59,7 +59,7 @@ def lines(name: str) -> str:
 def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     """The instant of the wall time in a field, by the clocks of that zone; None where
     nothing was typed. Raises ValueError with words for the person who typed it."""
-    text = line(name)
+    text = bare_line(request.form.get(name, ""))
     if not text:
         return None
     try:

@@ -154,6 +154,13 @@ def test_what_is_no_number_is_answered_beside_its_field(client, ada, noun, typed
     assert everything() == before
 
 
+@pytest.mark.parametrize("noun", POSTS)
+def test_a_number_may_be_copied_with_marks_around_it(client, ada, noun):
+    event = soon({"capacity": 3})
+
+    assert send(client, event, noun, "\u200e2\u200f ").status_code == 303
+
+
 def test_more_than_there_is_is_not_reserved(client, ada):
     event = soon({"capacity": 3})
 
