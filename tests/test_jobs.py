@@ -180,11 +180,12 @@ def test_a_connection_reset_in_the_middle_of_the_data(app, smtp):
     assert smtp.recipients == ["grace@example.com", ADA]
 
 
-def test_a_server_that_hangs_up_between_mails_costs_no_try(app, smtp):
+@pytest.mark.parametrize("goodbye", [GOODBYE, "mail 421 enough for now"])
+def test_a_server_that_hangs_up_between_mails_costs_no_try(app, smtp, goodbye):
     event = make_event()
     for _ in range(3):
         register(event)
-    smtp.script.extend(["", GOODBYE])
+    smtp.script.extend(["", goodbye])
 
     assert deliver() == (3, 0, 0)
     assert smtp.connections == 2

@@ -235,10 +235,11 @@ class Delivery:
         ends_at = time.monotonic() + self.seconds_left()
         try:
             self.transfer(letter, ends_at)
-        except smtplib.SMTPServerDisconnected:
-            if not was_open or self.step != Step.SENDER:
+        except (smtplib.SMTPServerDisconnected, smtplib.SMTPSenderRefused) as error:
+            if not was_open or self.step != Step.SENDER or not has_gone(error):
                 raise
-            # It had only waited too long for us: once more, over a new one.
+            # It had only waited too long for us, or takes so many over each connection:
+            # once more, over a new one.
             self.hang_up()
             self.transfer(letter, ends_at)
 
@@ -356,3 +357,8 @@ class Delivery:
             claim.attempt,
             loggable(reason),
         )
+
+
+def has_gone(error: smtplib.SMTPException) -> bool:
+    """Whether the server has closed the connection, without a word or with 421."""
+    return getattr(error, "smtp_code", mailer.GOING) == mailer.GOING
