@@ -165,7 +165,7 @@ class Delivery:
         if letter is None:
             return
         if self.seconds_left() <= 0:
-            # We slept, with the whole machine perhaps: another has it by now.
+            # We were held up: another has it by now.
             give_back([claim])
             return
         self.handing_over_since = began = time.monotonic()

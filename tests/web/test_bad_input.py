@@ -105,6 +105,12 @@ ROWS: list[Row] = [
     ("a huge name", lambda w: w.form(name=LONG), 422, "Shorten this name"),
     ("a huge address", lambda w: w.form(email=f"{LONG}@example.org"), 422, "for typos"),
     (
+        "an encoded address",
+        lambda w: w.form(email="=?utf-8?q?abc?=@example.org"),
+        422,
+        "for typos",
+    ),
+    (
         "a guest with an address",
         lambda w: w.form(**{"guests-0-name": "https://prizes.example"}),
         422,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from uuid import UUID
 
-from email_validator import validate_email
+from email_validator import EmailNotValidError, validate_email
 
 NAME_LENGTH = 200
 EMAIL_LENGTH = 320
@@ -46,6 +46,9 @@ def read_email(typed: str) -> tuple[str, str]:
     spelled in ASCII: case-folding it would make two domains of straße.example one.
     """
     found = validate_email(typed, check_deliverability=False)
+    if "=?" in found.local_part:
+        # Mail programs read other letters out of that (RFC 2047), or none at all.
+        raise EmailNotValidError("reads as an encoded word")
     return found.normalized, f"{found.local_part.casefold()}@{found.ascii_domain}"
 
 
