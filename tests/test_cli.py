@@ -19,7 +19,7 @@ from rsvp import accounts, cli, jobs, startup
 from rsvp.cli import people, serving
 from rsvp.cli.base import Command, Group, in_one_line
 from rsvp.db import writing
-from rsvp.domain import teams
+from rsvp.domain import registrations, teams
 from rsvp.errors import AddressTaken, PartyTooLarge
 from rsvp.extensions import db
 from rsvp.models import Admission, Membership, Team
@@ -303,8 +303,21 @@ def test_a_worker_without_a_mail_server_says_that_mails_wait(rsvp, evening):
     assert told == (0, "RSVP_MAIL_SERVER is not set: mails wait in the outbox.\n", "")
     status, out, _ = rsvp("worker", "--once", "--json")
     report = {"sent": 0, "retried": 0, "failed": 0, "erased": 0, "lapsed": 0}
-    each = {"jobs": {job.name: 0 for job in jobs.JOBS}}
+    each = {"jobs": {job.name: 0 for job in jobs.JOBS}, "jobs_failed": []}
     assert (status, json.loads(out)) == (0, report | each)
+
+
+def test_a_worker_that_ends_says_which_job_failed(rsvp, evening, monkeypatch):
+    def fail(now):
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(registrations, "due_to_settle", fail)
+        status, out, err = rsvp("worker", "--once", "--json")
+
+    assert (status, json.loads(out)["jobs_failed"]) == (1, ["settle"])
+    assert err.splitlines()[-1] == "rsvp: failed, to be tried again: settle"
+    assert rsvp("worker", "--once")[0] == 0
 
 
 def test_a_worker_erases_what_is_past_keeping(rsvp, app):

@@ -84,30 +84,36 @@ def worker(once: bool, as_data: bool) -> None:
 
     What could not be sent is tried again later, with growing pauses. Offers and held
     places whose time is over go to the next in line; attendees' data whose time is over
-    is erased.
+    is erased. With --once it ends with exit status 1 if one of its jobs failed.
     """
     from rsvp import jobs
 
     if not once:
         work(the_app())
         return
-    done = jobs.run_due(utcnow(), early=True)
+    failed: list[str] = []
+    done = jobs.run_due(utcnow(), early=True, failed=failed)
     lapsed, erased = done.get("settle", 0), done.get("erase", 0)
     report = jobs.deliver_due(utcnow())
     if as_data:
-        told = {"erased": erased, "lapsed": lapsed, "jobs": done}
+        told = {"erased": erased, "lapsed": lapsed, "jobs": done, "jobs_failed": failed}
         as_json(dataclasses.asdict(report) | told)
-        return
-    if lapsed:
-        click.echo(f"Registrations whose time was over: {lapsed}.")
-    if erased:
-        click.echo(f"Events whose attendees' data was erased: {erased}.")
-    if not current_app.config["MAIL_SERVER"]:
-        click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
     else:
-        click.echo(
-            f"{report.sent} sent, {report.retried} put off, {report.failed} given up."
-        )
+        if lapsed:
+            click.echo(f"Registrations whose time was over: {lapsed}.")
+        if erased:
+            click.echo(f"Events whose attendees' data was erased: {erased}.")
+        if not current_app.config["MAIL_SERVER"]:
+            click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
+        else:
+            click.echo(
+                f"{report.sent} sent, {report.retried} put off, "
+                f"{report.failed} given up."
+            )
+    if failed:
+        names = ", ".join(failed)
+        click.echo(f"rsvp: failed, to be tried again: {names}", err=True)
+        raise click.exceptions.Exit(1)
 
 
 @click.command(cls=Command)

@@ -74,12 +74,14 @@ def run_due(
     jobs: Sequence[Every] = JOBS,
     early: bool = False,
     stop: threading.Event | None = None,
+    failed: list[str] | None = None,
 ) -> dict[str, int]:
     """Run each of `jobs` that is due at `now` and that no other worker is at; how many
     things each did.
 
     With `early` also those that are not due yet. One that fails is missing in what is
-    returned; the others go on. Must not be called inside `writing()`.
+    returned, and named in `failed`; the others go on. Must not be called inside
+    `writing()`.
     """
     done = {}
     for job in due_jobs(now, jobs, early=early):
@@ -90,6 +92,8 @@ def run_due(
             things = claim.run()
             if things is not None:
                 done[job.name] = things
+            elif failed is not None:
+                failed.append(job.name)
     return done
 
 
