@@ -296,9 +296,17 @@ def is_still_wanted(message: Message, now: datetime) -> bool:
     if message.kind in ENDS:
         return not message.registration.is_live
     if message.kind in HOPES:
-        return message.registration.is_live and message.event.status != Status.CANCELLED
+        return hopes_in_time(message, now)
     wanted = WANTED.get(MessageKind(message.kind))
     return wanted is None or (may_get_extras(message) and wanted(message, now))
+
+
+def hopes_in_time(message: Message, now: datetime) -> bool:
+    event = message.event
+    # Whoever asks for the link again may want it afterwards, too.
+    is_past = now >= event.ends_at and message.kind != MessageKind.TICKET_AGAIN
+    is_off = event.status == Status.CANCELLED
+    return message.registration.is_live and not is_off and not is_past
 
 
 def may_get_extras(message: Message) -> bool:

@@ -81,6 +81,15 @@ def test_a_confirmation_is_not_sent_once_the_place_is_cancelled(app, smtp, tried
     assert [p for p in invariants.problems(NOON) if p.rule == "I3"] == []
 
 
+def test_nobody_is_told_of_a_place_once_the_event_is_over(app, smtp):
+    event = make_event()
+    place = register(event, email=ADA)
+    extra(place, MessageKind.TICKET_AGAIN)
+
+    assert deliver(event.ends_at) == (1, 0, 0)
+    assert states() == [MessageState.SUPERSEDED, MessageState.SENT]
+
+
 @pytest.mark.parametrize("end", ["cancel", "release"])
 def test_an_end_is_not_told_to_who_was_brought_back_meanwhile(app, smtp, end):
     place = register(make_event(), email=ADA)
