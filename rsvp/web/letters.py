@@ -60,6 +60,8 @@ class MessageRow:
     written: Moment
     sent: Moment | None
     next_try: Moment | None
+    # Of one that has never been tried, and waits for its time.
+    goes: Moment | None
     reason: str | None
     # Its domain, where that takes no mail at the moment.
     paused: str | None
@@ -79,6 +81,7 @@ def row_of(message: Message, pause_until: datetime | None, now: datetime) -> Mes
     next_try = message.due_at if tray == Tray.RETRYING and not is_held else None
     if is_paused and pause_until is not None:
         next_try = max(message.due_at, pause_until)
+    waits_for_its_time = tray == Tray.QUEUED and not is_paused and message.due_at > now
     return MessageRow(
         message=message,
         kind=KINDS[MessageKind(message.kind)],
@@ -86,6 +89,7 @@ def row_of(message: Message, pause_until: datetime | None, now: datetime) -> Mes
         written=desk.moment(message.created_at, zone),
         sent=desk.moment(message.sent_at, zone) if message.sent_at else None,
         next_try=desk.moment(next_try, zone) if next_try else None,
+        goes=desk.moment(message.due_at, zone) if waits_for_its_time else None,
         # Of one that went out in the end, an early failure is of no interest.
         reason=None if tray in (Tray.SENT, Tray.SUPERSEDED) else message.last_error,
         paused=message.domain if is_paused else None,

@@ -187,6 +187,21 @@ def test_a_domain_that_takes_no_mail_is_named_with_the_next_try(client, owner):
     assert html.count("Next try:") == 1
 
 
+def test_a_mail_that_waits_for_its_time_says_when_it_goes(client, owner):
+    event, now = soon(), utcnow()
+    register(event, now=now)
+    path = f"/organize/events/{event.slug}/messages"
+    assert "Goes out:" not in client.get(path).text
+
+    with writing() as session:
+        session.execute(update(Message).values(due_at=now + timedelta(hours=9)))
+    html = client.get(path).text
+
+    assert html.count("Goes out:") == 1
+    [one] = re.findall(r'href="(/organize/messages/[^"?]+)"', html)
+    assert "Goes out:" in client.get(one).text
+
+
 @pytest.mark.parametrize(
     ("lease", "error", "state", "tray"),
     [
