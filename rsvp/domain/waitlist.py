@@ -66,6 +66,14 @@ def has_ended(event: Event, now: datetime) -> ColumnElement[bool]:
     return or_(past, waits if now >= event.ends_at else false())
 
 
+def is_behind(event: Event, now: datetime) -> bool:
+    """Whether something has ended by `now` that nobody has settled yet."""
+    ended = select(Registration.id).where(
+        Registration.event_id == event.id, has_ended(event, now)
+    )
+    return current_session().scalar(ended.limit(1)) is not None
+
+
 def lapse(locked: LockedEvent, registration: Registration, now: datetime) -> None:
     admission = locked.admissions[registration.admission_id]
     give_back(locked, admission, registration)

@@ -73,6 +73,29 @@ def test_an_address_not_confirmed_lets_the_place_go(app):
     assert well(NOON + 2 * HOUR)
 
 
+def test_whose_held_time_is_over_registers_anew(app):
+    event = holding({"capacity": 2})
+    ada = register(event, "Ada", email="ada@example.org")
+
+    anew = register(event, "Ada", email="ada@example.org", now=NOON + 2 * HOUR)
+
+    assert (anew.kind, anew.state) == ("made", "held")
+    assert states(ada, anew) == ["lapsed", "held"]
+    assert seats(event) == (1, 0)
+    assert well(NOON + 2 * HOUR)
+
+
+def test_who_asks_again_when_somebody_elses_time_is_over_has_moved_up(app):
+    event = holding()
+    ada, ben = register(event, "Ada"), register(event, "Ben", email="b@example.org")
+
+    again = register(event, "Ben", email="b@example.org", now=NOON + 2 * HOUR)
+
+    assert (again.kind, again.state) == ("mailed", "confirmed")
+    assert states(ada, ben) == ["lapsed", "confirmed"]
+    assert well(NOON + 2 * HOUR)
+
+
 def test_confirming_late_claims_again(app):
     event = holding()
     ada = register(event, "Ada")

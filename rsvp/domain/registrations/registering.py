@@ -199,9 +199,12 @@ def register(
 
     registration_id = insert_row(plan.row)
     if registration_id is None:
-        if before := registered_before(plan, limited):
+        # What an address has may be over, or somebody else's whom it waits for: then
+        # the lock settles that first.
+        is_settled = not waitlist.is_behind(event, plan.now)
+        if is_settled and (before := registered_before(plan, limited)):
             return before
-        # Another's reference or submission: the second time both are new.
+        # Or another's reference or submission: the second time both are new.
         raise errors.LookAgain
     if limited:
         raise errors.TooManyMails(limit=messages.PER_DAY)
