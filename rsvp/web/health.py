@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from rsvp import startup
+from rsvp import disk, startup
 from rsvp.db import check_pragmas
 from rsvp.extensions import db
 from rsvp.models import CodeKey
@@ -28,35 +28,71 @@ def live() -> ResponseReturnValue:
 @bp.get("/ready")
 @guards.public
 def ready() -> ResponseReturnValue:
-    """200 when requests can be served, else 503 naming what is not well.
+    """How the site is: `ok`, `degraded` or `failed`, and each check by its name.
 
-    What went wrong stays in the log: anybody may read this page.
+    200 as long as requests can be served, so that nobody takes away a site that
+    answers; `degraded` then asks an operator to look. 503 where they can't be. What
+    went wrong stays in the log: anybody may read this page.
     """
-    checks: dict[str, Callable[[], bool]] = {
-        "database": database_is_well,
-        "schema": schema_is_current,
-        "code_key": code_key_is_ours,
+    checks = {name: state_of(name, check, "failed") for name, check in NEEDED.items()}
+    checks |= {
+        name: state_of(name, check, "degraded") for name, check in USEFUL.items()
     }
-    found: dict[str, str] = {}
-    for name, is_well in checks.items():
-        try:
-            found[name] = "ok" if is_well() else "failed"
-        except SQLAlchemyError as error:
-            db.session.rollback()
-            current_app.logger.warning("not ready: %s: %s", name, type(error).__name__)
-            found[name] = "failed"
-    if all(state == "ok" for state in found.values()):
-        return {"status": "ok", "checks": found}
-    return {"status": "failed", "checks": found}, 503
+    if "failed" in checks.values():
+        return {"status": "failed", "checks": checks}, 503
+    status = "degraded" if "degraded" in checks.values() else "ok"
+    return {"status": status, "checks": checks}
 
 
-def database_is_well() -> bool:
-    return not check_pragmas(db.engine) and db.session.scalar(select(1)) == 1
+def state_of(name: str, find_trouble: Callable[[], str | None], otherwise: str) -> str:
+    """`ok`, or `otherwise` with a line in the log, once until it changes: monitors ask
+    every few seconds."""
+    try:
+        trouble = find_trouble()
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        trouble = type(error).__name__
+    told: dict[str, bool] = current_app.extensions.setdefault(TOLD, {})
+    if told.get(name, False) != bool(trouble):
+        told[name] = bool(trouble)
+        if trouble:
+            current_app.logger.warning("%s: %s: %s", otherwise, name, trouble)
+        else:
+            current_app.logger.warning("well again: %s", name)
+    return otherwise if trouble else "ok"
 
 
-def schema_is_current() -> bool:
-    return startup.schema_version() == startup.newest_version()
+# --- the checks: what is wrong, in words for the log, or None -----------------------
 
 
-def code_key_is_ours() -> bool:
-    return startup.our_key_id() in db.session.scalars(select(CodeKey.id)).all()
+def database_trouble() -> str | None:
+    if wrong := check_pragmas(db.engine):
+        return ", ".join(wrong)
+    return None if db.session.scalar(select(1)) == 1 else "it can't count to one"
+
+
+def schema_trouble() -> str | None:
+    version, newest = startup.schema_version(), startup.newest_version()
+    return None if version == newest else f"it is at {version}, not at {newest}"
+
+
+def code_key_trouble() -> str | None:
+    is_ours = startup.our_key_id() in db.session.scalars(select(CodeKey.id)).all()
+    return None if is_ours else "it is not the one the database was made with"
+
+
+def disk_trouble() -> str | None:
+    return disk.trouble(disk.folder(current_app))
+
+
+NEEDED: dict[str, Callable[[], str | None]] = {
+    "database": database_trouble,
+    "schema": schema_trouble,
+    "code_key": code_key_trouble,
+}
+"""Without one of these requests can't be served."""
+
+USEFUL: dict[str, Callable[[], str | None]] = {"disk": disk_trouble}
+"""Requests are served without these; an operator has to look all the same."""
+
+TOLD = "rsvp_health_told"

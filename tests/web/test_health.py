@@ -1,12 +1,16 @@
 """Health: a living process, and one that is ready to serve."""
 
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, text
 from sqlalchemy.exc import OperationalError
 
-from rsvp import startup
+from rsvp import disk, startup
 from rsvp.db import writing
 from rsvp.models import CodeKey
 from rsvp.web import health
@@ -19,13 +23,14 @@ def test_a_process_that_answers_lives(client: FlaskClient):
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_all_well_is_ready(client: FlaskClient):
+def test_all_well_is_ready(client: FlaskClient, monkeypatch):
+    monkeypatch.setattr(disk, "LOW_BYTES", 0)
     answer = client.get("/health/ready")
 
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "ok",
-        "checks": {"database": "ok", "schema": "ok", "code_key": "ok"},
+        "checks": {"database": "ok", "schema": "ok", "code_key": "ok", "disk": "ok"},
     }
 
 
@@ -58,10 +63,10 @@ def test_another_code_key_is_not_ready(app: Flask, client: FlaskClient):
 def test_a_database_out_of_reach_is_named_and_nothing_else_told(
     client: FlaskClient, monkeypatch, caplog: pytest.LogCaptureFixture
 ):
-    def unreachable() -> bool:
+    def unreachable() -> str | None:
         raise OperationalError("SELECT 1", {}, Exception("password of rsvp@db failed"))
 
-    monkeypatch.setattr(health, "database_is_well", unreachable)
+    monkeypatch.setitem(health.NEEDED, "database", unreachable)
 
     assert failed_checks(client) == ["database"]
     assert "password" not in client.get("/health/ready").text
@@ -82,3 +87,45 @@ def test_a_database_set_up_otherwise_is_not_ready(app: Flask, client, pragma):
         # Given back first: a connection closed later would take the next test's WAL.
         startup.db.session.remove()
         engine.dispose()
+
+
+def test_a_disk_that_fills_is_told_while_requests_are_still_served(
+    client: FlaskClient, monkeypatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(disk, "LOW_BYTES", 10**18)
+    for _ in range(3):
+        answer = client.get("/health/ready")
+
+        assert answer.status_code == 200
+        assert answer.get_json()["status"] == "degraded"
+        assert answer.get_json()["checks"]["disk"] == "degraded"
+    assert caplog.text.count("MB are free on the disk of the database") == 1
+
+    monkeypatch.setattr(disk, "LOW_BYTES", 0)
+    assert client.get("/health/ready").get_json()["status"] == "ok"
+    assert "well again: disk" in caplog.text
+
+
+def test_a_disk_has_room_names_and_can_be_written(tmp_path, monkeypatch):
+    real = os.statvfs(tmp_path)
+    numbers = {name: getattr(real, name) for name in dir(real) if name.startswith("f_")}
+    enough = {"f_frsize": 4096, "f_bavail": 10**6, "f_files": 10**6, "f_flag": 0}
+
+    def trouble(**differing: int) -> str | None:
+        state = SimpleNamespace(**numbers | enough | {"f_favail": 10**6} | differing)
+        monkeypatch.setattr(os, "statvfs", lambda _: state)
+        return disk.trouble(tmp_path)
+
+    assert trouble() is None
+    assert trouble(f_bavail=48_828) == "199 MB are free on the disk of the database"
+    assert trouble(f_bavail=48_829) is None
+    assert trouble(f_flag=os.ST_RDONLY) is not None
+    assert trouble(f_favail=99) is not None
+    # btrfs makes names as it goes.
+    assert trouble(f_files=0, f_favail=0) is None
+    monkeypatch.undo()
+    assert disk.trouble(tmp_path / "gone") is not None
+
+
+def test_the_disk_looked_at_is_the_databases_or_ours(app: Flask):
+    assert disk.folder(app) == Path(app.instance_path)
