@@ -170,7 +170,8 @@ def add_tables() -> None:
 
 def change_messages() -> None:
     op.drop_index("ix_messages_due", "messages")
-    op.drop_index("ix_messages_failed", "messages")
+    # An older form of 0003 did not make it.
+    op.drop_index("ix_messages_failed", "messages", if_exists=True)
     with op.batch_alter_table("messages") as table:
         table.drop_constraint(op.f("ck_messages_kind"), type_="check")
         table.drop_constraint(op.f("ck_messages_event_id"), type_="check")
