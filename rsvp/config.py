@@ -13,17 +13,24 @@ import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
+from sqlalchemy.engine import make_url
 
-from rsvp import counter
+from rsvp import addresses, counter
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+ROOT = PACKAGE.parent
+"""In a checkout the project's folder."""
+IS_INSTALLED = (PACKAGE / "templates").is_dir()
+"""Whether this is an installed wheel, which has inside what is beside in a checkout."""
+FILES = PACKAGE if IS_INSTALLED else ROOT
+"""The folder with templates, static, migrations and translations."""
 PREFIX = "RSVP_"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -84,9 +91,8 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     app.config.update({s.name: s.default for s in SETTINGS.values()})
     chosen = from_environment(app, os.environ) | dict(overrides or {})
     app.config.update(chosen)
-    if path := app.config["INSTANCE_PATH"]:
-        app.instance_path = str(Path(path).expanduser().resolve())
-    instance = Path(app.instance_path)
+    instance = instance_folder(app.config["INSTANCE_PATH"])
+    app.instance_path = str(instance)
     try:
         # The database in it has people's names.
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,13 +109,16 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         instance / "secret_key"
     )
     app.config["CODE_KEY"] = code_key(app.config["CODE_KEY"], instance)
+    for name, reading in READINGS.items():
+        if text := app.config[name]:
+            app.config[name] = read(name, text, reading)
     refuse_unsafe(app)
-    app.config["PUBLIC_URL"] = (
-        app.config["PUBLIC_URL"] or f"http://127.0.0.1:{app.config['PORT']}"
-    ).rstrip("/")
+    app.config["PUBLIC_URL"] = app.config["PUBLIC_URL"] or addresses.own_url(
+        app.config["HOST"], app.config["PORT"]
+    )
     app.config["MAIL_DEFAULT_SENDER"] = app.config["MAIL_DEFAULT_SENDER"] or (
         app.config["SITE_NAME"],
-        f"rsvp@{urlsplit(app.config['PUBLIC_URL']).hostname}",
+        f"rsvp@{addresses.mail_domain(app.config['PUBLIC_URL'])}",
     )
     safeguards = {
         "MAX_CONTENT_LENGTH": 256 * 1024,
@@ -122,6 +131,34 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         "RATELIMIT_STORAGE_URI", app.config["REDIS_URL"] or counter.ADDRESS
     )
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
+
+
+def instance_folder(path: str | None) -> Path:
+    """The folder for the database and the keys, whole: as set, or the project's, or
+    that of an installed wheel, `instance` where it is started."""
+    try:
+        if path:
+            return Path(path).expanduser().resolve()
+        return (Path.cwd() if IS_INSTALLED else ROOT) / "instance"
+    except FileNotFoundError:
+        raise UnsafeStart(
+            "the folder this is started in is gone: go to another, or set "
+            "RSVP_INSTANCE_PATH to a whole path"
+        ) from None
+    except (OSError, RuntimeError, ValueError):
+        raise UnsafeStart(f"RSVP_INSTANCE_PATH is no folder: {path}") from None
+
+
+def where_data_is(app: Flask) -> str:
+    """Where this site's database and keys are, for the operator; no passwords."""
+    url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
+    if url.get_backend_name() == "sqlite":
+        file = Path(app.instance_path, url.database or "")
+        if file.parent == Path(app.instance_path):
+            return str(file)
+        return f"{file}, keys in {app.instance_path}"
+    host = f" on {url.host}" if url.host else ""
+    return f"PostgreSQL, {url.database}{host}; keys in {app.instance_path}"
 
 
 def accounts_settings(app: Flask) -> dict[str, Any]:
@@ -162,6 +199,20 @@ def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
     if "PORT" not in found and environ.get("PORT"):
         found["PORT"] = typed(SETTINGS["PORT"], environ["PORT"])
     return found
+
+
+READINGS: dict[str, Callable[[str], str]] = {
+    "PUBLIC_URL": addresses.public_url,
+    "HOST": addresses.listening_host,
+}
+
+
+def read(name: str, text: str, reading: Callable[[str], str]) -> str:
+    """A setting as `reading` has it; its ValueError is told to the operator."""
+    try:
+        return reading(text)
+    except ValueError as error:
+        raise UnsafeStart(f"{PREFIX}{name} {error}") from None
 
 
 def typed(setting: Setting, text: str) -> Any:
@@ -242,13 +293,6 @@ def code_key(text: str | bytes | None, instance: Path) -> bytes:
 
 def refuse_unsafe(app: Flask) -> None:
     public_url = app.config["PUBLIC_URL"]
-    host = urlsplit(public_url or "").hostname
-    if public_url and (not host or not public_url.startswith(("http://", "https://"))):
-        raise UnsafeStart("RSVP_PUBLIC_URL must start with https:// or http://")
-    if host and not host.isascii():
-        raise UnsafeStart(
-            "RSVP_PUBLIC_URL: write the host as the DNS has it, in ASCII (xn--…)"
-        )
     if app.config["MAIL_SERVER"] and not public_url:
         raise UnsafeStart(
             "RSVP_MAIL_SERVER is set but RSVP_PUBLIC_URL is not: links in mails "
@@ -256,6 +300,7 @@ def refuse_unsafe(app: Flask) -> None:
         )
     if app.config["MAIL_USE_TLS"] and app.config["MAIL_USE_SSL"]:
         raise UnsafeStart("set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both")
+    host = urlsplit(public_url or "").hostname
     if app.config["DEBUG"] and host and host not in LOOPBACK:
         raise UnsafeStart("debug is on for a public address: unset RSVP_DEBUG")
     if len(str(app.config["SECRET_KEY"])) < 32 and not app.config.get("TESTING"):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from rsvp import tokens
-from rsvp.config import ROOT, UnsafeStart
+from rsvp.config import FILES, UnsafeStart, where_data_is
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import CodeKey, Team
@@ -49,6 +49,12 @@ def verify() -> None:
     except OperationalError as error:
         why = str(error.orig).strip().splitlines()[0]
         raise UnsafeStart(f"the database can't be reached: {why}") from error
+    if current is None:
+        where = where_data_is(current_app)
+        raise UnsafeStart(
+            f"there is no site yet ({where}): run `rsvp init`, or set "
+            "RSVP_INSTANCE_PATH to where it is"
+        )
     refuse_newer(current)
     if current != newest_version():
         raise UnsafeStart("the database is not up to date: run `rsvp init`")
@@ -106,4 +112,4 @@ def newest_version() -> str | None:
 
 @functools.cache
 def migrations() -> ScriptDirectory:
-    return ScriptDirectory(str(ROOT / "migrations"))
+    return ScriptDirectory(str(FILES / "migrations"))

@@ -292,7 +292,7 @@ def test_init_can_be_repeated(tmp_path):
     second = subprocess.check_output(command, env=values, text=True)
 
     assert first.startswith("The database is now at version ")
-    assert second == "The database is up to date.\n"
+    assert second == f"The database is up to date: {tmp_path}/rsvp.db\n"
 
 
 # --- worker and demo ----------------------------------------------------------------

@@ -191,7 +191,7 @@ def refused(capfd):
         ),
         (
             {"PUBLIC_URL": "https://bücher.example"},
-            "rsvp: RSVP_PUBLIC_URL: write the host as the DNS has it, in ASCII",
+            "rsvp: RSVP_PUBLIC_URL must have its host as the DNS has it, in ASCII",
         ),
         (
             {"MAIL_USE_TLS": "1", "MAIL_USE_SSL": "1"},
@@ -226,8 +226,11 @@ def test_debug_is_refused_by_the_server_even_at_home(settings, refused):
     assert refused("serve") == "rsvp: `rsvp serve` is for real use: unset RSVP_DEBUG"
 
 
-def test_a_database_that_was_not_brought_up_to_date_is_refused(refused):
-    line = "rsvp: the database is not up to date: run `rsvp init`"
+def test_where_no_site_is_yet_it_is_said_which_folder_was_looked_at(refused, instance):
+    line = (
+        f"rsvp: there is no site yet ({instance / 'rsvp.db'}): run `rsvp init`, or set "
+        "RSVP_INSTANCE_PATH to where it is"
+    )
 
     assert refused("serve") == line
     assert refused("worker", "--once") == line

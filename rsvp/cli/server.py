@@ -8,7 +8,7 @@ import os
 import click
 from flask import Flask, current_app, url_for
 
-from rsvp import startup
+from rsvp import addresses, config, startup
 from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
 from rsvp.db import utcnow, writing
 
@@ -28,11 +28,12 @@ def init() -> None:
     before = startup.schema_version()
     startup.initialise()
     after = startup.schema_version()
-    click.echo(
-        "The database is up to date."
-        if before == after
-        else f"The database is now at version {after}."
-    )
+    where = config.where_data_is(the_app())
+    if before == after:
+        click.echo(f"The database is up to date: {where}")
+    else:
+        new = ", a new one" if before is None else ""
+        click.echo(f"The database is now at version {after}{new}: {where}")
 
 
 @click.command(cls=Command)
@@ -71,9 +72,14 @@ def serve(with_demo: bool, no_worker: bool) -> None:
     startup.verify()
     from rsvp.cli import serving
 
-    addresses = where_everything_is(app)
+    told = where_everything_is(app)
+    app.config["HOST"] = config.read(
+        "HOST",
+        app.config["HOST"],
+        lambda host: addresses.find_listening(host, app.config["PORT"]),
+    )
     beside = None if no_worker else lambda: work(app)
-    serving.serve(app, beside, lambda: click.echo(addresses))
+    serving.serve(app, beside, lambda: click.echo(told))
 
 
 @click.command(cls=Command)
@@ -184,12 +190,13 @@ def where_everything_is(app: Flask) -> str:
     mails = f"wait in the outbox; read them at {outbox}"
     if server := app.config["MAIL_SERVER"]:
         mails = f"go out through {server}"
+    here = addresses.own_url(app.config["HOST"], app.config["PORT"])
     return "\n".join(
         (
-            f"RSVP is running at http://{app.config['HOST']}:{app.config['PORT']} "
-            "(Ctrl-C ends it)",
+            f"RSVP is running at {here} (Ctrl-C ends it)",
             f"  Organizers  {way_in(sign_in)}",
             f"  Mails       {mails}",
+            f"  Data        {config.where_data_is(app)}",
         )
     )
 

@@ -134,14 +134,16 @@ def end_on_hangup() -> None:
 
 
 def when_it_answers(host: str, port: int, ready: Callable[[], None]) -> None:
-    wildcards = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - only compared
+    # Where "::" is all networks there may be IPv4 alone, or IPv6 alone.
+    wildcards = {"0.0.0.0": ["127.0.0.1"], "::": ["127.0.0.1", "::1"]}  # noqa: S104
 
     def wait() -> None:
         for _ in range(600):
-            with contextlib.suppress(OSError):
-                socket.create_connection((wildcards.get(host, host), port), 1).close()
-                ready()
-                return
+            for address in wildcards.get(host, [host]):
+                with contextlib.suppress(OSError):
+                    socket.create_connection((address, port), 1).close()
+                    ready()
+                    return
             time.sleep(0.05)
 
     threading.Thread(target=wait, name="ready", daemon=True).start()

@@ -1,0 +1,177 @@
+"""Addresses: where the site listens, and what people open.
+
+What is wrong with an address is told by a ValueError, in words that follow the name of
+its setting.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import re
+import socket
+from urllib.parse import urlsplit
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
+HERE = "127.0.0.1"
+LAST_PORT = 65535
+HOST_LENGTH, LABEL_LENGTH = 253, 63
+"""At most so many characters (RFC 1035 section 2.3.4)."""
+LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII)
+NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
+NETLOC = re.compile(r"(?:\[(?P<ip>.*:.*)\]|(?P<name>[^:]*))(?::(?P<port>[0-9]{0,9}))?")
+NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
+
+
+# --- what people open ---------------------------------------------------------------
+
+
+def public_url(text: str) -> str:
+    """The site's address in one spelling, the one that browsers put into `Origin`:
+    `https://host` or `https://host:port`.
+
+    Raises ValueError for what is no such address. A site has a host of its own: our
+    links and cookies know of no path before them.
+    """
+    if not text.isascii():
+        raise ValueError("must have its host as the DNS has it, in ASCII (xn--…)")
+    if not re.match(r"https?://", text, re.IGNORECASE):
+        raise ValueError("must start with https:// or http://")
+    # urlsplit drops tabs and line ends, as browsers do.
+    if not all("!" <= character <= "~" for character in text):
+        raise ValueError("must have no spaces and no control characters")
+    for mark, name in {"?": "question mark", "#": "#", "\\": "backslash"}.items():
+        if mark in text:
+            raise ValueError(f"must have no {name}, only a host")
+    scheme, _, rest = text.partition("://")
+    scheme, (netloc, _, path) = scheme.lower(), rest.partition("/")
+    if "@" in netloc:
+        raise ValueError("must have no user name and no password")
+    if path:
+        raise ValueError("must end after the host: a site can't be below a path")
+    parts = NETLOC.fullmatch(netloc.lower())
+    if parts is None:
+        raise ValueError("must have a host, and a port that is a number if any")
+    host = public_host(parts["ip"] or parts["name"])
+    port = int(parts["port"]) if parts["port"] else None
+    if port is not None and not 1 <= port <= LAST_PORT:
+        raise ValueError(f"must have a port from 1 to {LAST_PORT}")
+    return f"{scheme}://{in_url(host)}{shown_port(scheme, port)}"
+
+
+def public_host(host: str) -> str:
+    """The host as browsers write it. Raises ValueError where they would not open it."""
+    if ":" in host:
+        return str(ip_address(host))
+    host = host.removesuffix(".")
+    labels = host.split(".")
+    if not host:
+        raise ValueError("has no host")
+    if NUMBER.fullmatch(labels[-1]):
+        # Browsers read 127.1 and 0x7f000001 as addresses, too, and write them out.
+        return str(ip_address(host))
+    if len(host) > HOST_LENGTH or not all(map(is_label, labels)):
+        raise ValueError("must have a host name of letters, digits, dots and hyphens")
+    return host
+
+
+def is_label(label: str) -> bool:
+    if label.startswith("xn--"):
+        try:
+            label.removeprefix("xn--").encode().decode("punycode")
+        except UnicodeError:
+            return False
+    return len(label) <= LABEL_LENGTH and LABEL.fullmatch(label) is not None
+
+
+def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("must have a host name or a whole IP address") from None
+    if getattr(address, "scope_id", None):
+        raise ValueError("must have an address without a zone (%…)")
+    return address
+
+
+def shown_port(scheme: str, port: int | None) -> str:
+    return "" if port in (None, DEFAULT_PORTS[scheme]) else f":{port}"
+
+
+def in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def own_url(host: str, port: int) -> str:
+    """Where a browser on this machine finds what listens there."""
+    opened = HERE if host in EVERYWHERE else host
+    return f"http://{in_url(opened)}{shown_port('http', port)}"
+
+
+def mail_domain(url: str) -> str:
+    """What stands behind the @ in an address at the host of a URL (RFC 5321 section
+    4.1.3 has the addresses in brackets)."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return f"[IPv6:{address}]" if address.version == 6 else f"[{address}]"
+
+
+# --- where the site listens ---------------------------------------------------------
+
+
+def listening_host(text: str) -> str:
+    """A host to listen on: a name, or an address in its usual writing.
+
+    Raises ValueError for what is neither; whether there is such a host is seen by
+    `find_listening`.
+    """
+    host = text.strip().lower()
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    if "%" in host:
+        raise ValueError("must be an address without a zone (%…)")
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    labels = host.removesuffix(".").split(".")
+    if NUMBER.fullmatch(labels[-1]):
+        try:
+            return socket.inet_ntoa(socket.inet_aton(host))
+        except OSError:
+            raise ValueError("must be a whole IP address") from None
+    if len(host) > HOST_LENGTH or not all(map(is_label, labels)):
+        raise ValueError("must be a host name or an IP address, without a port")
+    return host
+
+
+def find_listening(host: str, port: int) -> str:
+    """The IP address of this machine that a host stands for.
+
+    A name may stand for several: the first that can be had, IPv4 before IPv6. Raises
+    ValueError where there is none.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise ValueError(f"names a host that is not known here: {host}") from None
+    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    refused: dict[str, OSError] = {}
+    for family, _type, _protocol, _name, (address, *rest) in found:
+        try:
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((address, *rest))
+        except OSError as error:
+            refused[str(address)] = error
+        else:
+            return str(address)
+    for refused_address, reason in refused.items():
+        if reason.errno not in NOT_HERE:
+            # It is the port that can't be had: whoever opens it says so.
+            return refused_address
+    raise ValueError(f"is no address of this machine: {host}")
