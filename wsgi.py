@@ -1,14 +1,5 @@
-"""The WSGI application, for `rsvp serve`, gunicorn and other servers."""
+"""The WSGI application under its short name, in the project's folder: `wsgi:app`."""
 
-import sys
+from rsvp.wsgi import app
 
-from rsvp import create_app, startup
-from rsvp.config import UnsafeStart
-
-try:
-    app = create_app()
-    with app.app_context():
-        startup.verify()
-except UnsafeStart as refusal:
-    print(f"rsvp: {refusal}", file=sys.stderr)
-    raise SystemExit(1) from None
+__all__ = ["app"]

@@ -19,9 +19,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """
     app = Flask(
         "rsvp",
-        root_path=str(config.ROOT / "rsvp"),
-        template_folder=str(config.ROOT / "templates"),
-        static_folder=str(config.ROOT / "static"),
+        root_path=str(config.PACKAGE),
+        template_folder=str(config.FILES / "templates"),
+        static_folder=str(config.FILES / "static"),
+        # Until the settings say which it is.
         instance_path=str(config.ROOT / "instance"),
     )
     config.configure(app, overrides)
@@ -37,7 +38,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         db.prepare_engine(extensions.db.engine)
     doorbell.init_app(app)
     extensions.migrate.init_app(
-        app, extensions.db, directory=str(config.ROOT / "migrations")
+        app, extensions.db, directory=str(config.FILES / "migrations")
     )
     extensions.mail.init_app(app)
     extensions.csrf.init_app(app)

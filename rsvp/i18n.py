@@ -10,6 +10,7 @@ from babel import Locale, dates
 from flask import Flask, g, has_request_context
 from flask_babel import get_locale, get_translations
 
+from rsvp.config import FILES
 from rsvp.extensions import babel
 
 AVAILABLE: tuple[str, ...] = ("en",)
@@ -23,7 +24,7 @@ def init_app(app: Flask) -> None:
     babel.init_app(
         app,
         locale_selector=current_language,
-        default_translation_directories=str(app.root_path) + "/../translations",
+        default_translation_directories=str(FILES / "translations"),
     )
     # Looking for the catalogue at each text took a quarter of rendering a page.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
