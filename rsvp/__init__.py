@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from rsvp import config, db, extensions
+from rsvp import config, database_lock, db, extensions
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -36,6 +36,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     extensions.db.init_app(app)
     with app.app_context():
         db.prepare_engine(extensions.db.engine)
+        database_lock.watch(extensions.db.engine)
     doorbell.init_app(app)
     extensions.migrate.init_app(
         app, extensions.db, directory=str(config.FILES / "migrations")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_process_shutdown
 
 from rsvp import create_app, doorbell, jobs, startup
 from rsvp.config import UnsafeStart
@@ -32,8 +32,7 @@ if not site.config["CELERY_BROKER_URL"]:
 try:
     with site.app_context():
         startup.verify()
-        db.session.remove()
-        db.engine.dispose()
+        startup.close_database()
 except UnsafeStart as refusal:
     raise SystemExit(f"rsvp: {refusal}") from None
 
@@ -68,6 +67,13 @@ def begin_alone(**_: Any) -> None:
     """In each process that Celery forks: its own connections, not its parent's."""
     with site.app_context():
         db.engine.dispose(close=False)
+
+
+@worker_process_shutdown.connect
+def end_whole(**_: Any) -> None:
+    """In each of them at its end."""
+    with site.app_context():
+        startup.close_database()
 
 
 @celery.task(name="rsvp.deliver")

@@ -11,9 +11,9 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_migrate import upgrade
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from rsvp import tokens
+from rsvp import database_file, tokens
 from rsvp.config import FILES, UnsafeStart, where_data_is
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
@@ -28,6 +28,7 @@ def initialise() -> None:
 
     Raises UnsafeStart where the database is newer than we are or has another key.
     """
+    look_after_unclean_end()
     with one_at_a_time():
         refuse_newer(schema_version())
         upgrade()
@@ -43,10 +44,11 @@ def initialise() -> None:
 def verify() -> None:
     """Raise UnsafeStart, with one line for the operator, unless all is well."""
     try:
+        look_after_unclean_end()
         if wrong := check_pragmas(db.engine):
             raise UnsafeStart(f"SQLite is not set up as it must be: {', '.join(wrong)}")
         current = schema_version()
-    except OperationalError as error:
+    except DBAPIError as error:
         why = str(error.orig).strip().splitlines()[0]
         raise UnsafeStart(f"the database can't be reached: {why}") from error
     if current is None:
@@ -59,6 +61,29 @@ def verify() -> None:
     if current != newest_version():
         raise UnsafeStart("the database is not up to date: run `rsvp init`")
     refuse_other_key()
+
+
+def look_after_unclean_end() -> None:
+    """Read a SQLite file that was not closed whole; the first process does, once.
+
+    Raises UnsafeStart where it is damaged, OperationalError during a restore.
+    """
+    use = db.engine.__dict__.get("rsvp_use")
+    if use is not None:
+        use.share()
+        try:
+            database_file.look_into(use.file, use.was_left)
+        except UnsafeStart:
+            use.release()
+            raise
+        use.was_left = database_file.Left.WHOLE
+
+
+def close_database() -> None:
+    """Close what this process has open; a SQLite database is one whole file then,
+    unless another process uses it. Must not be called inside `writing()`."""
+    db.session.remove()
+    database_file.close(db.engine)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The WSGI application, for gunicorn and other servers: `rsvp.wsgi:app`."""
 
+import atexit
 import sys
 
 from rsvp import create_app, startup
@@ -9,6 +10,15 @@ try:
     app = create_app()
     with app.app_context():
         startup.verify()
+        # A server that forks must not share connections among its processes.
+        startup.close_database()
 except UnsafeStart as refusal:
     print(f"rsvp: {refusal}", file=sys.stderr)
     raise SystemExit(1) from None
+
+
+@atexit.register
+def close() -> None:
+    """The last process to end leaves one whole file."""
+    with app.app_context():
+        startup.close_database()

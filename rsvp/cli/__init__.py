@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -50,7 +51,14 @@ def init_app(app: Flask) -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command. Bad input ends with one line on stderr and exit status 1."""
+    signal.signal(signal.SIGTERM, end_in_order)
     sys.exit(run(args))
+
+
+def end_in_order(*_: object) -> NoReturn:
+    """A SIGTERM ends a command as Ctrl-C does: what it began is undone, what it has
+    open closed. `rsvp serve` and `rsvp worker` have their own ways."""
+    sys.exit(128 + signal.SIGTERM)
 
 
 def run(args: Sequence[str] | None = None) -> int:

@@ -37,21 +37,29 @@ class Mistake(click.ClickException):
 class Command(click.Command):
     """A command inside the application, on a database that `startup.verify` accepts.
 
-    A Refusal, an unsafe start and a database that fails are told in one line.
+    A Refusal, an unsafe start and a database that fails are told in one line. Its
+    connections are closed at the end, whatever the end is.
     """
 
     needs_database = True
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            if not current_app:
-                app = ctx.ensure_object(ScriptInfo).load_app()
-                ctx.with_resource(app.app_context())
-            if self.needs_database:
-                startup.verify()
-            return super().invoke(ctx)
+            if current_app:
+                return self.invoke_inside(ctx)
+            app = ctx.ensure_object(ScriptInfo).load_app()
+            with app.app_context():
+                try:
+                    return self.invoke_inside(ctx)
+                finally:
+                    startup.close_database()
         except (Refusal, UnsafeStart, DBAPIError) as error:
             raise Mistake(in_one_line(error)) from error
+
+    def invoke_inside(self, ctx: click.Context) -> Any:
+        if self.needs_database:
+            startup.verify()
+        return super().invoke(ctx)
 
 
 class EarlyCommand(Command):
