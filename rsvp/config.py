@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from flask import Flask
 from sqlalchemy.engine import make_url
 
-from rsvp import addresses, counter
+from rsvp import addresses, counter, mailsettings
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -201,13 +201,14 @@ def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
-READINGS: dict[str, Callable[[str], str]] = {
+READINGS: dict[str, Callable[[str], Any]] = {
     "PUBLIC_URL": addresses.public_url,
     "HOST": addresses.listening_host,
+    **mailsettings.READINGS,
 }
 
 
-def read(name: str, text: str, reading: Callable[[str], str]) -> str:
+def read(name: str, text: str, reading: Callable[[str], Any]) -> Any:
     """A setting as `reading` has it; its ValueError is told to the operator."""
     try:
         return reading(text)
@@ -292,15 +293,11 @@ def code_key(text: str | bytes | None, instance: Path) -> bytes:
 
 
 def refuse_unsafe(app: Flask) -> None:
-    public_url = app.config["PUBLIC_URL"]
-    if app.config["MAIL_SERVER"] and not public_url:
-        raise UnsafeStart(
-            "RSVP_MAIL_SERVER is set but RSVP_PUBLIC_URL is not: links in mails "
-            "would lead nowhere"
-        )
-    if app.config["MAIL_USE_TLS"] and app.config["MAIL_USE_SSL"]:
-        raise UnsafeStart("set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both")
-    host = urlsplit(public_url or "").hostname
+    try:
+        mailsettings.refuse_odd(app.config)
+    except ValueError as error:
+        raise UnsafeStart(str(error)) from None
+    host = urlsplit(app.config["PUBLIC_URL"] or "").hostname
     if app.config["DEBUG"] and host and host not in LOOPBACK:
         raise UnsafeStart("debug is on for a public address: unset RSVP_DEBUG")
     if len(str(app.config["SECRET_KEY"])) < 32 and not app.config.get("TESTING"):

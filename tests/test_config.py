@@ -201,6 +201,18 @@ def refused(capfd):
             {"DEBUG": "1", "PUBLIC_URL": "https://rsvp.example.org"},
             "rsvp: debug is on for a public address: unset RSVP_DEBUG",
         ),
+        (
+            {"MAIL_SERVER": "mail..example.org"},
+            "rsvp: RSVP_MAIL_SERVER must be a host name such as mail.example.org",
+        ),
+        (
+            {
+                "MAIL_SERVER": "mail.example.org",
+                "PUBLIC_URL": "https://rsvp.example.org",
+                "MAIL_USERNAME": "ada",
+            },
+            "rsvp: RSVP_MAIL_USERNAME is set but RSVP_MAIL_PASSWORD is not",
+        ),
         ({"SECRET_KEY": "short"}, "rsvp: RSVP_SECRET_KEY must have 32 characters "),
         ({"CODE_KEY": "f" * 63}, "rsvp: RSVP_CODE_KEY must be 64 hexadecimal digits"),
         (
