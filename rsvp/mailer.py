@@ -33,7 +33,7 @@ from flask import current_app
 
 from rsvp import mime
 from rsvp.plaintext import one_line
-from rsvp.smtp import InTime, InTimeOverTLS
+from rsvp.smtp import InTime, InTimeOverTLS, Unusable
 
 # 7-bit: nothing on the way has a reason to rewrite it.
 READING = default
@@ -47,12 +47,22 @@ ENCODED = "=?"
 PLAIN_ADDRESS = re.compile(r"(\w+(?:[.+-]\w+)*)@(\w+(?:[.-]\w+)*)", re.ASCII)
 """An address without a name that says what it says, without being taken apart."""
 
-OK, WILL_FORWARD, GOING = 250, 251, 421
-"""Answers of a mail server: taken, taken for somebody else, closing down."""
+OK, WILL_FORWARD, GOING, TOO_LARGE = 250, 251, 421, 552
+"""Answers of a mail server: taken, taken for somebody else, closing down; too large."""
+
+OUR_LETTERS = (
+    "the mail server can't send for an address like ours, with other letters than "
+    "ASCII before the @"
+)
 
 
 class NoMailServer(RuntimeError):
     """No mail server is set, so there is nothing to connect to."""
+
+
+class MailRefused(smtplib.SMTPResponseException):
+    """Refused together with its sender, but for what this one mail is: for its size, or
+    for letters of its recipient's address."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +217,8 @@ class Connection(flask_mail.Connection):
             raise TimeoutError("timed out")
         return min(self.timeout, left)
 
-    def configure_host(self) -> smtplib.SMTP:
-        host: smtplib.SMTP
+    def configure_host(self) -> InTime:
+        host: InTime
         if not self.mail.server:
             raise NoMailServer("set RSVP_MAIL_SERVER")
         if self.mail.use_ssl:
@@ -224,7 +234,8 @@ class Connection(flask_mail.Connection):
             if self.mail.use_tls:
                 host.starttls(context=ssl.create_default_context())
             if self.mail.username and self.mail.password:
-                host.login(self.mail.username, self.mail.password)
+                host.sign_in(self.mail.username, self.mail.password)
+            host.ehlo_or_helo_if_needed()
         except BaseException:
             host.close()
             raise
@@ -247,19 +258,26 @@ class Connection(flask_mail.Connection):
     def transfer(self, host: smtplib.SMTP, message: Message) -> None:
         """The dialogue of RFC 5321 for one mail, and how far it got.
 
-        Raises smtplib's errors, as its `sendmail` does; after an answer that is a
-        refusal the connection is good for the next mail.
+        Raises smtplib's errors, as its `sendmail` does, and MailRefused; after an
+        answer that is a refusal the connection is good for the next mail.
         """
         sender, recipient = str(message.sender), str(message.recipients[0])
         data = message.written
         self.step = Step.SENDER
-        host.ehlo_or_helo_if_needed()
+        if message.needs_utf8 and not host.has_extn("smtputf8"):
+            if not sender.isascii():
+                raise Unusable(OUR_LETTERS)
+            self.step = Step.RECIPIENT
+            raise smtplib.SMTPNotSupportedError("SMTPUTF8")
         options = list(message.mail_options)
         if host.has_extn("size"):
             options.append(f"size={len(data)}")
         code, said = host.mail(sender, options)
         if code != OK:
             self.begin_again(code)
+            is_for_letters = message.needs_utf8 and sender.isascii()
+            if code == TOO_LARGE or (is_for_letters and code != GOING):
+                raise MailRefused(code, said)
             raise smtplib.SMTPSenderRefused(code, said, sender)
         self.step = Step.RECIPIENT
         code, said = host.rcpt(recipient)
@@ -277,19 +295,23 @@ class Connection(flask_mail.Connection):
             raise smtplib.SMTPDataError(code, said)
 
     def begin_again(self, code: int) -> None:
-        """After a refusal: the next mail is another one. (421: the server has gone.)"""
-        if code != GOING and self.host is not None:
-            with contextlib.suppress(smtplib.SMTPServerDisconnected):
-                self.host.rset()
+        """After a refusal: the next mail is another one. Where that isn't agreed on, it
+        is sent over another connection. (421: the server has gone.)"""
+        if code == GOING or self.host is None:
+            return
+        is_agreed_on = False
+        with contextlib.suppress(OSError):
+            is_agreed_on = self.host.rset()[0] == OK
+        if not is_agreed_on:
+            self.host.close()
 
     def __exit__(self, *_: object) -> None:
         """Say goodbye; that the server has gone already is no mistake of ours."""
         if self.host is None:
             return
-        try:
+        with contextlib.suppress(Exception):
             self.host.quit()
-        except (smtplib.SMTPException, OSError):
-            self.host.close()
+        self.host.close()
         self.host = None
 
 
@@ -319,7 +341,7 @@ def folded(name: str, value: str | Address, utf8: bool) -> bytes:
     # spaces now and then, or adds some.
     if isinstance(value, str) and (ENCODED in value or not value.isascii()):
         return encoded(name, Header(value, "utf-8", header_name=name))
-    if isinstance(value, Address) and is_only_named_in_others(value):
+    if isinstance(value, Address) and is_only_named_oddly(value):
         header = Header(value.display_name, "utf-8", header_name=name)
         header.append(f"<{value.addr_spec}>", "us-ascii")
         return encoded(name, header)
@@ -328,9 +350,11 @@ def folded(name: str, value: str | Address, utf8: bool) -> bytes:
     return stored
 
 
-def is_only_named_in_others(who: Address) -> bool:
-    """Whether the name has other letters than ASCII, and the address has none."""
-    return not who.display_name.isascii() and who.addr_spec.isascii()
+def is_only_named_oddly(who: Address) -> bool:
+    """Whether the name has other letters than ASCII, or what stands for them, and the
+    address has none."""
+    name = who.display_name
+    return (ENCODED in name or not name.isascii()) and who.addr_spec.isascii()
 
 
 def encoded(name: str, value: Header) -> bytes:

@@ -1,54 +1,251 @@
-"""SMTP whose dialogue ends in time, however slowly a server speaks.
+"""SMTP as we speak it: it ends in time, reads whatever answers there are, and signs in
+with any letters.
 
 The library's time-out is for each read: a server that says a letter now and then (some
-do so on purpose, to those they take for spammers) would hold us for hours.
+do so on purpose, to those they take for spammers) would hold us for hours. It also
+reads no line beyond 8 KiB, gives -1 for what is no answer, and knows ASCII passwords
+only.
 """
 
 from __future__ import annotations
 
-import io
+import base64
+import binascii
+import functools
+import hmac
+import re
 import smtplib
 import socket
+import ssl
 from collections.abc import Callable
 from typing import Any
 
 Left = Callable[[], float]
 """Seconds that the next read or write may take; TimeoutError where none are left."""
 
+ANSWER_AT_MOST = 1024 * 1024
+"""Bytes of one answer, all lines together. RFC 5321 has 512 a line; some say more."""
+A_READ = 16 * 1024
+LINE_AT_MOST = 512
+"""Bytes of a command (RFC 5321); a longer AUTH waits to be asked (RFC 4954)."""
+CHALLENGES_AT_MOST = 5
 
-class Reader(io.RawIOBase):
-    """What comes over a socket, each piece in the time that is left."""
+ANSWER = re.compile(rb"([2-5]\d\d)(?!\d)(-?)(.*)", re.DOTALL)
+MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
+MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
+"""Ways to sign in that we know, the ones to try first first."""
+FULL_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE | re.ASCII)
 
-    def __init__(self, source: socket.socket, left: Left) -> None:
-        self.source = source
-        self.left = left
+READY, SIGNED_IN, GO_ON, SIGNED_IN_ALREADY, GOING = 220, 235, 334, 503, 421
 
-    def readable(self) -> bool:
-        return True
+NO_SMTP = "the mail server's answer was none that SMTP knows"
+ENDLESS = "the mail server's answer had no end"
+HUNG_UP = "the mail server hung up"
+NO_ENCRYPTION = "the mail server offers no encryption after connecting (STARTTLS)"
+TOO_SOON = (
+    "the mail server, or somebody on the way to it, said more than it may before "
+    "encryption"
+)
+NO_SIGN_IN = "the mail server offers no sign-in"
+NO_SIGN_IN_YET = f"{NO_SIGN_IN}; without encryption many offer none"
 
-    def readinto(self, buffer: Any) -> int:
-        self.source.settimeout(self.left())
-        return self.source.recv_into(buffer)
+
+class Unusable(smtplib.SMTPException):
+    """Nothing can be sent over this connection; the message is for organizers, and
+    names nobody."""
 
 
 class InTime(smtplib.SMTP):
-    """Raises what smtplib does, and TimeoutError before it sends anything too late."""
+    """Raises what smtplib does, Unusable for what it has no words for, and TimeoutError
+    before it sends anything too late."""
 
     def __init__(self, host: str, port: int, *, left: Left, **more: Any) -> None:
         self.left = left
-        super().__init__(host, port, timeout=left(), **more)
+        self.unread = bytearray()
+        # Its own name is asked for below: the library would ask the DNS each time.
+        super().__init__(host, port, local_hostname="", timeout=left(), **more)
+        self.local_hostname = our_full_name() or our_address(self.connected())
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        # The dot of a name that is whole is the DNS's alone: certificates have none.
+        self._host = host.removesuffix(".")
+        made: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
+        return made
+
+    def connected(self) -> socket.socket:
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected(HUNG_UP)
+        return self.sock
+
+    # --- reading and writing ---
 
     def getreply(self) -> tuple[int, bytes]:
-        if self.file is None and self.sock is not None:
-            self.file = io.BufferedReader(Reader(self.sock, self.left))
-        return super().getreply()
+        """The code and the words of an answer, its lines joined by line breaks."""
+        words: list[bytes] = []
+        room = ANSWER_AT_MOST
+        while True:
+            line = self.read_line(room)
+            room -= len(line)
+            answer = ANSWER.fullmatch(line.rstrip(b" \t\r\n"))
+            if not answer:
+                self.close()
+                raise Unusable(NO_SMTP)
+            words.append(answer[3].strip())
+            if not answer[2]:
+                return int(answer[1]), b"\n".join(words)
 
-    def send(self, s: Any) -> None:
-        left = self.left()
-        if self.sock is not None:
-            self.sock.settimeout(left)
-        super().send(s)
+    def read_line(self, room: int) -> bytes:
+        looked_at = 0
+        while (end := self.unread.find(b"\n", looked_at)) < 0:
+            looked_at = len(self.unread)
+            if looked_at >= room:
+                self.close()
+                raise Unusable(ENDLESS)
+            self.unread += self.read()
+        line = bytes(self.unread[: end + 1])
+        del self.unread[: end + 1]
+        return line
+
+    def read(self) -> bytes:
+        source = self.connected()
+        try:
+            source.settimeout(self.left())
+            data = source.recv(A_READ)
+        except OSError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(HUNG_UP) from error
+        if not data:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(HUNG_UP)
+        return data
+
+    def send(self, s: bytes | str) -> None:  # type: ignore[override]
+        left, target = self.left(), self.connected()
+        data = s.encode(self.command_encoding) if isinstance(s, str) else s
+        try:
+            target.settimeout(left)
+            target.sendall(data)
+        except OSError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(HUNG_UP) from error
+
+    def close(self) -> None:
+        self.unread.clear()
+        super().close()
+
+    # --- before the first mail ---
+
+    def ehlo_or_helo_if_needed(self) -> None:
+        """As the library does it; one that says it is closing isn't asked again."""
+        if self.helo_resp is not None or self.ehlo_resp is not None:
+            return
+        code, said = self.ehlo()
+        if not 200 <= code <= 299 and code != GOING:
+            code, said = self.helo()
+        if not 200 <= code <= 299:
+            raise smtplib.SMTPHeloError(code, said)
+
+    def starttls(self, *, context: ssl.SSLContext) -> tuple[int, bytes]:  # type: ignore[override]
+        """Encrypt; of what was said before nothing counts (RFC 3207)."""
+        self.ehlo_or_helo_if_needed()
+        if not self.has_extn("starttls"):
+            raise Unusable(NO_ENCRYPTION)
+        code, said = self.docmd("STARTTLS")
+        if code != READY:
+            raise smtplib.SMTPResponseException(code, said)
+        if self.unread:
+            # It would be taken for what the server says encrypted.
+            raise Unusable(TOO_SOON)
+        plain = self.connected()
+        plain.settimeout(self.left())
+        self.sock = context.wrap_socket(plain, server_hostname=self._host)
+        self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
+        return code, said
+
+    def sign_in(self, user: str, password: str) -> None:
+        """Sign in by the first way that works, in UTF-8 (RFC 4616, 4954).
+
+        Raises SMTPAuthenticationError, and Unusable where the server offers no way that
+        we know.
+        """
+        self.ehlo_or_helo_if_needed()
+        if not self.has_extn("auth"):
+            is_encrypted = isinstance(self.sock, ssl.SSLSocket)
+            raise Unusable(NO_SIGN_IN if is_encrypted else NO_SIGN_IN_YET)
+        offered = self.esmtp_features["auth"].upper().split()
+        refusal: smtplib.SMTPAuthenticationError | None = None
+        # Some offer ways that they don't have, so each is tried.
+        for mechanism in MECHANISMS:
+            if mechanism not in offered:
+                continue
+            try:
+                self.answer_all(mechanism, user.encode(), password.encode())
+                return
+            except smtplib.SMTPAuthenticationError as error:
+                refusal = error
+            except smtplib.SMTPServerDisconnected as error:
+                if refusal:  # it has said why
+                    raise refusal from error
+                raise
+        if refusal:
+            raise refusal
+        names = [name for name in offered if MECHANISM.fullmatch(name)][:5]
+        known = ", ".join(MECHANISMS)
+        raise Unusable(
+            f"{NO_SIGN_IN} that we know ({known}), only {', '.join(names) or 'none'}"
+        )
+
+    def answer_all(self, mechanism: str, user: bytes, password: bytes) -> None:
+        """Sign in by one way. Raises SMTPAuthenticationError."""
+        answers = [user, password] if mechanism == "LOGIN" else []
+        command = f"AUTH {mechanism}"
+        if mechanism == "PLAIN":
+            answers = [b"\0" + user + b"\0" + password]
+            at_once = f"{command} {encoded(answers[0])}"
+            if len(at_once) + len(smtplib.CRLF) <= LINE_AT_MOST:
+                command, answers = at_once, []
+        code, said = self.docmd(command)
+        for _ in range(CHALLENGES_AT_MOST):
+            if code != GO_ON:
+                break
+            if mechanism == "CRAM-MD5":
+                answers = [crammed(user, password, said)]
+            # "*" ends it (RFC 4954): the server wants to know more than there is.
+            code, said = self.docmd(encoded(answers.pop(0)) if answers else "*")
+        if code not in (SIGNED_IN, SIGNED_IN_ALREADY):
+            raise smtplib.SMTPAuthenticationError(code, said)
 
 
 class InTimeOverTLS(InTime, smtplib.SMTP_SSL):
     """The same, encrypted from the first byte on."""
+
+
+def encoded(answer: bytes) -> str:
+    return base64.b64encode(answer).decode()
+
+
+def crammed(user: bytes, password: bytes, challenge: bytes) -> bytes:
+    """The answer of CRAM-MD5 (RFC 2195)."""
+    try:
+        asked = base64.b64decode(challenge)
+    except binascii.Error as error:
+        raise Unusable(NO_SMTP) from error
+    return user + b" " + hmac.new(password, asked, "md5").hexdigest().encode()
+
+
+@functools.cache
+def our_full_name() -> str:
+    """This machine's name with its domain, for EHLO; empty where it has none."""
+    try:
+        name = socket.getfqdn()
+    except (OSError, UnicodeError):
+        return ""
+    return name if FULL_NAME.fullmatch(name) else ""
+
+
+def our_address(connected: socket.socket) -> str:
+    """Our end of a connection, as EHLO has it (RFC 5321, 4.1.3)."""
+    address = connected.getsockname()[0].partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

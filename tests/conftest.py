@@ -22,6 +22,7 @@ from rsvp.extensions import db, limiter
 from rsvp.models import CodeKey, Team
 from rsvp.web import memory, pages
 from tests import services
+from tests.rawsmtp import encrypting, raw  # noqa: F401 - fixtures
 from tests.smtp import smtp  # noqa: F401 - a fixture
 
 TEST_SETTINGS: dict[str, Any] = {

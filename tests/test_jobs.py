@@ -161,7 +161,6 @@ def test_a_server_that_is_not_there(app, smtp):
     assert deliver() == (0, 3, 0)
     assert {m.last_error for m in messages()} == {
         "the mail server refused the connection",
-        "the mail server could not be reached",
     }
     smtp.start()
     assert deliver(NOON + 2 * MINUTE) == (3, 0, 0)

@@ -34,7 +34,15 @@ from rsvp.jobs.claiming import (
     note_sent,
     write,
 )
-from rsvp.jobs.failures import Trouble, Whose, judge, loggable
+from rsvp.jobs.failures import (
+    REFUSED_FOR_ANOTHER,
+    Trouble,
+    Whose,
+    is_expected,
+    judge,
+    loggable,
+    of_domain,
+)
 from rsvp.jobs.handfuls import Handfuls
 from rsvp.jobs.letters import (
     Letter,
@@ -59,7 +67,6 @@ LONGEST = timedelta(minutes=2)
 that is less than the lease."""
 SLOW = 5.0
 """Seconds that a mail may take before others are let go first."""
-UNREACHABLE = "the mail server could not be reached"
 UNTAKEN = "no mail to this domain was taken for two days"
 
 
@@ -85,8 +92,10 @@ class Delivery:
     is_over: Callable[[], bool] = lambda: False
     clock: float = field(default_factory=time.monotonic)
     connection: mailer.Connection | None = None
-    # Failures of the server in a row; and of each domain, answers to try later.
+    # Failures of the server in a row, and why, in words that name nobody; and of each
+    # domain, answers to try later.
     troubles: int = 0
+    why: str = ""
     put_offs: Counter[str] = field(default_factory=Counter)
     # What is claimed and not tried yet. Another thread may take it away meanwhile.
     rest: list[Claim] = field(default_factory=list)
@@ -155,7 +164,7 @@ class Delivery:
             if self.troubles >= 2:
                 # The server is gone or stalls: each further try would only take time.
                 for one in self.take_rest():
-                    self.put_off(one, UNREACHABLE)
+                    self.put_off(one, self.why)
                 return False
         return True
 
@@ -171,9 +180,15 @@ class Delivery:
         self.handing_over_since = began = time.monotonic()
         try:
             self.hand_over(letter.mail)
-        except (OSError, smtplib.SMTPException) as error:
+        except MemoryError:
+            raise
+        except Exception as error:
+            # Whatever it is, it must not end the worker: that would try again at once,
+            # and for ever.
             self.handing_over_since = None
-            self.deal_with(claim, judge(error, self.step))
+            if not is_expected(error):
+                self.tell_mistake(claim, "sent", error)
+            self.deal_with(claim, judge(error, self.step), self.step)
         else:
             self.handing_over_since = None
             took = timedelta(seconds=time.monotonic() - began)
@@ -202,13 +217,13 @@ class Delivery:
         except DetachedInstanceError:
             # It tells more than was read in advance: this time all is read.
             return self.write(claim)
+        except MemoryError:
+            raise
         except Exception as error:
-            # A mistake of ours must not keep other people's mails from going out. Its
-            # text is left out: it may quote the message.
-            where = "".join(traceback.format_tb(error.__traceback__))
-            name = type(error).__name__
-            log.error("message %d can't be written: %s\n%s", claim.id, name, where)
+            # A mistake of ours must not keep other people's mails from going out.
+            self.tell_mistake(claim, "written", error)
             current_session().rollback()
+            name = type(error).__name__
             self.put_off(claim, f"the mail could not be written ({name})")
             return None
         finally:
@@ -293,12 +308,21 @@ class Delivery:
         note(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
         log.info("message %d waits until %s", claim.id, at.isoformat(" ", "minutes"))
 
-    def deal_with(self, claim: Claim, trouble: Trouble) -> None:
+    def tell_mistake(self, claim: Claim, what: str, error: Exception) -> None:
+        """For the log. An error's own text is left out: it may quote the message."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        name = type(error).__name__
+        log.error("message %d can't be %s: %s\n%s", claim.id, what, name, where)
+
+    def deal_with(self, claim: Claim, trouble: Trouble, step: Step) -> None:
         self.for_many.settle()
         if trouble.hangs_up:
             self.hang_up()
         if trouble.whose == Whose.SERVER:
             self.troubles += 1
+            # What was said of a recipient is for those who may read that mail.
+            is_of_all = step in (Step.CONNECT, Step.SENDER)
+            self.why = trouble.reason if is_of_all else REFUSED_FOR_ANOTHER
         if trouble.is_final:
             self.give_up(claim, trouble.reason, refuses=trouble.refuses_address)
             return
@@ -313,7 +337,7 @@ class Delivery:
 
     def pause(self, claim: Claim, reason: str) -> None:
         """Leave the domain alone for a while; what goes there waits, untried."""
-        why, now, old = loggable(reason), self.now(), []
+        why, now, old = of_domain(reason), self.now(), []
         with writing():
             length = domains.pause(claim.domain, claim.troubles, why, now)
             if domains.is_given_up(claim.troubles + 1):
