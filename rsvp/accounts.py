@@ -16,7 +16,7 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.utils import hash_password as library_hash
 from sqlalchemy import inspect
 
-from rsvp import tokens
+from rsvp import outages, tokens
 from rsvp.db import writing
 from rsvp.domain import teams
 from rsvp.extensions import db, security
@@ -109,7 +109,8 @@ class Datastore(SQLAlchemyUserDatastore):
         """Keep the stronger hash of a password that somebody just signed in with."""
         old = inspect(model).attrs.password.history.deleted
         new, user_id = model.password, model.id
-        with writing():
+        # They are let in all the same, and next time it is tried again.
+        with outages.if_possible(f"a stronger hash for user {user_id}"), writing():
             teams.replace_hash(user_id, old[0] if old else new, new)
         return model
 

@@ -9,8 +9,6 @@ plain transaction, and all others are read-only.
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,11 +35,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeDecorator
 
 from rsvp.errors import LookAgain
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has one web process and no flock
-    fcntl = None  # type: ignore[assignment]
+from rsvp.writer_queue import WriterQueue
 
 T = TypeVar("T")
 
@@ -113,36 +107,6 @@ def utcnow() -> datetime:
 
 
 # --- who may write ------------------------------------------------------------------
-
-
-class WriterQueue:
-    """Where SQLite's writers wait for each other: threads first, then processes.
-
-    A fair-enough queue in front of `BEGIN IMMEDIATE`: p99 tens of milliseconds, where
-    SQLite's own sleeping retries reach seconds under a rush.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.threads = threading.Lock()
-        self.file: Any = None
-        self.opened_by: int | None = None
-
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        with self.threads:
-            if fcntl is None:
-                yield
-                return
-            if self.opened_by != os.getpid():
-                # Opened once a process: the lock belongs to the open file, and one that
-                # was inherited by a fork would be shared with the parent.
-                self.file, self.opened_by = self.path.open("a"), os.getpid()
-            fcntl.flock(self.file, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                fcntl.flock(self.file, fcntl.LOCK_UN)
 
 
 def current_session() -> Session:

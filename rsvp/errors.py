@@ -292,6 +292,11 @@ class LookAgain(Exception):
     """
 
 
+class NoTurn(Exception):
+    """Nobody can write now: waiting for a turn was given up, or the file that writers
+    wait at can't be used (the OSError is its cause). Nothing was changed."""
+
+
 class StaleEvent(Refusal):
     """The event was changed since its form was shown; look at it again and retry."""
 

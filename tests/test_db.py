@@ -194,6 +194,5 @@ def test_a_forked_process_waits_for_its_own_turn_to_write(sqlite_app):
 
 def take_turn():
     queue = db.engine.__dict__["rsvp_queue"]
-    queue.threads = threading.Lock()  # the parent held it when it forked
     with queue.turn():
         pass

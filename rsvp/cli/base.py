@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import DBAPIError
 
-from rsvp import startup
+from rsvp import outages, startup
 from rsvp.config import UnsafeStart
 from rsvp.errors import Refusal
 
@@ -55,6 +55,10 @@ class Command(click.Command):
                     startup.close_database()
         except (Refusal, UnsafeStart, DBAPIError) as error:
             raise Mistake(in_one_line(error)) from error
+        except Exception as error:
+            if outages.find(error) is None:
+                raise
+            raise Mistake(in_one_line(error)) from error
 
     def invoke_inside(self, ctx: click.Context) -> Any:
         if self.needs_database:
@@ -81,7 +85,7 @@ def in_one_line(error: Exception) -> str:
         return words + told(error.facts)
     if isinstance(error, DBAPIError):
         return f"the database says: {str(error.orig).strip().splitlines()[0]}"
-    return str(error)
+    return str(outages.find(error) or error)
 
 
 def told(facts: Mapping[str, Any]) -> str:

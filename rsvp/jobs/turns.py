@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from sqlalchemy.exc import OperationalError
-
+from rsvp import outages
 from rsvp.db import current_session
 
 One = TypeVar("One")
@@ -22,9 +21,9 @@ def in_turn(all_of_them: Iterable[One], deal: Callable[[One], int]) -> int:
     for one in all_of_them:
         try:
             done += deal(one)
-        except OperationalError:
-            raise
         except Exception as error:
+            if outages.find(error):
+                raise
             current_session().rollback()
             first = first or error
     if first is not None:

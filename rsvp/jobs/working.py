@@ -10,6 +10,7 @@ from datetime import datetime
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
+from rsvp import outages
 from rsvp.db import current_session, utcnow
 from rsvp.extensions import db
 from rsvp.jobs.lanes import deliver_due
@@ -74,8 +75,11 @@ def again_and_again(
     while not stop.is_set():
         try:
             wait = 0.0 if what() else pause
-        except DBAPIError as error:
-            log.error("the database can't be used: %s", type(error.orig).__name__)
+        except Exception as error:
+            outage = outages.find(error)
+            if outage is None and not isinstance(error, DBAPIError):
+                raise
+            log.error("trying again soon: %s", outage or type(error).__name__)
             current_session().rollback()
             wait = max(pause, PAUSE_AFTER_TROUBLE)
         stop.wait(wait)

@@ -61,6 +61,7 @@ def init_app(app: Flask) -> None:
         roster,
         seats,
         sign_in,
+        unavailable,
         unsubscribing,
         wording,
         work,
@@ -79,6 +80,7 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])
     answers.init_app(app)
+    unavailable.init_app(app)
     logs.init_app(app)
 
     app.url_value_preprocessor(refuse_nul)

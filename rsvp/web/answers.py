@@ -17,6 +17,7 @@ from flask_babel import lazy_gettext as _
 from flask_security.utils import current_user, is_user_authenticated
 from werkzeug.exceptions import HTTPException
 
+from rsvp import outages
 from rsvp.errors import Refusal
 from rsvp.extensions import db
 from rsvp.web import desk
@@ -334,7 +335,13 @@ def failed(error: HTTPException) -> Response:
 
 
 def answer(
-    response: Response, template: str, status: int, code: str, title: Any, text: Any
+    response: Response,
+    template: str,
+    status: int,
+    code: str,
+    title: Any,
+    text: Any,
+    **context: Any,
 ) -> Response:
     response.status_code = status
     if wants_json():
@@ -353,6 +360,7 @@ def answer(
         back=way_back(status),
         at_desk=from_organizer(),
         **desk_head(status),
+        **context,
         # Whoever follows a dead link of their own can have it mailed again.
         lost=status == 404 and request.path.startswith(("/r/", "/t/")),
     )
@@ -375,7 +383,13 @@ def desk_head(status: int) -> dict[str, Any]:
     # Where we failed it may be the database that did: it is asked nothing more.
     if status >= 500 or not from_organizer():
         return {}
-    return desk.head() if is_user_authenticated(current_user) else {}
+    try:
+        return desk.head() if is_user_authenticated(current_user) else {}
+    except Exception as error:
+        if outages.find(error) is None:
+            raise
+        db.session.rollback()
+        return {}
 
 
 # The page that a blueprint's forms are on.

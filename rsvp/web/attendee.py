@@ -14,7 +14,7 @@ from rsvp.domain import invitations, registrations
 from rsvp.domain.registrations import Outcome
 from rsvp.models import Event
 from rsvp.queries import EventState
-from rsvp.web import guards, holder, pages
+from rsvp.web import guards, holder, pages, unavailable
 from rsvp.web.forms import RegistrationForm
 
 bp = Blueprint("attendee", __name__)
@@ -48,6 +48,8 @@ def submit_registration(slug: str) -> ResponseReturnValue:
         return submit_once_more(slug, now)
     except OF_THE_FORM as refusal:
         return not_registered(event, form, refusal, now)
+    except Exception as error:
+        return not_stored(event, state, form, error, now)
     return registered(event, outcome)
 
 
@@ -62,6 +64,8 @@ def submit_once_more(slug: str, now: datetime) -> ResponseReturnValue:
         outcome = register(event, state, form, now)
     except OF_THE_FORM as refusal:
         return not_registered(event, form, refusal, now)
+    except Exception as error:
+        return not_stored(event, state, form, error, now)
     return registered(event, outcome)
 
 
@@ -143,6 +147,20 @@ def not_registered(
         case _stale:
             form.refuse(_("The event was changed a moment ago. Please look again."))
     return pages.event_html(event, state, form, now), refusal.status
+
+
+def not_stored(
+    event: Event,
+    state: EventState,
+    form: RegistrationForm,
+    error: Exception,
+    now: datetime,
+) -> ResponseReturnValue:
+    """Keep the form as it was typed where the database takes nothing for now; any other
+    error is raised on."""
+    outage = unavailable.beside_form(error)
+    form.refuse(unavailable.BESIDE_A_FORM)
+    return unavailable.html(pages.event_html(event, state, form, now), outage)
 
 
 def full_words(event: Event, form: RegistrationForm) -> str:

@@ -24,7 +24,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rsvp import db, errors, tokens
+from rsvp import db, errors, outages, tokens
 from rsvp.domain import checkin, doors, registrations
 from rsvp.domain.checkin import Answer, Reading
 from rsvp.models import Device, DoorPass, Event
@@ -283,7 +283,7 @@ def note_seen(now: datetime) -> None:
     """A phone asks for the counts every few seconds; that is not worth a write each."""
     phone_id = g.phone.id
     if now - g.phone.seen_at >= SEEN_AGAIN:
-        with db.writing():
+        with outages.if_possible(f"that phone {phone_id} was seen"), db.writing():
             doors.note_seen(phone_id, now=now)
 
 

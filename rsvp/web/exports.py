@@ -1,7 +1,8 @@
 """Exports: the registrations of an event as files, the same ones that their page shows.
 
 Each is noted in the audit log. It is the one thing that a GET writes: it says that
-names left the house, and changes nothing that anybody sees.
+names left the house, and changes nothing that anybody sees. Where the database takes
+nothing, the files go out all the same, and the program's log says so.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
-from rsvp import queries
+from rsvp import outages, queries
 from rsvp.db import utcnow, writing
 from rsvp.domain import audit
 from rsvp.domain.teams import Action
@@ -95,7 +96,7 @@ def note(export: Export, kind: str) -> None:
     if export.wanted.search:
         details["search"] = True
     actor, event_id = desk.actor(), export.event.id
-    with writing():
+    with outages.if_possible(f"an export of event {event_id} by {actor}"), writing():
         audit.record(
             "export",
             actor=actor,

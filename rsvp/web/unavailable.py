@@ -1,0 +1,122 @@
+"""Unavailable: what is answered while the database can't be used for now.
+
+A 503 that says whether anything was saved, and a form keeps what was typed into it. The
+log says why in one line, without the statement and its values.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from flask_babel import lazy_gettext as _
+
+from rsvp import outages
+from rsvp.extensions import db
+from rsvp.outages import Outage
+from rsvp.web import answers, guards
+
+CODE = "unavailable"
+
+SOON, LATER = 5, 60
+"""Seconds after which to try again: what passes by itself, and what somebody mends."""
+
+TO_READ = (
+    _("We are not ready for a moment"),
+    _("Please try again in a minute."),
+)
+NOT_SAVED = (
+    _("This could not be saved"),
+    _(
+        "Something is wrong on our side, and it is noted. Nothing was saved. Please "
+        "try again in a minute."
+    ),
+)
+PERHAPS_SAVED = (
+    _("This may not be saved"),
+    _(
+        "Our database was away for a moment, and it is noted. Please look in a minute "
+        "whether it was saved, and else try again."
+    ),
+)
+BESIDE_A_FORM = _(
+    "Something is wrong on our side, and nothing was saved. Please send the form once "
+    "more in a minute."
+)
+
+# A page that was sent a password never has it again, so its form can't be kept.
+NEVER_KEPT = "password"
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Exception, unavailable)
+
+
+def unavailable(error: Exception) -> Response:
+    """The answer where the database can't be used; any other error is raised on."""
+    outage = outages.find(error)
+    if outage is None:
+        raise error
+    db.session.rollback()
+    note(outage)
+    title, text = words_for(outage)
+    response = answers.answer(
+        Response(headers={"Retry-After": str(retry_after(outage))}),
+        "errors/unavailable.html",
+        503,
+        CODE,
+        title,
+        text,
+        kept=kept_form(),
+        address=request.full_path.rstrip("?"),
+    )
+    if request.path.startswith(("/r/", "/t/", "/u/", "/door/")):
+        guards.keep_private(response)
+    return response
+
+
+def words_for(outage: Outage) -> tuple[Any, Any]:
+    if request.method in guards.READING:
+        return TO_READ
+    return PERHAPS_SAVED if outage.may_be_stored else NOT_SAVED
+
+
+def retry_after(outage: Outage) -> int:
+    return SOON if outage.kind in outages.PASSES_SOON else LATER
+
+
+def note(outage: Outage) -> None:
+    """One line for the operator: what could not be done, and why."""
+    current_app.logger.error(
+        "%s %s answered 503: %s", request.method, request.path, outage
+    )
+
+
+def kept_form() -> list[tuple[str, str]] | None:
+    """What was sent, for a button that sends it once more; None where that can't be:
+    files and passwords are not kept, nor is what may come from another site."""
+    if request.method != "POST" or request.is_json or request.files:
+        return None
+    if any(NEVER_KEPT in name for name in request.form):
+        return None
+    if not guards.came_from_here(hidden_is_fine=True):
+        return None
+    return list(request.form.items(multi=True))
+
+
+# --- views that know better ---------------------------------------------------------
+
+
+def beside_form(error: Exception) -> Outage:
+    """The outage, noted, of which a view tells beside its own form; that needs nothing
+    but reading. Raises the error on where it is none, or may be stored all the same."""
+    outage = outages.find(error)
+    if outage is None or outage.may_be_stored:
+        raise error
+    db.session.rollback()
+    note(outage)
+    return outage
+
+
+def html(page: str, outage: Outage) -> tuple[str, int, dict[str, str]]:
+    return page, 503, {"Retry-After": str(retry_after(outage))}
