@@ -33,6 +33,10 @@ def run() -> None:
             transaction_per_migration=False,
         )
         with context.begin_transaction():
+            if connection.dialect.name == "postgresql":
+                from rsvp.postgresql import wait_patiently
+
+                wait_patiently(connection)
             context.run_migrations()
             check_foreign_keys(connection)
 

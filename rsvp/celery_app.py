@@ -31,7 +31,7 @@ if not site.config["CELERY_BROKER_URL"]:
     raise SystemExit("rsvp: RSVP_CELERY_BROKER_URL is not set")
 try:
     with site.app_context():
-        startup.verify()
+        startup.verify(writes=True)
         startup.close_database()
 except UnsafeStart as refusal:
     raise SystemExit(f"rsvp: {refusal}") from None

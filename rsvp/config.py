@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from rsvp import addresses, counter, mailsettings
 
@@ -241,6 +242,20 @@ def database_uri(uri: str | None, instance: Path) -> str:
         raise UnsafeStart(
             "RSVP_SQLALCHEMY_DATABASE_URI must start with postgresql:// or sqlite:///"
         )
+    try:
+        address = make_url(uri)
+    except (ArgumentError, ValueError) as error:
+        raise UnsafeStart(
+            "RSVP_SQLALCHEMY_DATABASE_URI can't be read: write `%40` for an @ in a "
+            "password, and a number for the port"
+        ) from error
+    if address.drivername == "sqlite" and address.query:
+        # Not only `?mode=ro`, on which nothing could be stored: others would undo what
+        # each connection is set up with.
+        raise UnsafeStart(
+            "RSVP_SQLALCHEMY_DATABASE_URI: after sqlite:/// comes the path of a file, "
+            "and nothing behind a ?"
+        )
     return uri
 
 
@@ -248,6 +263,8 @@ def engine_options(app: Flask) -> dict[str, Any]:
     return {
         "pool_size": app.config["WEB_THREADS"],
         "max_overflow": 2,
+        # Seconds a thread waits for a connection of another one.
+        "pool_timeout": 5,
         # Errors in logs then name no names.
         "hide_parameters": True,
     }

@@ -18,8 +18,9 @@ from enum import Enum, auto
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from rsvp import outages
 from rsvp.config import UnsafeStart
 
 log = logging.getLogger("rsvp.database")
@@ -209,7 +210,7 @@ def look_into(file: Path, left: Left) -> None:
 
 def problem_of(file: Path, seconds: float) -> str | None:
     """What is wrong with the file, in a few words; None where it is whole. Raises
-    TimeoutError after so many seconds."""
+    TimeoutError after so many seconds, OperationalError where it can't be read now."""
     end = time.monotonic() + seconds
     try:
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as opened:
@@ -218,5 +219,8 @@ def problem_of(file: Path, seconds: float) -> str | None:
     except sqlite3.DatabaseError as error:
         if str(error) == "interrupted":
             raise TimeoutError from error
+        if outages.of_driver(error):
+            # A file that can't be opened, or a full disk, is no damage.
+            raise OperationalError("PRAGMA quick_check", {}, error) from error
         return str(error)
     return None if told == "ok" else str(told).strip().splitlines()[-1]

@@ -215,6 +215,11 @@ def prepare_engine(engine: Engine) -> None:
         file = engine.url.database
         if file and file != ":memory:":
             engine.__dict__["rsvp_queue"] = WriterQueue(Path(file + ".lock"))
+    else:
+        # Its driver takes 30 ms to load.
+        from rsvp import postgresql
+
+        postgresql.prepare_engine(engine)
 
 
 def set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:

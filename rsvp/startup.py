@@ -11,9 +11,8 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 from flask_migrate import upgrade
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
-from rsvp import database_file, tokens
+from rsvp import database_checks, database_file, tokens
 from rsvp.config import FILES, UnsafeStart, where_data_is
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
@@ -26,41 +25,52 @@ ADVISORY_LOCK = 0x52535650  # "RSVP"; any number that others on the server don't
 def initialise() -> None:
     """Bring the database up to date; then it has our key's fingerprint and a team.
 
-    Raises UnsafeStart where the database is newer than we are or has another key.
+    Raises UnsafeStart where the database is newer than we are or has another key, and
+    where it can't be changed.
     """
-    look_after_unclean_end()
-    with one_at_a_time():
-        refuse_newer(schema_version())
-        upgrade()
-        with writing() as session:
-            if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
-                name = current_app.config["SITE_NAME"]
-                session.add(Team(slug=DEFAULT_TEAM, name=name, created_at=utcnow()))
-            if not session.scalar(select(CodeKey).limit(1)):
-                session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
-    refuse_other_key()
+    with database_checks.in_one_line():
+        database_checks.refuse_unwritable_place()
+        look_after_unclean_end()
+        database_checks.refuse_other_encoding()
+        with one_at_a_time():
+            refuse_newer(schema_version())
+            upgrade()
+            with writing() as session:
+                if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
+                    name = current_app.config["SITE_NAME"]
+                    session.add(Team(slug=DEFAULT_TEAM, name=name, created_at=utcnow()))
+                if not session.scalar(select(CodeKey).limit(1)):
+                    session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
+        refuse_other_key()
+        database_checks.refuse_read_only()
 
 
-def verify() -> None:
-    """Raise UnsafeStart, with one line for the operator, unless all is well."""
-    try:
+def verify(*, writes: bool = False) -> None:
+    """Raise UnsafeStart, with one line for the operator, unless all is well.
+
+    With `writes` also where nothing could be stored: what serves people or does the
+    work needs that, a command that only reads does not.
+    """
+    with database_checks.in_one_line():
+        if writes:
+            database_checks.refuse_unwritable_place()
         look_after_unclean_end()
         if wrong := check_pragmas(db.engine):
             raise UnsafeStart(f"SQLite is not set up as it must be: {', '.join(wrong)}")
+        database_checks.refuse_other_encoding()
         current = schema_version()
-    except DBAPIError as error:
-        why = str(error.orig).strip().splitlines()[0]
-        raise UnsafeStart(f"the database can't be reached: {why}") from error
-    if current is None:
-        where = where_data_is(current_app)
-        raise UnsafeStart(
-            f"there is no site yet ({where}): run `rsvp init`, or set "
-            "RSVP_INSTANCE_PATH to where it is"
-        )
-    refuse_newer(current)
-    if current != newest_version():
-        raise UnsafeStart("the database is not up to date: run `rsvp init`")
-    refuse_other_key()
+        if current is None:
+            where = where_data_is(current_app)
+            raise UnsafeStart(
+                f"there is no site yet ({where}): run `rsvp init`, or set "
+                "RSVP_INSTANCE_PATH to where it is"
+            )
+        refuse_newer(current)
+        if current != newest_version():
+            raise UnsafeStart("the database is not up to date: run `rsvp init`")
+        refuse_other_key()
+        if writes:
+            database_checks.refuse_read_only()
 
 
 def look_after_unclean_end() -> None:
@@ -94,6 +104,9 @@ def one_at_a_time() -> Iterator[None]:
     """
     with db.engine.connect() as connection:
         if db.engine.dialect.name == "postgresql":
+            from rsvp.postgresql import wait_patiently
+
+            wait_patiently(connection)
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
         try:
             yield

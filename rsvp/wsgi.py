@@ -9,7 +9,7 @@ from rsvp.config import UnsafeStart
 try:
     app = create_app()
     with app.app_context():
-        startup.verify()
+        startup.verify(writes=True)
         # A server that forks must not share connections among its processes.
         startup.close_database()
 except UnsafeStart as refusal:

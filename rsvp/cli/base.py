@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import ScriptInfo
 from sqlalchemy.exc import DBAPIError
 
-from rsvp import outages, startup
+from rsvp import database_checks, outages, startup
 from rsvp.config import UnsafeStart
 from rsvp.errors import Refusal
 
@@ -84,7 +84,7 @@ def in_one_line(error: Exception) -> str:
         words = WORDS.get(error.code, error.code.replace("_", " "))
         return words + told(error.facts)
     if isinstance(error, DBAPIError):
-        return f"the database says: {str(error.orig).strip().splitlines()[0]}"
+        return database_checks.words_for(error)
     return str(outages.find(error) or error)
 
 

@@ -8,7 +8,7 @@ import os
 import click
 from flask import Flask, current_app, url_for
 
-from rsvp import addresses, config, startup
+from rsvp import addresses, config, database_checks, startup
 from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
 from rsvp.db import utcnow, writing
 
@@ -69,7 +69,7 @@ def serve(with_demo: bool, no_worker: bool) -> None:
             click.echo(
                 "No demo data: its people don't exist, and a mail server is set."
             )
-    startup.verify()
+    startup.verify(writes=True)
     from rsvp.cli import serving
 
     told = where_everything_is(app)
@@ -94,6 +94,7 @@ def worker(once: bool, as_data: bool) -> None:
     """
     from rsvp import jobs
 
+    database_checks.refuse_read_only()
     if not once:
         work(the_app())
         return

@@ -175,11 +175,16 @@ def state_rows(engine: Engine, slug: str) -> StateRows:
             driver.autocommit = True
         cursor = driver.cursor()
         cursor.execute(statement, {"slug": slug} if takes_names else (slug,))
-        return tuple(map(tuple, cursor.fetchall()))
-    finally:
-        if takes_names and not driver.closed:
+        rows = tuple(map(tuple, cursor.fetchall()))
+        if takes_names:
             driver.autocommit = False
+    except BaseException:
+        # Past SQLAlchemy nobody else notices that it is broken.
+        connection.invalidate()
+        raise
+    finally:
         connection.close()
+    return rows
 
 
 @lru_cache

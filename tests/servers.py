@@ -1,0 +1,100 @@
+"""Servers of a test's own, which it may stop, kill and start again."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+
+@functools.cache
+def find_postgresql() -> Path | None:
+    """The folder of the server's programs."""
+    found = shutil.which("initdb")
+    return Path(found).parent if found else BINARIES[-1] if BINARIES else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class OwnPostgreSQL:
+    """A server with an empty database `rsvp`: `with OwnPostgreSQL() as server`."""
+
+    def __init__(self) -> None:
+        binaries = find_postgresql()
+        if binaries is None:
+            why = "the programs of PostgreSQL's server are not installed"
+            if os.environ.get("CI"):
+                pytest.fail(f"required in CI: {why}", pytrace=False)
+            pytest.skip(why)
+        self.binaries = binaries
+        self.port = free_port()
+        self.uri = f"postgresql://postgres@127.0.0.1:{self.port}/rsvp"
+
+    def __enter__(self) -> OwnPostgreSQL:
+        self.folder = Path(tempfile.mkdtemp(prefix="rsvp-postgresql-"))
+        # It refuses to run as root.
+        self.user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            self.user = {"user": "postgres", "cwd": "/"}
+            shutil.chown(self.folder, "postgres")
+        locale = ("--encoding=UTF8", "--locale=C.UTF-8")
+        self.run("initdb", "--username=postgres", "--no-sync", *locale)
+        with (self.folder / "data/postgresql.conf").open("a") as settings:
+            settings.write(
+                f"port = {self.port}\nlisten_addresses = '127.0.0.1'\n"
+                "unix_socket_directories = ''\nfsync = off\n"
+            )
+        self.control("start")
+        address = self.uri.replace("/rsvp", "/postgres")
+        with psycopg.connect(address, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE rsvp")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.control("stop", "-m", "immediate")
+        shutil.rmtree(self.folder)
+
+    def control(self, *args: str) -> None:
+        self.run("pg_ctl", *args, "-w", "-t", "30", "-l", str(self.folder / "log"))
+
+    def run(self, program: str, *args: str) -> None:
+        subprocess.run(
+            [self.binaries / program, "-D", self.folder / "data", *args],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **self.user,
+        )
+
+
+class Silence:
+    """A server that accepts every connection and never says a word."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self.port = int(self.socket.getsockname()[1])
+
+    def __enter__(self) -> Silence:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+
+def seconds_since(began: float) -> float:
+    return time.monotonic() - began
