@@ -10,6 +10,7 @@ import gc
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 import socket
 import threading
@@ -18,10 +19,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask
-from granian.constants import HTTPModes, Interfaces
+from granian._futures import _cbsched_aioschedule
+from granian._granian import CallbackScheduler
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
+from granian.net import SocketHolder
+from granian.server import mp
+from granian.server.mp import MPServer
 
+from rsvp.cli import bodies, rsgi
 from rsvp.cli.base import Mistake
 from rsvp.extensions import db
 
@@ -30,6 +37,18 @@ log = logging.getLogger("rsvp.serve")
 GRACE = 10
 """Seconds that requests and mails under way get to finish when the site is stopped."""
 LONGEST_PAUSE = 60.0
+READER_SECONDS = 20
+"""How long a client may take nothing of what it is sent before it is cut off."""
+CONNECTIONS = 2048
+"""How many connections a web process has at a time; more wait in the socket's queue."""
+LEAST_CONNECTIONS = 64
+OTHER_FILES = 256
+BACKLOG = 1024
+LONGEST_HEAD = 64 * 1024
+"""Bytes of a request's first line and headers."""
+LOOKS_EVERY = 0.02
+READY_SECONDS = 10
+IS_ANYBODY_THERE = b"HEAD /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n"
 ENDING = (signal.SIGINT, signal.SIGTERM)
 fork = multiprocessing.get_context("fork")
 
@@ -44,31 +63,51 @@ def serve(
     no other threads running. Raises Mistake where the port can't be had.
     """
     host, port = app.config["HOST"], app.config["PORT"]
-    refuse_taken(host, port)
+    processes = app.config["WEB_PROCESSES"]
     lifeline = Lifeline()
-    server = Server(
+    server = OwnSocketServer(
         "rsvp",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
-        workers=app.config["WEB_PROCESSES"],
-        blocking_threads=app.config["WEB_THREADS"],
+        interface=Interfaces.RSGI,
+        workers=processes,
         http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=LONGEST_HEAD),
+        websockets=False,
+        loop=Loops.asyncio,
+        backlog=BACKLOG,
+        backpressure=room_for_connections(),
         log_level=LogLevels.warning,
         log_dictconfig=LOGGING,
         respawn_failed_workers=True,
-        workers_kill_timeout=GRACE,
+        workers_kill_timeout=1,
     )
+    server.sockets = listen(host, port, processes)
+    setattr(mp, "_new_cbscheduler", Scheduler.new)  # noqa: B010 - it is not typed so
     server.on_startup(end_on_hangup)
     if work is not None:
-        worker = Beside(work, lifeline)
+
+        def without_sockets() -> None:
+            # Connections must not wait in them once the web processes are gone.
+            close_all(server.sockets)
+            work()
+
+        worker = Beside(without_sockets, lifeline)
         server.on_startup(worker.start)
         server.on_shutdown(worker.stop)
     server.on_startup(lambda: when_it_answers(host, port, ready))
 
     def load() -> Any:
         lifeline.follow_parent()
-        return app
+        front = rsgi.Application(
+            app,
+            threads=app.config["WEB_THREADS"],
+            longest_body=app.config["MAX_CONTENT_LENGTH"],
+            proxies=app.config["TRUSTED_PROXIES"],
+            budget=bodies.BODIES_AT_ONCE // processes,
+        )
+        Scheduler.front = front
+        return front
 
     share_memory()
     os.register_at_fork(after_in_child=heed_the_parent_alone)
@@ -111,20 +150,119 @@ def heed_the_parent_alone() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-def refuse_taken(host: str, port: int) -> None:
-    # The server would share a taken port with whoever has it, and answer half the time.
+class Scheduler(CallbackScheduler):
+    """How Granian gives requests to the application: as it does itself, but those
+    without a body go to the threads at once. The way over the event loop would cost a
+    page half its speed."""
+
+    front: rsgi.Application
+
+    def __init__(self, loop: Any, callback: Any, *_: Any) -> None:
+        super().__init__()
+        over_the_loop = _cbsched_aioschedule(loop, self._ctx, callback)
+        take = self.front.take
+
+        def schedule(watcher: Any) -> None:
+            if not take(watcher.scope, watcher.proto, watcher.done):
+                over_the_loop(watcher)
+
+        self._schedule_fn = schedule
+
+    @classmethod
+    def new(cls, loop: Any, callback: Any, impl_asyncio: bool) -> Any:
+        del impl_asyncio  # it is the one that works on any loop
+        make: Any = cls  # its types leave out what it is made from
+        return make(loop, callback, None, None, None)
+
+
+class OwnSocketServer(MPServer):
+    """Granian's server on sockets that we open: with options that it has no setting
+    for, and one for each process, so that none takes all connections. One that dies
+    leaves its socket, with who waits in it, to its successor."""
+
+    sockets: list[socket.socket]
+
+    def _init_shared_socket(self) -> None:
+        make: Any = SocketHolder  # its types leave out what it is made from
+        self._ssp = self._sso = None
+        self.holders = [
+            make(each.fileno(), False, self.backlog) for each in self.sockets
+        ]
+
+    def _spawn_worker(self, idx: int, *args: Any, **more: Any) -> Any:
+        self._shd = self.holders[idx]
+        return super()._spawn_worker(idx, *args, **more)
+
+    def _drop_shared_socket(self) -> None:
+        close_all(self.sockets)
+
+    def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            with contextlib.suppress(OSError):
+                os.kill(worker._id(), rsgi.STOP_READING)
+            worker.terminate()
+        end = time.monotonic() + GRACE
+        # Here, since two threads wait for each, and the server takes one that has ended
+        # for one that refuses to where the other thread was told first.
+        while any(w.is_alive() for w in self.wrks) and time.monotonic() < end:
+            time.sleep(LOOKS_EVERY)
+        super()._stop_workers()
+
+
+def close_all(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
+
+
+def room_for_connections() -> int:
+    """How many connections each web process may have, by what the system allows: a
+    connection is an open file, and there are some others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    if soft == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    return max(min(CONNECTIONS, soft - OTHER_FILES), LEAST_CONNECTIONS)
+
+
+def listen(host: str, port: int, number: int) -> list[socket.socket]:
+    """So many sockets that listen there and share what comes. Raises Mistake where that
+    can't be had."""
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with new_socket(family) as probe:
+            # The others would share a port with whoever has it, and get half of it.
             probe.bind(address)
+        sockets = [new_socket(family) for _ in range(number)]
+        for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            each.bind(address)
+        for each in sockets:
+            each.listen(BACKLOG)
     except OSError as error:
         raise Mistake(
             f"port {port} on {host} can't be used: {error.strerror}; "
             "RSVP_PORT sets another"
         ) from error
+    return sockets
+
+
+def new_socket(family: int) -> socket.socket:
+    """One for a server; its connections inherit the options."""
+    one = socket.socket(family, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Who takes nothing of an answer is cut off.
+        patience = READER_SECONDS * 1000
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+    return one
 
 
 def end_on_hangup() -> None:
@@ -139,14 +277,24 @@ def when_it_answers(host: str, port: int, ready: Callable[[], None]) -> None:
 
     def wait() -> None:
         for _ in range(600):
-            for address in wildcards.get(host, [host]):
-                with contextlib.suppress(OSError):
-                    socket.create_connection((address, port), 1).close()
-                    ready()
-                    return
+            if any(answers(address, port) for address in wildcards.get(host, [host])):
+                ready()
+                return
             time.sleep(0.05)
 
     threading.Thread(target=wait, name="ready", daemon=True).start()
+
+
+def answers(address: str, port: int) -> bool:
+    """Whether somebody answers there. The sockets listen before anybody does, so that a
+    connection alone says nothing."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((address, port), READY_SECONDS) as connection,
+    ):
+        connection.sendall(IS_ANYBODY_THERE)
+        return bool(connection.recv(1))
+    return False
 
 
 class Lifeline:

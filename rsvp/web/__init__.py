@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request
 
 from rsvp.extensions import limiter
 from rsvp.web import answers, guards, logs
@@ -83,6 +83,7 @@ def init_app(app: Flask) -> None:
     unavailable.init_app(app)
     logs.init_app(app)
 
+    app.before_request(refuse_unread)
     app.url_value_preprocessor(refuse_nul)
     # It looks for limits of the whole site, of which there are none, at every request;
     # the views that have a limit count by themselves.
@@ -98,6 +99,12 @@ def init_app(app: Flask) -> None:
         # Caches keep only what a view said they may.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def refuse_unread() -> None:
+    """The server did not take the body, and says by which status; `rsvp.cli.rsgi`."""
+    if status := request.environ.get("rsvp.refused"):
+        abort(status)
 
 
 def refuse_nul(_endpoint: str | None, values: dict[str, Any] | None) -> None:

@@ -272,6 +272,13 @@ ERRORS: dict[int, tuple[Any, Any]] = {
         _("This address only takes a form"),
         _("Go back to the page with the form and send it from there."),
     ),
+    408: (
+        _("That took too long to arrive"),
+        _(
+            "Your connection was slow, and we stopped waiting. Nothing was saved. "
+            "Please go back and send it again."
+        ),
+    ),
     413: (
         _("That was more than we can take"),
         _("Nothing was saved. Please shorten what you wrote and send it again."),

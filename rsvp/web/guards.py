@@ -10,7 +10,6 @@ enrolled, `signed_in` for accounts, `before_sign_in` for pages that lead into on
 from __future__ import annotations
 
 import functools
-import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -25,6 +24,7 @@ from rsvp.errors import DoorClosed, PhoneStopped, PhoneUnknown
 from rsvp.extensions import csrf, limiter
 from rsvp.models import Device
 from rsvp.models.door import door_ends_at
+from rsvp.networks import network_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -225,19 +225,8 @@ def keep_private(response: Response) -> None:
 
 
 def network() -> str:
-    """Whose requests are counted together: an address, or an IPv6 /64.
-
-    One household has a whole /64, so counting single addresses would count nothing.
-    """
-    try:
-        address = ipaddress.ip_address(request.remote_addr or "127.0.0.1")
-    except ValueError:  # a proxy that writes something else
-        return str(request.remote_addr)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+    """Whose requests are counted together with this one."""
+    return network_of(request.remote_addr)
 
 
 def form_limit() -> str:

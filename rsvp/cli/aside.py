@@ -1,0 +1,63 @@
+"""Aside: where a long answer waits for its reader, complete before it goes out."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import tempfile
+from pathlib import Path
+
+AT_MOST_IN_MEMORY = 16 * 1024 * 1024
+"""Bytes of an answer that are kept in memory where the disk has no room for it."""
+
+
+class Aside:
+    """A long answer, complete before it goes out: in a file without a name, or where
+    the disk has no room for that, in memory. OSError where there is room in neither."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.pieces: list[bytes] = []
+        self.file: io.FileIO | None = None
+        with contextlib.suppress(OSError):
+            if Path("/dev/fd").exists():
+                self.file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
+
+    def add(self, piece: bytes) -> None:
+        if self.file is not None:
+            try:
+                write_all(self.file, piece)
+            except OSError:
+                # Back to memory with what was written whole.
+                file, self.file = self.file, None
+                with file:
+                    file.seek(0)
+                    self.pieces.append(file.read(min(self.size, AT_MOST_IN_MEMORY)))
+        if self.file is None:
+            if self.size + len(piece) > AT_MOST_IN_MEMORY:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self.pieces.append(piece)
+        self.size += len(piece)
+
+    def is_being_read(self) -> bool:
+        """Whether the server has it open, too."""
+        if self.file is None or self.file.closed:
+            return False
+        ours, count = os.fstat(self.file.fileno()), 0
+        for each in Path("/dev/fd").iterdir():
+            with contextlib.suppress(OSError):
+                count += os.path.samestat(each.stat(), ours)
+        return count > 1
+
+    def close(self) -> None:
+        self.pieces = []
+        if self.file is not None:
+            self.file.close()
+
+
+def write_all(file: io.FileIO, piece: bytes) -> None:
+    rest = memoryview(piece)
+    while rest:
+        rest = rest[file.write(rest) :]

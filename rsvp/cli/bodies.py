@@ -1,0 +1,100 @@
+"""Bodies: what comes with a request, read in time and within limits on memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+FORM_SECONDS = 10.0
+"""How long a body may take in all; a longer one goes on while it is fast enough:"""
+LEAST_RATE = 50_000
+"""Bytes a second, on average since the body began."""
+BODIES_AT_ONCE = 32 * 1024 * 1024
+"""Bytes of bodies in memory at a time, over all web processes."""
+SHARE_OF_A_NETWORK = 4
+"""One network has a quarter of that at most."""
+REFUSED = "rsvp.refused"
+"""In the environ of a request whose body was not taken: the status that says why."""
+
+REQUEST_TIMEOUT, TOO_LARGE, UNAVAILABLE = 408, 413, 503
+
+
+class BodyRefused(Exception):
+    """A body is not taken; `status` says why. Nothing of it is kept."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class ClientGone(Exception):
+    """The client went away before its request was whole."""
+
+
+class Budget:
+    """How many bytes of bodies are in memory, and whose. Used by the loop alone."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.used = 0
+        self.by_network: Counter[str] = Counter()
+
+    def take(self, network: str, size: int) -> None:
+        """Raises BodyRefused where there is no room for so many bytes more."""
+        ours = self.by_network[network] + size
+        share = self.total // SHARE_OF_A_NETWORK
+        if self.used + size > self.total or ours > share:
+            raise BodyRefused(UNAVAILABLE)
+        self.used += size
+        self.by_network[network] = ours
+
+    def give_back(self, network: str, size: int) -> None:
+        self.used -= size
+        self.by_network[network] -= size
+        if self.by_network[network] <= 0:
+            del self.by_network[network]
+
+
+class Body:
+    """A body on its way in, and what it takes of the budget until it is let go."""
+
+    def __init__(
+        self, protocol: Any, headers: Any, longest: int, budget: Budget, network: str
+    ) -> None:
+        self.protocol = protocol
+        declared = headers.get("content-length")
+        self.length = int(declared) if declared is not None else None
+        self.longest = longest
+        self.budget = budget
+        self.network = network
+        self.size = 0
+
+    async def read(self, deadline: asyncio.Timeout) -> bytes:
+        """All of it. `deadline` moves on for as long as it comes fast enough.
+
+        Raises BodyRefused where it is too large or there is no room, ClientGone where
+        it ends too soon.
+        """
+        if self.length is not None and self.length > self.longest:
+            raise BodyRefused(TOO_LARGE)
+        began = asyncio.get_running_loop().time()
+        pieces: list[bytes] = []
+        ends = 0
+        async for piece in self.protocol:
+            # The end of a body comes as an empty piece, and an error as one more.
+            ends += not piece
+            if self.size + len(piece) > self.longest:
+                raise BodyRefused(TOO_LARGE)
+            self.budget.take(self.network, len(piece))
+            self.size += len(piece)
+            pieces.append(piece)
+            if (seconds := self.size / LEAST_RATE) > FORM_SECONDS:
+                deadline.reschedule(began + seconds)
+        if ends > 1 or self.length not in (None, self.size):
+            raise ClientGone
+        return b"".join(pieces)
+
+    def let_go(self) -> None:
+        self.budget.give_back(self.network, self.size)
+        self.size = 0

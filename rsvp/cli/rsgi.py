@@ -1,0 +1,355 @@
+"""RSGI: what stands between the server's event loop and the WSGI application.
+
+The loop reads each request's body, with a deadline and limits on memory, and only then
+gives the request to one of the threads that run the application. So whoever sends or
+reads slowly costs a connection, and no thread: pages go on being answered.
+
+Source of the interface: Granian's RSGI specification 1.5; PEP 3333 for the environ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import logging
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from rsvp.cli import bodies
+from rsvp.cli.aside import Aside
+from rsvp.cli.bodies import Body, BodyRefused, Budget, ClientGone
+from rsvp.networks import network_of
+
+log = logging.getLogger("rsvp.serve")
+
+IN_MEMORY = 256 * 1024
+"""Bytes of an answer that wait in memory for their reader; a longer one waits in a
+file without a name."""
+SECONDS_TO_OPEN = 30
+"""When a file without a name is let go: by then the server has long opened it."""
+
+SECONDS_TO_END = 1.0
+"""How long after it is told to stop a process ends if nothing is under way."""
+LOOKS_EVERY = 0.1
+
+STOP_READING = signal.SIGUSR1
+"""Tells a web process that the site stops."""
+
+
+Headers = list[tuple[str, str]]
+
+PLAIN = [("content-type", "text/plain; charset=utf-8"), ("retry-after", "60")]
+NO_ROOM = (
+    "The server's disk has no room to put this together. Please try again later.\n"
+)
+
+
+class Application:
+    """A WSGI application as an RSGI one; `threads` of them run it.
+
+    `longest_body` is in bytes; `proxies` is how many proxies in front are trusted to
+    say who the client is; `budget` is this process's share of bodies.BODIES_AT_ONCE.
+    """
+
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        threads: int,
+        longest_body: int,
+        proxies: int = 0,
+        budget: int = bodies.BODIES_AT_ONCE,
+    ) -> None:
+        self.app = app
+        self.threads = threads
+        self.longest_body = longest_body
+        self.proxies = proxies
+        self.budget = Budget(budget)
+        self.requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self.reading: set[asyncio.Timeout] = set()
+        self.busy: set[str] = set()
+        self.long_answers: set[Aside] = set()
+        self.is_stopping = False
+        self.loop: asyncio.AbstractEventLoop
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        loop.add_signal_handler(STOP_READING, self.stop_reading)
+        for number in range(self.threads):
+            name = f"web-{number + 1}"
+            threading.Thread(target=self.work, name=name, daemon=True).start()
+
+    def stop_reading(self) -> None:
+        """The site stops: bodies that are still on their way are not waited for."""
+        self.is_stopping = True
+        for deadline in self.reading:
+            deadline.reschedule(self.loop.time())
+        self.loop.call_later(SECONDS_TO_END, self.end_when_idle)
+
+    def end_when_idle(self, *, was_idle: bool = False) -> None:
+        """End the process once nothing is under way. The server itself would wait for
+        each client that has sent half of a request's head, until it is killed."""
+        is_idle = not (
+            self.busy
+            or self.reading
+            or not self.requests.empty()
+            or any(aside.is_being_read() for aside in self.long_answers)
+        )
+        # Twice, since between the queue and a thread a request is seen in neither.
+        if is_idle and was_idle:
+            os._exit(0)
+        again = partial(self.end_when_idle, was_idle=is_idle)
+        self.loop.call_later(LOOKS_EVERY, again)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        for _ in range(self.threads):
+            self.requests.put(None)
+
+    def take(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> bool:
+        """Give a request without a body to the threads, from whichever thread this is,
+        and past the loop, which has nothing to do with it. `finish` is called when it
+        is answered. False: it is the loop's."""
+        if scope.proto != "http" or scope.method not in BODILESS:
+            return False
+        self.requests.put(Request(scope, protocol, finish))
+        return True
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.proto != "http":
+            protocol.close(404)
+            return
+        answered = self.loop.create_future()
+        finish = partial(self.loop.call_soon_threadsafe, done, answered)
+        if self.take(scope, protocol, finish):
+            await answered
+            return
+        network = network_of(client_of(scope, self.proxies))
+        body = Body(protocol, scope.headers, self.longest_body, self.budget, network)
+        try:
+            request = Request(scope, protocol, finish)
+            try:
+                request.body = await self.whole(body)
+            except BodyRefused as refused:
+                body.let_go()
+                request.refused = refused.status
+            except ClientGone:
+                protocol.response_empty(400, [])
+                return
+            self.requests.put(request)
+            await answered
+        finally:
+            body.let_go()
+
+    async def whole(self, body: Body) -> bytes:
+        """The body, read in time. Raises BodyRefused or ClientGone."""
+        if self.is_stopping:
+            raise BodyRefused(bodies.UNAVAILABLE)
+        deadline = asyncio.timeout(bodies.FORM_SECONDS)
+        self.reading.add(deadline)
+        try:
+            async with deadline:
+                return await body.read(deadline)
+        except TimeoutError:
+            status = bodies.UNAVAILABLE if self.is_stopping else bodies.REQUEST_TIMEOUT
+            raise BodyRefused(status) from None
+        finally:
+            self.reading.discard(deadline)
+
+    # --- in each thread ---
+
+    def work(self) -> None:
+        name = threading.current_thread().name
+        while (request := self.requests.get()) is not None:
+            self.busy.add(name)
+            try:
+                self.answer(request)
+            except BaseException as error:
+                # Whatever it is: the thread goes on, and the server answers 500. What
+                # the error says is left out, since it may quote somebody's data.
+                frames = traceback.format_list(
+                    traceback.extract_tb(error.__traceback__)
+                )
+                name = type(error).__name__
+                log.error("an answer failed: %s\n%s", name, "".join(frames))
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                request.finish()
+            self.busy.discard(name)
+
+    def answer(self, request: Request) -> None:
+        environ = request.environ()
+        began: list[tuple[int, Headers]] = []
+        written: list[bytes] = []
+
+        def start_response(status: str, headers: Headers, *_: Any) -> Any:
+            began[:] = [(int(status[:3]), headers)]
+            return written.append
+
+        answer = self.app(environ, start_response)
+        try:
+            pieces = iter(answer)
+            first = b"".join([*written, *up_to(pieces, IN_MEMORY)])
+            status, headers = began[0]
+            if request.refused:
+                headers = [*headers, ("connection", "close")]
+            if len(first) < IN_MEMORY:
+                request.protocol.response_bytes(status, headers, first)
+            else:
+                self.answer_at_length(request, status, headers, first, pieces)
+        finally:
+            if close := getattr(answer, "close", None):
+                close()
+
+    def answer_at_length(
+        self,
+        request: Request,
+        status: int,
+        headers: Headers,
+        first: bytes,
+        pieces: Iterator[bytes],
+    ) -> None:
+        """Put it aside at the application's pace; the server takes it from there at the
+        client's. No thread and no connection to the database waits for a slow reader.
+        """
+        aside = Aside()
+        try:
+            aside.add(first)
+            for piece in pieces:
+                aside.add(piece)
+        except OSError as error:
+            aside.close()
+            log.error("no room for an answer of %d bytes: %s", aside.size, error)
+            request.protocol.response_str(bodies.UNAVAILABLE, PLAIN, NO_ROOM)
+            return
+        headers = [each for each in headers if each[0].lower() != "content-length"]
+        headers.append(("content-length", str(aside.size)))
+        if aside.file is None:
+            request.protocol.response_bytes(status, headers, b"".join(aside.pieces))
+            return
+        path = f"/dev/fd/{aside.file.fileno()}"
+        self.loop.call_soon_threadsafe(self.keep_for_a_while, aside)
+        request.protocol.response_file(status, headers, path)
+
+    def keep_for_a_while(self, aside: Aside) -> None:
+        """Until the server has opened it: what it has open stays there."""
+
+        def let_go() -> None:
+            self.long_answers.discard(aside)
+            aside.close()
+
+        self.long_answers.add(aside)
+        self.loop.call_later(SECONDS_TO_OPEN, let_go)
+
+
+class Request:
+    """A request on its way through the threads; `finish` tells that it is answered."""
+
+    __slots__ = ("body", "finish", "protocol", "refused", "scope")
+
+    def __init__(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> None:
+        self.scope = scope
+        self.protocol = protocol
+        self.finish = finish
+        self.body: bytes | None = None
+        self.refused = 0
+
+    def environ(self) -> dict[str, Any]:
+        """The environ of PEP 3333. Headers with `_` in their names are left out: they
+        would pass for those with `-`, which proxies vouch for."""
+        scope = self.scope
+        server, _, port = scope.server.rpartition(":")
+        environ: dict[str, Any] = {
+            **THE_SAME_FOR_ALL,
+            "REQUEST_METHOD": scope.method,
+            "PATH_INFO": scope.path.encode().decode("latin-1"),
+            "QUERY_STRING": scope.query_string,
+            "SERVER_NAME": server,
+            "SERVER_PORT": port,
+            "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+            "REMOTE_ADDR": host_of(scope.client),
+            "wsgi.url_scheme": scope.scheme,
+            "wsgi.input": io.BytesIO(self.body or b""),
+        }
+        headers = scope.headers
+        for name, value in headers.items():
+            key = KEYS.get(name) or key_of(name)
+            if key is None:
+                continue
+            if key in environ:
+                separator = "; " if name == "cookie" else ", "
+                value = f"{environ[key]}{separator}{value}"
+            environ[key] = value
+        if self.body is not None:
+            # What was read, however it was sent.
+            environ["CONTENT_LENGTH"] = str(len(self.body))
+            if kind := headers.get("content-type"):
+                environ["CONTENT_TYPE"] = kind
+        if self.refused:
+            environ[bodies.REFUSED] = self.refused
+        return environ
+
+
+BODILESS = ("GET", "HEAD")
+"""Methods whose body, if there is one, means nothing (RFC 9110) and is not read."""
+OF_THE_BODY = ("content-type", "content-length", "transfer-encoding")
+THE_SAME_FOR_ALL = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.input_terminated": True,
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+
+
+def key_of(header: str) -> str | None:
+    """What a header is called in the environ, or None where it does not stand there."""
+    if header in OF_THE_BODY or "_" in header:
+        return None
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+KEYS = {
+    name: key_of(name)
+    for name in (
+        *("host", "user-agent", "accept", "accept-language", "accept-encoding"),
+        *("cookie", "referer", "origin", "if-none-match", "connection"),
+        *("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "x-forwarded-for"),
+        *("x-forwarded-proto", "x-forwarded-host", "cache-control"),
+    )
+}
+"""Of the usual headers, so that most need no working out."""
+
+
+def up_to(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The next pieces, until they are `size` bytes or more."""
+    while size > 0 and (piece := next(pieces, None)) is not None:
+        size -= len(piece)
+        yield piece
+
+
+def done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def host_of(address: str) -> str:
+    """The host of `127.0.0.1:80` or `[::1]:80`."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def client_of(scope: Any, proxies: int) -> str:
+    """The client's address, as so many trusted proxies in front tell it."""
+    if proxies and (forwarded := ",".join(scope.headers.get_all("x-forwarded-for"))):
+        told = [each.strip() for each in forwarded.split(",")]
+        if len(told) >= proxies:
+            return told[-proxies]
+    return host_of(scope.client)
