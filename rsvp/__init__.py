@@ -30,6 +30,13 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
+    with config.telling_what_was_handed_on(app):
+        set_up(app)
+    return app
+
+
+def set_up(app: Flask) -> None:
+    """Give the configured application its extensions, pages and commands."""
     # The models register their tables.
     from rsvp import accounts, cli, doorbell, i18n, models, web  # noqa: F401
 
@@ -48,4 +55,3 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     accounts.init_app(app)
     web.init_app(app)
     cli.init_app(app)
-    return app

@@ -1,4 +1,4 @@
-"""Addresses: where the site listens, and what people open.
+"""Addresses: where the site listens, what people open, and what it connects to.
 
 What is wrong with an address is told by a ValueError, in words that follow the name of
 its setting.
@@ -10,7 +10,11 @@ import errno
 import ipaddress
 import re
 import socket
+from pathlib import Path
 from urllib.parse import urlsplit
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
@@ -175,3 +179,97 @@ def find_listening(host: str, port: int) -> str:
             # It is the port that can't be had: whoever opens it says so.
             return refused_address
     raise ValueError(f"is no address of this machine: {host}")
+
+
+# --- what it connects to ------------------------------------------------------------
+
+FILE = "sqlite:///"
+SERVER = "postgresql+psycopg://"
+LIKE = "postgresql://user:password@db.example.org:5432/rsvp"
+
+
+def database_url(text: str, folder: Path) -> str:
+    """A database's address: of a file, whole, or of a PostgreSQL server.
+
+    A file's path begins in `folder` unless it begins with a slash; other spellings of
+    PostgreSQL's driver are mended. Raises ValueError, which never has a password in it.
+    """
+    url = re.sub(r"^postgres(ql)?(\+psycopg2?)?://", SERVER, text.strip())
+    if url.startswith(FILE):
+        return database_file(url, folder)
+    if url.startswith(SERVER):
+        refuse_odd_server(url)
+        return url
+    raise ValueError("must start with postgresql:// or sqlite:///")
+
+
+def database_file(text: str, folder: Path) -> str:
+    path = make_url(text.partition("?")[0]).database or ""
+    if path in ("", ":memory:") or path.startswith("file:"):
+        raise ValueError("must name a file: each process would have its own database")
+    if "?" in text:
+        raise ValueError("must have no options after the name of its file")
+    url = URL.create("sqlite", database=str(folder / path))
+    return url.render_as_string(hide_password=False)
+
+
+def refuse_odd_server(text: str) -> None:
+    rest = text.removeprefix(SERVER)
+    user, _, _ = rest.rpartition("@")
+    # What is wrong further on would be read out of the password, and told.
+    if rest.count("@") > 1 or "/" in user:
+        raise ValueError(
+            "must have @ and / in its user name and password written as %40 and %2F"
+        )
+    try:
+        url = make_url(text)
+        port = url.port
+    except (ArgumentError, ValueError):
+        raise ValueError(f"must be written like {LIKE}") from None
+    if port is not None and not 1 <= port <= LAST_PORT:
+        raise ValueError(f"must have a port from 1 to {LAST_PORT}")
+    if not is_plain(url):
+        raise ValueError(f"must be written like {LIKE}, without spaces")
+    if unknown := set(url.query) - known_options():
+        if all(re.fullmatch(r"[a-z_]{1,40}", name) for name in unknown):
+            listed = ", ".join(sorted(unknown))
+            raise ValueError(f"has options that PostgreSQL does not know: {listed}")
+        raise ValueError("has an option that PostgreSQL does not know")
+
+
+def is_plain(url: URL) -> bool:
+    """Whether host and database have no characters that can only be a slip."""
+    return all(
+        text is None or (text.isprintable() and " " not in text)
+        for text in (url.host, url.database)
+    )
+
+
+def known_options() -> set[str]:
+    from psycopg import pq
+
+    return {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+
+
+def redis_url(text: str) -> str:
+    """The address of a Redis server. Raises ValueError without repeating it."""
+    from redis.connection import parse_url
+
+    url = text.strip()
+    if not url.startswith(("redis://", "rediss://", "redis+unix://")):
+        raise ValueError("must start with redis:// or rediss://")
+    try:
+        parse_url(url.replace("redis+", ""))
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError("must be written like redis://host:6379/0") from None
+    return url
+
+
+def broker_url(text: str) -> str:
+    """The address of Celery's broker; which kinds there are, `doorbell` knows."""
+    try:
+        _ = urlsplit(text).port
+    except ValueError:
+        raise ValueError("must be written like amqp://user:password@host//") from None
+    return text

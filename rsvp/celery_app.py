@@ -26,10 +26,10 @@ AT_ONCE = 200
 """How many mails one task sends; then it calls for the next, so that a worker that is
 told to stop has soon finished."""
 
-site = create_app()
-if not site.config["CELERY_BROKER_URL"]:
-    raise SystemExit("rsvp: RSVP_CELERY_BROKER_URL is not set")
 try:
+    site = create_app()
+    if not site.config["CELERY_BROKER_URL"]:
+        raise SystemExit("rsvp: RSVP_CELERY_BROKER_URL is not set")
     with site.app_context():
         startup.verify(writes=True)
         startup.close_database()

@@ -7,13 +7,13 @@ keeps the two together.
 from __future__ import annotations
 
 import contextlib
-import json
+import functools
 import os
 import re
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from werkzeug.sansio.utils import host_is_trusted
 
-from rsvp import addresses, counter, mailsettings
+from rsvp import addresses, counter, extension_settings, mailsettings
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -70,12 +70,12 @@ SETTINGS = {
         Setting("MAIL_PER_DOMAIN_PER_MINUTE", int, 0),
         Setting("REDIS_URL"),
         Setting("CELERY_BROKER_URL"),
-        Setting("TRUSTED_PROXIES", int, 0),
+        Setting("TRUSTED_PROXIES", int, 0, 0, 100),
         Setting("FORM_LIMIT", default="600 per minute"),
         Setting("PORT", int, 8000, 1, 65535),
         Setting("HOST", default="127.0.0.1"),
-        Setting("WEB_PROCESSES", int, 2, 1),
-        Setting("WEB_THREADS", int, 4, 1),
+        Setting("WEB_PROCESSES", int, 2, 1, 256),
+        Setting("WEB_THREADS", int, 4, 1, 256),
         Setting("DEBUG", bool, False),
     )
 }
@@ -99,13 +99,18 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         instance.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise UnsafeStart(
-            f"the instance folder {instance} can't be made: {error.strerror}"
+            f"the instance folder {instance} can't be made: {error.strerror}; "
+            "RSVP_INSTANCE_PATH sets another"
         ) from error
 
-    app.config["SQLALCHEMY_DATABASE_URI"] = database_uri(
-        app.config["SQLALCHEMY_DATABASE_URI"], instance
+    app.config["SQLALCHEMY_DATABASE_URI"] = read(
+        "SQLALCHEMY_DATABASE_URI",
+        app.config["SQLALCHEMY_DATABASE_URI"] or "sqlite:///rsvp.db",
+        lambda text: addresses.database_url(text, instance),
     )
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", engine_options(app))
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app) | (
+        app.config.get("SQLALCHEMY_ENGINE_OPTIONS") or {}
+    )
     app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or kept_key(
         instance / "secret_key"
     )
@@ -139,8 +144,9 @@ def instance_folder(path: str | None) -> Path:
     that of an installed wheel, `instance` where it is started."""
     try:
         if path:
-            return Path(path).expanduser().resolve()
-        return (Path.cwd() if IS_INSTALLED else ROOT) / "instance"
+            folder = Path(path).expanduser().resolve()
+        else:
+            folder = (Path.cwd() if IS_INSTALLED else ROOT) / "instance"
     except FileNotFoundError:
         raise UnsafeStart(
             "the folder this is started in is gone: go to another, or set "
@@ -148,6 +154,10 @@ def instance_folder(path: str | None) -> Path:
         ) from None
     except (OSError, RuntimeError, ValueError):
         raise UnsafeStart(f"RSVP_INSTANCE_PATH is no folder: {path}") from None
+    # The database's address has options behind it.
+    if "?" in str(folder):
+        raise UnsafeStart(f"the instance folder must have no ? in its path: {folder}")
+    return folder
 
 
 def where_data_is(app: Flask) -> str:
@@ -184,27 +194,69 @@ def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
     Text settings are read as text: an all-digit password stays a password.
     """
     found: dict[str, Any] = {}
-    for variable in sorted(environ):
-        if not variable.startswith(PREFIX):
+    handed_on = []
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or is_unset(variable, text):
             continue
-        name, text = variable.removeprefix(PREFIX), environ[variable]
+        name = variable.removeprefix(PREFIX)
+        if not is_utf8(variable + text):
+            raise UnsafeStart(f"{told(variable)} is not written in UTF-8")
         if setting := SETTINGS.get(name):
-            if text != "":
-                found[name] = typed(setting, text)
+            found[name] = typed(setting, text)
             continue
-        app.logger.warning("%s is not a setting of RSVP; passed on as it is", variable)
-        try:
-            found[name] = json.loads(text)
-        except ValueError:
-            found[name] = text
-    if "PORT" not in found and environ.get("PORT"):
-        found["PORT"] = typed(SETTINGS["PORT"], environ["PORT"])
+        found[name] = read(name, text, functools.partial(extension_settings.read, name))
+        handed_on.append(told(variable))
+        app.logger.warning("%s is not a setting of RSVP; passed on", handed_on[-1])
+    app.extensions["rsvp_handed_on"] = handed_on
+    if "PORT" not in found and not is_unset("PORT", environ.get("PORT", "")):
+        found["PORT"] = typed(SETTINGS["PORT"], environ["PORT"], variable="PORT")
     return found
+
+
+def is_unset(variable: str, text: str) -> bool:
+    return text == "" or extension_settings.is_of_a_service(variable, text)
+
+
+def is_utf8(text: str) -> bool:
+    # Other bytes of the environment are there as half characters.
+    return text.encode(errors="replace").decode() == text
+
+
+def told(variable: str) -> str:
+    """A variable's name as any terminal can show it, in one line."""
+    return variable.encode("ascii", "backslashreplace").decode()
+
+
+@contextlib.contextmanager
+def telling_what_was_handed_on(app: Flask) -> Iterator[None]:
+    """Whatever extensions say to settings they were handed becomes UnsafeStart, without
+    its words: they may repeat a password."""
+    try:
+        yield
+    except UnsafeStart:
+        raise
+    except Exception as error:
+        names = app.extensions["rsvp_handed_on"]
+        if not names or app.debug:
+            raise
+        raise UnsafeStart(
+            f"an extension can't start with {' or '.join(names)} as it is "
+            f"({type(error).__name__})"
+        ) from error
+
+
+def form_limit(text: str) -> str:
+    if not extension_settings.LIMIT.fits(text):
+        raise ValueError(f"must be {extension_settings.LIMIT.words}")
+    return text
 
 
 READINGS: dict[str, Callable[[str], Any]] = {
     "PUBLIC_URL": addresses.public_url,
     "HOST": addresses.listening_host,
+    "REDIS_URL": addresses.redis_url,
+    "CELERY_BROKER_URL": addresses.broker_url,
+    "FORM_LIMIT": form_limit,
     **mailsettings.READINGS,
 }
 
@@ -214,49 +266,22 @@ def read(name: str, text: str, reading: Callable[[str], Any]) -> Any:
     try:
         return reading(text)
     except ValueError as error:
-        raise UnsafeStart(f"{PREFIX}{name} {error}") from None
+        raise UnsafeStart(f"{told(PREFIX + name)} {error}") from None
 
 
-def typed(setting: Setting, text: str) -> Any:
+def typed(setting: Setting, text: str, variable: str = "") -> Any:
+    variable = variable or PREFIX + setting.name
     if setting.kind is bool:
         if text.strip().lower() not in BOOLEANS:
-            raise UnsafeStart(f"{PREFIX}{setting.name} must be true or false")
+            raise UnsafeStart(f"{variable} must be true or false")
         return BOOLEANS[text.strip().lower()]
     if setting.kind is int:
-        if not re.fullmatch(r"\s*\d{1,9}\s*", text):
-            raise UnsafeStart(f"{PREFIX}{setting.name} must be a whole number")
+        if not re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
+            raise UnsafeStart(f"{variable} must be a whole number")
         if not setting.least <= int(text) <= setting.most:
-            raise UnsafeStart(
-                f"{PREFIX}{setting.name} must be {setting.least} to {setting.most}"
-            )
+            raise UnsafeStart(f"{variable} must be {setting.least} to {setting.most}")
         return int(text)
     return text
-
-
-def database_uri(uri: str | None, instance: Path) -> str:
-    """The database's address, with other spellings of PostgreSQL's driver mended."""
-    if not uri:
-        return f"sqlite:///{instance / 'rsvp.db'}"
-    uri = re.sub(r"^postgres(ql)?(\+psycopg2?)?://", "postgresql+psycopg://", uri)
-    if not uri.startswith(("postgresql+psycopg://", "sqlite:///")):
-        raise UnsafeStart(
-            "RSVP_SQLALCHEMY_DATABASE_URI must start with postgresql:// or sqlite:///"
-        )
-    try:
-        address = make_url(uri)
-    except (ArgumentError, ValueError) as error:
-        raise UnsafeStart(
-            "RSVP_SQLALCHEMY_DATABASE_URI can't be read: write `%40` for an @ in a "
-            "password, and a number for the port"
-        ) from error
-    if address.drivername == "sqlite" and address.query:
-        # Not only `?mode=ro`, on which nothing could be stored: others would undo what
-        # each connection is set up with.
-        raise UnsafeStart(
-            "RSVP_SQLALCHEMY_DATABASE_URI: after sqlite:/// comes the path of a file, "
-            "and nothing behind a ?"
-        )
-    return uri
 
 
 def engine_options(app: Flask) -> dict[str, Any]:
@@ -314,7 +339,20 @@ def refuse_unsafe(app: Flask) -> None:
         mailsettings.refuse_odd(app.config)
     except ValueError as error:
         raise UnsafeStart(str(error)) from None
-    host = urlsplit(app.config["PUBLIC_URL"] or "").hostname
+    public_url = app.config["PUBLIC_URL"]
+    host = urlsplit(public_url or "").hostname
+    trusted = app.config["TRUSTED_HOSTS"]
+    if trusted and host and not host_is_trusted(urlsplit(public_url).netloc, trusted):
+        raise UnsafeStart(
+            "RSVP_TRUSTED_HOSTS has not the host of RSVP_PUBLIC_URL: every page would "
+            "be refused"
+        )
+    is_plain = host and host not in LOOPBACK and public_url.startswith("http://")
+    if app.config["SESSION_COOKIE_SECURE"] and is_plain:
+        raise UnsafeStart(
+            "RSVP_SESSION_COOKIE_SECURE needs an RSVP_PUBLIC_URL with https: nobody "
+            "could sign in"
+        )
     if app.config["DEBUG"] and host and host not in LOOPBACK:
         raise UnsafeStart("debug is on for a public address: unset RSVP_DEBUG")
     if len(str(app.config["SECRET_KEY"])) < 32 and not app.config.get("TESTING"):

@@ -1,5 +1,6 @@
 """Settings: read with their types, kept with the docs, refused where unsafe."""
 
+import contextlib
 import multiprocessing
 import os
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from rsvp import cli, config, create_app
+from rsvp import addresses, cli, config, create_app, extension_settings
 from rsvp.config import SETTINGS, UnsafeStart
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -76,7 +77,7 @@ def test_a_hosts_own_port_variable_counts_unless_ours_is_set(environment, settin
 
 @pytest.mark.parametrize("spelling", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_other_spellings_of_the_postgresql_driver_are_mended(spelling, tmp_path):
-    uri = config.database_uri(f"{spelling}://ada@db.example.org/rsvp", tmp_path)
+    uri = addresses.database_url(f"{spelling}://ada@db.example.org/rsvp", tmp_path)
 
     assert uri == "postgresql+psycopg://ada@db.example.org/rsvp"
 
@@ -92,9 +93,8 @@ def test_a_name_we_do_not_know_is_passed_on_and_told(settings, caplog):
 
 
 def test_the_docs_list_every_setting_with_its_default_and_no_other():
-    rows = re.findall(
-        r"^\| `RSVP_(\w+)` \| ([^|]*) \|", (DOCS / "settings.md").read_text(), re.M
-    )
+    ours, _, theirs = (DOCS / "settings.md").read_text().partition("\n## ")
+    rows = re.findall(r"^\| `RSVP_(\w+)` \| ([^|]*) \|", ours, re.M)
     told = {name: default.strip().strip("`") for name, default in rows}
     made = {"INSTANCE_PATH", "SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "CODE_KEY"}
     made |= {"PUBLIC_URL", "MAIL_DEFAULT_SENDER"}
@@ -109,6 +109,12 @@ def test_the_docs_list_every_setting_with_its_default_and_no_other():
             default = setting.default
             text = str(default).lower() if isinstance(default, bool) else str(default)
             assert told[name] == text
+    for name in extension_settings.WORKING:
+        assert (
+            name in theirs
+            or name.removeprefix("RATELIMIT_") in theirs
+            or (name.startswith("RATELIMIT_HEADER_"))
+        )
 
 
 # --- keys ---------------------------------------------------------------------------
@@ -178,7 +184,26 @@ def refused(capfd):
     [
         ({"PORT": "eighty"}, "rsvp: RSVP_PORT must be a whole number"),
         ({"PORT": "70000"}, "rsvp: RSVP_PORT must be 1 to 65535"),
-        ({"WEB_PROCESSES": "0"}, "rsvp: RSVP_WEB_PROCESSES must be 1 to 999999999"),
+        ({"PORT": "0"}, "rsvp: RSVP_PORT must be 1 to 65535"),
+        ({"PORT": "+8000"}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": "８０００"}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": "1e3"}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": "0x50"}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": " "}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": "8" * 5000}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"PORT": "http://10.0.0.1"}, "rsvp: RSVP_PORT must be a whole number"),
+        ({"TRUSTED_PROXIES": "true"}, "rsvp: RSVP_TRUSTED_PROXIES must be a whole"),
+        ({"TRUSTED_PROXIES": "101"}, "rsvp: RSVP_TRUSTED_PROXIES must be 0 to 100"),
+        ({"FORM_LIMIT": "600 per"}, "rsvp: RSVP_FORM_LIMIT must be a limit such as"),
+        ({"FORM_LIMIT": "0 per minute"}, "rsvp: RSVP_FORM_LIMIT must be a limit"),
+        ({"FORM_LIMIT": f"1 per {'9' * 20} year"}, "rsvp: RSVP_FORM_LIMIT must be a"),
+        ({"HOST": "127.0.0.1:80"}, "rsvp: RSVP_HOST must be a host name or an IP"),
+        ({"REDIS_URL": "localhost"}, "rsvp: RSVP_REDIS_URL must start with redis://"),
+        ({"REDIS_URL": "redis://h:x"}, "rsvp: RSVP_REDIS_URL must be written like"),
+        ({"CELERY_BROKER_URL": "amqp://[h"}, "rsvp: RSVP_CELERY_BROKER_URL must be "),
+        ({"INSTANCE_PATH": "~nobody-of-this-name/x"}, "rsvp: RSVP_INSTANCE_PATH is no"),
+        ({"INSTANCE_PATH": "/tmp/what?"}, "rsvp: the instance folder must have no ?"),
+        ({"WEB_PROCESSES": "0"}, "rsvp: RSVP_WEB_PROCESSES must be 1 to 256"),
         ({"MAIL_USE_TLS": "maybe"}, "rsvp: RSVP_MAIL_USE_TLS must be true or false"),
         (
             {"MAIL_SERVER": "mail.example.org"},
@@ -188,6 +213,14 @@ def refused(capfd):
         (
             {"PUBLIC_URL": "rsvp.example.org"},
             "rsvp: RSVP_PUBLIC_URL must start with https:// or http://",
+        ),
+        (
+            {"PUBLIC_URL": "https://example.org/rsvp"},
+            "rsvp: RSVP_PUBLIC_URL must end after the host: a site can't be below a ",
+        ),
+        (
+            {"SESSION_COOKIE_SECURE": "true", "PUBLIC_URL": "http://192.0.2.7:8000"},
+            "rsvp: RSVP_SESSION_COOKIE_SECURE needs an RSVP_PUBLIC_URL with https: ",
         ),
         (
             {"PUBLIC_URL": "https://bücher.example"},
@@ -230,6 +263,76 @@ def test_an_unsafe_start_is_refused_in_one_line(settings, refused, values, line)
     settings(**values)
 
     assert refused("check").startswith(line)
+
+
+def test_a_hosts_own_port_variable_is_named_where_it_is_wrong(environment, refused):
+    environment.setenv("PORT", "eighty")
+
+    assert refused("check") == "rsvp: PORT must be a whole number"
+
+
+PASSWORD = "open-sesame-7"
+DATABASES = [
+    ("sqlite://", "must start with"),
+    ("sqlite:///", "must name a file"),
+    ("sqlite:///:memory:", "must name a file"),
+    ("sqlite:///file::memory:?uri=true", "must name a file"),
+    ("sqlite:////srv/rsvp.db?timeout=soon", "must have no options"),
+    ("sqlite:////nowhere/at/all/rsvp.db", "the database can't be reached"),
+    ("/srv/rsvp/rsvp.db", "must start with"),
+    (f"postgresql+asyncpg://ada:{PASSWORD}@127.0.0.1/rsvp", "must start with"),
+    (f"POSTGRESQL://ada:{PASSWORD}@127.0.0.1/rsvp", "must start with"),
+    (f"postgresql://ada:at@{PASSWORD}@127.0.0.1/rsvp", "must have @ and /"),
+    (f"postgresql://ada:a/{PASSWORD}@127.0.0.1/rsvp", "must have @ and /"),
+    (f"postgresql://ada:{PASSWORD}@127.0.0.1:x/rsvp", "must be written like"),
+    (f"postgresql://ada:{PASSWORD}@127.0.0.1:0/rsvp", "must have a port"),
+    (f"postgresql://ada:{PASSWORD}@127.0.0.1:99999/rsvp", "must have a port"),
+    (f"postgresql://ada:{PASSWORD}@127.0. 0.1/rsvp", "must be written like"),
+    (f"postgresql://ada:{PASSWORD}@127.0.0.1/rsvp?colour=red", "has options that"),
+    (f"postgresql://ada:{PASSWORD}@127.0.0.1/rsvp?sslmode=red", "the database can't"),
+    (f"postgresql://ada:{PASSWORD}%40%2F@127.0.0.1:1/rsvp", "the database can't be"),
+    (f"postgresql://ada:{PASSWORD}:%zz@127.0.0.1:1/rsvp", "the database can't be"),
+    (f"postgresql://ada:{PASSWORD}?#@127.0.0.1:1/rsvp", "the database can't be"),
+]
+
+
+@pytest.mark.parametrize(("uri", "why"), DATABASES)
+def test_what_is_wrong_with_a_database_is_told_without_its_password(
+    settings, refused, uri, why
+):
+    settings(SQLALCHEMY_DATABASE_URI=uri)
+    told = refused("check")
+
+    assert why in told
+    assert PASSWORD not in told
+
+
+@pytest.mark.parametrize("path", ["rsvp.db", "site/rsvp.db", "a b @x#y;z.db"])
+def test_a_databases_path_begins_in_the_instance_folder(settings, instance, path):
+    (instance / path).parent.mkdir(parents=True)
+    settings(SQLALCHEMY_DATABASE_URI=f"sqlite:///{path}")
+
+    assert cli.run(["init"]) == 0
+    assert (instance / path).is_file()
+
+
+def test_an_instance_folder_may_have_any_name(settings, tmp_path):
+    folder = tmp_path / "a%20b @x#y;z é"
+    settings(INSTANCE_PATH=str(folder))
+
+    assert cli.run(["init"]) == 0
+    assert (folder / "rsvp.db").is_file()
+
+
+def test_a_start_in_a_folder_that_is_gone_is_refused(settings, refused, tmp_path):
+    (tmp_path / "gone").mkdir()
+    with contextlib.chdir(tmp_path / "gone"):
+        (tmp_path / "gone").rmdir()
+        settings(INSTANCE_PATH="here")
+
+        assert refused("check").startswith(
+            "rsvp: the folder this is started in is gone"
+        )
 
 
 def test_debug_is_refused_by_the_server_even_at_home(settings, refused):

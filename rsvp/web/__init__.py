@@ -87,7 +87,9 @@ def init_app(app: Flask) -> None:
     app.url_value_preprocessor(refuse_nul)
     # It looks for limits of the whole site, of which there are none, at every request;
     # the views that have a limit count by themselves.
-    app.before_request_funcs[None].remove(limiter._check_request_limit)
+    hooks = app.before_request_funcs.setdefault(None, [])
+    if limiter._check_request_limit in hooks:  # not where limits are switched off
+        hooks.remove(limiter._check_request_limit)
     headers = dict(HEADERS)
     if app.config["PUBLIC_URL"].startswith("https://"):
         headers["Strict-Transport-Security"] = f"max-age={A_YEAR}"
