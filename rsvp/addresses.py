@@ -256,10 +256,11 @@ def redis_url(text: str) -> str:
     from redis.connection import parse_url
 
     url = text.strip()
-    if not url.startswith(("redis://", "rediss://", "redis+unix://")):
+    url = url.replace("redis+unix://", "unix://", 1)
+    if not url.startswith(("redis://", "rediss://", "unix://")):
         raise ValueError("must start with redis:// or rediss://")
     try:
-        parse_url(url.replace("redis+", ""))
+        parse_url(url)
         _ = urlsplit(url).port
     except ValueError:
         raise ValueError("must be written like redis://host:6379/0") from None

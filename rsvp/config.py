@@ -23,7 +23,13 @@ from flask import Flask
 from sqlalchemy.engine import make_url
 from werkzeug.sansio.utils import host_is_trusted
 
-from rsvp import addresses, counter, extension_settings, mailsettings
+from rsvp import (
+    addresses,
+    counter,
+    extension_settings,
+    mailsettings,
+    shared_counter,
+)
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -133,9 +139,10 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     }
     # Not `setdefault`: Flask has weaker defaults for most of these already.
     app.config.update({k: v for k, v in safeguards.items() if k not in chosen})
-    app.config.setdefault(
-        "RATELIMIT_STORAGE_URI", app.config["REDIS_URL"] or counter.ADDRESS
-    )
+    storage = counter.ADDRESS
+    if url := app.config["REDIS_URL"]:
+        storage = read("REDIS_URL", url, shared_counter.storage_address)
+    app.config.setdefault("RATELIMIT_STORAGE_URI", storage)
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
 
 

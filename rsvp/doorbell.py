@@ -97,7 +97,7 @@ class Doorbell:
                 ).start()
 
     def pass_on(self) -> None:
-        celery = engine(self.url, **QUICK)
+        celery = engine(self.url, **quick(self.url))
         is_broken = False
         while True:
             self.rung.wait()
@@ -115,16 +115,27 @@ class Doorbell:
                 time.sleep(PAUSE_AFTER_TROUBLE)
 
 
-QUICK = {
-    "broker_connection_timeout": 2,
-    "broker_transport_options": {
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0.1,
-        "interval_max": 0.2,
-    },
-}
-"""For who only rings: the broker answers soon or is left alone."""
+SOON = 2
+"""Seconds within which a broker answers, or is left alone."""
+
+
+def quick(url: str) -> dict[str, Any]:
+    """Settings for who only rings: each step of it ends soon, also where a broker takes
+    the connection and says nothing, or its machine has vanished."""
+    if url.startswith("amqp"):
+        ends = {"read_timeout": SOON, "write_timeout": SOON}
+    else:
+        ends = {"socket_timeout": SOON, "socket_connect_timeout": SOON}
+    return {
+        "broker_connection_timeout": SOON,
+        "broker_transport_options": {
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0.1,
+            "interval_max": 0.2,
+            **ends,
+        },
+    }
 
 
 def engine(url: str, **more: Any) -> Any:

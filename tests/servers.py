@@ -96,5 +96,43 @@ class Silence:
         self.socket.close()
 
 
-def seconds_since(began: float) -> float:
-    return time.monotonic() - began
+class OwnRedis:
+    """A Redis that keeps nothing: `with OwnRedis() as server`."""
+
+    def __init__(self) -> None:
+        program = shutil.which("redis-server")
+        if program is None:
+            why = "redis-server is not installed"
+            if os.environ.get("CI"):
+                pytest.fail(f"required in CI: {why}", pytrace=False)
+            pytest.skip(why)
+        self.program = program
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def __enter__(self) -> OwnRedis:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        keep_nothing = ("--save", "", "--appendonly", "no")
+        self.process = subprocess.Popen(
+            [self.program, "--port", str(self.port), *keep_nothing],
+            stdout=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise TimeoutError("redis-server does not start")
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()

@@ -14,6 +14,7 @@ from rsvp.db import writing
 from rsvp.extensions import db
 from tests.conftest import TEST_SETTINGS
 from tests.factories import make_event, register
+from tests.servers import Silence
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -77,3 +78,20 @@ def test_a_start_is_refused_with(tmp_path, monkeypatch, url, installed, why):
     settings = {"INSTANCE_PATH": str(tmp_path), "CELERY_BROKER_URL": url}
     with pytest.raises(UnsafeStart, match=why):
         create_app(TEST_SETTINGS | settings)
+
+
+@pytest.mark.parametrize("scheme", ["redis", "amqp"])
+def test_a_broker_that_says_nothing_is_left_alone_soon(
+    scheme: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doorbell, "SOON", 0.2)
+    with Silence() as server:
+        bell = doorbell.Doorbell(f"{scheme}://127.0.0.1:{server.port}/0")
+        before = time.monotonic()
+        for _ in range(100):
+            bell.ring()
+        assert time.monotonic() - before < 0.5
+        end = time.monotonic() + 20
+        while not caplog.records and time.monotonic() < end:
+            time.sleep(0.02)
+    assert caplog.text.count("the broker can't be reached (") == 1

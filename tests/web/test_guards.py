@@ -249,8 +249,9 @@ def test_an_ipv6_line_counts_as_one(sqlite_app: Flask, address, network):
 
 TWO_APPS = """
 import sys
-from rsvp import create_app
+from rsvp import create_app, shared_counter
 from rsvp.extensions import limiter
+shared_counter.PATIENCE = 20
 app = create_app({
     "INSTANCE_PATH": sys.argv[1], "REDIS_URL": sys.argv[2],
     "FORM_LIMIT": "3 per minute", "SECRET_KEY": "x" * 40,
