@@ -45,6 +45,7 @@ celery = doorbell.engine(
     broker_connection_max_retries=None,
     worker_redirect_stdouts=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
+    beat_scheduler="rsvp.beat:Beat",
     beat_schedule_filename=str(Path(site.instance_path) / "celerybeat-schedule"),
     # One that nobody heard in time is forgotten: the next is on its way.
     beat_schedule={

@@ -19,6 +19,8 @@ from uuid import UUID
 
 from itsdangerous import BadSignature, Signer
 
+from rsvp.clocks import CLOCKS_DIFFER
+
 CODE = b"rsvp/code/v1"
 CODE_ID = b"rsvp/code-id/v1"
 CODE_CHECK = b"rsvp/code-check/v1"
@@ -43,9 +45,6 @@ CODE_LENGTH = 29
 FORM_TOKEN_LIFE = timedelta(days=1)
 FIRST_TOKEN_LIFE = timedelta(days=7)
 RESET_TOKEN_LIFE = timedelta(hours=2)
-
-CLOCKS_DIFFER = timedelta(minutes=5)
-"""By how much the clock of another node, which made a token, may run ahead."""
 
 
 def key_id(code_key: bytes) -> str:

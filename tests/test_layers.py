@@ -18,24 +18,25 @@ MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))
 
 # Plain values and words that any layer may use.
 GROUND = (
-    *("rsvp.errors", "rsvp.folding", "rsvp.placeholders", "rsvp.spans"),
-    *("rsvp.tokens", "rsvp.walltime"),
+    *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.placeholders"),
+    *("rsvp.spans", "rsvp.tokens", "rsvp.walltime"),
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 
 # Of our own modules, a layer imports only these (and its own). The others, which set
 # the application up (config, extensions, startup, accounts …), are free.
 MAY_IMPORT = {
+    "rsvp.clocks": (),
     "rsvp.errors": (),
     "rsvp.folding": (),
     "rsvp.placeholders": (),
     "rsvp.spans": (),
-    "rsvp.tokens": (),
+    "rsvp.tokens": ("rsvp.clocks",),
     "rsvp.walltime": (),
     "rsvp.writer_queue": ("rsvp.errors",),
     "rsvp.postgresql": (),
     "rsvp.db": ("rsvp.errors", "rsvp.postgresql", "rsvp.writer_queue"),
-    "rsvp.models": ("rsvp.db",),
+    "rsvp.models": ("rsvp.clocks", "rsvp.db"),
     "rsvp.eventdata": ("rsvp.models", "rsvp.walltime"),
     "rsvp.domain": TABLES,
     "rsvp.queries": (*TABLES, "rsvp.domain"),

@@ -34,6 +34,7 @@ def jobs(as_data: bool) -> None:
 
     now = utcnow()
     work = queries.background_work(now)
+    last = work.last_ran_at(now)
     rows = {row.name: row for row in work.jobs}
     names = [job.name for job in JOBS]
     names += [name for name in rows if name not in names]
@@ -45,7 +46,7 @@ def jobs(as_data: bool) -> None:
     if as_data:
         as_json(
             {
-                "last_ran_at": iso(work.last_ran_at),
+                "last_ran_at": iso(last),
                 "jobs": told,
                 "messages": dataclasses.asdict(work.mails),
                 "mailings_sending": work.mailings_sending,
@@ -53,8 +54,7 @@ def jobs(as_data: bool) -> None:
             }
         )
         return
-    last = work.last_ran_at
-    click.echo(f"A worker last ran at {last:{INSTANT}}." if last else "None ran yet.")
+    click.echo(f"A worker last ran at {last:{INSTANT}}." if last else unknown(work))
     for each in told:
         click.echo(line(each))
     mails = dataclasses.asdict(work.mails)
@@ -66,21 +66,30 @@ def jobs(as_data: bool) -> None:
         click.echo(f"No mails to {each['domain']} until {each['until']}{why}")
 
 
+def unknown(work: Any) -> str:
+    if work.has_run:
+        return "When a worker last ran is not known: it was noted by a wrong clock."
+    return "None ran yet."
+
+
 def facts(name: str, row: Any, now: datetime) -> dict[str, Any]:
     """A job as JSON has it; of one that never ran, that it is due."""
     if row is None:
         nothing = dict.fromkeys(
-            ("running_since", "holder", "finished_at", "last_error")
+            ("running_since", "behind_since", "holder", "finished_at", "last_error")
         )
         counts = {"runs": 0, "done": 0, "failures": 0}
         return {"name": name, "state": "due", "due_at": iso(now), **nothing, **counts}
-    running = row.lease_until is not None and row.lease_until > now
-    waiting = "failed" if row.failures else "due" if row.due_at <= now else "waiting"
+    from rsvp import queries
+
+    state = queries.state_of(row, now)
+    running = state == queries.JobState.RUNNING
     return {
         "name": name,
-        "state": "running" if running else waiting,
+        "state": str(state),
         "due_at": iso(row.due_at),
         "running_since": iso(row.started_at) if running else None,
+        "behind_since": iso(row.due_at) if row.is_behind(now) else None,
         "holder": row.holder if running else None,
         "finished_at": iso(row.finished_at),
         "last_error": row.last_error,
@@ -94,7 +103,10 @@ def line(job: dict[str, Any]) -> str:
     if job["state"] == "running":
         more = f"since {job['running_since']} by {job['holder']}"
     else:
-        more = f"due at {job['due_at']}"
+        word = "due since" if job["behind_since"] else "due at"
+        more = f"{word} {job['due_at']}"
+        if job["state"] == "ahead":
+            more = f"due now; {job['due_at']} was written by a clock that ran ahead"
         if job["finished_at"]:
             more += f", finished at {job['finished_at']}, {job['done']} done"
     if job["failures"]:

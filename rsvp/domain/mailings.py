@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, update
 
 from rsvp import errors
 from rsvp.db import current_session
@@ -134,7 +134,10 @@ def schedule(
     at = max(send_at or now, now)
     if sent_around(event_id, at) >= MOST_A_DAY:
         raise errors.TooManyMailings(limit=MOST_A_DAY)
-    mailing.state, mailing.send_at = MailingState.SCHEDULED, at
+    mailing.send_at = at
+    # At once means at once, also if the clock turns out to be ahead at this moment.
+    is_later = send_at is not None and send_at > now
+    mailing.state = MailingState.SCHEDULED if is_later else MailingState.SENDING
     session.flush()
     audit.record(
         "send_mailing",
@@ -222,9 +225,12 @@ def holds(*conditions: Any) -> bool:
 
 def due(now: datetime) -> list[int]:
     """Ids of those whose messages are to be written at `now`, in the order of their
-    times."""
+    times. One that was begun goes on, whatever the clock was then."""
     wanted = select(Mailing.id).where(
-        Mailing.state.in_(ON_ITS_WAY), Mailing.send_at <= now
+        or_(
+            Mailing.state == MailingState.SENDING,
+            and_(Mailing.state == MailingState.SCHEDULED, Mailing.send_at <= now),
+        )
     )
     ordered = wanted.order_by(Mailing.send_at, Mailing.id)
     return list(current_session().scalars(ordered))
@@ -238,13 +244,16 @@ def begin(mailing_id: int, now: datetime) -> Mailing | None:
     event_id = session.get_one(Mailing, mailing_id).event_id
     event = capacity.lock_event(event_id).event
     mailing = locked(mailing_id)
-    if mailing.state not in ON_ITS_WAY or (mailing.send_at or now) > now:
+    is_later = (mailing.send_at or now) > now
+    if mailing.state not in ON_ITS_WAY:
+        return None
+    if mailing.state == MailingState.SCHEDULED and is_later:
         return None
     if event.erased_at is not None:
         mailing.state, mailing.finished_at = MailingState.STOPPED, now
         return None
-    if mailing.state == MailingState.SCHEDULED:
-        mailing.state, mailing.started_at = MailingState.SENDING, now
+    mailing.state = MailingState.SENDING
+    mailing.started_at = mailing.started_at or now
     return mailing
 
 

@@ -7,32 +7,36 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
 
 from rsvp import errors
 from rsvp.db import changed_one, current_connection, current_session, table_of
 from rsvp.domain import audit
 from rsvp.models import Admission, Attendee, Message, Registration, User
 from rsvp.models.event import Status
-from rsvp.models.ledger import RANKS, MessageKind, MessageState
+from rsvp.models.ledger import RANKS, MessageKind, MessageState, in_nobodys_hand
 from rsvp.models.registration import LIVE, AttendeeState, State
 
 PER_HOUR_AND_EVENT = 3
 PER_DAY = 6
 """How many mails public forms may cause to one address (per event, over the site)."""
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 
 ROW = insert(table_of(Message))
 
-# How many mails forms caused to an address: today, and this hour for one event.
+# How many mails forms caused to an address: today, and this hour for one event. Those
+# of a clock that ran ahead by more count no longer: they would for as long again.
 MAILS_OF_FORMS = select(
     func.count(),
     func.count().filter(
         Message.event_id == bindparam("event"),
         Message.created_at > bindparam("an_hour_ago"),
+        Message.created_at <= bindparam("in_an_hour"),
     ),
 ).where(
     Message.recipient_key == bindparam("key"),
     Message.created_at > bindparam("a_day_ago"),
+    Message.created_at <= bindparam("in_a_day"),
     Message.from_form,
 )
 
@@ -125,7 +129,7 @@ def supersede(about: ColumnElement[bool], kind: MessageKind, now: datetime) -> N
             Message.kind == kind,
             Message.state == MessageState.QUEUED,
             # One that a worker is sending at this moment goes out.
-            or_(Message.lease_until.is_(None), Message.lease_until < now),
+            in_nobodys_hand(now),
         )
         .values(state=MessageState.SUPERSEDED)
     )
@@ -261,8 +265,10 @@ def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
     values = {
         "key": recipient_key,
         "event": event_id,
-        "an_hour_ago": now - timedelta(hours=1),
-        "a_day_ago": now - timedelta(days=1),
+        "an_hour_ago": now - AN_HOUR,
+        "in_an_hour": now + AN_HOUR,
+        "a_day_ago": now - A_DAY,
+        "in_a_day": now + A_DAY,
     }
     counts = current_connection().execute(MAILS_OF_FORMS, values)
     today, this_hour = counts.one()

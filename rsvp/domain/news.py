@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from rsvp.db import current_session
 from rsvp.domain import circulars, messages, reconfirmation, waitlist
 from rsvp.domain.steps import NOT_ASKED
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Mode, Status
-from rsvp.models.ledger import MessageKind, MessageState
+from rsvp.models.ledger import MessageKind, MessageState, in_nobodys_hand
 from rsvp.models.registration import LIVE, Asked, State
 
 BATCH = 500
@@ -229,7 +229,7 @@ def unsent(registration_ids: Sequence[int], now: datetime) -> dict[int, Message]
             Message.registration_id.in_(registration_ids),
             Message.kind == MessageKind.EVENT_CHANGED,
             Message.state == MessageState.QUEUED,
-            or_(Message.lease_until.is_(None), Message.lease_until < now),
+            in_nobodys_hand(now),
         )
         .order_by(Message.id)
     )

@@ -129,7 +129,8 @@ def due_reminders(now: datetime) -> list[Due]:
 def is_too_late(reminder: Reminder, event: Event, now: datetime) -> bool:
     """Whether it would no longer help: the event has begun, the evening is long past,
     or its time had passed when it was made (an import brings nobody a surprise)."""
-    if reminder.made_at > reminder.due_at:
+    # What a clock that ran ahead says of when it was made is not so.
+    if now >= reminder.made_at > reminder.due_at:
         return True
     if reminder.anchor == Anchor.START:
         return now >= event.starts_at

@@ -132,7 +132,9 @@ def tell_organizers(event_id: int, now: datetime) -> None:
             continue  # it tells how things stand when it goes out
         due_at = now + GATHERS_FOR
         if last:
-            due_at = max(due_at, last.due_at + AT_MOST_EVERY)
+            # Whatever the clock was when the last one went out.
+            soonest = min(last.due_at, now) + AT_MOST_EVERY
+            due_at = max(due_at, soonest)
         messages.write_to(
             *(user.id, user.email, MessageKind.UNDELIVERED),
             now=now,

@@ -10,7 +10,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask import current_app
@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from rsvp.clocks import latest
 from rsvp.db import (
     UtcDateTime,
     current_connection,
@@ -40,9 +41,18 @@ from rsvp.db import (
 from rsvp.db import write as retried
 from rsvp.jobs import domains
 from rsvp.models import MailDomain, Message
-from rsvp.models.ledger import EXTRAS, RANKS, MessageKind, MessageState
+from rsvp.models.ledger import (
+    EXTRAS,
+    LONGEST_WAIT,
+    MAIL_LEASE,
+    RANKS,
+    MessageKind,
+    MessageState,
+    in_nobodys_hand,
+)
+from rsvp.models.work import DOMAIN_RESTS
 
-LEASE = timedelta(minutes=5)
+LEASE = MAIL_LEASE
 BATCH = 20
 """How many messages are claimed at once: at most what can be sent within half the lease
 at usual speed; what is left when half has passed goes back."""
@@ -82,7 +92,9 @@ def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
         wanted = choose(due(now, WINDOW), limit, lanes)
         # Somebody may be superseding one at this moment: it is left alone.
         there = select(Message.id).where(
-            Message.id.in_([row.id for row in wanted]), *is_free(now)
+            Message.id.in_([row.id for row in wanted]),
+            Message.state == MessageState.QUEUED,
+            in_nobodys_hand(now),
         )
         # Workers that were killed while sending it each time count as tries too.
         claimed = current_connection().execute(
@@ -133,6 +145,10 @@ def due(now: datetime, most: int) -> Sequence[Row[Any]]:
     known for."""
     given = {"now": now, "most": most, "per_minute": per_minute()}
     given["a_minute_ago"] = now - domains.A_MINUTE
+    given["in_a_minute"] = now + domains.A_MINUTE
+    given["latest_due"] = now + LONGEST_WAIT
+    given["latest_lease"] = latest(now, LEASE)
+    given["latest_pause"] = latest(now, DOMAIN_RESTS)
     return current_connection().execute(DUE, given).all()
 
 
@@ -140,18 +156,23 @@ NOW = bindparam("now", type_=UtcDateTime)
 MOST = bindparam("most", type_=Integer)
 PER_MINUTE = bindparam("per_minute", type_=Integer)
 A_MINUTE_AGO = bindparam("a_minute_ago", type_=UtcDateTime)
+# What is said to last longer was written by a clock that ran ahead, and is over.
+IN_A_MINUTE = bindparam("in_a_minute", type_=UtcDateTime)
+LATEST_DUE = bindparam("latest_due", type_=UtcDateTime)
+LATEST_LEASE = bindparam("latest_lease", type_=UtcDateTime)
+LATEST_PAUSE = bindparam("latest_pause", type_=UtcDateTime)
 
 
-def is_free(now: Any) -> tuple[Any, ...]:
-    """Queued, and no worker has it."""
-    is_not_leased = or_(Message.lease_until.is_(None), Message.lease_until <= now)
-    return (Message.state == MessageState.QUEUED, is_not_leased)
+def is_over(instant: Any, at_the_latest: Any) -> Any:
+    return or_(instant.is_(None), instant <= NOW, instant > at_the_latest)
 
 
-def due_of_rank(rank: int) -> Select[Any]:
+def due_of_rank(rank: int, is_time: Any) -> Select[Any]:
     sent_now = aliased(Message)
     busy = select(sent_now.domain).where(
-        sent_now.lease_until > NOW, sent_now.state == MessageState.QUEUED
+        sent_now.lease_until > NOW,
+        sent_now.lease_until <= LATEST_LEASE,
+        sent_now.state == MessageState.QUEUED,
     )
     # A registration's messages go out in order, so one waits while an earlier one is
     # queued (or being sent); but nothing of weight waits for an extra, and nothing for
@@ -163,18 +184,25 @@ def due_of_rank(rank: int) -> Select[Any]:
         earlier.recipient_key == Message.recipient_key,
         earlier.id < Message.id,
         # One that was held back while a worker had it in hand goes out all the same.
-        or_(earlier.state == MessageState.QUEUED, earlier.lease_until > NOW),
+        or_(
+            earlier.state == MessageState.QUEUED,
+            ~is_over(earlier.lease_until, LATEST_LEASE),
+        ),
         or_(
             earlier.rank < EXTRA_RANK,
             and_(
                 earlier.rank <= rank,
-                or_(earlier.due_at <= NOW, earlier.kind == MessageKind.NOTE),
+                or_(
+                    is_over(earlier.due_at, LATEST_DUE),
+                    earlier.kind == MessageKind.NOTE,
+                ),
             ),
         ),
     )
-    this_minute = case(
-        (MailDomain.window_at > A_MINUTE_AGO, MailDomain.window_count), else_=0
+    counts = and_(
+        MailDomain.window_at > A_MINUTE_AGO, MailDomain.window_at <= IN_A_MINUTE
     )
+    this_minute = case((counts, MailDomain.window_count), else_=0)
     return (
         select(
             *(Message.id, Message.rank, Message.due_at, Message.domain),
@@ -183,10 +211,11 @@ def due_of_rank(rank: int) -> Select[Any]:
         .outerjoin(MailDomain, MailDomain.domain == Message.domain)
         .where(
             Message.rank == rank,
-            Message.due_at <= NOW,
-            *is_free(NOW),
+            is_time,
+            Message.state == MessageState.QUEUED,
+            is_over(Message.lease_until, LATEST_LEASE),
             Message.domain.not_in(busy),
-            or_(MailDomain.pause_until.is_(None), MailDomain.pause_until <= NOW),
+            is_over(MailDomain.pause_until, LATEST_PAUSE),
             or_(PER_MINUTE == 0, this_minute < PER_MINUTE),
             ~waits,
         )
@@ -196,12 +225,15 @@ def due_of_rank(rank: int) -> Select[Any]:
 
 
 def all_due() -> Select[Any]:
-    """One look-up in the index for each rank: what waits for a later try, however much
+    """Two look-ups in the index for each rank: what waits for a later try, however much
     that is, is never read."""
-    ranks = sorted({0, *RANKS.values()})
-    found = union_all(
-        *(select(due_of_rank(rank).subquery()) for rank in ranks)
-    ).subquery()
+    times = (Message.due_at <= NOW, Message.due_at > LATEST_DUE)
+    some = [
+        due_of_rank(rank, is_time)
+        for rank in sorted({0, *RANKS.values()})
+        for is_time in times
+    ]
+    found = union_all(*(select(each.subquery()) for each in some)).subquery()
     return select(found).order_by(found.c.rank, found.c.due_at, found.c.id).limit(MOST)
 
 

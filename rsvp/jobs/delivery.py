@@ -54,7 +54,7 @@ from rsvp.jobs.letters import (
 )
 from rsvp.mailer import Step
 from rsvp.models import Message
-from rsvp.models.ledger import MessageState
+from rsvp.models.ledger import LONGEST_WAIT, MessageState
 
 log = logging.getLogger("rsvp.jobs")
 
@@ -304,7 +304,9 @@ class Delivery:
         log.info("message %d dropped: what it says is not so any more", claim.id)
 
     def leave_until(self, at: datetime, claim: Claim) -> None:
-        """It is too early, or too late in the day: untried, it waits."""
+        """It is too early, or too late in the day: untried, it waits. What waits longer
+        than any may is looked at once more in between."""
+        at = min(at, self.now() + LONGEST_WAIT)
         note(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
         log.info("message %d waits until %s", claim.id, at.isoformat(" ", "minutes"))
 

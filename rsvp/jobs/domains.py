@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Table, delete, false, func, update
+from sqlalchemy import ColumnElement, Row, Table, and_, delete, false, func, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp.db import current_connection, table_of, writing
 from rsvp.models import MailDomain, Message
-from rsvp.models.ledger import MessageState
+from rsvp.models.ledger import MessageState, in_nobodys_hand
 
 MINUTES = (1, 2, 5, 15, 30)
 PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
@@ -67,7 +67,7 @@ def fail_what_is_old(domain: str, why: str, now: datetime) -> list[Row[Any]]:
             table.c.created_at <= long_ago,
             # One that was planned for later has not waited since then.
             (table.c.attempts > 0) | (table.c.due_at <= long_ago),
-            table.c.lease_until.is_(None) | (table.c.lease_until <= now),
+            in_nobodys_hand(now),
         )
         .values(state=MessageState.FAILED, last_error=why, lease_until=None, due_at=now)
         .returning(table.c.id, table.c.event_id, table.c.registration_id)
@@ -84,11 +84,18 @@ def count(claimed: Mapping[str, int], now: datetime) -> None:
     for domain, number in claimed.items():
         goes_on = (
             update(TABLE)
-            .where(TABLE.c.domain == domain, TABLE.c.window_at > now - A_MINUTE)
+            .where(TABLE.c.domain == domain, runs(now))
             .values(window_count=TABLE.c.window_count + number)
         )
         if connection.execute(goes_on).rowcount == 0:
             keep(domain, window_at=now, window_count=number)
+
+
+def runs(now: datetime) -> ColumnElement[bool]:
+    """That the minute which is counted goes on at `now`; one that a clock that ran
+    ahead began is over."""
+    begun = TABLE.c.window_at
+    return and_(begun > now - A_MINUTE, begun <= now + A_MINUTE)
 
 
 def keep(domain: str, **values: object) -> None:
@@ -103,9 +110,7 @@ def keep(domain: str, **values: object) -> None:
 
 def forget_due(now: datetime) -> int:
     """Drop the domains that nothing is known of any more; how many."""
-    rests = TABLE.c.pause_until > now
-    counts = TABLE.c.window_at > now - A_MINUTE
-    is_over = TABLE.c.troubles == 0, ~func.coalesce(rests, false())
+    is_over = TABLE.c.troubles == 0, ~func.coalesce(MailDomain.rests(now), false())
     with writing():
-        old = delete(TABLE).where(*is_over, ~func.coalesce(counts, false()))
+        old = delete(TABLE).where(*is_over, ~func.coalesce(runs(now), false()))
         return current_connection().execute(old).rowcount

@@ -19,11 +19,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from rsvp.clocks import latest
 from rsvp.db import changed_one, current_session, table_of, writing
 from rsvp.jobs.asking import ask_due, close_due
 from rsvp.jobs.domains import forget_due
@@ -32,6 +32,7 @@ from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
 from rsvp.jobs.settling import settle_due
 from rsvp.models import Job
+from rsvp.models.work import EVERY, JOB_LEASE, JOB_PAUSES, latest_due
 
 log = logging.getLogger("rsvp.jobs")
 
@@ -46,20 +47,19 @@ class Every:
     run: Callable[[datetime], int]
 
 
-JOBS = (
-    Every("settle", 5, settle_due),
-    Every("close", 10, close_due),
-    Every("ask", 20, ask_due),
-    Every("remind", 20, remind_due),
-    Every("mailings", 10, write_due),
-    Every("erase", 3600, erase_due),
-    Every("domains", 3600, forget_due),
-)
+RUNS = {
+    "settle": settle_due,
+    "close": close_due,
+    "ask": ask_due,
+    "remind": remind_due,
+    "mailings": write_due,
+    "erase": erase_due,
+    "domains": forget_due,
+}
+JOBS = tuple(Every(name, seconds, RUNS[name]) for name, seconds in EVERY.items())
 """In the order in which they run when several are due."""
 
-LEASE = timedelta(minutes=10)
-PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600)]
-"""How long after a failure the next try comes; the last stands for all that follow."""
+LEASE, PAUSES = JOB_LEASE, JOB_PAUSES
 
 # A conflict means that another worker was quicker to write the job's first row.
 FIRST_ROW = {
@@ -100,17 +100,17 @@ def run_due(
 def due_jobs(now: datetime, jobs: Sequence[Every], *, early: bool) -> list[Every]:
     """Those that look due: one read, and most of the time there is nothing."""
     session = current_session()
-    columns = (Job.name, Job.due_at, Job.lease_until, Job.holder)
-    rows = {row.name: row for row in session.execute(select(*columns))}
+    rows = {row.name: row for row in session.scalars(select(Job))}
+    due = [job for job in jobs if is_due(job, rows.get(job.name), now, early=early)]
     session.rollback()
-    return [job for job in jobs if is_due(rows.get(job.name), now, early=early)]
+    return due
 
 
-def is_due(row: Any, now: datetime, *, early: bool) -> bool:
+def is_due(job: Every, row: Job | None, now: datetime, *, early: bool) -> bool:
     if row is None:  # it never ran
         return True
-    is_held = row.lease_until is not None and row.lease_until > now
-    return (early or row.due_at <= now) and not (is_held and not is_gone(row.holder))
+    is_held = row.is_held(now) and not is_gone(row.holder)
+    return (early or row.is_due(now, job.seconds)) and not is_held
 
 
 # --- who holds a job ----------------------------------------------------------------
@@ -165,7 +165,8 @@ class JobClaim:
         return None
 
     def take(self, *, early: bool) -> bool:
-        row = select(Job.due_at, Job.holder).where(Job.name == self.job.name)
+        columns = (Job.due_at, Job.holder, Job.failures)
+        row = select(*columns).where(Job.name == self.job.name)
         with writing() as session:
             found = session.execute(row).one_or_none()
             if found is None:
@@ -174,12 +175,20 @@ class JobClaim:
                 session.execute(
                     first, {"name": name, "due_at": due, **NOTHING_DONE_YET}
                 )
-            is_free = or_(Job.lease_until.is_(None), Job.lease_until <= self.now)
+            is_free = or_(
+                Job.lease_until.is_(None),
+                Job.lease_until <= self.now,
+                Job.lease_until > latest(self.now, LEASE),
+            )
             if found is not None and found.holder and is_gone(found.holder):
                 is_free = or_(is_free, Job.holder == found.holder)
             claim = update(Job).where(Job.name == self.job.name, is_free)
             if not early:
-                claim = claim.where(Job.due_at <= self.now)
+                failures = found.failures if found is not None else 0
+                at_the_latest = latest_due(self.job.seconds, failures, self.now)
+                claim = claim.where(
+                    or_(Job.due_at <= self.now, Job.due_at > at_the_latest)
+                )
             return changed_one(
                 claim.values(
                     lease_until=self.now + LEASE,

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    and_,
+    or_,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from rsvp import clocks
 from rsvp.db import Base, BigId, Json, UtcDateTime, utcnow
 from rsvp.models.event import Event
 from rsvp.models.kinds import Word, one_of
@@ -57,6 +68,13 @@ EXTRAS = (
 NEWS = (MessageKind.EVENT_CHANGED, MessageKind.EVENT_CANCELLED)
 RANKS = dict.fromkeys(NEWS, 1) | dict.fromkeys(EXTRAS, 2)
 """What goes to many at once waits for what one person waits for, which has rank 0."""
+
+
+MAIL_LEASE = timedelta(minutes=5)
+"""For how long a worker has a message to itself that it is to send."""
+LONGEST_WAIT = timedelta(hours=12)
+"""How long after it is put off a message goes out at the latest: the next try comes
+after eight hours at most, and a night ends after ten."""
 
 
 class MessageState(StrEnum):
@@ -148,6 +166,32 @@ class Message(Base):
     registration: Mapped[Registration] = relationship()
     user: Mapped[User | None] = relationship()
     mailing: Mapped[Mailing | None] = relationship()
+
+    def is_in_hand(self, now: datetime) -> bool:
+        """Whether a worker is sending it at `now`."""
+        return clocks.lasts(self.lease_until, now, MAIL_LEASE)
+
+    def is_due(self, now: datetime) -> bool:
+        return not now < self.due_at <= now + LONGEST_WAIT
+
+
+def in_hand(now: datetime) -> ColumnElement[bool]:
+    """That a worker is sending a message at `now`."""
+    latest = clocks.latest(now, MAIL_LEASE)
+    return and_(Message.lease_until > now, Message.lease_until <= latest)
+
+
+def in_nobodys_hand(now: datetime) -> ColumnElement[bool]:
+    """The contrary of `in_hand`."""
+    latest = clocks.latest(now, MAIL_LEASE)
+    is_over = or_(Message.lease_until <= now, Message.lease_until > latest)
+    return or_(Message.lease_until.is_(None), is_over)
+
+
+def has_come_due(now: datetime) -> ColumnElement[bool]:
+    """That the time of a message has come; one that waits for longer than any may was
+    put off by a clock that ran ahead."""
+    return or_(Message.due_at <= now, Message.due_at > now + LONGEST_WAIT)
 
 
 class AuditEntry(Base):

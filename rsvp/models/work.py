@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import String, Text
+from sqlalchemy import ColumnElement, String, Text, and_
 from sqlalchemy.orm import Mapped, mapped_column
 
+from rsvp import clocks
 from rsvp.db import Base, UtcDateTime
+
+EVERY = {
+    "settle": 5,
+    "close": 10,
+    "ask": 20,
+    "remind": 20,
+    "mailings": 10,
+    "erase": 3600,
+    "domains": 3600,
+}
+"""How many seconds after its last run each job is due again; in the order in which they
+run when several are due."""
+JOB_LEASE = timedelta(minutes=10)
+JOB_PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600)]
+"""How long after a failure the next try comes; the last stands for all that follow."""
+MACHINES_DIFFER = timedelta(minutes=1)
+"""By how much the clocks of two workers may differ, and neither runs a job early."""
+PATIENCE = timedelta(minutes=2)
+"""One that is due for longer is behind: some job is due every few seconds."""
+
+DOMAIN_RESTS = timedelta(minutes=30)
+"""For how long a domain is left alone at the most."""
 
 
 class Job(Base):
@@ -29,6 +52,34 @@ class Job(Base):
     failures: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(Text)
 
+    def is_held(self, now: datetime) -> bool:
+        """Whether a worker is at it at `now`."""
+        return clocks.lasts(self.lease_until, now, JOB_LEASE)
+
+    def is_ahead(self, now: datetime, every: float | None = None) -> bool:
+        """Whether it is due later than its own interval (`every` so many seconds) or
+        pause can account for: a clock that ran ahead wrote that, and it is due now."""
+        seconds = EVERY.get(self.name) if every is None else every
+        if seconds is None:  # a job of another version
+            return False
+        return self.due_at > latest_due(seconds, self.failures, now)
+
+    def is_due(self, now: datetime, every: float | None = None) -> bool:
+        return self.due_at <= now or self.is_ahead(now, every)
+
+    def is_behind(self, now: datetime) -> bool:
+        """Whether it is due for so long that no worker can be at work, or each has
+        more to do than it can."""
+        return self.due_at <= now - PATIENCE and not self.is_held(now)
+
+
+def latest_due(every: float, failures: int, now: datetime) -> datetime:
+    """When a job that has run by now is due again at the latest."""
+    wait = timedelta(seconds=every)
+    if failures:
+        wait = JOB_PAUSES[min(failures, len(JOB_PAUSES)) - 1]
+    return now + wait + MACHINES_DIFFER
+
 
 class MailDomain(Base):
     """A domain that mails go to: it may want a pause, or no more than so many a minute.
@@ -44,3 +95,9 @@ class MailDomain(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
     window_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     window_count: Mapped[int] = mapped_column(default=0)
+
+    @classmethod
+    def rests(cls, now: datetime) -> ColumnElement[bool]:
+        """That it is left alone at `now`."""
+        latest = clocks.latest(now, DOMAIN_RESTS)
+        return and_(cls.pause_until > now, cls.pause_until <= latest)

@@ -87,7 +87,7 @@ from rsvp.queries.registrations import (
     oldest_first,
     places,
 )
-from rsvp.queries.work import Mails, Work, background_work
+from rsvp.queries.work import JobState, Mails, Work, background_work, state_of
 
 __all__ = [
     "AdmissionSeats",
@@ -101,6 +101,7 @@ __all__ = [
     "Filter",
     "FindEvent",
     "Issued",
+    "JobState",
     "Mails",
     "Page",
     "Progress",
@@ -162,6 +163,7 @@ __all__ = [
     "said_by",
     "series_page",
     "some_invitations",
+    "state_of",
     "state_rows",
     "state_statement",
     "ticket_by_link",

@@ -139,7 +139,7 @@ def pauses(messages: Iterable[Message], now: datetime) -> dict[str, datetime]:
         return {}
     rows = current_session().execute(
         select(MailDomain.domain, MailDomain.pause_until).where(
-            MailDomain.domain.in_(waiting), MailDomain.pause_until > now
+            MailDomain.domain.in_(waiting), MailDomain.rests(now)
         )
     )
     return {row.domain: row.pause_until for row in rows}

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum, auto
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 
+from rsvp.clocks import CLOCKS_DIFFER
 from rsvp.db import current_session
 from rsvp.models import Job, MailDomain, Mailing, Message
-from rsvp.models.ledger import MessageState
+from rsvp.models.ledger import (
+    MessageState,
+    has_come_due,
+    in_hand,
+    in_nobodys_hand,
+)
 from rsvp.models.mailing import MailingState
 
 A_DAY = timedelta(days=1)
@@ -40,11 +47,39 @@ class Work:
     mailings_sending: int
     paused: Sequence[MailDomain]
 
+    def last_ran_at(self, now: datetime) -> datetime | None:
+        """When a worker last began or finished a job, as far as that is known: what a
+        clock that ran ahead has noted of it is not so."""
+        noted = [i for j in self.jobs for i in (j.started_at, j.finished_at) if i]
+        return max((i for i in noted if i <= now + CLOCKS_DIFFER), default=None)
+
     @property
-    def last_ran_at(self) -> datetime | None:
-        """When a worker last began or finished a job."""
-        instants = [i for j in self.jobs for i in (j.started_at, j.finished_at) if i]
-        return max(instants, default=None)
+    def has_run(self) -> bool:
+        """Whether any worker ever has."""
+        return any(job.started_at for job in self.jobs)
+
+
+class JobState(StrEnum):
+    """How it stands with a job, in the order in which that is said."""
+
+    RUNNING = auto()
+    FAILED = auto()
+    AHEAD = auto()  # due at a time that a clock which ran ahead has written: now
+    BEHIND = auto()
+    DUE = auto()
+    WAITING = auto()
+
+
+def state_of(job: Job, now: datetime) -> JobState:
+    if job.is_held(now):
+        return JobState.RUNNING
+    if job.failures:
+        return JobState.FAILED
+    if job.is_ahead(now):
+        return JobState.AHEAD
+    if job.is_behind(now):
+        return JobState.BEHIND
+    return JobState.DUE if job.due_at <= now else JobState.WAITING
 
 
 def background_work(now: datetime) -> Work:
@@ -60,16 +95,14 @@ def background_work(now: datetime) -> Work:
         or 0,
         paused=session.scalars(
             select(MailDomain)
-            .where(MailDomain.pause_until > now)
+            .where(MailDomain.rests(now))
             .order_by(MailDomain.pause_until.desc(), MailDomain.domain)
         ).all(),
     )
 
 
 def mails(now: datetime) -> Mails:
-    is_held = Message.lease_until > now
-    is_free = or_(Message.lease_until.is_(None), Message.lease_until <= now)
-    tried = Message.attempts > 0
+    is_free, tried = in_nobodys_hand(now), Message.attempts > 0
 
     def how_many(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(case((and_(*conditions), 1), else_=0)), 0)
@@ -78,9 +111,9 @@ def mails(now: datetime) -> Mails:
     counts = session.execute(
         select(
             func.count(),
-            how_many(is_free, Message.due_at <= now),
-            how_many(is_free, tried, Message.due_at > now),
-            how_many(is_held),
+            how_many(is_free, has_come_due(now)),
+            how_many(is_free, tried, ~has_come_due(now)),
+            how_many(in_hand(now)),
             how_many(Message.mailing_id.is_not(None)),
         ).where(Message.state == MessageState.QUEUED)
     ).one()

@@ -282,7 +282,7 @@ def let_back(number: int, actor: str, now: datetime) -> None:
 def note_seen(now: datetime) -> None:
     """A phone asks for the counts every few seconds; that is not worth a write each."""
     phone_id = g.phone.id
-    if now - g.phone.seen_at >= SEEN_AGAIN:
+    if abs(now - g.phone.seen_at) >= SEEN_AGAIN:
         with outages.if_possible(f"that phone {phone_id} was seen"), db.writing():
             doors.note_seen(phone_id, now=now)
 

@@ -76,12 +76,14 @@ def rows_of(messages: Sequence[Message]) -> list[MessageRow]:
 def row_of(message: Message, pause_until: datetime | None, now: datetime) -> MessageRow:
     zone, tray = message.event.zone, queries.tray_of(message)
     waits = tray in (Tray.QUEUED, Tray.RETRYING)
-    is_held = waits and message.lease_until is not None and message.lease_until > now
+    is_held = waits and message.is_in_hand(now)
     is_paused = waits and not is_held and pause_until is not None
     next_try = message.due_at if tray == Tray.RETRYING and not is_held else None
     if is_paused and pause_until is not None:
         next_try = max(message.due_at, pause_until)
-    waits_for_its_time = tray == Tray.QUEUED and not is_paused and message.due_at > now
+    waits_for_its_time = (
+        tray == Tray.QUEUED and not is_paused and not message.is_due(now)
+    )
     return MessageRow(
         message=message,
         kind=KINDS[MessageKind(message.kind)],

@@ -12,10 +12,13 @@ from flask_babel import format_timedelta, ngettext
 from flask_babel import lazy_gettext as _
 
 from rsvp import queries
+from rsvp.clocks import CLOCKS_DIFFER
 from rsvp.db import utcnow
 from rsvp.domain import teams
 from rsvp.domain.teams import Action
 from rsvp.models import Job, MailDomain
+from rsvp.models.work import PATIENCE
+from rsvp.queries import JobState
 from rsvp.web import desk, guards
 
 bp = Blueprint("work", __name__, url_prefix="/organize")
@@ -32,9 +35,6 @@ WORDS = {
 }
 """The jobs, in the order in which the page shows them; others come last."""
 
-TOO_LONG = timedelta(minutes=2)
-"""Some job is due every few seconds: with none run for so long, no worker runs."""
-
 
 @dataclass(frozen=True)
 class ShownJob:
@@ -48,7 +48,16 @@ class ShownJob:
 
 IS_RUNNING = desk.Shown("offered", "◑", _("Running"))
 IS_WELL = desk.Shown("confirmed", "●", _("Well"))
+IS_BEHIND = desk.Shown("waitlisted", "◷", _("Behind"))
+STANDS_STILL = desk.Shown("waitlisted", "◷", _("No worker"))
 HAS_FAILED = desk.Shown("cancelled", "✕", _("Failed"))
+
+STATES = {
+    JobState.RUNNING: IS_RUNNING,
+    JobState.FAILED: HAS_FAILED,
+    JobState.AHEAD: IS_BEHIND,
+    JobState.BEHIND: IS_BEHIND,
+}
 
 
 @bp.get("/work")
@@ -58,16 +67,20 @@ def show() -> ResponseReturnValue:
         abort(404)
     now = utcnow()
     work = queries.background_work(now)
+    last_ran_at = work.last_ran_at(now)
+    idle_time = idle_for(last_ran_at, now)
+    works = last_ran_at is not None and idle_time is None
     order = list(WORDS)
     jobs = sorted(work.jobs, key=lambda j: (j.name not in WORDS, *place(j, order)))
     return desk.page(
         "work.html",
         mails=work.mails,
         mailings_sending=work.mailings_sending,
-        jobs=[shown_job(each, now) for each in jobs],
+        jobs=[shown_job(each, now, works=works) for each in jobs],
         paused=[shown_domain(each, now) for each in work.paused],
-        idle_for=idle_for(work.last_ran_at, now),
-        never_ran=work.last_ran_at is None,
+        idle_for=idle_time,
+        never_ran=not work.has_run,
+        ran_when=last_ran_at,
         has_mail_server=bool(current_app.config["MAIL_SERVER"]),
     )
 
@@ -78,31 +91,50 @@ def place(job: Job, order: list[str]) -> tuple[int, str]:
 
 def idle_for(last_ran_at: datetime | None, now: datetime) -> str | None:
     """For how long no worker has run, in words; None while one does."""
-    if last_ran_at is None or now - last_ran_at < TOO_LONG:
+    if last_ran_at is None or now - last_ran_at < PATIENCE:
         return None
     return span(now - last_ran_at)
 
 
-def shown_job(job: Job, now: datetime) -> ShownJob:
-    running = job.lease_until is not None and job.lease_until > now
-    state = IS_RUNNING if running else HAS_FAILED if job.failures else IS_WELL
-    if running and job.started_at:
+def shown_job(job: Job, now: datetime, *, works: bool) -> ShownJob:
+    """How it stands with a job; `works`: a worker has run lately."""
+    state = queries.state_of(job, now)
+    finished_at = job.finished_at
+    if state == JobState.RUNNING and job.started_at:
         ran = _("for %(time)s", time=span(now - job.started_at))
-    elif job.finished_at:
-        ran = _("%(time)s ago", time=span(now - job.finished_at))
+    elif finished_at and finished_at > now + CLOCKS_DIFFER:
+        ran = _("nobody knows when: the server’s clock was ahead")
+    elif finished_at:
+        ran = _("%(time)s ago", time=span(now - finished_at))
         if job.done:
             ran = _("%(ran)s, %(number)d done", ran=ran, number=job.done)
     else:
         ran = _("not yet")
-    trouble = ""
+    return ShownJob(
+        WORDS.get(job.name, job.name),
+        STATES.get(state, IS_WELL if works else STANDS_STILL),
+        ran,
+        trouble_of(job, state, now),
+    )
+
+
+def trouble_of(job: Job, state: JobState, now: datetime) -> str:
+    """What is wrong with it, in sentences."""
+    said = []
     if job.failures:
-        trouble = ngettext(
+        failed = ngettext(
             "It failed, and is tried again: %(why)s",
             "It failed %(num)d times in a row, and is tried again: %(why)s",
             job.failures,
             why=job.last_error,
         )
-    return ShownJob(WORDS.get(job.name, job.name), state, ran, trouble)
+        said.append(failed)
+    if state == JobState.AHEAD:
+        said.append(_("Due now: a clock that was ahead set its next time too late."))
+    if job.is_behind(now):
+        time = span(now - job.due_at)
+        said.append(_("It has been due for %(time)s.", time=time))
+    return " ".join(map(str, said))
 
 
 def shown_domain(paused: MailDomain, now: datetime) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from rsvp import cli
 from rsvp.db import utcnow, writing
@@ -82,6 +83,56 @@ def test_it_says_for_how_long_no_worker_has_run(app, client):
     assert "The worker last ran 14 minutes ago: mails wait" in told
     run_due(utcnow())
     assert "last ran" not in client.get(HERE).text
+
+
+DAY = timedelta(days=1)
+
+
+def change_jobs(**values) -> None:
+    with writing() as session:
+        session.execute(update(Job).values(values))
+
+
+@pytest.mark.parametrize("leap", [2 * DAY, 60 * DAY])
+def test_what_a_clock_that_was_ahead_wrote_is_not_called_well(app, client, leap):
+    run_due(utcnow())
+    assert page(client).count("Well") == len(JOBS)
+    at = utcnow() + leap
+    change_jobs(due_at=at, started_at=at, finished_at=at)
+
+    told = " ".join(client.get(HERE).text.split())
+    assert "Well" not in told
+    assert told.count("a clock that was ahead set its next time too late") == len(JOBS)
+    assert "When a worker last ran is not known" in told
+    run_due(utcnow())
+    told = client.get(HERE).text
+    assert told.count("Well") == len(JOBS)
+    assert "ahead" not in told
+
+
+def test_jobs_that_nobody_runs_are_behind_and_none_is_well(app, client, capsys):
+    run_due(utcnow() - 14 * MINUTE)
+    told = page(client)
+    assert "Well" not in told
+    assert told.count("It has been due for 14 minutes.") == 5
+    assert told.count("No worker") == 2  # the two that come round once an hour
+
+    db.session.rollback()
+    assert cli.run(["jobs", "--json"]) == 0
+    jobs = {each["name"]: each for each in json.loads(capsys.readouterr().out)["jobs"]}
+    assert (jobs["settle"]["state"], jobs["erase"]["state"]) == ("behind", "waiting")
+    assert jobs["settle"]["behind_since"] == jobs["settle"]["due_at"]
+    assert cli.run(["jobs"]) == 0
+    assert "behind   due since" in capsys.readouterr().out
+
+
+def test_the_command_says_what_a_clock_that_was_ahead_wrote(app, capsys):
+    run_due(utcnow())
+    change_jobs(due_at=utcnow() + 2 * DAY, started_at=utcnow() + 2 * DAY)
+    assert cli.run(["jobs"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("was written by a clock that ran ahead") == len(JOBS)
+    assert told.count("ahead    due now") == len(JOBS)
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.DOOR_HOST, Role.ORGANIZER])

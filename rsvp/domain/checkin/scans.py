@@ -80,7 +80,7 @@ def admit(reading: Reading, device: Device, *, now: datetime) -> Answer:
     at = reading.phone_at + timedelta(milliseconds=reading.offset_ms)
     # Clocks of phones drift: a scan was made after its phone was enrolled, and before
     # it arrived here.
-    at = max(device.enrolled_at, min(at, now))
+    at = min(max(device.enrolled_at, at), now)
     return take(
         Taken(
             id=reading.id,

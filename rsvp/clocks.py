@@ -1,0 +1,25 @@
+"""Clocks: how far what was written by one of them is believed by another.
+
+A server's clock may be wrong for seconds: by hours after a start, by days or years with
+an empty battery. What it wrote ahead of time meanwhile (a lease, a pause, when a job is
+due) must hold nothing up once it is right again. So an instant to come counts only as
+far as its writer, by a right clock, could have meant it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""By how much the clock of another node may run ahead and still be called right."""
+
+
+def latest(now: datetime, length: timedelta) -> datetime:
+    """Until when something of this length can last that has begun by now; what is said
+    to last longer was written by a clock that ran ahead, and is over."""
+    return now + length + CLOCKS_DIFFER
+
+
+def lasts(until: datetime | None, now: datetime, length: timedelta) -> bool:
+    """Whether what has this length lasts at `now`."""
+    return until is not None and now < until <= latest(now, length)

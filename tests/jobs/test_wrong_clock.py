@@ -1,0 +1,265 @@
+"""A server's clock that is wrong for seconds: what it wrote meanwhile stops nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from celery import Celery
+from sqlalchemy import select, update
+
+from rsvp import jobs
+from rsvp.beat import Beat
+from rsvp.db import writing
+from rsvp.domain import messages as outbox
+from rsvp.domain import passwords, undelivered
+from rsvp.extensions import db
+from rsvp.jobs import claiming, domains
+from rsvp.jobs.rounds import JOBS, run_due
+from rsvp.models import Event, Job, MailDomain, Mailing, Message, Registration
+from rsvp.models.ledger import LONGEST_WAIT
+from rsvp.models.mailing import MailingState
+from tests.domain.reminded import TWO_DAYS, at, remind
+from tests.domain.test_mailings import draft, schedule
+from tests.factories import NOON, make_event, make_user, register
+from tests.jobs.outbox import MINUTE, deliver, messages
+
+DAY = timedelta(days=1)
+SECOND = timedelta(seconds=1)
+AHEAD = [2 * DAY, 60 * DAY, 366 * DAY]
+LEAPS = [*AHEAD, *(-leap for leap in AHEAD)]
+ADA = "ada@example.org"
+
+ahead = pytest.mark.parametrize("leap", AHEAD, ids=lambda leap: f"{leap.days} days")
+leaps = pytest.mark.parametrize("leap", LEAPS, ids=lambda leap: f"{leap.days} days")
+
+
+# --- jobs ---------------------------------------------------------------------------
+
+
+@leaps
+def test_every_job_goes_on_at_its_own_pace(app, leap):
+    run_due(NOON)
+    run_due(NOON + leap, early=True)
+
+    ran = {job.name: [] for job in JOBS}
+    for minutes in (1, 61, 122):
+        for name in run_due(NOON + minutes * MINUTE):
+            ran[name].append(minutes)
+    assert all({61, 122} <= set(minutes) for minutes in ran.values()), ran
+
+
+@ahead
+def test_one_that_failed_meanwhile_is_tried_again_and_waits_no_longer(app, leap):
+    run_due(NOON)
+    with writing():
+        failed = {"failures": 9, "due_at": NOON + leap + 10 * MINUTE}
+        db.session.execute(update(Job).values(failed))
+    assert set(run_due(NOON + MINUTE)) == {job.name for job in JOBS}
+
+
+@ahead
+@pytest.mark.parametrize("early", [False, True], ids=["worker", "once"])
+def test_a_lease_of_another_machine_that_cannot_be_so_long_holds_nothing_up(
+    app, leap, early
+):
+    run_due(NOON)
+    with writing():
+        taken = {"holder": "elsewhere:1:1", "lease_until": NOON + leap}
+        db.session.execute(update(Job).values(taken | {"due_at": NOON}))
+    assert set(run_due(NOON, early=early)) == {job.name for job in JOBS}
+
+
+def test_a_clock_of_another_machine_that_is_minutes_ahead_takes_no_job_away(app):
+    run_due(NOON)
+    with writing():
+        held = NOON + jobs.rounds.LEASE + 3 * MINUTE
+        taken = {"holder": "elsewhere:1:1", "lease_until": held, "due_at": NOON}
+        db.session.execute(update(Job).values(taken))
+    assert run_due(NOON + MINUTE) == {}
+
+
+@leaps
+def test_celerys_beat_goes_on_ringing(leap, tmp_path):
+    celery = Celery("test", broker="memory://", set_as_current=False)
+    celery.conf.beat_schedule = {
+        name: {"task": name, "schedule": 5.0} for name in ("round", "deliver")
+    }
+    beat = Beat(app=celery, schedule_filename=str(tmp_path / "schedule"))
+    rung = []
+    beat.apply_entry = lambda entry, **_: rung.append(entry.name)
+    beat.tick()
+    try:
+        for entry in beat.schedule.values():
+            entry.last_run_at = celery.now() + leap
+        beat.populate_heap()  # it leapt while beat was running
+        pauses = [beat.tick() for _ in range(4)]
+        last = [entry.last_run_at for entry in beat.schedule.values()]
+    finally:
+        beat.close()
+    ours = {"round", "deliver"} & set(rung)
+    assert ours == ({"round", "deliver"} if leap < timedelta(0) else set())
+    assert max(pauses) <= 5
+    assert max(last) <= celery.now()
+
+
+# --- mails --------------------------------------------------------------------------
+
+
+@ahead
+def test_a_mail_that_was_written_meanwhile_goes_out(app, smtp, leap):
+    register(make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY), now=NOON + leap)
+    assert deliver(NOON + MINUTE) == (1, 0, 0)
+
+
+@leaps
+def test_one_that_was_put_off_meanwhile_is_tried_again(app, smtp, leap):
+    register(make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY), now=NOON)
+    smtp.script.append("451 later")
+    with writing():  # it was due then already
+        db.session.execute(update(Message).values(due_at=NOON - 400 * DAY))
+    assert deliver(NOON + leap) == (0, 1, 0)
+    assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
+
+
+@ahead
+def test_one_in_the_hands_of_a_worker_that_died_meanwhile_goes_out(app, smtp, leap):
+    event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
+    register(event, email=ADA)
+    register(event, email="grace@example.org")
+    assert len(claiming.claim(NOON + leap, 1)) == 1
+
+    assert deliver(NOON + MINUTE) == (2, 0, 0)
+
+
+def test_a_lease_that_another_machines_clock_accounts_for_holds(app, smtp):
+    register(make_event())
+    assert claiming.claim(NOON + 4 * MINUTE, 1)
+    assert deliver(NOON) == (0, 0, 0)
+
+
+@ahead
+def test_a_newer_mail_replaces_what_nobody_sends_any_more(app, leap):
+    outcome = register(make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY))
+    claiming.claim(NOON + leap, 1)
+    with writing() as session:
+        about = Message.registration_id == outcome.registration_id
+        outbox.supersede(about, "confirmation", NOON)
+        assert session.scalars(select(Message.state)).all() == ["superseded"]
+
+
+@ahead
+def test_a_domain_rests_no_longer_than_domains_do(app, smtp, leap):
+    register(make_event(), email=ADA)
+    with writing():
+        domains.pause("example.org", 0, "421 busy", NOON + leap)
+    assert deliver(NOON + MINUTE) == (1, 0, 0)
+
+
+@leaps
+def test_mails_counted_in_a_minute_that_is_not_this_one_hold_up_none(
+    app, smtp, leap, monkeypatch
+):
+    monkeypatch.setitem(app.config, "MAIL_PER_DOMAIN_PER_MINUTE", 1)
+    register(make_event(), email=ADA)
+    with writing():
+        domains.count({"example.org": 1}, NOON + leap)
+    assert deliver(NOON) == (1, 0, 0)
+    db.session.rollback()
+    known = db.session.get(MailDomain, "example.org")
+    assert NOON <= known.window_at < NOON + MINUTE
+    assert known.window_count == 1
+
+
+@ahead
+def test_what_is_known_of_a_domain_is_forgotten_all_the_same(app, leap):
+    with writing():
+        domains.count({"example.org": 1}, NOON + leap)
+        domains.rest("slow.example", timedelta(seconds=30), NOON + leap)
+    assert jobs.rounds.forget_due(NOON) == 2
+
+
+def test_what_waits_for_the_morning_or_for_its_next_try_goes_no_earlier(app, smtp):
+    """The longest that anything waits on purpose is shorter than what counts as due."""
+    register(make_event())
+    night = timedelta(hours=10)
+    assert max(*jobs.PAUSES, night, undelivered.AT_MOST_EVERY) < LONGEST_WAIT
+    with writing():
+        db.session.execute(update(Message).values(due_at=NOON + LONGEST_WAIT))
+    assert deliver(NOON) == (0, 0, 0)
+    assert deliver(NOON - SECOND) == (1, 0, 0)
+
+
+def test_a_question_that_is_far_off_is_looked_at_now_and_then_and_waits(app, smtp):
+    event = make_event({"capacity": 2}, ask_hours=48, answer_hours=24)
+    register(event, email=ADA)
+    deliver()
+    assert jobs.ask_due(at("27 18:00")) == 1
+    with writing():  # it is asked later after all
+        db.session.get_one(Event, event.id).ask_hours = 26
+    assert deliver(at("27 18:00")) == (0, 0, 0)
+    assert messages()[-1].due_at <= at("28 8:00")
+    assert deliver(at("28 9:00")) == (0, 0, 0)
+    assert deliver(at("28 16:00")) == (1, 0, 0)
+
+
+# --- who is kept out ----------------------------------------------------------------
+
+
+@ahead
+def test_forms_mail_somebody_who_had_all_their_mails_meanwhile(app, leap):
+    event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
+    outcome = register(event, email=ADA)
+    with writing() as session:
+        registration = session.get_one(Registration, outcome.registration_id)
+        for _ in range(outbox.PER_DAY):
+            outbox.remind(registration, now=NOON + leap, from_form=True)
+        assert outbox.too_many(ADA, event.id, NOON + leap)
+        assert not outbox.too_many(ADA, event.id, NOON)
+
+
+@leaps
+def test_who_forgot_a_password_gets_a_mail_whatever_the_clock_was(app, leap):
+    make_user(ADA)
+    for _ in range(passwords.PER_HOUR):
+        with writing():
+            passwords.send_link(ADA, now=NOON + leap)
+    with writing():
+        passwords.send_link(ADA, now=NOON)
+    assert messages()[-1].created_at == NOON
+
+
+# --- what goes to many --------------------------------------------------------------
+
+
+@ahead
+def test_what_an_organizer_sends_at_once_is_written_once_the_clock_is_right(app, leap):
+    event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
+    for _ in range(3):
+        register(event)
+    mailing_id = draft(event)
+    schedule(mailing_id, now=NOON + leap)
+    assert jobs.write_due(NOON + MINUTE) == 3
+    db.session.rollback()
+    assert db.session.get_one(Mailing, mailing_id).state == MailingState.SENT
+
+
+@ahead
+def test_what_is_planned_for_later_waits_for_its_time(app, leap):
+    event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
+    register(event)
+    schedule(draft(event), send_at=NOON + DAY)
+    assert jobs.write_due(NOON) == 0
+    assert jobs.write_due(NOON + DAY) == 1
+
+
+@ahead
+def test_a_reminder_made_meanwhile_goes_out_at_its_time(app, leap):
+    event = make_event()
+    register(event, email=ADA)
+    remind(event, TWO_DAYS)
+    with writing() as session:
+        (reminder,) = session.get_one(Event, event.id).reminders
+        reminder.made_at = NOON + leap
+        due_at = reminder.due_at
+    assert jobs.remind_due(due_at) == 1
