@@ -1,5 +1,8 @@
 """Counter: how often somebody did something lately, in this process's memory.
 
+It goes by the steady clock: a server's clock that is wrong for seconds, and then right
+again, locks nobody out for as long as it was ahead.
+
 The limits library's own memory starts a timer thread for every count, which costs more
 than the form it is to protect. This one throws away what has expired as it goes.
 """
@@ -23,7 +26,7 @@ class ProcessStorage(Storage):
     def __init__(self, uri: str | None = None, **options: bool) -> None:
         super().__init__(uri, **options)
         self.lock = threading.Lock()
-        # {key: (count, the time it expires at)}
+        # {key: (count, the time it expires at, in monotonic seconds)}
         self.counts: dict[str, tuple[int, float]] = {}
         self.sweep_at = 0.0
 
@@ -32,7 +35,7 @@ class ProcessStorage(Storage):
         return ValueError
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        now = time.time()
+        now = time.monotonic()
         with self.lock:
             if now >= self.sweep_at:
                 self.counts = {k: c for k, c in self.counts.items() if c[1] > now}
@@ -45,11 +48,12 @@ class ProcessStorage(Storage):
 
     def get(self, key: str) -> int:
         count, expires_at = self.counts.get(key, (0, 0.0))
-        return count if expires_at > time.time() else 0
+        return count if expires_at > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
-        now = time.time()
-        return max(now, self.counts.get(key, (0, now))[1])
+        """When the count is over, in seconds since 1970, as the library wants it."""
+        _count, expires_at = self.counts.get(key, (0, 0.0))
+        return time.time() + max(0.0, expires_at - time.monotonic())
 
     def check(self) -> bool:
         return True

@@ -11,10 +11,28 @@ from rsvp.counter import ProcessStorage
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The library asks the clock itself, so here it is a stopped one."""
-    now = [1_000.0]
-    monkeypatch.setattr(time, "time", lambda: now[0])
+    """The library asks the clocks itself, so here they are stopped: the steady one, and
+    how far the other is ahead of it."""
+    now = [1_000.0, 0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "time", lambda: sum(now))
     return now
+
+
+@pytest.mark.parametrize("days", [2, 60, 366, -2, -60])
+def test_a_clock_that_is_wrong_for_a_moment_locks_nobody_out(
+    clock: list[float], days: int
+):
+    storage = ProcessStorage()
+    storage.incr("before", 60)
+    clock[1] = days * 86_400
+    storage.incr("meanwhile", 60)
+    assert storage.get_expiry("meanwhile") == 1_060 + clock[1]
+    clock[1] = 0
+    assert (storage.get("before"), storage.get("meanwhile")) == (1, 1)
+    assert storage.get_expiry("meanwhile") == 1_060
+    clock[0] += 60
+    assert (storage.get("before"), storage.get("meanwhile")) == (0, 0)
 
 
 def test_a_count_starts_anew_with_its_next_window(clock: list[float]):

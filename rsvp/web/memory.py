@@ -159,19 +159,21 @@ def is_known(etag: str, seen: str) -> bool:
 
 @dataclass(frozen=True)
 class Lane:
-    """A page that may be answered without the application, and while it may: until
-    `until` (seconds since 1970), as long as the event's `rows` are these, or the page
-    rests and they differ in counts alone."""
+    """A page that may be answered without the application, and while it may: from
+    `since` until `until` (seconds since 1970), as long as the event's `rows` are these,
+    or the page rests and they differ in counts alone."""
 
     held: Held
     engine: Engine
     slug: str
     rows: queries.StateRows
+    since: float
     until: float
     headers: tuple[tuple[str, str], ...] = ()
 
     def is_still_true(self) -> bool:
-        if time.time() >= self.until:
+        # One of a clock that ran ahead speaks of a time that has not come.
+        if not self.since <= time.time() < self.until:
             return False
         rows = queries.state_rows(self.engine, self.slug)
         if rows == self.rows:
@@ -185,13 +187,14 @@ def definition(rows: queries.StateRows) -> tuple[Any, ...]:
     return rows[0][:4] if rows else ()
 
 
-def offer(held: Held, engine: Engine, slug: str, until: float) -> None:
+def offer(held: Held, engine: Engine, slug: str, since: float, until: float) -> None:
     """Let the next visitors of this address have the page past the application.
 
     The first part of its key must be the rows of the event's state it was made from.
     """
     if not current_app.debug:
-        request.environ[OFFER] = Lane(held, engine, slug, held.key[0], until)
+        rows = held.key[0]
+        request.environ[OFFER] = Lane(held, engine, slug, rows, since, until)
 
 
 class Express:

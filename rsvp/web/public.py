@@ -48,7 +48,7 @@ def event(slug: str) -> Response:
     )
     changes_at = shown.next_phase_at(now)
     until = min((hour + 1) * 3600.0, changes_at.timestamp() if changes_at else math.inf)
-    offer(held, db.engine, slug, until)
+    offer(held, db.engine, slug, hour * 3600.0, until)
     return answer(held)
 
 

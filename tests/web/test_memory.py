@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from rsvp import queries
+from rsvp import queries, tokens
 from rsvp.web import memory, public
 from tests.web.shown import (
     change,
@@ -239,3 +239,22 @@ def test_the_form_is_stamped_anew_each_hour(client, app, monkeypatch):
 
     assert token_at(now) == token_at(now + timedelta(minutes=20))
     assert token_at(now) != token_at(now + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("days", [2, 60, -2])
+def test_a_form_made_while_the_clock_was_wrong_is_made_anew(
+    client, app, monkeypatch, days
+):
+    event = soon(closes_local=in_days(1))
+    now = datetime.now(UTC)
+    secret = app.config["SECRET_KEY"]
+
+    def page_at(instant: datetime) -> str:
+        monkeypatch.setattr(public, "utcnow", lambda: instant)
+        monkeypatch.setattr(memory.time, "time", instant.timestamp)
+        return page(client, event)
+
+    page_at(now + timedelta(days=days))
+    found = re.search(r'name="form_token"[^>]*value="([^"]+)"', page_at(now))
+    assert found, "the page of that moment, when registration was closed"
+    assert tokens.form_token_is_good(secret, event.uuid, found[1], now)
