@@ -306,6 +306,46 @@ def test_a_long_answer_waits_for_its_reader_outside_of_memory():
     assert headers["content-length"] == "900000"
 
 
+def test_an_answer_in_one_piece_is_written_once(monkeypatch):
+    content = b"x" * 300_000
+    written = []
+    add = aside.Aside.add
+    monkeypatch.setattr(
+        aside.Aside, "add", lambda one, piece: written.append(piece) or add(one, piece)
+    )
+
+    def app(_environ: Any, start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return [content]
+
+    protocols = [Protocol() for _ in range(aside.KEPT + 2)]
+    serve(app, *((Scope("GET"), each) for each in protocols))
+
+    assert {each.answers[0][2] for each in protocols} == {content}
+    assert written == [content]
+
+
+def test_few_answers_are_kept_and_each_is_right():
+    contents = [bytes([n]) * 300_000 for n in range(aside.KEPT + 2)]
+
+    def app(environ: Any, start: Any) -> Iterable[bytes]:
+        start("200 OK", [])
+        return [contents[int(environ["QUERY_STRING"])]]
+
+    asked = [*range(len(contents)), 0, *range(len(contents))]
+    protocols = [Protocol() for _ in asked]
+    front = serve(
+        app,
+        *(
+            (Scope("GET", query_string=str(n)), each)
+            for n, each in zip(asked, protocols, strict=True)
+        ),
+    )
+
+    assert [each.answers[0][2] for each in protocols] == [contents[n] for n in asked]
+    assert len(front.kept.asides) == aside.KEPT
+
+
 @pytest.fixture
 def no_room_on_the_disk():
     """Files end at 350,000 bytes for this process."""

@@ -7,10 +7,14 @@ import errno
 import io
 import os
 import tempfile
+import threading
+from collections import OrderedDict
 from pathlib import Path
 
 AT_MOST_IN_MEMORY = 16 * 1024 * 1024
 """Bytes of an answer that are kept in memory where the disk has no room for it."""
+KEPT = 4
+"""Answers in one piece that are kept for the next who asks."""
 
 
 class Aside:
@@ -55,6 +59,34 @@ class Aside:
         self.pieces = []
         if self.file is not None:
             self.file.close()
+
+
+class Kept:
+    """Answers in one piece that were asked for lately: the scanner's files are the same
+    for everybody, and needn't be written for each."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.asides: OrderedDict[bytes, Aside] = OrderedDict()
+
+    def get(self, content: bytes) -> Aside | None:
+        with self.lock:
+            aside = self.asides.get(content)
+            if aside is not None:
+                self.asides.move_to_end(content)
+            return aside
+
+    def keep(self, content: bytes, aside: Aside) -> Aside:
+        """The one that is kept from now on: this, or what another thread put there."""
+        with self.lock:
+            kept = self.asides.setdefault(content, aside)
+            while len(self.asides) > KEPT:
+                self.asides.popitem(last=False)
+            return kept
+
+    def has(self, aside: Aside) -> bool:
+        with self.lock:
+            return aside in self.asides.values()
 
 
 def write_all(file: io.FileIO, piece: bytes) -> None:

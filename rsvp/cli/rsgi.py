@@ -24,7 +24,7 @@ from functools import partial
 from typing import Any
 
 from rsvp.cli import bodies
-from rsvp.cli.aside import Aside
+from rsvp.cli.aside import Aside, Kept
 from rsvp.cli.bodies import Body, BodyRefused, Budget, ClientGone
 from rsvp.networks import network_of
 
@@ -77,6 +77,7 @@ class Application:
         self.reading: set[asyncio.Timeout] = set()
         self.busy: set[str] = set()
         self.long_answers: set[Aside] = set()
+        self.kept = Kept()
         self.is_stopping = False
         self.loop: asyncio.AbstractEventLoop
 
@@ -218,9 +219,16 @@ class Application:
         """Put it aside at the application's pace; the server takes it from there at the
         client's. No thread and no connection to the database waits for a slow reader.
         """
+        more = next(pieces, None)
+        aside = self.kept.get(first) if more is None else None
+        if aside is not None:
+            self.answer_from(aside, request, status, headers)
+            return
         aside = Aside()
         try:
             aside.add(first)
+            if more is not None:
+                aside.add(more)
             for piece in pieces:
                 aside.add(piece)
         except OSError as error:
@@ -228,21 +236,29 @@ class Application:
             log.error("no room for an answer of %d bytes: %s", aside.size, error)
             request.protocol.response_str(bodies.UNAVAILABLE, PLAIN, NO_ROOM)
             return
+        if more is None and aside.file is not None:
+            aside = self.kept.keep(first, aside)
+        self.answer_from(aside, request, status, headers)
+
+    def answer_from(
+        self, aside: Aside, request: Request, status: int, headers: Headers
+    ) -> None:
         headers = [each for each in headers if each[0].lower() != "content-length"]
         headers.append(("content-length", str(aside.size)))
         if aside.file is None:
             request.protocol.response_bytes(status, headers, b"".join(aside.pieces))
             return
         path = f"/dev/fd/{aside.file.fileno()}"
-        self.loop.call_soon_threadsafe(self.keep_for_a_while, aside)
+        self.loop.call_soon_threadsafe(self.let_go_later, aside)
         request.protocol.response_file(status, headers, path)
 
-    def keep_for_a_while(self, aside: Aside) -> None:
-        """Until the server has opened it: what it has open stays there."""
+    def let_go_later(self, aside: Aside) -> None:
+        """When the server has opened it: what it has open stays there."""
 
         def let_go() -> None:
-            self.long_answers.discard(aside)
-            aside.close()
+            if not self.kept.has(aside):
+                self.long_answers.discard(aside)
+                aside.close()
 
         self.long_answers.add(aside)
         self.loop.call_later(SECONDS_TO_OPEN, let_go)
