@@ -14,36 +14,13 @@ from urllib.parse import urlencode
 import pytest
 
 from rsvp.cli.serving import GRACE, READER_SECONDS, listen
-from rsvp.web.assets import Assets
 from tests.load.client import Connection, fields, form_token
 from tests.load.memory import memory
 from tests.load.site import ROOT
+from tests.load.slow import EVENT, HEAD, long_file, readers, senders
 from tests.test_serve import RSVP, Site, free_port, kill_what_is_left
 
-EVENT = """
-slug: evening
-title: Letters by the Lamp
-summary: An evening of reading aloud.
-timezone: Europe/Amsterdam
-starts: 2035-01-29 18:00
-ends: 2035-01-29 21:30
-venue: {name: The Boat House, address: Quay 1}
-hosts: [{name: Reading Room}]
-admissions:
-  - {key: seat, name: In person, mode: in_person, capacity: 30, waitlist: true}
-contact: hello@reading-room.example.org
-"""
 PAGES = ("/", "/events/evening", "/health/live", "/health/ready")
-FORM = "/events/evening/registrations"
-HEAD = (
-    f"POST {FORM} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-    "Content-Type: application/x-www-form-urlencoded\r\n"
-)
-SCANNER = next(
-    name
-    for name, asset in Assets(ROOT / "static").files.items()
-    if len(asset.content) > 500_000
-)
 
 
 @pytest.fixture(scope="module")
@@ -85,30 +62,10 @@ def filled(site: Site) -> bytes:
     return urlencode(fields(token, "seat")).encode()
 
 
-def slow_senders(site: Site, number: int) -> list[socket.socket]:
-    return [
-        send(site, HEAD + "Content-Length: 500\r\n\r\nname=") for _ in range(number)
-    ]
-
-
-def slow_readers(site: Site, number: int) -> list[socket.socket]:
-    """Each asks for much more than fits into the buffers on the way."""
-    version = Assets(ROOT / "static").version
-    request = f"GET /assets/{version}/{SCANNER} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    readers = []
-    for _ in range(number):
-        peer = socket.socket()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        peer.connect(("127.0.0.1", site.port))
-        peer.sendall(request.encode() * 4)
-        readers.append(peer)
-    return readers
-
-
 def test_slow_senders_and_readers_keep_no_thread(site):
     """Five times as many as there are threads, and still everybody is served."""
     with contextlib.ExitStack() as stack:
-        for peer in (*slow_senders(site, 40), *slow_readers(site, 40)):
+        for peer in (*senders(site.port, 40), *readers(site.port, 40)):
             stack.enter_context(peer)
         for path in PAGES * 3:
             assert site.status(path) == 200
@@ -157,11 +114,12 @@ def test_a_form_that_is_too_long_is_refused_on_a_page_before_it_was_sent(site):
 
 
 def test_long_answers_arrive_whole(site):
-    assets = Assets(ROOT / "static")
-    answer = Connection(site.port).get(f"/assets/{assets.version}/{SCANNER}")
+    path = long_file()
+    file = ROOT / "static" / path.split("/", 3)[3]
+    answer = Connection(site.port).get(path)
 
     assert answer.status == 200
-    assert answer.body == assets.files[SCANNER].content
+    assert answer.body == file.read_bytes()
 
 
 def test_odd_requests_are_answered_and_the_site_goes_on(site):
@@ -201,19 +159,18 @@ def test_connections_inherit_the_end_of_their_patience():
 @pytest.mark.soak
 def test_two_hundred_of_each_take_little_memory_and_are_cut_off(site):
     before = memory(site.process.pid)
-    peers = [*slow_senders(site, 200), *slow_readers(site, 200)]
+    peers = [*senders(site.port, 200), *readers(site.port, 200)]
     time.sleep(2)
     grown = memory(site.process.pid) - before
     end = time.monotonic() + READER_SECONDS + 40
     while time.monotonic() < end:
         for path in PAGES:
             assert site.status(path) == 200
-    senders, readers = peers[:200], peers[200:]
 
     assert grown < 150  # MiB
-    for peer in senders:
+    for peer in peers[:200]:
         assert b" 408 " in peer.recv(100)
-    for peer in readers:
+    for peer in peers[200:]:
         # What had arrived is read to its end; the whole was four times a megabyte.
         assert taken(peer) < 1_000_000
     for peer in peers:
@@ -226,13 +183,13 @@ def test_it_ends_at_once_while_clients_keep_their_connections(site):
     idle = [Connection(site.port) for _ in range(3)]
     for connection in idle:
         assert connection.get("/").status == 200
-    senders = slow_senders(site, 12)
+    slow = senders(site.port, 12)
 
     began = time.monotonic()
     assert site.end(signal.SIGTERM) == 0
     # Two seconds on a machine with nothing else to do; the grace would be ten.
     assert time.monotonic() - began < GRACE / 2
-    for peer in (*fresh, *half, *senders):
+    for peer in (*fresh, *half, *slow):
         peer.close()
     assert "Killing" not in site.told()
     site.start()

@@ -31,7 +31,7 @@ from rsvp import create_app
 from rsvp.extensions import db
 from tests import services
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
-from tests.load import checking, doors, draining, floor, lists
+from tests.load import checking, doors, draining, floor, lists, slow
 from tests.load.client import (
     Connection,
     Timing,
@@ -390,6 +390,11 @@ def print_tables(figures: dict[str, Any]) -> None:
         )
     for engine, found in figures["drain"].items():
         print(f"\ndraining, {engine}: {json.dumps(found)}")
+    for engine, found in figures["slow"].items():
+        print(f"\n{engine}, among slow clients")
+        for what, values in found.items():
+            numbers = (values[k] for k in ("per_second", "p50_ms", "p95_ms", "p99_ms"))
+            print(line.format(what, *numbers))
     print(f"\ncreate_app: {figures['create_app_s']} s\n")
     for engine, what, ratio, bar in shares(figures):
         print(f"{engine:<11} {what:<44} {ratio:>7.3f}   {bar}")
@@ -404,6 +409,7 @@ PARTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "rush": only_rushes,
     "check": checking.measure,
     "drain": draining.measure,
+    "slow": slow.measure,
 }
 
 
@@ -441,6 +447,7 @@ def main() -> None:
     }
     figures["check"] = {engine: checking.measure(engine) for engine in engines}
     figures["drain"] = {engine: draining.measure(engine) for engine in engines}
+    figures["slow"] = {engine: slow.measure(engine) for engine in engines}
     print_tables(figures)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
