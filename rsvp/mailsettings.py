@@ -31,8 +31,6 @@ NO_SENDER = (
     "must be one mail address, such as rsvp@example.org or "
     "Reading Room <rsvp@example.org>"
 )
-NOT_OURS = ("DEBUG", "SUPPRESS_SEND", "MAX_EMAILS", "ASCII_ATTACHMENTS")
-"""Settings of Flask-Mail that would do nothing here."""
 
 
 # --- one by one ---------------------------------------------------------------------
@@ -170,6 +168,3 @@ def refuse_odd(config: Mapping[str, Any]) -> None:
         raise ValueError(
             f"{there[0]} is set but {missing[0]} is not: signing in takes both"
         )
-    for ending in NOT_OURS:
-        if config.get(f"MAIL_{ending}") is not None:
-            raise ValueError(f"RSVP_MAIL_{ending} does nothing here: unset it")

@@ -144,10 +144,6 @@ def test_what_no_server_could_take_as_a_password_is_refused(text):
             {"MAIL_USERNAME": "ada", "MAIL_PASSWORD": "pa55\0"},
             "RSVP_MAIL_PASSWORD must be one line, with no tab and no control character",
         ),
-        (
-            {"MAIL_SUPPRESS_SEND": True},
-            "RSVP_MAIL_SUPPRESS_SEND does nothing here: unset it",
-        ),
         ({"SITE_NAME": "Room\nTwo"}, f"RSVP_SITE_NAME {LINE}"),
         ({"SITE_NAME": "\n"}, "RSVP_SITE_NAME must have a name that can be seen"),
     ],
