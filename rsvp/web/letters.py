@@ -78,7 +78,9 @@ def row_of(message: Message, pause_until: datetime | None, now: datetime) -> Mes
     waits = tray in (Tray.QUEUED, Tray.RETRYING)
     is_held = waits and message.is_in_hand(now)
     is_paused = waits and not is_held and pause_until is not None
-    next_try = message.due_at if tray == Tray.RETRYING and not is_held else None
+    # One whose time has come, and no worker took it yet, has no time to tell.
+    waits_for_a_try = tray == Tray.RETRYING and not is_held and message.due_at > now
+    next_try = message.due_at if waits_for_a_try else None
     if is_paused and pause_until is not None:
         next_try = max(message.due_at, pause_until)
     waits_for_its_time = (

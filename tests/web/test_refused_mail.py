@@ -203,23 +203,27 @@ def test_a_mail_that_waits_for_its_time_says_when_it_goes(client, owner):
 
 
 @pytest.mark.parametrize(
-    ("lease", "error", "state", "tray"),
+    ("lease", "error", "due", "state", "tray"),
     [
-        (None, None, "Waiting", "queued"),
-        (timedelta(minutes=5), None, "Being sent", "queued"),
-        (timedelta(minutes=5), "451 later", "Being sent", "retrying"),
+        (None, None, 0, "Waiting", "queued"),
+        (timedelta(minutes=5), None, 0, "Being sent", "queued"),
+        (timedelta(minutes=5), "451 later", 0, "Being sent", "retrying"),
         # Its worker died: nobody knows that it failed.
-        (timedelta(minutes=-1), None, "Waiting", "queued"),
-        (None, "451 later", "Trying again", "retrying"),
+        (timedelta(minutes=-1), None, 0, "Waiting", "queued"),
+        (None, "451 later", 5, "Trying again", "retrying"),
+        # Its time has come, and no worker runs.
+        (None, "451 later", -5, "Trying again", "retrying"),
+        (timedelta(minutes=-1), "451 later", -5, "Trying again", "retrying"),
     ],
 )
 def test_a_mail_that_a_worker_has_in_hand_is_not_called_another_try(
-    client, owner, lease, error, state, tray
+    client, owner, lease, error, due, state, tray
 ):
     event, now = soon(), utcnow()
     register(event, now=now)
     with writing() as session:
         held = {"lease_until": now + lease if lease else None, "last_error": error}
+        held["due_at"] = now + timedelta(minutes=due)
         session.execute(update(Message).values(attempts=1, **held))
 
     path = f"/organize/events/{event.slug}/messages"
@@ -229,4 +233,4 @@ def test_a_mail_that_a_worker_has_in_hand_is_not_called_another_try(
     [shown] = re.findall(r'<td class="outbox__state">.*?</td>', html, re.S)
 
     assert state in text_of(shown)
-    assert ("Next try:" in shown) == (state == "Trying again")
+    assert ("Next try:" in shown) == (due > 0)
