@@ -142,6 +142,21 @@ def test_pauses_grow_until_two_days_are_over(app, smtp):
     assert sorted(jobs.MINUTES) == list(jobs.MINUTES)
 
 
+def test_tries_of_workers_that_were_killed_do_not_use_up_the_two_days(app, smtp):
+    """As after an hour in which each worker died with the mail in its hands."""
+    register(make_event())
+    with writing() as session:
+        session.scalars(select(Message)).one().attempts = 60
+    an_hour_later = NOON + timedelta(hours=1)
+    smtp.script.extend(["451 greylisted"] * 2)
+
+    assert deliver(an_hour_later) == (0, 1, 0)
+    [message] = messages()
+    assert message.state == MessageState.QUEUED
+    assert message.due_at - an_hour_later < timedelta(hours=3)
+    assert deliver(NOON + timedelta(hours=48)) == (0, 0, 1)
+
+
 def test_a_refused_sender_is_the_operators_to_mend_and_loses_nothing(app, smtp):
     event = make_event()
     for _ in range(3):

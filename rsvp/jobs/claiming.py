@@ -69,13 +69,15 @@ STALLS_AT_MOST = "10s"
 class Claim:
     """A message this worker may send until its lease ends: the `attempt`-th try.
 
-    `troubles` are those that its domain had in a row until now.
+    `troubles` are those that its domain had in a row until now; `written_at` is when
+    the message was.
     """
 
     id: int
     attempt: int
     domain: str = ""
     troubles: int = 0
+    written_at: datetime | None = None
 
 
 def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
@@ -105,7 +107,9 @@ def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
         )
         attempts = {row.id: row.attempts for row in claimed}
         claims = [
-            Claim(row.id, attempts[row.id], row.domain, row.troubles or 0)
+            Claim(
+                row.id, attempts[row.id], row.domain, row.troubles or 0, row.created_at
+            )
             for row in wanted
             if row.id in attempts
         ]
@@ -206,6 +210,7 @@ def due_of_rank(rank: int, is_time: Any) -> Select[Any]:
     return (
         select(
             *(Message.id, Message.rank, Message.due_at, Message.domain),
+            Message.created_at,
             *(MailDomain.troubles, this_minute.label("this_minute")),
         )
         .outerjoin(MailDomain, MailDomain.domain == Message.domain)

@@ -61,6 +61,8 @@ log = logging.getLogger("rsvp.jobs")
 MINUTES = (1, 2, 5, 15, 30, 60, 120, 240, 480, 480, 480, 480, 480)
 PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
 """How long after each failed try the next one comes: 48 hours in all."""
+TOO_LONG = sum(PAUSES, -PAUSES[0])
+"""From when a message was written until it is given up, at the least."""
 
 LONGEST = timedelta(minutes=2)
 """What one mail may take in all. With the half of a lease after which none is begun,
@@ -352,10 +354,10 @@ class Delivery:
                 undelivered.tell_organizers(undelivered.lock(event_id), now)
 
     def put_off(self, claim: Claim, reason: str) -> None:
-        if claim.attempt > len(PAUSES):
+        pause = self.pause_after(claim)
+        if pause is None:
             self.give_up(claim, reason)
             return
-        pause = PAUSES[claim.attempt - 1]
         note(claim, last_error=reason, due_at=self.now() + pause, lease_until=None)
         self.report.retried += 1
         log.warning(
@@ -365,6 +367,20 @@ class Delivery:
             claim.attempt,
             loggable(reason),
         )
+
+    def pause_after(self, claim: Claim) -> timedelta | None:
+        """How long to wait for the next try; None where there were enough.
+
+        A worker that is killed counts as a try of all that it had in hand. One that is
+        killed again and again must not use up the two days within an hour, so the
+        message's age counts, too.
+        """
+        since = claim.written_at or self.started_at
+        age = max(self.now() - since, timedelta())
+        if claim.attempt > len(PAUSES) and age >= TOO_LONG:
+            return None
+        tries = min(claim.attempt, len(PAUSES))
+        return min(PAUSES[tries - 1], PAUSES[0] + 2 * age)
 
     def give_up(self, claim: Claim, reason: str, *, refuses: bool = False) -> None:
         """It never will be sent: the row says why, and the organizers are told."""
