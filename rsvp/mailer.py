@@ -50,6 +50,9 @@ PLAIN_ADDRESS = re.compile(r"(\w+(?:[.+-]\w+)*)@(\w+(?:[.-]\w+)*)", re.ASCII)
 OK, WILL_FORWARD, GOING, TOO_LARGE = 250, 251, 421, 552
 """Answers of a mail server: taken, taken for somebody else, closing down; too large."""
 
+GOODBYE = 5.0
+"""Seconds that a server may take to say goodbye."""
+
 OUR_LETTERS = (
     "the mail server can't send for an address like ours, with other letters than "
     "ASCII before the @"
@@ -309,6 +312,7 @@ class Connection(flask_mail.Connection):
         """Say goodbye; that the server has gone already is no mistake of ours."""
         if self.host is None:
             return
+        self.ends_at = min(self.ends_at, time.monotonic() + GOODBYE)
         with contextlib.suppress(Exception):
             self.host.quit()
         self.host.close()

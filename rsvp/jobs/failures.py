@@ -151,7 +151,7 @@ KNOWN: tuple[tuple[type[BaseException], str], ...] = (
 
 def explain_encryption(error: ssl.SSLError) -> str:
     if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"):
-        return "what answers there does not encrypt from the first byte on"
+        return "the mail server does not encrypt from the first byte on"
     why = (error.reason or type(error).__name__).replace("_", " ").lower()
     return f"no encrypted connection could be made: {why}"
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 
 import pytest
 from sqlalchemy import select
 
+from rsvp import mailer
 from rsvp.extensions import db
 from rsvp.models import MailDomain
-from rsvp.smtp import ANSWER_AT_MOST, InTime
+from rsvp.smtp import ANSWER_AT_MOST, InTime, our_full_name
 from tests.factories import NOON, make_event, register
 from tests.jobs.outbox import MINUTE, deliver, messages, states
 from tests.rawsmtp import BANNER, CLOSE, END_OF_DATA
@@ -22,7 +24,7 @@ pytestmark = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 ADA, BO, EVE = "ada@example.org", "bo@example.org", "eve@example.com"
 HUNG_UP = "the mail server hung up"
 NO_SMTP = "the mail server's answer was none that SMTP knows"
-NO_TLS = "what answers there does not encrypt from the first byte on"
+NO_TLS = "the mail server does not encrypt from the first byte on"
 LONG = b"x" * 9000
 SECRET = "pa55-wörd"
 
@@ -394,6 +396,28 @@ def test_what_was_said_of_one_recipient_is_not_told_to_others(app, raw):
 
     assert deliver() == (0, 3, 0)
     assert reasons()[2] == "the mail server takes no mails from this site right now"
+
+
+def test_a_server_that_never_says_goodbye_is_left_soon(app, raw, monkeypatch):
+    monkeypatch.setattr(mailer, "GOODBYE", 0.2)
+    raw.answers = {"QUIT": b"", "MAIL": b"550 no\r\n"}
+    register_all(ADA)
+
+    before = time.monotonic()
+    assert deliver() == (0, 1, 0)
+    assert time.monotonic() - before < 4
+
+
+@pytest.mark.parametrize("name", ["büro", "a_b.example.org", "ada", "a b.example.org"])
+def test_a_machine_without_a_name_of_its_own_names_its_address(
+    app, raw, monkeypatch, name
+):
+    monkeypatch.setattr(socket, "getfqdn", lambda: name)
+    monkeypatch.setattr("rsvp.smtp.our_full_name", our_full_name.__wrapped__)
+    register_all(ADA)
+
+    assert deliver() == (1, 0, 0)
+    assert raw.heard[0] == b"ehlo [127.0.0.1]"
 
 
 # --- other ways to write a server ---------------------------------------------------
