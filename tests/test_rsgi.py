@@ -201,7 +201,7 @@ def test_one_network_takes_its_share_of_memory_and_no_more():
     second = form(20), Protocol(0.02, b"x" * 20)
     other = form(20, THERE), Protocol(0.02, b"y" * 20)
     app = Echo()
-    serve(app, first, second, other, budget=80)
+    serve(app, first, second, other, budget=80, longest_body=20)
 
     assert [each[1].status for each in (first, second, other)] == [200, 503, 200]
 
@@ -209,9 +209,16 @@ def test_one_network_takes_its_share_of_memory_and_no_more():
 def test_all_networks_together_have_a_limit():
     slow = [(form(20, f"192.0.2.{n}"), Protocol(b"x" * 20, 0.1)) for n in range(4)]
     late = form(1, THERE), Protocol(0.02, b"y")
-    serve(Echo(), *slow, late, budget=80)
+    serve(Echo(), *slow, late, budget=80, longest_body=20)
 
     assert [each[1].status for each in (*slow, late)] == [200] * 4 + [503]
+
+
+def test_the_longest_body_finds_room_by_itself():
+    protocol, app = Protocol(b"x" * LONGEST), Echo()
+    serve(app, (form(LONGEST), protocol), budget=10)
+
+    assert protocol.status == 200
 
 
 def test_a_household_is_one_network_and_proxies_tell_of_it():

@@ -33,18 +33,21 @@ class ClientGone(Exception):
 
 
 class Budget:
-    """How many bytes of bodies are in memory, and whose. Used by the loop alone."""
+    """How many bytes of bodies are in memory, and whose. Used by the loop alone.
 
-    def __init__(self, total: int) -> None:
-        self.total = total
+    One body of `longest` bytes always finds room where there is no other.
+    """
+
+    def __init__(self, total: int, longest: int) -> None:
+        self.total = max(total, longest)
+        self.share = max(self.total // SHARE_OF_A_NETWORK, longest)
         self.used = 0
         self.by_network: Counter[str] = Counter()
 
     def take(self, network: str, size: int) -> None:
         """Raises BodyRefused where there is no room for so many bytes more."""
         ours = self.by_network[network] + size
-        share = self.total // SHARE_OF_A_NETWORK
-        if self.used + size > self.total or ours > share:
+        if self.used + size > self.total or ours > self.share:
             raise BodyRefused(UNAVAILABLE)
         self.used += size
         self.by_network[network] = ours

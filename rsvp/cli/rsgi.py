@@ -72,7 +72,7 @@ class Application:
         self.threads = threads
         self.longest_body = longest_body
         self.proxies = proxies
-        self.budget = Budget(budget)
+        self.budget = Budget(budget, longest_body)
         self.requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self.reading: set[asyncio.Timeout] = set()
         self.busy: set[str] = set()
