@@ -4,7 +4,9 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import JSON, BigInteger
 
-from rsvp.db import Base, UtcDateTime
+from rsvp import migrating
+from rsvp.config import UnsafeStart
+from rsvp.db import Base, UtcDateTime, writers_turn
 
 database = current_app.extensions["migrate"].db
 
@@ -21,9 +23,9 @@ def render_item(kind, item, _context):
 
 
 def run() -> None:
-    with database.engine.connect() as connection:
+    with writers_turn(database.engine), database.engine.connect() as connection:
         connection = connection.execution_options(rsvp_writing=True)
-        hold_foreign_keys(connection)
+        set_up(connection)
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -31,22 +33,31 @@ def run() -> None:
             render_item=render_item,
             compare_type=True,
             transaction_per_migration=False,
+            # SQLite takes back what changed tables, too: begin_sqlite sees to it, where
+            # the driver itself would have committed before each.
+            transactional_ddl=True,
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
                 from rsvp.postgresql import wait_patiently
 
                 wait_patiently(connection)
+            there = context.get_context().get_current_heads()
+            if set(there) != set(context.get_head_revisions()):
+                migrating.hold_tables(connection)
             context.run_migrations()
             check_foreign_keys(connection)
 
 
-def hold_foreign_keys(connection):
+def set_up(connection):
     """SQLite changes a table by making it anew: dropping the old one must not take what
     refers to it along. The pragma does nothing inside a transaction, so it goes to the
-    driver before one begins; a connection of the pool sets it again when it is made."""
+    driver before one begins; a connection of the pool sets it again when it is made.
+    This one waits longer than others do, for programs that know no queue of ours."""
     if connection.dialect.name == "sqlite":
-        connection.connection.driver_connection.execute("PRAGMA foreign_keys=OFF")
+        sqlite = connection.connection.driver_connection
+        sqlite.execute("PRAGMA foreign_keys=OFF")
+        sqlite.execute(f"PRAGMA busy_timeout={int(migrating.PATIENCE * 1000)}")
         connection.detach()
 
 
@@ -55,7 +66,9 @@ def check_foreign_keys(connection):
         return
     broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
     if broken:
-        raise RuntimeError(f"rows refer to what is not there: {broken[:5]}")
+        raise UnsafeStart(
+            f"rows refer to what is not there ({broken[:5]}); nothing was changed"
+        )
 
 
 run()

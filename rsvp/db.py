@@ -109,6 +109,12 @@ def utcnow() -> datetime:
 # --- who may write ------------------------------------------------------------------
 
 
+def writers_turn(engine: Engine) -> contextlib.AbstractContextManager[None]:
+    """The turn among those who write to this database; on PostgreSQL nobody waits."""
+    queue: WriterQueue | None = engine.__dict__.get("rsvp_queue")
+    return queue.turn() if queue else contextlib.nullcontext()
+
+
 def current_session() -> Session:
     """The session of the present application context, as Flask-SQLAlchemy keeps it."""
     session: Session = current_app.extensions["sqlalchemy"].session()
@@ -138,9 +144,9 @@ def writing() -> Iterator[Session]:
             raise RuntimeError("writing() blocks do not nest")
         # Ends the read transaction: its snapshot is older than the lock.
         session.rollback()
-    hooked = session.get_bind().engine.__dict__
-    queue: WriterQueue | None = hooked.get("rsvp_queue")
-    with queue.turn() if queue else contextlib.nullcontext():
+    engine = session.get_bind().engine
+    hooked = engine.__dict__
+    with writers_turn(engine):
         try:
             session.info["writing"] = True
             connection = session.connection(execution_options={"rsvp_writing": True})

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
-from flask_migrate import upgrade
 from sqlalchemy import select
 
-from rsvp import database_checks, database_file, tokens
+from rsvp import database_checks, database_file, migrating, tokens
 from rsvp.config import FILES, UnsafeStart, where_data_is
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
@@ -26,7 +25,7 @@ def initialise() -> None:
     """Bring the database up to date; then it has our key's fingerprint and a team.
 
     Raises UnsafeStart where the database is newer than we are or has another key, and
-    where it can't be changed.
+    where it can't be changed or is in use for too long.
     """
     with database_checks.in_one_line():
         database_checks.refuse_unwritable_place()
@@ -34,7 +33,7 @@ def initialise() -> None:
         database_checks.refuse_other_encoding()
         with one_at_a_time():
             refuse_newer(schema_version())
-            upgrade()
+            migrating.upgrade()
             with writing() as session:
                 if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
                     name = current_app.config["SITE_NAME"]
@@ -117,9 +116,14 @@ def one_at_a_time() -> Iterator[None]:
                 )
 
 
-def refuse_newer(version: str | None) -> None:
+def is_newer(version: str | None) -> bool:
+    """Whether a later version of the program has been at the database."""
     known = {script.revision for script in migrations().walk_revisions()}
-    if version is not None and version not in known:
+    return version is not None and version not in known
+
+
+def refuse_newer(version: str | None) -> None:
+    if is_newer(version):
         raise UnsafeStart(
             f"the database is at version {version}, which this RSVP does not know: "
             "it was made by a newer one"

@@ -35,9 +35,9 @@ def ready() -> ResponseReturnValue:
     went wrong stays in the log: anybody may read this page.
     """
     checks = {name: state_of(name, check, "failed") for name, check in NEEDED.items()}
-    checks |= {
-        name: state_of(name, check, "degraded") for name, check in USEFUL.items()
-    }
+    for name, check in USEFUL.items():
+        if checks.get(name, "ok") == "ok":
+            checks[name] = state_of(name, check, "degraded")
     if "failed" in checks.values():
         return {"status": "failed", "checks": checks}, 503
     status = "degraded" if "degraded" in checks.values() else "ok"
@@ -52,9 +52,9 @@ def state_of(name: str, find_trouble: Callable[[], str | None], otherwise: str) 
     except SQLAlchemyError as error:
         db.session.rollback()
         trouble = type(error).__name__
-    told: dict[str, bool] = current_app.extensions.setdefault(TOLD, {})
-    if told.get(name, False) != bool(trouble):
-        told[name] = bool(trouble)
+    told: dict[tuple[str, str], bool] = current_app.extensions.setdefault(TOLD, {})
+    if told.get((name, otherwise), False) != bool(trouble):
+        told[name, otherwise] = bool(trouble)
         if trouble:
             current_app.logger.warning("%s: %s: %s", otherwise, name, trouble)
         else:
@@ -73,7 +73,18 @@ def database_trouble() -> str | None:
 
 def schema_trouble() -> str | None:
     version, newest = startup.schema_version(), startup.newest_version()
-    return None if version == newest else f"it is at {version}, not at {newest}"
+    if version == newest or startup.is_newer(version):
+        return None
+    return f"it is at {version}, not at {newest}"
+
+
+def newer_schema_trouble() -> str | None:
+    """While an update is under way: migrations only add, so what this process reads and
+    writes is still there."""
+    version = startup.schema_version()
+    if not startup.is_newer(version):
+        return None
+    return f"it is at {version}, newer than this process: start it anew"
 
 
 def code_key_trouble() -> str | None:
@@ -92,7 +103,10 @@ NEEDED: dict[str, Callable[[], str | None]] = {
 }
 """Without one of these requests can't be served."""
 
-USEFUL: dict[str, Callable[[], str | None]] = {"disk": disk_trouble}
+USEFUL: dict[str, Callable[[], str | None]] = {
+    "disk": disk_trouble,
+    "schema": newer_schema_trouble,
+}
 """Requests are served without these; an operator has to look all the same."""
 
 TOLD = "rsvp_health_told"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask_migrate import downgrade, upgrade
 
 from rsvp.extensions import db
 from tests.schema.old import Old, people_in_the_first, what_refers_to_them
+from tests.schema.whole import drop_all, whole_schema
 
 
 @pytest.fixture
@@ -28,3 +30,16 @@ def a_full_evening(before) -> Old:
     """The database of 0003 with what refers to registrations and their people."""
     upgrade(revision="0003")
     return what_refers_to_them()
+
+
+@pytest.fixture
+def blank(app) -> Iterator[dict[str, Any]]:
+    """The database without a table, and the schema it had and has again at the end."""
+    db.session.remove()
+    schema = whole_schema()
+    drop_all()
+    yield schema
+    db.session.remove()
+    if whole_schema() != schema:
+        drop_all()
+        upgrade()

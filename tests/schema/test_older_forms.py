@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 from flask_migrate import upgrade
-from sqlalchemy import MetaData, inspect
 
-from rsvp.db import writing
 from rsvp.extensions import db
 from tests.schema import forms
 from tests.schema.forms import (
@@ -23,6 +21,7 @@ from tests.schema.old import (
     people_in_the_first,
     what_refers_to_them,
 )
+from tests.schema.whole import whole_schema
 
 # What a database can have been made by: the revision it stands at, and which of its
 # migrations ran in an older form. From the older 0003 none of the older forms of 0005
@@ -59,56 +58,6 @@ NAMES = {
 def named(state: tuple[str, tuple[forms.Form, ...]]) -> str:
     revision, older = state
     return f"{revision} {', '.join(NAMES[form] for form in older) or 'as today'}"
-
-
-@pytest.fixture
-def blank(app):
-    """The database without a table, and the schema it had and has again at the end."""
-    db.session.remove()
-    schema = whole_schema()
-    drop_all()
-    yield schema
-    db.session.remove()
-    if whole_schema() != schema:
-        drop_all()
-        upgrade()
-
-
-def drop_all():
-    there = MetaData()
-    there.reflect(db.engine)
-    with writing() as session:
-        there.drop_all(session.connection())
-
-
-def whole_schema():
-    """All that the database says of its tables. The order of columns tells nothing."""
-    there = inspect(db.engine)
-    return {
-        name: {
-            "columns": by_name(there.get_columns(name)),
-            "primary key": there.get_pk_constraint(name),
-            "foreign keys": by_name(there.get_foreign_keys(name)),
-            "unique": by_name(there.get_unique_constraints(name)),
-            "checks": by_name(there.get_check_constraints(name)),
-            "indexes": by_name(there.get_indexes(name)),
-        }
-        for name in there.get_table_names()
-    }
-
-
-def by_name(found):
-    return {
-        one["name"]: {key: as_text(value) for key, value in one.items()}
-        for one in found
-    }
-
-
-def as_text(value):
-    """Types and conditions compare by what they say, not as objects."""
-    if isinstance(value, dict):
-        return {key: as_text(one) for key, one in value.items()}
-    return value if isinstance(value, list | bool) else str(value)
 
 
 @pytest.mark.parametrize("state", STATES, ids=named)
