@@ -291,7 +291,10 @@ def test_the_environ_is_what_pep_3333_says():
 
 
 def in_pieces(size: int, number: int) -> Any:
-    def app(_environ: Any, start: Any) -> Iterable[bytes]:
+    def app(environ: Any, start: Any) -> Iterable[bytes]:
+        if status := environ.get(bodies.REFUSED):
+            start(f"{status} Refused", [])
+            return [b"refused"]
         start("200 OK", [("content-length", "1"), ("content-type", "text/csv")])
         return (bytes([n]) * size for n in range(number))
 
@@ -372,17 +375,18 @@ def test_without_room_on_the_disk_a_long_answer_stays_in_memory(no_room_on_the_d
 
 def test_without_room_anywhere_it_is_a_503(no_room_on_the_disk, monkeypatch):
     monkeypatch.setattr(aside, "AT_MOST_IN_MEMORY", 500_000)
-    status, headers, _ = answered(in_pieces(100_000, 9))
+    status, _, body = answered(in_pieces(100_000, 9))
 
     assert status == 503
-    assert headers["retry-after"]
+    assert body == b"refused"
 
 
 def test_an_application_that_breaks_is_told_in_the_log_and_answers_go_on(caplog):
     def broken(_environ: Any, _start: Any) -> Iterable[bytes]:
         raise ZeroDivisionError(SOMEBODY)
 
-    serve(broken, (Scope("GET"), Protocol()), (Scope("GET"), Protocol()))
+    front = serve(broken, (Scope("GET"), Protocol()), (Scope("GET"), Protocol()))
 
+    assert not front.busy
     assert caplog.text.count("failed: ZeroDivisionError") == 2
     assert SOMEBODY not in caplog.text

@@ -23,6 +23,8 @@ class Aside:
 
     def __init__(self) -> None:
         self.size = 0
+        self.used_at = 0.0
+        """When the server was last told to read it, in monotonic seconds."""
         self.pieces: list[bytes] = []
         self.file: io.FileIO | None = None
         with contextlib.suppress(OSError):

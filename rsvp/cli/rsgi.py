@@ -18,6 +18,7 @@ import queue
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -33,8 +34,9 @@ log = logging.getLogger("rsvp.serve")
 IN_MEMORY = 256 * 1024
 """Bytes of an answer that wait in memory for their reader; a longer one waits in a
 file without a name."""
-SECONDS_TO_OPEN = 30
-"""When a file without a name is let go: by then the server has long opened it."""
+SECONDS_TO_OPEN = 120
+"""When a file without a name is let go: by then the server has long opened it. It is
+asked for by its number, which another file may have afterwards."""
 
 SECONDS_TO_END = 1.0
 """How long after it is told to stop a process ends if nothing is under way."""
@@ -45,11 +47,6 @@ STOP_READING = signal.SIGUSR1
 
 
 Headers = list[tuple[str, str]]
-
-PLAIN = [("content-type", "text/plain; charset=utf-8"), ("retry-after", "60")]
-NO_ROOM = (
-    "The server's disk has no room to put this together. Please try again later.\n"
-)
 
 
 class Application:
@@ -178,11 +175,11 @@ class Application:
                 frames = traceback.format_list(
                     traceback.extract_tb(error.__traceback__)
                 )
-                name = type(error).__name__
-                log.error("an answer failed: %s\n%s", name, "".join(frames))
+                what = type(error).__name__
+                log.error("an answer failed: %s\n%s", what, "".join(frames))
+            self.busy.discard(name)
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 request.finish()
-            self.busy.discard(name)
 
     def answer(self, request: Request) -> None:
         environ = request.environ()
@@ -234,7 +231,10 @@ class Application:
         except OSError as error:
             aside.close()
             log.error("no room for an answer of %d bytes: %s", aside.size, error)
-            request.protocol.response_str(bodies.UNAVAILABLE, PLAIN, NO_ROOM)
+            if request.refused:
+                raise
+            request.refused = bodies.UNAVAILABLE
+            self.answer(request)
             return
         if more is None and aside.file is not None:
             aside = self.kept.keep(first, aside)
@@ -249,6 +249,7 @@ class Application:
             request.protocol.response_bytes(status, headers, b"".join(aside.pieces))
             return
         path = f"/dev/fd/{aside.file.fileno()}"
+        aside.used_at = time.monotonic()
         self.loop.call_soon_threadsafe(self.let_go_later, aside)
         request.protocol.response_file(status, headers, path)
 
@@ -256,7 +257,8 @@ class Application:
         """When the server has opened it: what it has open stays there."""
 
         def let_go() -> None:
-            if not self.kept.has(aside):
+            is_old = time.monotonic() >= aside.used_at + SECONDS_TO_OPEN
+            if is_old and not self.kept.has(aside):
                 self.long_answers.discard(aside)
                 aside.close()
 
