@@ -106,13 +106,15 @@ SQLITE = {
     sqlite3.SQLITE_NOMEM: Kind.BUSY,
     sqlite3.SQLITE_CANTOPEN: Kind.AWAY,
     sqlite3.SQLITE_IOERR: Kind.DISK,
+    # The first to open a database makes a file of 32 KiB beside it.
+    sqlite3.SQLITE_IOERR_SHMSIZE: Kind.FULL,
 }
 
 
 def of_sqlite(error: sqlite3.Error) -> Outage | None:
     code = getattr(error, "sqlite_errorcode", None)
     # The lowest byte says what it is, the others say more of it.
-    kind = None if code is None else SQLITE.get(code & 0xFF)
+    kind = None if code is None else SQLITE.get(code, SQLITE.get(code & 0xFF))
     return Outage(kind, str(error.sqlite_errorname)) if kind else None
 
 

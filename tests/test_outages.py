@@ -41,7 +41,7 @@ def system(number: int) -> NoTurn:
         (sqlite(sqlite3.SQLITE_LOCKED), Kind.BUSY),
         (sqlite(sqlite3.SQLITE_CANTOPEN), Kind.AWAY),
         (sqlite(sqlite3.SQLITE_IOERR_FSYNC), Kind.DISK),
-        (sqlite(sqlite3.SQLITE_IOERR_SHMSIZE), Kind.DISK),
+        (sqlite(sqlite3.SQLITE_IOERR_SHMSIZE), Kind.FULL),
         (sqlite(sqlite3.SQLITE_ERROR), None),
         (sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE), None),
         (sqlite(sqlite3.SQLITE_CORRUPT), None),

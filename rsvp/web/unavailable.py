@@ -6,6 +6,8 @@ log says why in one line, without the statement and its values.
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, current_app, request
@@ -43,6 +45,19 @@ BESIDE_A_FORM = _(
     "Something is wrong on our side, and nothing was saved. Please send the form once "
     "more in a minute."
 )
+
+TELLS_EVERY = 10.0
+"""Seconds between two lines in the log about one outage."""
+TOLD = "rsvp_outages_told"
+
+
+@dataclass
+class Told:
+    """When the log had a line about an outage (monotonic), and how often not since."""
+
+    at: float
+    untold: int = 0
+
 
 # A page that was sent a password never has it again, so its form can't be kept.
 NEVER_KEPT = "password"
@@ -86,9 +101,18 @@ def retry_after(outage: Outage) -> int:
 
 
 def note(outage: Outage) -> None:
-    """One line for the operator: what could not be done, and why."""
+    """One line for the operator: what could not be done, and why. While it lasts, one
+    every few seconds and how many it stands for: a rush would fill a full disk's log.
+    """
+    told: dict[Outage, Told] = current_app.extensions.setdefault(TOLD, {})
+    before, now = told.get(outage), time.monotonic()
+    if before is not None and now < before.at + TELLS_EVERY:
+        before.untold += 1
+        return
+    told[outage] = Told(now)
+    more = f" (as {before.untold} more before)" if before and before.untold else ""
     current_app.logger.error(
-        "%s %s answered 503: %s", request.method, request.path, outage
+        "%s %s answered 503: %s%s", request.method, request.path, outage, more
     )
 
 

@@ -17,6 +17,7 @@ from rsvp import accounts
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Device, Scan, User
+from rsvp.web import unavailable
 from tests import outages
 from tests.factories import PASSWORD, make_user
 from tests.web import door_visits
@@ -35,6 +36,11 @@ WHY = {
 @pytest.fixture(params=OUTAGES)
 def why(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def _each_is_told(app: Flask) -> None:
+    app.extensions.pop(unavailable.TOLD, None)
 
 
 def kept(page: str) -> MultiDict[str, str]:
@@ -232,6 +238,22 @@ def test_a_phone_hears_the_counts_though_it_can_not_be_noted(
         assert answer.status_code == 200
         assert answer.get_json()["counts"] == {"inside": 0, "expected": 0}
         assert client.get("/door/").status_code == 200
+
+
+# --- the log ------------------------------------------------------------------------
+
+
+def test_a_rush_does_not_fill_the_log(
+    app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture, monkeypatch
+):
+    event = soon()
+    with outages.read_only():
+        for _ in range(5):
+            assert send(client, event).status_code == 503
+        assert caplog.text.count("answered 503") == 1
+        monkeypatch.setattr(unavailable, "TELLS_EVERY", 0)
+        send(client, event)
+        assert "(as 4 more before)" in caplog.text
 
 
 # --- mistakes stay mistakes ---------------------------------------------------------
