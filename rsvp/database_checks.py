@@ -41,6 +41,12 @@ def words_for(error: SQLAlchemyError) -> str:
     said = getattr(error, "orig", None) or error
     lines = str(said).strip().splitlines() or [type(said).__name__]
     outage = outages.find(error)
+    if outage and outage.kind == outages.Kind.AWAY:
+        # SQLite says no more than that it can't open the file.
+        try:
+            refuse_unwritable_place()
+        except UnsafeStart as plainer:
+            return str(plainer)
     return f"{outage.kind if outage else 'the database says'}: {lines[0]}"
 
 

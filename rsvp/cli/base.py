@@ -9,7 +9,6 @@ from typing import Any
 import click
 from flask import current_app
 from flask.cli import ScriptInfo
-from sqlalchemy.exc import DBAPIError
 
 from rsvp import database_checks, outages, startup
 from rsvp.config import UnsafeStart
@@ -53,7 +52,7 @@ class Command(click.Command):
                     return self.invoke_inside(ctx)
                 finally:
                     startup.close_database()
-        except (Refusal, UnsafeStart, DBAPIError) as error:
+        except (Refusal, UnsafeStart) as error:
             raise Mistake(in_one_line(error)) from error
         except Exception as error:
             if outages.find(error) is None:
@@ -61,9 +60,10 @@ class Command(click.Command):
             raise Mistake(in_one_line(error)) from error
 
     def invoke_inside(self, ctx: click.Context) -> Any:
-        if self.needs_database:
-            startup.verify()
-        return super().invoke(ctx)
+        with database_checks.in_one_line():
+            if self.needs_database:
+                startup.verify()
+            return super().invoke(ctx)
 
 
 class EarlyCommand(Command):
@@ -83,8 +83,9 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, Refusal):
         words = WORDS.get(error.code, error.code.replace("_", " "))
         return words + told(error.facts)
-    if isinstance(error, DBAPIError):
-        return database_checks.words_for(error)
+    if isinstance(error, OSError):
+        # The disk may be another one than the database's.
+        return f"{error.strerror}: {error.filename or 'the output'}"
     return str(outages.find(error) or error)
 
 
