@@ -16,6 +16,7 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from rsvp import create_app, doorbell, jobs, startup
+from rsvp.clocks import read_steady
 from rsvp.config import UnsafeStart
 from rsvp.db import utcnow
 from rsvp.extensions import db
@@ -94,6 +95,6 @@ def run_round() -> None:
     """Run the jobs that are due."""
     with site.app_context():
         try:
-            jobs.run_due(utcnow())
+            jobs.run_due(utcnow(), steady=read_steady())
         finally:
             db.session.remove()

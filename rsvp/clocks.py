@@ -8,7 +8,11 @@ far as its writer, by a right clock, could have meant it.
 
 from __future__ import annotations
 
+import socket
+import time
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """By how much the clock of another node may run ahead and still be called right."""
@@ -23,3 +27,30 @@ def latest(now: datetime, length: timedelta) -> datetime:
 def lasts(until: datetime | None, now: datetime, length: timedelta) -> bool:
     """Whether what has this length lasts at `now`."""
     return until is not None and now < until <= latest(now, length)
+
+
+# --- the steady clock ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Steady:
+    """What a machine's steady clock says, which nobody sets: seconds since the start
+    `boot` of the machine."""
+
+    seconds: float
+    boot: str
+
+
+def read_steady() -> Steady:
+    """Linux counts what a machine sleeps (CLOCK_BOOTTIME) and names each start; where
+    there is no such name the machine's own stands for it."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    seconds = time.monotonic() if clock is None else time.clock_gettime(clock)
+    try:
+        boot = BOOT_ID.read_text().strip()
+    except OSError:
+        boot = socket.gethostname()
+    return Steady(seconds, boot[:64])
+
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")

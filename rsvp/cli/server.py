@@ -10,6 +10,8 @@ from flask import Flask, current_app, url_for
 
 from rsvp import addresses, config, database_checks, startup
 from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
+from rsvp.cli.work import why_they_wait
+from rsvp.clocks import read_steady
 from rsvp.db import utcnow, writing
 
 INSTANT = "%Y-%m-%d %H:%M UTC"
@@ -92,24 +94,33 @@ def worker(once: bool, as_data: bool) -> None:
     places whose time is over go to the next in line; attendees' data whose time is over
     is erased. With --once it ends with exit status 1 if one of its jobs failed.
     """
-    from rsvp import jobs
+    from rsvp import jobs, queries
 
     database_checks.refuse_read_only()
     if not once:
         work(the_app())
         return
     failed: list[str] = []
-    done = jobs.run_due(utcnow(), early=True, failed=failed)
+    waiting: list[str] = []
+    done = jobs.run_due(
+        utcnow(), early=True, failed=failed, waiting=waiting, steady=read_steady()
+    )
     lapsed, erased = done.get("settle", 0), done.get("erase", 0)
     report = jobs.deliver_due(utcnow())
     if as_data:
         told = {"erased": erased, "lapsed": lapsed, "jobs": done, "jobs_failed": failed}
+        if waiting:
+            told["jobs_waiting"] = waiting
         as_json(dataclasses.asdict(report) | told)
     else:
         if lapsed:
             click.echo(f"Registrations whose time was over: {lapsed}.")
         if erased:
             click.echo(f"Events whose attendees' data was erased: {erased}.")
+        if waiting:
+            apart = queries.clock_apart()
+            why = f" {why_they_wait(apart)}" if apart else ""
+            click.echo(f"Not run yet: {', '.join(waiting)}.{why}")
         if not current_app.config["MAIL_SERVER"]:
             click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
         else:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
 from rsvp.cli.base import Command, as_json
 from rsvp.db import utcnow
+from rsvp.models.work import CANNOT_BE_UNDONE
 
 INSTANT = "%Y-%m-%d %H:%M:%S UTC"
 MAILS = {
@@ -38,7 +39,7 @@ def jobs(as_data: bool) -> None:
     rows = {row.name: row for row in work.jobs}
     names = [job.name for job in JOBS]
     names += [name for name in rows if name not in names]
-    told = [facts(name, rows.get(name), now) for name in names]
+    told = [facts(name, rows.get(name), now, work) for name in names]
     paused = [
         {"domain": d.domain, "until": iso(d.pause_until), "last_error": d.last_error}
         for d in work.paused
@@ -47,6 +48,7 @@ def jobs(as_data: bool) -> None:
         as_json(
             {
                 "last_ran_at": iso(last),
+                "clock_apart": apart_facts(work.apart),
                 "jobs": told,
                 "messages": dataclasses.asdict(work.mails),
                 "mailings_sending": work.mailings_sending,
@@ -55,6 +57,8 @@ def jobs(as_data: bool) -> None:
         )
         return
     click.echo(f"A worker last ran at {last:{INSTANT}}." if last else unknown(work))
+    if work.apart:
+        click.echo(why_they_wait(work.apart))
     for each in told:
         click.echo(line(each))
     mails = dataclasses.asdict(work.mails)
@@ -72,18 +76,37 @@ def unknown(work: Any) -> str:
     return "None ran yet."
 
 
-def facts(name: str, row: Any, now: datetime) -> dict[str, Any]:
-    """A job as JSON has it; of one that never ran, that it is due."""
+def apart_facts(apart: Any) -> dict[str, Any] | None:
+    if apart is None:
+        return None
+    return {
+        "stood_at": iso(apart.at),
+        "last_run_at": iso(apart.last_run_at),
+        "seconds": round(apart.by.total_seconds()),
+    }
+
+
+def why_they_wait(apart: Any) -> str:
+    """Why jobs that can't be undone wait, in sentences."""
+    days = apart.by / timedelta(days=1)
+    return (
+        f"The clock stood at {apart.at:{INSTANT}}, {days:.1f} days from the last run "
+        f"({apart.last_run_at:{INSTANT}}). {' and '.join(CANNOT_BE_UNDONE)} wait until "
+        "it has gone on like that for an hour: then the next run does them."
+    )
+
+
+def facts(name: str, row: Any, now: datetime, work: Any) -> dict[str, Any]:
+    """A job as JSON has it; of one that never ran, that it is due, or on hold."""
     if row is None:
         nothing = dict.fromkeys(
             ("running_since", "behind_since", "holder", "finished_at", "last_error")
         )
         counts = {"runs": 0, "done": 0, "failures": 0}
-        return {"name": name, "state": "due", "due_at": iso(now), **nothing, **counts}
-    from rsvp import queries
-
-    state = queries.state_of(row, now)
-    running = state == queries.JobState.RUNNING
+        state = "on_hold" if work.is_held_back(name) else "due"
+        return {"name": name, "state": state, "due_at": iso(now), **nothing, **counts}
+    state = work.state_of(row, now)
+    running = state == "running"
     return {
         "name": name,
         "state": str(state),

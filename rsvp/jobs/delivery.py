@@ -23,7 +23,7 @@ from sqlalchemy.orm.exc import DetachedInstanceError
 
 from rsvp import mailer
 from rsvp.db import current_session, writing
-from rsvp.domain import undelivered
+from rsvp.domain import trusted_clock, undelivered
 from rsvp.extensions import mail
 from rsvp.jobs import domains
 from rsvp.jobs.claiming import (
@@ -67,6 +67,9 @@ TOO_LONG = sum(PAUSES, -PAUSES[0])
 LONGEST = timedelta(minutes=2)
 """What one mail may take in all. With the half of a lease after which none is begun,
 that is less than the lease."""
+UNTIL_TRUSTED = timedelta(minutes=10)
+"""After how long a mail is looked at again that may be past by a clock that is not
+trusted."""
 SLOW = 5.0
 """Seconds that a mail may take before others are let go first."""
 UNTAKEN = "no mail to this domain was taken for two days"
@@ -205,8 +208,13 @@ class Delivery:
                 give_back([claim])
                 return None
             if not is_wanted(message, now):
+                trusted = trusted_clock.trusted_instant(now)
+                may_be = trusted is not None and is_wanted(message, trusted)
                 current_session().rollback()
-                self.drop(claim)
+                if may_be:
+                    self.leave_until(now + UNTIL_TRUSTED, claim)
+                else:
+                    self.drop(claim)
                 return None
             if (at := goes_at(message, now)) > now:
                 current_session().rollback()
@@ -344,7 +352,8 @@ class Delivery:
         why, now, old = of_domain(reason), self.now(), []
         with writing():
             length = domains.pause(claim.domain, claim.troubles, why, now)
-            if domains.is_given_up(claim.troubles + 1):
+            is_trusted = trusted_clock.trusted_instant(now) is None
+            if is_trusted and domains.is_given_up(claim.troubles + 1):
                 old = domains.fail_what_is_old(claim.domain, f"{UNTAKEN}: {why}", now)
         give_back(self.take_rest(claim.domain))
         log.warning("a domain rests for %s after message %d", length, claim.id)

@@ -23,8 +23,10 @@ from pathlib import Path
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rsvp.clocks import latest
-from rsvp.db import changed_one, current_session, table_of, writing
+from rsvp.clocks import Steady, latest
+from rsvp.db import changed_one, current_session, table_of, write, writing
+from rsvp.domain import trusted_clock
+from rsvp.domain.trusted_clock import Standing
 from rsvp.jobs.asking import ask_due, close_due
 from rsvp.jobs.domains import forget_due
 from rsvp.jobs.erasing import erase_due
@@ -32,7 +34,13 @@ from rsvp.jobs.mailing import write_due
 from rsvp.jobs.reminding import remind_due
 from rsvp.jobs.settling import settle_due
 from rsvp.models import Job
-from rsvp.models.work import EVERY, JOB_LEASE, JOB_PAUSES, latest_due
+from rsvp.models.work import (
+    CANNOT_BE_UNDONE,
+    EVERY,
+    JOB_LEASE,
+    JOB_PAUSES,
+    latest_due,
+)
 
 log = logging.getLogger("rsvp.jobs")
 
@@ -45,6 +53,10 @@ class Every:
     name: str
     seconds: float
     run: Callable[[datetime], int]
+
+    @property
+    def can_be_undone(self) -> bool:
+        return self.name not in CANNOT_BE_UNDONE
 
 
 RUNS = {
@@ -75,18 +87,30 @@ def run_due(
     early: bool = False,
     stop: threading.Event | None = None,
     failed: list[str] | None = None,
+    waiting: list[str] | None = None,
+    steady: Steady | None = None,
 ) -> dict[str, int]:
     """Run each of `jobs` that is due at `now` and that no other worker is at; how many
     things each did.
 
     With `early` also those that are not due yet. One that fails is missing in what is
-    returned, and named in `failed`; the others go on. Must not be called inside
-    `writing()`.
+    returned, and named in `failed`; the others go on. So is one that can't be undone,
+    in `waiting`, while the clock that says `now` is not trusted, by what the machine's
+    `steady` clock says (None: the caller knows what time it is). Must not be called
+    inside `writing()`.
     """
-    done = {}
-    for job in due_jobs(now, jobs, early=early):
+    done: dict[str, int] = {}
+    due = due_jobs(now, jobs, early=early)
+    if not due:
+        return done
+    standing = stand(now, steady) if steady else Standing()
+    for job in due:
         if stop is not None and stop.is_set():
             break
+        if not (standing.is_trusted or job.can_be_undone):
+            if waiting is not None:
+                waiting.append(job.name)
+            continue
         claim = JobClaim.of(job, now, early=early)
         if claim is not None:
             things = claim.run()
@@ -95,6 +119,24 @@ def run_due(
             elif failed is not None:
                 failed.append(job.name)
     return done
+
+
+def stand(now: datetime, steady: Steady) -> Standing:
+    """How the clock of a round stands; most of the time that takes one read."""
+    is_noted = trusted_clock.is_noted(now, steady)
+    current_session().rollback()
+    if is_noted:
+        return Standing()
+    standing = write(lambda _again: trusted_clock.look(now, steady))
+    if standing.is_new:
+        log.warning(
+            "the clock stands at %s, %s from the last run: %s wait until it has gone "
+            "on like that for an hour",
+            f"{now:%Y-%m-%d %H:%M} UTC",
+            standing.apart,
+            " and ".join(CANNOT_BE_UNDONE),
+        )
+    return standing
 
 
 def due_jobs(now: datetime, jobs: Sequence[Every], *, early: bool) -> list[Every]:

@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
 from rsvp import outages
+from rsvp.clocks import read_steady
 from rsvp.db import current_session, utcnow
 from rsvp.extensions import db
 from rsvp.jobs.lanes import deliver_due
@@ -47,7 +48,7 @@ def run_worker(
             stop.set()
 
     def rounds() -> bool:
-        run_due(clock(), stop=stop)
+        run_due(clock(), stop=stop, steady=read_steady())
         return False
 
     def delivery() -> bool:

@@ -7,13 +7,15 @@ from rsvp.models.ledger import AuditEntry, CodeKey, Message
 from rsvp.models.mailing import Mailing
 from rsvp.models.registration import Attendee, GivenConsent, Registration
 from rsvp.models.team import Membership, Team, User
-from rsvp.models.work import Job, MailDomain
+from rsvp.models.work import Clock, ClockLook, Job, MailDomain, Worker
 
 __all__ = [
     "Admission",
     "Attendee",
     "AuditEntry",
     "CheckIn",
+    "Clock",
+    "ClockLook",
     "CodeKey",
     "Consent",
     "Device",
@@ -34,4 +36,5 @@ __all__ = [
     "Series",
     "Team",
     "User",
+    "Worker",
 ]

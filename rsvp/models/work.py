@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, String, Text, and_
+from sqlalchemy import CheckConstraint, ColumnElement, Double, String, Text, and_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from rsvp import clocks
@@ -28,6 +28,9 @@ MACHINES_DIFFER = timedelta(minutes=1)
 """By how much the clocks of two workers may differ, and neither runs a job early."""
 PATIENCE = timedelta(minutes=2)
 """One that is due for longer is behind: some job is due every few seconds."""
+
+CANNOT_BE_UNDONE = ("close", "erase")
+"""The jobs that wait until a clock is trusted (domain.trusted_clock)."""
 
 DOMAIN_RESTS = timedelta(minutes=30)
 """For how long a domain is left alone at the most."""
@@ -79,6 +82,48 @@ def latest_due(every: float, failures: int, now: datetime) -> datetime:
     if failures:
         wait = JOB_PAUSES[min(failures, len(JOB_PAUSES)) - 1]
     return now + wait + MACHINES_DIFFER
+
+
+class Clock(Base):
+    """The clock that jobs ran by last, where that was trusted: the instant, and the
+    reading of that machine's steady clock, in seconds since the start `boot`. One row;
+    none before the first run.
+    """
+
+    __tablename__ = "clock"
+    __table_args__ = (CheckConstraint("id = 1", name="one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=1)
+    trusted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    steady: Mapped[float | None] = mapped_column(Double)
+    boot: Mapped[str | None] = mapped_column(String(64))
+
+
+class ClockLook(Base):
+    """The first look of a machine whose clock stands apart from the trusted one: what
+    its clock and its steady clock said then."""
+
+    __tablename__ = "clock_looks"
+
+    boot: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    steady: Mapped[float] = mapped_column(Double)
+
+
+class Worker(Base):
+    """How the workers of a machine fare: who runs now (the last to start), and of those
+    that ended without being told to, when and why the last did. `ends` counts them, as
+    long as one soon follows the other.
+    """
+
+    __tablename__ = "workers"
+
+    host: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str | None] = mapped_column(String(64))
+    began_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ends: Mapped[int] = mapped_column(default=0)
+    why: Mapped[str | None] = mapped_column(Text)
 
 
 class MailDomain(Base):

@@ -87,11 +87,12 @@ from rsvp.queries.registrations import (
     oldest_first,
     places,
 )
-from rsvp.queries.work import JobState, Mails, Work, background_work, state_of
+from rsvp.queries.work import Apart, JobState, Mails, Work, background_work, clock_apart
 
 __all__ = [
     "AdmissionSeats",
     "Answered",
+    "Apart",
     "Arrival",
     "Attendance",
     "Awaited",
@@ -119,6 +120,7 @@ __all__ = [
     "background_work",
     "bookings",
     "by_references",
+    "clock_apart",
     "consent_keys",
     "counted_at",
     "counts",
@@ -163,7 +165,6 @@ __all__ = [
     "said_by",
     "series_page",
     "some_invitations",
-    "state_of",
     "state_rows",
     "state_statement",
     "ticket_by_link",

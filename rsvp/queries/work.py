@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 
 from rsvp.clocks import CLOCKS_DIFFER
 from rsvp.db import current_session
+from rsvp.domain import trusted_clock
 from rsvp.models import Job, MailDomain, Mailing, Message
 from rsvp.models.ledger import (
     MessageState,
@@ -19,6 +20,7 @@ from rsvp.models.ledger import (
     in_nobodys_hand,
 )
 from rsvp.models.mailing import MailingState
+from rsvp.models.work import CANNOT_BE_UNDONE
 
 A_DAY = timedelta(days=1)
 
@@ -39,6 +41,19 @@ class Mails:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """A clock of a worker that stood `at` an instant more than a day from the last run
+    (`last_run_at`), so that it is not trusted yet."""
+
+    at: datetime
+    last_run_at: datetime
+
+    @property
+    def by(self) -> timedelta:
+        return abs(self.at - self.last_run_at)
+
+
+@dataclass(frozen=True)
 class Work:
     """It names nobody: counts, jobs, and the domains that get a pause."""
 
@@ -46,6 +61,7 @@ class Work:
     mails: Mails
     mailings_sending: int
     paused: Sequence[MailDomain]
+    apart: Apart | None = None
 
     def last_ran_at(self, now: datetime) -> datetime | None:
         """When a worker last began or finished a job, as far as that is known: what a
@@ -58,28 +74,34 @@ class Work:
         """Whether any worker ever has."""
         return any(job.started_at for job in self.jobs)
 
+    def is_held_back(self, name: str) -> bool:
+        """Whether a job waits until the clock is trusted."""
+        return self.apart is not None and name in CANNOT_BE_UNDONE
+
+    def state_of(self, job: Job, now: datetime) -> JobState:
+        if job.is_held(now):
+            return JobState.RUNNING
+        if self.is_held_back(job.name):
+            return JobState.ON_HOLD
+        if job.failures:
+            return JobState.FAILED
+        if job.is_ahead(now):
+            return JobState.AHEAD
+        if job.is_behind(now):
+            return JobState.BEHIND
+        return JobState.DUE if job.due_at <= now else JobState.WAITING
+
 
 class JobState(StrEnum):
     """How it stands with a job, in the order in which that is said."""
 
     RUNNING = auto()
+    ON_HOLD = auto()  # until the clock is trusted
     FAILED = auto()
     AHEAD = auto()  # due at a time that a clock which ran ahead has written: now
     BEHIND = auto()
     DUE = auto()
     WAITING = auto()
-
-
-def state_of(job: Job, now: datetime) -> JobState:
-    if job.is_held(now):
-        return JobState.RUNNING
-    if job.failures:
-        return JobState.FAILED
-    if job.is_ahead(now):
-        return JobState.AHEAD
-    if job.is_behind(now):
-        return JobState.BEHIND
-    return JobState.DUE if job.due_at <= now else JobState.WAITING
 
 
 def background_work(now: datetime) -> Work:
@@ -98,7 +120,14 @@ def background_work(now: datetime) -> Work:
             .where(MailDomain.rests(now))
             .order_by(MailDomain.pause_until.desc(), MailDomain.domain)
         ).all(),
+        apart=clock_apart(),
     )
+
+
+def clock_apart() -> Apart | None:
+    """The clock that stands apart from the last run, as it was first seen."""
+    trusted, looks = trusted_clock.last_trusted(), trusted_clock.looks()
+    return Apart(looks[0].at, trusted.trusted_at) if trusted and looks else None
 
 
 def mails(now: datetime) -> Mails:

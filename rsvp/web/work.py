@@ -48,12 +48,14 @@ class ShownJob:
 
 IS_RUNNING = desk.Shown("offered", "◑", _("Running"))
 IS_WELL = desk.Shown("confirmed", "●", _("Well"))
+IS_ON_HOLD = desk.Shown("waitlisted", "◷", _("On hold"))
 IS_BEHIND = desk.Shown("waitlisted", "◷", _("Behind"))
 STANDS_STILL = desk.Shown("waitlisted", "◷", _("No worker"))
 HAS_FAILED = desk.Shown("cancelled", "✕", _("Failed"))
 
 STATES = {
     JobState.RUNNING: IS_RUNNING,
+    JobState.ON_HOLD: IS_ON_HOLD,
     JobState.FAILED: HAS_FAILED,
     JobState.AHEAD: IS_BEHIND,
     JobState.BEHIND: IS_BEHIND,
@@ -76,7 +78,10 @@ def show() -> ResponseReturnValue:
         "work.html",
         mails=work.mails,
         mailings_sending=work.mailings_sending,
-        jobs=[shown_job(each, now, works=works) for each in jobs],
+        jobs=[
+            shown_job(each, work.state_of(each, now), now, works=works) for each in jobs
+        ],
+        apart=shown_clock(work.apart),
         paused=[shown_domain(each, now) for each in work.paused],
         idle_for=idle_time,
         never_ran=not work.has_run,
@@ -96,9 +101,19 @@ def idle_for(last_ran_at: datetime | None, now: datetime) -> str | None:
     return span(now - last_ran_at)
 
 
-def shown_job(job: Job, now: datetime, *, works: bool) -> ShownJob:
+def shown_clock(apart: queries.Apart | None) -> dict[str, str] | None:
+    """The clock that stands apart from the last run, in words."""
+    if apart is None:
+        return None
+    return {
+        "stood": f"{apart.at:%Y-%m-%d %H:%M} UTC",
+        "ran": f"{apart.last_run_at:%Y-%m-%d %H:%M} UTC",
+        "by": span(apart.by),
+    }
+
+
+def shown_job(job: Job, state: JobState, now: datetime, *, works: bool) -> ShownJob:
     """How it stands with a job; `works`: a worker has run lately."""
-    state = queries.state_of(job, now)
     finished_at = job.finished_at
     if state == JobState.RUNNING and job.started_at:
         ran = _("for %(time)s", time=span(now - job.started_at))
@@ -129,6 +144,9 @@ def trouble_of(job: Job, state: JobState, now: datetime) -> str:
             why=job.last_error,
         )
         said.append(failed)
+    if state == JobState.ON_HOLD:
+        said.append(_("It waits until the server’s clock is trusted."))
+        return " ".join(map(str, said))
     if state == JobState.AHEAD:
         said.append(_("Due now: a clock that was ahead set its next time too late."))
     if job.is_behind(now):

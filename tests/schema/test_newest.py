@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import CheckConstraint, inspect
 
@@ -60,6 +61,27 @@ def test_0005_can_be_taken_back(a_full_evening):
 
     for name in EVERYTHING:
         assert all_of(then[name]) == rows[name], name
+
+
+JOB = {"name": "erase", "runs": 1, "done": 0, "failures": 0, "due_at": THEN}
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+def test_0007_knows_by_what_clock_jobs_ran(a_full_evening, has_run):
+    upgrade(revision="0006")
+    if has_run:
+        Old().insert("jobs", **JOB, finished_at=THEN)
+    db.session.remove()
+
+    for _ in range(2):
+        upgrade(revision="0007")
+        now = Old()
+        known = all_of(now["clock"].c.id, now["clock"].c.trusted_at)
+        assert [row[0] for row in known] == ([1] if has_run else [])
+        assert all(str(row[1]).startswith(str(THEN)[:19]) for row in known)
+        assert all_of(now["clock_looks"]) == all_of(now["workers"]) == []
+        db.session.remove()
+        downgrade(revision="0006")
 
 
 def test_the_newest_schema_checks_what_the_models_say(app):

@@ -26,6 +26,9 @@ DIGESTS = {
     "0006_what_older_forms_lack.py": (
         "fb3def63613751a326957a9cdd7fa7d7a598fb3c555f111f7f95e92f4e056958"
     ),
+    "0007_clocks_and_workers.py": (
+        "376b28059edd5cb8c5846d9cf81a1c9149b24a93f87ad65ee1c2d1312cf23015"
+    ),
 }
 
 CHANGED = """
