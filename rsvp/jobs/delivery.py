@@ -148,8 +148,8 @@ class Delivery:
         with self.lock:
             self.rest = list(claims)
         self.put_offs.clear()
-        self.for_many = Handfuls(claims)
         try:
+            self.for_many = self.gather(claims)
             return self.send_each(claimed_at)
         except Exception:
             # Nobody needs to wait for the end of our lease.
@@ -158,6 +158,16 @@ class Delivery:
             raise
         finally:
             self.for_many.settle()
+
+    def gather(self, claims: list[Claim]) -> Handfuls:
+        try:
+            return Handfuls(claims)
+        except (MemoryError, DBAPIError):
+            raise
+        except Exception as error:
+            # One of them can't be read. Which, is seen when each is read alone.
+            log.error("messages can't be read together: %s", type(error).__name__)
+            return Handfuls()
 
     def send_each(self, claimed_at: datetime) -> bool:
         while (each := self.next()) is not None:
@@ -202,7 +212,13 @@ class Delivery:
     def write(self, claim: Claim) -> Letter | None:
         """The mail of a claimed message, as things stand now; None if it is not to be
         sent."""
-        message, now = self.read(claim), self.now()
+        try:
+            message, now = self.read(claim), self.now()
+        except (MemoryError, DBAPIError):
+            raise
+        except Exception as error:
+            self.leave_unwritten(claim, error)
+            return None
         try:
             if message is None:
                 give_back([claim])
@@ -230,15 +246,18 @@ class Delivery:
         except MemoryError:
             raise
         except Exception as error:
-            # A mistake of ours must not keep other people's mails from going out.
-            self.tell_mistake(claim, "written", error)
-            current_session().rollback()
-            name = type(error).__name__
-            self.put_off(claim, f"the mail could not be written ({name})")
+            self.leave_unwritten(claim, error)
             return None
         finally:
             # What was read is closed before anything is sent.
             current_session().rollback()
+
+    def leave_unwritten(self, claim: Claim, error: Exception) -> None:
+        """A mistake of ours must not keep other people's mails from going out."""
+        self.tell_mistake(claim, "written", error)
+        current_session().rollback()
+        name = type(error).__name__
+        self.put_off(claim, f"the mail could not be written ({name})")
 
     def read(self, claim: Claim) -> Message | None:
         """A claimed message as it is now, unless somebody else has it."""
