@@ -24,6 +24,8 @@ NAME_AT_MOST = 100
 """Characters of the site's name, and of the sender's."""
 LOCAL_AT_MOST = 64
 """Bytes before the @ of an address (RFC 5321)."""
+SMTPS = 465
+"""The port that speaks TLS from the first byte on (RFC 8314)."""
 NAMED = re.compile(r"(.*?)\s*<([^<>]*)>")
 QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 ANYWHERE = "example.org"
@@ -160,6 +162,15 @@ def refuse_odd(config: Mapping[str, Any]) -> None:
         )
     if config["MAIL_USE_TLS"] and config["MAIL_USE_SSL"]:
         raise ValueError("set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both")
+    if (
+        config["MAIL_SERVER"]
+        and config["MAIL_PORT"] == SMTPS
+        and not config["MAIL_USE_SSL"]
+    ):
+        raise ValueError(
+            f"RSVP_MAIL_PORT is {SMTPS}, where servers encrypt from the first byte on: "
+            "set RSVP_MAIL_USE_SSL"
+        )
     # With one of them we would not sign in, and say nothing of it.
     pair = ("MAIL_USERNAME", "MAIL_PASSWORD")
     there = [f"RSVP_{one}" for one in pair if config[one]]

@@ -91,7 +91,8 @@ class Dialogue(socketserver.StreamRequestHandler):
             case "DATA":
                 return self.say(command, b"354 go on") and self.data()
             case "QUIT":
-                return self.say(command, b"221 bye" + CLOSE)
+                self.say(command, b"221 bye")
+                return False
             case "HELO" | "MAIL" | "RCPT" | "RSET":
                 return self.say(command, b"250 OK")
         return self.say(command, b"500 what?")

@@ -144,6 +144,11 @@ def test_what_no_server_could_take_as_a_password_is_refused(text):
             {"MAIL_USERNAME": "ada", "MAIL_PASSWORD": "pa55\0"},
             "RSVP_MAIL_PASSWORD must be one line, with no tab and no control character",
         ),
+        (
+            {"MAIL_PORT": 465, "MAIL_USE_TLS": True},
+            "RSVP_MAIL_PORT is 465, where servers encrypt from the first byte on: set "
+            "RSVP_MAIL_USE_SSL",
+        ),
         ({"SITE_NAME": "Room\nTwo"}, f"RSVP_SITE_NAME {LINE}"),
         ({"SITE_NAME": "\n"}, "RSVP_SITE_NAME must have a name that can be seen"),
     ],
