@@ -1,12 +1,14 @@
 """Mutants: the guards of the booking engine, each taken out of a copy of the code.
 
-Every one must be caught by the test that is named beside it: `python -m tests.mutants`,
-or `make soak`. A text to take out must be found exactly once, so that a guard that has
-moved is noticed.
+Every one must be caught by the test that is named beside it, each time: `python -m
+tests.mutants --times 20`, or once by `make soak`. Where steps race, that test holds
+them until they meet (`tests/domain/meeting.py`). A text to take out must be found
+exactly once, so that a guard that has moved is noticed.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -107,8 +109,7 @@ MUTANTS = (
     Mutant(
         "the order of the event's lock, on PostgreSQL",
         ((CAPACITY, COUNTED, ONLY_READ),),
-        "tests/domain/test_history.py::"
-        "test_replaying_the_order_of_the_lock_gives_what_all_were_told[postgresql-1-60]",
+        f"{RACES}::test_who_has_the_lock_next_waits_for_it_and_has_the_next_number",
     ),
     Mutant(
         "BEGIN IMMEDIATE, on SQLite",
@@ -249,7 +250,7 @@ MUTANTS = (
             ),
         ),
         "tests/domain/test_answering.py::"
-        "test_a_yes_at_the_deadline_is_kept_or_refused_never_both[postgresql-1]",
+        "test_while_a_yes_is_written_the_deadline_waits_and_finds_it[postgresql]",
     ),
     Mutant(
         "nobody is given on whom the question did not reach in time",
@@ -276,8 +277,9 @@ MUTANTS = (
         (
             (
                 "rsvp/jobs/claiming.py",
-                "or_(earlier.state == MessageState.QUEUED, earlier.lease_until > NOW)",
-                "earlier.state == MessageState.QUEUED",
+                "            earlier.state == MessageState.QUEUED,\n"
+                "            ~is_over(earlier.lease_until, LATEST_LEASE),\n",
+                "            earlier.state == MessageState.QUEUED,\n",
             ),
         ),
         "tests/jobs/test_order.py::"
@@ -287,8 +289,11 @@ MUTANTS = (
 )
 
 
-def survivors(mutants: tuple[Mutant, ...] = MUTANTS) -> Iterator[tuple[Mutant, str]]:
-    """Try each; give it with what became of it: `caught`, or what is wrong."""
+def tried(
+    mutants: tuple[Mutant, ...] = MUTANTS, times: int = 1
+) -> Iterator[tuple[Mutant, str]]:
+    """Try each so often; give it with what became of it: `caught` each time, or what is
+    wrong."""
     for mutant in mutants:
         with copied_tree() as tree:
             for file, there, instead in mutant.changes:
@@ -297,7 +302,7 @@ def survivors(mutants: tuple[Mutant, ...] = MUTANTS) -> Iterator[tuple[Mutant, s
                 found = text.count(there)
                 assert found == 1, f"{mutant.guard}: found {found} times in {file}"
                 path.write_text(text.replace(there, instead), encoding="utf-8")
-            yield mutant, outcome(tree, mutant.test)
+            yield mutant, outcome(tree, mutant.test, times=times)
 
 
 @contextmanager
@@ -315,8 +320,9 @@ def copied_tree() -> Iterator[Path]:
         yield tree
 
 
-def outcome(tree: Path, *tests: str) -> str:
-    """What the tests say of the code in that folder."""
+def outcome(tree: Path, *tests: str, times: int = 1) -> str:
+    """What the tests say of the code in that folder: `caught` where the first fails as
+    often as it is run."""
     where = subprocess.run(
         [sys.executable, "-c", "import rsvp; print(rsvp.__file__)"],
         cwd=tree,
@@ -326,24 +332,33 @@ def outcome(tree: Path, *tests: str) -> str:
     )
     assert where.stdout.startswith(str(tree)), "the copy is not what is tested"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x", *tests],
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-p", "tests.repeated", f"--times={times}", *tests),
+        ],
         cwd=tree,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=SECONDS * times,
         check=False,
     )
     # A test that can't be found or set up has noticed nothing.
-    if done.returncode == 1 and f"FAILED {tests[0]}" in done.stdout:
-        return "caught"
+    failed = done.stdout.count(f"FAILED {tests[0]}")
+    if done.returncode == 1 and failed:
+        return "caught" if failed == times else f"caught {failed} of {times} times"
     if done.returncode == 0:
         return "passed" if " passed" in done.stdout else "skipped"
     return f"no answer: {done.stdout[-2000:]}{done.stderr[-2000:]}"
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--times", type=int, default=1, help="how often to try each")
+    parser.add_argument("--only", default="", help="those with this in their name")
+    wanted = parser.parse_args()
+    mutants = tuple(mutant for mutant in MUTANTS if wanted.only in mutant.guard)
     left = 0
-    for mutant, became in survivors():
+    for mutant, became in tried(mutants, wanted.times):
         left += became != "caught"
         print(f"{became:<8} {mutant.guard}\n         by {mutant.test}", flush=True)
     return min(left, 1)

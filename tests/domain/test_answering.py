@@ -11,6 +11,7 @@ from sqlalchemy import update
 from rsvp import errors, queries
 from rsvp.db import write, writing
 from rsvp.domain import reconfirmation, registrations
+from rsvp.domain.registrations import presence
 from rsvp.extensions import db
 from rsvp.jobs.asking import ask_due, close_due
 from rsvp.models import Admission
@@ -41,6 +42,7 @@ from tests.domain.asking import (
     send_all,
 )
 from tests.domain.doorways import DOORS, make_phone, scan
+from tests.domain.meeting import Beside
 from tests.factories import CODE_KEY, NOON, cancel, register, stored
 
 # --- yes ----------------------------------------------------------------------------
@@ -327,6 +329,45 @@ def test_many_are_released_in_batches(app, monkeypatch):
 
     assert set(states(*silent)) == {"released"}
     assert states(*waiting) == ["confirmed"] * 5 + ["waitlisted"]
+    assert well(ANSWER_BY)
+
+
+def test_while_a_yes_is_written_the_deadline_waits_and_finds_it(app, monkeypatch):
+    ada = register(asking({"capacity": 1}))
+    ask()
+    record, beside = reconfirmation.record, []
+
+    def meet(verb, *args, **values):
+        """Read is who says yes, written not yet: now the place is given on, or not."""
+        if verb == "say_yes":
+            beside.append(Beside(app, close_due, ANSWER_BY))
+            beside[0].until_it_waits()
+        record(verb, *args, **values)
+
+    monkeypatch.setattr(reconfirmation, "record", meet)
+
+    assert say_yes(ada, now=ANSWER_BY) is True
+    assert beside[0].result() == 0
+    assert state(ada) == "confirmed"
+    assert well(ANSWER_BY)
+
+
+def test_while_a_place_is_given_on_a_yes_waits_and_is_told(app, monkeypatch):
+    ada = register(asking({"capacity": 1}))
+    ask()
+    give_on, beside = presence.give_on, []
+
+    def meet(*args):
+        beside.append(Beside(app, lambda: say_yes(ada, now=ANSWER_BY)))
+        beside[0].until_it_waits()
+        give_on(*args)
+
+    monkeypatch.setattr(presence, "give_on", meet)
+
+    assert close_due(ANSWER_BY) == 1
+    with pytest.raises(errors.AlreadyOver):
+        beside[0].result()
+    assert state(ada) == "released"
     assert well(ANSWER_BY)
 
 

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from rsvp import errors
 from rsvp.db import writing
-from rsvp.domain import capacity, invariants, waitlist
+from rsvp.domain import audit, capacity, invariants, waitlist
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
+from tests.domain.meeting import Beside
 from tests.factories import NOON, cancel, make_event, register, stored
 
 RUSH = 24
@@ -188,19 +189,6 @@ def test_two_who_give_the_same_place_up_at_once_free_it_once(app):
     assert stored(outcome).admission.seats_taken == 0
 
 
-def in_a_thread(app, change, *args):
-    def run():
-        with app.app_context():
-            try:
-                change(*args)
-            finally:
-                db.session.remove()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
 def test_a_seat_given_up_just_after_a_failed_claim_is_not_missed(app, monkeypatch):
     event = make_event({"capacity": 1})
     leaving = register(event)
@@ -216,7 +204,7 @@ def test_a_seat_given_up_just_after_a_failed_claim_is_not_missed(app, monkeypatc
     def leave_before_the_lock(event_id):
         monkeypatch.setattr(capacity, "lock_event", lock_event)
         if db.engine.dialect.name == "postgresql":
-            in_a_thread(app, cancel, leaving).join(20)
+            Beside(app, cancel, leaving).result()
         return lock_event(event_id)
 
     monkeypatch.setattr(capacity, "lock_event", leave_before_the_lock)
@@ -243,25 +231,46 @@ def test_the_lost_wake_up(postgresql_app, monkeypatch, guarded):
         event = make_event({"capacity": 1})
         leaving = register(event)
         join_line = capacity.join_line
-        threads = []
+        beside = []
 
         def join_while_somebody_leaves(*args):
             monkeypatch.setattr(capacity, "join_line", join_line)
-            threads.append(in_a_thread(postgresql_app, cancel, leaving))
-            threads[0].join(1.0 if guarded else 20)
+            beside.append(Beside(postgresql_app, cancel, leaving))
+            beside[0].until_it_waits()
             return join_line(*args)
 
         monkeypatch.setattr(capacity, "join_line", join_while_somebody_leaves)
         if not guarded:
             monkeypatch.setattr(capacity, "lock_event", look_without_lock)
         newcomer = register(event)
-        threads[0].join(20)
+        beside[0].result()
 
         found = [p for p in invariants.problems(NOON) if p.rule == "I4"]
         assert stored(newcomer).state == ("confirmed" if guarded else "waitlisted")
         assert bool(found) is not guarded
         with writing() as session:
             session.execute(sa.update(Event).values(status="draft"))
+
+
+@pytest.mark.postgresql
+def test_who_has_the_lock_next_waits_for_it_and_has_the_next_number(postgresql_app):
+    with postgresql_app.app_context():
+        event_id = make_event().id
+        db.session.remove()
+
+        def lock() -> int:
+            with writing():
+                capacity.lock_event(event_id)
+                return audit.lock_numbers()[event_id]
+
+        with writing():
+            capacity.lock_event(event_id)
+            number = audit.lock_numbers()[event_id]
+            other = Beside(postgresql_app, lock)
+            other.until_it_waits()
+            assert other.came == []
+
+        assert other.result() == number + 1
 
 
 def look_without_lock(event_id):
