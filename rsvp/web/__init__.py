@@ -48,6 +48,7 @@ def init_app(app: Flask) -> None:
         exports,
         first,
         health,
+        held_templates,
         invitations,
         lost,
         mailings,
@@ -68,6 +69,7 @@ def init_app(app: Flask) -> None:
     )
 
     assets.init_app(app)
+    held_templates.init_app(app)
     display.init_app(app)
     memory.init_app(app)
     organizers = (
