@@ -190,6 +190,8 @@ def accounts_settings(app: Flask) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         # Public forms carry the signed hour; views behind a sign-in call protect.
         "WTF_CSRF_CHECK_DEFAULT": False,
+        # Not by the Referer, which browsers may leave out: `guards.came_from_here`.
+        "WTF_CSRF_SSL_STRICT": False,
         # A page may stay open for as long as its owner is signed in.
         "WTF_CSRF_TIME_LIMIT": None,
     }

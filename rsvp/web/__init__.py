@@ -62,6 +62,7 @@ def init_app(app: Flask) -> None:
         roster,
         seats,
         sign_in,
+        stale_forms,
         unavailable,
         unsubscribing,
         wording,
@@ -82,6 +83,7 @@ def init_app(app: Flask) -> None:
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])
     answers.init_app(app)
+    stale_forms.init_app(app)
     unavailable.init_app(app)
     logs.init_app(app)
 

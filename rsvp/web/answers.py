@@ -163,7 +163,9 @@ REFUSALS |= {
         _("This phone is at no door"),
         _(
             "The organizer has a link or a QR picture for the door. Open it on the "
-            "phone that will scan, and say which door you are at."
+            "phone that will scan, and say which door you are at. If you have just "
+            "done so, its browser keeps no cookie: allow them for this site, and open "
+            "it at its address with https."
         ),
     ),
     "phone_stopped": (

@@ -111,8 +111,8 @@ def dead_link(why: str, **context: Any) -> tuple[str, int]:
 def keep_private(response: Response) -> Response:
     """Keep an answer out of caches and indexes, and its address out of referrers.
 
-    Not by `no-referrer`: over https, forms are also checked by where they came from,
-    and the site's name is enough for that.
+    Not by `no-referrer`: forms are also checked by where they came from, which browsers
+    then don't say, and the site's name is enough for that.
     """
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex"

@@ -20,15 +20,20 @@ class FirstForm(entry.AddressForm, entry.PasswordForm):
     """The first organizer's address and password."""
 
 
-@bp.get("/<token>")
-@guards.before_sign_in
 @entry.within_guesses
+def form_page(token: str) -> ResponseReturnValue:
+    """The form, with what was typed into it if it was sent."""
+    return turned_away(token) or page(FirstForm(request.form))
+
+
+@bp.get("/<token>")
+@guards.before_sign_in(form_page)
 def show_form(token: str) -> ResponseReturnValue:
-    return turned_away(token) or page(FirstForm())
+    return form_page(token)
 
 
 @bp.post("/<token>")
-@guards.before_sign_in
+@guards.before_sign_in(form_page)
 @entry.within_guesses
 def make_account(token: str) -> ResponseReturnValue:
     if answer := turned_away(token):

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, request
+from flask_babel import lazy_gettext as _
 from flask_security.decorators import auth_required
+from flask_security.utils import current_user, is_user_authenticated
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import Forbidden
 
-from rsvp import i18n
+from rsvp import addresses, i18n
 from rsvp.db import utcnow
 from rsvp.domain import doors
 from rsvp.errors import DoorClosed, PhoneStopped, PhoneUnknown
@@ -146,31 +151,68 @@ def phone_at_door() -> Device:
 
 
 def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
-    """People with an account; what they send carries their session's token."""
+    """People with an account; what they send carries their session's token.
+
+    Raises SignedOut where they sent a form from a page of ours and are out by now:
+    a redirect would lose what they typed.
+    """
 
     @functools.wraps(view)
     @auth_required("session")
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        # The library has looked at the token, too; that is a matter of its settings.
+        if request.method not in READING:
+            check_session_form()
+        return view(*args, **kwargs)
+
+    @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if request.method not in READING:
-            csrf.protect()
-        return view(*args, **kwargs)
+            refuse_other_sites()
+            is_ours = came_from_here(for_sure=True)
+            if is_ours and not is_user_authenticated(current_user):
+                raise SignedOut
+        return inside(*args, **kwargs)
 
     return declare(guarded, "signed_in")
 
 
-def before_sign_in(view: Callable[..., Any]) -> Callable[..., Any]:
+def before_sign_in(
+    again: Callable[..., Any],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Anyone, on their way to an account; what they send carries their session's token.
 
-    Each such view counts tries by itself, and keeps out those that guess.
+    Where it does not, the page that `again` makes of the same address and form shows
+    `g.form_notice`, which says why. Each such view counts tries by itself, and keeps
+    out those that guess.
     """
 
-    @functools.wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        if request.method not in READING:
-            csrf.protect()
-        return view(*args, **kwargs)
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            if request.method not in READING:
+                try:
+                    check_session_form()
+                except CSRFError:
+                    return asked_again(again, *args, **kwargs)
+            return view(*args, **kwargs)
 
-    return declare(guarded, "before_sign_in")
+        return declare(guarded, "before_sign_in")
+
+    return decorate
+
+
+def asked_again(page: Callable[..., Any], *args: Any, **kwargs: Any) -> Response:
+    """A page that shows its form once more, since what was sent can't be taken."""
+    g.form_notice = session_notice()
+    response: Response = current_app.make_response(page(*args, **kwargs))
+    if response.status_code == 200:
+        response.status_code = CSRFError.code
+    return response
+
+
+class SignedOut(Forbidden):
+    """A form for people who are signed in, sent by somebody who is not, any more."""
 
 
 def declare(view: View, guard: str) -> View:
@@ -196,25 +238,122 @@ def declared(app: Flask, endpoint: str) -> str | None:
 # --- what they check ----------------------------------------------------------------
 
 
-def came_from_here(*, hidden_is_fine: bool = False) -> bool:
+def check_session_form() -> None:
+    """Let a form pass that a page of ours sent in this browser's session.
+
+    Its token decides; where the form came from is looked at before. Raises Forbidden,
+    or CSRFError where the session has another token or none.
+    """
+    refuse_other_sites()
+    csrf.protect()
+
+
+def refuse_other_sites() -> None:
+    """Browsers may leave the Referer out, so its absence says nothing."""
+    if not came_from_here(hidden_is_fine=True) or has_referer_from_elsewhere():
+        abort(403)
+
+
+def came_from_here(*, hidden_is_fine: bool = False, for_sure: bool = False) -> bool:
     """Whether a page of ours sent this, as far as the browser says.
 
     Sec-Fetch-Site and Origin are written by browsers and can't be set by a page. What
-    says nothing is let in: no sign-in is at stake, only our own forms in other sites.
+    says nothing is let in, unless `for_sure`: this keeps our own forms in other sites
+    out, and where a sign-in is at stake the session's token decides.
     `hidden_is_fine` lets `Origin: null` in, which a page without referrer sends.
     """
     site = request.headers.get("Sec-Fetch-Site")
-    if site in ("same-origin", "none"):
+    if site == "same-origin" or (site == "none" and not for_sure):
         return True
     origin = request.headers.get("Origin")
     if site is None and (origin is None or (origin == "null" and hidden_is_fine)):
-        return True
+        return not for_sure
     if site == "cross-site" or not origin:
         return False
-    ours = current_app.config["PUBLIC_URL"]
-    return origin == "{0.scheme}://{0.netloc}".format(urlsplit(ours)) or (
-        urlsplit(origin).netloc == request.host
+    return is_ours(origin)
+
+
+def is_ours(origin: str) -> bool:
+    """Whether an Origin is the public address, or the host that was asked.
+
+    A proxy may lose the host or write a usual port behind it, so either will do.
+    """
+    if origin == current_app.config["PUBLIC_URL"]:
+        return True
+    try:
+        sender = urlsplit(origin)
+        here = urlsplit(f"//{request.host}")
+        usual = addresses.DEFAULT_PORTS.get(sender.scheme)
+        return usual is not None and (sender.hostname, sender.port or usual) == (
+            here.hostname,
+            here.port or usual,
+        )
+    except ValueError:
+        return False
+
+
+def has_referer_from_elsewhere() -> bool:
+    """Whether a browser that says nothing else names another site's page."""
+    if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
+        return False
+    if not request.referrer:
+        return False
+    hosts = (f"//{request.host}", current_app.config["PUBLIC_URL"])
+    try:
+        # A proxy may have another port than we know of.
+        sender = urlsplit(request.referrer).hostname
+        return sender not in [urlsplit(host).hostname for host in hosts]
+    except ValueError:
+        return True
+
+
+# --- what a form's session lacks ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Why a form can't be taken, to be shown beside it; `address` leads on."""
+
+    title: Any
+    text: Any
+    address: str | None = None
+
+
+def session_notice() -> Notice:
+    """What is wrong with the session that a form came in."""
+    if current_app.config["SESSION_COOKIE_NAME"] in request.cookies:
+        return Notice(
+            _("This page was not up to date"),
+            _(
+                "It was opened before you signed in or out, or a long time ago. "
+                "Nothing was done. Please send it once more."
+            ),
+        )
+    if is_kept_from_cookies():
+        return Notice(
+            _("Your browser sent no cookie"),
+            _(
+                "This address is not encrypted, and browsers keep our cookie for https "
+                "alone. Nobody can sign in here; please use the address with https:"
+            ),
+            current_app.config["PUBLIC_URL"] + request.path,
+        )
+    return Notice(
+        _("Your browser sent no cookie"),
+        _(
+            "Without one nobody can sign in. Please send this once more. If you see it "
+            "again, allow cookies for this site in the settings of your browser."
+        ),
     )
+
+
+def is_kept_from_cookies() -> bool:
+    """Whether the browser is at an address where it keeps no cookie for https."""
+    if not current_app.config["SESSION_COOKIE_SECURE"] or request.is_secure:
+        return False
+    # A proxy that speaks https may not say so, but the browser does.
+    origin = request.headers.get("Origin", "")
+    return origin.startswith("http://") and is_ours(origin)
 
 
 def keep_private(response: Response) -> None:

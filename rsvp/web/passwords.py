@@ -40,14 +40,19 @@ class NewPasswordForm(entry.PasswordForm):
 # --- asking for a link --------------------------------------------------------------
 
 
+def ask_form_page() -> ResponseReturnValue:
+    """The form, with what was typed into it if it was sent."""
+    return ask_page(AskForm(request.form))
+
+
 @bp.get("")
-@guards.before_sign_in
+@guards.before_sign_in(ask_form_page)
 def show_ask() -> ResponseReturnValue:
-    return ask_page(AskForm())
+    return ask_form_page()
 
 
 @bp.post("")
-@guards.before_sign_in
+@guards.before_sign_in(ask_form_page)
 @limiter.limit(ASKS, key_func=guards.network, on_breach=entry.too_many)
 def send_link() -> ResponseReturnValue:
     form = AskForm(request.form)
@@ -86,18 +91,22 @@ def taking(seconds: float) -> Iterator[None]:
 # --- setting another one ------------------------------------------------------------
 
 
-@bp.get("/<token>")
-@guards.before_sign_in
 @entry.within_guesses
-def show_new(token: str) -> ResponseReturnValue:
+def new_form_page(token: str) -> ResponseReturnValue:
     user = accounts.find_by_reset_token(token, utcnow())
     if user is None:
         return dead_link()
     return new_page(NewPasswordForm(), user.email)
 
 
+@bp.get("/<token>")
+@guards.before_sign_in(new_form_page)
+def show_new(token: str) -> ResponseReturnValue:
+    return new_form_page(token)
+
+
 @bp.post("/<token>")
-@guards.before_sign_in
+@guards.before_sign_in(new_form_page)
 @entry.within_guesses
 def set_new(token: str) -> ResponseReturnValue:
     user = accounts.find_by_reset_token(token, utcnow())

@@ -14,12 +14,14 @@ from flask_security.utils import (
     is_user_authenticated,
     validate_redirect_url,
 )
+from flask_wtf.csrf import CSRFError
+from werkzeug.datastructures import MultiDict
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from rsvp import accounts
 from rsvp.domain import teams
-from rsvp.extensions import csrf, limiter, security
+from rsvp.extensions import limiter, security
 from rsvp.web import entry, guards
 
 # Wrong passwords; more of them than one network can spend (`entry.GUESSES`), so that
@@ -55,13 +57,28 @@ def init_app(app: Flask) -> None:
     guards.declare_prefix(app, "security.", "before_sign_in")
 
 
-def check_form() -> None:
+def check_form() -> ResponseReturnValue | None:
     """Each form carries its session's token; whoever is out already may sign out."""
-    if request.endpoint != "security.logout" or is_user_authenticated(current_user):
-        csrf.protect()
+    if request.method in guards.READING:
+        return None
+    if request.endpoint == "security.login":
+        try:
+            guards.check_session_form()
+        except CSRFError:
+            return guards.asked_again(form_page)
+    elif request.endpoint != "security.logout" or is_user_authenticated(current_user):
+        guards.check_session_form()
+    return None
 
 
-def answer(template: str, **context: Any) -> ResponseReturnValue:
+def form_page() -> ResponseReturnValue:
+    """The form with the address that was typed, never the password."""
+    typed = MultiDict((name, request.form.get(name, "")) for name in ("email", "next"))
+    page, _status = answer(accounts.SIGN_IN, login_user_form=SignInForm(typed))
+    return page
+
+
+def answer(template: str, **context: Any) -> tuple[str, int]:
     """What the library shows, with the status that says whether it was a mistake."""
     is_mistake = request.method == "POST"
     page = render_template(

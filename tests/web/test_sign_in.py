@@ -102,27 +102,10 @@ def test_a_sign_in_with_anothers_form_token_is_refused(app, client, ada):
     assert client.post(SIGN_IN, data=fields).status_code == 400
 
 
-@pytest.mark.parametrize(
-    ("referer", "status"),
-    [
-        ("https://rsvp.example.org/organize/sign-in", 302),
-        ("https://elsewhere.example.net/organize/sign-in", 400),
-        ("https://rsvp.example.org.elsewhere.example.net/", 400),
-        (None, 400),
-    ],
-)
-def test_over_https_a_sign_in_comes_from_our_own_page(client, ada, referer, status):
-    ours = {"base_url": "https://rsvp.example.org"}
-    page = client.get(SIGN_IN, **ours)
-    # Or else browsers would not say where it came from.
+def test_our_own_page_lets_browsers_say_where_its_form_came_from(client, ada):
+    page = client.get(SIGN_IN)
+
     assert "no-referrer" not in page.headers["Referrer-Policy"].split(",")
-    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
-    fields = {"email": "ada@example.org", "password": PASSWORD, "csrf_token": token}
-    headers = {"Referer": referer} if referer else {}
-
-    answer = client.post(SIGN_IN, data=fields, headers=headers, **ours)
-
-    assert answer.status_code == status
 
 
 def test_there_is_no_sign_in_by_json_or_token(client, ada):
