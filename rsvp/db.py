@@ -54,6 +54,8 @@ PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": 5000,  # milliseconds
     "secure_delete": 1,
+    # MEMORY: a long list is sorted on a full disk, too.
+    "temp_store": 2,
 }
 
 TRIES = 4

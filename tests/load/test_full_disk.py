@@ -90,7 +90,12 @@ def register(here: Site) -> int:
     return answer.status
 
 
-def test_a_full_disk_loses_nothing_and_stops_no_page(disk: Path):
+def test_a_full_disk_loses_nothing_and_stops_no_page(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+):
+    aside = disk / "tmp"
+    aside.mkdir()
+    monkeypatch.setenv("TMPDIR", str(aside))
     with site("sqlite") as here:
         publish(here, "evening", "5000")
         made = run("user", "create", "ada@example.org", environ=here.environ)
