@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from rsvp import config, database_lock, db, extensions
+from rsvp import config, database_lock, db, erasures, extensions
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -44,6 +44,7 @@ def set_up(app: Flask) -> None:
     with app.app_context():
         db.prepare_engine(extensions.db.engine)
         database_lock.watch(extensions.db.engine)
+    erasures.init_app(app)
     doorbell.init_app(app)
     extensions.migrate.init_app(
         app, extensions.db, directory=str(config.FILES / "migrations")

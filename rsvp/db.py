@@ -54,8 +54,6 @@ PRAGMAS = {
     "foreign_keys": 1,
     "busy_timeout": 5000,  # milliseconds
     "secure_delete": 1,
-    # MEMORY: a long list is sorted on a full disk, too.
-    "temp_store": 2,
 }
 
 TRIES = 4
@@ -155,7 +153,13 @@ def writing() -> Iterator[Session]:
             session.info["connection"] = connection
             known = connection.info
             known.pop("rsvp_mails", None)
+            session.info.pop("erased", None)
             yield session
+            # Before the commit: nothing is erased that is not noted, see rsvp.erasures.
+            if (erased := session.info.pop("erased", None)) and (
+                noting := hooked.get("rsvp_erased")
+            ):
+                noting(erased)
             session.commit()
         except BaseException:
             session.rollback()

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import select
 
-from rsvp import database_checks, database_file, migrating, tokens
+from rsvp import database_checks, database_file, erasures, migrating, tokens
 from rsvp.config import FILES, UnsafeStart, where_data_is
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
@@ -42,6 +42,7 @@ def initialise() -> None:
                     session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
         refuse_other_key()
         database_checks.refuse_read_only()
+    erasures.file_of(current_app).begin(utcnow())
 
 
 def verify(*, writes: bool = False) -> None:

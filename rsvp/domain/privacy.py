@@ -5,6 +5,7 @@ Counts, states and the audit log stay: they name nobody.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,23 +59,56 @@ def questions_due(event: Event, now: datetime) -> list[Question]:
 
 def erase(event_id: int, *, actor: str, now: datetime) -> None:
     """Erase what is due of one event; safe to repeat."""
-    session = current_session()
     locked = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
-    event = session.scalars(locked).one()
+    event = current_session().scalars(locked).one()
     if event.erased_at is not None:
         return
-    if everything_goes_at(event) <= now:
+    is_all = everything_goes_at(event) <= now
+    questions = None if is_all else questions_due(event, now)
+    erase_of(event, questions, actor=actor, now=now)
+
+
+def erase_again(
+    event_id: int, keys: Collection[str] | None, *, actor: str, now: datetime
+) -> None:
+    """Erase all of one event, or the answers to some questions, whatever its rules say
+    now: it was done once, and a backup of before was put back. Safe to repeat."""
+    locked = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
+    event = current_session().scalars(locked).one()
+    if event.erased_at is not None:
+        return
+    questions = None
+    if keys is not None:
+        asked = [question for question in event.questions if question.key in keys]
+        questions = [question for question in asked if question.erased_at is None]
+    if questions is None or questions:
+        erase_of(event, questions, actor=actor, now=now)
+
+
+def erase_of(
+    event: Event, questions: list[Question] | None, *, actor: str, now: datetime
+) -> None:
+    """Erase the answers to some questions, or (None) everything."""
+    if questions is None:
         erase_everything(event, now)
         event.erased_at = now
-        details: dict[str, object] = {"all": True}
+        details: dict[str, Any] = {"all": True}
+        note_erased(now, event=event.uuid.hex)
     else:
-        questions = questions_due(event, now)
         erase_answers(event, {question.key for question in questions})
         for question in questions:
             question.erased_at = now
         details = {"questions": sorted(question.key for question in questions)}
-    session.flush()
-    audit.record("erase", actor=actor, now=now, event_id=event_id, details=details)
+        note_erased(now, event=event.uuid.hex, **details)
+    current_session().flush()
+    audit.record("erase", actor=actor, now=now, event_id=event.id, details=details)
+
+
+def note_erased(now: datetime, **what: Any) -> None:
+    """Note ids, which name nobody, for the file from which a restored backup learns
+    what was erased since: `writing()` hands them on."""
+    noted = current_session().info.setdefault("erased", [])
+    noted.append({"at": now.isoformat()} | what)
 
 
 # What a registration is once it is erased: it names nobody, and nothing finds it.
@@ -140,14 +174,16 @@ def erase_answers(event: Event, keys: set[str]) -> None:
 # --- one person's, when they ask ----------------------------------------------------
 
 
-def erase_registration(registration_id: int, *, actor: str, now: datetime) -> None:
+def erase_registration(
+    registration_id: int, *, actor: str, now: datetime, even_if_in: bool = False
+) -> None:
     """Forget whose a registration is: names, address, answers, consents and the
     recipients of its mails. Whoever has its link may ask for it at any time.
 
     Before the event is over it is cancelled by that, and nobody is told: the audit log
     says why. Its places go to the line. Afterwards it stays as it was, for the counts.
-    Safe to repeat. Raises AlreadyIn while one of the party is in, and EventOver where
-    all of the event is erased.
+    Safe to repeat. Raises AlreadyIn while one of the party is in (`even_if_in`: their
+    seats are kept), and EventOver where all of the event is erased.
     """
     locked, registration = locking.lock_any(registration_id, now)
     event, was = locked.event, registration.state
@@ -156,15 +192,16 @@ def erase_registration(registration_id: int, *, actor: str, now: datetime) -> No
     if registration.is_erased:
         return
     is_over = now >= event.ends_at
-    if was in (*LIVE, State.RELEASED) and not is_over:
-        locking.refuse_if_in(Attendee.registration_id == registration.id)
+    mine = Attendee.registration_id == registration.id
+    stays = even_if_in and locking.is_in(mine)
+    if was in (*LIVE, State.RELEASED) and not is_over and not stays:
+        locking.refuse_if_in(mine)
         admission = locked.admissions[registration.admission_id]
         waitlist.give_back(locked, admission, registration)
         step(registration, State.CANCELLED, verb="erase_one", actor=actor, now=now)
     else:
         record("erase_one", registration, actor=actor, now=now)
     session = current_session()
-    mine = Attendee.registration_id == registration.id
     session.execute(update(Attendee).where(mine).values(name=None, answers={}))
     given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
     session.execute(given)
@@ -172,5 +209,6 @@ def erase_registration(registration_id: int, *, actor: str, now: datetime) -> No
         update(Registration).where(Registration.id == registration.id).values(ERASED)
     )
     erase_mails(Message.registration_id == registration.id)
+    note_erased(now, registration=registration.uuid.hex)
     session.flush()
     waitlist.promote(locked, actor=actor, now=now)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
 from rsvp import errors
 from rsvp.db import current_session
@@ -70,14 +71,23 @@ def refuse_if_in(whom: ColumnElement[bool]) -> None:
     """Raise AlreadyIn if one of these attendees is in. The door locks the registration
     as well, so nobody is let in while being cancelled."""
     found = current_session().execute(
-        select(Attendee.name)
-        .join(CheckIn, CheckIn.attendee_id == Attendee.id)
-        .where(whom, CheckIn.out_at.is_(None))
-        .order_by(Attendee.position)
-        .limit(1)
+        those_in(whom).order_by(Attendee.position).limit(1)
     )
     if row := found.one_or_none():
         raise errors.AlreadyIn(name=row[0])
+
+
+def is_in(whom: ColumnElement[bool]) -> bool:
+    """Whether one of these attendees is in."""
+    return current_session().execute(those_in(whom).limit(1)).first() is not None
+
+
+def those_in(whom: ColumnElement[bool]) -> Select[Any]:
+    return (
+        select(Attendee.name)
+        .join(CheckIn, CheckIn.attendee_id == Attendee.id)
+        .where(whom, CheckIn.out_at.is_(None))
+    )
 
 
 def place_of(locked: LockedEvent, registration: Registration) -> int | None:
