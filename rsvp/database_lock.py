@@ -11,7 +11,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,12 @@ def watch(engine: Engine) -> None:
         return
     engine.__dict__["rsvp_watched"] = True
     if engine.dialect.name == "postgresql":
-        event.listen(engine, "connect", share_postgresql)
+
+        def share(connection: Any, _entry: Any) -> None:
+            if not engine.__dict__.get("rsvp_not_shared"):
+                share_postgresql(connection)
+
+        event.listen(engine, "connect", share)
     elif (file := database_file.path_of(engine)) is not None:
         lock = engine.__dict__["rsvp_use"] = FileLock(file)
         # Before the driver opens the file: that alone would read a leftover WAL.
@@ -56,10 +61,20 @@ def watch(engine: Engine) -> None:
         event.listen(engine, "engine_disposed", lambda _: lock.release())
 
 
-def share_postgresql(connection: Any, _entry: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT pg_try_advisory_lock_shared({KEY})")
-        (is_ours,) = cursor.fetchone()
+@contextlib.contextmanager
+def not_shared(engine: Engine) -> Iterator[None]:
+    """For the restore itself, which has the lock: no connection asks for a share."""
+    engine.__dict__["rsvp_not_shared"] = True
+    try:
+        yield
+    finally:
+        engine.__dict__["rsvp_not_shared"] = False
+
+
+def share_postgresql(connection: Any) -> None:
+    is_ours = within(
+        PATIENCE, lambda: had(connection, f"SELECT pg_try_advisory_lock_shared({KEY})")
+    )
     connection.rollback()  # the lock is the session's, not the transaction's
     if not is_ours:
         raise busy()
@@ -69,14 +84,20 @@ def share_postgresql(connection: Any, _entry: Any) -> None:
 def postgresql_alone(connection: Any) -> Iterator[None]:
     """Have a PostgreSQL database alone, as long as a psycopg connection in autocommit
     mode stays open. Raises InUse."""
-    found = connection.execute(f"SELECT pg_try_advisory_lock({KEY})").fetchone()
-    if not found[0]:
+    take = f"SELECT pg_try_advisory_lock({KEY})"
+    # The server takes a moment to notice that a client was killed.
+    if not within(PATIENCE, lambda: had(connection, take)):
         raise InUse
     try:
         yield
     finally:
         if not connection.closed:
             connection.execute(f"SELECT pg_advisory_unlock({KEY})")
+
+
+def had(connection: Any, query: str) -> bool:
+    with connection.cursor() as cursor:
+        return bool(cursor.execute(query).fetchone()[0])
 
 
 def busy() -> OperationalError:
@@ -154,19 +175,32 @@ class FileLock:
         finally:
             os.close(handle)
 
+    def noted(self) -> tuple[str, os.stat_result]:
+        """What its file says, and what the system says of the file."""
+        return self.path.read_text(errors="replace"), self.path.stat()
+
 
 def lock(handle: int, kind: int, patience: float = 0) -> bool:
     """Whether the lock was had, at once or within so many seconds."""
-    end = time.monotonic() + patience
-    while True:
+
+    def try_it() -> bool:
         try:
             fcntl.flock(handle, kind | fcntl.LOCK_NB)
         except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)
-        else:
-            return True
+            return False
+        return True
+
+    return within(patience, try_it)
+
+
+def within(seconds: float, succeeds: Callable[[], bool]) -> bool:
+    """Whether it did, tried again and again for so many seconds."""
+    end = time.monotonic() + seconds
+    while not succeeds():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def note(handle: int, text: str) -> None:

@@ -37,6 +37,8 @@ def missing(service: str) -> str | None:
             redis.Redis.from_url(REDIS, socket_connect_timeout=3).ping()
         except redis.RedisError as error:
             return f"Redis is not reachable ({error})"
+    if service == "pg_dump" and not shutil.which("pg_dump"):
+        return "pg_dump is not installed"
     if service == "browser" and not CHROMIUM:
         return "Chromium is not installed"
     return None

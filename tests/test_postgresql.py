@@ -322,7 +322,6 @@ def test_a_server_that_stops_in_the_middle_is_given_up(
 def test_a_connection_that_was_closed_meanwhile_is_noticed_without_a_question(
     here: None,
 ):
-    db.engine.dispose()  # so that there is one connection alone
     pid = db.session.scalar(text("SELECT pg_backend_pid()"))
     db.session.rollback()
     with psycopg.connect(services.POSTGRESQL, autocommit=True) as server:

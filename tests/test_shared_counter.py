@@ -13,7 +13,7 @@ import pytest
 
 from rsvp import create_app, shared_counter
 from rsvp.config import UnsafeStart
-from rsvp.shared_counter import Courier, Question, SharedStorage, storage_address
+from rsvp.shared_counter import SharedStorage, storage_address
 from tests import services
 from tests.conftest import TEST_SETTINGS
 from tests.servers import OwnRedis, Silence
@@ -140,15 +140,6 @@ def test_those_who_come_together_wait_together():
         # One thread asks, and none is left behind for each question.
         names = [thread.name for thread in threading.enumerate()]
         assert names.count("shared counter") <= len(shared_counter.COUNTERS)
-
-
-def test_who_waits_behind_a_failure_hears_of_it_at_once():
-    courier, failed, behind = Courier(int), Question(int), Question(int)
-    courier.questions.put(behind)
-    courier.refuse(failed, ConnectionError())
-    assert failed.answered.is_set()
-    assert behind.answered.is_set()
-    assert isinstance(behind.failure, ConnectionError)
 
 
 def test_a_slow_redis_is_left_alone_too():

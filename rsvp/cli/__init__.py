@@ -11,7 +11,7 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from rsvp.cli import door, events, people, server, work
+from rsvp.cli import backup, door, events, people, server, work
 from rsvp.cli.base import Group
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -21,6 +21,9 @@ COMMANDS: tuple[click.Command, ...] = (
     server.init,
     server.demo,
     server.check,
+    backup.backup,
+    backup.restore,
+    backup.backup_key,
     events.event,
     people.user,
     people.attendees,

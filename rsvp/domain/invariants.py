@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_session
+from rsvp.domain import events
 from rsvp.domain.capacity import HELD_SEATS
 from rsvp.domain.checkin import stays
 from rsvp.models import (
@@ -92,6 +93,19 @@ def problems(now: datetime) -> list[Problem]:
     the scans come to.
     """
     return [problem for rule in RULES for problem in rule(now)]
+
+
+def all_problems(now: datetime) -> list[Problem]:
+    """The same, and the events whose instants are not what zone rules make of them."""
+    return problems(now) + [
+        Problem(
+            "zone",
+            "events",
+            event.id,
+            f"{event.slug}: times are not what they are by today's zone rules",
+        )
+        for event in events.find_moved(now)
+    ]
 
 
 def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:

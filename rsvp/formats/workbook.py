@@ -47,19 +47,16 @@ def write_xlsx(
     consents: Sequence[str] = (),
     *,
     zone: ZoneInfo,
-    place: str | None = None,
 ) -> IO[bytes]:
     """The table as a file that begins at its start and is gone once it is closed.
 
     The columns are those of the CSV. Times are dates to calculate with, by the clocks
     of `zone`, which each of them shows; everything else but the party's size is text.
-    It is made in the folder `place` (None: where temporary files are). Raises OSError
-    where there is no room.
     """
-    file = tempfile.TemporaryFile(dir=place)  # noqa: SIM115 - the caller closes it
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller, who closes it
     try:
         # What the library puts aside names people: it goes whatever happens.
-        with tempfile.TemporaryDirectory(prefix="rsvp-", dir=place) as aside:
+        with tempfile.TemporaryDirectory(prefix="rsvp-") as aside:
             book = Workbook(file, OPTIONS | {"tmpdir": aside})
             Tables(book, headers(questions, consents), zone).write(
                 rows, questions, consents

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from flask import Blueprint, Response, current_app, request, stream_with_context
 from flask.typing import ResponseReturnValue
@@ -29,8 +28,6 @@ bp.after_request(desk.keep_private)
 CSV = "text/csv; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PIECE = 64 * 1024
-IN_MEMORY = "/dev/shm"  # noqa: S108 - its files are made private, and are gone at once
-"""Linux's folder of files in memory, for when the disk has no room."""
 
 
 @dataclass(frozen=True)
@@ -65,33 +62,19 @@ def registrations_csv(slug: str) -> ResponseReturnValue:
 def registrations_xlsx(slug: str) -> ResponseReturnValue:
     """The workbook is whole before its first byte goes out: a ZIP file ends with what
     its beginning can't know."""
+    from rsvp.formats import workbook
+
     export = wanted_export(slug)
     if request.method == "HEAD":
         return attached(export, "xlsx", XLSX)
     note(export, "xlsx")
-    try:
-        file = workbook_of(export)
-    except OSError as error:
-        if not Path(IN_MEMORY).is_dir():
-            raise
-        current_app.logger.error("no room for temporary files: %s", error.strerror)
-        file = workbook_of(export, IN_MEMORY)
+    file = workbook.write_xlsx(
+        export.rows, export.questions, export.consents, zone=export.event.zone
+    )
     # Without the request's context: a slow reader keeps no connection to the database.
     response = attached(export, "xlsx", XLSX, iter(lambda: file.read(PIECE), b""))
     response.call_on_close(file.close)
     return response
-
-
-def workbook_of(export: Export, place: str | None = None) -> IO[bytes]:
-    from rsvp.formats import workbook
-
-    return workbook.write_xlsx(
-        export.rows,
-        export.questions,
-        export.consents,
-        zone=export.event.zone,
-        place=place,
-    )
 
 
 def wanted_export(slug: str) -> Export:

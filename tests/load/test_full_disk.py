@@ -90,12 +90,7 @@ def register(here: Site) -> int:
     return answer.status
 
 
-def test_a_full_disk_loses_nothing_and_stops_no_page(
-    disk: Path, monkeypatch: pytest.MonkeyPatch
-):
-    aside = disk / "tmp"
-    aside.mkdir()
-    monkeypatch.setenv("TMPDIR", str(aside))
+def test_a_full_disk_loses_nothing_and_stops_no_page(disk: Path):
     with site("sqlite") as here:
         publish(here, "evening", "5000")
         made = run("user", "create", "ada@example.org", environ=here.environ)

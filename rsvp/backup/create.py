@@ -1,0 +1,178 @@
+"""Taking a backup: the database as it is at one moment, into one file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from flask import Flask
+
+from rsvp import database_file
+from rsvp.backup import archive, encryption, postgresql_dump, sqlite_copy, target
+from rsvp.backup.archive import About, Progress
+from rsvp.backup.errors import BackupError, Damaged, FileError
+from rsvp.backup.facts import Facts
+from rsvp.extensions import db
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How it is written: for whom it is encrypted (neither: not at all), and whether
+    the keys are in it."""
+
+    recipients: Sequence[Any] = field(default=())
+    passphrase: str | None = None
+    with_keys: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written. `was_read` says whether its contents were read again, or
+    (encrypted for a public key) its bytes alone."""
+
+    about: About
+    size: int
+    sha256: str
+    was_read: bool
+
+
+def to_file(
+    app: Flask,
+    path: Path,
+    wishes: Wishes,
+    *,
+    now: datetime,
+    progress: Progress,
+    force: bool = False,
+) -> Written:
+    """Write a backup of the site into `path` and read it again.
+
+    The file is there when this returns, whole; if it raises, nothing is, and what was
+    there before still is. Safe while the site runs. Raises BackupError.
+    """
+    with target.writing(path, force=force) as file:
+        with taken(app, now, progress) as (database, about):
+            about = write(app, file, about, database, wishes, progress)
+        was_read = read_again(file, wishes, progress)
+        file.finish()
+    return Written(about, file.size, file.digest.hexdigest(), was_read)
+
+
+def to_stream(
+    app: Flask, stream: BinaryIO, wishes: Wishes, *, now: datetime, progress: Progress
+) -> About:
+    """Write a backup into a stream, which nobody can read again. Raises BackupError."""
+    with taken(app, now, progress) as (database, about):
+        try:
+            about = write(app, stream, about, database, wishes, progress)
+            stream.flush()
+        except OSError as error:
+            why = target.why(error)
+            raise BackupError(f"the backup can't be written: {why}") from error
+    return about
+
+
+# --- the database -------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def taken(
+    app: Flask, now: datetime, progress: Progress
+) -> Iterator[tuple[BinaryIO, About]]:
+    """The database in a file without a name, and what a backup of it says of itself."""
+    try:
+        with database(app, progress) as (copy, facts, namespace):
+            yield copy, described(db.engine.dialect.name, facts, copy, now, namespace)
+    except FileError as error:
+        raise BackupError(f"the site's database {error}") from error
+
+
+@contextlib.contextmanager
+def database(app: Flask, progress: Progress) -> Iterator[tuple[BinaryIO, Facts, str]]:
+    file = database_file.path_of(db.engine)
+    if file is not None:
+        if not file.exists():
+            raise BackupError(f"there is no database {file}: `rsvp init` makes one")
+        with sqlite_copy.copied(file, progress) as (copy, facts):
+            yield copy, facts, ""
+        return
+    with postgresql_dump.dumped(db.engine, Path(app.instance_path), progress) as found:
+        yield found
+
+
+def described(
+    engine: str, facts: Facts, copy: BinaryIO, now: datetime, namespace: str
+) -> About:
+    sha256 = archive.digest_of(copy)
+    size = copy.tell()
+    copy.seek(0)
+    return About(
+        made_at=now,
+        engine=engine,
+        schema=facts.schema,
+        code_keys=facts.code_keys,
+        counts=facts.counts,
+        size=size,
+        sha256=sha256,
+        namespace=namespace,
+    )
+
+
+# --- the file -----------------------------------------------------------------------
+
+
+def write(
+    app: Flask,
+    sink: Any,
+    about: About,
+    database: BinaryIO,
+    wishes: Wishes,
+    progress: Progress,
+) -> About:
+    keys = keys_of(app) if wishes.with_keys else {}
+    about = About(**{**vars(about), "keys": tuple(keys)})
+
+    def into(stream: BinaryIO) -> None:
+        archive.write(stream, about, database, keys, progress)
+
+    if wishes.recipients:
+        encryption.encrypt(sink, wishes.recipients, into)
+    elif wishes.passphrase is not None:
+        encryption.encrypt_with(sink, wishes.passphrase, into)
+    else:
+        into(sink)
+    return about
+
+
+def keys_of(app: Flask) -> dict[str, bytes]:
+    """The keys, as their files in the instance folder have them."""
+    return {
+        "code_key": f"{app.config['CODE_KEY'].hex()}\n".encode(),
+        "secret_key": f"{app.config['SECRET_KEY']}\n".encode(),
+    }
+
+
+def read_again(file: target.Target, wishes: Wishes, progress: Progress) -> bool:
+    """Read what was written from the disk: its contents, or where only somebody else
+    can decrypt them its bytes. Raises BackupError where it is not what was written."""
+    written = file.read_again()
+    try:
+        if wishes.recipients:
+            watched: Any = archive.Watched(written, file.size, "Reading", progress)
+            if archive.digest_of(watched) != file.digest.hexdigest():
+                raise Damaged
+            return False
+        if wishes.passphrase is not None:
+            written = encryption.decrypt_with(written, wishes.passphrase)
+        with archive.reading(written) as found:
+            found.copy_database(None, progress)
+    except Damaged as error:
+        raise BackupError(
+            "what the disk has is not what was written to it: look after the disk, "
+            "and take the backup to another"
+        ) from error
+    return True

@@ -1,0 +1,97 @@
+"""What a database holds, read without the models: it may be of an earlier version."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from rsvp.backup.errors import FileError
+
+Execute = Callable[[str], Any]
+"""Runs one query of a driver's connection; what it returns is iterated."""
+
+COUNTED = {
+    "events": "events",
+    "registrations": "registrations",
+    "attendees": "attendees",
+    "accounts": "users",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The version of the tables, the fingerprints of the code keys, and counts."""
+
+    schema: str
+    code_keys: tuple[str, ...]
+    counts: dict[str, int]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has used it yet: `rsvp init` alone has."""
+        return not any(self.counts[name] for name in ("events", "accounts"))
+
+
+def facts_of(execute: Execute) -> Facts:
+    """Raises BackupError for a database that `rsvp init` has not made."""
+    try:
+        versions = [
+            row[0] for row in execute("SELECT version_num FROM alembic_version")
+        ]
+        keys = [row[0] for row in execute("SELECT id FROM code_keys ORDER BY id")]
+        counts = {
+            name: int(next(iter(execute(f"SELECT count(*) FROM {table}")))[0])  # noqa: S608
+            for name, table in COUNTED.items()
+        }
+        waiting = "SELECT count(*) FROM messages WHERE state = 'queued'"
+        counts["mails_waiting"] = int(next(iter(execute(waiting)))[0])
+    except Exception as error:
+        raise FileError("has none of RSVP's tables") from error
+    if len(versions) != 1:
+        raise FileError("has none of RSVP's tables")
+    return Facts(versions[0], tuple(keys), counts)
+
+
+def made_at_of(execute: Execute) -> datetime | None:
+    """When this database was made, or the one that it was restored from."""
+    rows = execute("SELECT min(created_at) FROM code_keys")
+    return next((instant(row[0]) for row in rows if row[0] is not None), None)
+
+
+def accounts_of(execute: Execute) -> dict[str, bool]:
+    """The addresses of accounts, and whether they may sign in."""
+    rows = execute("SELECT email, active FROM users ORDER BY email")
+    return {email: bool(active) for email, active in rows}
+
+
+def erasures_of(execute: Execute) -> list[dict[str, Any]]:
+    """What its audit log says was erased, as the file of erasures has it."""
+    found: list[dict[str, Any]] = []
+    rows = execute(
+        "SELECT audit_entries.at, events.uuid, registrations.uuid, "
+        "audit_entries.details FROM audit_entries "
+        "JOIN events ON events.id = audit_entries.event_id "
+        "LEFT JOIN registrations ON registrations.id = audit_entries.registration_id "
+        "WHERE verb IN ('erase', 'erase_one') ORDER BY audit_entries.id"
+    )
+    for at, event, registration, details in rows:
+        entry: dict[str, Any] = {"at": instant(at).isoformat()}
+        if registration is not None:
+            entry["registration"] = UUID(str(registration)).hex
+        else:
+            entry["event"] = UUID(str(event)).hex
+            facts = json.loads(details) if isinstance(details, str) else details
+            if not facts.get("all"):
+                entry["questions"] = list(facts.get("questions", ()))
+        found.append(entry)
+    return found
+
+
+def instant(value: Any) -> datetime:
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)

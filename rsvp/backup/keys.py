@@ -1,0 +1,77 @@
+"""The keys of a backup, and those of the place that it is put back into."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from flask import Flask
+
+from rsvp import tokens
+from rsvp.backup.archive import Archive
+from rsvp.backup.errors import Damaged, FileError
+from rsvp.backup.place import stamp
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys that the restored site has, and the files to write for that."""
+
+    code_key: bytes
+    secret_key: str
+    files: dict[str, bytes]
+
+
+def chosen(app: Flask, found: Archive) -> Keys:
+    """The keys of the place where its code key is the backup's, else those that the
+    backup has with it. Raises BackupError where neither fits."""
+    ours: bytes = app.config["CODE_KEY"]
+    wanted = found.about.code_keys
+    if tokens.key_id(ours) in wanted:
+        return Keys(ours, app.config["SECRET_KEY"], {})
+    folder = Path(app.instance_path)
+    if "code_key" not in found.keys:
+        raise FileError(
+            "belongs to another code key than the one here, without which no ticket "
+            f"works: put the old one back as {folder / 'code_key'} (or in "
+            "RSVP_CODE_KEY) first; its fingerprint is "
+            f"{' or '.join(wanted)}, that of the one here {tokens.key_id(ours)}"
+        )
+    if not is_kept_in(folder / "code_key", ours):
+        raise FileError(
+            "has its code key with it, and RSVP_CODE_KEY is another: unset it"
+        )
+    code_key = found.keys["code_key"].decode(errors="replace").strip()
+    secret_key = found.keys.get("secret_key", b"").decode(errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{64}", code_key) or len(secret_key) < 32:
+        raise Damaged("its keys are none")
+    if tokens.key_id(bytes.fromhex(code_key)) not in wanted:
+        raise Damaged("its keys are not its own")
+    return Keys(bytes.fromhex(code_key), secret_key, found.keys)
+
+
+def is_kept_in(file: Path, key: bytes) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return bytes.fromhex(file.read_text().strip()) == key
+    return False
+
+
+def put_back(app: Flask, keys: Keys, now: datetime) -> tuple[str, ...]:
+    """Write the files of the keys; those that were there get another name."""
+    folder = Path(app.instance_path)
+    for name, content in keys.files.items():
+        file = folder / name
+        if file.exists():
+            file.rename(folder / f"{name}.before-{stamp(now)}")
+        handle, made = tempfile.mkstemp(dir=folder, prefix=name)  # mode 600
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content.strip() + b"\n")
+            opened.flush()
+            os.fsync(handle)
+        Path(made).rename(file)
+    return tuple(keys.files)

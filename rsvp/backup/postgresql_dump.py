@@ -1,0 +1,213 @@
+"""PostgreSQL's part: a dump by pg_dump, and its way back without any program."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psycopg
+from psycopg import pq, sql
+from sqlalchemy import Engine
+
+from rsvp.backup.archive import PIECE, Progress
+from rsvp.backup.errors import BackupError, Damaged
+from rsvp.backup.facts import Facts, facts_of
+from rsvp.postgresql import wait_patiently
+
+INSTALLED = "/usr/lib/postgresql"
+"""Where Debian and its like have each version's programs, in `<version>/bin`."""
+
+
+# --- taking -------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def dumped(
+    engine: Engine, folder: Path, progress: Progress
+) -> Iterator[tuple[BinaryIO, Facts, str]]:
+    """The SQL that makes the tables anew as they are at this moment, what is in them,
+    and their schema's name. It lies in `folder` without a name."""
+    options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with (
+        engine.connect().execution_options(**options) as connection,
+        tempfile.TemporaryFile(dir=folder) as dump,
+    ):
+
+        def value(query: str) -> Any:
+            return connection.exec_driver_sql(query).scalar_one()
+
+        wait_patiently(connection)
+        namespace = value("SELECT current_schema()")
+        found = facts_of(connection.exec_driver_sql)
+        of = value(
+            "SELECT sum(pg_table_size(oid)) FROM pg_class "
+            "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+        )
+        driver: Any = connection.connection.driver_connection
+        program = find_program("pg_dump", driver.info.server_version // 10000)
+        run(
+            [
+                str(program),
+                *("--format=plain", "--encoding=UTF8", "--quote-all-identifiers"),
+                *("--no-owner", "--no-privileges", "--no-comments"),
+                *("--no-publications", "--no-subscriptions", "--no-security-labels"),
+                "--no-tablespaces",
+                f"--schema={quoted(namespace)}",
+                f"--snapshot={value('SELECT pg_export_snapshot()')}",
+            ],
+            environment_of(driver),
+            dump,
+            lambda done: progress("Copying", min(done, int(of)), int(of)),
+        )
+        dump.seek(0)
+        yield dump, found, namespace
+
+
+def quoted(name: str) -> str:
+    """A name as the pattern of pg_dump that means it alone."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def find_program(name: str, server: int) -> Path:
+    """A program of PostgreSQL's that is at least as new as the server (its version's
+    first number). Raises BackupError."""
+    paths = [Path(path) for path in filter(None, [shutil.which(name)])]
+    paths += sorted(Path(INSTALLED).glob(f"*/bin/{name}"), reverse=True)
+    versions = {path: version_of(path) for path in paths}
+    if not any(versions.values()):
+        raise BackupError(
+            f"{name} is not installed (Debian: postgresql-client-{server}); a backup "
+            "of PostgreSQL needs it"
+        )
+    fitting = [path for path in paths if versions[path] >= server]
+    if not fitting:
+        raise BackupError(
+            f"{name} is of version {max(versions.values())}, the server of version "
+            f"{server}: install the program of that version "
+            f"(Debian: postgresql-client-{server})"
+        )
+    return min(fitting, key=lambda path: versions[path])
+
+
+def version_of(program: Path) -> int:
+    """The first number of its version; 0 where it does not run."""
+    try:
+        told = subprocess.run(  # noqa: S603 - found where programs are installed
+            [program, "--version"], capture_output=True, text=True, timeout=30
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    number = re.search(r"\) (\d+)", told)
+    return int(number[1]) if number else 0
+
+
+def environment_of(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """What makes a program of PostgreSQL's connect as we did. In its environment, which
+    only its owner reads: a command line anybody does."""
+    told = connection.info.get_parameters() | {"password": connection.info.password}
+    names = {
+        option.keyword.decode(): option.envvar.decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar
+    }
+    ours = {names[key]: str(value) for key, value in told.items() if key in names}
+    rest = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "RSVP_"))}
+    return rest | {name: value for name, value in ours.items() if value}
+
+
+def run(
+    command: list[str], environment: dict[str, str], output: BinaryIO, told: Any
+) -> None:
+    """Run it to its end. Raises BackupError with its last words."""
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - as above
+                command, env=environment, stdout=output, stderr=errors
+            )
+        except OSError as error:
+            raise BackupError(f"{command[0]} can't be run: {error.strerror}") from error
+        try:
+            while True:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(0.5)
+                    break
+                told(os.fstat(output.fileno()).st_size)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if process.returncode:
+            errors.seek(0)
+            words = errors.read().decode(errors="replace").strip().splitlines()
+            raise BackupError((words or [f"{command[0]} failed"])[-1])
+
+
+# --- putting back -------------------------------------------------------------------
+
+SKIPPED = re.compile(r"SET |SELECT pg_catalog\.set_config\(|CREATE SCHEMA |COMMENT ON ")
+KNOWN = re.compile(
+    r"CREATE (TABLE|SEQUENCE|INDEX|UNIQUE INDEX) |ALTER (TABLE|SEQUENCE) "
+    r"|SELECT pg_catalog\.setval\("
+)
+
+
+def load(
+    connection: psycopg.Connection[Any],
+    dump: BinaryIO,
+    *,
+    was: str,
+    namespace: str,
+    size: int,
+    progress: Progress,
+) -> None:
+    """Make the tables of a dump, which it has in the schema `was`, in `namespace`.
+
+    In the transaction of the caller. Raises Damaged for anything but tables.
+    """
+    old = sql.Identifier(was).as_string(connection) + "."
+    new = sql.Identifier(namespace).as_string(connection) + "."
+    statement: list[bytes] = []
+    done = 0
+    for line in dump:
+        done += len(line)
+        if not statement and (not line.strip() or line.startswith((b"--", b"\\"))):
+            # Comments, and what guards psql: \restrict and its end.
+            continue
+        statement.append(line)
+        if not line.rstrip().endswith(b";"):
+            continue
+        text, statement = b"".join(statement).decode().strip(), []
+        if SKIPPED.match(text):
+            continue
+        if text.startswith("COPY ") and text.endswith(" FROM stdin;"):
+            done += copy_rows(connection, text.replace(old, new, 1), dump)
+        elif KNOWN.match(text):
+            connection.execute(text.replace(old, new).encode())
+        else:
+            raise Damaged("its SQL is not pg_dump's")
+        progress("Loading", done, size)
+    if statement:
+        raise Damaged("its SQL ends early")
+
+
+def copy_rows(connection: psycopg.Connection[Any], text: str, dump: BinaryIO) -> int:
+    """Pass the rows that follow on, up to their end; how many bytes those were."""
+    done, piece = 0, bytearray()
+    with connection.cursor() as cursor, cursor.copy(text.encode()) as rows:
+        for line in dump:
+            done += len(line)
+            if line == b"\\.\n":
+                rows.write(bytes(piece))
+                return done
+            piece += line
+            if len(piece) >= PIECE:
+                rows.write(bytes(piece))
+                piece.clear()
+        raise Damaged("its SQL ends early")

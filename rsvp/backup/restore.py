@@ -1,0 +1,253 @@
+"""Putting a backup back: made whole beside what is there, then swapped with it.
+
+Whatever fails before the swap leaves the site as it was; the database that was there is
+kept under another name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from flask import Flask
+
+from rsvp import create_app, database_lock, erasures, startup
+from rsvp.backup import archive, encryption, keys, place
+from rsvp.backup.archive import About, Archive, Kind, Progress
+from rsvp.backup.errors import BackupError, FileError
+from rsvp.backup.facts import accounts_of, facts_of
+from rsvp.backup.place import Before, Place
+from rsvp.backup.place_postgresql import PostgresqlPlace
+from rsvp.backup.place_sqlite import SqlitePlace, bare
+from rsvp.config import UnsafeStart
+from rsvp.db import current_session, write
+from rsvp.domain import invariants, restored
+from rsvp.extensions import db
+
+ACTOR = "command"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How it is put back. `passphrase` is asked for where one is needed; `erasures` are
+    files of other machines; `send_waiting` leaves in the outbox what waits there."""
+
+    replace: bool = False
+    identities: Sequence[Any] = field(default=())
+    passphrase: Callable[[], str] | None = None
+    erasures: Sequence[Path] = field(default=())
+    send_waiting: bool = False
+
+
+@dataclass(frozen=True)
+class Renewed:
+    """What is there now. `erased` is how much was erased again; `erasures_known`
+    whether all that was erased since the backup is known."""
+
+    ended: restored.Ended
+    erased: int
+    erasures_known: bool
+    accounts: dict[str, bool]
+    counts: dict[str, int]
+    newest: datetime | None
+    waiting: int
+    schema: str
+    problems: list[invariants.Problem]
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was done: `kept` names what was there before, `keys` the keys put back."""
+
+    about: About
+    before: Before
+    now: Renewed
+    kept: str | None
+    keys: tuple[str, ...]
+
+
+def from_file(
+    app: Flask, path: Path, wishes: Wishes, *, now: datetime, progress: Progress
+) -> Restored:
+    """Put the backup in `path` back as the database of `app`.
+
+    Raises BackupError, and nothing was changed: also where the site runs, where
+    something is there unless `wishes.replace`, and for a backup of a newer version, of
+    another engine, or with another code key. Needs the application's context.
+    """
+    try:
+        with opened(path, wishes) as found:
+            refuse_other(found.about)
+            ours = keys.chosen(app, found)
+            return put_back(app, found, ours, wishes, now, progress)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise BackupError(f"{why}; nothing was changed") from error
+    except UnsafeStart as error:
+        raise BackupError(f"{error}; nothing was changed") from error
+
+
+def put_back(
+    app: Flask,
+    found: Archive,
+    ours: keys.Keys,
+    wishes: Wishes,
+    now: datetime,
+    progress: Progress,
+) -> Restored:
+    where: Place = PLACES[found.about.engine](app)
+    with where.alone():
+        before = where.look()
+        if not (before.is_empty or wishes.replace):
+            raise place.occupied(before)
+        where.fill(found, progress)
+        renewed = renew(app, where.uri(), ours, found.about, before, wishes, now)
+        were_put = keys.put_back(app, ours, now)
+        kept = where.swap(before, now)
+    return Restored(found.about, before, renewed, kept, were_put)
+
+
+PLACES: dict[str, Callable[[Flask], Place]] = {
+    "sqlite": lambda _: SqlitePlace(db.engine),
+    "postgresql": lambda app: PostgresqlPlace(db.engine, Path(app.instance_path)),
+}
+
+
+def refuse_other(about: About) -> None:
+    """Raise BackupError for what can't be put back here."""
+    names = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+    if about.engine != db.engine.dialect.name:
+        raise FileError(
+            f"is a backup of {names[about.engine]}, and this site's database is "
+            f"{names[db.engine.dialect.name]}"
+        )
+    known = {script.revision for script in startup.migrations().walk_revisions()}
+    if about.schema not in known:
+        raise FileError(
+            f"has the tables of a newer RSVP (version {about.schema}): update this one "
+            "first"
+        )
+
+
+# --- the file -----------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened(path: Path, wishes: Wishes) -> Iterator[Archive]:
+    """The archive in a file, decrypted where it must be."""
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise BackupError(f"{path} can't be read: {error.strerror}") from error
+    with file, contextlib.ExitStack() as stack:
+        stack.enter_context(of_file(path))
+        head = file.read(archive.HEAD)
+        file.seek(0)
+        kind = archive.kind_of(head)
+        if kind is Kind.SQLITE:
+            yield stack.enter_context(bare(path, file))
+            return
+        stream: BinaryIO = file
+        if kind is Kind.ENCRYPTED:
+            stream = stack.enter_context(readable(file, head, wishes))
+        yield stack.enter_context(archive.reading(stream))
+
+
+@contextlib.contextmanager
+def of_file(path: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong with it."""
+    try:
+        yield
+    except FileError as error:
+        raise BackupError(f"{path} {error}") from error
+
+
+@contextlib.contextmanager
+def readable(file: BinaryIO, head: bytes, wishes: Wishes) -> Iterator[BinaryIO]:
+    if encryption.wants_passphrase(head):
+        if wishes.passphrase is None:
+            raise FileError("is encrypted with a passphrase: --passphrase asks for it")
+        yield encryption.decrypt_with(file, wishes.passphrase())
+    elif not wishes.identities:
+        raise FileError("is encrypted for a key: --identity names the file with it")
+    else:
+        with encryption.decrypted(file, wishes.identities) as stream:
+            yield stream
+
+
+# --- what is different from the day of the backup -----------------------------------
+
+
+def renew(
+    app: Flask,
+    uri: str,
+    ours: keys.Keys,
+    about: About,
+    before: Before,
+    wishes: Wishes,
+    now: datetime,
+) -> Renewed:
+    """Bring the database that was made beside up to date, and end in it what must not
+    go on as on the day of the backup."""
+    noted = [erasures.file_of(app), *map(erasures.ErasureFile, wishes.erasures)]
+    files = [file.read() for file in noted]
+    known_since = [file.since for file in files]
+    is_known = any(
+        # All of the files, or a database that went on from the backup.
+        all(since is not None and since <= about.made_at for since in known)
+        for known in (known_since, [before.made_at])
+    )
+    entries = [entry for file in files for entry in file.entries] + before.erasures
+    beside = create_app(
+        {
+            "INSTANCE_PATH": app.instance_path,
+            "SQLALCHEMY_DATABASE_URI": uri,
+            "CODE_KEY": ours.code_key,
+            "SECRET_KEY": ours.secret_key,
+            "CELERY_BROKER_URL": None,
+            "TESTING": app.testing,
+        }
+    )
+    with beside.app_context(), database_lock.not_shared(db.engine):
+        try:
+            startup.initialise()
+            hold = False if wishes.send_waiting else None
+            if hold is None and app.config["MAIL_SERVER"]:
+                hold = True
+            ended = write(
+                lambda _again: restored.begin_anew(
+                    about.made_at, hold_mails=hold, actor=ACTOR, now=now
+                )
+            )
+            again = restored.to_erase_again(entries)
+            for entry in again:
+                erase_again(entry, now)
+            return Renewed(
+                ended=ended,
+                erased=len(again),
+                erasures_known=is_known,
+                newest=restored.newest_registration(),
+                waiting=restored.waiting_mails(),
+                problems=invariants.all_problems(now),
+                **there(),
+            )
+        finally:
+            startup.close_database()
+
+
+def erase_again(entry: dict[str, Any], now: datetime) -> None:
+    write(lambda _again: restored.erase_again(entry, actor=ACTOR, now=now))
+
+
+def there() -> dict[str, Any]:
+    connection = current_session().connection()
+    found = facts_of(connection.exec_driver_sql)
+    return {
+        "accounts": accounts_of(connection.exec_driver_sql),
+        "counts": found.counts,
+        "schema": found.schema,
+    }
