@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test soak bench check lock clean
+.PHONY: help setup run test soak pythons bench check lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,23 @@ run: $(VENV)/.runtime ## a running site on http://127.0.0.1:8000, with demo data
 test: $(VENV)/.development ## the whole suite
 	$(BIN)/python -m pytest -n auto -m "not soak" $(ARGS)
 
-soak: $(VENV)/.development ## the long proofs: many seeds, kills, mutants
+soak: $(VENV)/.development ## the long proofs, then the suite under the other Pythons
 	$(BIN)/python -m pytest -m soak $(ARGS)
+	$(if $(strip $(ARGS)),,@$(MAKE) --no-print-directory pythons)
+
+# Each has an environment of its own: .venv-3.12, .venv-3.13.
+PYTHONS = 3.11 3.12 3.13
+pythons: $(VENV)/.development ## the suite under each other Python that is found
+	@ours=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	for version in $(PYTHONS); do \
+	  if [ "$$version" = "$$ours" ]; then continue; fi; \
+	  if found=$$(.ci/find-python "$$version"); then \
+	    echo "Python $$version: $$found"; \
+	    $(MAKE) --no-print-directory test VENV=.venv-$$version PYTHON="$$found" || exit 1; \
+	  else \
+	    echo "skipped: the suite under Python $$version (not found)"; \
+	  fi; \
+	done
 
 bench: $(VENV)/.development ## pages, registrations and a rush, beside the floor
 	$(BIN)/python -m tests.load.bench $(ARGS)
@@ -49,8 +64,8 @@ lock: $(VENV)/.development ## write the pinned versions again, after a change of
 	$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## remove what can be made again (never the instance folder)
-	rm -rf $(VENV) build dist rsvp.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	rm -rf $(VENV) .venv-3.* build dist rsvp.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 # --- the environment: plain pip, in two steps, since pip can't check a hash for `-e .` ---
 

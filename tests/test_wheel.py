@@ -14,7 +14,7 @@ import pytest
 from rsvp import config
 
 INSIDE = ("templates", "static", "migrations", "translations")
-BESIDE = (".venv", "instance", "build", "dist", "*.egg-info", ".git", "__pycache__")
+BESIDE = (".venv*", "instance", "build", "dist", "*.egg-info", ".git", "__pycache__")
 LEFT_BEHIND = {
     "templates": ".base.html.swp",
     "migrations": "versions/__pycache__/0001.cpython-311.pyc",
