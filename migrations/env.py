@@ -23,7 +23,10 @@ def render_item(kind, item, _context):
 
 
 def run() -> None:
-    with writers_turn(database.engine), database.engine.connect() as connection:
+    with (
+        writers_turn(database.engine, migrating.PATIENCE),
+        database.engine.connect() as connection,
+    ):
         connection = connection.execution_options(rsvp_writing=True)
         set_up(connection)
         context.configure(

@@ -9,6 +9,7 @@ plain transaction, and all others are read-only.
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -109,10 +110,15 @@ def utcnow() -> datetime:
 # --- who may write ------------------------------------------------------------------
 
 
-def writers_turn(engine: Engine) -> contextlib.AbstractContextManager[None]:
-    """The turn among those who write to this database; on PostgreSQL nobody waits."""
+def writers_turn(
+    engine: Engine, patience: float | None = None
+) -> contextlib.AbstractContextManager[None]:
+    """The turn among those who write to this database; on PostgreSQL nobody waits.
+
+    Raises NoTurn where it does not come in `patience` seconds (None: as for a page).
+    """
     queue: WriterQueue | None = engine.__dict__.get("rsvp_queue")
-    return queue.turn() if queue else contextlib.nullcontext()
+    return queue.turn(patience) if queue else contextlib.nullcontext()
 
 
 def current_session() -> Session:
@@ -161,8 +167,10 @@ def writing() -> Iterator[Session]:
             ):
                 noting(erased)
             session.commit()
-        except BaseException:
+        except BaseException as error:
             session.rollback()
+            if is_locked(error) and (queue := hooked.get("rsvp_queue")):
+                queue.is_stuck = True
             raise
         finally:
             session.info["writing"] = False
@@ -205,6 +213,12 @@ def changed_one(statement: UpdateBase) -> bool:
 def table_of(model: type[Base]) -> Table:
     """The plain table behind a model, for statements on the hot path."""
     return cast(Table, model.__table__)
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody held SQLite's lock who does not wait in our queue."""
+    orig = getattr(error, "orig", None)
+    return getattr(orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def is_deadlock(error: OperationalError) -> bool:

@@ -42,7 +42,7 @@ SETTINGS = {
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
     # A web thread waits for a colleague, and for a statement, so long at most.
-    "lock_timeout": "15s",
+    "lock_timeout": "10s",
     "statement_timeout": "60s",
     # Whoever vanished in the middle of a transaction keeps its locks so long at most.
     "idle_in_transaction_session_timeout": "5min",

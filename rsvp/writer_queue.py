@@ -18,9 +18,14 @@ try:
 except ImportError:  # pragma: no cover - Windows has one web process and no flock
     fcntl = None  # type: ignore[assignment]
 
-PATIENCE = 15.0
+PATIENCE = 10.0
 """Seconds to wait for a turn. A writer takes some milliseconds; who holds the lock for
 so long was stopped, or its disk hangs."""
+PATIENCE_WHEN_STUCK = 1.0
+"""The same once somebody waited in vain, until a turn went well: whoever waits keeps a
+thread from those who only read."""
+LOOKS_EVERY = 0.5
+"""Seconds after which those who wait notice that another has."""
 
 QUEUES: weakref.WeakSet[WriterQueue] = weakref.WeakSet()
 
@@ -44,19 +49,21 @@ class WriterQueue:
         self.asked = threading.Semaphore(0)
         self.arrived = threading.Semaphore(0)
         self.is_fetching = self.is_wanted = self.is_started = False
+        self.is_stuck = False
         self.failure: OSError | None = None
         if self.file is not None:
             self.file.close()
             self.file = None
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, patience: float | None = None) -> Iterator[None]:
         """The only turn to write, of all threads and processes.
 
-        Raises NoTurn where it does not come in time, or the file can't be used.
+        Raises NoTurn where it does not come in time, or the file can't be used. Who
+        brings `patience` of their own (seconds) waits for so long, whatever others do.
         """
-        ends_at = time.monotonic() + self.patience
-        if not self.threads.acquire(timeout=self.patience):
+        began = time.monotonic()
+        if not self.waited(self.threads, began, patience):
             raise NoTurn
         try:
             if fcntl is None:
@@ -64,19 +71,37 @@ class WriterQueue:
                 return
             try:
                 file = self.file = self.file or self.path.open("a")
-                self.lock(file, ends_at)
+                self.lock(file, began, patience)
             except OSError as error:
                 raise NoTurn from error
             try:
                 yield
+                self.is_stuck = False
             finally:
                 fcntl.flock(file, fcntl.LOCK_UN)
         finally:
             self.threads.release()
 
+    def waited(
+        self,
+        lock: threading.Lock | threading.Semaphore,
+        began: float,
+        patience: float | None,
+    ) -> bool:
+        """Take a lock; False where that takes too long."""
+        while True:
+            left = (patience or self.patience) - (time.monotonic() - began)
+            if patience is None and self.is_stuck:
+                left = min(left, began + PATIENCE_WHEN_STUCK - time.monotonic())
+            if lock.acquire(timeout=max(0.0, min(left, LOOKS_EVERY))):
+                return True
+            if left <= LOOKS_EVERY:
+                self.is_stuck = True
+                return False
+
     # --- the file's lock, with an end to waiting for it ---
 
-    def lock(self, file: IO[str], ends_at: float) -> None:
+    def lock(self, file: IO[str], began: float, patience: float | None) -> None:
         """Take the lock at once, or have it fetched.
 
         Waiting in the kernel has no end, and asking again and again would lose to those
@@ -90,7 +115,7 @@ class WriterQueue:
                 except BlockingIOError:
                     self.have_it_fetched(file)
             self.is_wanted = True
-        if not self.arrived.acquire(timeout=max(0.0, ends_at - time.monotonic())):
+        if not self.waited(self.arrived, began, patience):
             with self.guard:
                 self.is_wanted = False
                 # Unless it came in this very moment.

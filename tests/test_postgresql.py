@@ -112,7 +112,7 @@ def test_what_a_databases_settings_say_otherwise_changes_nothing(
             # A rollback takes nothing of it back.
             db.session.rollback()
             assert setting_of("transaction_isolation") == "read committed"
-            assert setting_of("lock_timeout") == "15s"
+            assert setting_of("lock_timeout") == "10s"
 
 
 def setting_of(name: str) -> str:

@@ -130,6 +130,44 @@ def test_one_turn_at_a_time_of_all_threads_and_processes(path: Path, tmp_path: P
     assert counter.read_text() == "450"
 
 
+def test_who_waits_after_another_waited_in_vain_waits_less(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("rsvp.writer_queue.PATIENCE_WHEN_STUCK", 0.1)
+    queue = WriterQueue(path, patience=30)
+    holder = Holder(path)
+    try:
+        queue.is_stuck = True
+        began = time.monotonic()
+        with pytest.raises(NoTurn), queue.turn():
+            pass
+        assert time.monotonic() - began < 10
+    finally:
+        holder.end()
+    with queue.turn():
+        pass
+    assert not queue.is_stuck
+
+
+def test_who_waits_already_notices_that_another_waited_in_vain(path: Path):
+    queue = WriterQueue(path, patience=30)
+    refused = threading.Event()
+
+    def wait() -> None:
+        try:
+            with queue.turn():
+                pass
+        except NoTurn:
+            refused.set()
+
+    with queue.turn():
+        thread = threading.Thread(target=wait)
+        thread.start()
+        queue.is_stuck = True
+        assert refused.wait(10)
+    thread.join(20)
+
+
 def test_a_file_that_can_not_be_used_is_no_turn(tmp_path: Path):
     with pytest.raises(NoTurn) as refusal, WriterQueue(tmp_path / "no" / "f").turn():
         pass
