@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from rsvp import front
 from rsvp.cli import aside, bodies, rsgi
 
 LONGEST = 100
@@ -91,7 +93,7 @@ class Echo:
         self.bodies: list[bytes] = []
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        if status := environ.get(bodies.REFUSED):
+        if status := environ.get(front.REFUSED):
             start(f"{status} Refused", [])
             return [b"refused"]
         length = int(environ.get("CONTENT_LENGTH", "0"))
@@ -254,6 +256,23 @@ def test_when_the_site_stops_no_body_is_waited_for(monkeypatch):
     assert app.bodies == []
 
 
+def test_an_answer_that_waits_for_its_time_keeps_no_thread():
+    """Of ten that go out after a fifth of a second, with one thread, none waits for
+    another."""
+    began = time.monotonic()
+
+    def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        environ[front.NOT_BEFORE](began + 0.2)
+        start("200 OK", [])
+        return [str(time.monotonic() - began).encode()]
+
+    protocols = [Protocol() for _ in range(10)]
+    serve(app, *((Scope("GET"), each) for each in protocols))
+
+    assert time.monotonic() - began >= 0.2
+    assert all(float(each.answers[0][2]) < 0.2 for each in protocols)
+
+
 # --- the environ --------------------------------------------------------------------
 
 
@@ -292,7 +311,7 @@ def test_the_environ_is_what_pep_3333_says():
 
 def in_pieces(size: int, number: int) -> Any:
     def app(environ: Any, start: Any) -> Iterable[bytes]:
-        if status := environ.get(bodies.REFUSED):
+        if status := environ.get(front.REFUSED):
             start(f"{status} Refused", [])
             return [b"refused"]
         start("200 OK", [("content-length", "1"), ("content-type", "text/csv")])

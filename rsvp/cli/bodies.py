@@ -14,8 +14,6 @@ BODIES_AT_ONCE = 32 * 1024 * 1024
 """Bytes of bodies in memory at a time, over all web processes."""
 SHARE_OF_A_NETWORK = 4
 """One network has a quarter of that at most."""
-REFUSED = "rsvp.refused"
-"""In the environ of a request whose body was not taken: the status that says why."""
 
 REQUEST_TIMEOUT, TOO_LARGE, UNAVAILABLE = 408, 413, 503
 

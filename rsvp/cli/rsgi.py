@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+from rsvp import front
 from rsvp.cli import bodies
 from rsvp.cli.aside import Aside, Kept
 from rsvp.cli.bodies import Body, BodyRefused, Budget, ClientGone
@@ -198,12 +199,27 @@ class Application:
             if request.refused:
                 headers = [*headers, ("connection", "close")]
             if len(first) < IN_MEMORY:
-                request.protocol.response_bytes(status, headers, first)
+                answer_now = request.protocol.response_bytes
+                self.in_time(request, partial(answer_now, status, headers, first))
             else:
                 self.answer_at_length(request, status, headers, first, pieces)
         finally:
             if close := getattr(answer, "close", None):
                 close()
+
+    def in_time(self, request: Request, answer_now: Callable[[], None]) -> None:
+        """Answer, but not before the application wants it; the loop waits for that."""
+        wait = request.not_before - time.monotonic()
+        if wait <= 0:
+            answer_now()
+            return
+        finish, request.finish = request.finish, nothing
+
+        def then() -> None:
+            answer_now()
+            finish()
+
+        self.loop.call_soon_threadsafe(self.loop.call_later, wait, then)
 
     def answer_at_length(
         self,
@@ -269,7 +285,7 @@ class Application:
 class Request:
     """A request on its way through the threads; `finish` tells that it is answered."""
 
-    __slots__ = ("body", "finish", "protocol", "refused", "scope")
+    __slots__ = ("body", "finish", "not_before", "protocol", "refused", "scope")
 
     def __init__(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> None:
         self.scope = scope
@@ -277,6 +293,10 @@ class Request:
         self.finish = finish
         self.body: bytes | None = None
         self.refused = 0
+        self.not_before = 0.0
+
+    def answer_not_before(self, instant: float) -> None:
+        self.not_before = instant
 
     def environ(self) -> dict[str, Any]:
         """The environ of PEP 3333. Headers with `_` in their names are left out: they
@@ -294,6 +314,7 @@ class Request:
             "REMOTE_ADDR": host_of(scope.client),
             "wsgi.url_scheme": scope.scheme,
             "wsgi.input": io.BytesIO(self.body or b""),
+            front.NOT_BEFORE: self.answer_not_before,
         }
         headers = scope.headers
         for name, value in headers.items():
@@ -310,7 +331,7 @@ class Request:
             if kind := headers.get("content-type"):
                 environ["CONTENT_TYPE"] = kind
         if self.refused:
-            environ[bodies.REFUSED] = self.refused
+            environ[front.REFUSED] = self.refused
         return environ
 
 
@@ -352,6 +373,10 @@ def up_to(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
     while size > 0 and (piece := next(pieces, None)) is not None:
         size -= len(piece)
         yield piece
+
+
+def nothing() -> None:
+    """What there is to do where another does it."""
 
 
 def done(future: asyncio.Future[None]) -> None:

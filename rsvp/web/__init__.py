@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, request
 
+from rsvp import front
 from rsvp.extensions import limiter
 from rsvp.web import answers, guards, logs
 
@@ -109,7 +110,7 @@ def init_app(app: Flask) -> None:
 
 def refuse_unread() -> None:
     """The server did not take the body, and says by which status; `rsvp.cli.rsgi`."""
-    if status := request.environ.get("rsvp.refused"):
+    if status := request.environ.get(front.REFUSED):
         abort(status)
 
 

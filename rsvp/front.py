@@ -1,0 +1,10 @@
+"""Front: what the server's front and the application tell each other in the environ.
+
+Under a server that has no such front (any other than `rsvp serve`) neither is there.
+"""
+
+REFUSED = "rsvp.refused"
+"""Of a request whose body was not taken: the status that says why."""
+NOT_BEFORE = "rsvp.not_before"
+"""A function: the answer goes out at this instant (time.monotonic) or later, and no
+thread waits for that."""
