@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -199,6 +201,36 @@ def test_a_worker_or_web_process_that_dies_is_started_again(sqlite_site):
     assert "the worker ended" in sqlite_site.told()
     assert sqlite_site.answers()
     assert sqlite_site.end(signal.SIGTERM) == 0
+
+
+def test_a_worker_that_dies_twice_is_told_of_with_the_reason(sqlite_site):
+    sqlite_site.start()
+    web = set(sqlite_site.children()[1:])
+    for _ in range(2):
+        until(lambda: worker_that_began(sqlite_site) in sqlite_site.children())
+        worker = worker_that_began(sqlite_site)
+        assert worker not in web
+        os.kill(worker, signal.SIGKILL)
+        until(lambda gone=worker: gone not in sqlite_site.children())
+
+    told = "ended 2 times within a short time: signal SIGKILL"
+    until(lambda: told in sqlite_site.told())
+    address = f"http://127.0.0.1:{sqlite_site.port}/health/ready"
+    with urlopen(address, timeout=10) as answer:
+        assert answer.status == 200
+        assert json.load(answer)["checks"]["worker"] == "degraded"
+    asked = [RSVP, "jobs"]
+    shown = subprocess.run(asked, env=sqlite_site.environment, stdout=subprocess.PIPE)
+    assert b"ended 2 times within a short time" in shown.stdout
+    assert b"signal SIGKILL" in shown.stdout
+
+
+def worker_that_began(site: Site) -> int:
+    """The process of the worker that has noted its start, or 0."""
+    database = site.log.with_name("rsvp.db")
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        row = connection.execute("SELECT holder FROM workers").fetchone()
+    return int(row[0].split(":")[1]) if row and row[0] else 0
 
 
 def test_no_process_outlives_a_parent_that_was_killed(sqlite_site):

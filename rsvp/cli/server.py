@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from functools import partial
 
 import click
 from flask import Flask, current_app, url_for
@@ -80,7 +81,7 @@ def serve(with_demo: bool, no_worker: bool) -> None:
         app.config["HOST"],
         lambda host: addresses.find_listening(host, app.config["PORT"]),
     )
-    beside = None if no_worker else lambda: work(app)
+    beside = None if no_worker else partial(work, app)
     serving.serve(app, beside, lambda: click.echo(told))
 
 
@@ -168,15 +169,21 @@ def check(fix: bool, as_data: bool) -> None:
 # --- what they share ----------------------------------------------------------------
 
 
-def work(app: Flask) -> None:
-    """The worker's round, until SIGINT or SIGTERM."""
+def work(app: Flask, ended: str | None = None) -> None:
+    """The worker's round, until SIGINT or SIGTERM. `ended`: how the one before did.
+
+    Exits with status 1 where it can't go on, which is told by then.
+    """
     from rsvp import jobs
     from rsvp.cli.serving import until_told_to_stop
 
     stop = until_told_to_stop()
     os.nice(BEHIND_THE_WEB)
     with app.app_context():
-        jobs.run_worker(stop)
+        try:
+            jobs.run_worker(stop, ended=ended)
+        except Exception:
+            raise SystemExit(1) from None
 
 
 def load_demo() -> bool:

@@ -54,7 +54,7 @@ fork = multiprocessing.get_context("fork")
 
 
 def serve(
-    app: Flask, work: Callable[[], None] | None, ready: Callable[[], None]
+    app: Flask, work: Callable[[str | None], None] | None, ready: Callable[[], None]
 ) -> None:
     """Serve `app` until SIGINT or SIGTERM, with a process beside it that runs `work`
     (None: without one).
@@ -87,10 +87,10 @@ def serve(
     server.on_startup(end_on_hangup)
     if work is not None:
 
-        def without_sockets() -> None:
+        def without_sockets(ended: str | None) -> None:
             # Connections must not wait in them once the web processes are gone.
             close_all(server.sockets)
-            work()
+            work(ended)
 
         worker = Beside(without_sockets, lifeline)
         server.on_startup(worker.start)
@@ -321,7 +321,7 @@ class Lifeline:
 class Beside:
     """A process kept running beside the server: started again when it dies."""
 
-    def __init__(self, work: Callable[[], None], lifeline: Lifeline) -> None:
+    def __init__(self, work: Callable[[str | None], None], lifeline: Lifeline) -> None:
         self.work = work
         self.lifeline = lifeline
         self.stopping = threading.Event()
@@ -331,15 +331,17 @@ class Beside:
         self.process = self.started()
         threading.Thread(target=self.watch, name="beside", daemon=True).start()
 
-    def started(self) -> Any:
-        process = fork.Process(target=self.run, name="worker", daemon=True)
+    def started(self, ended: str | None = None) -> Any:
+        process = fork.Process(
+            target=self.run, args=(ended,), name="worker", daemon=True
+        )
         process.start()
         return process
 
-    def run(self) -> None:
-        """In the child: the work, until SIGTERM."""
+    def run(self, ended: str | None) -> None:
+        """In the child: the work, until SIGTERM. `ended`: how the one before did."""
         self.lifeline.follow_parent()
-        self.work()
+        self.work(ended)
 
     def watch(self) -> None:
         for pause in growing_pauses():
@@ -349,14 +351,13 @@ class Beside:
                 return
             if time.monotonic() - began > LONGEST_PAUSE:
                 pause = 1.0
+            ended = how_it_ended(self.process.exitcode)
             log.error(
-                "the worker ended (exit %s); starting it again in %.0f s",
-                self.process.exitcode,
-                pause,
+                "the worker ended (%s); starting it again in %.0f s", ended, pause
             )
             if self.stopping.wait(pause):
                 return
-            self.process = self.started()
+            self.process = self.started(ended)
 
     def stop(self) -> None:
         self.stopping.set()
@@ -365,6 +366,16 @@ class Beside:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
+
+
+def how_it_ended(code: int) -> str:
+    """A process's exit code in words: `signal SIGKILL`, `exit status 3`."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # it has no name
+        return f"signal {-code}"
 
 
 def growing_pauses() -> Iterator[float]:

@@ -49,6 +49,15 @@ def jobs(as_data: bool) -> None:
             {
                 "last_ran_at": iso(last),
                 "clock_apart": apart_facts(work.apart),
+                "workers_in_trouble": [
+                    {
+                        "host": worker.host,
+                        "ends": worker.ends,
+                        "ended_at": iso(worker.ended_at),
+                        "why": worker.why,
+                    }
+                    for worker in work.troubled
+                ],
                 "jobs": told,
                 "messages": dataclasses.asdict(work.mails),
                 "mailings_sending": work.mailings_sending,
@@ -57,6 +66,11 @@ def jobs(as_data: bool) -> None:
         )
         return
     click.echo(f"A worker last ran at {last:{INSTANT}}." if last else unknown(work))
+    for worker in work.troubled:
+        click.echo(
+            f"Workers on {worker.host} ended {worker.ends} times within a short time, "
+            f"the last at {worker.ended_at:{INSTANT}}: {worker.why}"
+        )
     if work.apart:
         click.echo(why_they_wait(work.apart))
     for each in told:

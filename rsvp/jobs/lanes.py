@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from flask import Flask, current_app
 
@@ -26,7 +27,7 @@ def deliver_due(
     now: datetime,
     limit: int | None = None,
     *,
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
     connections: int | None = None,
 ) -> DeliveryReport:
     """Send up to `limit` messages that are due at `now` (None: all of them), over as
@@ -48,6 +49,12 @@ def deliver_due(
             if not claims or not delivery.send_all(claims):
                 break
     return report
+
+
+class Stop(Protocol):
+    """Something that says when to stop, as an Event does."""
+
+    def is_set(self) -> bool: ...
 
 
 def never() -> bool:

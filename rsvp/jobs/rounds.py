@@ -14,7 +14,6 @@ import secrets
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from rsvp.clocks import Steady, latest
 from rsvp.db import changed_one, current_session, table_of, write, writing
 from rsvp.domain import trusted_clock
 from rsvp.domain.trusted_clock import Standing
+from rsvp.jobs import faults
 from rsvp.jobs.asking import ask_due, close_due
 from rsvp.jobs.domains import forget_due
 from rsvp.jobs.erasing import erase_due
@@ -260,11 +260,7 @@ class JobClaim:
 
     def note_failure(self, error: Exception) -> None:
         """Its text is left out, from the log too: it may quote somebody's data."""
-        frames = traceback.extract_tb(error.__traceback__)
-        last = next((f for f in reversed(frames) if OURS in f.filename), None)
-        where = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
-        name = type(error).__name__
-        told = "".join(traceback.format_list(frames))
+        name, told = type(error).__name__, faults.at_length(error)
         log.error("job %s failed: %s\n%s", self.job.name, name, told)
         with writing() as session:
             before = session.scalars(
@@ -274,7 +270,7 @@ class JobClaim:
             self.write(
                 due_at=self.instant() + pause,
                 failures=before + 1,
-                last_error=f"{name}{where}",
+                last_error=faults.in_short(error),
             )
 
     def note(self, **values: object) -> None:
@@ -293,5 +289,4 @@ class JobClaim:
         return self.now + timedelta(seconds=time.monotonic() - self.clock)
 
 
-OURS = str(Path(__file__).parents[1])
 NOTHING_DONE_YET = {"runs": 0, "done": 0, "failures": 0}

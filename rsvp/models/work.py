@@ -32,6 +32,11 @@ PATIENCE = timedelta(minutes=2)
 CANNOT_BE_UNDONE = ("close", "erase")
 """The jobs that wait until a clock is trusted (domain.trusted_clock)."""
 
+DELIVERY, ROUNDS = "deliver", "rounds"
+"""What a worker does besides: while one of them fails, it has a row among the jobs."""
+TOO_OFTEN = 2
+"""So many workers that ended shortly after one another are told of."""
+
 DOMAIN_RESTS = timedelta(minutes=30)
 """For how long a domain is left alone at the most."""
 

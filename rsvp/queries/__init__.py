@@ -87,7 +87,15 @@ from rsvp.queries.registrations import (
     oldest_first,
     places,
 )
-from rsvp.queries.work import Apart, JobState, Mails, Work, background_work, clock_apart
+from rsvp.queries.work import (
+    Apart,
+    JobState,
+    Mails,
+    Work,
+    background_work,
+    clock_apart,
+    worker_trouble,
+)
 
 __all__ = [
     "AdmissionSeats",
@@ -170,4 +178,5 @@ __all__ = [
     "ticket_by_link",
     "tray_of",
     "unreached",
+    "worker_trouble",
 ]

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from rsvp.clocks import CLOCKS_DIFFER
 from rsvp.db import current_session
 from rsvp.domain import trusted_clock
-from rsvp.models import Job, MailDomain, Mailing, Message
+from rsvp.models import Job, MailDomain, Mailing, Message, Worker
 from rsvp.models.ledger import (
     MessageState,
     has_come_due,
@@ -20,7 +20,13 @@ from rsvp.models.ledger import (
     in_nobodys_hand,
 )
 from rsvp.models.mailing import MailingState
-from rsvp.models.work import CANNOT_BE_UNDONE
+from rsvp.models.work import (
+    CANNOT_BE_UNDONE,
+    DELIVERY,
+    PATIENCE,
+    ROUNDS,
+    TOO_OFTEN,
+)
 
 A_DAY = timedelta(days=1)
 
@@ -38,6 +44,9 @@ class Mails:
     being_sent: int
     of_mailings: int
     failed: int
+
+
+NO_MAILS = Mails(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,7 @@ class Work:
     mailings_sending: int
     paused: Sequence[MailDomain]
     apart: Apart | None = None
+    troubled: Sequence[Worker] = ()
 
     def last_ran_at(self, now: datetime) -> datetime | None:
         """When a worker last began or finished a job, as far as that is known: what a
@@ -73,6 +83,28 @@ class Work:
     def has_run(self) -> bool:
         """Whether any worker ever has."""
         return any(job.started_at for job in self.jobs)
+
+    def is_at_work(self, now: datetime) -> bool:
+        """Whether a worker is at a job, or was lately: some job is due every few
+        seconds."""
+        last = self.last_ran_at(now)
+        was_lately = last is not None and now - last < PATIENCE
+        return was_lately or any(job.is_held(now) for job in self.jobs)
+
+    def trouble(self, now: datetime, *, may_begin: bool = False) -> str | None:
+        """Why it can't be said that a worker works, in words for the log; with
+        `may_begin` none needs to have run yet."""
+        for worker in self.troubled:
+            return (
+                f"workers ended {worker.ends} times within a short time: {worker.why}"
+            )
+        for job in self.jobs:
+            if job.name in (DELIVERY, ROUNDS) and job.failures > 1:
+                return f"{job.name} failed {job.failures} times: {job.last_error}"
+        if may_begin or self.is_at_work(now):
+            return None
+        last = self.last_ran_at(now)
+        return f"none has run since {last:%Y-%m-%d %H:%M} UTC" if last else "none ran"
 
     def is_held_back(self, name: str) -> bool:
         """Whether a job waits until the clock is trusted."""
@@ -121,6 +153,22 @@ def background_work(now: datetime) -> Work:
             .order_by(MailDomain.pause_until.desc(), MailDomain.domain)
         ).all(),
         apart=clock_apart(),
+        troubled=troubled(),
+    )
+
+
+def troubled() -> Sequence[Worker]:
+    """Machines whose workers ended shortly after one another, since none ran well."""
+    wanted = select(Worker).where(Worker.ends >= TOO_OFTEN)
+    latest = wanted.order_by(Worker.ended_at.desc(), Worker.host)
+    return current_session().scalars(latest).all()
+
+
+def worker_trouble(now: datetime, *, may_begin: bool) -> str | None:
+    """`Work.trouble`, without counting mails."""
+    jobs = current_session().scalars(select(Job)).all()
+    return Work(jobs, NO_MAILS, 0, (), troubled=troubled()).trouble(
+        now, may_begin=may_begin
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from flask import Blueprint, current_app
@@ -9,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from rsvp import disk, startup
-from rsvp.db import check_pragmas
+from rsvp import disk, queries, startup
+from rsvp.db import check_pragmas, utcnow
 from rsvp.extensions import db
 from rsvp.models import CodeKey
 from rsvp.web import guards
@@ -96,6 +97,12 @@ def disk_trouble() -> str | None:
     return disk.trouble(disk.folder(current_app))
 
 
+def worker_trouble() -> str | None:
+    """The worker beside a site that was only just started gets a moment to begin."""
+    is_new = time.monotonic() - STARTED < TO_BEGIN
+    return queries.worker_trouble(utcnow(), may_begin=is_new)
+
+
 NEEDED: dict[str, Callable[[], str | None]] = {
     "database": database_trouble,
     "schema": schema_trouble,
@@ -106,7 +113,12 @@ NEEDED: dict[str, Callable[[], str | None]] = {
 USEFUL: dict[str, Callable[[], str | None]] = {
     "disk": disk_trouble,
     "schema": newer_schema_trouble,
+    "worker": worker_trouble,
 }
 """Requests are served without these; an operator has to look all the same."""
 
 TOLD = "rsvp_health_told"
+
+STARTED = time.monotonic()
+TO_BEGIN = 30.0
+"""Seconds."""

@@ -16,8 +16,7 @@ from rsvp.clocks import CLOCKS_DIFFER
 from rsvp.db import utcnow
 from rsvp.domain import teams
 from rsvp.domain.teams import Action
-from rsvp.models import Job, MailDomain
-from rsvp.models.work import PATIENCE
+from rsvp.models import Job, MailDomain, Worker
 from rsvp.queries import JobState
 from rsvp.web import desk, guards
 
@@ -32,6 +31,8 @@ WORDS = {
     "mailings": _("What organizers write"),
     "erase": _("Erasing what is past keeping"),
     "domains": _("Forgetting what is known of domains"),
+    "deliver": _("Sending mails"),
+    "rounds": _("Looking for what is due"),
 }
 """The jobs, in the order in which the page shows them; others come last."""
 
@@ -70,8 +71,8 @@ def show() -> ResponseReturnValue:
     now = utcnow()
     work = queries.background_work(now)
     last_ran_at = work.last_ran_at(now)
-    idle_time = idle_for(last_ran_at, now)
-    works = last_ran_at is not None and idle_time is None
+    works = work.is_at_work(now)
+    idle_time = None if works or last_ran_at is None else span(now - last_ran_at)
     order = list(WORDS)
     jobs = sorted(work.jobs, key=lambda j: (j.name not in WORDS, *place(j, order)))
     return desk.page(
@@ -85,7 +86,8 @@ def show() -> ResponseReturnValue:
         paused=[shown_domain(each, now) for each in work.paused],
         idle_for=idle_time,
         never_ran=not work.has_run,
-        ran_when=last_ran_at,
+        is_known=works or last_ran_at is not None,
+        troubled=[shown_worker(each, now) for each in work.troubled],
         has_mail_server=bool(current_app.config["MAIL_SERVER"]),
     )
 
@@ -94,11 +96,10 @@ def place(job: Job, order: list[str]) -> tuple[int, str]:
     return (order.index(job.name) if job.name in order else 0, job.name)
 
 
-def idle_for(last_ran_at: datetime | None, now: datetime) -> str | None:
-    """For how long no worker has run, in words; None while one does."""
-    if last_ran_at is None or now - last_ran_at < PATIENCE:
-        return None
-    return span(now - last_ran_at)
+def shown_worker(worker: Worker, now: datetime) -> dict[str, Any]:
+    """Workers of a machine that ended shortly after one another."""
+    ago = span(now - (worker.ended_at or now))
+    return {"ends": worker.ends, "ago": ago, "why": worker.why}
 
 
 def shown_clock(apart: queries.Apart | None) -> dict[str, str] | None:

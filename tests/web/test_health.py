@@ -1,19 +1,28 @@
 """Health: a living process, and one that is ready to serve."""
 
 import os
+import time
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, text
+from sqlalchemy import delete, text, update
 from sqlalchemy.exc import OperationalError
 
 from rsvp import disk, startup
-from rsvp.db import writing
-from rsvp.models import CodeKey
+from rsvp.db import utcnow, writing
+from rsvp.jobs import run_due
+from rsvp.models import CodeKey, Job, Worker
 from rsvp.web import health
+
+
+@pytest.fixture(autouse=True)
+def _only_just_started(monkeypatch):
+    """Most tests are about something else than the worker, which none has here."""
+    monkeypatch.setattr(health, "STARTED", time.monotonic())
 
 
 def test_a_process_that_answers_lives(client: FlaskClient):
@@ -30,7 +39,13 @@ def test_all_well_is_ready(client: FlaskClient, monkeypatch):
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "ok",
-        "checks": {"database": "ok", "schema": "ok", "code_key": "ok", "disk": "ok"},
+        "checks": {
+            "database": "ok",
+            "schema": "ok",
+            "code_key": "ok",
+            "disk": "ok",
+            "worker": "ok",
+        },
     }
 
 
@@ -129,3 +144,65 @@ def test_a_disk_has_room_names_and_can_be_written(tmp_path, monkeypatch):
 
 def test_the_disk_looked_at_is_the_databases_or_ours(app: Flask):
     assert disk.folder(app) == Path(app.instance_path)
+
+
+# --- the worker ---------------------------------------------------------------------
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def worker(client, monkeypatch):
+    """What is said of the worker, of a site that was started a while ago."""
+    monkeypatch.setattr(disk, "LOW_BYTES", 0)
+    monkeypatch.setattr(health, "STARTED", time.monotonic() - health.TO_BEGIN)
+
+    def check() -> str:
+        answer = client.get("/health/ready")
+        assert answer.status_code == 200  # requests are served all the same
+        told = answer.get_json()
+        assert told["status"] == told["checks"]["worker"]
+        return str(told["status"])
+
+    return check
+
+
+def test_a_site_without_a_worker_is_degraded(worker, caplog):
+    assert worker() == "degraded"
+    assert "degraded: worker: none ran" in caplog.text
+    run_due(utcnow() - 3 * MINUTE)
+    assert worker() == "degraded"
+    run_due(utcnow() - MINUTE)
+    assert worker() == "ok"
+
+
+def test_what_a_clock_that_was_ahead_noted_is_no_sign_of_a_worker(worker):
+    run_due(utcnow() + timedelta(days=2))
+    assert worker() == "degraded"
+
+
+def test_one_that_is_at_a_long_job_works(worker):
+    run_due(utcnow() - 60 * MINUTE)
+    with writing() as session:
+        held = {"lease_until": utcnow() + 5 * MINUTE, "holder": "elsewhere:1:1"}
+        session.execute(update(Job).where(Job.name == "mailings").values(held))
+    assert worker() == "ok"
+
+
+@pytest.mark.parametrize(("ends", "state"), [(1, "ok"), (2, "degraded")])
+def test_a_worker_that_ends_again_and_again_is_none(worker, ends, state, monkeypatch):
+    run_due(utcnow())
+    with writing() as session:
+        why = {"why": "KeyError at lanes.py:7", "ended_at": utcnow()}
+        session.add(Worker(host="vm", ends=ends, **why))
+    assert worker() == state
+    monkeypatch.setattr(health, "STARTED", time.monotonic())
+    assert worker() == state
+
+
+def test_neither_is_one_that_can_do_a_part_of_its_work(worker):
+    run_due(utcnow())
+    with writing() as session:
+        failing = {"failures": 2, "due_at": utcnow(), "runs": 0, "done": 0}
+        session.add(Job(name="deliver", **failing))
+    assert worker() == "degraded"

@@ -12,7 +12,7 @@ from rsvp import cli
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.jobs import JOBS, run_due
-from rsvp.models import Job, MailDomain, Message
+from rsvp.models import Job, MailDomain, Message, Worker
 from rsvp.models.team import Role
 from tests.factories import make_event, make_user, register
 from tests.web.signing_in import sign_in
@@ -170,3 +170,26 @@ def test_the_command_tells_the_same(busy, capsys):
     assert "by vm:1:a" in text
     assert "failed 3 times: KeyError at privacy.py:12" in text
     assert "canary" not in text
+
+
+def test_a_worker_that_ends_again_and_again_is_told_with_its_reason(
+    app, client, capsys
+):
+    run_due(utcnow())
+    with writing() as session:
+        ended = {"ended_at": utcnow() - 3 * MINUTE, "why": "signal SIGKILL"}
+        session.add(Worker(host="vm", ends=1, **ended))
+    assert "SIGKILL" not in page(client)
+    with writing() as session:
+        session.execute(update(Worker).values(ends=4))
+    told = " ".join(client.get(HERE).text.split())
+    assert "The worker ended 4 times shortly after one another" in told
+    assert "the last time 3 minutes ago" in told
+    assert "signal SIGKILL" in told
+    db.session.rollback()
+    assert cli.run(["jobs"]) == 0
+    assert "Workers on vm ended 4 times" in capsys.readouterr().out
+    assert cli.run(["jobs", "--json"]) == 0
+    [worker] = json.loads(capsys.readouterr().out)["workers_in_trouble"]
+    assert (worker["host"], worker["ends"]) == ("vm", 4)
+    assert worker["why"] == "signal SIGKILL"
