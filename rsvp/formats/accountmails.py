@@ -13,7 +13,7 @@ from flask_babel import force_locale
 
 from rsvp import i18n
 from rsvp.formats import feeds
-from rsvp.formats.mails import Mail, inlined, paragraphs, rendered
+from rsvp.formats.mails import Mail, inlined, message_id_of, paragraphs, rendered
 from rsvp.formats.mailtexts import Words
 from rsvp.i18n import gettext as _
 from rsvp.i18n import ngettext as _n
@@ -153,5 +153,5 @@ def to_account(
         method="",
         calendar_name="",
         reply_to=None,
-        message_id=f"{message.uuid}@{host}",
+        message_id=message_id_of(message, public_url),
     )

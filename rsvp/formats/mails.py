@@ -99,6 +99,13 @@ class Facts:
     was_where: str = ""
 
 
+def message_id_of(message: Message, public_url: str) -> str:
+    """The same for each try. Behind its @ stands the site's host, that of an IPv6
+    address as a plain word: RFC 5322, section 3.6.4, has no colons there."""
+    host = urlsplit(public_url).hostname or "localhost"
+    return f"{message.uuid}@{host.replace(':', '-')}"
+
+
 def compose(
     message: Message,
     *,
@@ -130,7 +137,7 @@ def written(
 ) -> Mail:
     event, registration = message.event, message.registration
     host = urlsplit(public_url).hostname or "localhost"
-    message_id = f"{message.uuid}@{host}"
+    message_id = message_id_of(message, public_url)
     words = mailtexts.words(message, at)
     is_neutral = mailtexts.is_neutral(message)
     links = links_of(message, code_key, public_url, masked)

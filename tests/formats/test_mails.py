@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import re
 from io import BytesIO
+from uuid import uuid4
 
 import pytest
 import zxingcpp
 from PIL import Image
 
 from rsvp import tokens
+from rsvp.formats import mails
+from rsvp.models import Message
 from rsvp.models.event import Status
 from rsvp.models.registration import State
 from tests.formats.letters import (
@@ -237,3 +240,20 @@ def test_a_title_or_name_cannot_break_out(nasty):
     if "7*7" in nasty:
         assert "{{ 7*7 }}" in page.text
     assert not mail.defects
+
+
+@pytest.mark.parametrize(
+    ("site", "domain"),
+    [
+        ("https://rsvp.example.org", "rsvp.example.org"),
+        ("http://127.0.0.1:8000", "127.0.0.1"),
+        ("http://[2001:db8::1]:8000", "2001-db8--1"),
+        ("http://[::1]", "--1"),
+    ],
+)
+def test_a_message_id_ends_in_a_plain_word(site, domain):
+    name, _, behind = mails.message_id_of(Message(uuid=uuid4()), site).partition("@")
+
+    assert behind == domain
+    # Atoms with dots between them (RFC 5322).
+    assert re.fullmatch(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", name + behind)
