@@ -28,6 +28,8 @@ except ImportError:  # pragma: no cover - Windows has no flock
 KEY = 0x52535655
 """The advisory lock's number: one that others in the database don't use."""
 
+LENGTH = 120
+"""Bytes of a note."""
 PATIENCE = 3.0
 """Seconds to wait for somebody who is only looking: a restore takes longer."""
 
@@ -140,7 +142,7 @@ class FileLock:
 
     def begin(self, handle: int) -> None:
         """The first to use it: see how the last one left it; note that it is open."""
-        noted = os.pread(handle, 200, 0).decode(errors="replace")
+        noted = what_is_noted(handle)
         database_file.refuse_other_wal(self.file, noted, os.fstat(handle))
         self.was_left = database_file.how_it_was_left(self.file, noted)
         # It must be on the disk before a WAL is: a WAL beside a file that was closed
@@ -177,7 +179,8 @@ class FileLock:
 
     def noted(self) -> tuple[str, os.stat_result]:
         """What its file says, and what the system says of the file."""
-        return self.path.read_text(errors="replace"), self.path.stat()
+        with self.path.open("rb") as file:
+            return what_is_noted(file.fileno()), os.fstat(file.fileno())
 
 
 def lock(handle: int, kind: int, patience: float = 0) -> bool:
@@ -204,5 +207,9 @@ def within(seconds: float, succeeds: Callable[[], bool]) -> bool:
 
 
 def note(handle: int, text: str) -> None:
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, text.encode(), 0)
+    """Write it over what stands there, in one length: a full disk has room for that."""
+    os.pwrite(handle, text.rstrip().ljust(LENGTH).encode() + b"\n", 0)
+
+
+def what_is_noted(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode(errors="replace").rstrip() + "\n"

@@ -321,3 +321,17 @@ def test_a_start_during_a_restore_is_refused_in_words(place, monkeypatch):
         pass
     with use.alone():
         pass
+
+
+def test_what_is_noted_about_the_file_takes_no_more_room_from_note_to_note(tmp_path):
+    """A full disk is asked for nothing; a short note leaves nothing of a long one."""
+    path = tmp_path / "rsvp.db.in-use"
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    texts = ("open 1 2\n", "closed 123456789012 1234567890123456789\n", "unknown\n")
+    try:
+        for text in texts:
+            database_lock.note(handle, text)
+            assert database_lock.what_is_noted(handle) == text
+            assert path.stat().st_size == database_lock.LENGTH + 1
+    finally:
+        os.close(handle)
