@@ -100,7 +100,7 @@ class PostgresqlPlace:
         with tempfile.TemporaryFile(dir=self.folder) as dump:
             found.copy_database(dump, progress)
             dump.seek(0)
-            self.run("CREATE SCHEMA {}", sql.Identifier(ASIDE))
+            self.make_schema(ASIDE)
             with self.connection.transaction():
                 postgresql_dump.load(
                     self.connection,
@@ -130,10 +130,19 @@ class PostgresqlPlace:
                     self.run("DROP TABLE {} CASCADE", here)
             elif old:
                 kept = self.free_name(f"rsvp_before_{stamp(now).lower()}")
-                self.run("CREATE SCHEMA {}", sql.Identifier(kept))
+                self.make_schema(kept)
                 self.move(old, self.namespace, kept)
             self.move(new, ASIDE, self.namespace)
         return kept
+
+    def make_schema(self, name: str) -> None:
+        try:
+            self.run("CREATE SCHEMA {}", sql.Identifier(name))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise BackupError(
+                "the database's role may not make a schema, in which the backup is put "
+                "back first: GRANT CREATE ON DATABASE … TO it; nothing was changed"
+            ) from error
 
     def free_name(self, name: str) -> str:
         rows = self.connection.execute("SELECT nspname FROM pg_namespace").fetchall()

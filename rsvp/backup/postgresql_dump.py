@@ -47,8 +47,9 @@ def dumped(
         namespace = value("SELECT current_schema()")
         found = facts_of(connection.exec_driver_sql)
         of = value(
-            "SELECT sum(pg_table_size(oid)) FROM pg_class "
-            "WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
+            "SELECT sum(pg_table_size(pg_class.oid)) FROM pg_class "
+            "JOIN pg_namespace ON pg_namespace.oid = relnamespace "
+            "WHERE nspname = current_schema() AND relkind = 'r'"
         )
         driver: Any = connection.connection.driver_connection
         program = find_program("pg_dump", driver.info.server_version // 10000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import time
@@ -87,6 +88,44 @@ def test_a_site_comes_back_as_it_was(site, evening):
         with db.engine.connect() as connection:
             context = MigrationContext.configure(connection)
             assert compare_metadata(context, Base.metadata) == []
+
+
+def test_a_schema_of_its_own_is_put_back_into_one(postgresql_site):
+    site = postgresql_site
+    uri = site.settings["SQLALCHEMY_DATABASE_URI"]
+    with psycopg.connect(uri, autocommit=True) as server:
+        server.execute('ALTER SCHEMA public RENAME TO "Our site"')
+        name = server.info.dbname
+        server.execute(f'ALTER DATABASE {name} SET search_path = "Our site"')
+    with site.used():
+        make_user("ada@example.org")
+    done = site.restore(site.back_up(), replace=True)
+
+    assert done.now.problems == []
+    assert list(done.now.accounts) == ["ada@example.org"]
+    with site.used():
+        make_user("ben@example.org")
+
+
+def test_a_role_that_may_make_no_schema_is_told_so(postgresql_site, worker_name):
+    site, role = postgresql_site, f"work_backup_{worker_name}".lower()
+    with site.used():
+        make_user("ada@example.org")
+    path = site.back_up()
+    uri = site.settings["SQLALCHEMY_DATABASE_URI"]
+    with psycopg.connect(uri, autocommit=True) as server:
+        server.execute(f"DROP ROLE IF EXISTS {role}")
+        server.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'a password'")
+        server.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+        site.settings["SQLALCHEMY_DATABASE_URI"] = re.sub(
+            r"//.*?@", f"//{role}:a%20password@", uri
+        )
+        try:
+            with pytest.raises(BackupError, match="GRANT CREATE ON DATABASE"):
+                site.restore(path, replace=True)
+        finally:
+            server.execute(f"DROP OWNED BY {role}")
+            server.execute(f"DROP ROLE {role}")
 
 
 def test_an_empty_place_needs_no_leave_and_keeps_nothing(site, evening, tmp_path):
