@@ -242,6 +242,29 @@ def test_an_old_wal_is_not_applied_to_a_backup_put_back(place, put_back):
         assert db.session.scalars(select(User.email)).all() == ["ada@example.org"]
 
 
+def test_a_backup_moved_in_is_another_file_also_after_a_checkpoint(place):
+    """Then the times alone could be those of a site that was killed."""
+    add_user(place, "ada@example.org")
+    backup = Path(shutil.copy2(place / "rsvp.db", place / "backup"))
+
+    def make_ben():
+        make_user("ben@example.org")
+        # While somebody reads, the WAL is not begun anew.
+        with sqlite3.connect(place / "rsvp.db", isolation_level=None) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM users").fetchone()
+            db.session.remove()
+            with db.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            make_user("cleo@example.org")
+            os._exit(9)
+
+    killed_while(place, make_ben)
+    moved(backup, place / "rsvp.db")
+    with pytest.raises(UnsafeStart, match="don't belong together"), used(place):
+        pass
+
+
 def test_a_wal_of_another_database_is_not_applied(place, tmp_path_factory, sqlite_app):
     add_user(place, "ada@example.org")
     other = tmp_path_factory.mktemp("other")
