@@ -233,6 +233,20 @@ def worker_that_began(site: Site) -> int:
     return int(row[0].split(":")[1]) if row and row[0] else 0
 
 
+@pytest.mark.skipif(not LINUX, reason="children are read from /proc")
+def test_a_process_that_dies_as_the_site_is_stopped_is_no_failure(sqlite_site):
+    sqlite_site.start()
+    _, *web = sqlite_site.children()
+    # Both at once, as the parent sees it.
+    sqlite_site.process.send_signal(signal.SIGSTOP)
+    for pid in web:
+        os.kill(pid, signal.SIGKILL)
+    sqlite_site.process.send_signal(signal.SIGTERM)
+    sqlite_site.process.send_signal(signal.SIGCONT)
+
+    assert sqlite_site.process.wait(20) == 0
+
+
 def test_no_process_outlives_a_parent_that_was_killed(sqlite_site):
     sqlite_site.start()
     children = sqlite_site.children()

@@ -193,6 +193,14 @@ class OwnSocketServer(MPServer):
         self._shd = self.holders[idx]
         return super()._spawn_worker(idx, *args, **more)
 
+    def shutdown(self, exit_code: int = 0) -> None:
+        try:
+            super().shutdown(exit_code)
+        except SystemExit:
+            # We were told to stop: a process that died just before is no failure now.
+            if exit_code or not self.interrupt_signal:
+                raise
+
     def _drop_shared_socket(self) -> None:
         close_all(self.sockets)
 
