@@ -20,7 +20,7 @@ from rsvp.backup import create, restore
 from rsvp.extensions import db
 from tests import services
 from tests.conftest import TEST_SETTINGS, database_file, new_postgresql_database
-from tests.factories import NOON
+from tests.factories import NOON, make_event, make_user, register
 
 
 def quiet(*_: Any) -> None:
@@ -152,3 +152,15 @@ def site(request: pytest.FixtureRequest) -> Site:
         services.need("pg_dump")
     made: Site = request.getfixturevalue(f"{request.param}_site")
     return made
+
+
+@pytest.fixture
+def evening(site):
+    """An event with Zoë and an account, backed up at noon: the path of the backup."""
+    with site.used():
+        event = make_event()
+        zoe = register(event, "Zoë Ødegård", email="zoe@example.org")
+        register(event, "Ben Okafor", email="ben@example.org")
+        make_user("ada@example.org")
+        site.event_id, site.zoe = event.id, zoe
+    return site.back_up()
