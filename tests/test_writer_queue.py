@@ -85,8 +85,8 @@ def test_a_lock_that_nobody_waits_for_any_more_is_given_back(path: Path):
         pass
 
 
-def test_threads_wait_no_longer_than_processes(path: Path):
-    queue = WriterQueue(path, patience=0.1)
+def one_who_waits(queue: WriterQueue) -> tuple[threading.Thread, threading.Event]:
+    """A thread that wants a turn, and an event that tells when it was refused."""
     refused = threading.Event()
 
     def wait() -> None:
@@ -96,9 +96,15 @@ def test_threads_wait_no_longer_than_processes(path: Path):
         except NoTurn:
             refused.set()
 
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread, refused
+
+
+def test_threads_wait_no_longer_than_processes(path: Path):
+    queue = WriterQueue(path, patience=0.1)
     with queue.turn():
-        thread = threading.Thread(target=wait)
-        thread.start()
+        thread, refused = one_who_waits(queue)
         thread.join(20)
     assert refused.is_set()
 
@@ -151,18 +157,8 @@ def test_who_waits_after_another_waited_in_vain_waits_less(
 
 def test_who_waits_already_notices_that_another_waited_in_vain(path: Path):
     queue = WriterQueue(path, patience=30)
-    refused = threading.Event()
-
-    def wait() -> None:
-        try:
-            with queue.turn():
-                pass
-        except NoTurn:
-            refused.set()
-
     with queue.turn():
-        thread = threading.Thread(target=wait)
-        thread.start()
+        thread, refused = one_who_waits(queue)
         queue.is_stuck = True
         assert refused.wait(10)
     thread.join(20)

@@ -36,3 +36,13 @@ def add_cleo(site: Site) -> None:
 def addresses() -> list[str]:
     rows = db.session.scalars(select(Registration.email).order_by(Registration.id))
     return list(rows)
+
+
+def drop_tables(site: Site) -> None:
+    """On PostgreSQL: a database that somebody lost, and made anew."""
+    with site.context(), db.engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        driver.rollback()
+        driver.execute("DROP SCHEMA public CASCADE")
+        driver.execute("CREATE SCHEMA public")
+        driver.commit()

@@ -22,12 +22,7 @@ from rsvp.domain import restored
 from rsvp.extensions import db
 from rsvp.models import Event, User
 from tests.backup.conftest import Site
-from tests.backup.evenings import (
-    LATER,
-    add_cleo,
-    addresses,
-    files,
-)
+from tests.backup.evenings import LATER, add_cleo, addresses, drop_tables, files
 from tests.domain.processes import Process
 from tests.factories import make_user, register
 
@@ -100,12 +95,7 @@ def test_an_empty_place_needs_no_leave_and_keeps_nothing(site, evening, tmp_path
     if site.is_sqlite:
         kept = place.restore(evening, now=LATER).kept
     else:
-        with site.context(), db.engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            driver.rollback()
-            driver.execute("DROP SCHEMA public CASCADE")
-            driver.execute("CREATE SCHEMA public")
-            driver.commit()
+        drop_tables(site)
         kept = place.restore(evening, now=LATER).kept
     assert kept is None
     with place.used():

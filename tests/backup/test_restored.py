@@ -14,10 +14,7 @@ from rsvp.extensions import db
 from rsvp.models import Device, DoorPass, Event, Mailing, Message, Registration, User
 from rsvp.models.mailing import MailingState
 from tests.backup.conftest import Site
-from tests.backup.evenings import (
-    LATER,
-    addresses,
-)
+from tests.backup.evenings import LATER, addresses, drop_tables
 from tests.factories import CODE_KEY, NOON, make_event, register, stored
 
 # --- what ends ----------------------------------------------------------------------
@@ -213,12 +210,7 @@ def test_it_says_where_it_does_not_know_what_was_erased(site, evening, tmp_path)
     place = Site(other, dict(site.settings))
     if not site.is_sqlite:
         # Whose database is gone, too.
-        with site.context(), db.engine.connect() as connection:
-            driver = connection.connection.driver_connection
-            driver.rollback()
-            driver.execute("DROP SCHEMA public CASCADE")
-            driver.execute("CREATE SCHEMA public")
-            driver.commit()
+        drop_tables(site)
     assert not place.restore(evening, now=LATER).now.erasures_known
     # From here on it does.
     taken = place.back_up(now=NOON + timedelta(days=900))
