@@ -18,7 +18,8 @@ MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))
 
 # Plain values and words that any layer may use.
 GROUND = (
-    *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.placeholders"),
+    *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.mailboxes"),
+    "rsvp.placeholders",
     *("rsvp.spans", "rsvp.tokens", "rsvp.walltime"),
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
@@ -29,6 +30,7 @@ MAY_IMPORT = {
     "rsvp.clocks": (),
     "rsvp.errors": (),
     "rsvp.folding": (),
+    "rsvp.mailboxes": (),
     "rsvp.placeholders": (),
     "rsvp.spans": (),
     "rsvp.tokens": ("rsvp.clocks",),

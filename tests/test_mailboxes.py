@@ -1,0 +1,36 @@
+"""Mailboxes: which addresses are counted together."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsvp.mailboxes import mailbox_of
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("ada.lovelace@gmail.com", "adalovelace@gmail.com", "AdaLovelace@GMail.com"),
+        *("a.d.a.lovelace+rsvp@gmail.com", "adalovelace@googlemail.com"),
+        *("adalovelace+a+b@googlemail.com", "adalovelace.@gmail.com"),
+    ],
+)
+def test_what_a_provider_reads_alike_is_one_mailbox(address):
+    assert mailbox_of(address) == "adalovelace@gmail.com"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("ada@example.org", "ada+news@example.org", True),
+        ("ada@example.org", "ada+@example.org", True),
+        ("a.da@example.org", "ada@example.org", False),
+        ("ada-news@example.org", "ada@example.org", False),
+        ("ada@example.org", "ada@example.com", False),
+        # Nothing but a tag: two tags are two people there.
+        ("+ada@example.org", "+bo@example.org", False),
+        ("...@gmail.com", "..@gmail.com", False),
+    ],
+)
+def test_elsewhere_only_tags_are_left_out(one, other, is_same):
+    assert (mailbox_of(one) == mailbox_of(other)) is is_same
