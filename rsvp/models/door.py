@@ -33,6 +33,11 @@ class Direction(StrEnum):
     IN = "in"
     OUT = "out"
     UNDO = "undo"  # of another scan
+    LOOK = "look"  # what `in` would be answered; never stored
+
+
+STORED = (Direction.IN, Direction.OUT, Direction.UNDO)
+"""The directions of scans that are kept."""
 
 
 class Verdict(StrEnum):
@@ -127,7 +132,7 @@ class Scan(Base):
 
     __tablename__ = "scans"
     __table_args__ = (
-        one_of("direction", Direction),
+        one_of("direction", STORED),
         one_of("verdict", Verdict),
         Index("ix_scans_attendee", "attendee_id", "at", "id"),
         Index("ix_scans_event", "event_id", "received_at", "id"),

@@ -1,11 +1,12 @@
 """Column kinds that several tables share."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, String
 
 
-def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
     """The check that keeps an enumeration, stored as text, within its values."""
     allowed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)

@@ -193,9 +193,12 @@ def typed_scan(typed: str, now: datetime) -> Reading:
         "offset_ms": 0,
     }
     try:
-        return scans.read_scan(sent)
+        reading = scans.read_scan(sent)
     except scans.Malformed:
         abort(400)
+    if reading.direction == Direction.LOOK:
+        abort(400)  # its answer would look like that of somebody let in
+    return reading
 
 
 @bp.post("/retirement")
@@ -251,9 +254,13 @@ def scans_api() -> ResponseReturnValue:
 
 def take(readings: Sequence[Reading], now: datetime) -> list[Answer | None]:
     """Keep the scans of this phone and say what each is worth."""
-    if not readings:
+    if all(reading.direction == Direction.LOOK for reading in readings):
+        # Nothing to write: nobody waits for a turn, or for who is being let in.
+        looks: list[Answer | None] = [
+            checkin.look(reading, g.phone, now=now) for reading in readings
+        ]
         note_seen(now)
-        return []
+        return looks
     seat_late_comers(readings, now)
 
     def change(_look_again: bool) -> list[Answer | None]:

@@ -168,6 +168,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
             }
             for one in answer.party
         ],
+        "party_key": answer.party_key,
         "at": answer.at.isoformat(),
         "door": answer.door,
         "rehearsal": answer.is_rehearsal,

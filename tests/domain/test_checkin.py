@@ -378,6 +378,23 @@ def test_a_rehearsal_is_answered_and_does_not_count(
         assert scan(phone, zoe).verdict == Verdict.WELCOME
 
 
+def test_in_a_rehearsal_the_marks_of_the_party_follow(app):
+    event = make_event()
+    register(event, "Zoë", "Ada")
+    zoe, ada = attendees(event)
+    now = DOORS - timedelta(days=3)
+    phone = make_phone(event, now=now, at_once=True)
+
+    first = scan(phone, zoe, now=now + timedelta(seconds=1))
+    second = scan(phone, ada, now=now + timedelta(seconds=2))
+    scan(phone, None, "undo", of=first.scan_id, now=now + timedelta(seconds=3))
+    third = scan(phone, ada, "out", now=now + timedelta(seconds=4))
+
+    marks = [[one.is_in for one in a.party] for a in (first, second, third)]
+    assert marks == [[True, False], [True, True], [False, False]]
+    assert checkin.counts(event.id).inside == 0
+
+
 def test_after_the_end_nobody_is_let_in(app):
     event = make_event()
     register(event, "Zoë")

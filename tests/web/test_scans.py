@@ -19,7 +19,7 @@ from rsvp.models import Attendee, Device
 from rsvp.web import scans
 from tests.domain.doorways import attendees
 from tests.factories import register
-from tests.web.door_visits import enrol, evening, kept, scan, send, verdicts
+from tests.web.door_visits import enrol, evening, kept, printed, scan, send, verdicts
 
 
 def test_a_scan_is_answered_with_name_party_and_counts(client: FlaskClient):
@@ -41,6 +41,7 @@ def test_a_scan_is_answered_with_name_party_and_counts(client: FlaskClient):
             {"name": "Zoë Ωmega", "position": 0, "is_in": True, "is_this": True},
             {"name": "Ada Bell", "position": 1, "is_in": False, "is_this": False},
         ],
+        "party_key": verdict["party_key"],
         "at": verdict["at"],
         "door": "Main entrance",
         "rehearsal": False,
@@ -64,6 +65,42 @@ def test_a_second_door_is_told_when_and_where_they_came_in(app: Flask):
 
     assert second["verdict"] == "already_in"
     assert (second["at"], second["door"]) == (first["at"], "Main entrance")
+
+
+def test_a_look_is_answered_and_lets_nobody_in(app: Flask):
+    event, other = evening(), evening()
+    register(event, "Zoë Ωmega", "Ada Bell", now=utcnow())
+    register(event, "Ben", now=utcnow())
+    register(other, "Otto Other", now=utcnow())
+    zoe, ada, ben = attendees(event)
+    [otto] = attendees(other)
+    main, side = app.test_client(), app.test_client()
+    enrol(main, event, "Main entrance")
+    enrol(side, event, "Side door")
+    looks = [scan(one, "look") for one in (zoe, ada, ben, otto, "not a code")]
+
+    seen = verdicts(main, *looks)
+
+    assert [one["verdict"] for one in seen] == [
+        *("welcome", "welcome", "welcome", "wrong_event", "unknown"),
+    ]
+    keys = [one["party_key"] for one in seen]
+    assert keys[0] == keys[1] != keys[2]
+    assert keys[3:] == [None, None]
+    assert [one["name"] for one in seen[3:]] == [None, None]
+    assert not any(person["is_in"] for one in seen for person in one["party"])
+    assert kept() == []
+
+    # Beside a scan it sees what came before, and its id stays free.
+    look = scan(zoe, "look")
+    told = verdicts(main, scan(zoe), look, scan(ada, id=look["id"]))
+    assert [one["verdict"] for one in told] == ["welcome", "already_in", "welcome"]
+    [seen] = verdicts(side, scan(zoe, "look"))
+    assert (seen["verdict"], seen["door"]) == ("already_in", "Main entrance")
+    assert seen["at"] == told[0]["at"]
+    assert len(kept()) == 2
+    sent = {"id": str(uuid4()), "code": printed(zoe), "direction": "look"}
+    assert main.post("/door/scans", data=sent).status_code == 400
 
 
 def test_who_leaves_may_come_back(client: FlaskClient):

@@ -11,6 +11,7 @@ from rsvp.domain.checkin.scans import (
     admit,
     admit_all,
     check_in,
+    look,
     undo_check_in,
 )
 from rsvp.domain.checkin.stays import Passage, Stay, fold
@@ -31,6 +32,7 @@ __all__ = [
     "check_in",
     "counts",
     "fold",
+    "look",
     "undo_check_in",
     "verdict_of",
 ]

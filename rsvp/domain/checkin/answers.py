@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, func, select
 
 from rsvp.db import current_connection
 from rsvp.domain.checkin.holders import Holder
-from rsvp.domain.checkin.stays import Stay, is_inside
+from rsvp.domain.checkin.stays import Stay, inside_in_rehearsal, is_inside
 from rsvp.models import Admission, Attendee, CheckIn, Registration
 from rsvp.models.door import Verdict
 from rsvp.models.event import Mode
@@ -31,7 +31,8 @@ class Answer:
     """What a door shows of a scan. Names are there only for codes of this event.
 
     `at` is when the scan was made, or when somebody who is already in came in, at the
-    door `door`. `party` are all who come on the same registration.
+    door `door`. `party` are all who come on the same registration; `party_key` is the
+    same for each of them, and for nobody else.
     """
 
     scan_id: UUID
@@ -43,6 +44,7 @@ class Answer:
     position: int | None = None
     admission: str | None = None
     party: list[PartyMember] = field(default_factory=list)
+    party_key: str | None = None
 
 
 is_there = exists().where(CheckIn.attendee_id == Attendee.id, CheckIn.out_at.is_(None))
@@ -82,23 +84,27 @@ def answer_to(
         name=holder.name,
         position=holder.position,
         admission=holder.admission,
-        party=party_of(holder, is_inside(after)),
+        party=party_of(holder, is_inside(after), is_rehearsal),
+        party_key=holder.party_key,
     )
 
 
-def party_of(holder: Holder, is_in: bool) -> list[PartyMember]:
-    """All who come on the same registration, and who of them is in."""
+def party_of(holder: Holder, is_in: bool, is_rehearsal: bool) -> list[PartyMember]:
+    """All who come on the same registration, and who of them is in: in a rehearsal, by
+    what it has seen so far."""
     values = {"registration": holder.registration_id}
+    party = current_connection().execute(PARTY, values).all()
+    inside = {attendee_id for attendee_id, _, _, there in party if there}
+    if is_rehearsal:
+        inside = inside_in_rehearsal([row.id for row in party])
     return [
         PartyMember(
             name=name,
             position=position,
-            is_in=is_in if attendee_id == holder.attendee_id else bool(there),
+            is_in=is_in if attendee_id == holder.attendee_id else attendee_id in inside,
             is_this=attendee_id == holder.attendee_id,
         )
-        for attendee_id, name, position, there in current_connection().execute(
-            PARTY, values
-        )
+        for attendee_id, name, position, _ in party
     ]
 
 

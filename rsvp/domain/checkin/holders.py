@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
@@ -11,6 +13,8 @@ from rsvp.db import current_connection
 from rsvp.domain.checkin.verdicts import Ticket
 from rsvp.models import Admission, Attendee, Registration, RetiredCode
 from rsvp.models.registration import AttendeeState
+
+PARTY_KEY = b"rsvp/door-party/v1"
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Holder:
     attendee_id: int
     event_id: int
     registration_id: int
+    registration_uuid: UUID
     name: str | None
     position: int
     state: str
@@ -37,15 +42,21 @@ class Holder:
             is_coming=self.state == AttendeeState.COMING,
         )
 
+    @property
+    def party_key(self) -> str:
+        """The same for all who come on one registration, by which a phone knows that
+        the codes in a picture belong together; it finds nothing anywhere."""
+        return hashlib.sha256(PARTY_KEY + self.registration_uuid.bytes).hexdigest()[:16]
+
 
 def holders() -> Select[Any]:
-    """Locks what the verdict rests on: nobody is let in while being cancelled, and the
-    scans of one attendee are judged one after the other."""
-    wanted = (
+    return cast(
+        "Select[Any]",
         select(
             Attendee.id,
             Attendee.event_id,
             Attendee.registration_id,
+            Registration.uuid,
             Attendee.name,
             Attendee.position,
             Attendee.state,
@@ -54,10 +65,14 @@ def holders() -> Select[Any]:
             Admission.mode,
         )
         .join(Registration, Registration.id == Attendee.registration_id)
-        .join(Admission, Admission.id == Registration.admission_id)
-        .with_for_update(key_share=True, of=(Attendee, Registration))
+        .join(Admission, Admission.id == Registration.admission_id),
     )
-    return cast("Select[Any]", wanted)
+
+
+def locked(wanted: Select[Any]) -> Select[Any]:
+    """Locks what the verdict rests on: nobody is let in while being cancelled, and the
+    scans of one attendee are judged one after the other, each by all before it."""
+    return wanted.with_for_update(key_share=True, of=(Attendee, Registration))
 
 
 BY_CODE = holders().where(Attendee.code_id == bindparam("code_id"))
@@ -68,13 +83,24 @@ BY_OLD_CODE = (
 )
 BY_ID = holders().where(Attendee.id == bindparam("attendee"))
 
+LOCKED_BY_CODE = locked(BY_CODE)
+LOCKED_BY_OLD_CODE = locked(BY_OLD_CODE)
+LOCKED_BY_ID = locked(BY_ID)
 
-def find_by_id(attendee_id: int) -> Holder | None:
-    return found(BY_ID, True, attendee=attendee_id)
+
+def lock_by_id(attendee_id: int) -> Holder | None:
+    return found(LOCKED_BY_ID, True, attendee=attendee_id)
+
+
+def lock_by_code(code_id: bytes) -> Holder | None:
+    """Whoever has the code, or had it before a newer one replaced it."""
+    return found(LOCKED_BY_CODE, True, code_id=code_id) or found(
+        LOCKED_BY_OLD_CODE, False, code_id=code_id
+    )
 
 
 def find_by_code(code_id: bytes) -> Holder | None:
-    """Whoever has the code, or had it before a newer one replaced it."""
+    """The same for those who only look."""
     return found(BY_CODE, True, code_id=code_id) or found(
         BY_OLD_CODE, False, code_id=code_id
     )

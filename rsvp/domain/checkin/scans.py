@@ -19,6 +19,7 @@ from rsvp.domain.checkin.answers import Answer, answer_to
 from rsvp.domain.checkin.holders import Holder
 from rsvp.domain.checkin.stays import (
     Passage,
+    Stay,
     directions,
     fold,
     passages_of,
@@ -72,34 +73,53 @@ def admit(reading: Reading, device: Device, *, now: datetime) -> Answer:
 
     Raises NotAdmitted where the id is another phone's scan.
     """
+    if reading.direction == Direction.LOOK:
+        return look(reading, device, now=now)
     if before := stored_scan(reading.id):
         if before.device_id != device.id:
             raise NotAdmitted(verdict=Verdict.UNKNOWN)
         return answer_again(before)
+    return take(taken_by(device, reading, now), now=now)
+
+
+def look(reading: Reading, device: Device, *, now: datetime) -> Answer:
+    """What letting them in would be answered now; admits nobody, and keeps nothing."""
+    taken = taken_by(device, reading, now)
+    code_id = taken.code_id
+    holder = holders.find_by_code(code_id) if code_id is not None else None
+    stays = fold(passages_so_far(taken, holder))
+    verdict = worth(taken, holder, stays)
+    return answer(taken, verdict, holder, stays, stays)
+
+
+def taken_by(device: Device, reading: Reading, now: datetime) -> Taken:
     event = device.door_pass.event
+    at = made_at(device, reading, now)
+    return Taken(
+        id=reading.id,
+        event=event,
+        device_id=device.id,
+        door=device.name,
+        actor=doors.actor_of(device),
+        code=reading.code,
+        direction=reading.direction,
+        of=reading.of,
+        seq=reading.seq,
+        epoch=reading.epoch,
+        at=at,
+        phone_at=reading.phone_at,
+        offset_ms=reading.offset_ms,
+        is_rehearsal=device.door_pass.at_once and at < counting_from(event),
+    )
+
+
+def made_at(device: Device, reading: Reading, now: datetime) -> datetime:
+    if reading.direction == Direction.LOOK:
+        return now
     at = reading.phone_at + timedelta(milliseconds=reading.offset_ms)
     # Clocks of phones drift: a scan was made after its phone was enrolled, and before
     # it arrived here.
-    at = min(max(device.enrolled_at, at), now)
-    return take(
-        Taken(
-            id=reading.id,
-            event=event,
-            device_id=device.id,
-            door=device.name,
-            actor=doors.actor_of(device),
-            code=reading.code,
-            direction=reading.direction,
-            of=reading.of,
-            seq=reading.seq,
-            epoch=reading.epoch,
-            at=at,
-            phone_at=reading.phone_at,
-            offset_ms=reading.offset_ms,
-            is_rehearsal=device.door_pass.at_once and at < counting_from(event),
-        ),
-        now=now,
-    )
+    return min(max(device.enrolled_at, at), now)
 
 
 # --- by hand ------------------------------------------------------------------------
@@ -191,20 +211,13 @@ def take(taken: Taken, *, now: datetime) -> Answer:
     """Judge the scan by what came before it, keep it, and let who is in follow."""
     undone = undone_scan(taken) if taken.direction == Direction.UNDO else None
     holder = holder_of(taken, undone)
-    passages: list[Passage] = []
-    if holder is not None and holder.event_id == taken.event.id:
-        passages = passages_of(holder.attendee_id, taken.is_rehearsal)
+    passages = passages_so_far(taken, holder)
     stays = fold(passages)
     if taken.direction == Direction.UNDO:
         verdict = Verdict.UNDONE if undone else Verdict.UNKNOWN
     else:
         earlier = fold([p for p in passages if p.at <= taken.at])
-        verdict = verdict_of(
-            holder.ticket(taken.event.id) if holder else None,
-            moment=moment_of(taken),
-            before=directions(earlier),
-            direction=taken.direction,
-        )
+        verdict = worth(taken, holder, earlier)
     if not keep(taken, holder, verdict, now):
         # The same scan was sent twice at once, and the other one was quicker.
         if again := stored_scan(taken.id):
@@ -214,6 +227,16 @@ def take(taken: Taken, *, now: datetime) -> Answer:
     after = fold(changed(passages, taken, verdict))
     if after != stays and not taken.is_rehearsal and holder is not None:
         rewrite(taken.event.id, holder.attendee_id, stays, after)
+    return answer(taken, verdict, holder, stays, after)
+
+
+def answer(
+    taken: Taken,
+    verdict: Verdict,
+    holder: Holder | None,
+    stays: Sequence[Stay],
+    after: Sequence[Stay],
+) -> Answer:
     return answer_to(
         taken.id,
         verdict,
@@ -223,6 +246,21 @@ def take(taken: Taken, *, now: datetime) -> Answer:
         holder,
         stays,
         after,
+    )
+
+
+def passages_so_far(taken: Taken, holder: Holder | None) -> list[Passage]:
+    if holder is None or holder.event_id != taken.event.id:
+        return []
+    return passages_of(holder.attendee_id, taken.is_rehearsal)
+
+
+def worth(taken: Taken, holder: Holder | None, before: Sequence[Stay]) -> Verdict:
+    return verdict_of(
+        holder.ticket(taken.event.id) if holder else None,
+        moment=moment_of(taken),
+        before=directions(before),
+        direction=taken.direction,
     )
 
 
@@ -246,10 +284,10 @@ def moment_of(taken: Taken) -> Moment:
 def holder_of(taken: Taken, undone: Scan | None) -> Holder | None:
     attendee_id = undone.attendee_id if undone else taken.attendee_id
     if attendee_id is not None:
-        return holders.find_by_id(attendee_id)
+        return holders.lock_by_id(attendee_id)
     if taken.code_id is None or taken.direction == Direction.UNDO:
         return None
-    return holders.find_by_code(taken.code_id)
+    return holders.lock_by_code(taken.code_id)
 
 
 def undone_scan(taken: Taken) -> Scan | None:
@@ -318,7 +356,7 @@ def answer_again(scan: Scan) -> Answer:
     door = scan.device.name if scan.device else None
     holder, stays = None, []
     if scan.attendee_id is not None:
-        holder = holders.find_by_id(scan.attendee_id)
+        holder = holders.lock_by_id(scan.attendee_id)
         stays = fold(passages_of(scan.attendee_id, scan.is_rehearsal))
     verdict = Verdict(scan.verdict)
     return answer_to(

@@ -9,7 +9,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_connection, table_of
@@ -85,8 +94,21 @@ def passages_of(attendee_id: int, is_rehearsal: bool) -> list[Passage]:
 
 def passages_of_all() -> dict[int, list[Passage]]:
     """The counted scans that are no rehearsal, by attendee."""
+    return by_attendee(
+        COUNTING.where(~Scan.is_rehearsal, Scan.attendee_id.is_not(None))
+    )
+
+
+def inside_in_rehearsal(attendee_ids: Sequence[int]) -> set[int]:
+    """Who of them is in, by what a rehearsal has seen so far."""
+    found = by_attendee(
+        COUNTING.where(Scan.is_rehearsal, Scan.attendee_id.in_(attendee_ids))
+    )
+    return {who for who, passages in found.items() if is_inside(fold(passages))}
+
+
+def by_attendee(wanted: Executable) -> dict[int, list[Passage]]:
     found: dict[int, list[Passage]] = defaultdict(list)
-    wanted = COUNTING.where(~Scan.is_rehearsal, Scan.attendee_id.is_not(None))
     for row in current_connection().execute(wanted):
         found[row.attendee_id].append(passage(row))
     return found
