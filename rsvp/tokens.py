@@ -19,7 +19,9 @@ from uuid import UUID
 
 from itsdangerous import BadSignature, Signer
 
+from rsvp import keyboards
 from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.keyboards import ALPHABET
 
 CODE = b"rsvp/code/v1"
 CODE_ID = b"rsvp/code-id/v1"
@@ -34,10 +36,6 @@ LINK_ID = b"rsvp/link-id/v1"
 KEY_ID = b"rsvp/code-key-id/v1"
 FIRST = "rsvp/first/v1"
 RESET = "rsvp/reset/v1"
-
-# Crockford's base 32: no I, L, O, U. https://www.crockford.com/base32.html
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-READ_AS = str.maketrans("ILO", "110", " -\t\n\r\u00a0\u2010\u2011")
 
 CODE_LENGTH = 29
 """Characters of a printed code: `1`, 26 of base 32, 2 to check them."""
@@ -74,9 +72,16 @@ def code_text(code: bytes) -> str:
 def read_code(text: str) -> bytes | None:
     """The code that was typed or scanned, or None where it can't be one of ours.
 
-    Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
+    Lower case, gaps, I and L for 1 and O for 0 are read kindly, and so are keys of
+    another keyboard where the check characters then fit.
     """
-    text = text.upper().translate(READ_AS)
+    for reading in keyboards.readings(text):
+        if (code := read_printed(reading)) is not None:
+            return code
+    return None
+
+
+def read_printed(text: str) -> bytes | None:
     if len(text) != CODE_LENGTH or text[0] != "1":
         return None
     body, check = text[1:27], text[27:]
@@ -122,7 +127,7 @@ def invitation_id(typed: str) -> bytes | None:
 
     Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
     """
-    text = typed.upper().translate(READ_AS)
+    text = keyboards.plain(typed)
     if len(text) != INVITATION_LENGTH or any(c not in ALPHABET for c in text):
         return None
     return hashlib.sha256(INVITATION_ID + text.encode()).digest()

@@ -18,9 +18,9 @@ MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))
 
 # Plain values and words that any layer may use.
 GROUND = (
-    *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.mailboxes"),
-    "rsvp.placeholders",
-    *("rsvp.spans", "rsvp.tokens", "rsvp.walltime"),
+    *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.keyboards"),
+    *("rsvp.mailboxes", "rsvp.placeholders", "rsvp.spans"),
+    *("rsvp.tokens", "rsvp.walltime"),
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 
@@ -30,10 +30,11 @@ MAY_IMPORT = {
     "rsvp.clocks": (),
     "rsvp.errors": (),
     "rsvp.folding": (),
+    "rsvp.keyboards": (),
     "rsvp.mailboxes": (),
     "rsvp.placeholders": (),
     "rsvp.spans": (),
-    "rsvp.tokens": ("rsvp.clocks",),
+    "rsvp.tokens": ("rsvp.clocks", "rsvp.keyboards"),
     "rsvp.walltime": (),
     "rsvp.writer_queue": ("rsvp.errors",),
     "rsvp.postgresql": (),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from rsvp import tokens
+from rsvp import keyboards, tokens
 from rsvp.domain.checkin import Answer, Reading
 from rsvp.models.door import Direction
 
@@ -140,14 +140,16 @@ def mistake_in(typed: str) -> str | None:
 
     static/js/door/code.js says the same, by tests/cases/codes.json.
     """
-    text = typed.upper().translate(tokens.READ_AS)
+    if tokens.read_code(typed):
+        return None
+    text = keyboards.plain(typed)
     if not text:
         return "empty"
-    if text[0] != "1" or any(c not in tokens.ALPHABET for c in text):
+    if text[0] != "1" or any(c not in keyboards.ALPHABET for c in text):
         return "other"
     if len(text) != tokens.CODE_LENGTH:
         return "short" if len(text) < tokens.CODE_LENGTH else "long"
-    return None if tokens.read_code(typed) else "typo"
+    return "typo"
 
 
 # --- answers ------------------------------------------------------------------------

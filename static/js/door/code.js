@@ -1,32 +1,35 @@
 /* A code as it was scanned or typed, read as kindly as the server does (tokens.read_code):
    `1`, 26 characters and 2 check characters. */
+import { ALPHABET, readings } from "./keyboards.js"
 
-const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 const LENGTH = 29
-const READ_AS = { I: "1", L: "1", O: "0" }
-
-/** The printed form of what was typed: upper case, no gaps, I and L for 1, O for 0. */
-export function plain(text) {
-  return text
-    .toUpperCase()
-    .replace(/[ \t\n\r\u00a0\u2010\u2011-]/g, "")
-    .replace(/[ILO]/g, (letter) => READ_AS[letter])
-}
+/** The server takes no longer ones; a picture may have a whole letter in it. */
+const LONGEST = 200
 
 /** `{code}`, or `{mistake}`: `empty`, `short`, `long`, `other` (it can't be a code of ours)
     or `typo` (its check characters are others). */
 export async function readCode(text, subtle = globalThis.crypto?.subtle) {
-  const code = plain(text)
-  if (code === "") return { mistake: "empty" }
-  if ([...code].some((character) => !ALPHABET.includes(character)) || code[0] !== "1") {
-    return { mistake: "other" }
+  if (text.length > LONGEST) return { mistake: "other" }
+  const read = readings(text)
+  for (const code of read.filter(isComplete)) {
+    // Pages served without TLS have no `subtle`: then the server alone knows.
+    if (!subtle) return { code: code === read[0] ? code : text }
+    if (await isWhole(code, subtle)) return { code }
   }
-  if (code.length < LENGTH) return { mistake: "short" }
-  if (code.length > LENGTH) return { mistake: "long" }
-  // Pages served without TLS have no `subtle`: then the server alone knows.
-  if (subtle && !(await isWhole(code, subtle))) return { mistake: "typo" }
-  return { code }
+  return { mistake: mistakeIn(read[0]) }
 }
+
+function mistakeIn(code) {
+  if (code === "") return "empty"
+  if (!isOfOurs(code)) return "other"
+  if (code.length === LENGTH) return "typo"
+  return code.length < LENGTH ? "short" : "long"
+}
+
+const isComplete = (code) => code.length === LENGTH && isOfOurs(code)
+
+const isOfOurs = (code) =>
+  code[0] === "1" && [...code].every((character) => ALPHABET.includes(character))
 
 async function isWhole(code, subtle) {
   const body = code.slice(1, 27)
