@@ -19,8 +19,8 @@ MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))
 # Plain values and words that any layer may use.
 GROUND = (
     *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.keyboards"),
-    *("rsvp.mailboxes", "rsvp.placeholders", "rsvp.spans"),
-    *("rsvp.tokens", "rsvp.walltime"),
+    *("rsvp.mailboxes", "rsvp.names", "rsvp.placeholders", "rsvp.plaintext"),
+    *("rsvp.spans", "rsvp.tokens", "rsvp.walltime"),
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 
@@ -32,7 +32,9 @@ MAY_IMPORT = {
     "rsvp.folding": (),
     "rsvp.keyboards": (),
     "rsvp.mailboxes": (),
+    "rsvp.names": ("rsvp.plaintext",),
     "rsvp.placeholders": (),
+    "rsvp.plaintext": (),
     "rsvp.spans": (),
     "rsvp.tokens": ("rsvp.clocks", "rsvp.keyboards"),
     "rsvp.walltime": (),

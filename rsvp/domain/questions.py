@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,14 +14,6 @@ LONG_TEXT_LENGTH = 5000
 Answer = str | list[str] | bool
 
 YES, NO = "yes", "no"
-
-# "http://…", "www.…" or a bare "something.tld/…": a name that carries an address is how
-# spam travels in other people's mails.
-WEB_ADDRESS = re.compile(
-    r"https?:|://|\bwww\.|\b[a-z0-9-]{2,}\.(com|net|org|info|biz|io|co|ru|cn|xyz|top|site"
-    r"|online|shop|link|click|me|app|dev|ly)\b",
-    re.IGNORECASE,
-)
 
 
 def asked(event: Event, admission: Admission, per: Per) -> list[Question]:
@@ -75,8 +66,3 @@ def clean(text: Any) -> str:
     """Typed text without control characters, its line ends as newlines."""
     text = str(text).replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in text if c in "\n\t" or ord(c) >= 32).strip()
-
-
-def has_web_address(name: str) -> bool:
-    """Whether a name carries a web address; such a name is refused."""
-    return WEB_ADDRESS.search(name) is not None

@@ -24,7 +24,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rsvp import db, errors, outages, tokens
+from rsvp import db, errors, names, outages, tokens
 from rsvp.domain import checkin, doors, registrations
 from rsvp.domain.checkin import Answer, Reading
 from rsvp.models import Device, DoorPass, Event
@@ -63,12 +63,14 @@ def enrol(door_pass: DoorPass) -> ResponseReturnValue:
     now, pass_id, event = db.utcnow(), door_pass.id, door_pass.event
     if not door_pass.works_at(now):
         return enrolment_page(door_pass), errors.DoorClosed.status
-    name = forms.clean_name(request.form.get("name", "")[: NAME_LENGTH * 8])
+    name = names.clean(request.form.get("name", "")[: NAME_LENGTH * 8])
     if not name:
         return enrolment_page(door_pass, _("Please say which door this is.")), 422
     if len(name) > NAME_LENGTH:
         mistake = _("Please choose a shorter name.")
         return enrolment_page(door_pass, mistake, name[:NAME_LENGTH]), 422
+    if names.has_web_address(name):
+        return enrolment_page(door_pass, str(forms.NO_WEB_ADDRESS), name), 422
     to_scanner = redirect(url_for(".scanner"), code=303)
     mine = phone_of(door_pass)
     if mine is not None and mine.name == name:

@@ -217,6 +217,21 @@ ROWS: list[Row] = [
         "Shorten this name",
     ),
     (
+        "a guest with an address, added",
+        lambda w: (f"{w.ada}/guests", {"name": "t.me/win500"}),
+        422,
+        "without a web address",
+    ),
+    (
+        "a successor with an address",
+        lambda w: (
+            f"{w.ada}/successor",
+            {"name": "spam@evil.de", "email": "gil@example.org"},
+        ),
+        422,
+        "without a web address",
+    ),
+    (
         "a huge guest",
         lambda w: (f"{w.ada}/guests", {"name": LONG}),
         422,

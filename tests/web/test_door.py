@@ -100,7 +100,13 @@ def test_without_https_the_cookie_goes_without_it(
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("", "say which door"), (" \u200b ", "say which door"), ("x" * 61, "shorter")],
+    [
+        ("", "say which door"),
+        (" \u200b ", "say which door"),
+        ("\u2800", "say which door"),
+        ("x" * 61, "shorter"),
+        ("casino.vip", "without a web address"),
+    ],
 )
 def test_a_door_needs_a_name_one_can_read(client: FlaskClient, name, words):
     answer = client.post(pass_link(evening()), data={"name": name})

@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from rsvp.extensions import db
 from rsvp.models import Event
-from rsvp.web.forms import RegistrationForm, clean_name, read_email
+from rsvp.web.forms import RegistrationForm, read_email
 from tests.conftest import empty_database
 from tests.factories import make_event
 
@@ -41,77 +41,15 @@ def mistakes(form: RegistrationForm) -> dict[str, list[str]]:
 # --- names --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("typed", "kept"),
-    [
-        ("Ada Bell", "Ada Bell"),
-        ("  Ada \t Bell\n", "Ada Bell"),
-        ("Zoë", "Zoë"),
-        ("Zoe\u0308", "Zoë"),
-        ("山田 太郎", "山田 太郎"),
-        ("山田\u3000太郎", "山田 太郎"),
-        ("Αδαμαντία", "Αδαμαντία"),
-        ("محمد علی", "محمد علی"),
-        ("می\u200cخواهم", "می\u200cخواهم"),
-        ("ශ්\u200dරී", "ශ්\u200dරී"),
-        ("אדה", "אדה"),
-        ("O'Brien-Łukasiewicz", "O'Brien-Łukasiewicz"),
-        ("J. P. Morgan", "J. P. Morgan"),
-        ("Ada \u202ellaB\u202c", "Ada llaB"),
-        ("\u2066Ada\u2069", "Ada"),
-        ("Ada\u0000\u0007 Bell", "Ada Bell"),
-        ("Ada\u200bBell", "AdaBell"),
-        ("\u200d", ""),
-        ("\u3164", ""),
-        (" \u00a0 ", ""),
-        ("\u202e\u202c", ""),
-    ],
-)
-def test_a_name_is_kept_composed_on_one_line_with_nothing_hidden(typed, kept):
-    assert clean_name(typed) == kept
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "J. P. Morgan",
-        "J.P. Morgan",
-        "Dr. med. Ada Bell",
-        "St. John",
-        "Ada (she/her)",
-        "Ada & Bo",
-        "Anna Com",
-        "Wim",
-        "Ada B.",
-        "Netty Orgovan",
-        "x" * 200,
-    ],
-)
-def test_names_of_people_are_taken(app: Flask, name):
-    form = bound(make_event(), name=name)
+def test_names_are_read_and_judged_as_everywhere(app: Flask):
+    form = bound(make_event(), name="  Dr.Dev\u200b \u2800 Anand\n")
 
     assert form.validate()
-    assert form.wanted().party[0].name == name
+    assert form.wanted().party[0].name == "Dr.Dev Anand"
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "",
-        "   ",
-        "\u200d\u200d",
-        "x" * 201,
-        "x" * 100_000,
-        "Win at http://prizes.example.org",
-        "https://prizes.example.org",
-        "www.prizes.example",
-        "Ada prizes.com",
-        "prizes.xyz/ada",
-        "PRIZES.COM",
-        "prizes．com",
-        "ada://bell",
-        "ada@prizes.org",
-    ],
+    "name", ["", " ", "\u200d", "\u2800", "x" * 201, "x" * 100_000, "t.me/win500"]
 )
 def test_what_is_no_name_is_refused_beside_the_field(app: Flask, name):
     found = mistakes(bound(make_event(), name=name))

@@ -15,10 +15,11 @@ from rsvp.web.forms.changing import (
 )
 from rsvp.web.forms.fields import TypedField
 from rsvp.web.forms.registering import RegistrationForm
-from rsvp.web.forms.typed import EMAIL_LENGTH, clean_name, read_email
+from rsvp.web.forms.typed import EMAIL_LENGTH, NO_WEB_ADDRESS, read_email
 
 __all__ = [
     "EMAIL_LENGTH",
+    "NO_WEB_ADDRESS",
     "AddressForm",
     "AdmissionForm",
     "AskingForm",
@@ -29,6 +30,5 @@ __all__ = [
     "RegistrationForm",
     "SuccessorForm",
     "TypedField",
-    "clean_name",
     "read_email",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from wtforms.form import BaseForm
 
+from rsvp import names
 from rsvp.domain import questions
 from rsvp.models import Question
 from rsvp.models.event import QuestionType
@@ -21,13 +21,13 @@ from rsvp.web.forms.fields import (
     Option,
     TypedField,
 )
-from rsvp.web.forms.typed import EMAIL_LENGTH, NAME_LENGTH, read_email
+from rsvp.web.forms.typed import EMAIL_LENGTH, NO_WEB_ADDRESS, read_email
 
 # --- fields -------------------------------------------------------------------------
 
 
 def named(label: Any, required: bool = False) -> Any:
-    return NameField(label, required=required, maxlength=NAME_LENGTH)
+    return NameField(label, required=required, maxlength=names.LONGEST)
 
 
 def addressed(label: Any, hint: Any = "") -> Any:
@@ -95,12 +95,13 @@ class AskingForm(BaseForm):
         if not name:
             if required:
                 self.refuse(required, field)
-        elif len(name) > NAME_LENGTH:
+        elif len(name) > names.LONGEST:
             self.refuse(
-                _("Shorten this name to %(most)d characters.", most=NAME_LENGTH), field
+                _("Shorten this name to %(most)d characters.", most=names.LONGEST),
+                field,
             )
-        elif questions.has_web_address(unicodedata.normalize("NFKC", name)):
-            self.refuse(_("Enter a name without a web address in it."), field)
+        elif names.has_web_address(name):
+            self.refuse(NO_WEB_ADDRESS, field)
 
     def check_email(self) -> None:
         typed = self["email"].data

@@ -7,9 +7,9 @@ from typing import Any
 
 from wtforms.fields.core import Field
 
+from rsvp import names
 from rsvp.domain import questions
 from rsvp.models.event import QuestionType
-from rsvp.web.forms.typed import NAME_LENGTH, clean_name
 
 LENGTHS = {
     QuestionType.TEXT: questions.TEXT_LENGTH,
@@ -63,7 +63,8 @@ class TypedField(Field):
 class NameField(TypedField):
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
-            self.data = clean_name(valuelist[0][: NAME_LENGTH * 8])[: NAME_LENGTH + 1]
+            limit = names.LONGEST
+            self.data = names.clean(valuelist[0][: limit * 8])[: limit + 1]
 
 
 class ChoicesField(TypedField):

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import unicodedata
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
+from flask_babel import lazy_gettext
 
-NAME_LENGTH = 200
 EMAIL_LENGTH = 320
 
-# Characters that show nothing and could hide or reorder what stands beside them:
-# direction overrides and isolates, zero-width spaces, tags, blank letters of Hangul.
-HIDDEN = dict.fromkeys(
-    [
-        *range(0x202A, 0x202F),
-        *range(0x2066, 0x206A),
-        *range(0xE0000, 0xE0080),
-        *(0x00AD, 0x061C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060),
-        *(0x3164, 0xFEFF, 0xFFA0),
-    ]
+NO_WEB_ADDRESS = lazy_gettext(
+    "Enter a name without a web address in it. If there is none, put a space after "
+    "each dot."
 )
-
-
-def clean_name(text: str) -> str:
-    """A name in any script: composed (NFC), on one line, single spaces, nothing hidden.
-
-    What joins letters (U+200C, U+200D) stays: Persian and Sinhala names need it. A
-    text without anything to see is no name and comes back empty.
-    """
-    text = unicodedata.normalize("NFC", text).translate(HIDDEN)
-    text = "".join(" " if unicodedata.category(c) in UNSEEN else c for c in text)
-    text = " ".join(text.split())
-    seen = any(unicodedata.category(c)[0] in "LNSP" for c in text)
-    return text if seen else ""
-
-
-UNSEEN = ("Cc", "Cs", "Zl", "Zp", "Zs")
 
 
 def read_email(typed: str) -> tuple[str, str]:
