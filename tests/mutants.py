@@ -41,6 +41,8 @@ REGISTERING = "rsvp/domain/registrations/registering.py"
 RACES = "tests/domain/test_races.py"
 REGISTRATIONS = "tests/domain/test_registrations.py"
 RECONFIRMATION = "rsvp/domain/reconfirmation.py"
+SCANS = "rsvp/domain/checkin/scans.py"
+TWO_DOORS = "tests/domain/test_two_doors.py"
 
 LOCKED_ADMISSIONS = """        .order_by(Admission.id)
         .with_for_update(key_share=True),
@@ -285,6 +287,44 @@ MUTANTS = (
         "tests/jobs/test_order.py::"
         "test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on"
         "[sqlite-False]",
+    ),
+    Mutant(
+        "a phone's clock says how old a scan is, not when it was made",
+        (
+            (
+                SCANS,
+                "        return self.shown is None and self.age is not None "
+                "and self.age <= AT_ONCE\n",
+                "        return False\n",
+            ),
+        ),
+        f"{TWO_DOORS}::test_a_used_ticket_is_never_green_whatever_the_clock_says"
+        "[sqlite-evening]",
+    ),
+    Mutant(
+        "a scan at once comes after all that has arrived",
+        (
+            (
+                SCANS,
+                "        return max(at, max(times) + INSTANT)\n",
+                "        return at\n",
+            ),
+        ),
+        f"{TWO_DOORS}::test_a_used_ticket_is_never_green_whatever_the_clock_says"
+        "[sqlite-evening]",
+    ),
+    Mutant(
+        "the scans of a ticket are judged one after the other, on PostgreSQL",
+        (
+            (
+                "rsvp/domain/checkin/holders.py",
+                "    return wanted.with_for_update(key_share=True, "
+                "of=(Attendee, Registration))\n",
+                "    return wanted\n",
+            ),
+        ),
+        f"{TWO_DOORS}::test_who_is_being_judged_at_one_door_is_waited_for_at_another"
+        "[postgresql-rehearsal]",
     ),
 )
 

@@ -124,10 +124,11 @@ class Device(Base):
 class Scan(Base):
     """One reading of a code, as it was made; never changed afterwards.
 
-    The phone makes its `id`, so that sending it twice stores it once. `at` is the
-    phone's time corrected by what it knows of its clock (`offset_ms`). What is unknown
-    keeps the hash of its code, and no attendee. Without a device somebody checked in by
-    hand (`actor`).
+    The phone makes its `id`, so that sending it twice stores it once. `at` is when it
+    arrived less its age by the phone, where it was judged at once; else the phone's
+    time (`phone_at`) corrected by what it knows of its clock (`offset_ms`). What is
+    unknown keeps the hash of its code, and no attendee. Without a device somebody
+    checked in by hand (`actor`).
     """
 
     __tablename__ = "scans"

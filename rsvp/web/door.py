@@ -195,7 +195,7 @@ def typed_scan(typed: str, now: datetime) -> Reading:
         "offset_ms": 0,
     }
     try:
-        reading = scans.read_scan(sent)
+        reading = scans.read_scan(sent, sent_at=now.isoformat())
     except scans.Malformed:
         abort(400)
     if reading.direction == Direction.LOOK:
@@ -235,11 +235,11 @@ def scans_api() -> ResponseReturnValue:
         abort(415)
     request.max_content_length = scans.BATCH_BYTES
     try:
-        sent = scans.read_batch(request.get_data())
+        sent, sent_at = scans.read_batch(request.get_data())
     except scans.NoBatch:
         abort(400)
     now, event_id = db.utcnow(), event_of_phone().id
-    read = [scans.read_or_error(one) for one in sent]
+    read = [scans.read_or_error(one, sent_at) for one in sent]
     answers = iter(take([one for one in read if isinstance(one, Reading)], now))
     entries = [
         scans.entry_of(one, next(answers)) if isinstance(one, Reading) else one

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from rsvp import keyboards, tokens
 from rsvp.domain.checkin import Answer, Reading
-from rsvp.models.door import Direction
+from rsvp.models.door import Direction, Verdict
 
 MOST = 200
 """Scans in one batch."""
@@ -35,8 +35,8 @@ class Malformed(ValueError):
     """A scan can't be read; the message is the field that is wrong."""
 
 
-def read_batch(body: bytes) -> list[Any]:
-    """The scans in a body, unread yet. Raises NoBatch."""
+def read_batch(body: bytes) -> tuple[list[Any], Any]:
+    """The scans in a body and when it was sent, unread yet. Raises NoBatch."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -44,13 +44,13 @@ def read_batch(body: bytes) -> list[Any]:
     scans = data.get("scans") if isinstance(data, dict) else None
     if not isinstance(scans, list) or len(scans) > MOST:
         raise NoBatch
-    return scans
+    return scans, data.get("sent_at")
 
 
-def read_or_error(sent: Any) -> Reading | dict[str, Any]:
+def read_or_error(sent: Any, sent_at: Any) -> Reading | dict[str, Any]:
     """One scan, or the entry that says what is wrong with it."""
     try:
-        return read_scan(sent)
+        return read_scan(sent, sent_at)
     except Malformed as error:
         # Its id comes back where it had one.
         scan_id = sent.get("id") if isinstance(sent, dict) else None
@@ -58,8 +58,9 @@ def read_or_error(sent: Any) -> Reading | dict[str, Any]:
         return {"id": scan_id, "error": "malformed", "field": str(error)}
 
 
-def read_scan(sent: Any) -> Reading:
-    """One scan as a phone sends it. Raises Malformed.
+def read_scan(sent: Any, sent_at: Any = None) -> Reading:
+    """One scan as a phone sends it, in a batch that it sent at `sent_at` by its clock
+    (None: an older page). Raises Malformed.
 
     A code that can't be one of ours is nobody's, and is kept like that.
     """
@@ -85,8 +86,10 @@ def read_scan(sent: Any) -> Reading:
         of=of,
         seq=read_number(sent, "seq"),
         epoch=read_number(sent, "epoch"),
-        phone_at=read_instant(sent, "at"),
+        phone_at=read_instant(sent.get("at"), "at"),
         offset_ms=read_number(sent, "offset_ms", lowest=-HIGHEST),
+        sent_at=None if sent_at is None else read_instant(sent_at, "sent_at"),
+        shown=read_shown(sent),
     )
 
 
@@ -119,8 +122,15 @@ def read_number(sent: dict[str, Any], name: str, lowest: int = 0) -> int:
     return number
 
 
-def read_instant(sent: dict[str, Any], name: str) -> datetime:
-    text = sent.get(name)
+def read_shown(sent: dict[str, Any]) -> Verdict | None:
+    shown = sent.get("shown")
+    try:
+        return None if shown is None else Verdict(shown)
+    except ValueError as error:
+        raise Malformed("shown") from error
+
+
+def read_instant(text: Any, name: str) -> datetime:
     if type(text) is not str or "T" not in text:
         raise Malformed(name)
     try:

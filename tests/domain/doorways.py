@@ -15,7 +15,7 @@ from rsvp.domain import checkin, doors
 from rsvp.domain.checkin import Answer, Reading
 from rsvp.extensions import db
 from rsvp.models import Attendee, CheckIn, Device, DoorPass, Event, Scan
-from rsvp.models.door import Direction
+from rsvp.models.door import Direction, Verdict
 from tests.factories import CODE_KEY
 
 # The usual event begins on 29 January 2027 at 18:00 in Amsterdam.
@@ -61,6 +61,8 @@ def reading(
     at: datetime = EVENING,
     id: UUID | None = None,  # noqa: A002 - the interface calls it so
     offset_ms: int = 0,
+    sent_at: datetime | None = None,
+    shown: Verdict | None = None,
 ) -> Reading:
     return Reading(
         id=id or uuid4(),
@@ -71,6 +73,8 @@ def reading(
         epoch=0,
         phone_at=at,
         offset_ms=offset_ms,
+        sent_at=sent_at,
+        shown=shown,
     )
 
 

@@ -135,18 +135,20 @@ def scan_all(port: int, phones: list[str], codes: list[list[str]]) -> Timing:
 
 
 def is_welcome(connection: Connection, secret: str, code: str, seq: int) -> bool:
+    now = datetime.now(UTC).isoformat()
     scan = {
         "id": str(uuid4()),
+        "shown": None,
         "code": code,
         "index": None,
         "seq": seq,
         "epoch": 0,
-        "at": datetime.now(UTC).isoformat(),
+        "at": now,
         "offset_ms": 0,
         "direction": "in",
         "of": None,
     }
-    body = json.dumps({"scans": [scan]})
+    body = json.dumps({"sent_at": now, "scans": [scan]})
     answer = connection.ask(
         "POST /door/api/scans HTTP/1.1\r\nHost: 127.0.0.1\r\n"
         "Content-Type: application/json\r\n"
@@ -196,6 +198,7 @@ def check_in(evening: Evening, code: str) -> None:
         epoch=0,
         phone_at=now,
         offset_ms=0,
+        sent_at=now,
     )
     device = doors.find_device(evening.phones[0])
     assert device is not None

@@ -62,12 +62,16 @@ def scan(code: Any = None, direction: str = "in", **values: Any) -> dict[str, An
     } | values
 
 
-def send(client: FlaskClient, *scans: Any, **values: Any) -> TestResponse:
-    return client.post("/door/api/scans", json={"scans": list(scans)}, **values)
+def send(
+    client: FlaskClient, *scans: Any, headers: Any = None, **batch: Any
+) -> TestResponse:
+    """A batch of scans, with what else it says (`sent_at`)."""
+    sent = {"scans": list(scans)} | batch
+    return client.post("/door/api/scans", json=sent, headers=headers)
 
 
-def verdicts(client: FlaskClient, *scans: Any) -> list[dict[str, Any]]:
-    answer = send(client, *scans)
+def verdicts(client: FlaskClient, *scans: Any, **batch: Any) -> list[dict[str, Any]]:
+    answer = send(client, *scans, **batch)
     assert answer.status_code == 200, answer.text
     return answer.get_json()["verdicts"]
 

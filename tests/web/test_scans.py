@@ -21,6 +21,8 @@ from tests.domain.doorways import attendees
 from tests.factories import register
 from tests.web.door_visits import enrol, evening, kept, printed, scan, send, verdicts
 
+HOUR, YEARS = timedelta(hours=1), timedelta(days=3650)
+
 
 def test_a_scan_is_answered_with_name_party_and_counts(client: FlaskClient):
     event = evening()
@@ -213,6 +215,7 @@ def test_an_empty_batch_asks_for_the_counts_and_shows_that_the_phone_is_there(
         ),
         ("direction", [None, "", "IN", "sideways", 7, [], {}]),
         ("of", [7, str(uuid4())]),
+        ("shown", [7, True, "", "WELCOME", "w" * 5000, [], {}]),
     ],
 )
 def test_a_scan_that_cannot_be_read_says_which_field_and_hurts_no_other(
@@ -231,6 +234,48 @@ def test_a_scan_that_cannot_be_read_says_which_field_and_hurts_no_other(
         assert entry["id"] == (sent["id"] if type(sent["id"]) is str else None)
     assert told[-1]["verdict"] == "welcome"
     assert len(kept()) == 1
+
+
+WRONG_INSTANTS = [
+    *(0, True, "", "now", "2027-01-29", "2027-01-29T18:00:00", [], {}),
+    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "T" * 5000),
+]
+
+
+def test_a_batch_that_was_sent_at_no_time_says_so_of_each_scan(client: FlaskClient):
+    enrol(client, evening())
+    for wrong in WRONG_INSTANTS:
+        sent = scan("1")
+
+        answer = send(client, sent, sent_at=wrong).get_json()
+
+        told = {"id": sent["id"], "error": "malformed", "field": "sent_at"}
+        assert answer["verdicts"] == [told], wrong
+        assert set(answer["counts"]) == {"inside", "expected"}
+    assert send(client, sent_at="never").status_code == 200
+    assert kept() == []
+
+
+@pytest.mark.parametrize("clock", [-YEARS, -HOUR, 0 * HOUR, HOUR, YEARS])
+def test_a_ticket_is_green_at_one_door_whatever_their_clocks_say(app: Flask, clock):
+    """At once, as pages send it; one that was sent hours before it was made, too."""
+    event = evening()
+    register(event, "Zoë Ωmega", now=utcnow())
+    [zoe] = attendees(event)
+    main, side = app.test_client(), app.test_client()
+    enrol(main, event, "Main entrance")
+    enrol(side, event, "Side door")
+    verdicts(main, scan(zoe), sent_at=utcnow().isoformat())
+    there = utcnow() + clock
+
+    for age in (0 * HOUR, timedelta(seconds=29), -HOUR):
+        sent = scan(zoe, at=there.isoformat(), shown=None)
+        [again] = verdicts(side, sent, sent_at=(there + age).isoformat())
+        assert (again["verdict"], again["door"]) == ("already_in", "Main entrance")
+        # The answer was lost: the same again, by a clock that was set meanwhile.
+        [same] = verdicts(side, sent, sent_at=(there - YEARS).isoformat())
+        assert same == again
+    assert len(kept()) == 4
 
 
 @pytest.mark.parametrize("missing", ["id", "seq", "epoch", "at", "direction", "code"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -30,13 +30,20 @@ from rsvp.errors import NotAdmitted, Refusal
 from rsvp.models import CheckIn, Device, Event, Scan
 from rsvp.models.door import Direction, Verdict, counting_from, door_ends_at
 
+AT_ONCE = timedelta(seconds=30)
+"""How old a scan may be that is judged by what has arrived before it."""
+
+INSTANT = timedelta(microseconds=1)
+"""The least by which two times differ."""
+
 
 @dataclass(frozen=True)
 class Reading:
     """One scan as a phone sends it; `id` is made by the phone.
 
-    `phone_at` is by its own clock, and `offset_ms` what it knows that clock to be
-    behind. `of` is the scan that an `undo` takes back.
+    `phone_at` and `sent_at` are by its own clock, and `offset_ms` what it knows that
+    clock to be behind. Older pages don't say when they sent it. `shown` is the verdict
+    the phone has shown by itself meanwhile. `of` is the scan that an `undo` takes back.
     """
 
     id: UUID
@@ -47,6 +54,21 @@ class Reading:
     epoch: int
     phone_at: datetime
     offset_ms: int
+    sent_at: datetime | None = None
+    shown: Verdict | None = None
+
+    @property
+    def age(self) -> timedelta | None:
+        """How old it was when it was sent. One that was sent before it was made is of
+        this moment: its phone's clock was put back."""
+        if self.sent_at is None:
+            return None
+        return max(self.sent_at - self.phone_at, timedelta())
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether the person stands there and waits for our word."""
+        return self.shown is None and self.age is not None and self.age <= AT_ONCE
 
 
 def admit_all(
@@ -88,7 +110,7 @@ def look(reading: Reading, device: Device, *, now: datetime) -> Answer:
     code_id = taken.code_id
     holder = holders.find_by_code(code_id) if code_id is not None else None
     stays = fold(passages_so_far(taken, holder))
-    verdict = worth(taken, holder, stays)
+    verdict = worth(taken, holder, stays, moment_of(taken))
     return answer(taken, verdict, holder, stays, stays)
 
 
@@ -109,6 +131,7 @@ def taken_by(device: Device, reading: Reading, now: datetime) -> Taken:
         at=at,
         phone_at=reading.phone_at,
         offset_ms=reading.offset_ms,
+        is_at_once=reading.is_at_once,
         is_rehearsal=device.door_pass.at_once and at < counting_from(event),
     )
 
@@ -116,7 +139,11 @@ def taken_by(device: Device, reading: Reading, now: datetime) -> Taken:
 def made_at(device: Device, reading: Reading, now: datetime) -> datetime:
     if reading.direction == Direction.LOOK:
         return now
-    at = reading.phone_at + timedelta(milliseconds=reading.offset_ms)
+    if reading.is_at_once and reading.age is not None:
+        # Whatever the phone's clock says: durations are all that is asked of it.
+        at = now - reading.age
+    else:
+        at = reading.phone_at + timedelta(milliseconds=reading.offset_ms)
     # Clocks of phones drift: a scan was made after its phone was enrolled, and before
     # it arrived here.
     return min(max(device.enrolled_at, at), now)
@@ -174,6 +201,7 @@ def by_hand(
         at=now,
         phone_at=now,
         offset_ms=0,
+        is_at_once=True,
         is_rehearsal=False,
     )
     return take(taken, now=now)
@@ -199,6 +227,7 @@ class Taken:
     at: datetime
     phone_at: datetime
     offset_ms: int
+    is_at_once: bool
     is_rehearsal: bool
     attendee_id: int | None = None
 
@@ -210,14 +239,19 @@ class Taken:
 def take(taken: Taken, *, now: datetime) -> Answer:
     """Judge the scan by what came before it, keep it, and let who is in follow."""
     undone = undone_scan(taken) if taken.direction == Direction.UNDO else None
+    if undone is not None:
+        taken = replace(taken, is_rehearsal=undone.is_rehearsal)
     holder = holder_of(taken, undone)
     passages = passages_so_far(taken, holder)
     stays = fold(passages)
+    # Before it is moved: counted scans from while our clock was ahead close no door.
+    moment = moment_of(taken)
+    taken = replace(taken, at=time_among(passages, taken))
     if taken.direction == Direction.UNDO:
         verdict = Verdict.UNDONE if undone else Verdict.UNKNOWN
     else:
         earlier = fold([p for p in passages if p.at <= taken.at])
-        verdict = worth(taken, holder, earlier)
+        verdict = worth(taken, holder, earlier, moment)
     if not keep(taken, holder, verdict, now):
         # The same scan was sent twice at once, and the other one was quicker.
         if again := stored_scan(taken.id):
@@ -255,10 +289,25 @@ def passages_so_far(taken: Taken, holder: Holder | None) -> list[Passage]:
     return passages_of(holder.attendee_id, taken.is_rehearsal)
 
 
-def worth(taken: Taken, holder: Holder | None, before: Sequence[Stay]) -> Verdict:
+def time_among(passages: Sequence[Passage], taken: Taken) -> datetime:
+    """When the scan was made, as far as the ticket's counted scans allow: one that is
+    judged at once comes after all of them (they are all that has arrived, since the
+    holder is locked), and no two have the same time, so that the order in which they
+    were judged is the order in which they count."""
+    at, times = taken.at, {passage.at for passage in passages}
+    if taken.is_at_once and times:
+        return max(at, max(times) + INSTANT)
+    while at in times:
+        at += INSTANT
+    return at
+
+
+def worth(
+    taken: Taken, holder: Holder | None, before: Sequence[Stay], moment: Moment
+) -> Verdict:
     return verdict_of(
         holder.ticket(taken.event.id) if holder else None,
-        moment=moment_of(taken),
+        moment=moment,
         before=directions(before),
         direction=taken.direction,
     )
@@ -298,7 +347,6 @@ def undone_scan(taken: Taken) -> Scan | None:
         Scan.id == taken.of,
         Scan.event_id == taken.event.id,
         Scan.direction != Direction.UNDO,
-        Scan.is_rehearsal == taken.is_rehearsal,
     )
     if taken.device_id is not None:
         wanted = wanted.where(Scan.device_id == taken.device_id)
