@@ -157,6 +157,7 @@ function sending(...replies) {
     late: (isLate) => seen.late.push(isLate),
     refused: (code) => seen.refused.push(code),
     now: () => Date.UTC(2027, 0, 29, 17),
+    elapsed: () => 0,
     pause: async (milliseconds) => seen.pauses.push(milliseconds),
   })
   return { sender, seen }
@@ -179,6 +180,7 @@ test("a scan has its number, and the time by the phone", async () => {
         of: null,
         seq: 1,
         epoch: 0,
+        shown: null,
         at: "2027-01-29T17:00:00.000Z",
         offset_ms: 0,
       },
