@@ -319,7 +319,7 @@ MUTANTS = (
             (
                 "rsvp/domain/checkin/holders.py",
                 "    return wanted.with_for_update(key_share=True, "
-                "of=(Attendee, Registration))\n",
+                "of=(Registration, Attendee))\n",
                 "    return wanted\n",
             ),
         ),

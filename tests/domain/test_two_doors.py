@@ -202,6 +202,46 @@ def admit(batch: list[Any], device_id: int, now: datetime) -> list[Answer | None
     )
 
 
+@pytest.mark.postgresql
+def test_batches_of_the_same_people_in_another_order_wait_for_each_other(
+    postgresql_app, monkeypatch
+):
+    """One after the other would have what the other one waits for: PostgreSQL would
+    give one of them up, after a second."""
+    with postgresql_app.app_context():
+        empty_database(postgresql_app)
+        event = make_event()
+        for name in ("Zoë", "Ada"):
+            register(event, name)
+        codes = [code_of(person) for person in attendees(event)]
+        main, side = (make_phone(event, now=DOORS).id for _ in range(2))
+        keep, beside, tries = judging.keep, [], []
+
+        def keep_while_the_other_door_scans(*args):
+            monkeypatch.setattr(judging, "keep", keep)
+            there = Beside(postgresql_app, scan_all, side, codes[::-1], tries)
+            there.until_it_waits()
+            beside.append(there)
+            return keep(*args)
+
+        monkeypatch.setattr(judging, "keep", keep_while_the_other_door_scans)
+
+        assert scan_all(main, codes, tries) == ["welcome"] * 2
+        assert beside[0].result() == ["already_in"] * 2
+        assert sorted(tries) == sorted([main, side])
+
+
+def scan_all(device_id: int, codes: list[bytes], tries: list[int]) -> list[str]:
+    def change(_again: bool) -> list[str]:
+        tries.append(device_id)
+        device = db.session.get_one(Device, device_id)
+        batch = [reading(code, **made()) for code in codes]
+        answers = checkin.admit_all(batch, device, now=EVENING)
+        return [str(one and one.verdict) for one in answers]
+
+    return write(change)
+
+
 PROCESSES = 3
 
 

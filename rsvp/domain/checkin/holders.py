@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 from uuid import UUID
@@ -71,8 +72,11 @@ def holders() -> Select[Any]:
 
 def locked(wanted: Select[Any]) -> Select[Any]:
     """Locks what the verdict rests on: nobody is let in while being cancelled, and the
-    scans of one attendee are judged one after the other, each by all before it."""
-    return wanted.with_for_update(key_share=True, of=(Attendee, Registration))
+    scans of one attendee are judged one after the other, each by all before it.
+
+    The registration first, as everybody does: else one who scans and one who cancels
+    would wait for each other, for a second."""
+    return wanted.with_for_update(key_share=True, of=(Registration, Attendee))
 
 
 BY_CODE = holders().where(Attendee.code_id == bindparam("code_id"))
@@ -86,6 +90,19 @@ BY_ID = holders().where(Attendee.id == bindparam("attendee"))
 LOCKED_BY_CODE = locked(BY_CODE)
 LOCKED_BY_OLD_CODE = locked(BY_OLD_CODE)
 LOCKED_BY_ID = locked(BY_ID)
+LOCKED_TOGETHER = locked(
+    holders()
+    .where(Attendee.code_id.in_(bindparam("code_ids", expanding=True)))
+    .order_by(Registration.id, Attendee.id)
+)
+
+
+def lock_together(code_ids: Sequence[bytes]) -> None:
+    """Lock whose codes a batch has, in an order that all batches keep: two that lock
+    each other's people one by one would be given up, and begun anew a second later."""
+    connection = current_connection()
+    if len(code_ids) > 1 and connection.dialect.name == "postgresql":
+        connection.execute(LOCKED_TOGETHER, {"code_ids": code_ids}).all()
 
 
 def lock_by_id(attendee_id: int) -> Holder | None:

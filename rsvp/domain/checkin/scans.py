@@ -76,6 +76,9 @@ def admit_all(
 ) -> list[Answer | None]:
     """Take a batch of scans; one that can't be kept (None) does not hurt the others."""
     answers: list[Answer | None] = []
+    kept = [reading for reading in readings if reading.direction != Direction.LOOK]
+    codes = {reading.code for reading in kept if reading.code is not None}
+    holders.lock_together([tokens.code_id(code) for code in codes])
     for reading in readings:
         savepoint = current_session().begin_nested()
         try:
