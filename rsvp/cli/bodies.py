@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from typing import Any
 
@@ -31,7 +32,7 @@ class ClientGone(Exception):
 
 
 class Budget:
-    """How many bytes of bodies are in memory, and whose. Used by the loop alone.
+    """How many bytes of bodies are in memory, and whose. For any thread.
 
     One body of `longest` bytes always finds room where there is no other.
     """
@@ -41,20 +42,23 @@ class Budget:
         self.share = max(self.total // SHARE_OF_A_NETWORK, longest)
         self.used = 0
         self.by_network: Counter[str] = Counter()
+        self.lock = threading.Lock()
 
     def take(self, network: str, size: int) -> None:
         """Raises BodyRefused where there is no room for so many bytes more."""
-        ours = self.by_network[network] + size
-        if self.used + size > self.total or ours > self.share:
-            raise BodyRefused(UNAVAILABLE)
-        self.used += size
-        self.by_network[network] = ours
+        with self.lock:
+            ours = self.by_network[network] + size
+            if self.used + size > self.total or ours > self.share:
+                raise BodyRefused(UNAVAILABLE)
+            self.used += size
+            self.by_network[network] = ours
 
     def give_back(self, network: str, size: int) -> None:
-        self.used -= size
-        self.by_network[network] -= size
-        if self.by_network[network] <= 0:
-            del self.by_network[network]
+        with self.lock:
+            self.used -= size
+            self.by_network[network] -= size
+            if self.by_network[network] <= 0:
+                del self.by_network[network]
 
 
 class Body:

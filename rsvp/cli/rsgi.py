@@ -1,8 +1,9 @@
 """RSGI: what stands between the server's event loop and the WSGI application.
 
-The loop reads each request's body, with a deadline and limits on memory, and only then
-gives the request to one of the threads that run the application. So whoever sends or
-reads slowly costs a connection, and no thread: pages go on being answered.
+A request's body is read with a deadline and limits on memory, and only then does a
+thread run the application. So whoever sends or reads slowly costs a connection, and no
+thread: pages go on being answered. Requests without a body and forms never see the
+loop: the server's own threads bring them and run them (`Application.take`).
 
 Source of the interface: Granian's RSGI specification 1.5; PEP 3333 for the environ.
 """
@@ -11,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import io
 import logging
 import os
-import queue
 import signal
 import sys
 import threading
@@ -25,9 +26,11 @@ from functools import partial
 from typing import Any
 
 from rsvp import front
-from rsvp.cli import bodies
+from rsvp.cli import bodies, short_bodies
 from rsvp.cli.aside import Aside, Kept
 from rsvp.cli.bodies import Body, BodyRefused, Budget, ClientGone
+from rsvp.cli.short_bodies import ShortBodies
+from rsvp.cli.turns import Turns
 from rsvp.networks import network_of
 
 log = logging.getLogger("rsvp.serve")
@@ -42,6 +45,8 @@ asked for by its number, which another file may have afterwards."""
 SECONDS_TO_END = 1.0
 """How long after it is told to stop a process ends if nothing is under way."""
 LOOKS_EVERY = 0.1
+SECONDS_BETWEEN_LOOKS = 0.5
+"""How often somebody looks for forms that are late."""
 
 STOP_READING = signal.SIGUSR1
 """Tells a web process that the site stops."""
@@ -51,7 +56,7 @@ Headers = list[tuple[str, str]]
 
 
 class Application:
-    """A WSGI application as an RSGI one; `threads` of them run it.
+    """A WSGI application as an RSGI one; `threads` requests are run at a time.
 
     `longest_body` is in bytes; `proxies` is how many proxies in front are trusted to
     say who the client is; `budget` is this process's share of bodies.BODIES_AT_ONCE.
@@ -67,13 +72,12 @@ class Application:
         budget: int = bodies.BODIES_AT_ONCE,
     ) -> None:
         self.app = app
-        self.threads = threads
         self.longest_body = longest_body
         self.proxies = proxies
         self.budget = Budget(budget, longest_body)
-        self.requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self.turns = Turns(threads, self.work)
         self.reading: set[asyncio.Timeout] = set()
-        self.busy: set[str] = set()
+        self.short = ShortBodies(self.budget, self.ready)
         self.long_answers: set[Aside] = set()
         self.kept = Kept()
         self.is_stopping = False
@@ -81,45 +85,83 @@ class Application:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.loops_thread = threading.get_ident()
         loop.add_signal_handler(STOP_READING, self.stop_reading)
-        for number in range(self.threads):
-            name = f"web-{number + 1}"
-            threading.Thread(target=self.work, name=name, daemon=True).start()
+        short_bodies.arrive_past(loop)
+        self.turns.start()
+        loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
 
     def stop_reading(self) -> None:
         """The site stops: bodies that are still on their way are not waited for."""
         self.is_stopping = True
-        for deadline in self.reading:
-            deadline.reschedule(self.loop.time())
+        self.short.refuse_all()
+        self.put_off(self.loop.time())
         self.loop.call_later(SECONDS_TO_END, self.end_when_idle)
+
+    def put_off(self, until: float) -> None:
+        """Have the bodies that the loop reads end then (by the loop's clock)."""
+        for deadline in self.reading:
+            if not deadline.expired():
+                deadline.reschedule(until)
+
+    def look(self) -> None:
+        """Refuse what is late. While every thread is taken nobody is: what has arrived
+        waits for us."""
+        self.loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
+        if self.turns.are_taken():
+            self.short.wait_longer(SECONDS_BETWEEN_LOOKS)
+            for deadline in self.reading:
+                if not deadline.expired() and (end := deadline.when()):
+                    deadline.reschedule(end + SECONDS_BETWEEN_LOOKS)
+        else:
+            self.short.refuse_late(time.monotonic())
 
     def end_when_idle(self, *, was_idle: bool = False) -> None:
         """End the process once nothing is under way. The server itself would wait for
         each client that has sent half of a request's head, until it is killed."""
         is_idle = not (
-            self.busy
+            not self.turns.are_free()
             or self.reading
-            or not self.requests.empty()
+            or self.short.pending
             or any(aside.is_being_read() for aside in self.long_answers)
         )
-        # Twice, since between the queue and a thread a request is seen in neither.
+        # Twice, since between the server and a thread a request is seen in neither.
         if is_idle and was_idle:
             os._exit(0)
         again = partial(self.end_when_idle, was_idle=is_idle)
         self.loop.call_later(LOOKS_EVERY, again)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        for _ in range(self.threads):
-            self.requests.put(None)
+        self.turns.end()
 
     def take(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> bool:
-        """Give a request without a body to the threads, from whichever thread this is,
-        and past the loop, which has nothing to do with it. `finish` is called when it
-        is answered. False: it is the loop's."""
-        if scope.proto != "http" or scope.method not in BODILESS:
+        """Answer a request in this thread, one of the server's own, or have the thread
+        that brings its body answer it: past the loop, which costs twice the time of a
+        page. `finish` is called when it is answered. False: it is the loop's."""
+        if scope.proto != "http":
             return False
-        self.requests.put(Request(scope, protocol, finish))
+        request = Request(scope, protocol, finish)
+        if scope.method in BODILESS:
+            self.turns.take(request)
+            return True
+        length = short_bodies.length_of(scope.headers)
+        if length is None:
+            return False
+        try:
+            if self.is_stopping:
+                raise BodyRefused(bodies.UNAVAILABLE)
+            self.short.read(request, length, network_of(client_of(scope, self.proxies)))
+        except BodyRefused as refused:
+            request.refused = refused.status
+            self.turns.take(request)
         return True
+
+    def ready(self, request: Request) -> None:
+        """Its body has been read, or refused."""
+        if threading.get_ident() == self.loops_thread:
+            self.turns.hand_over(request)
+        else:
+            self.turns.take(request)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
@@ -127,13 +169,14 @@ class Application:
             return
         answered = self.loop.create_future()
         finish = partial(self.loop.call_soon_threadsafe, done, answered)
-        if self.take(scope, protocol, finish):
+        request = Request(scope, protocol, finish)
+        if scope.method in BODILESS:
+            self.turns.hand_over(request)
             await answered
             return
         network = network_of(client_of(scope, self.proxies))
         body = Body(protocol, scope.headers, self.longest_body, self.budget, network)
         try:
-            request = Request(scope, protocol, finish)
             try:
                 request.body = await self.whole(body)
             except BodyRefused as refused:
@@ -142,7 +185,7 @@ class Application:
             except ClientGone:
                 protocol.response_empty(400, [])
                 return
-            self.requests.put(request)
+            self.turns.hand_over(request)
             await answered
         finally:
             body.let_go()
@@ -164,23 +207,17 @@ class Application:
 
     # --- in each thread ---
 
-    def work(self) -> None:
-        name = threading.current_thread().name
-        while (request := self.requests.get()) is not None:
-            self.busy.add(name)
-            try:
-                self.answer(request)
-            except BaseException as error:
-                # Whatever it is: the thread goes on, and the server answers 500. What
-                # the error says is left out, since it may quote somebody's data.
-                frames = traceback.format_list(
-                    traceback.extract_tb(error.__traceback__)
-                )
-                what = type(error).__name__
-                log.error("an answer failed: %s\n%s", what, "".join(frames))
-            self.busy.discard(name)
-            with contextlib.suppress(RuntimeError):  # the loop has ended
-                request.finish()
+    def work(self, request: Request) -> None:
+        try:
+            self.answer(request)
+        except BaseException as error:
+            # Whatever it is: the thread goes on, and the server answers 500. What the
+            # error says is left out, since it may quote somebody's data.
+            frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
+            what = type(error).__name__
+            log.error("an answer failed: %s\n%s", what, "".join(frames))
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            request.finish()
 
     def answer(self, request: Request) -> None:
         environ = request.environ()
@@ -192,6 +229,13 @@ class Application:
             return written.append
 
         answer = self.app(environ, start_response)
+        is_plain = not (written or request.refused or request.not_before)
+        if is_plain and type(answer) is list and len(answer) == 1:
+            # As kept pages are: with nothing to close, and nothing to wait for.
+            (content,) = answer
+            if len(content) < IN_MEMORY:
+                request.protocol.response_bytes(*began[0], content)
+                return
         try:
             pieces = iter(answer)
             first = b"".join([*written, *up_to(pieces, IN_MEMORY)])
@@ -302,14 +346,12 @@ class Request:
         """The environ of PEP 3333. Headers with `_` in their names are left out: they
         would pass for those with `-`, which proxies vouch for."""
         scope = self.scope
-        server, _, port = scope.server.rpartition(":")
         environ: dict[str, Any] = {
             **THE_SAME_FOR_ALL,
+            **of_server(scope.server),
             "REQUEST_METHOD": scope.method,
             "PATH_INFO": scope.path.encode().decode("latin-1"),
             "QUERY_STRING": scope.query_string,
-            "SERVER_NAME": server,
-            "SERVER_PORT": port,
             "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
             "REMOTE_ADDR": host_of(scope.client),
             "wsgi.url_scheme": scope.scheme,
@@ -347,6 +389,12 @@ THE_SAME_FOR_ALL = {
     "wsgi.multiprocess": True,
     "wsgi.run_once": False,
 }
+
+
+@functools.lru_cache(16)
+def of_server(address: str) -> dict[str, str]:
+    server, _, port = address.rpartition(":")
+    return {"SERVER_NAME": server, "SERVER_PORT": port}
 
 
 def key_of(header: str) -> str | None:

@@ -83,6 +83,8 @@ def serve(
         workers_kill_timeout=1,
     )
     server.sockets = listen(host, port, processes)
+    server.threads = app.config["WEB_THREADS"]
+    server.threads = app.config["WEB_THREADS"]
     setattr(mp, "_new_cbscheduler", Scheduler.new)  # noqa: B010 - it is not typed so
     server.on_startup(end_on_hangup)
     if work is not None:
@@ -151,9 +153,9 @@ def heed_the_parent_alone() -> None:
 
 
 class Scheduler(CallbackScheduler):
-    """How Granian gives requests to the application: as it does itself, but those
-    without a body go to the threads at once. The way over the event loop would cost a
-    page half its speed."""
+    """How Granian gives requests to the application: as it does itself, but for those
+    that its own threads can answer. The way over the event loop would cost a page half
+    its speed."""
 
     front: rsgi.Application
 
@@ -163,8 +165,13 @@ class Scheduler(CallbackScheduler):
         take = self.front.take
 
         def schedule(watcher: Any) -> None:
-            if not take(watcher.scope, watcher.proto, watcher.done):
-                over_the_loop(watcher)
+            try:
+                if not take(watcher.scope, watcher.proto, watcher.done):
+                    over_the_loop(watcher)
+            except Exception as error:
+                # Granian does not look for one.
+                log.error("a request was not taken: %s", type(error).__name__)
+                watcher.done()
 
         self._schedule_fn = schedule
 
@@ -181,6 +188,7 @@ class OwnSocketServer(MPServer):
     leaves its socket, with who waits in it, to its successor."""
 
     sockets: list[socket.socket]
+    threads: int
 
     def _init_shared_socket(self) -> None:
         make: Any = SocketHolder  # its types leave out what it is made from
@@ -191,6 +199,10 @@ class OwnSocketServer(MPServer):
 
     def _spawn_worker(self, idx: int, *args: Any, **more: Any) -> Any:
         self._shd = self.holders[idx]
+        # Its own check allows one thread with this interface: callbacks are thought to
+        # be coroutines, which `rsgi.Application` does not need.
+        self.blocking_threads = self.threads
+        self.blocking_threads = self.threads
         return super()._spawn_worker(idx, *args, **more)
 
     def shutdown(self, exit_code: int = 0) -> None:

@@ -1,0 +1,79 @@
+"""Turns: how many requests the application works on at a time, and in which threads."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Job = TypeVar("Job")
+
+
+class Turns(Generic[Job]):
+    """`number` jobs at most are worked on at a time; others wait, first come first
+    served. `work` does one, in any thread, and must not raise.
+
+    A thread that may wait takes its job by itself, which costs nothing. The event loop
+    hands its own over to a thread that is kept for that.
+    """
+
+    def __init__(self, number: int, work: Callable[[Job], None]) -> None:
+        self.number = number
+        self.work = work
+        self.free = number
+        self.waiting: deque[Job] = deque()
+        self.lock = threading.Lock()
+        self.threads: list[threading.Thread] = []
+        self.handed_over: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        self.threads = [
+            threading.Thread(target=self.listen, name=f"web-{n + 1}", daemon=True)
+            for n in range(self.number)
+        ]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self) -> None:
+        for _ in range(self.number):
+            self.handed_over.put(None)
+
+    def are_free(self) -> bool:
+        return self.free == self.number
+
+    def are_taken(self) -> bool:
+        return self.free == 0
+
+    def take(self, job: Job) -> None:
+        """Do it in this thread; if it is not its turn, a thread that gets free will."""
+        if self.has_turn(job):
+            self.go_on(job)
+
+    def hand_over(self, job: Job) -> None:
+        """Have another thread do it."""
+        if self.has_turn(job):
+            self.handed_over.put(job)
+
+    def has_turn(self, job: Job) -> bool:
+        with self.lock:
+            if not self.free:
+                self.waiting.append(job)
+                return False
+            self.free -= 1
+            return True
+
+    def go_on(self, job: Job) -> None:
+        """This job, and then those that wait, until there are none."""
+        while True:
+            self.work(job)
+            with self.lock:
+                if not self.waiting:
+                    self.free += 1
+                    return
+                job = self.waiting.popleft()
+
+    def listen(self) -> None:
+        while (job := self.handed_over.get()) is not None:
+            self.go_on(job)
