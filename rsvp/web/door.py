@@ -230,7 +230,11 @@ def forms_are_elsewhere() -> ResponseReturnValue:
 @guards.by_phone
 def scans_api() -> ResponseReturnValue:
     """A batch of scans: each is stored once however often it is sent, and one that
-    can't be read does not hurt the others. An empty one asks for the counts."""
+    can't be read does not hurt the others. An empty one asks for the counts.
+
+    `sent_at`, by the same clock as `at`, says how old each is; `shown` is the verdict
+    that the phone has shown by itself. Scans of pages that say neither are taken, too.
+    """
     if request.mimetype != "application/json":
         abort(415)
     request.max_content_length = scans.BATCH_BYTES
