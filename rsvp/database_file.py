@@ -219,7 +219,8 @@ def problem_of(file: Path, seconds: float) -> str | None:
     except sqlite3.DatabaseError as error:
         if str(error) == "interrupted":
             raise TimeoutError from error
-        if outages.of_driver(error):
+        outage = outages.of_driver(error)
+        if outage and outage.kind != outages.Kind.DAMAGED:
             # A file that can't be opened, or a full disk, is no damage.
             raise OperationalError("PRAGMA quick_check", {}, error) from error
         return str(error)

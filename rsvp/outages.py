@@ -1,7 +1,7 @@
 """Outages: errors that say that the database can't be used for now, told by codes.
 
-They are no mistake of the program, and pass: the disk is full, the server starts again,
-somebody else holds the lock. Whatever is not known here is a mistake, and stays one.
+They are no mistake of the program: the disk is full, the server starts again, somebody
+else holds the lock. Whatever is not known here is a mistake, and stays one.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Kind(StrEnum):
     BUSY = "the database is busy"
     AWAY = "the database can't be reached"
     DISK = "the disk of the database fails"
+    DAMAGED = "the database is damaged"
 
 
 PASSES_SOON = (Kind.BUSY, Kind.AWAY)
@@ -45,7 +46,7 @@ class Outage:
     def may_be_stored(self) -> bool:
         """Whether what was being written may be stored all the same: the connection
         may break, or the disk fail, between the commit and its answer."""
-        return self.kind in (Kind.AWAY, Kind.DISK)
+        return self.kind in (Kind.AWAY, Kind.DISK, Kind.DAMAGED)
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.code})"
@@ -106,6 +107,8 @@ SQLITE = {
     sqlite3.SQLITE_NOMEM: Kind.BUSY,
     sqlite3.SQLITE_CANTOPEN: Kind.AWAY,
     sqlite3.SQLITE_IOERR: Kind.DISK,
+    sqlite3.SQLITE_CORRUPT: Kind.DAMAGED,
+    sqlite3.SQLITE_NOTADB: Kind.DAMAGED,
     # The first to open a database makes a file of 32 KiB beside it.
     sqlite3.SQLITE_IOERR_SHMSIZE: Kind.FULL,
 }
@@ -129,6 +132,8 @@ CONDITIONS = {
     "40P01": Kind.BUSY,  # deadlock_detected
     "55P03": Kind.BUSY,  # lock_not_available: lock_timeout
     "57014": Kind.BUSY,  # query_canceled: statement_timeout
+    "XX001": Kind.DAMAGED,  # data_corrupted
+    "XX002": Kind.DAMAGED,  # index_corrupted
 }
 CLASSES = {
     "08": Kind.AWAY,  # connection exceptions

@@ -44,7 +44,8 @@ def system(number: int) -> NoTurn:
         (sqlite(sqlite3.SQLITE_IOERR_SHMSIZE), Kind.FULL),
         (sqlite(sqlite3.SQLITE_ERROR), None),
         (sqlite(sqlite3.SQLITE_CONSTRAINT_UNIQUE), None),
-        (sqlite(sqlite3.SQLITE_CORRUPT), None),
+        (sqlite(sqlite3.SQLITE_CORRUPT_INDEX), Kind.DAMAGED),
+        (sqlite(sqlite3.SQLITE_NOTADB), Kind.DAMAGED),
         (sqlite3.ProgrammingError("Cannot operate on a closed database."), None),
         (postgresql("53100"), Kind.FULL),
         (postgresql("53300"), Kind.BUSY),
@@ -58,6 +59,9 @@ def system(number: int) -> NoTurn:
         (postgresql("08006"), Kind.AWAY),
         (postgresql("25P03"), Kind.AWAY),
         (postgresql("58030"), Kind.DISK),
+        (postgresql("XX001"), Kind.DAMAGED),
+        (postgresql("XX002"), Kind.DAMAGED),
+        (postgresql("XX000"), None),
         (postgresql("42P01"), None),
         (postgresql("23505"), None),
         (postgresql("22021"), None),
@@ -87,7 +91,7 @@ def test_what_passes_is_told_apart_from_mistakes(error: Exception, kind: Kind | 
 
 def test_what_was_sent_may_be_stored_only_where_nobody_said_that_it_is_not():
     kinds = {kind for kind in Kind if outages.Outage(kind, "").may_be_stored}
-    assert kinds == {Kind.AWAY, Kind.DISK}
+    assert kinds == {Kind.AWAY, Kind.DISK, Kind.DAMAGED}
 
 
 def test_an_outage_is_told_without_what_the_database_said():
