@@ -9,6 +9,7 @@ plain transaction, and all others are read-only.
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -241,11 +242,19 @@ def prepare_engine(engine: Engine) -> None:
         file = engine.url.database
         if file and file != ":memory:":
             engine.__dict__["rsvp_queue"] = WriterQueue(Path(file + ".lock"))
+            # SQLite would make it for all to read; what lies beside it follows it.
+            event.listen(engine, "do_connect", lambda *_: make_private(Path(file)))
     else:
         # Its driver takes 30 ms to load.
         from rsvp import postgresql
 
         postgresql.prepare_engine(engine)
+
+
+def make_private(file: Path) -> None:
+    """Make a file that is not there yet, empty, and its owner's alone."""
+    with contextlib.suppress(OSError):  # it is there, or whoever opens it says more
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def set_pragmas(connection: Any, _entry: ConnectionPoolEntry) -> None:

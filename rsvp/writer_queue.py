@@ -70,7 +70,7 @@ class WriterQueue:
                 yield
                 return
             try:
-                file = self.file = self.file or self.path.open("a")
+                file = self.file = self.file or self.opened()
                 self.lock(file, began, patience)
             except OSError as error:
                 raise NoTurn from error
@@ -81,6 +81,10 @@ class WriterQueue:
                 fcntl.flock(file, fcntl.LOCK_UN)
         finally:
             self.threads.release()
+
+    def opened(self) -> IO[str]:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        return os.fdopen(os.open(self.path, flags, 0o600), "a")
 
     def waited(
         self,

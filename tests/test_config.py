@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from rsvp import addresses, cli, config, create_app, extension_settings
+from rsvp import addresses, cli, config, create_app, extension_settings, startup
 from rsvp.config import SETTINGS, UnsafeStart
+from rsvp.db import writing
+from rsvp.extensions import db
 
 DOCS = Path(__file__).parent.parent / "docs"
 RSVP = Path(sys.executable).with_name("rsvp")
@@ -135,6 +137,24 @@ def test_a_new_instance_folder_is_its_owners_alone(tmp_path):
     create_app({"TESTING": True, "INSTANCE_PATH": str(tmp_path / "new")})
 
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_whatever_lies_in_it_is_its_owners_alone_too(tmp_path):
+    """Also where the folder is not: the database with people's names above all."""
+    tmp_path.chmod(0o755)
+    before = os.umask(0o022)
+    try:
+        app = create_app({"TESTING": True, "INSTANCE_PATH": str(tmp_path)})
+        with app.app_context():
+            startup.initialise()
+            with writing():
+                files = {file.name: file.stat().st_mode for file in tmp_path.iterdir()}
+            db.engine.dispose()
+    finally:
+        os.umask(before)
+
+    assert {"rsvp.db", "rsvp.db-wal", "rsvp.db-shm", "rsvp.db.lock"} <= files.keys()
+    assert not {name for name, mode in files.items() if mode & 0o077}
 
 
 def test_processes_that_start_together_share_one_key(tmp_path):

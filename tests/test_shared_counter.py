@@ -122,6 +122,40 @@ def test_a_redis_that_does_not_count_costs_under_a_second_once(name: str, caplog
         assert caplog.text.count("each process counts for itself") == 1
 
 
+def test_one_failure_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPatch):
+    """Nobody waits until their patience ends for what is known."""
+    monkeypatch.setattr(shared_counter, "PATIENCE", 20)
+    asked, fail = threading.Event(), threading.Event()
+
+    def fails() -> None:
+        asked.set()
+        assert fail.wait(20)
+        raise ConnectionResetError
+
+    courier = shared_counter.Courier(lambda: None, rest=60)
+    causes: list[BaseException | None] = []
+
+    def ask(question: Callable[[], object]) -> None:
+        try:
+            courier.ask(question)
+        except shared_counter.NoAnswer as error:
+            causes.append(error.__cause__)
+
+    threads = [threading.Thread(target=ask, args=(fails,))]
+    threads[0].start()
+    assert asked.wait(20)
+    for _ in range(3):
+        threads.append(threading.Thread(target=ask, args=(lambda: None,)))
+        threads[-1].start()
+    while courier.questions.qsize() < 3:
+        time.sleep(0.001)
+    fail.set()
+    for thread in threads:
+        thread.join(40)
+    # One that came too late would have no cause.
+    assert [type(cause) for cause in causes] == [ConnectionResetError] * 4
+
+
 def test_those_who_come_together_wait_together():
     with Silence() as server:
         storage = counting_in(f"redis://127.0.0.1:{server.port}/0")
