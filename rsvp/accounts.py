@@ -102,7 +102,7 @@ class Datastore(SQLAlchemyUserDatastore):
 
     def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Any:
         if "email" in wanted:
-            return teams.find_user(wanted["email"])
+            return teams.find_signing_in(wanted["email"])
         return super().find_user(case_insensitive, **wanted)
 
     def put(self, model: Any) -> Any:

@@ -16,7 +16,7 @@ def mailbox_of(address_key: str) -> str:
     """The mailbox of an address, given as it is compared (`Registration.email_key`):
     without `+tag`, which most providers read as a folder, and without dots where the
     provider ignores them."""
-    local, _, domain = address_key.casefold().rpartition("@")
+    local, _, domain = address_key.lower().rpartition("@")
     domain = ONE_PROVIDER.get(domain, domain)
     name = local.partition("+")[0]
     if domain in DOTS_MEAN_NOTHING:

@@ -14,8 +14,8 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from rsvp import addresses
-from rsvp.plaintext import one_line
+from rsvp import addresses, mail_addresses
+from rsvp.plaintext import is_unseen, one_line
 
 SECRET_AT_MOST = 4096
 """Bytes of a user name or a password: both, in base64, fit into the 12,288 bytes that
@@ -85,12 +85,21 @@ def server(text: str) -> str:
 
 
 def sender(text: str) -> tuple[str, str]:
-    """The name, or "", and the address of `Reading Room <rsvp@example.org>`."""
-    plain = line(text).strip()
+    """The name, or "", and the address of `Reading Room <rsvp@example.org>`, with
+    around it what `mail_addresses` reads past."""
+    plain = mail_addresses.strip(line(text))
     named = NAMED.fullmatch(plain)
     called, spec = (named[1], named[2]) if named else ("", plain)
+    spec = mail_addresses.bare(spec)
+    if any(map(is_unseen, spec.replace(" ", ""))):
+        raise ValueError(
+            "must have no invisible character in its address: type it instead of "
+            "pasting it"
+        )
     if QUOTED.fullmatch(called):
         called = unquote(called)
+    elif "<" in called:
+        raise ValueError(NO_SENDER)
     if called.strip():
         called = name(called)
     local, _, domain = spec.rpartition("@")
@@ -98,8 +107,8 @@ def sender(text: str) -> tuple[str, str]:
         # Such a mail would reach those alone whose servers know such addresses.
         raise ValueError("must have ASCII before the @")
     try:
-        validate_email(f"{local}@{ANYWHERE}", check_deliverability=False)
-    except EmailNotValidError:
+        mail_addresses.read(f"{local}@{ANYWHERE}")
+    except mail_addresses.NoMailAddress:
         raise ValueError(NO_SENDER) from None
     if len(local) > LOCAL_AT_MOST:
         raise ValueError(f"must have {LOCAL_AT_MOST} characters at most before the @")

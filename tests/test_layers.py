@@ -19,8 +19,9 @@ MODULES = {name_of(path): path for path in sorted((ROOT / "rsvp").rglob("*.py"))
 # Plain values and words that any layer may use.
 GROUND = (
     *("rsvp.clocks", "rsvp.errors", "rsvp.folding", "rsvp.keyboards"),
-    *("rsvp.mailboxes", "rsvp.names", "rsvp.placeholders", "rsvp.plaintext"),
-    *("rsvp.spans", "rsvp.tokens", "rsvp.walltime"),
+    *("rsvp.mail_addresses", "rsvp.mailboxes", "rsvp.names"),
+    *("rsvp.placeholders", "rsvp.plaintext", "rsvp.spans"),
+    *("rsvp.tokens", "rsvp.walltime"),
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.eventdata")
 
@@ -31,6 +32,7 @@ MAY_IMPORT = {
     "rsvp.errors": (),
     "rsvp.folding": (),
     "rsvp.keyboards": (),
+    "rsvp.mail_addresses": ("rsvp.plaintext",),
     "rsvp.mailboxes": (),
     "rsvp.names": ("rsvp.plaintext",),
     "rsvp.placeholders": (),

@@ -64,6 +64,8 @@ def test_what_is_no_server_is_refused_and_not_repeated(text, why):
     [
         ("rsvp@example.org", ("", "rsvp@example.org")),
         (" <rsvp@example.org>\n", ("", "rsvp@example.org")),
+        ("\u200f <rsvp@example.org>", ("", "rsvp@example.org")),
+        ("\u2068Room <rsvp@example.org>\u2069,", ("Room", "rsvp@example.org")),
         ("Reading Room <rsvp@example.org>", ("Reading Room", "rsvp@example.org")),
         ("Büro, Süd <a@bücher.example>", ("Büro, Süd", "a@xn--bcher-kva.example")),
         ('"The \\"Room\\"" <rsvp@example.org>', ('The "Room"', "rsvp@example.org")),
@@ -91,7 +93,7 @@ def test_a_sender_is_a_name_and_an_address(text, sender):
         ("büro@example.org", "must have ASCII before the @"),
         ("x" * 65 + "@example.org", "must have 64 characters at most before the @"),
         ("N" * 101 + " <a@example.org>", "must have a name of 100 characters at most"),
-        ("\u200f <a@example.org>", "must have a name that can be seen"),
+        ('"\u200f" <a@example.org>', "must have a name that can be seen"),
     ],
 )
 def test_what_is_no_sender_is_refused(text, why):

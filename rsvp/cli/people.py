@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import BinaryIO
 
 import click
-from email_validator import EmailNotValidError, validate_email
 
+from rsvp import mail_addresses
 from rsvp.cli.base import Command, Group, Mistake, as_json
 from rsvp.db import utcnow, writing
 from rsvp.models.team import Role
@@ -47,6 +47,8 @@ def create_user(email: str, team: str, role: str, ask: bool, as_data: bool) -> N
     with writing():
         teams.create_user(address, password_hash, team, role, now=utcnow())
     tell_password(address, None if ask else password, as_data, team=team, role=role)
+    if meant := mail_addresses.find_meant(address):
+        click.echo(f"Is {address} right? Did you mean {meant}?", err=True)
 
 
 @user.command("password")
@@ -72,9 +74,9 @@ def new_password(email: str, ask: bool, as_data: bool) -> None:
 
 def checked_address(email: str) -> str:
     try:
-        return validate_email(email, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise Mistake(f"{email} is not a mail address: {error}") from error
+        return mail_addresses.read(email).text
+    except mail_addresses.NoMailAddress as wrong:
+        raise Mistake(str(wrong)) from wrong
 
 
 def asked_password() -> str:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Select, func, select, update
 
+from rsvp import mail_addresses
 from rsvp.db import current_session
 from rsvp.errors import AddressTaken
 from rsvp.models import Event, Membership, Message, Team, User
@@ -186,10 +187,25 @@ def find_user(email: str) -> User | None:
     )
 
 
+def find_signing_in(email: str) -> User | None:
+    """Whose account it is that somebody signs in to with this address.
+
+    Older versions kept addresses case-folded, so that straße@ may have an account as
+    strasse@. Only here, where a password decides: mail goes to the kept address.
+    """
+    folded = select(User).where(User.email == account_key(email).casefold())
+    return find_user(email) or current_session().scalar(folded)
+
+
 def has_users() -> bool:
     return bool(current_session().scalar(select(func.count()).select_from(User)))
 
 
 def account_key(email: str) -> str:
-    """How an account's address is kept and looked up: without spaces, case-folded."""
-    return email.strip().casefold()
+    """How an account's address is kept and looked up: as it is read everywhere, in
+    lower case. What is no address is nobody's."""
+    try:
+        text = mail_addresses.read(email).text
+    except mail_addresses.NoMailAddress:
+        text = email.strip()
+    return mail_addresses.lower(text)

@@ -16,10 +16,10 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from email_validator import EmailNotValidError, validate_email
-
-from rsvp import placeholders, spans, walltime
+from rsvp import mail_addresses, placeholders, spans, walltime
 from rsvp.formats.located import MappingNode, Node, ScalarNode, SequenceNode, line_of
+from rsvp.mail_addresses import Slip
+from rsvp.plaintext import one_line
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -36,6 +36,7 @@ WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,11})")
 WALL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]+([0-9]{1,2}:[0-9]{2})(:00)?")
 DATE_ONLY = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 WITH_OFFSET = re.compile(r"[0-9]{4}-[0-9-]+[ Tt].*(Z|z|[+-][0-9]{1,2}(:?[0-9]{2})?)")
+EMPTY = "is empty: leave the key out instead"
 TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -190,7 +191,7 @@ def plain_text(value: Value, longest: int) -> str:
         raise WrongError(f'must be text: put it in quotes, "{written[:40]}"')
     text = written.strip()
     if not any(c.isprintable() and not c.isspace() for c in text):
-        raise WrongError("is empty: leave the key out instead")
+        raise WrongError(EMPTY)
     if any(is_control(c) for c in text):
         raise WrongError("has a control character")
     if len(text) > longest:
@@ -342,11 +343,16 @@ def url(value: Value) -> str:
 
 
 def mail_address(value: Value) -> str:
-    text = line(320)(value)
+    written = value.scalar(STR)
+    if written is None or len(written) > mail_addresses.LONGEST * 2:
+        written = line(mail_addresses.LONGEST)(value)
     try:
-        return validate_email(text, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise WrongError(f"is no mail address: {text}") from error
+        return mail_addresses.read(written).text
+    except mail_addresses.NoMailAddress as wrong:
+        if wrong.slip == Slip.EMPTY:
+            raise WrongError(EMPTY) from wrong
+        why = "" if wrong.slip == Slip.OTHER else f" (it {wrong.slip})"
+        raise WrongError(f"is no mail address: {one_line(written)}{why}") from wrong
 
 
 def language(value: Value) -> str:

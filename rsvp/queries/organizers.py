@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Select, func, literal, or_, select, tuple_
 from sqlalchemy.orm import contains_eager, joinedload, selectinload
 
+from rsvp import mail_addresses
 from rsvp.db import UtcDateTime, current_session
 from rsvp.domain import teams, undelivered
 from rsvp.models import Event, MailDomain, Message, Registration, User
@@ -126,7 +127,7 @@ def letters_of(user: User, wanted: Wanted) -> Select[Message]:
         reference = "".join(wanted.search.upper().split())
         its = select(Registration.id).where(Registration.reference == reference)
         address = Message.recipient_key.contains(
-            wanted.search.casefold(), autoescape=True
+            mail_addresses.lower(wanted.search), autoescape=True
         )
         found = found.where(or_(address, Message.registration_id.in_(its)))
     return found

@@ -6,17 +6,15 @@ import math
 import time
 from typing import Any
 
-from email_validator import EmailNotValidError
 from flask import Response, make_response, render_template
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from flask_limiter import RequestLimit
 from wtforms import Form, ValidationError
 
-from rsvp import accounts
+from rsvp import accounts, mail_addresses
 from rsvp.extensions import limiter
 from rsvp.web import guards
-from rsvp.web.forms import EMAIL_LENGTH, TypedField, read_email
+from rsvp.web.forms import NO_MAIL_ADDRESS, TypedField
 
 # The windows grow: whoever keeps trying waits ever longer.
 GUESSES = "10 per minute; 40 per hour; 120 per day"
@@ -39,18 +37,17 @@ class AddressForm(Form):
     """An address, read as people write it; `email` is the address to keep."""
 
     email = TypedField(
-        lazy_gettext("Email"), kind="email", required=True, maxlength=EMAIL_LENGTH
+        lazy_gettext("Email"),
+        kind="email",
+        required=True,
+        maxlength=mail_addresses.LONGEST,
     )
 
     def validate_email(self, field: TypedField) -> None:
-        if not field.data:
-            raise ValidationError(_("Enter your email address."))
         try:
-            field.data, _key = read_email(field.data)
-        except EmailNotValidError:
-            raise ValidationError(
-                _("Enter an email address like name@example.org. Check it for typos.")
-            ) from None
+            field.data = mail_addresses.read(field.data).text
+        except mail_addresses.NoMailAddress as wrong:
+            raise ValidationError(NO_MAIL_ADDRESS[wrong.slip]) from None
 
 
 class PasswordForm(Form):

@@ -33,7 +33,7 @@ class SignInForm(LoginForm):
     """Address and password; what can't be either of ours is as wrong as any other."""
 
     email = EmailField(
-        filters=[lambda typed: (typed or "").strip()],
+        filters=[lambda typed: teams.account_key(typed or "")],
         validators=[InputRequired(), Length(max=320), EmailValidation()],
     )
     password = PasswordField(

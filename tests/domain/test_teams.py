@@ -136,3 +136,14 @@ def test_a_stronger_hash_does_not_undo_another_password(app):
         teams.replace_hash(user.id, "the hash before", "the old password")
 
     assert db.session.get_one(User, user.id).password == "stronger"
+
+
+def test_an_account_that_was_kept_case_folded_is_found_when_signing_in_alone(app):
+    make_user("strasse@example.org")
+
+    assert teams.find_signing_in("Straße@example.org").email == "strasse@example.org"
+    assert teams.find_user("straße@example.org") is None
+    with writing():
+        teams.create_user("straße@example.org", None, now=NOON)
+    assert teams.find_signing_in("Straße@example.org").email == "straße@example.org"
+    assert teams.find_signing_in("bo@example.org") is None

@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, inspect
 
 from rsvp.db import Base
 from rsvp.extensions import db
-from tests.schema.old import EVERYTHING, THEN, Old, all_of, refuse_wrong
+from tests.schema.old import EVERYTHING, THEN, Old, all_of, booking, refuse_wrong
 
 
 def test_0005_keeps_every_row_and_asks_or_reminds_nobody(a_full_evening):
@@ -82,6 +82,57 @@ def test_0007_knows_by_what_clock_jobs_ran(a_full_evening, has_run):
         assert all_of(now["clock_looks"]) == all_of(now["workers"]) == []
         db.session.remove()
         downgrade(revision="0006")
+
+
+ADDRESSES = {
+    # As written, as it was compared, and as it is.
+    "Straße@Example.org": ("strasse@example.org", "straße@example.org"),
+    "ΟΔΟΣ@bücher.example": ("οδοσ@xn--bcher-kva.example", "οδος@xn--bcher-kva.example"),
+    "Zoë@example.org": ("zoë@example.org", "zoë@example.org"),
+    "Ada@Example.org": ("ada@example.org", "ada@example.org"),
+    # Something else made these keys: one would be another's now, and stays.
+    "ﬁ@example.org": ("ﬁ@example.org", "ﬁ@example.org"),
+    "ﬁ@Example.org": ("fi@example.org", "fi@example.org"),
+}
+
+
+def test_0008_compares_addresses_in_lower_case(a_full_evening):
+    upgrade(revision="0007")
+    then = Old()
+    for number, (email, (key, _)) in enumerate(ADDRESSES.items(), start=60):
+        then.insert("registrations", **booking(number, email, email_key=key))
+        then.insert(
+            "messages",
+            event_id=1,
+            registration_id=1,
+            kind="cancelled",
+            recipient=email,
+            recipient_key=key,
+            from_form=False,
+            facts={},
+            rank=2,
+            state="sent",
+            attempts=1,
+            created_at=THEN,
+            due_at=THEN,
+        )
+    rows = {name: all_of(then[name]) for name in EVERYTHING}
+
+    upgrade(revision="0008")
+    now = Old()
+    for name, address in (("registrations", "email"), ("messages", "recipient")):
+        columns = now[name].c
+        keys = dict(all_of(columns[address], columns[f"{address}_key"]))
+        wanted = {email: key for email, (_, key) in ADDRESSES.items()}
+        if name == "messages":
+            # Two mails may go to one address.
+            wanted["ﬁ@Example.org"] = "ﬁ@example.org"
+        assert {email: keys[email] for email in wanted} == wanted
+    db.session.remove()
+    downgrade(revision="0007")
+
+    kept = {name: len(all_of(then[name])) for name in EVERYTHING}
+    assert kept == {name: len(found) for name, found in rows.items()}
 
 
 def test_the_newest_schema_checks_what_the_models_say(app):

@@ -29,6 +29,9 @@ DIGESTS = {
     "0007_clocks_and_workers.py": (
         "376b28059edd5cb8c5846d9cf81a1c9149b24a93f87ad65ee1c2d1312cf23015"
     ),
+    "0008_addresses_by_lower_case.py": (
+        "6c495759077669d4c514005e0c383b6694e171ef50c4971cec2f3797583e0317"
+    ),
 }
 
 CHANGED = """

@@ -15,10 +15,10 @@ from rsvp.web.forms.changing import (
 )
 from rsvp.web.forms.fields import TypedField
 from rsvp.web.forms.registering import RegistrationForm
-from rsvp.web.forms.typed import EMAIL_LENGTH, NO_WEB_ADDRESS, read_email
+from rsvp.web.forms.typed import NO_MAIL_ADDRESS, NO_WEB_ADDRESS
 
 __all__ = [
-    "EMAIL_LENGTH",
+    "NO_MAIL_ADDRESS",
     "NO_WEB_ADDRESS",
     "AddressForm",
     "AdmissionForm",
@@ -30,5 +30,4 @@ __all__ = [
     "RegistrationForm",
     "SuccessorForm",
     "TypedField",
-    "read_email",
 ]

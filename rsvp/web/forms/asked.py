@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from email_validator import EmailNotValidError
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 from wtforms.form import BaseForm
 
-from rsvp import names
+from rsvp import mail_addresses, names
 from rsvp.domain import questions
+from rsvp.mail_addresses import NoMailAddress
 from rsvp.models import Question
 from rsvp.models.event import QuestionType
 from rsvp.web.forms.fields import (
@@ -21,7 +21,7 @@ from rsvp.web.forms.fields import (
     Option,
     TypedField,
 )
-from rsvp.web.forms.typed import EMAIL_LENGTH, NO_WEB_ADDRESS, read_email
+from rsvp.web.forms.typed import NO_MAIL_ADDRESS, NO_WEB_ADDRESS
 
 # --- fields -------------------------------------------------------------------------
 
@@ -32,7 +32,11 @@ def named(label: Any, required: bool = False) -> Any:
 
 def addressed(label: Any, hint: Any = "") -> Any:
     return TypedField(
-        label, kind="email", required=True, maxlength=EMAIL_LENGTH, description=hint
+        label,
+        kind="email",
+        required=True,
+        maxlength=mail_addresses.LONGEST,
+        description=hint,
     )
 
 
@@ -104,17 +108,12 @@ class AskingForm(BaseForm):
             self.refuse(NO_WEB_ADDRESS, field)
 
     def check_email(self) -> None:
-        typed = self["email"].data
-        if not typed:
-            self.refuse(_("Enter your email address."), "email")
-            return
         try:
-            self.read["email"], self.read["email_key"] = read_email(typed)
-        except EmailNotValidError:
-            self.refuse(
-                _("Enter an email address like name@example.org. Check it for typos."),
-                "email",
-            )
+            found = mail_addresses.read(self["email"].data)
+        except NoMailAddress as wrong:
+            self.refuse(NO_MAIL_ADDRESS[wrong.slip], "email")
+        else:
+            self.read |= {"email": found.text, "email_key": found.key}
 
     def check_answers(
         self, asked: list[Question], prefix: str, optional: bool = False

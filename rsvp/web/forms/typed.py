@@ -1,31 +1,41 @@
-"""Typed: names, addresses and ids, read as people type them."""
+"""Typed: ids read, and what is said of names and addresses that can't be taken."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
-from email_validator import EmailNotValidError, validate_email
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _
 
-EMAIL_LENGTH = 320
+from rsvp.mail_addresses import Slip
 
-NO_WEB_ADDRESS = lazy_gettext(
+NO_WEB_ADDRESS = _(
     "Enter a name without a web address in it. If there is none, put a space after "
     "each dot."
 )
 
+LOOKS_LIKE = _("Enter an email address like name@example.org. Check it for typos.")
 
-def read_email(typed: str) -> tuple[str, str]:
-    """The address as people write it, and the key that the same mailbox always has.
-
-    Raises EmailNotValidError. Only the syntax is checked. In the key the domain is
-    spelled in ASCII: case-folding it would make two domains of straße.example one.
-    """
-    found = validate_email(typed, check_deliverability=False)
-    if "=?" in found.local_part:
-        # Mail programs read other letters out of that (RFC 2047), or none at all.
-        raise EmailNotValidError("reads as an encoded word")
-    return found.normalized, f"{found.local_part.casefold()}@{found.ascii_domain}"
+NO_MAIL_ADDRESS: dict[Slip, Any] = {
+    Slip.EMPTY: _("Enter your email address."),
+    Slip.UNSEEN: _(
+        "There is an invisible character in this address. Type it instead of "
+        "pasting it."
+    ),
+    Slip.SPACE: _("There is a space in this address. Take it out."),
+    Slip.SEVERAL: _("Enter one email address, not several."),
+    Slip.NO_AT: LOOKS_LIKE,
+    Slip.TWO_AT: _(
+        "Enter an email address like name@example.org. This one has more than one @."
+    ),
+    Slip.NO_NAME: _("Something is missing before the @."),
+    Slip.NO_DOMAIN: _(
+        "What stands after the @ is not complete. It looks like example.org."
+    ),
+    Slip.COMMA: _("There is a comma after the @. Should it be a dot?"),
+    Slip.DOTS: _("There is a dot too many in this address."),
+    Slip.OTHER: LOOKS_LIKE,
+}
 
 
 def read_submission(typed: str) -> UUID | None:
