@@ -50,7 +50,7 @@ def submit_registration(slug: str) -> ResponseReturnValue:
         return not_registered(event, form, refusal, now)
     except Exception as error:
         return not_stored(event, state, form, error, now)
-    return registered(event, outcome)
+    return registered(event, form, outcome)
 
 
 def submit_once_more(slug: str, now: datetime) -> ResponseReturnValue:
@@ -66,7 +66,7 @@ def submit_once_more(slug: str, now: datetime) -> ResponseReturnValue:
         return not_registered(event, form, refusal, now)
     except Exception as error:
         return not_stored(event, state, form, error, now)
-    return registered(event, outcome)
+    return registered(event, form, outcome)
 
 
 def sent_form(event: Event, now: datetime) -> RegistrationForm:
@@ -113,9 +113,11 @@ def register(
     )
 
 
-def registered(event: Event, outcome: Outcome) -> ResponseReturnValue:
+def registered(
+    event: Event, form: RegistrationForm, outcome: Outcome
+) -> ResponseReturnValue:
     if event.answers_by_mail_only or outcome.token is None:
-        return answered_by_mail(event)
+        return answered_by_mail(event, form)
     return redirect(url_for(".registration", token=outcome.token), code=303)
 
 
@@ -125,7 +127,7 @@ def not_registered(
     """Say no beside the form, as it was typed; where the answer would tell
     what an address has had, and must not, say what everybody is told."""
     if event.answers_by_mail_only and isinstance(refusal, errors.TooManyMails):
-        return answered_by_mail(event)
+        return answered_by_mail(event, form)
     event, state = pages.shown_event(event.slug)
     match refusal:
         case errors.AdmissionFull():
@@ -201,9 +203,10 @@ def party_words(limit: int) -> str:
     )
 
 
-def answered_by_mail(event: Event) -> ResponseReturnValue:
+def answered_by_mail(event: Event, form: RegistrationForm) -> ResponseReturnValue:
     """The same answer for any address: nobody learns whether it is registered."""
-    return render_template("attendee/answer.html", event=event)
+    address = form.read["email"]
+    return render_template("attendee/answer.html", event=event, address=address)
 
 
 @bp.get("/events/<slug>/registrations")

@@ -16,6 +16,7 @@ from flask_babel import ngettext
 from rsvp import db, errors
 from rsvp.domain import privacy, registrations
 from rsvp.domain.audit import ATTENDEE
+from rsvp.mail_addresses import find_meant
 from rsvp.models import Event, Registration
 from rsvp.web import guards
 from rsvp.web.forms import (
@@ -117,7 +118,14 @@ def move(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/address")
 @guards.by_link
 def address(token: str) -> ResponseReturnValue:
-    return blank("address", token, "change", lambda _found: AddressForm())
+    return blank("address", token, "change", address_form)
+
+
+def address_form(found: Registration) -> AddressForm:
+    """Blank, or with what may have been meant by the address there is."""
+    form = AddressForm()
+    form["email"].data = find_meant(found.email) or ""
+    return form
 
 
 @bp.post("/r/<token>/address")
@@ -151,6 +159,7 @@ def correct_address(token: str) -> ResponseReturnValue:
                 "The old link no longer works."
             ),
             _("Nothing there in a few minutes? Look among the spam."),
+            address=email,
         )
     return to_registration(new_token)
 
@@ -192,6 +201,7 @@ def pass_on(token: str) -> ResponseReturnValue:
             "Whoever has it now was mailed their own ticket. Your ticket and your link "
             "no longer work."
         ),
+        address=email,
     )
 
 
@@ -268,6 +278,9 @@ def change_html(
     )
 
 
-def done_html(event: Event, title: str, *lines: str) -> str:
-    """What a page says whose registration is not the visitor's any more."""
-    return render_template("attendee/done.html", event=event, title=title, lines=lines)
+def done_html(event: Event, title: str, *lines: str, address: str | None = None) -> str:
+    """What a page says whose registration is not the visitor's any more; `address` is
+    the one that was typed, to which it went."""
+    return render_template(
+        "attendee/done.html", event=event, title=title, lines=lines, address=address
+    )

@@ -18,12 +18,14 @@ from markupsafe import Markup
 
 from rsvp import i18n
 from rsvp.formats import feeds, markdown
+from rsvp.mail_addresses import find_meant
 from rsvp.models import Admission, Event
 from rsvp.queries import EventState
 
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
+        find_meant=find_meant,
         asked_hint=asked_hint,
         by_day=by_day,
         date_block=date_block,

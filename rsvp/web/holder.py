@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from rsvp import i18n, queries, tokens
 from rsvp.db import utcnow
 from rsvp.formats import feeds, tickets
+from rsvp.mail_addresses import find_meant
 from rsvp.models import Attendee, Registration
 from rsvp.models.event import Mode, Status
 from rsvp.models.registration import State
@@ -60,6 +61,7 @@ def registration_html(
         tickets=[ticket_of(one, found, acts.drop_guest) for one in found.attendees],
         join_url=feeds.join_link(found),
         mute_token=mute_token(found) if found.muted_at else None,
+        meant=find_meant(found.email) if acts.change else None,
         now=now,
     )
 

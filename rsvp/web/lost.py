@@ -42,7 +42,8 @@ def mail_again() -> ResponseReturnValue:
     email_key = form.read["email_key"]
     db.write(lambda _again: registrations.mail_links(email_key, now=now))
     # The same whatever came of it: nobody learns which addresses are registered.
-    return render_template("attendee/mailed_again.html")
+    address = form.read["email"]
+    return render_template("attendee/mailed_again.html", address=address)
 
 
 def new_stamp() -> str:
