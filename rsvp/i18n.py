@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -82,6 +82,20 @@ def day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """A time of day on the 24-hour clock, as in `18:00`."""
     return instant.astimezone(zone).strftime("%H:%M")
+
+
+def seconds_ago(age: timedelta) -> str:
+    """A moment ago, as in `4 seconds ago`; never less than one."""
+    whole = max(1, round(age.total_seconds()))
+    locale = Locale.parse(current_language())
+    # Never in minutes: who asks for seconds wants them.
+    return dates.format_timedelta(
+        -timedelta(seconds=whole),
+        granularity="second",
+        threshold=1000,
+        add_direction=True,
+        locale=locale,
+    )
 
 
 def day_and_clock(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:

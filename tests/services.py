@@ -39,6 +39,8 @@ def missing(service: str) -> str | None:
             return f"Redis is not reachable ({error})"
     if service == "pg_dump" and not shutil.which("pg_dump"):
         return "pg_dump is not installed"
+    if service == "node" and not shutil.which("node"):
+        return "node is not installed"
     if service == "browser" and not CHROMIUM:
         return "Chromium is not installed"
     return None

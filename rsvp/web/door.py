@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from flask import (
     Blueprint,
@@ -24,7 +24,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from rsvp import db, errors, names, outages, tokens
+from rsvp import db, errors, keyboards, names, outages, tokens
 from rsvp.domain import checkin, doors, registrations
 from rsvp.domain.checkin import Answer, Reading
 from rsvp.models import Device, DoorPass, Event
@@ -161,33 +161,48 @@ def worker() -> ResponseReturnValue:
 @bp.post("/scans")
 @guards.by_phone
 def scan() -> ResponseReturnValue:
-    """A code that was typed, without script; also a guest leaving, or a scan undone."""
+    """A code that was typed, without script; also a guest leaving, or a scan undone.
+
+    A scanner that types faster than the page comes leaves several codes in the field:
+    each is a scan, and answered for itself.
+    """
     typed = request.form.get("code", "")[: scans.LONGEST_CODE]
-    reading = typed_scan(typed, db.utcnow())
-    if reading.direction != Direction.UNDO and (mistake := scans.mistake_in(typed)):
+    codes = scans.codes_in(typed)
+    readings = [typed_scan(code, db.utcnow()) for code in codes or [typed]]
+    is_undo = readings[0].direction == Direction.UNDO
+    if not is_undo and not codes and (mistake := scans.mistake_in(typed)):
         return make_response(scanner_page(typed, mistake), 422)
-    [answer] = take([reading], db.utcnow())
+    answers = take(readings, db.utcnow())
     event = event_of_phone()
+    now = db.utcnow()
     return render_template(
         "door/answer.html",
         event=event,
         device=g.phone,
         counts=checkin.counts(event.id),
         ways=ways_into_the_hall(event),
-        screen=verdicts.screen_of(answer, event.zone),
-        of=reading.id,
-        code=typed,
-        follow_id=uuid4(),
+        answers=[
+            {
+                "screen": verdicts.screen_of(answer, event.zone, now),
+                "of": reading.id,
+                "code": code,
+                "follow_id": uuid4(),
+            }
+            for reading, answer, code in zip(
+                readings, answers, codes or [typed], strict=True
+            )
+        ],
         scan_id=uuid4(),
     )
 
 
 def typed_scan(typed: str, now: datetime) -> Reading:
     """The form as a scan. The page makes its id: sent twice, it is stored once."""
+    direction = request.form.get("direction", "")
     sent = {
-        "id": request.form.get("id"),
+        "id": scan_id_for(request.form.get("id", ""), direction, typed),
         "code": typed,
-        "direction": request.form.get("direction"),
+        "direction": direction,
         "of": request.form.get("of"),
         "at": now.isoformat(),
         "seq": 0,
@@ -201,6 +216,15 @@ def typed_scan(typed: str, now: datetime) -> Reading:
     if reading.direction == Direction.LOOK:
         abort(400)  # its answer would look like that of somebody let in
     return reading
+
+
+def scan_id_for(form_id: str, direction: str, typed: str) -> str:
+    """The scan's id: the form's and what was typed, since browsers bring back a form
+    that was sent, and another code in it must not get the answer of the first."""
+    try:
+        return str(uuid5(UUID(form_id), f"{direction} {keyboards.plain(typed)}"))
+    except ValueError:
+        return form_id
 
 
 @bp.post("/retirement")

@@ -145,6 +145,16 @@ def read_instant(text: Any, name: str) -> datetime:
 # --- a typed code -------------------------------------------------------------------
 
 
+def codes_in(typed: str) -> list[str]:
+    """The codes that were typed, where there is nothing else; several if one came after
+    the other into the same field."""
+    if tokens.read_code(typed):
+        return [typed]
+    text, length = keyboards.plain(typed), tokens.CODE_LENGTH
+    codes = [text[at : at + length] for at in range(0, len(text), length)]
+    return codes if all(tokens.read_code(code) for code in codes) else []
+
+
 def mistake_in(typed: str) -> str | None:
     """What is wrong with a typed code, as a key of `verdicts.MISTAKES`; None: nothing.
 

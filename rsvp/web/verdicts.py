@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,16 +19,22 @@ SIGNS = {"welcome": "✓", "already": "!", "no": "✕", "ask": "?"}
 
 NOT_STORED = "not_stored"
 UNREADABLE = "unreadable"
+MISREAD = "misread"
+ONE_AT_A_TIME = "one_at_a_time"
 """What is no verdict and is shown like one: a scan that could not be kept, and (by the
-phone alone) a QR code that is none of ours."""
+phone alone) a QR code that is none of ours, a code that a scanner sent in part, and
+several codes in a picture that are not of one party."""
+
+JUST_NOW = timedelta(minutes=1)
+"""So long "4 seconds ago" says more than a time of day; verdict.js has the same."""
 
 
 @dataclass(frozen=True)
 class Look:
     """How a verdict looks: its tone (which is its colour and sound), sign and words.
 
-    `{time}` and `{door}` in the reason are filled in; `why_at_door` is the reason where
-    both are known.
+    `{time}`, `{ago}` and `{door}` in the reasons are filled in: `why_at_door` is the
+    reason where the door is known, those with `ago` where it was a moment ago.
     """
 
     verdict: str
@@ -35,6 +42,8 @@ class Look:
     word: Any
     why: Any = ""
     why_at_door: Any = ""
+    why_ago: Any = ""
+    why_ago_at_door: Any = ""
     own_sign: str = ""
 
     @property
@@ -53,6 +62,8 @@ LOOKS = {
             _("Already in"),
             _("Came in at {time}"),
             _("Came in at {time} at {door}"),
+            _("Came in {ago}"),
+            _("Came in {ago} at {door}"),
         ),
         Look(
             Verdict.UNKNOWN,
@@ -121,6 +132,18 @@ LOOKS = {
             _("This QR code is none of ours"),
         ),
         Look(NOT_STORED, "already", _("Not saved"), _("Please scan it once more")),
+        Look(
+            MISREAD,
+            "already",
+            _("Not read in full"),
+            _("Please scan it once more"),
+        ),
+        Look(
+            ONE_AT_A_TIME,
+            "already",
+            _("One at a time"),
+            _("Nobody was let in. Hold up one ticket, then the next"),
+        ),
     )
 }
 
@@ -160,15 +183,15 @@ class Screen:
     may_be_undone: bool
 
 
-def screen_of(answer: Answer | None, zone: ZoneInfo) -> Screen:
-    """What to show of an answer; None: the scan could not be kept."""
+def screen_of(answer: Answer | None, zone: ZoneInfo, now: datetime) -> Screen:
+    """What to show of an answer at `now`; None: the scan could not be kept."""
     look = LOOKS[answer.verdict if answer else NOT_STORED]
     return Screen(
         tone=look.tone,
         sign=look.sign,
         word=str(look.word),
         name=name_of(answer.name, answer.position) if answer else "",
-        why=why_of(look, answer, zone),
+        why=why_of(look, answer, zone, now),
         admission=(answer and answer.admission) or "",
         party=list(people_of(answer)) if answer else [],
         is_rehearsal=answer is not None and answer.is_rehearsal,
@@ -177,12 +200,25 @@ def screen_of(answer: Answer | None, zone: ZoneInfo) -> Screen:
     )
 
 
-def why_of(look: Look, answer: Answer | None, zone: ZoneInfo) -> str:
-    time = i18n.clock(answer.at, zone) if answer else ""
-    door = answer.door if answer else None
-    words = str(look.why_at_door if door and look.why_at_door else look.why)
+# Seconds are rounded, as the phone's script does.
+HALF_A_SECOND = timedelta(seconds=0.5)
+
+
+def why_of(look: Look, answer: Answer | None, zone: ZoneInfo, now: datetime) -> str:
+    if answer is None:
+        return str(look.why)
+    age = now - answer.at
+    is_just_now = bool(look.why_ago) and age < JUST_NOW - HALF_A_SECOND
+    words = [look.why, look.why_ago]
+    if answer.door and look.why_at_door:
+        words = [look.why_at_door, look.why_ago_at_door]
     # The door's name last, since a volunteer wrote it.
-    return words.replace("{time}", time).replace("{door}", door or "")
+    return (
+        str(words[is_just_now])
+        .replace("{time}", i18n.clock(answer.at, zone))
+        .replace("{ago}", i18n.seconds_ago(age))
+        .replace("{door}", answer.door or "")
+    )
 
 
 def name_of(name: str | None, position: int | None) -> str:

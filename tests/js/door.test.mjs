@@ -3,9 +3,7 @@ import assert from "node:assert/strict"
 import { readFileSync } from "node:fs"
 import { test } from "node:test"
 
-import { whyOf } from "../../static/js/door/camera.js"
 import { readCode } from "../../static/js/door/code.js"
-import { makeSeen } from "../../static/js/door/seen.js"
 import { makeSender } from "../../static/js/door/sync.js"
 import { clockIn, screenOf } from "../../static/js/door/verdict.js"
 
@@ -48,6 +46,8 @@ const WORDS = {
     word: "Already in",
     why: "Came in at {time}",
     whyAtDoor: "Came in at {time} at {door}",
+    whyAgo: "Came in {ago}",
+    whyAgoAtDoor: "Came in {ago} at {door}",
   },
   guest: "Guest {number}",
 }
@@ -82,6 +82,22 @@ test("who is in already is told since when and at which door", () => {
   assert.equal(shown(answer).mayLeave, true)
 })
 
+for (const [later, why] of [
+  [-2000, "Came in 1 second ago at Side"],
+  [400, "Came in 1 second ago at Side"],
+  [4000, "Came in 4 seconds ago at Side"],
+  [59_400, "Came in 59 seconds ago at Side"],
+  [60_000, "Came in at 18:42 at Side"],
+]) {
+  test(`${later} ms after coming in it says: ${why}`, () => {
+    const at = "2027-01-29T17:42:10+00:00"
+    const answer = { verdict: "already_in", at, door: "Side" }
+    const now = Date.parse(at) + later
+
+    assert.equal(screenOf(answer, WORDS, clock, now).why, why)
+  })
+}
+
 test("of a party those who aren't in yet come first, the nameless by their number", () => {
   const party = [
     { name: "Ada", position: 0, is_in: true, is_this: false },
@@ -110,32 +126,6 @@ for (const [verdict, undone, stays] of [
     const screen = shown({ verdict })
 
     assert.deepEqual([screen.mayBeUndone, screen.stays], [undone, stays])
-  })
-}
-
-// --- the camera ----------------------------------------------------------------------
-
-test("a code that is held still is one scan", () => {
-  const { isNew } = makeSeen(5000)
-
-  assert.equal(isNew("A", 0), true)
-  for (let at = 100; at < 20_000; at += 100) assert.equal(isNew("A", at), false)
-  assert.equal(isNew("B", 20_000), true)
-  assert.equal(isNew("A", 20_100), false)
-  assert.equal(isNew("A", 25_000), false)
-  assert.equal(isNew("A", 30_001), true)
-})
-
-for (const [name, why] of [
-  ["NotAllowedError", "denied"],
-  ["SecurityError", "denied"],
-  ["NotFoundError", "missing"],
-  ["OverconstrainedError", "missing"],
-  ["NotReadableError", "busy"],
-  [undefined, "missing"],
-]) {
-  test(`a camera that fails by ${name} is ${why}`, () => {
-    assert.equal(whyOf({ name }), why)
   })
 }
 

@@ -21,19 +21,18 @@ from rsvp.domain import doors
 from rsvp.extensions import db
 from rsvp.models import Device, Event
 from rsvp.models.door import Verdict, door_ends_at
-from rsvp.web import scans
 from rsvp.web import verdicts as looks
 from tests.domain.doorways import attendees, make_pass
-from tests.factories import CODE_KEY, cancel, register
+from tests.factories import CODE_KEY, register
 from tests.web.door_visits import (
     enrol,
     evening,
-    hidden,
     kept,
     pass_link,
     printed,
     scan,
     send,
+    type_in,
     verdicts,
 )
 
@@ -330,101 +329,6 @@ def test_the_reader_comes_from_here_in_its_own_kind(client: FlaskClient):
     assert answer.data.startswith(b"\0asm")
 
 
-# --- without script -----------------------------------------------------------------
-
-
-def type_in(client: FlaskClient, code: str, **values: str) -> Any:
-    page = client.get("/door/").text
-    form = {"id": hidden(page, "id"), "direction": "in", "code": code}
-    return client.post("/door/scans", data=form | values)
-
-
-def test_a_typed_code_is_answered_with_a_page(client: FlaskClient):
-    event = evening()
-    register(event, "Zoë Ωmega", "Ada Bell", now=utcnow())
-    enrol(client, event)
-    [zoe, _ada] = attendees(event)
-
-    page = type_in(client, tokens.grouped(printed(zoe)).lower())
-
-    assert page.status_code == 200
-    assert 'data-tone="welcome"' in page.text
-    assert "Zoë Ωmega" in page.text
-    assert "not in yet" in page.text
-    assert "1 of 2 in" in page.text
-
-
-def test_a_typed_code_sent_twice_is_one_scan(client: FlaskClient):
-    event = evening()
-    register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    form = {
-        "id": hidden(client.get("/door/").text, "id"),
-        "direction": "in",
-        "code": printed(attendees(event)[0]),
-    }
-
-    pages = [client.post("/door/scans", data=form).text for _ in range(2)]
-
-    assert all('data-tone="welcome"' in page for page in pages)
-    assert len(kept()) == 1
-
-
-def test_without_script_too_a_scan_is_taken_back_and_a_guest_leaves(
-    client: FlaskClient,
-):
-    event = evening()
-    register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    code = printed(attendees(event)[0])
-
-    def follow(page: str, direction: str) -> str:
-        [form] = [f for f in page.split("<form") if f'value="{direction}"' in f]
-        names = re.findall(r'type="hidden" name="(\w+)"', form)
-        data = {name: hidden(form, name) for name in names}
-        answer = client.post("/door/scans", data=data)
-        assert answer.status_code == 200, answer.text
-        return answer.text
-
-    welcome = type_in(client, code).text
-    undone = follow(welcome, "undo")
-    assert "Undone" in undone
-    assert "0 of 1 in" in undone
-    type_in(client, code)
-    already = type_in(client, code).text
-    assert re.search(r"Came in at \d\d:\d\d at Main entrance", already)
-    assert "0 of 1 in" in follow(already, "out")
-
-
-@pytest.mark.parametrize("case", cases("codes"), ids=lambda case: case["what"])
-def test_a_mistyped_code_says_what_is_wrong(case):
-    assert scans.mistake_in(case["typed"]) == case.get("mistake")
-    read = tokens.read_code(case["typed"])
-    assert (read and tokens.code_text(read)) == case.get("code")
-
-
-def test_a_mistyped_code_comes_back_to_be_mended(client: FlaskClient):
-    enrol(client, evening())
-    wrong = next(c["typed"] for c in cases("codes") if c.get("mistake") == "typo")
-
-    page = type_in(client, wrong)
-
-    assert page.status_code == 422
-    assert "This code has a typo" in page.text
-    assert f'value="{wrong}"' in page.text
-    assert kept() == []
-
-
-@pytest.mark.parametrize(
-    "values", [{"id": "x"}, {"direction": "sideways"}, {"direction": "undo"}]
-)
-def test_a_form_that_none_of_ours_sent_is_refused(client: FlaskClient, values):
-    enrol(client, evening())
-
-    assert type_in(client, "1", **values).status_code == 400
-    assert kept() == []
-
-
 @pytest.mark.parametrize("path", ["/door/scans", "/door/retirement"])
 def test_the_address_of_a_form_leads_to_the_scanner(client: FlaskClient, path):
     assert client.get(path).location == "/door/"
@@ -463,43 +367,8 @@ def test_every_verdict_has_its_words_on_the_page(client: FlaskClient):
     enrol(client, evening())
     html = unescape(client.get("/door/").text)
 
-    for verdict in [*Verdict, looks.NOT_STORED, looks.UNREADABLE]:
+    own = [looks.NOT_STORED, looks.UNREADABLE, looks.MISREAD, looks.ONE_AT_A_TIME]
+    for verdict in [*Verdict, *own]:
         assert f'data-verdict="{verdict}"' in html
     for mistake in looks.MISTAKES:
         assert f'data-mistake="{mistake}"' in html
-
-
-@pytest.mark.parametrize(
-    ("end", "words"),
-    [
-        ("cancelled", "Cancelled"),
-        ("waitlisted", "Waitlisted"),
-        ("online", "Online only"),
-        ("elsewhere", "Another event"),
-        ("unknown", "Unknown code"),
-    ],
-)
-def test_without_script_too_a_no_has_its_reason(client: FlaskClient, end, words):
-    event = evening(
-        {"capacity": 1}, {"key": "web", "name": "Webinar", "mode": "online"}
-    )
-    way = "web" if end == "online" else None
-    register(event, now=utcnow())
-    outcome = register(event, "Ada Bell", admission=way, now=utcnow())
-    attendee = attendees(event)[-1]
-    if end == "cancelled":
-        cancel(outcome, utcnow())
-    if end == "elsewhere":
-        other = evening()
-        register(other, "Otto", now=utcnow())
-        [attendee] = attendees(other)
-    code = printed(attendee)
-    if end == "unknown":
-        code = tokens.code_text(bytes(16))
-    enrol(client, event)
-
-    page = type_in(client, code)
-
-    assert page.status_code == 200
-    assert words in page.text
-    assert "They are leaving" not in page.text

@@ -1,11 +1,10 @@
-/* The camera: its picture on the screen, and nine times a second a still of it to the
-   worker that reads codes. One still is on its way at a time. */
+/* The camera: opened, switched, lost and closed so that at most one is ever live, and none
+   once it is off. It knows no document: what shows its picture is passed in. */
 
-const EVERY = 110
-/** The longer side of what is read: more pixels make it slower and no surer. */
-const SIDE = 720
+/** A call may take the picture away for a moment; after so many milliseconds it is told. */
+const MUTED = 500
 
-/** Why there is no camera: `insecure`, `missing`, `denied`, `busy`. */
+/** Why there is no camera: `insecure`, `missing`, `denied`, `busy`, `taken`, `broken`. */
 export class NoCamera extends Error {
   constructor(why) {
     super(why)
@@ -13,110 +12,229 @@ export class NoCamera extends Error {
   }
 }
 
-/** `found` is told of each text that is read, `broken` when reading can't go on. */
-export function makeCamera({ video, addresses, found, broken }) {
-  let worker = null
-  let stream = null
-  let facing = "environment"
-  let isReady = false
-  let isReading = false
-  let timer = null
-
-  function prepare() {
-    worker = new Worker(addresses.worker)
-    worker.onerror = () => broken()
-    worker.onmessage = ({ data }) => {
-      isReading = false
-      if (data.ready) isReady = true
-      // A single still may fail; without a reader nothing will ever be found.
-      else if (data.broken && !isReady) broken()
-      for (const text of data.texts ?? []) found(text)
-    }
-    worker.postMessage({ library: addresses.library, module: addresses.module })
-  }
-
-  async function look() {
-    timer = setTimeout(look, EVERY)
-    if (!isReady || isReading || document.hidden || video.readyState < 2) return
-    isReading = true
-    try {
-      const picture = await still(video)
-      worker.postMessage({ picture }, [picture])
-    } catch {
-      isReading = false // the camera is between two pictures
-    }
-  }
-
-  async function start() {
-    if (!worker) prepare()
-    stop()
-    stream = await open(facing)
-    video.srcObject = stream
-    await video.play()
-    keepAwake()
-    look()
-  }
-
-  function stop() {
-    clearTimeout(timer)
-    for (const track of stream?.getTracks() ?? []) track.stop()
-    stream = null
-  }
-
-  const track = () => stream?.getVideoTracks()[0]
-
-  document.addEventListener("visibilitychange", () => {
-    // Phones take the camera away while another app is in front.
-    if (document.hidden || !stream) return
-    keepAwake()
-    if (track()?.readyState === "ended") start().catch(() => broken())
-  })
-
-  return {
-    start,
-    stop,
-    async switch() {
-      facing = facing === "environment" ? "user" : "environment"
-      await start()
-    },
-    hasTorch: () => Boolean(track()?.getCapabilities?.().torch),
-    torch: (on) => track()?.applyConstraints({ advanced: [{ torch: on }] }),
-    async count() {
-      const devices = await navigator.mediaDevices.enumerateDevices()
-      return devices.filter((device) => device.kind === "videoinput").length
-    },
-  }
-}
-
-async function open(facing) {
-  if (!globalThis.isSecureContext) throw new NoCamera("insecure")
-  if (!navigator.mediaDevices?.getUserMedia) throw new NoCamera("missing")
-  const wanted = { facingMode: { ideal: facing }, width: { ideal: 1280 }, height: { ideal: 720 } }
-  try {
-    return await navigator.mediaDevices.getUserMedia({ video: wanted })
-  } catch (error) {
-    throw new NoCamera(whyOf(error))
-  }
-}
-
 export function whyOf(error) {
+  if (error instanceof NoCamera) return error.why
   if (["NotAllowedError", "SecurityError"].includes(error?.name)) return "denied"
   if (["NotReadableError", "AbortError"].includes(error?.name)) return "busy"
   return "missing"
 }
 
-/** The square in the middle, which is what the screen shows of it. */
-function still(video) {
-  const side = Math.min(video.videoWidth, video.videoHeight)
-  const small = Math.min(side, SIDE)
-  const left = Math.floor((video.videoWidth - side) / 2)
-  const top = Math.floor((video.videoHeight - side) / 2)
-  const part = [video, left, top, side, side]
-  return createImageBitmap(...part, { resizeWidth: small, resizeHeight: small }).catch(
-    () => createImageBitmap(...part), // browsers that can't make it smaller
-  )
-}
+/** `media` is `navigator.mediaDevices`, or nothing where the browser has none. `attach`
+    shows a stream (null: none), and its promise is kept once pictures come. `changed` is
+    told of each state: `{phase, why, canLight, isLit, canSwitch}`, where the phase is
+    `off` (`why`: by itself), `opening`, `on`, or `away` while something else has the
+    picture; it comes back by itself or by a new start. */
+export function makeCamera({ media, isSecure, attach, changed, after }) {
+  let phase = "off"
+  let why = null
+  let turn = 0 // of the last start or stop: whatever began before it is overtaken
+  let stream = null
+  let wanted = { facing: "environment" }
+  let worked = wanted
+  let cameras = []
+  let isMuted = false
+  let isLit = false
+  let isHidden = false
+  let isOnAgain = false // to be started once the page is seen again
+  let callOff = () => {}
+  let lighting = Promise.resolve()
+  const opening = new Set()
 
-function keepAwake() {
-  navigator.wakeLock?.request("screen").catch(() => {}) // low battery: then not
+  const track = () => stream?.getVideoTracks()[0]
+
+  function tell(next, because = null) {
+    phase = next
+    why = because
+    changed(state())
+  }
+
+  function state() {
+    const canLight = phase === "on" && Boolean(track()?.getCapabilities?.().torch)
+    return { phase, why, canLight, isLit, canSwitch: phase !== "off" && cameras.length > 1 }
+  }
+
+  async function start() {
+    close()
+    const mine = turn
+    tell("opening")
+    try {
+      const opened = await open(mine)
+      if (mine !== turn) {
+        end(opened) // overtaken while it opened
+        return
+      }
+      stream = opened
+      listen(track(), mine)
+      await attach(stream)
+      await count()
+    } catch (error) {
+      if (mine === turn) fail(whyOf(error))
+      return
+    }
+    if (mine !== turn) return
+    worked = wanted
+    if (track().readyState === "ended") {
+      lose()
+      return
+    }
+    if (track().muted) mute()
+    tell("on")
+  }
+
+  function stop() {
+    close()
+    isOnAgain = false
+    tell("off")
+  }
+
+  /** Nothing is live afterwards, and whatever is being opened will be closed. */
+  function close() {
+    turn += 1
+    callOff()
+    end(stream)
+    stream = null
+    isMuted = false
+    isLit = false
+    attach(null)
+  }
+
+  function fail(because) {
+    close()
+    wanted = worked
+    tell("off", because)
+  }
+
+  function end(ended) {
+    for (const one of ended?.getTracks() ?? []) one.stop()
+  }
+
+  async function open(mine) {
+    if (!isSecure) throw new NoCamera("insecure")
+    if (!media?.getUserMedia) throw new NoCamera("missing")
+    try {
+      return await ask()
+    } catch (error) {
+      // The camera may be held by a start of our own that was overtaken.
+      if (mine !== turn || whyOf(error) !== "busy" || !opening.size) throw error
+      await Promise.allSettled(opening)
+      return ask()
+    }
+  }
+
+  async function ask() {
+    const { facing, id } = wanted
+    const which = id ? { deviceId: { exact: id } } : { facingMode: { ideal: facing } }
+    const size = { width: { ideal: 1280 }, height: { ideal: 720 } }
+    const asked = media.getUserMedia({ video: { ...which, ...size } })
+    opening.add(asked)
+    try {
+      return await asked
+    } finally {
+      opening.delete(asked)
+    }
+  }
+
+  async function count() {
+    const devices = (await media.enumerateDevices?.().catch(() => [])) ?? []
+    cameras = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId)
+  }
+
+  // --- what happens to it --------------------------------------------------------------
+
+  function listen(one, mine) {
+    const hear = (event, run) => one.addEventListener(event, () => mine === turn && run())
+    hear("ended", lose)
+    hear("mute", mute)
+    hear("unmute", unmute)
+  }
+
+  /** Unplugged, or its permission was taken back, or an app in front has it. */
+  function lose() {
+    if (isHidden) isOnAgain = true
+    fail("taken")
+  }
+
+  function mute() {
+    isMuted = true
+    callOff()
+    if (isHidden) return
+    callOff = after(MUTED, () => tell("away", "taken"))
+  }
+
+  function unmute() {
+    isMuted = false
+    callOff()
+    if (phase === "away") tell("on")
+  }
+
+  /** Phones take the camera away while another app is in front. */
+  function setVisible(isVisible) {
+    isHidden = !isVisible
+    if (isHidden) return
+    const isLost = isOnAgain || phase === "away" || (phase === "on" && track().readyState === "ended")
+    isOnAgain = false
+    if (isLost) start()
+    else if (isMuted) mute()
+    else if (phase === "on") readLight()
+  }
+
+  // --- its light -----------------------------------------------------------------------
+
+  /** Switch it; what the button says is what the camera says afterwards. */
+  function light(on) {
+    const mine = turn
+    lighting = lighting.then(async () => {
+      if (mine !== turn || phase !== "on") return
+      const done = await track()
+        .applyConstraints({ advanced: [{ torch: on }] })
+        .then(() => true, () => false)
+      if (mine === turn) readLight(done ? on : isLit)
+    })
+    return lighting
+  }
+
+  function readLight(otherwise = isLit) {
+    isLit = track()?.getSettings?.().torch ?? otherwise
+    changed(state())
+  }
+
+  // --- another one ---------------------------------------------------------------------
+
+  function next() {
+    const settings = track()?.getSettings?.() ?? {}
+    const facing = settings.facingMode ?? wanted.facing
+    const ids = cameras.filter(Boolean)
+    // Cameras of desks face nowhere: then the one after this is meant.
+    if (ids.length > 1 && (wanted.id || (track() && !settings.facingMode))) {
+      const at = ids.indexOf(track() ? settings.deviceId : wanted.id)
+      return { ...wanted, id: ids[(at + 1) % ids.length] }
+    }
+    return { facing: facing === "environment" ? "user" : "environment" }
+  }
+
+  return {
+    start,
+    stop,
+    light,
+    switch() {
+      wanted = next()
+      return start()
+    },
+    setVisible,
+    /** The page goes away, perhaps to come back. */
+    leave() {
+      const wasOn = phase !== "off"
+      stop()
+      isOnAgain = wasOn
+    },
+    /** Cameras were plugged in or pulled out. */
+    async recount() {
+      if (phase !== "on") return
+      await count()
+      changed(state())
+    },
+    get isReadable() {
+      return phase === "on" && !isMuted
+    },
+  }
 }

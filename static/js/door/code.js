@@ -19,6 +19,14 @@ export async function readCode(text, subtle = globalThis.crypto?.subtle) {
   return { mistake: mistakeIn(read[0]) }
 }
 
+/** The same of what a scanner typed: its signs, or else the places of its keys, which are
+    right on any keyboard that the machine thinks it has. */
+export async function readKeys({ typed, places }, subtle = globalThis.crypto?.subtle) {
+  const byPlace = await readCode(places, subtle)
+  const read = await readCode(typed, subtle)
+  return read.code || !byPlace.code ? read : byPlace
+}
+
 function mistakeIn(code) {
   if (code === "") return "empty"
   if (!isOfOurs(code)) return "other"

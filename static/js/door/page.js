@@ -1,13 +1,15 @@
 /* The scanner's page: joins the camera, the sending and the screen to the document. */
 import { newId } from "../lib/submission.js"
-import { NoCamera, makeCamera } from "./camera.js"
-import { readCode } from "./code.js"
+import { makeAwake } from "./awake.js"
+import { makeCamera } from "./camera.js"
+import { makeKeys } from "./keys.js"
+import { makeReader } from "./reader.js"
+import { makeScanning } from "./scanning.js"
 import { makeScreen } from "./screen.js"
-import { makeSeen } from "./seen.js"
 import { makeSound } from "./sound.js"
 import { makeSender } from "./sync.js"
 import { prepareTyped } from "./typed.js"
-import { clockIn, screenOf } from "./verdict.js"
+import { clockIn } from "./verdict.js"
 
 const PATIENCE = 8000 // how long a request may take before it counts as lost
 const SLOW = 600 // after this long without an answer the page says that it is asking
@@ -16,23 +18,31 @@ const REFRESH = 20_000 // other doors let people in too
 export function prepareDoor(door) {
   const find = (name) => door.querySelector(`[data-${name}]`)
   const findAll = (name) => [...door.querySelectorAll(`[data-${name}]`)]
+  const troubles = wordsIn(find("troubles"), "why", ({ title }, text) => ({ title, text }))
+  const mistakes = wordsIn(find("mistakes"), "mistake", (_data, text) => text)
+  const lists = wordsIn(find("lists"), "list", (_data, text) => text)
   const words = {
-    looks: wordsIn(find("looks"), "verdict", ({ word, why, whyAtDoor }) => ({
-      word,
-      why,
-      whyAtDoor,
-    })),
-    troubles: wordsIn(find("troubles"), "why", ({ title }, text) => ({ title, text })),
-    mistakes: wordsIn(find("mistakes"), "mistake", (_data, text) => text),
+    ...wordsIn(find("looks"), "verdict", (data) => ({ ...data })),
+    guest: door.dataset.guest,
+    lists,
   }
-  const clock = clockIn(door.dataset.zone)
-  const seen = makeSeen()
   const sound = makeSound()
-  const line = find("line")
-  let lastChange = null // the last scan, while it can be taken back
+  const line = makeLine(find("line"))
+  let isOver = false
   let asking = null
 
-  // --- what comes back ---------------------------------------------------------------
+  // --- what is shown -----------------------------------------------------------------
+
+  const screen = makeScreen({
+    section: find("verdict"),
+    spoken: find("spoken"),
+    behind: findAll("behind"),
+    chip: find("chip"),
+    row: find("row"),
+    words: { ...lists, in: door.dataset.in },
+    shown: (shown) => sound.play(shown.sound),
+    pressed: (what) => scanning.press(what),
+  })
 
   const sender = makeSender({
     post: (body) => post(door.dataset.scans, body),
@@ -45,117 +55,103 @@ export function prepareDoor(door) {
     },
     answered(pairs) {
       quiet()
-      show(pairs)
+      scanning.answered(pairs)
     },
     late(isLate) {
-      clearTimeout(asking)
-      if (isLate) line.textContent = door.dataset.late
-      else quiet()
+      quiet()
+      line.say("late", isLate ? door.dataset.late : "")
     },
     refused: stopForGood,
   })
 
-  function show(pairs) {
-    const screens = pairs.map(([scan, entry]) => {
-      const answer = entry.error ? { verdict: "not_stored" } : entry
-      const looks = { ...words.looks, guest: door.dataset.guest }
-      return { ...screenOf(answer, looks, clock), scan }
-    })
-    const { mayBeUndone, scan } = screens.at(-1)
-    setLastChange(mayBeUndone ? scan : null)
-    verdict.showAll(screens)
+  const scanning = makeScanning({
+    sender: { ...sender, send: (scan) => tellIfSlow(sender.send(scan)), ask: askAndTell },
+    words,
+    clock: clockIn(door.dataset.zone, document.documentElement.lang),
+    show: screen.draw,
+    hint: (key) => line.say("hint", key ? door.dataset[key] : ""),
+    repeated: screen.repeat,
+    changed: (mayUndo) => (find("undo").disabled = !mayUndo),
+    now: () => performance.now(),
+    after,
+    newId,
+  })
+
+  function tellIfSlow(sending) {
+    clearTimeout(asking)
+    asking = setTimeout(() => line.say("asking", door.dataset.checking), SLOW)
+    return sending
   }
 
-  const verdict = makeScreen({
-    section: find("verdict"),
-    spoken: find("spoken"),
-    behind: findAll("behind"),
-    chip: find("chip"),
-    words: { in: door.dataset.in, notIn: door.dataset.notIn },
-    shown: ({ tone }) => sound.play(tone),
-  })
+  async function askAndTell(scans) {
+    try {
+      return await tellIfSlow(sender.ask(scans))
+    } finally {
+      quiet()
+    }
+  }
 
   function quiet() {
     clearTimeout(asking)
-    line.textContent = ""
+    line.say("asking", "")
   }
 
-  // --- what is sent ------------------------------------------------------------------
+  find("undo").addEventListener("click", () => scanning.undoLast())
 
-  function send(scan) {
-    clearTimeout(asking)
-    asking = setTimeout(() => {
-      line.textContent ||= door.dataset.checking
-    }, SLOW)
-    sender.send({ id: newId(), ...scan })
+  function stopForGood() {
+    isOver = true
+    camera.stop()
+    sound.play("no")
+    // Whoever was let in just now is seen until the screen goes.
+    for (const button of ["leave", "undo-this", "admit"]) find(button).remove()
+    for (const element of findAll("behind")) element.hidden = true
+    find("stopped").hidden = false
   }
-
-  function setLastChange(scan) {
-    lastChange = scan
-    find("undo").disabled = scan === null
-  }
-
-  function undo(scan) {
-    setLastChange(null)
-    send({ direction: "undo", of: scan.id })
-  }
-
-  async function found(text) {
-    if (!seen.isNew(text, Date.now())) return
-    const { code } = await readCode(text)
-    if (code) send({ code, direction: "in" })
-    else show([[{ code: text, direction: "in" }, { verdict: "unreadable" }]])
-  }
-
-  find("undo").addEventListener("click", () => undo(lastChange))
-  find("undo-this").addEventListener("click", () => undo(verdict.current.scan))
-  find("leave").addEventListener("click", () => {
-    send({ code: verdict.current.scan.code, direction: "out" })
-  })
-  prepareTyped(find("typed-form"), {
-    mistakes: words.mistakes,
-    send(code) {
-      sound.unlock()
-      openTyped(false)
-      send({ code, direction: "in" })
-    },
-  })
 
   // --- the camera --------------------------------------------------------------------
 
-  const camera = makeCamera({
-    video: find("video"),
+  const video = find("video")
+  const keepAwake = makeAwake()
+  const reader = makeReader({
+    video,
     addresses: door.dataset,
-    found,
-    broken: () => giveUp(new NoCamera("broken")),
+    mayRead: () => camera.isReadable && !document.hidden,
+    found: (texts) => scanning.picture(texts),
+    ready: () => line.say("camera", ""),
+    broken() {
+      camera.stop()
+      tellTrouble("broken")
+    },
+  })
+  const camera = makeCamera({
+    media: navigator.mediaDevices,
+    isSecure: globalThis.isSecureContext,
+    async attach(stream) {
+      video.srcObject = stream
+      if (stream) await video.play()
+    },
+    changed: followCamera,
+    after,
   })
 
-  async function begin() {
-    sound.unlock()
-    setState("scanning")
-    try {
-      await camera.start()
-    } catch (error) {
-      giveUp(error)
-      return
-    }
-    find("torch").hidden = !camera.hasTorch()
-    find("switch").hidden = (await camera.count()) < 2
+  function followCamera({ phase, why, canLight, isLit, canSwitch }) {
+    const isScanning = phase === "opening" || phase === "on"
+    const isWaiting = phase === "opening" || (phase === "on" && !reader.isReady)
+    line.say("camera", isWaiting ? door.dataset.opening : "")
+    if (!isScanning) line.say("hint", "")
+    keepAwake(phase === "on")
+    find("torch").hidden = !canLight
+    find("torch").setAttribute("aria-pressed", isLit)
+    find("switch").hidden = !canSwitch
+    if (phase === "on") reader.start()
+    else reader.stop()
+    if (isOver) return
+    if (door.dataset.state !== (isScanning ? "scanning" : "start")) setState(isScanning)
+    if (why) tellTrouble(why)
   }
 
-  function giveUp(error) {
-    camera.stop()
-    setState("start")
-    const trouble = words.troubles[error.why] ?? words.troubles.broken
-    find("trouble-title").textContent = trouble.title
-    find("trouble-text").textContent = trouble.text
-    find("trouble").hidden = false
-    openTyped(true)
-  }
-
-  function setState(state) {
-    const isScanning = state === "scanning"
-    door.dataset.state = state
+  function setState(isScanning) {
+    door.dataset.state = isScanning ? "scanning" : "start"
     find("trouble").hidden = true
     find("camera").hidden = !isScanning
     find("controls").hidden = !isScanning
@@ -163,32 +159,56 @@ export function prepareDoor(door) {
     openTyped(false)
   }
 
-  function stopForGood() {
-    camera.stop()
-    sound.play("no")
-    for (const element of findAll("behind")) element.hidden = true
-    find("verdict").hidden = true
-    find("stopped").hidden = false
+  function tellTrouble(why) {
+    const trouble = troubles[why]
+    find("trouble-title").textContent = trouble.title
+    find("trouble-text").textContent = trouble.text
+    find("trouble").hidden = false
+    // Where a new start may do, it comes first; elsewhere codes are typed.
+    if (["taken", "busy"].includes(why)) find("begin").focus()
+    else openTyped(true)
   }
 
-  find("begin").addEventListener("click", begin)
+  find("begin").addEventListener("click", () => {
+    sound.unlock()
+    scanning.beginPictures()
+    find("trouble").hidden = true
+    camera.start()
+  })
   find("pause").addEventListener("click", () => {
     camera.stop()
-    setState("start")
     find("begin").focus()
   })
-  find("switch").addEventListener("click", () => camera.switch().catch(giveUp))
-  toggle(find("torch"), false, (isOn) => camera.torch(isOn)?.catch(() => {}))
+  find("switch").addEventListener("click", () => camera.switch())
+  find("torch").addEventListener("click", () => {
+    camera.light(find("torch").getAttribute("aria-pressed") !== "true")
+  })
   toggle(find("mute"), sound.isMuted, (isOn) => sound.mute(isOn))
+  navigator.mediaDevices?.addEventListener?.("devicechange", () => camera.recount())
+  document.addEventListener("visibilitychange", () => {
+    camera.setVisible(!document.hidden)
+    scanning.setVisible(!document.hidden)
+  })
+  addEventListener("pagehide", () => camera.leave())
+  addEventListener("pageshow", () => camera.setVisible(!document.hidden))
 
   // --- the typed code ----------------------------------------------------------------
 
   const typed = find("typed")
+  const field = typed.querySelector("#code")
+  const form = prepareTyped(find("typed-form"), {
+    mistakes,
+    send(code) {
+      sound.unlock()
+      openTyped(false)
+      scanning.typed(code)
+    },
+  })
 
   function openTyped(isOpen) {
     typed.hidden = !isOpen
     for (const button of findAll("type")) button.setAttribute("aria-expanded", isOpen)
-    if (isOpen) typed.querySelector("#code").focus()
+    if (isOpen) field.focus()
   }
 
   for (const button of findAll("type")) {
@@ -207,16 +227,61 @@ export function prepareDoor(door) {
     findAll("type").find((button) => button.checkVisibility?.() ?? true)?.focus()
   }
 
+  // --- scanners that stand for a keyboard --------------------------------------------
+
+  let valueBefore = ""
+  const keys = makeKeys({ began: () => (valueBefore = field.value) })
+
+  // Before anybody else: Enter would press what has the focus.
+  addEventListener("keydown", keyDown, true)
+
+  function keyDown(event) {
+    if (isOver) return
+    const isCommand = event.ctrlKey || event.metaKey || event.altKey
+    const { scan, isOurs } = keys.press({
+      key: event.key ?? "",
+      code: event.code,
+      at: event.timeStamp,
+      isRepeated: event.repeat,
+      isCommand: isCommand && !event.getModifierState?.("AltGraph"),
+    })
+    if (isOurs && !(event.key === " " && event.target === field)) {
+      event.preventDefault()
+      event.stopImmediatePropagation()
+    }
+    if (scan) takeKeys(scan, event.target === field)
+  }
+
+  /** What came by keys into the field may have been typed by somebody quick. */
+  async function takeKeys(scan, isInField) {
+    sound.unlock()
+    const isCode = await scanning.keyed(scan, isInField)
+    if (isInField && isCode) field.value = valueBefore
+    else if (isInField) form.submit()
+  }
+
   // --- begin -------------------------------------------------------------------------
 
   const hadMistake = !typed.querySelector("[data-mistake]").hidden
   for (const element of findAll("scripted")) element.hidden = false
   find("close").hidden = false
-  setState("start")
+  setState(false)
   openTyped(hadMistake)
   sender.refresh()
   setInterval(() => document.hidden || sender.refresh(), REFRESH)
   addEventListener("online", () => sender.refresh())
+}
+
+/** One line for what several would say; the most urgent is shown. */
+function makeLine(element) {
+  const said = { late: "", asking: "", camera: "", hint: "" }
+  return {
+    say(what, text) {
+      said[what] = text
+      const shown = Object.values(said).find(Boolean) ?? ""
+      if (element.textContent !== shown) element.textContent = shown
+    },
+  }
 }
 
 /** Words that stand in a template, by one of their data attributes. */
@@ -234,6 +299,12 @@ function toggle(button, isOn, changed) {
     button.setAttribute("aria-pressed", pressed)
     changed(pressed)
   })
+}
+
+/** Run it after so many milliseconds; gives what calls it off. */
+function after(milliseconds, run) {
+  const timer = setTimeout(run, milliseconds)
+  return () => clearTimeout(timer)
 }
 
 async function post(address, body) {

@@ -1,44 +1,46 @@
-/* The verdict over the whole screen: it stays until it is tapped, a welcome for three
-   seconds, and the next one takes its place. */
+/* The verdict over the whole screen, as `screens.js` says what is to be seen: one answer,
+   a list of several, or the question whether a party is let in together. */
 
-/** A no that just came is not wiped off by the next code in the same picture. */
-const FRESH = 1500
-
-/** `behind` is what can't be reached meanwhile; `chip` the template of one of the party;
-    `shown` is told of each screen as it appears. */
-export function makeScreen({ section, spoken, behind, chip, words, shown }) {
+/** `behind` is what can't be reached meanwhile; `chip` and `row` are templates of one of
+    the party and of one answer in a list. `shown` is told of each screen as it appears,
+    `pressed` of what was pressed on it: `admit`, `undo`, `leave`, or null to put it away. */
+export function makeScreen({ section, spoken, behind, chip, row, words, shown, pressed }) {
   const part = (name) => section.querySelector(`[data-${name}]`)
   const next = part("next")
-  let waiting = []
-  let timer = null
+  const admit = part("admit")
   let focusedBefore = null
-  let current = null
-  let since = 0
 
-  function show(screen) {
-    clearTimeout(timer)
-    current = screen
-    since = Date.now()
+  function draw(screen) {
+    if (screen) open(screen)
+    else close()
+  }
+
+  function open(screen) {
     if (section.hidden) focusedBefore = document.activeElement
     for (const name of ["sign", "word", "name", "why", "admission"]) {
       part(name).textContent = screen[name]
     }
     part("name").dataset.long = screen.name.length > 24 ? "yes" : "no"
     part("rehearsal").hidden = !screen.isRehearsal
+    part("again").hidden = true
     part("leave").hidden = !screen.mayLeave
     part("undo-this").hidden = !screen.mayBeUndone
+    admit.hidden = !screen.isChoice
+    if (screen.isChoice) admit.textContent = words.admit.replace("{number}", screen.admits.length)
+    next.textContent = screen.isChoice ? words.notNow : words.next
     part("party").replaceChildren(...screen.party.map(chipOf))
+    part("rows").replaceChildren(...screen.rows.map((one) => rowOf(one, screen)))
+    part("rows").dataset.many = screen.rows.length > 3 ? "yes" : "no"
     section.dataset.tone = screen.tone
     for (const element of behind) element.inert = true
     // Hidden for a moment, so that the same verdict is seen to come again.
     section.hidden = true
     void section.offsetWidth
     section.hidden = false
-    section.scrollTop = 0
-    next.focus({ preventScroll: true })
+    section.scrollTop = screen.isList ? section.scrollHeight : 0
+    ;(screen.isChoice ? admit : next).focus({ preventScroll: true })
     spoken.textContent = spokenOf(screen)
     shown(screen)
-    if (screen.stays) timer = setTimeout(close, screen.stays)
   }
 
   function chipOf(person) {
@@ -51,43 +53,43 @@ export function makeScreen({ section, spoken, behind, chip, words, shown }) {
     return made
   }
 
+  function rowOf({ tone, sign, name, word, why }, screen) {
+    const made = row.content.firstElementChild.cloneNode(true)
+    made.dataset.tone = tone
+    made.querySelector("[data-sign]").textContent = sign
+    made.querySelector("[data-name]").textContent = name || word
+    // What the headline says of all need not be said of each.
+    const said = name && word !== screen.word ? [word, why] : [why]
+    made.querySelector("[data-why]").textContent = said.filter(Boolean).join(" · ")
+    return made
+  }
+
   function spokenOf(screen) {
     const missing = screen.party.filter((person) => !person.is_in)
     const party = missing.map((person) => `${person.name}: ${words.notIn}`)
-    return [screen.word, screen.name, screen.why, ...party].filter(Boolean).join(". ")
+    const rows = screen.rows.map(({ name, word }) => [name, word].filter(Boolean).join(": "))
+    return [screen.word, screen.name, screen.why, ...rows, ...party].filter(Boolean).join(". ")
   }
 
   function close() {
-    clearTimeout(timer)
-    const [following, ...rest] = waiting
-    if (following) {
-      waiting = rest
-      show(following)
-      return
-    }
     section.hidden = true
     for (const element of behind) element.inert = false
     focusedBefore?.focus({ preventScroll: true })
   }
 
-  section.addEventListener("click", close)
+  section.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-press]")
+    pressed(button ? button.dataset.press : null)
+  })
   section.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") close()
+    if (event.key === "Escape") pressed(null)
   })
 
   return {
-    /** Show the last of them; those before that were no welcome follow, tap by tap. */
-    showAll(screens) {
-      const isFresh = Date.now() - since < FRESH
-      if (!section.hidden && current.stays === null && isFresh) {
-        waiting.push(...screens)
-        return
-      }
-      waiting.push(...screens.slice(0, -1).filter((screen) => screen.stays === null))
-      show(screens.at(-1))
-    },
-    get current() {
-      return current
+    draw,
+    /** The code of this very screen was scanned once more. */
+    repeat() {
+      part("again").hidden = section.hidden
     },
   }
 }

@@ -120,6 +120,12 @@ export function makeSender({
       waiting.push(stamped(scan))
       return flush()
     },
+    /** Ask about scans that are not kept, once: their answers, or null. */
+    async ask(scans) {
+      if (isOver) return null
+      const reply = await exchange(scans.map(stamped))
+      return reply && reply.verdicts
+    },
     /** Ask how many are in, and what time it is; does nothing while scans are sent. */
     async refresh() {
       if (!isBusy && !isOver) await exchange([])

@@ -1,7 +1,8 @@
 /* A code that is typed: checked before it is sent, and the mistake named beside it. */
 import { readCode } from "./code.js"
 
-/** `send` gets a code that may be one; `mistakes` are words by what is wrong. */
+/** `send` gets a code that may be one; `mistakes` are words by what is wrong. Gives what
+    sends the form as its button does. */
 export function prepareTyped(form, { mistakes, send }) {
   const input = form.elements.code
   const line = form.querySelector("[data-mistake]")
@@ -17,8 +18,13 @@ export function prepareTyped(form, { mistakes, send }) {
 
   // Our own words are kinder than the browser's.
   form.noValidate = true
-  form.addEventListener("submit", async (event) => {
+  form.addEventListener("submit", (event) => {
     event.preventDefault()
+    submit()
+  })
+  input.addEventListener("input", () => tell(""))
+
+  async function submit() {
     const { code, mistake } = await readCode(input.value)
     tell(mistake ? mistakes[mistake] : "")
     if (mistake) {
@@ -27,6 +33,7 @@ export function prepareTyped(form, { mistakes, send }) {
     }
     input.value = ""
     send(code)
-  })
-  input.addEventListener("input", () => tell(""))
+  }
+
+  return { submit }
 }

@@ -1,0 +1,23 @@
+/* A screen that stays on while the camera does. */
+
+export function makeAwake(locks = navigator.wakeLock) {
+  let isWanted = false
+  let lock = null
+
+  async function hold() {
+    if (!isWanted || document.hidden || !locks) return
+    // Low battery: then not.
+    const held = await locks.request("screen").catch(() => null)
+    if (isWanted) lock = held
+    else held?.release()
+  }
+
+  // The browser lets go of it whenever the page is hidden.
+  document.addEventListener("visibilitychange", hold)
+  return (wanted) => {
+    if (wanted === isWanted) return
+    isWanted = wanted
+    if (wanted) hold()
+    else lock?.release()
+  }
+}

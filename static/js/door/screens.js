@@ -1,0 +1,95 @@
+/* Which screen is shown when: each answer is seen for itself, a welcome for a second at
+   least, and what comes meanwhile follows it, several as one list. Pure: `show` draws. */
+
+/** How long a screen is safe from the next one, in milliseconds; a no somewhat longer. */
+const LEAST = 1000
+const LEAST_NO = 1500
+/** A tap just after a screen took another's place was meant for that other: no eye and
+    finger are quicker. */
+const TAP = 150
+
+/** `show` is given each screen as it appears (`stays`: how long by itself, null: until a
+    tap), then null; `listOf` makes one of several. `after` runs a function after so many
+    milliseconds and gives one that calls it off. */
+export function makeScreens({ show, listOf, now, after }) {
+  let current = null
+  let waiting = []
+  let seenFor = 0 // milliseconds, without those in which the page was hidden
+  let since = null // null: hidden
+  let cameByItself = false
+  let isVisible = true
+  let callOff = () => {}
+
+  const seen = () => seenFor + (since === null ? 0 : now() - since)
+
+  function put(screen, byItself) {
+    current = screen
+    seenFor = 0
+    since = isVisible ? now() : null
+    cameByItself = byItself
+    show(screen)
+    plan()
+  }
+
+  function plan() {
+    callOff()
+    callOff = () => {}
+    const ends = current && since !== null ? endOf(current) : null
+    if (ends !== null) callOff = after(Math.max(0, ends - seen()), end)
+  }
+
+  /** When it goes by itself; null: it waits for a tap. */
+  function endOf(screen) {
+    if (screen.isList && waiting.length) return 0
+    if (waiting.length) return screen.stays === null ? LEAST_NO : LEAST
+    return screen.stays
+  }
+
+  function end() {
+    if (endOf(current) > seen()) plan() // timers may come early
+    else follow(true)
+  }
+
+  function follow(byItself) {
+    callOff()
+    const screens = waiting
+    waiting = []
+    // Nothing may push a list away but a tap: it grows.
+    if (byItself && current?.isList && screens.length) screens.unshift(current)
+    if (screens.length) put(screens.length > 1 ? listOf(screens) : screens[0], byItself)
+    else {
+      current = null
+      show(null)
+    }
+  }
+
+  return {
+    add(...screens) {
+      waiting.push(...screens)
+      if (!current && waiting.length) follow(false)
+      else plan()
+    },
+    /** Put the current one away; says whether it was. */
+    tap() {
+      if (!current || (cameByItself && seen() < TAP)) return false
+      follow(false)
+      return true
+    },
+    setVisible(visible) {
+      if (visible === isVisible) return
+      isVisible = visible
+      if (visible) since = now()
+      else {
+        seenFor = seen()
+        since = null
+      }
+      plan()
+    },
+    get current() {
+      return current
+    },
+    get all() {
+      return current ? [current, ...waiting] : []
+    },
+  }
+}
