@@ -235,6 +235,9 @@ def test_codes_are_typed(here: Site, page: Page) -> None:
     page.get_by_role("button", name="Undo", exact=True).click()
     expect_verdict(page, "Undone")
     assert tonight.is_in() == 0
+    page.keyboard.type(tonight.codes["Ada Bell"])
+    page.keyboard.press("Enter")
+    expect_verdict(page, "Welcome", "Ada Bell")
 
 
 def test_what_could_not_be_sent_is_sent_once_the_network_is_back(

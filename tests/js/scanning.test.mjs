@@ -65,6 +65,7 @@ for (const [what, acts, inside, shown] of [
   ["nor if it is the first", [[BEN, 100], [ZOE, BEN, 3000]], [], ["one_at_a_time"]],
   ["three, of whom one is a stranger to the others", [[ZOE, ADA, BEN, 3000]], [], ["one_at_a_time"]],
   ["a ticket and one that was replaced", [[ZOE, OLD, 3000]], [], ["one_at_a_time"]],
+  ["who is on the way out is no second one", [[ZOE, 600], ["tap"], [ZOE, BEN, 600], [BEN, 2500]], [ZOE, BEN], ["welcome", "welcome"]],
   ["a poster beside a ticket is nothing", [[POSTER, ZOE, 2500], [POSTER, 4000]], [ZOE], ["welcome"]],
   ["nor if it is read a moment before", [[POSTER, 300], [POSTER, ZOE, 2500]], [ZOE], ["welcome"]],
   ["nor between two of a party", [[POSTER, ZOE, ADA, 2000]], [], ["One party"]],

@@ -19,7 +19,7 @@ export function makeReader({ video, addresses, mayRead, found, ready, broken }) 
 
   function prepare() {
     worker = new Worker(addresses.worker)
-    worker.onerror = () => broken()
+    worker.onerror = giveUp
     worker.onmessage = ({ data }) => {
       if (data.ready) {
         isReady = true
@@ -28,7 +28,7 @@ export function makeReader({ video, addresses, mayRead, found, ready, broken }) 
       }
       readsSince = null
       // A single still may fail; without a reader nothing will ever be found.
-      if (data.broken && !isReady) broken()
+      if (data.broken && !isReady) giveUp()
       if (data.texts && turnRead === turn && mayRead()) found(data.texts)
     }
     worker.postMessage({ library: addresses.library, module: addresses.module })
@@ -42,17 +42,28 @@ export function makeReader({ video, addresses, mayRead, found, ready, broken }) 
     turnRead = turn
     try {
       const picture = await still(video)
-      worker.postMessage({ picture }, [picture])
+      worker?.postMessage({ picture }, [picture])
     } catch {
       readsSince = null // the camera is between two pictures
     }
   }
 
   function revive() {
-    worker.terminate()
+    end()
+    prepare()
+  }
+
+  /** The next start tries anew. */
+  function giveUp() {
+    end()
+    broken()
+  }
+
+  function end() {
+    worker?.terminate()
+    worker = null
     isReady = false
     readsSince = null
-    prepare()
   }
 
   function stop() {

@@ -219,7 +219,7 @@ export function makeScanning({
         undo(screen.scans)
       }
       if (what === "leave") send([{ code: screen.scans[0].code, direction: "out" }])
-      if (what === "admit") send(screen.admits.map((code) => ({ code, direction: "in" })))
+      if (what === "admit" && screen.isChoice) send(screen.admits.map((code) => ({ code, direction: "in" })))
     },
     setVisible: screens.setVisible,
     /** The camera begins anew. */
