@@ -19,7 +19,7 @@ from tests.e2e.evenings import (
     start_scanning,
     type_code,
 )
-from tests.e2e.watching import phone_page
+from tests.e2e.watching import phone_page, violations
 from tests.load.site import Site, site
 
 pytestmark = pytest.mark.browser
@@ -114,6 +114,7 @@ def test_a_picture_is_judged_as_a_whole(here: Site, chromium: Browser) -> None:
         # Two of one party are let in together, by one tap.
         camera.hold(zoe, ada)
         expect_verdict(page, "One party", "Zoë Ωmega", "Ada Bell", "not in yet")
+        assert violations(page) == []
         assert tonight.is_in() == 1
         page.get_by_role("button", name="Let 2 in").click()
         expect_verdict(page, "Welcome", "Zoë Ωmega", "Ada Bell")

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rsvp import create_app
 from tests.e2e.conftest import PATIENCE
 from tests.e2e.made import ORGANIZER, Made, fill
+from tests.e2e.watching import violations
 from tests.factories import PASSWORD
 from tests.load.site import Site, site
 
@@ -250,7 +250,6 @@ def test_a_page_is_for_everybody(
     page.goto(here.url + where(made))
     if step:
         step(page)
-    page.evaluate(AXE_SCRIPT)
     found = []
     for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 800})
@@ -263,18 +262,6 @@ def test_a_page_is_for_everybody(
 
     assert found == []
     assert wide <= 0, f"{wide} pixels stick out at 320"
-
-
-def violations(page: Page) -> list[str]:
-    """What axe-core finds, in a line each. A mail's preview is a document by itself."""
-    result: dict[str, Any] = page.evaluate(
-        "axe.run(document, {iframes: false, resultTypes: ['violations']})"
-    )
-    return [
-        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
-        for one in result["violations"]
-        for node in one["nodes"]
-    ]
 
 
 # --- by keyboard --------------------------------------------------------------------

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
 SWITCHES = [
@@ -57,3 +58,17 @@ def phone_page(
         context.close()
     assert strangers == []
     assert complaints == []
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds, in a line each. A mail's preview is a document by itself."""
+    if not page.evaluate("'axe' in globalThis"):
+        page.evaluate(AXE_SCRIPT)
+    result: dict[str, Any] = page.evaluate(
+        "axe.run(document, {iframes: false, resultTypes: ['violations']})"
+    )
+    return [
+        f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}"
+        for one in result["violations"]
+        for node in one["nodes"]
+    ]

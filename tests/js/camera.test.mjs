@@ -30,6 +30,7 @@ class Track extends EventTarget {
 }
 
 const BACK = { id: "back", facing: "environment", torch: "works" }
+const WIDE = { id: "wide", facing: "environment" }
 const FRONT = { id: "front", facing: "user" }
 const DESK = { id: "desk" }
 const SHELF = { id: "shelf" }
@@ -166,6 +167,7 @@ test("a camera that a start of our own still holds is waited for", async () => {
 
 for (const [what, devices, expected] of [
   ["a phone's looks the other way", [BACK, FRONT], ["back", "front", "back"]],
+  ["of two that look the same way it is the other one", [BACK, WIDE], ["back", "wide", "back"]],
   ["a desk's is the next one", [DESK, SHELF], ["desk", "shelf", "desk"]],
 ]) {
   test(`the other camera: ${what}`, async () => {
@@ -285,10 +287,14 @@ for (const [torch, told] of [["works", true], ["refuses", false], ["lies", false
     const here = phone([{ ...BACK, torch }, FRONT])
     await here.camera.start()
     assert.equal(here.last.canLight, true)
-    await here.camera.light(true)
+    await here.camera.light()
 
     assert.equal(here.last.isLit, told)
-    await here.camera.light(false)
+    if (told) await here.camera.light()
+    assert.equal(here.last.isLit, false)
+    // Pressed twice, quickly: as it was.
+    here.camera.light()
+    await here.camera.light()
     assert.equal(here.last.isLit, false)
   })
 }
@@ -296,14 +302,14 @@ for (const [torch, told] of [["works", true], ["refuses", false], ["lies", false
 test("another camera has its own light, or none", async () => {
   const here = phone()
   await here.camera.start()
-  await here.camera.light(true)
+  await here.camera.light()
   await here.camera.switch()
   assert.deepEqual([here.last.canLight, here.last.isLit], [false, false])
   await here.camera.switch()
   assert.deepEqual([here.last.canLight, here.last.isLit], [true, false])
 
   // Phones put it out while the page is hidden.
-  await here.camera.light(true)
+  await here.camera.light()
   here.camera.setVisible(false)
   here.tracks.at(-1).torch = false
   here.camera.setVisible(true)

@@ -59,6 +59,8 @@ for (const [what, acts, inside, shown] of [
   ["two of one party wait for a tap", [[ZOE, ADA, 3000]], [], ["One party"]],
   ["and are let in together by it", [[ZOE, ADA, 1000], ["admit"], [500]], [ADA, ZOE], ["One party", "welcome: Zoë, Ada"]],
   ["who doesn't tap it lets nobody in", [[ZOE, ADA, 1000], ["tap"], [ZOE, ADA, 3000]], [], ["One party"]],
+  ["and may take them one by one", [[ZOE, ADA, 1000], ["tap"], [ADA, 2000]], [ADA], ["One party", "welcome"]],
+  ["nobody is, while it is asked", [[ZOE, ADA, 1000], [ADA, 2000], [BEN, 2000]], [], ["One party"]],
   ["two parties let nobody in", [[ZOE, BEN, 9000]], [], ["one_at_a_time"]],
   ["but then one of them does", [[ZOE, BEN, 2000], [BEN, 2500]], [BEN], ["one_at_a_time", "welcome"]],
   ["a still in which one is missed changes nothing", [[ZOE, BEN, 900], [BEN, 250], [ZOE, BEN, 900], [ZOE, 250], [ZOE, BEN, 900]], [], ["one_at_a_time"]],
@@ -99,7 +101,8 @@ for (const [what, acts, hint] of [
   ["a ticket that is held on is told of by a line", [[ZOE, 5000]], "again"],
   ["which goes with it", [[ZOE, 5000], [1500]], null],
   ["two that are held on, too", [[ZOE, BEN, 2000], ["tap"], [ZOE, BEN, 500]], "several"],
-  ["two of one party aren't told to part", [[ZOE, ADA, 1000], ["tap"], [ZOE, ADA, 500]], "again"],
+  ["so are two of a party that were not let in", [[ZOE, ADA, 1000], ["tap"], [ZOE, ADA, 500]], "several"],
+  ["those who were are scanned already", [[ZOE, ADA, 1000], ["admit"], [ZOE, ADA, 5000]], "again"],
   ["while its screen is there nothing else is", [[ZOE, 2000]], null],
 ]) {
   test(`a quiet line: ${what}`, async () => {

@@ -34,6 +34,7 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
   let cameras = []
   let isMuted = false
   let isLit = false
+  let isLightWanted = false
   let isHidden = false
   let isOnAgain = false // to be started once the page is seen again
   let callOff = () => {}
@@ -41,6 +42,7 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
   const opening = new Set()
 
   const track = () => stream?.getVideoTracks()[0]
+  const settings = () => track()?.getSettings?.() ?? {}
 
   function tell(next, because = null) {
     phase = next
@@ -95,6 +97,7 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
     stream = null
     isMuted = false
     isLit = false
+    isLightWanted = false
     attach(null)
   }
 
@@ -136,7 +139,7 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
 
   async function count() {
     const devices = (await media.enumerateDevices?.().catch(() => [])) ?? []
-    cameras = devices.filter(({ kind }) => kind === "videoinput").map(({ deviceId }) => deviceId)
+    cameras = devices.filter(({ kind }) => kind === "videoinput")
   }
 
   // --- what happens to it --------------------------------------------------------------
@@ -180,46 +183,62 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
 
   // --- its light -----------------------------------------------------------------------
 
-  /** Switch it; what the button says is what the camera says afterwards. */
-  function light(on) {
+  /** Switch it; what is told is what the camera says afterwards. */
+  function light() {
     const mine = turn
+    isLightWanted = !isLightWanted
+    const on = isLightWanted
     lighting = lighting.then(async () => {
       if (mine !== turn || phase !== "on") return
       const done = await track()
         .applyConstraints({ advanced: [{ torch: on }] })
         .then(() => true, () => false)
-      if (mine === turn) readLight(done ? on : isLit)
+      if (mine !== turn) return
+      readLight(done ? on : isLit)
+      if (on === isLightWanted) isLightWanted = isLit
     })
     return lighting
   }
 
   function readLight(otherwise = isLit) {
-    isLit = track()?.getSettings?.().torch ?? otherwise
+    isLit = settings().torch ?? otherwise
     changed(state())
   }
 
   // --- another one ---------------------------------------------------------------------
 
+  async function another() {
+    const before = settings().deviceId
+    wanted = next()
+    const starting = start()
+    const mine = turn
+    await starting
+    // Where none looks the other way, the browser gives the same one again.
+    const isSame = before && settings().deviceId === before && ids().length > 1
+    if (mine !== turn || phase !== "on" || wanted.id || !isSame) return
+    wanted = { ...wanted, id: following(before) }
+    await start()
+  }
+
   function next() {
-    const settings = track()?.getSettings?.() ?? {}
-    const facing = settings.facingMode ?? wanted.facing
-    const ids = cameras.filter(Boolean)
+    const { facingMode, deviceId } = settings()
+    const facing = facingMode ?? wanted.facing
     // Cameras of desks face nowhere: then the one after this is meant.
-    if (ids.length > 1 && (wanted.id || (track() && !settings.facingMode))) {
-      const at = ids.indexOf(track() ? settings.deviceId : wanted.id)
-      return { ...wanted, id: ids[(at + 1) % ids.length] }
+    if (ids().length > 1 && (wanted.id || (track() && !facingMode))) {
+      return { ...wanted, id: following(deviceId ?? wanted.id) }
     }
     return { facing: facing === "environment" ? "user" : "environment" }
   }
+
+  /** Some browsers name none. */
+  const ids = () => cameras.map(({ deviceId }) => deviceId).filter(Boolean)
+  const following = (id) => ids()[(ids().indexOf(id) + 1) % ids().length]
 
   return {
     start,
     stop,
     light,
-    switch() {
-      wanted = next()
-      return start()
-    },
+    switch: another,
     setVisible,
     /** The page goes away, perhaps to come back. */
     leave() {

@@ -156,7 +156,6 @@ export function prepareDoor(door) {
     find("camera").hidden = !isScanning
     find("controls").hidden = !isScanning
     for (const element of findAll("start")) element.hidden = isScanning
-    openTyped(false)
   }
 
   function tellTrouble(why) {
@@ -173,6 +172,7 @@ export function prepareDoor(door) {
     sound.unlock()
     scanning.beginPictures()
     find("trouble").hidden = true
+    openTyped(false)
     camera.start()
   })
   find("pause").addEventListener("click", () => {
@@ -180,9 +180,7 @@ export function prepareDoor(door) {
     find("begin").focus()
   })
   find("switch").addEventListener("click", () => camera.switch())
-  find("torch").addEventListener("click", () => {
-    camera.light(find("torch").getAttribute("aria-pressed") !== "true")
-  })
+  find("torch").addEventListener("click", () => camera.light())
   toggle(find("mute"), sound.isMuted, (isOn) => sound.mute(isOn))
   navigator.mediaDevices?.addEventListener?.("devicechange", () => camera.recount())
   document.addEventListener("visibilitychange", () => {

@@ -110,8 +110,8 @@ export function makePictures({ isBusy, isQuiet, mayAct }) {
       const done = others.length ? foreign(others, now) : {}
       return done.foreign === undefined ? { held: stillHeld() } : done
     },
-    /** These were one party, and have been told of: none of them is scanned alone until
-        it was out of the picture. */
+    /** These have had their answer together: none of them is scanned alone until it was out
+        of the picture. */
     settle(codes) {
       for (const code of codes) if (known.has(code)) entryOf(code).isDone = true
     },

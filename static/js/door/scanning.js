@@ -124,7 +124,6 @@ export function makeScanning({
       put("one_at_a_time", [])
       return
     }
-    pictures.settle(codes)
     const looks = answers
       .map((answer, at) => ({
         ...screenOf(answer, words, clock, sender.now()),
@@ -132,6 +131,7 @@ export function makeScanning({
       }))
       .sort((a, b) => a.position - b.position)
     const choice = choiceOf(looks, words)
+    if (!choice.isChoice) pictures.settle(codes)
     add(choice.isChoice ? choice : groupOf(looks, words), codes, [])
   }
 
@@ -219,7 +219,10 @@ export function makeScanning({
         undo(screen.scans)
       }
       if (what === "leave") send([{ code: screen.scans[0].code, direction: "out" }])
-      if (what === "admit" && screen.isChoice) send(screen.admits.map((code) => ({ code, direction: "in" })))
+      if (what === "admit" && screen.isChoice) {
+        pictures.settle(screen.codes)
+        send(screen.admits.map((code) => ({ code, direction: "in" })))
+      }
     },
     setVisible: screens.setVisible,
     /** The camera begins anew. */

@@ -9,6 +9,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
   const next = part("next")
   const admit = part("admit")
   let focusedBefore = null
+  let wasList = false // a list that grew is seen from its end
 
   function draw(screen) {
     if (screen) open(screen)
@@ -37,7 +38,8 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     section.hidden = true
     void section.offsetWidth
     section.hidden = false
-    section.scrollTop = screen.isList ? section.scrollHeight : 0
+    section.scrollTop = screen.isList && wasList ? section.scrollHeight : 0
+    wasList = Boolean(screen.isList)
     ;(screen.isChoice ? admit : next).focus({ preventScroll: true })
     spoken.textContent = spokenOf(screen)
     shown(screen)
@@ -73,6 +75,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
 
   function close() {
     section.hidden = true
+    wasList = false
     for (const element of behind) element.inert = false
     focusedBefore?.focus({ preventScroll: true })
   }
