@@ -162,7 +162,9 @@ def ticket_url(attendee: Attendee) -> str:
 def calendar_file(found: Registration, attendee: Attendee) -> Response:
     host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
     url = ticket_url(attendee)
-    file = feeds.registration_calendar(found, host=host, url=url, at=utcnow())
+    file = feeds.registration_calendar(
+        found, host=host, url=url, at=utcnow(), is_off=not attendee.is_coming
+    )
     response = Response(file, content_type="text/calendar; charset=utf-8")
     name = "appointment" if found.event.discreet else found.event.slug
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'
