@@ -209,6 +209,13 @@ class DoorFull(Refusal):
     code = "door_full"
 
 
+class DoorUnknown(Refusal):
+    """A link that is no door pass's, or not any more: it was renewed."""
+
+    code = "door_unknown"
+    status = 404
+
+
 class PhoneUnknown(Refusal):
     """The request comes from a phone that no door pass has enrolled."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from rsvp import errors, tokens
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
-from rsvp.models import Device, DoorPass, Event
+from rsvp.models import Device, DoorPass, Event, Scan
 from rsvp.models.door import PHONES, counting_from, door_ends_at
 
 MOST_PHONES = 100
@@ -108,25 +108,35 @@ def revoke_pass(pass_id: int, *, actor: str, now: datetime) -> None:
 # --- phones -------------------------------------------------------------------------
 
 
-def enrol(pass_id: int, name: str, secret: str, *, now: datetime) -> Device:
+def enrol(
+    pass_id: int,
+    name: str,
+    secret: str,
+    *,
+    now: datetime,
+    keeps_cookies: bool = True,
+    version: int | None = None,
+) -> Device:
     """Let a phone scan; `secret` is what its cookie will hold.
 
-    Raises DoorClosed (before it opens, after it ended, revoked) and DoorFull.
+    One that is not known to keep cookies takes its place when it comes back with this
+    one (`come_back`). `version` is that of the link it came by, where it came by one.
+    Raises DoorClosed (before it opens, after it ended, revoked, by a link that has been
+    renewed meanwhile) and DoorFull.
     """
     door_pass = locked_pass(pass_id)
     refuse_closed(door_pass, now)
-    enrolled = current_session().scalar(
-        select(func.count())
-        .select_from(Device)
-        .where(Device.pass_id == pass_id, Device.revoked_at.is_(None))
-    )
-    if (enrolled or 0) >= door_pass.phones_max:
-        raise errors.DoorFull(limit=door_pass.phones_max)
+    if version not in (None, door_pass.version):
+        raise errors.DoorClosed(opens_at=None)
+    refuse_full(door_pass)
+    if not keeps_cookies:
+        forget_who_never_came_back(door_pass)
     device = Device(
         pass_id=pass_id,
         name=name,
         secret_id=tokens.link_id(secret),
         enrolled_at=now,
+        came_back_at=now if keeps_cookies else None,
         seen_at=now,
     )
     current_session().add(device)
@@ -139,6 +149,54 @@ def enrol(pass_id: int, name: str, secret: str, *, now: datetime) -> Device:
         details={"pass": pass_id, "device": device.id},
     )
     return device
+
+
+def come_back(device_id: int, *, now: datetime) -> None:
+    """A phone is here with its cookie: from now on it takes a place. Safe to repeat.
+
+    Raises DoorFull where others have taken the last one meanwhile, and PhoneStopped
+    where it was sent home.
+    """
+    device = current_session().get_one(Device, device_id)
+    door_pass = locked_pass(device.pass_id)
+    current_session().refresh(device)
+    if not works_at(device, now):
+        raise errors.PhoneStopped
+    if device.came_back_at is None:
+        refuse_full(door_pass)
+        device.came_back_at = now
+
+
+def refuse_full(door_pass: DoorPass) -> None:
+    enrolled = current_session().scalar(
+        select(func.count())
+        .select_from(Device)
+        .where(
+            Device.pass_id == door_pass.id,
+            Device.revoked_at.is_(None),
+            Device.came_back_at.is_not(None),
+        )
+    )
+    if (enrolled or 0) >= door_pass.phones_max:
+        raise errors.DoorFull(limit=door_pass.phones_max)
+
+
+def forget_who_never_came_back(door_pass: DoorPass) -> None:
+    """Keep as few as there are places, the newest: whoever sends the form again and
+    again without a cookie fills no table."""
+    waiting = (
+        select(Device.id)
+        .where(
+            Device.pass_id == door_pass.id,
+            Device.came_back_at.is_(None),
+            # A process of the release before notes nobody's coming back.
+            ~exists().where(Scan.device_id == Device.id),
+        )
+        .order_by(Device.id.desc())
+        .offset(door_pass.phones_max - 1)
+    )
+    gone = current_session().scalars(waiting).all()
+    current_session().execute(delete(Device).where(Device.id.in_(gone)))
 
 
 def refuse_closed(door_pass: DoorPass, now: datetime) -> None:
@@ -181,15 +239,17 @@ def note_seen(device_id: int, *, now: datetime) -> None:
     )
 
 
-def retire(device_id: int, *, actor: str, now: datetime) -> None:
-    """Take a phone's right to scan away: it was handed back or lost. Safe to repeat."""
+def retire(device_id: int, *, actor: str, now: datetime) -> bool:
+    """Take a phone's right to scan away, and say whether it had it: it goes to another
+    door. Safe to repeat."""
     device = current_session().get_one(Device, device_id)
     event_id = device.door_pass.event_id
-    if changed_one(
+    had_it = changed_one(
         update(Device)
         .where(Device.id == device_id, Device.revoked_at.is_(None))
         .values(revoked_at=now)
-    ):
+    )
+    if had_it:
         audit.record(
             "retire_phone",
             actor=actor,
@@ -197,6 +257,35 @@ def retire(device_id: int, *, actor: str, now: datetime) -> None:
             event_id=event_id,
             details={"device": device_id},
         )
+    return had_it
+
+
+def send_home(device_id: int, *, code_key: bytes, actor: str, now: datetime) -> None:
+    """Take a phone's right to scan away for good: it was lost, borrowed, or is in the
+    wrong hands. Safe to repeat.
+
+    Its browser knows the link of its pass, so that link dies with it (`renew_link`).
+    The other phones go on.
+    """
+    door_pass = locked_pass(current_session().get_one(Device, device_id).pass_id)
+    if retire(device_id, actor=actor, now=now) and door_pass.revoked_at is None:
+        renew_link(door_pass, code_key, actor=actor, now=now)
+
+
+def renew_link(
+    door_pass: DoorPass, code_key: bytes, *, actor: str, now: datetime
+) -> None:
+    """Give a pass, which is locked, another link; the one before enrols nobody."""
+    door_pass.version += 1
+    door_pass.link_id = tokens.link_id(token_of(door_pass, code_key)) or b""
+    current_session().flush()
+    audit.record(
+        "renew_door_pass",
+        actor=actor,
+        now=now,
+        event_id=door_pass.event_id,
+        details={"pass": door_pass.id, "version": door_pass.version},
+    )
 
 
 def find_phone_of(event_id: int, uuid: UUID) -> Device | None:

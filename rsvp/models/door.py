@@ -73,7 +73,8 @@ class DoorPass(Base):
     """A link that lets up to `phones_max` phones scan for one event, without account.
 
     It works from 24 hours before doors, or at once (`at_once`, for a rehearsal), until
-    12 hours after the event's end. Its token is derived, never stored.
+    12 hours after the event's end. Its token is derived, never stored; a new `version`
+    has another one, and the link before opens nothing any more.
     """
 
     __tablename__ = "door_passes"
@@ -115,6 +116,9 @@ class Device(Base):
     name: Mapped[str] = mapped_column(Line)
     secret_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # When it first came with a cookie of ours: until then it takes no place, since a
+    # browser that keeps none never comes back.
+    came_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -159,6 +159,14 @@ REFUSALS |= {
         _("This door has all its phones"),
         _("Ask the organizer to send a phone home, or for another link."),
     ),
+    "door_unknown": (
+        _("This link opens no door"),
+        _(
+            "A part of it is missing, or there is a new one: when a phone is sent "
+            "home, the link it knows ends with it. Ask the organizer for the code "
+            "there is now. Phones that scan already go on."
+        ),
+    ),
     "phone_unknown": (
         _("This phone is at no door"),
         _(
@@ -172,7 +180,7 @@ REFUSALS |= {
         _("This phone no longer scans"),
         _(
             "Its door has ended, or the phone was sent home. To scan again, ask the "
-            "organizer for a new link."
+            "organizer for the new link."
         ),
     ),
 }

@@ -23,6 +23,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from werkzeug import wrappers
 
 from rsvp import db, errors, keyboards, names, outages, tokens
 from rsvp.domain import checkin, doors, registrations
@@ -35,6 +36,9 @@ from rsvp.web import HEADERS, forms, guards, scans, verdicts
 bp = Blueprint("door", __name__, url_prefix="/door")
 
 NAME_LENGTH = 60
+
+NO_PHONE = "none"
+"""What the cookie holds before a phone is enrolled."""
 
 SEEN_AGAIN = timedelta(minutes=1)
 
@@ -53,7 +57,11 @@ CAMERA = HEADERS["Permissions-Policy"].replace("camera=()", "camera=(self)")
 @bp.get("/<token>")
 @guards.by_door_pass
 def show_pass(door_pass: DoorPass) -> ResponseReturnValue:
-    return enrolment_page(door_pass)
+    page = make_response(enrolment_page(door_pass))
+    if not keeps_cookies():
+        # The form brings it back, from a browser that keeps cookies.
+        set_phone_cookie(page, NO_PHONE, door_pass.event)
+    return page
 
 
 @bp.post("/<token>")
@@ -61,6 +69,7 @@ def show_pass(door_pass: DoorPass) -> ResponseReturnValue:
 @guards.within_form_limit
 def enrol(door_pass: DoorPass) -> ResponseReturnValue:
     now, pass_id, event = db.utcnow(), door_pass.id, door_pass.event
+    version = door_pass.version
     if not door_pass.works_at(now):
         return enrolment_page(door_pass), errors.DoorClosed.status
     name = names.clean(request.form.get("name", "")[: NAME_LENGTH * 8])
@@ -75,23 +84,39 @@ def enrol(door_pass: DoorPass) -> ResponseReturnValue:
     mine = phone_of(door_pass)
     if mine is not None and mine.name == name:
         return to_scanner  # the form was sent twice
-    mine_id, ends_at = mine.id if mine else None, door_ends_at(event)
+    mine_id = mine.id if mine else None
     secret = tokens.new_device_secret()
     with db.writing():
         if mine_id is not None:
             # The same phone at another door: it takes one place, not two.
             doors.retire(mine_id, actor=f"door:{mine_id}", now=now)
-        doors.enrol(pass_id, name, secret, now=now)
-    to_scanner.set_cookie(
+        doors.enrol(
+            pass_id,
+            name,
+            secret,
+            now=now,
+            keeps_cookies=keeps_cookies(),
+            version=version,
+        )
+    set_phone_cookie(to_scanner, secret, event)
+    return to_scanner
+
+
+def keeps_cookies() -> bool:
+    """Whether this browser came with our cookie, whatever it holds."""
+    return guards.PHONE_COOKIE in request.cookies
+
+
+def set_phone_cookie(response: wrappers.Response, value: str, event: Event) -> None:
+    response.set_cookie(
         guards.PHONE_COOKIE,
-        secret,
+        value,
         path=bp.url_prefix,
-        expires=ends_at,
+        expires=door_ends_at(event),
         secure=current_app.config["PUBLIC_URL"].startswith("https://"),
         httponly=True,
         samesite="Strict",
     )
-    return to_scanner
 
 
 def enrolment_page(door_pass: DoorPass, mistake: str = "", name: str = "") -> str:
@@ -233,7 +258,8 @@ def retire() -> ResponseReturnValue:
     """This phone is done: it was borrowed, or the evening is over."""
     now, phone_id, actor = db.utcnow(), g.phone.id, doors.actor_of(g.phone)
     with db.writing():
-        doors.retire(phone_id, actor=actor, now=now)
+        code_key = current_app.config["CODE_KEY"]
+        doors.send_home(phone_id, code_key=code_key, actor=actor, now=now)
     response = redirect(url_for(".scanner"), code=303)
     response.delete_cookie(guards.PHONE_COOKIE, path=bp.url_prefix)
     return response

@@ -48,6 +48,11 @@ class PhoneRow:
     scans: int
     works: bool
 
+    @property
+    def takes_place(self) -> bool:
+        device = self.device
+        return device.revoked_at is None and device.came_back_at is not None
+
 
 @dataclass(frozen=True)
 class PassRow:
@@ -64,7 +69,8 @@ class PassRow:
 
     @property
     def enrolled(self) -> int:
-        return sum(phone.device.revoked_at is None for phone in self.phones)
+        """How many take a place."""
+        return sum(phone.takes_place for phone in self.phones)
 
 
 @bp.get("/events/<slug>/door")
@@ -93,6 +99,7 @@ def passes_page(
         phones=phones,
         most=doors.MOST_PHONES,
         mistake=mistake,
+        renewed=request.args.get("renewed"),
     )
 
 
@@ -165,13 +172,19 @@ def revoke_pass(slug: str, uuid: UUID) -> ResponseReturnValue:
 def revoke_phone(slug: str, uuid: UUID) -> ResponseReturnValue:
     event = desk.my_event(slug, Action.MANAGE_DOOR)
     device = doors.find_phone_of(event.id, uuid) or abort(404)
-    device_id = device.id
-    write(lambda _again: doors.retire(device_id, actor=desk.actor(), now=utcnow()))
-    return back_to_passes(slug)
+    device_id, was_renewed = device.id, device.door_pass.uuid
+    code_key = current_app.config["CODE_KEY"]
+    write(
+        lambda _again: doors.send_home(
+            device_id, code_key=code_key, actor=desk.actor(), now=utcnow()
+        )
+    )
+    return back_to_passes(slug, was_renewed)
 
 
-def back_to_passes(slug: str) -> ResponseReturnValue:
-    return redirect(url_for(".passes", slug=slug), code=303)
+def back_to_passes(slug: str, renewed: UUID | None = None) -> ResponseReturnValue:
+    """The page, with the new code open of a pass whose link was renewed."""
+    return redirect(url_for(".passes", slug=slug, renewed=renewed), code=303)
 
 
 # --- who is in ----------------------------------------------------------------------

@@ -23,9 +23,9 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden
 
 from rsvp import addresses, i18n
-from rsvp.db import utcnow
+from rsvp.db import utcnow, write
 from rsvp.domain import doors
-from rsvp.errors import DoorClosed, PhoneStopped, PhoneUnknown
+from rsvp.errors import DoorClosed, DoorFull, DoorUnknown, PhoneStopped, PhoneUnknown
 from rsvp.extensions import csrf, limiter
 from rsvp.models import Device
 from rsvp.models.door import door_ends_at
@@ -113,7 +113,7 @@ def by_door_pass(view: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(token: str) -> Any:
         door_pass = doors.find_pass(token)
         if door_pass is None:
-            abort(404)
+            raise DoorUnknown
         g.language = i18n.language_for(door_pass.event.language)
         has_ended = utcnow() >= door_ends_at(door_pass.event)
         if door_pass.revoked_at is not None or has_ended:
@@ -131,9 +131,23 @@ def by_phone(view: Callable[..., Any]) -> Callable[..., Any]:
     def guarded(*args: Any, **kwargs: Any) -> Any:
         g.phone = phone_at_door()
         g.language = i18n.language_for(g.phone.door_pass.event.language)
+        if request.method not in READING and g.phone.came_back_at is None:
+            take_place(g.phone.id)
+            g.phone = phone_at_door()
         return view(*args, **kwargs)
 
     return declare(by_link(guarded), "by_phone")
+
+
+def take_place(phone_id: int) -> None:
+    """The first form of a phone that was not known to keep cookies."""
+    now = utcnow()
+    try:
+        write(lambda _again: doors.come_back(phone_id, now=now))
+    except DoorFull as full:
+        # As for any phone that may not scan: its script then stops, and says why.
+        full.status = PhoneStopped.status
+        raise
 
 
 def phone_at_door() -> Device:

@@ -10,7 +10,7 @@ import pytest
 from rsvp import tokens
 from rsvp.db import write, writing
 from rsvp.domain import doors
-from rsvp.errors import DoorClosed, DoorFull
+from rsvp.errors import DoorClosed, DoorFull, PhoneStopped
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Device, DoorPass
 from tests.domain.doorways import DOORS, EVENING, make_pass, make_phone
@@ -132,6 +132,55 @@ def test_one_phone_can_be_sent_home_without_the_others(app):
 
     assert not doors.works_at(doors.find_device(lost), EVENING)
     assert doors.works_at(doors.find_device(kept), EVENING)
+
+
+def test_who_is_sent_home_knows_no_link_any_more_and_the_others_go_on(app):
+    door_pass = make_pass(make_event(), phones_max=3)
+    old = doors.token_of(door_pass, CODE_KEY)
+    lost, kept = enrol(door_pass), enrol(door_pass)
+    phone = doors.find_device(lost).id
+
+    for _ in range(2):
+        with writing():
+            doors.send_home(phone, code_key=CODE_KEY, actor="user:1", now=EVENING)
+
+    renewed = db.session.get_one(DoorPass, door_pass.id)
+    new = doors.token_of(renewed, CODE_KEY)
+    assert doors.find_pass(old) is None
+    assert doors.find_pass(new).id == door_pass.id
+    assert not doors.works_at(doors.find_device(lost), EVENING)
+    assert doors.works_at(doors.find_device(kept), EVENING)
+    # A form that was on its way by the old link comes too late.
+    with pytest.raises(DoorClosed), writing():
+        doors.enrol(door_pass.id, "Door", "x" * 22, now=EVENING, version=0)
+    enrol(renewed)
+    verbs = [entry.verb for entry in db.session.query(AuditEntry)]
+    assert verbs.count("renew_door_pass") == verbs.count("retire_phone") == 1
+
+
+def test_a_phone_takes_a_place_when_it_comes_back_with_its_cookie(app):
+    door_pass = make_pass(make_event(), phones_max=1)
+    pass_id, secrets = door_pass.id, [tokens.new_device_secret() for _ in range(3)]
+    with writing():
+        for secret in secrets:
+            doors.enrol(pass_id, "Door", secret, now=EVENING, keeps_cookies=False)
+    # Of those that have not come back as few are kept as there are places.
+    assert [doors.find_device(secret) is None for secret in secrets] == [1, 1, 0]
+
+    enrol(door_pass)
+    last = doors.find_device(secrets[-1]).id
+    with pytest.raises(DoorFull), writing():
+        doors.come_back(last, now=EVENING)
+    first = db.session.query(Device).filter(Device.id != last).one().id
+    with writing():
+        doors.send_home(first, code_key=CODE_KEY, actor="user:1", now=EVENING)
+    for _ in range(2):
+        with writing():
+            doors.come_back(last, now=EVENING)
+    with pytest.raises(DoorFull):
+        enrol(db.session.get_one(DoorPass, pass_id))
+    with pytest.raises(PhoneStopped), writing():
+        doors.come_back(first, now=EVENING)
 
 
 def test_a_revoked_pass_ends_all_its_phones(app):

@@ -135,6 +135,27 @@ def test_0008_compares_addresses_in_lower_case(a_full_evening):
     assert kept == {name: len(found) for name, found in rows.items()}
 
 
+def test_0009_leaves_phones_their_places(before):
+    upgrade(revision="0008")
+    then, key = Old(), {"event_id": 1, "version": 0, "created_at": THEN}
+    key |= {"phones_max": 2, "at_once": False, "created_by": "command"}
+    then.insert("door_passes", link_id=b"1" * 32, **key)
+    seen = {"pass_id": 1, "enrolled_at": THEN, "seen_at": THEN, "name": "Side"}
+    then.insert("devices", secret_id=b"2" * 32, **seen)
+
+    upgrade(revision="0009")
+    # A process of the release before enrols one more.
+    then.insert("devices", secret_id=b"3" * 32, **seen)
+
+    columns = Old()["devices"].c
+    [first, second] = all_of(columns.enrolled_at, columns.came_back_at)
+    assert first[0] == first[1] == second[0]
+    assert second[1] is None
+    db.session.remove()
+    downgrade(revision="0008")
+    assert len(all_of(then["devices"])) == 2
+
+
 def test_the_newest_schema_checks_what_the_models_say(app):
     for table in Base.metadata.sorted_tables:
         said = {c.name for c in table.constraints if isinstance(c, CheckConstraint)}

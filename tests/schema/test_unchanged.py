@@ -32,6 +32,9 @@ DIGESTS = {
     "0008_addresses_by_lower_case.py": (
         "6c495759077669d4c514005e0c383b6694e171ef50c4971cec2f3797583e0317"
     ),
+    "0009_phones_that_came_back.py": (
+        "5141fda21bfd4927d621b6c21d114acbd217515fd0658ecd53153a4be00b6255"
+    ),
 }
 
 CHANGED = """

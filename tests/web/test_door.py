@@ -183,6 +183,7 @@ def test_a_pass_takes_as_many_phones_as_it_says(app: Flask):
     link = pass_link(evening(), phones_max=1)
     first, second = app.test_client(), app.test_client()
 
+    first.get(link)
     assert first.post(link, data={"name": "Main entrance"}).status_code == 303
     answer = second.post(link, data={"name": "Side door"})
     assert answer.status_code == 409
@@ -215,6 +216,33 @@ def test_enrolling_is_limited(app: Flask, client: FlaskClient, monkeypatch):
     sent = [client.post(link, data={"name": f"Door {n}"}) for n in range(3)]
 
     assert [answer.status_code for answer in sent] == [303, 303, 429]
+
+
+def test_a_browser_that_keeps_no_cookies_takes_no_place(app: Flask):
+    link = pass_link(evening(), phones_max=2)
+    forgetful = app.test_client(use_cookies=False)
+    phones = [app.test_client() for _ in range(3)]
+
+    for number in range(5):
+        forgetful.get(link)
+        answer = forgetful.post(link, data={"name": f"Door {number}"})
+        assert answer.status_code == 303
+        told = forgetful.get(answer.location)
+        assert "keeps no cookie" in told.text
+    assert len(devices()) == 2
+    # Whoever looked at the pass first is known to keep them.
+    known = phones.pop()
+    known.get(link)
+    for phone in (*phones, known):
+        assert phone.post(link, data={"name": "Main entrance"}).status_code == 303
+        assert phone.get("/door/").status_code == 200
+
+    assert [send(phone).status_code for phone in phones] == [200, 403]
+    assert send(phones[1]).get_json()["code"] == "door_full"
+    assert send(known).status_code == 200
+    known.delete_cookie("rsvp_door", path="/door")
+    known.get(link)
+    assert known.post(link, data={"name": "Side door"}).status_code == 409
 
 
 # --- who may scan -------------------------------------------------------------------
