@@ -80,6 +80,10 @@ def enrol(door_pass: DoorPass) -> ResponseReturnValue:
         return enrolment_page(door_pass, mistake, name[:NAME_LENGTH]), 422
     if names.has_web_address(name):
         return enrolment_page(door_pass, str(forms.NO_WEB_ADDRESS), name), 422
+    if scans.codes_in(name):
+        # A scanner that types; other doors would read somebody's code in the name.
+        mistake = _("That is a ticket’s code. Please say which door this is.")
+        return enrolment_page(door_pass, mistake), 422
     to_scanner = redirect(url_for(".scanner"), code=303)
     mine = phone_of(door_pass)
     if mine is not None and mine.name == name:

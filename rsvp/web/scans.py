@@ -146,13 +146,17 @@ def read_instant(text: Any, name: str) -> datetime:
 
 
 def codes_in(typed: str) -> list[str]:
-    """The codes that were typed, where there is nothing else; several if one came after
-    the other into the same field."""
-    if tokens.read_code(typed):
-        return [typed]
-    text, length = keyboards.plain(typed), tokens.CODE_LENGTH
-    codes = [text[at : at + length] for at in range(0, len(text), length)]
-    return codes if all(tokens.read_code(code) for code in codes) else []
+    """The codes that were typed. A scanner types one after the other into the same field
+    while the page is still to come: several codes are several, and what was cut short or
+    left there before the last one is none."""
+    length = tokens.CODE_LENGTH
+    readings = list(keyboards.readings(typed))
+    for text in readings:
+        codes = [text[at : at + length] for at in range(0, len(text), length)]
+        if all(tokens.read_printed(code) for code in codes):
+            return codes
+    last = [text[-length:] for text in readings]
+    return [code for code in last if tokens.read_printed(code)][:1]
 
 
 def mistake_in(typed: str) -> str | None:

@@ -105,6 +105,7 @@ def test_without_https_the_cookie_goes_without_it(
         ("\u2800", "say which door"),
         ("x" * 61, "shorter"),
         ("casino.vip", "without a web address"),
+        ("Main 1EEDEA7G2CF1VGC6A0TKX7M7WFRBA", "a ticket’s code"),
     ],
 )
 def test_a_door_needs_a_name_one_can_read(client: FlaskClient, name, words):

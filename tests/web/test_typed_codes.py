@@ -134,6 +134,33 @@ def test_a_mistyped_code_comes_back_to_be_mended(client: FlaskClient):
     assert kept() == []
 
 
+ONE, TWO = "1EEDEA7G2CF1VGC6A0TKX7M7WFRBA", "10123456789AQWZYMBCDEFGHJKWN8"
+BY_GERMAN_KEYS = TWO.translate(str.maketrans("YZ", "ZY"))
+WRONG = ONE.replace("DE", "ED")
+
+
+@pytest.mark.parametrize(
+    ("typed", "codes"),
+    [
+        (ONE, [ONE]),
+        (f" {ONE.lower()}\t{TWO} ", [ONE, TWO]),
+        (ONE + TWO + ONE, [ONE, TWO, ONE]),
+        (f"{ONE}{BY_GERMAN_KEYS}", [ONE, TWO]),
+        (BY_GERMAN_KEYS * 2, [TWO, TWO]),
+        # Cut short, or left there before.
+        (ONE[:20] + TWO, [TWO]),
+        (f"{WRONG} {TWO}", [TWO]),
+        (WRONG, []),
+        (ONE + TWO[:20], []),
+        (f"{ONE}0", []),
+        ("", []),
+        ("1" * 200, []),
+    ],
+)
+def test_what_scanners_leave_in_the_field_is_read_code_by_code(typed, codes):
+    assert scans.codes_in(typed) == codes
+
+
 @pytest.mark.parametrize(
     "values", [{"id": "x"}, {"direction": "sideways"}, {"direction": "undo"}]
 )

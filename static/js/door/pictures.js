@@ -12,7 +12,7 @@ const GONE_FOREIGN = 5000
 /** How long what is none of ours has to be there alone, in case a ticket is beside it. */
 const ALONE = 500
 /** Of two stills that say the same, the second is at most so much later. */
-const AGAIN = 1500
+const AGAIN = 3000
 /** A code that was scanned may still be on its way out when the next is held up. */
 const LEAVING = 800
 
