@@ -146,9 +146,12 @@ def read_instant(text: Any, name: str) -> datetime:
 
 
 def codes_in(typed: str) -> list[str]:
-    """The codes that were typed. A scanner types one after the other into the same field
-    while the page is still to come: several codes are several, and what was cut short or
-    left there before the last one is none."""
+    """The codes that were typed, as they are printed.
+
+    A scanner types one after the other into the same field while the page is still to
+    come. Several codes are several; what was cut short, or left there, before the last
+    one is none.
+    """
     length = tokens.CODE_LENGTH
     readings = list(keyboards.readings(typed))
     for text in readings:
