@@ -51,6 +51,21 @@ def place(file, text):
     return f"{file}:{next(n for n, line in enumerate(lines, 1) if text in line)}"
 
 
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_a_contact_that_looks_like_a_slip_is_asked_about_and_taken(rsvp, tmp_path):
+    file = edited(
+        tmp_path,
+        ("contact: letters@reading-room.example.org", "contact: Ada <ada@gmial.com>"),
+    )
+
+    done = rsvp("import", file)
+
+    assert (done.exit_code, done.stdout) == (0, "letters-and-soup: created\n")
+    told = f"{place(file, 'contact:')}: contact: did you mean ada@gmail.com?\n"
+    assert done.stderr == told
+    assert db.session.scalars(select(Event.contact)).one() == "ada@gmial.com"
+
+
 def test_a_second_import_says_that_nothing_changed(rsvp):
     first = rsvp("import", SOUP)
     again = rsvp("import", SOUP)

@@ -17,6 +17,7 @@ from rsvp.domain import eventrows, events
 from rsvp.errors import InUse, OtherTeam
 from rsvp.formats import eventfile
 from rsvp.formats.located import LARGEST
+from rsvp.mail_addresses import find_meant
 from rsvp.models import Admission, Event
 
 
@@ -49,6 +50,9 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
     """
     sources = read_all(files)
     results = write(lambda _: [publish(source) for source in sources])
+    for source in sources:
+        if meant := find_meant(source.event.contact or ""):
+            click.echo(at(source, "contact", f"did you mean {meant}?"), err=True)
     if as_data:
         as_json(
             [

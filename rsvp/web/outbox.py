@@ -9,6 +9,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from werkzeug.datastructures import MultiDict
 
@@ -16,6 +17,7 @@ from rsvp import db, errors, queries
 from rsvp.domain import registrations, teams
 from rsvp.domain.messages import is_still_wanted, is_true, try_again
 from rsvp.domain.teams import Action
+from rsvp.mail_addresses import find_meant
 from rsvp.models import Message
 from rsvp.models.event import Status
 from rsvp.models.ledger import TO_ACCOUNTS, MessageKind
@@ -271,6 +273,9 @@ def address_form(
         "A new link and new tickets go there. The old ones stop working, and what "
         "waits for the old address is not sent."
     )
+    if data is None and (meant := find_meant(email)):
+        asked = gettext("Was %(address)s meant?", address=meant)
+        hint = f"{asked} {hint}"
     typed = MultiDict({"email": email}) if data is None else data
     return AddressForm(typed, label=_("The right address"), hint=hint)
 

@@ -78,6 +78,8 @@ def test_the_address_is_corrected_and_how_it_stands_goes_there(client, owner):
     # The old address is nobody's now: there is nothing left to correct.
     assert 'name="email"' not in client.get(path).text
     assert correct(client, path, "x@example.org").status_code == 409
+    _, path = failed(email="bo@gmial.com")
+    assert "Was bo@gmail.com meant?" in client.get(path).text
 
 
 def test_the_page_of_a_registration_leads_to_correcting_its_address(client, owner):
