@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
+from tests.factories import make_user
+from tests.web.signing_in import sign_in
 from tests.web.test_changes import ask_again
 from tests.web.visits import messages, send, soon, states
 
@@ -66,3 +68,12 @@ def test_the_answer_says_alike_of_a_slip_whether_it_is_registered(
 
     assert MEANT in first.text
     assert first.text == again.text
+
+
+@pytest.mark.parametrize("app", ["sqlite"], indirect=True)
+def test_an_organizer_signs_in_with_an_address_as_it_was_pasted(app):
+    make_user("ada@example.org")
+
+    for pasted in ("\u2068ADA＠example.org\u2069", "Ada <ada@example.org>,"):
+        answer = sign_in(app.test_client(), pasted)
+        assert (answer.status_code, answer.location) == (302, "/organize/")
