@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,6 +100,25 @@ def type_code(page: Page, code: str) -> None:
         page.get_by_role("button", name="Type a code").click()
     field.fill(code)
     page.get_by_role("button", name="Check the code").click()
+
+
+def scan_by_keys(page: Page, text: str, end: str = "Enter") -> None:
+    """What a scanner does that stands for a keyboard: real keys, a hundredth of a
+    second apart by their own time, however busy this machine is."""
+    session = page.context.new_cdp_session(page)
+    began = time.time()
+    for number, key in enumerate([*text, end]):
+        pressed = {"key": key, "timestamp": began + number / 100}
+        if len(key) == 1:
+            pressed["text"] = key
+        if key == "Enter":
+            pressed |= {"text": "\r", "code": "Enter", "windowsVirtualKeyCode": 13}
+        if key == "Tab":
+            pressed |= {"code": "Tab", "windowsVirtualKeyCode": 9}
+        session.send("Input.dispatchKeyEvent", {"type": "keyDown"} | pressed)
+        pressed.pop("text", None)
+        session.send("Input.dispatchKeyEvent", {"type": "keyUp"} | pressed)
+    session.detach()
 
 
 def expect_verdict(page: Page, word: str, *texts: str) -> None:
