@@ -22,7 +22,7 @@ from flask_security.utils import current_user, is_user_authenticated
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden
 
-from rsvp import addresses, i18n
+from rsvp import addresses, i18n, outages
 from rsvp.db import utcnow, write
 from rsvp.domain import doors
 from rsvp.errors import DoorClosed, DoorFull, DoorUnknown, PhoneStopped, PhoneUnknown
@@ -143,7 +143,9 @@ def take_place(phone_id: int) -> None:
     """The first form of a phone that was not known to keep cookies."""
     now = utcnow()
     try:
-        write(lambda _again: doors.come_back(phone_id, now=now))
+        # Where nothing can be written its scans are told so, and it counts later.
+        with outages.if_possible(f"that phone {phone_id} came back"):
+            write(lambda _again: doors.come_back(phone_id, now=now))
     except DoorFull as full:
         # As for any phone that may not scan: its script then stops, and says why.
         full.status = PhoneStopped.status
