@@ -84,17 +84,15 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).strftime("%H:%M")
 
 
-def seconds_ago(age: timedelta) -> str:
-    """A moment ago, as in `4 seconds ago`; never less than one."""
-    whole = max(1, round(age.total_seconds()))
-    locale = Locale.parse(current_language())
+def seconds_ago(seconds: int) -> str:
+    """A moment ago, as in `4 seconds ago`."""
     # Never in minutes: who asks for seconds wants them.
     return dates.format_timedelta(
-        -timedelta(seconds=whole),
+        -timedelta(seconds=seconds),
         granularity="second",
         threshold=1000,
         add_direction=True,
-        locale=locale,
+        locale=Locale.parse(current_language()),
     )
 
 

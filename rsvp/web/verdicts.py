@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,16 +25,16 @@ ONE_AT_A_TIME = "one_at_a_time"
 phone alone) a QR code that is none of ours, a code that a scanner sent in part, and
 several codes in a picture that are not of one party."""
 
-JUST_NOW = timedelta(minutes=1)
-"""So long "4 seconds ago" says more than a time of day; verdict.js has the same."""
+JUST_NOW = 60
+"""So many seconds "4 seconds ago" says more than a time of day; verdict.js the same."""
 
 
 @dataclass(frozen=True)
 class Look:
     """How a verdict looks: its tone (which is its colour and sound), sign and words.
 
-    `{time}`, `{ago}` and `{door}` in the reasons are filled in: `why_at_door` is the
-    reason where the door is known, those with `ago` where it was a moment ago.
+    `{time}` and `{door}` in the reason are filled in; `why_at_door` is the reason where
+    both are known.
     """
 
     verdict: str
@@ -42,8 +42,6 @@ class Look:
     word: Any
     why: Any = ""
     why_at_door: Any = ""
-    why_ago: Any = ""
-    why_ago_at_door: Any = ""
     own_sign: str = ""
 
     @property
@@ -62,8 +60,6 @@ LOOKS = {
             _("Already in"),
             _("Came in at {time}"),
             _("Came in at {time} at {door}"),
-            _("Came in {ago}"),
-            _("Came in {ago} at {door}"),
         ),
         Look(
             Verdict.UNKNOWN,
@@ -175,6 +171,7 @@ class Screen:
     sign: str
     word: str
     name: str
+    ago: str
     why: str
     admission: str
     party: list[Person]
@@ -191,7 +188,8 @@ def screen_of(answer: Answer | None, zone: ZoneInfo, now: datetime) -> Screen:
         sign=look.sign,
         word=str(look.word),
         name=name_of(answer.name, answer.position) if answer else "",
-        why=why_of(look, answer, zone, now),
+        ago=ago_of(answer, now),
+        why=why_of(look, answer, zone),
         admission=(answer and answer.admission) or "",
         party=list(people_of(answer)) if answer else [],
         is_rehearsal=answer is not None and answer.is_rehearsal,
@@ -200,25 +198,20 @@ def screen_of(answer: Answer | None, zone: ZoneInfo, now: datetime) -> Screen:
     )
 
 
-# Seconds are rounded, as the phone's script does.
-HALF_A_SECOND = timedelta(seconds=0.5)
-
-
-def why_of(look: Look, answer: Answer | None, zone: ZoneInfo, now: datetime) -> str:
-    if answer is None:
-        return str(look.why)
-    age = now - answer.at
-    is_just_now = bool(look.why_ago) and age < JUST_NOW - HALF_A_SECOND
-    words = [look.why, look.why_ago]
-    if answer.door and look.why_at_door:
-        words = [look.why_at_door, look.why_ago_at_door]
+def why_of(look: Look, answer: Answer | None, zone: ZoneInfo) -> str:
+    time = i18n.clock(answer.at, zone) if answer else ""
+    door = answer.door if answer else None
+    words = str(look.why_at_door if door and look.why_at_door else look.why)
     # The door's name last, since a volunteer wrote it.
-    return (
-        str(words[is_just_now])
-        .replace("{time}", i18n.clock(answer.at, zone))
-        .replace("{ago}", i18n.seconds_ago(age))
-        .replace("{door}", answer.door or "")
-    )
+    return words.replace("{time}", time).replace("{door}", door or "")
+
+
+def ago_of(answer: Answer | None, now: datetime) -> str:
+    """How long somebody has been in, while it is a moment: `4 seconds ago`."""
+    if answer is None or answer.verdict != Verdict.ALREADY_IN:
+        return ""
+    seconds = round((now - answer.at).total_seconds())
+    return i18n.seconds_ago(max(1, seconds)) if seconds < JUST_NOW else ""
 
 
 def name_of(name: str | None, position: int | None) -> str:

@@ -151,7 +151,7 @@ export function evening({ seed } = {}) {
     })
     for (const { at, code, isByTap } of sent) {
       const beside = stills.filter(
-        (one) => one.at <= at && at - one.at <= 800 && one.codes.includes(code) && new Set(one.codes).size > 1,
+        (one) => one.at <= at && at - one.at <= 600 && one.codes.includes(code) && new Set(one.codes).size > 1,
       )
       if (isByTap || keyed.has(code)) continue
       if (beside.length) found.push(`${code} was scanned beside ${beside.at(-1).codes}`)

@@ -75,7 +75,7 @@ for (const [what, acts, inside, shown] of [
   ["the same code twice in a picture is one", [[ZOE, ` ${ZOE.toLowerCase()}`, 2500]], [ZOE], ["welcome"]],
   // The same ticket again.
   ["held on it is no second scan", [[ZOE, 20_000]], [ZOE], ["welcome"]],
-  ["missed for a moment neither", [[ZOE, 5000], [500], [ZOE, 5000], [600], [ZOE, 5000]], [ZOE], ["welcome"]],
+  ["missed for a moment neither", [[ZOE, 5000], [300], [ZOE, 5000], [400], [ZOE, 5000]], [ZOE], ["welcome"]],
   ["taken away and held up again it is", [[ZOE, 500], [3500], [ZOE, 2000]], [ZOE], ["welcome", "already_in"]],
   ["put away by a tap, too", [[ZOE, 600], ["tap"], [1000], [ZOE, 2000]], [ZOE], ["welcome", "already_in"]],
   ["not while its answer is still there", [[ZOE, 500], [1000], [ZOE, 9000]], [ZOE], ["welcome"]],

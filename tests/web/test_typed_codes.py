@@ -111,7 +111,8 @@ def test_without_script_too_a_scan_is_taken_back_and_a_guest_leaves(
     assert "0 of 1 in" in undone
     type_in(client, code)
     already = type_in(client, code).text
-    assert re.search(r"Came in \d+ seconds? ago at Main entrance", already)
+    assert re.search(r"Came in at \d\d:\d\d at Main entrance", already)
+    assert re.search(r"\b\d+ seconds? ago\b", already)
     assert "0 of 1 in" in follow(already, "out")
 
 

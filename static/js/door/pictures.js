@@ -5,7 +5,7 @@
 
 /** A code is out of the picture when it was not read for so long, and in so many stills:
     readers miss one now and then, and slow phones read few. */
-const GONE = 800
+const GONE = 600
 const STILLS = 3
 /** Posters stay where they are. */
 const GONE_FOREIGN = 5000
@@ -97,6 +97,8 @@ export function makePictures({ isBusy, isQuiet, mayAct }) {
     /** One still: the codes of ours and the other texts that were read in it. Says what to
         do: `{scan}`, `{several}` or `{foreign}`; or what is held on: `{held}`; or nothing. */
     see(ours, others, now) {
+      // Whoever comes back was away before this still.
+      forget(now)
       still += 1
       const codes = [...new Set(ours)].sort()
       note(codes, now, false)

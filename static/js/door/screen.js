@@ -18,7 +18,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
 
   function open(screen) {
     if (section.hidden) focusedBefore = document.activeElement
-    for (const name of ["sign", "word", "name", "why", "admission"]) {
+    for (const name of ["sign", "word", "name", "ago", "why", "admission"]) {
       part(name).textContent = screen[name]
     }
     part("name").dataset.long = screen.name.length > 24 ? "yes" : "no"
@@ -70,7 +70,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     const missing = screen.party.filter((person) => !person.is_in)
     const party = missing.map((person) => `${person.name}: ${words.notIn}`)
     const rows = screen.rows.map(({ name, word }) => [name, word].filter(Boolean).join(": "))
-    return [screen.word, screen.name, screen.why, ...rows, ...party].filter(Boolean).join(". ")
+    return [screen.word, screen.name, screen.ago, screen.why, ...rows, ...party].filter(Boolean).join(". ")
   }
 
   function close() {

@@ -38,7 +38,7 @@ const MAY_COME_IN = ["welcome", "left_and_back", "released"]
 /** Of those shown together the first of these is heard. */
 const GRAVEST = ["no", "ask", "already", "note", "welcome"]
 
-/** So long "4 seconds ago" says more than a time of day. */
+/** So many seconds "4 seconds ago" says more than a time of day; verdicts.py the same. */
 const JUST_NOW = 60
 
 /** What to show of an answer. `words` has `{word, why, whyAtDoor}` by verdict and `guest`
@@ -56,7 +56,8 @@ export function screenOf(answer, words, clock, now = NaN) {
     sign: SIGNS[tone] ?? OWN_SIGNS[verdict],
     word,
     name: nameOf(answer, words.guest),
-    why: whyOf(answer, words[verdict], clock, now),
+    ago: verdict === "already_in" ? agoOf(answer, clock, now) : "",
+    why: whyOf(answer, words[verdict], clock),
     admission: answer.admission ?? "",
     party: partyOf(answer.party ?? [], words.guest),
     position: (answer.party ?? []).find((person) => person.is_this)?.position,
@@ -68,17 +69,19 @@ export function screenOf(answer, words, clock, now = NaN) {
   }
 }
 
-function whyOf(answer, { why, whyAtDoor, whyAgo, whyAgoAtDoor }, clock, now) {
-  const at = answer.at ? new Date(answer.at) : null
-  const seconds = at ? Math.round((now - at) / 1000) : NaN
-  const isJustNow = seconds < JUST_NOW && Boolean(whyAgo)
-  const words = answer.door && whyAtDoor ? [whyAtDoor, whyAgoAtDoor] : [why, whyAgo]
-  const text = words[isJustNow ? 1 : 0]
-  if (!at) return text.includes("{time}") ? "" : text
-  return text
-    .replace("{time}", () => clock(at))
-    .replace("{ago}", () => clock.ago(Math.max(1, seconds)))
-    .replace("{door}", () => answer.door)
+function whyOf(answer, { why, whyAtDoor }, clock) {
+  const time = answer.at ? clock(new Date(answer.at)) : ""
+  if (time && answer.door && whyAtDoor) {
+    return whyAtDoor.replace("{time}", time).replace("{door}", () => answer.door)
+  }
+  if (!why.includes("{time}")) return why
+  return time ? why.replace("{time}", time) : ""
+}
+
+/** How long somebody has been in, while it is a moment: "4 seconds ago". */
+function agoOf(answer, clock, now) {
+  const seconds = Math.round((now - Date.parse(answer.at)) / 1000)
+  return seconds < JUST_NOW ? clock.ago(Math.max(1, seconds)) : ""
 }
 
 /** The name, or `Guest 1` for one who was never named. */
@@ -169,6 +172,7 @@ function together(screens) {
     sound,
     sign: tones.size === 1 ? screens[0].sign : String(screens.length),
     name: "",
+    ago: "",
     why: "",
     admission: "",
     party: [],
@@ -179,13 +183,13 @@ function together(screens) {
   }
 }
 
-const rowOf = ({ verdict, tone, sign, name, word, why }) => ({
+const rowOf = ({ verdict, tone, sign, name, word, ago, why }) => ({
   verdict,
   tone,
   sign,
   name,
   word,
-  why,
+  why: [ago, why].filter(Boolean).join(" · "),
 })
 
 /** Who of a party isn't in yet and was not in the picture, by the latest answer. */
