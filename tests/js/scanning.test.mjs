@@ -23,6 +23,9 @@ for (const [what, acts, expected] of [
   ["a list grows and is not pushed away", [[0, "w1", "n2"], [5000, "w3"]], [[0, "w1+n2"], [5000, "w1+n2+w3"]]],
   ["a tap leads to the next", [[0, "w1"], [500, "w2"], [600, "tap"]], [[0, "w1"], [600, "w2"], [3600, null]]],
   ["a tap at the one before is none at its follower", [[0, "w1"], [500, "w2"], [1100, "tap"]], [[0, "w1"], [1000, "w2"], [4000, null]]],
+  ["nor one at a button that was there before", [[0, "n1"], [100, "tap"]], [[0, "n1"]]],
+  ["nor the second of a double one", [[0, "w1"], [500, "w2"], [600, "tap"], [700, "tap"]], [[0, "w1"], [600, "w2"], [3600, null]]],
+  ["a key is meant for it", [[0, "n1"], [100, "key"]], [[0, "n1"], [100, null]]],
   ["a page that can't be seen shows nothing", [[0, "w1"], [500, "hide"], [60_000, "show"]], [[0, "w1"], [62_500, null]]],
   ["what comes meanwhile is seen afterwards", [[0, "hide"], [10, "w1"], [60_000, "show"]], [[10, "w1"], [63_000, null]]],
 ]) {
@@ -38,7 +41,7 @@ for (const [what, acts, expected] of [
 
     for (const [at, ...acts_] of acts) {
       await clock.pass(at - clock.now())
-      if (acts_[0] === "tap") screens.tap()
+      if (["tap", "key"].includes(acts_[0])) screens.tap(acts_[0] === "key")
       else if (["hide", "show"].includes(acts_[0])) screens.setVisible(acts_[0] === "show")
       else screens.add(...acts_.map(made))
     }

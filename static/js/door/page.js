@@ -41,7 +41,7 @@ export function prepareDoor(door) {
     row: find("row"),
     words: { ...lists, in: door.dataset.in },
     shown: (shown) => sound.play(shown.sound),
-    pressed: (what) => scanning.press(what),
+    pressed: (what, isSure) => scanning.press(what, isSure),
   })
 
   const sender = makeSender({

@@ -210,10 +210,10 @@ export function makeScanning({
     answered,
     undoLast: () => undo(last),
     /** Put the screen away, and do what was pressed on it: `admit`, `undo`, `leave`, or
-        nothing. */
-    press(what) {
+        nothing; `isSure`: by a key. */
+    press(what, isSure) {
       const screen = screens.current
-      if (!screens.tap()) return
+      if (!screens.tap(isSure)) return
       if (what === "undo") {
         setLast([])
         undo(screen.scans)

@@ -3,7 +3,8 @@
 
 /** `behind` is what can't be reached meanwhile; `chip` and `row` are templates of one of
     the party and of one answer in a list. `shown` is told of each screen as it appears,
-    `pressed` of what was pressed on it: `admit`, `undo`, `leave`, or null to put it away. */
+    `pressed` of what was pressed on it (`admit`, `undo`, `leave`, or null to put it away)
+    and whether by a key. */
 export function makeScreen({ section, spoken, behind, chip, row, words, shown, pressed }) {
   const part = (name) => section.querySelector(`[data-${name}]`)
   const next = part("next")
@@ -80,12 +81,12 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     focusedBefore?.focus({ preventScroll: true })
   }
 
-  section.addEventListener("click", ({ target }) => {
+  section.addEventListener("click", ({ target, detail }) => {
     const button = target.closest("[data-press]")
-    pressed(button ? button.dataset.press : null)
+    pressed(button ? button.dataset.press : null, detail === 0)
   })
   section.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") pressed(null)
+    if (event.key === "Escape") pressed(null, true)
   })
 
   return {

@@ -4,8 +4,7 @@
 /** How long a screen is safe from the next one, in milliseconds; a no somewhat longer. */
 const LEAST = 1000
 const LEAST_NO = 1500
-/** A tap just after a screen took another's place was meant for that other: no eye and
-    finger are quicker. */
+/** A tap so soon was meant for what was there before: no eye and finger are quicker. */
 const TAP = 150
 
 /** `show` is given each screen as it appears (`stays`: how long by itself, null: until a
@@ -16,17 +15,15 @@ export function makeScreens({ show, listOf, now, after }) {
   let waiting = []
   let seenFor = 0 // milliseconds, without those in which the page was hidden
   let since = null // null: hidden
-  let cameByItself = false
   let isVisible = true
   let callOff = () => {}
 
   const seen = () => seenFor + (since === null ? 0 : now() - since)
 
-  function put(screen, byItself) {
+  function put(screen) {
     current = screen
     seenFor = 0
     since = isVisible ? now() : null
-    cameByItself = byItself
     show(screen)
     plan()
   }
@@ -56,7 +53,7 @@ export function makeScreens({ show, listOf, now, after }) {
     waiting = []
     // Nothing may push a list away but a tap: it grows.
     if (byItself && current?.isList && screens.length) screens.unshift(current)
-    if (screens.length) put(screens.length > 1 ? listOf(screens) : screens[0], byItself)
+    if (screens.length) put(screens.length > 1 ? listOf(screens) : screens[0])
     else {
       current = null
       show(null)
@@ -69,9 +66,10 @@ export function makeScreens({ show, listOf, now, after }) {
       if (!current && waiting.length) follow(false)
       else plan()
     },
-    /** Put the current one away; says whether it was. */
-    tap() {
-      if (!current || (cameByItself && seen() < TAP)) return false
+    /** Put the current one away; says whether it was. A key was meant for it (`isSure`),
+        a finger may have been on its way to something else. */
+    tap(isSure = false) {
+      if (!current || (!isSure && seen() < TAP)) return false
       follow(false)
       return true
     },
