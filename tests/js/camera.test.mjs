@@ -37,7 +37,7 @@ const SHELF = { id: "shelf" }
 
 /** A phone whose camera opens when the test says so: `opens` and `fails` answer the oldest
     question, or the one of that number. */
-function phone(devices = [BACK, FRONT], { isSecure = true, isSlow = false } = {}) {
+function phone(devices = [BACK, FRONT], { isSecure = true, isSlow = false, shows } = {}) {
   const clock = makeClock()
   const tracks = []
   const asked = []
@@ -75,7 +75,10 @@ function phone(devices = [BACK, FRONT], { isSecure = true, isSlow = false } = {}
   const camera = makeCamera({
     media,
     isSecure,
-    attach: async (stream) => (attached = stream),
+    async attach(stream) {
+      attached = stream
+      if (stream) await shows?.(stream.getVideoTracks()[0])
+    },
     changed: (state) => states.push(state),
     after: clock.after,
   })
@@ -244,6 +247,30 @@ test("a call takes the picture away, and brings it back", async () => {
   await here.camera.start() // pressed meanwhile
   assert.equal(here.last.phase, "on")
   assert.deepEqual(here.live(), ["back"])
+})
+
+test("one that is taken while it opens is not said to be on", async () => {
+  for (const [event, phase] of [["ended", "off"], ["mute", "away"]]) {
+    const here = phone(undefined, { shows: (track) => track.dispatchEvent(new Event(event)) })
+    await here.camera.start()
+    await here.clock.pass(1000)
+
+    assert.deepEqual([here.last.phase, here.last.why], [phase, "taken"])
+  }
+})
+
+test("a start that waited for another and is overtaken asks for nothing more", async () => {
+  const { camera, asked, live } = phone(undefined, { isSlow: true })
+  camera.start()
+  await settle()
+  camera.switch()
+  await settle()
+  await asked[1].fails("NotReadableError")
+  camera.stop()
+  await asked[0].opens()
+
+  assert.equal(asked.length, 2)
+  assert.deepEqual(live(), [])
 })
 
 for (const event of ["ended", "mute"]) {

@@ -79,7 +79,7 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
       lose()
       return
     }
-    if (track().muted) mute()
+    if (isMuted || track().muted) mute()
     tell("on")
   }
 
@@ -120,6 +120,7 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
       // The camera may be held by a start of our own that was overtaken.
       if (mine !== turn || whyOf(error) !== "busy" || !opening.size) throw error
       await Promise.allSettled(opening)
+      if (mine !== turn) throw error
       return ask()
     }
   }
@@ -174,7 +175,8 @@ export function makeCamera({ media, isSecure, attach, changed, after }) {
   function setVisible(isVisible) {
     isHidden = !isVisible
     if (isHidden) return
-    const isLost = isOnAgain || phase === "away" || (phase === "on" && track().readyState === "ended")
+    const isEnded = phase === "on" && track().readyState === "ended"
+    const isLost = isOnAgain || phase === "away" || isEnded
     isOnAgain = false
     if (isLost) start()
     else if (isMuted) mute()

@@ -66,9 +66,9 @@ export function makeScanning({
   /** The texts of one still. */
   function picture(texts) {
     return queue(async () => {
-      const read_ = await Promise.all(texts.map(read))
-      const codes = read_.flatMap(({ code }) => code ?? [])
-      const others = texts.filter((_text, at) => !read_[at].code)
+      const found = await Promise.all(texts.map(read))
+      const codes = found.flatMap(({ code }) => code ?? [])
+      const others = texts.filter((_text, at) => !found[at].code)
       const { scan, several, foreign, held } = pictures.see(codes, others, now())
       if (scan) send([{ code: scan, direction: "in" }])
       if (several) ask(several)
@@ -227,9 +227,6 @@ export function makeScanning({
     setVisible: screens.setVisible,
     /** The camera begins anew. */
     beginPictures: pictures.forgetAll,
-    get isShowing() {
-      return screens.current !== null
-    },
   }
 }
 

@@ -71,7 +71,8 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     const missing = screen.party.filter((person) => !person.is_in)
     const party = missing.map((person) => `${person.name}: ${words.notIn}`)
     const rows = screen.rows.map(({ name, word }) => [name, word].filter(Boolean).join(": "))
-    return [screen.word, screen.name, screen.ago, screen.why, ...rows, ...party].filter(Boolean).join(". ")
+    const own = [screen.word, screen.name, screen.ago, screen.why]
+    return [...own, ...rows, ...party].filter(Boolean).join(". ")
   }
 
   function close() {

@@ -156,7 +156,7 @@ export function choiceOf(looks, words) {
     sound: "note",
     sign: String(looks.length),
     word: words.lists.party,
-    rows: looks.map((look) => (look.tone === "welcome" ? { ...rowOf(look), ...waiting } : rowOf(look))),
+    rows: looks.map((look) => ({ ...rowOf(look), ...(look.tone === "welcome" && waiting) })),
     party: othersOf(looks),
     admits,
     isChoice: admits.length > 0,
