@@ -61,10 +61,16 @@ def public_form(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def by_link(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Whoever has the secret link. What it shows stays out of caches and indexes.
+    """Whoever has the secret link. What it shows stays out of caches and indexes, and
+    forms are sent with it a limited number of times a minute.
 
     The view looks the link up and answers 404 for one that is not ours.
     """
+    return declare(within_link_limit(kept_private(view)), "by_link")
+
+
+def kept_private(view: Callable[..., Any]) -> Callable[..., Any]:
+    """From our own pages, and out of caches and indexes."""
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -75,7 +81,7 @@ def by_link(view: Callable[..., Any]) -> Callable[..., Any]:
         keep_private(response)
         return response
 
-    return declare(guarded, "by_link")
+    return guarded
 
 
 def by_mail_button(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,7 +127,7 @@ def by_door_pass(view: Callable[..., Any]) -> Callable[..., Any]:
         return view(door_pass)
 
     # Where it came from is looked at before anything is looked up.
-    return declare(by_link(guarded), "by_door_pass")
+    return declare(kept_private(guarded), "by_door_pass")
 
 
 def by_phone(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -136,7 +142,7 @@ def by_phone(view: Callable[..., Any]) -> Callable[..., Any]:
             g.phone = phone_at_door()
         return view(*args, **kwargs)
 
-    return declare(by_link(guarded), "by_phone")
+    return declare(kept_private(guarded), "by_phone")
 
 
 def take_place(phone_id: int) -> None:
@@ -390,3 +396,6 @@ def form_limit() -> str:
 
 
 within_form_limit = limiter.shared_limit(form_limit, scope="forms", key_func=network)
+within_link_limit = limiter.shared_limit(
+    form_limit, scope="forms", key_func=network, methods=["POST"]
+)

@@ -37,7 +37,6 @@ def stop(token: str) -> ResponseReturnValue:
 
 @bp.post("/u/<token>/undo")
 @guards.by_link
-@guards.within_form_limit
 def go_on(token: str) -> ResponseReturnValue:
     now, own = db.utcnow(), registration_of(token).id
     db.write(lambda _again: registrations.unmute(own, actor=ATTENDEE, now=now))

@@ -222,6 +222,29 @@ def test_one_network_sends_so_many_forms_a_minute(client: FlaskClient):
     assert elsewhere.status_code == 422
 
 
+def test_every_form_behind_a_link_of_ours_has_a_limit(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(app.config, "FORM_LIMIT", "1 per minute")
+    values = {"token": "x" * 43, "position": 1}
+    behind_links = [
+        rule
+        for rule in app.url_map.iter_rules()
+        if rule.rule.startswith(("/r/", "/t/", "/u/")) and not rule.methods <= READING
+    ]
+    answers = {}
+    for number, rule in enumerate(behind_links):
+        _, path = rule.build(values, append_unknown=False)
+        here = {"REMOTE_ADDR": f"198.51.100.{number}"}
+        answers[rule.rule] = [
+            client.post(path, environ_base=here).status_code for _ in range(2)
+        ]
+        assert client.get(path.split("/", 3)[2], environ_base=here).status_code != 429
+
+    assert len(answers) > 12
+    assert set(map(tuple, answers.values())) == {(404, 429)}, answers
+
+
 @pytest.mark.usefixtures("three_a_minute")
 def test_looking_is_not_counted(client: FlaskClient):
     event = soon()
