@@ -108,6 +108,12 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
+def code_key() -> bytes:
+    """What codes, links and the keyed hashes of mailboxes are derived from."""
+    key: bytes = current_app.config["CODE_KEY"]
+    return key
+
+
 # --- who may write ------------------------------------------------------------------
 
 

@@ -61,6 +61,14 @@ class TooManyMails(Refusal):
     status = 429
 
 
+class LinkEnded(Refusal):
+    """The link of the page after the form, of a registration whose owner has used the
+    one from the mail since."""
+
+    code = "link_ended"
+    status = 410
+
+
 class AlreadyOver(Refusal):
     """The registration or attendee was cancelled before; there is nothing to cancel."""
 

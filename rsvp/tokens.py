@@ -27,6 +27,7 @@ CODE = b"rsvp/code/v1"
 CODE_ID = b"rsvp/code-id/v1"
 CODE_CHECK = b"rsvp/code-check/v1"
 MANAGE = b"rsvp/manage/v1"
+MAILED = b"rsvp/mailed-link/v1"
 TICKET = b"rsvp/ticket/v1"
 MUTE = b"rsvp/mute/v1"
 DOOR_PASS = b"rsvp/door-pass/v1"
@@ -34,6 +35,8 @@ INVITATION = b"rsvp/invitation/v1"
 INVITATION_ID = b"rsvp/invitation-id/v1"
 LINK_ID = b"rsvp/link-id/v1"
 KEY_ID = b"rsvp/code-key-id/v1"
+MAILBOX = b"rsvp/mailbox/v1"
+NETWORK = b"rsvp/network/v1"
 FIRST = "rsvp/first/v1"
 RESET = "rsvp/reset/v1"
 
@@ -137,8 +140,20 @@ def invitation_id(typed: str) -> bytes | None:
 
 
 def manage_token(code_key: bytes, registration: UUID, version: int) -> str:
-    """The secret in `/r/<token>`: whoever has it may change the registration."""
+    """The secret in `/r/<token>` on the page after the form: whoever has it may change
+    the registration, until somebody shows that the address is theirs."""
     return link_text(derive(code_key, MANAGE, registration, version))
+
+
+def mailed_token(code_key: bytes, registration: UUID, version: int) -> str:
+    """The secret in `/r/<token>` in mails: whoever sends a form with it has read one.
+    It says itself whose it is."""
+    return said_by_itself(code_key, MAILED, registration, version)
+
+
+def is_mailed(token: str) -> bool:
+    """Whether a manage link's token looks like one from a mail; nothing is checked."""
+    return SAID_BY_ITSELF.fullmatch(token) is not None
 
 
 def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
@@ -149,21 +164,29 @@ def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
 def mute_token(code_key: bytes, registration: UUID, version: int) -> str:
     """The secret in `/u/<token>`: whoever has it may ask for no more mails but tickets
     and changes, and do nothing else. It says itself whose it is."""
-    secret = derive(code_key, MUTE, registration, version)
+    return said_by_itself(code_key, MUTE, registration, version)
+
+
+SAID_BY_ITSELF = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def said_by_itself(
+    code_key: bytes, label: bytes, registration: UUID, version: int
+) -> str:
+    secret = derive(code_key, label, registration, version)
     return link_text(registration.bytes + secret)
 
 
-def mute_token_is_for(token: str) -> UUID | None:
-    """The registration that the token says it is for; nothing is checked yet."""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{43}", token):
+def is_for(token: str) -> UUID | None:
+    """The registration that a mute or a mailed token says it is for; nothing is checked
+    yet."""
+    if not SAID_BY_ITSELF.fullmatch(token):
         return None
     return UUID(bytes=base64.urlsafe_b64decode(token + "=")[:16])
 
 
-def mute_token_is_good(
-    code_key: bytes, registration: UUID, version: int, token: str
-) -> bool:
-    mine = mute_token(code_key, registration, version)
+def is_same(mine: str, token: str) -> bool:
+    """Whether a token is this one, in a time that tells nothing of it."""
     return hmac.compare_digest(mine.encode(), token.encode())
 
 
@@ -200,6 +223,24 @@ def link_text(secret: bytes) -> str:
 def derive(code_key: bytes, label: bytes, subject: UUID, version: int) -> bytes:
     message = label + subject.bytes + struct.pack(">I", version)
     return hmac.new(code_key, message, hashlib.sha256).digest()[:16]
+
+
+# --- whom mails are counted by ------------------------------------------------------
+
+
+def mailbox_mark(code_key: bytes, mailbox: str) -> bytes:
+    """What the outbox keeps of a mailbox, to count its mails even where the address is
+    erased meanwhile: 16 bytes that nobody without the key can try addresses against."""
+    return keyed(code_key, MAILBOX, mailbox)
+
+
+def network_mark(code_key: bytes, network: str) -> bytes:
+    """The same of a network that a change came from."""
+    return keyed(code_key, NETWORK, network)
+
+
+def keyed(code_key: bytes, label: bytes, text: str) -> bytes:
+    return hmac.new(code_key, label + text.encode(), hashlib.sha256).digest()[:16]
 
 
 # --- the public form ----------------------------------------------------------------

@@ -82,6 +82,16 @@ def test_links_of_attendees_and_registrations_differ_and_die_with_their_version(
     }
 
     assert len({tokens.link_id(link) for link in links}) == 4
+    said = {
+        tokens.mailed_token(KEY, someone, 0),
+        tokens.mailed_token(KEY, someone, 1),
+        tokens.mute_token(KEY, someone, 0),
+        tokens.mailed_token(KEY[::-1], someone, 0),
+    }
+    assert len(said) == 4
+    assert {tokens.is_for(link) for link in said} == {someone}
+    assert {tokens.is_mailed(link) for link in links | said} == {True, False}
+    assert not any(tokens.is_mailed(link) or tokens.is_for(link) for link in links)
 
 
 @pytest.mark.parametrize("token", ["", "short", "a" * 23, "!" * 22, "a" * 21 + "\n"])

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_session
-from rsvp.domain import events
+from rsvp.domain import causes, events
 from rsvp.domain.capacity import HELD_SEATS
 from rsvp.domain.checkin import stays
 from rsvp.models import (
@@ -87,7 +87,8 @@ def problems(now: datetime) -> list[Problem]:
     """Every row that breaks an invariant, in the order of the rules.
 
     I1 counts are the sums of what they count · I2 nobody above the caps and ceilings ·
-    I3 each change people are told of has its message, from the same commit · I4 while
+    I3 each change people are told of has its message, or the reason for none, from the
+    same commit · I4 while
     the line runs, nobody waiting could be seated by what is free · I6 every state has
     its audit entry · I5 at most one open check-in per attendee, and check-ins are what
     the scans come to.
@@ -226,9 +227,19 @@ def untold_changes(_now: datetime) -> Iterator[Problem]:
         )
         .exists()
     )
+    reason = aliased(AuditEntry)
+    why_not = (
+        select(reason.id)
+        .where(
+            reason.registration_id == AuditEntry.registration_id,
+            reason.at == AuditEntry.at,
+            reason.verb == causes.NOT_MAILED,
+        )
+        .exists()
+    )
     rows = current_session().execute(
         select(AuditEntry.registration_id, AuditEntry.verb)
-        .where(AuditEntry.verb.in_(TOLD), ~told)
+        .where(AuditEntry.verb.in_(TOLD), ~told, ~why_not)
         .order_by(AuditEntry.id)
     )
     for row_id, verb in rows:

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from rsvp import errors
 from rsvp.db import changed_one, current_connection, current_session, table_of
-from rsvp.domain import audit
-from rsvp.models import Admission, Attendee, Message, Registration, User
+from rsvp.domain import audit, causes
+from rsvp.domain.causes import Cause
+from rsvp.models import Admission, Attendee, AuditEntry, Message, Registration, User
 from rsvp.models.event import Status
 from rsvp.models.ledger import RANKS, MessageKind, MessageState, in_nobodys_hand
 from rsvp.models.registration import LIVE, AttendeeState, State
 
-PER_HOUR_AND_EVENT = 3
-PER_DAY = 6
-"""How many mails public forms may cause to one address (per event, over the site)."""
-AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
-
 ROW = insert(table_of(Message))
-
-# How many mails forms caused to an address: today, and this hour for one event. Those
-# of a clock that ran ahead by more count no longer: they would for as long again.
-MAILS_OF_FORMS = select(
-    func.count(),
-    func.count().filter(
-        Message.event_id == bindparam("event"),
-        Message.created_at > bindparam("an_hour_ago"),
-        Message.created_at <= bindparam("in_an_hour"),
-    ),
-).where(
-    Message.recipient_key == bindparam("key"),
-    Message.created_at > bindparam("a_day_ago"),
-    Message.created_at <= bindparam("in_a_day"),
-    Message.from_form,
-)
 
 
 def facts(
@@ -69,14 +49,13 @@ def queue(
     recipient_key: str,
     facts: dict[str, Any],
     now: datetime,
-    from_form: bool = False,
     is_first: bool = False,
     **more: Any,
 ) -> None:
     """Write one mail; an older one of its kind that has not gone out is superseded.
 
     `is_first` skips looking for older ones, for a registration made just now. `more`
-    are further columns.
+    are further columns, among them those that a counted mail is counted by.
     """
     if not is_first:
         supersede(Message.registration_id == registration_id, kind, now)
@@ -87,7 +66,6 @@ def queue(
         now,
         event_id=event_id,
         registration_id=registration_id,
-        from_form=from_form,
         facts=facts,
         **more,
     )
@@ -104,6 +82,8 @@ def row(
         "recipient": recipient,
         "recipient_key": recipient_key,
         "from_form": False,
+        "mailbox": None,
+        "network": None,
         "facts": {},
         "state": MessageState.QUEUED,
         "created_at": now,
@@ -156,12 +136,22 @@ def tell(
     registration: Registration,
     kind: MessageKind,
     *,
+    cause: Cause,
     now: datetime,
     place: int | None = None,
-    from_form: bool = False,
     **more: Any,
-) -> None:
-    """Queue a mail to whoever holds this registration, about those who are coming."""
+) -> bool:
+    """Queue a mail to whoever holds this registration, about those who are coming, and
+    say whether it was.
+
+    Where a stranger may have caused it and it is one too many, an entry of the audit
+    log takes its place.
+    """
+    recipient_key, event_id = registration.email_key, registration.event_id
+    counted_by = causes.marks(kind, cause, recipient_key, event_id, now)
+    if counted_by is None:
+        note_not_mailed(registration, kind, cause, now)
+        return False
     session = current_session()
     coming = session.scalars(
         select(Attendee.uuid)
@@ -173,26 +163,51 @@ def tell(
     ).all()
     queue(
         kind,
-        event_id=registration.event_id,
+        event_id=event_id,
         registration_id=registration.id,
         recipient=registration.email,
-        recipient_key=registration.email_key,
+        recipient_key=recipient_key,
         facts=facts(registration.admission, coming, place, **more),
         now=now,
-        from_form=from_form,
+        **counted_by,
     )
+    return True
+
+
+def note_not_mailed(
+    registration: Registration, kind: MessageKind, cause: Cause, now: datetime
+) -> None:
+    audit.record(
+        causes.NOT_MAILED,
+        actor=audit.ATTENDEE,
+        now=now,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        states=(registration.state, registration.state),
+        details={"kind": kind, "cause": cause, "why": causes.OVER_THE_LIMIT},
+    )
+
+
+def was_mailed(registration_id: int, now: datetime) -> bool:
+    """Whether nobody had to go without a mail about what was done to it at `now`."""
+    missing = select(AuditEntry.id).where(
+        AuditEntry.registration_id == registration_id,
+        AuditEntry.verb == causes.NOT_MAILED,
+        AuditEntry.at == now,
+    )
+    return current_session().scalar(missing.limit(1)) is None
 
 
 def remind(
     registration: Registration,
     *,
+    cause: Cause,
     now: datetime,
     place: int | None = None,
-    from_form: bool = False,
     **more: Any,
-) -> None:
+) -> bool:
     """Tell once more how it stands: what waits for an answer is asked again, else it is
-    the ticket or the place in line."""
+    the ticket or the place in line. Says whether there is a mail."""
     kind = ASKED_AGAIN.get(registration.state, MessageKind.TICKET_AGAIN)
     if registration.decide_by is not None:
         more["until"] = registration.decide_by.isoformat()
@@ -201,7 +216,7 @@ def remind(
     if waits_to_tell(NEW_CODES, registration.id, kind):
         # It takes the place of the mail that says so.
         more["what"] = NEW_CODES
-    tell(registration, kind, now=now, place=place, from_form=from_form, **more)
+    return tell(registration, kind, cause=cause, now=now, place=place, **more)
 
 
 def waits_to_tell(what: str, registration_id: int, kind: MessageKind) -> bool:
@@ -237,7 +252,7 @@ def tell_all(event_id: int, kind: MessageKind, *, now: datetime, **more: Any) ->
         .all()
     )
     for registration in registrations:
-        tell(registration, kind, now=now, **more)
+        tell(registration, kind, cause=Cause.ORGANIZER, now=now, **more)
     return len(registrations)
 
 
@@ -258,21 +273,6 @@ def write_to(
     many get: one person waits for it."""
     written = row(kind, address, address, now, user_id=user_id, **{"rank": 0} | more)
     current_connection().execute(ROW, written)
-
-
-def too_many(recipient_key: str, event_id: int, now: datetime) -> bool:
-    """Whether public forms have caused as many mails to this address as they may."""
-    values = {
-        "key": recipient_key,
-        "event": event_id,
-        "an_hour_ago": now - AN_HOUR,
-        "in_an_hour": now + AN_HOUR,
-        "a_day_ago": now - A_DAY,
-        "in_a_day": now + A_DAY,
-    }
-    counts = current_connection().execute(MAILS_OF_FORMS, values)
-    today, this_hour = counts.one()
-    return bool(today >= PER_DAY or this_hour >= PER_HOUR_AND_EVENT)
 
 
 # --- just before it goes out --------------------------------------------------------

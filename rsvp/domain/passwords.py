@@ -12,9 +12,10 @@ from rsvp.domain import messages, teams
 from rsvp.models import Message, User
 from rsvp.models.ledger import MessageKind
 
-AN_HOUR = timedelta(hours=1)
-PER_HOUR = 3
-"""How many mails with such a link an account gets."""
+AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+PER_HOUR, PER_DAY = 3, 6
+"""How many mails with such a link an account gets. They count by themselves: who fills
+a mailbox by the forms of events must not keep its owner out of their account."""
 
 
 def send_link(email: str, *, now: datetime) -> None:
@@ -26,24 +27,32 @@ def send_link(email: str, *, now: datetime) -> None:
     mine = select(User).where(User.email == teams.account_key(email), User.active)
     # Two who ask at once go in turn: each counts the mails of the other.
     user = session.scalar(mine.with_for_update(key_share=True))
-    if user is None or mails_lately(user, now) >= PER_HOUR:
+    if user is None:
+        return
+    today, this_hour = mails_lately(user, now)
+    if today >= PER_DAY or this_hour >= PER_HOUR:
         return
     messages.tell_user(user, MessageKind.PASSWORD_RESET, now=now)
 
 
-def mails_lately(user: User, now: datetime) -> int:
-    found = current_session().scalar(
-        select(func.count())
-        .select_from(Message)
-        .where(
+def mails_lately(user: User, now: datetime) -> tuple[int, int]:
+    """How many of these mails the account has had in a day, and in an hour.
+
+    Those of a clock that ran ahead count no longer: they would for as long again.
+    """
+    in_an_hour = func.count().filter(
+        Message.created_at > now - AN_HOUR, Message.created_at <= now + AN_HOUR
+    )
+    found = current_session().execute(
+        select(func.count(), in_an_hour).where(
             Message.user_id == user.id,
             Message.kind == MessageKind.PASSWORD_RESET,
-            # Not those of a clock that ran ahead: they would count for as long again.
-            Message.created_at > now - AN_HOUR,
-            Message.created_at <= now + AN_HOUR,
+            Message.created_at > now - A_DAY,
+            Message.created_at <= now + A_DAY,
         )
     )
-    return found or 0
+    today, this_hour = found.one()
+    return today, this_hour
 
 
 def set_by_link(user_id: int, mark: str, password_hash: str) -> bool:

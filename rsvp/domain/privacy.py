@@ -146,9 +146,13 @@ def erase_everything(event: Event, now: datetime) -> None:
     erase_mails(Message.event_id == event.id)
 
 
-def erase_mails(about: ColumnElement[bool]) -> None:
+def erase_mails(about: ColumnElement[bool], *, counts: bool = False) -> None:
+    """Forget who got these mails. Those that were counted go on counting, by a keyed
+    hash that names nobody, where it `counts` until a day is over."""
     for message in current_session().scalars(select(Message).where(about)):
         message.recipient = message.recipient_key = ""
+        if not counts:
+            message.mailbox = message.network = None
         message.last_error = None
         message.facts = {
             key: fact for key, fact in message.facts.items() if key not in PERSONAL
@@ -208,7 +212,10 @@ def erase_registration(
     session.execute(
         update(Registration).where(Registration.id == registration.id).values(ERASED)
     )
-    erase_mails(Message.registration_id == registration.id)
+    # By the link anybody may erase whom they have registered: if that made the mails
+    # uncounted, they could go on registering and erasing a stranger.
+    is_by_link = actor == audit.ATTENDEE
+    erase_mails(Message.registration_id == registration.id, counts=is_by_link)
     note_erased(now, registration=registration.uuid.hex)
     session.flush()
     waitlist.promote(locked, actor=actor, now=now)

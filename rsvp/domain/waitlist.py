@@ -17,6 +17,7 @@ from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import capacity, deadlines, messages
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import Cause
 from rsvp.domain.steps import step
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode, Promotion, Status
@@ -78,7 +79,7 @@ def lapse(locked: LockedEvent, registration: Registration, now: datetime) -> Non
     admission = locked.admissions[registration.admission_id]
     give_back(locked, admission, registration)
     was = step(registration, State.LAPSED, verb="lapse", actor="worker", now=now)
-    messages.tell(registration, MessageKind.LAPSED, now=now, was=was)
+    messages.tell(registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=was)
 
 
 def give_back(
@@ -197,7 +198,9 @@ def confirm(
         now=now,
         exception_why=why,
     )
-    messages.tell(registration, MessageKind.PROMOTED, now=now, what=verb)
+    messages.tell(
+        registration, MessageKind.PROMOTED, cause=Cause.RULE, now=now, what=verb
+    )
 
 
 def offer(
@@ -225,6 +228,7 @@ def offer(
     messages.tell(
         registration,
         MessageKind.OFFER,
+        cause=Cause.RULE,
         now=now,
         until=until.isoformat(),
         offered=seats,

@@ -215,7 +215,7 @@ def inlined(html: str) -> str:
 
 def links_of(message: Message, code_key: bytes, public_url: str, masked: bool) -> Links:
     registration = message.registration
-    secret = tokens.manage_token(code_key, registration.uuid, registration.link_version)
+    secret = tokens.mailed_token(code_key, registration.uuid, registration.link_version)
     seated = mailtexts.is_seated_now(message) and is_theirs(message)
     # Who wrote it themselves put the link in where it belongs.
     seated = seated and message.kind != MessageKind.NOTE

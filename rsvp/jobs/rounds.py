@@ -26,7 +26,7 @@ from rsvp.clocks import Steady, latest
 from rsvp.db import changed_one, current_session, table_of, write, writing
 from rsvp.domain import trusted_clock
 from rsvp.domain.trusted_clock import Standing
-from rsvp.jobs import faults
+from rsvp.jobs import faults, forgetting
 from rsvp.jobs.asking import ask_due, close_due
 from rsvp.jobs.domains import forget_due
 from rsvp.jobs.erasing import erase_due
@@ -67,6 +67,7 @@ RUNS = {
     "mailings": write_due,
     "erase": erase_due,
     "domains": forget_due,
+    "counts": forgetting.forget_due,
 }
 JOBS = tuple(Every(name, seconds, RUNS[name]) for name, seconds in EVERY.items())
 """In the order in which they run when several are due."""

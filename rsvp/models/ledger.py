@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
+    LargeBinary,
     String,
     Text,
     and_,
@@ -92,7 +93,9 @@ class Message(Base):
     that dies keeps nobody waiting. `message_id` is the mail's Message-ID for all tries.
     A mail about an account has a `user` instead of an event and a registration, and is
     never shown to anybody. `occasion` is what a mail that many get is sent for: a
-    registration gets one mail for each. `domain` is the recipient's.
+    registration gets one mail for each. `domain` is the recipient's. What a stranger
+    may have caused has a `mailbox`, and where it came by a link a `network`: keyed
+    hashes to count by (`domain.causes`), gone after a day.
     """
 
     __tablename__ = "messages"
@@ -115,6 +118,18 @@ class Message(Base):
         Index("ix_messages_recipient", "recipient_key", "created_at"),
         Index("ix_messages_event", "event_id", "id"),
         Index("ix_messages_mailing", "mailing_id", "state"),
+        Index(
+            "ix_messages_mailbox",
+            *("mailbox", "created_at"),
+            sqlite_where=text("mailbox IS NOT NULL"),
+            postgresql_where=text("mailbox IS NOT NULL"),
+        ),
+        Index(
+            "ix_messages_network",
+            *("network", "created_at"),
+            sqlite_where=text("network IS NOT NULL"),
+            postgresql_where=text("network IS NOT NULL"),
+        ),
         Index(
             "ix_messages_leased",
             *("lease_until", "domain"),
@@ -150,8 +165,11 @@ class Message(Base):
     domain: Mapped[str] = mapped_column(String(255), default="")
     recipient: Mapped[str] = mapped_column(String(320))
     recipient_key: Mapped[str] = mapped_column(String(320))
-    # Whether a public form caused it: such mails are counted against abuse.
+    # Whether somebody caused it who has not shown that the address is theirs; such
+    # mails are counted against abuse.
     from_form: Mapped[bool] = mapped_column(default=False)
+    mailbox: Mapped[bytes | None] = mapped_column(LargeBinary(16))
+    network: Mapped[bytes | None] = mapped_column(LargeBinary(16))
     facts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
     state: Mapped[str] = mapped_column(Word, default=MessageState.QUEUED)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -161,8 +161,13 @@ class Registration(Base):
     was_put_off: Mapped[bool] = mapped_column(default=False)
     # Stays when the invitation goes: its uses are counted by it.
     invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitations.id"))
+    # `link_id` is of the link on the page after the form; those in mails are derived
+    # with the same version, and say themselves whose they are.
     link_version: Mapped[int] = mapped_column(default=0)
     link_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
+    # When a form was first sent from a mailed link: who did that reads the address's
+    # mail, and the page's link has ended. Nothing is known of another address.
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     registered_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state_since: Mapped[datetime] = mapped_column(UtcDateTime)
     # Once it is over: from which state, who ended it (an audit actor) and why.

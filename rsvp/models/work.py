@@ -18,6 +18,7 @@ EVERY = {
     "mailings": 10,
     "erase": 3600,
     "domains": 3600,
+    "counts": 3600,
 }
 """How many seconds after its last run each job is due again; in the order in which they
 run when several are due."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from rsvp import tokens
-from rsvp.db import current_session
+from rsvp.db import code_key, current_session
 from rsvp.domain import waitlist
 from rsvp.models import Attendee, Event, Registration
 from rsvp.models.registration import State
@@ -25,17 +25,26 @@ def fresh_event(slug: str, _version: int) -> Event | None:
 def registration_by_link(
     token: str, find_event: FindEvent = fresh_event
 ) -> Registration | None:
-    """The registration a manage link opens, with its event, admission and party.
+    """The registration a manage link opens, with its event, admission and party:
+    the page's link or one from a mail (`tokens.is_mailed`).
 
+    Whether the page's link has ended is for the caller to see (`proved_at`).
     `find_event(slug, version)` may give the event from memory; it is the larger part.
     """
-    link_id = tokens.link_id(token)
-    if link_id is None:
+    uuid = tokens.is_for(token)
+    if uuid is not None:
+        found = current_session().execute(BY_UUID, {"uuid": uuid}).one_or_none()
+    elif (link_id := tokens.link_id(token)) is not None:
+        found = current_session().execute(BY_LINK, {"link_id": link_id}).one_or_none()
+    else:
         return None
-    row = current_session().execute(BY_LINK, {"link_id": link_id}).one_or_none()
-    if row is None:
+    if found is None:
         return None
-    registration, slug, version = row
+    registration, slug, version = found
+    if uuid is not None:
+        mine = tokens.mailed_token(code_key(), uuid, registration.link_version)
+        if not tokens.is_same(mine, token):
+            return None
     return with_event(registration, find_event(slug, version))
 
 
@@ -52,12 +61,13 @@ def ticket_by_link(token: str, find_event: FindEvent = fresh_event) -> Attendee 
     return attendee
 
 
-BY_LINK = (
+WHOLE = (
     select(Registration, Event.slug, Event.version)
     .join(Event, Event.id == Registration.event_id)
-    .where(Registration.link_id == bindparam("link_id"))
     .options(selectinload(Registration.attendees))
 )
+BY_LINK = WHOLE.where(Registration.link_id == bindparam("link_id"))
+BY_UUID = WHOLE.where(Registration.uuid == bindparam("uuid"))
 BY_TICKET = (
     select(Attendee, Event.slug, Event.version)
     .join(Event, Event.id == Attendee.event_id)

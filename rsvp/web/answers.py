@@ -79,6 +79,13 @@ REFUSALS: dict[str, tuple[Any, Any]] = {
 }
 # What one's own registration answers.
 REFUSALS |= {
+    "link_ended": (
+        _("This link has ended"),
+        _(
+            "It was that of the page after the form, and the one in our mail has been "
+            "used since. That one goes on working: please open it from the mail."
+        ),
+    ),
     "line_full": (
         _("The waitlist is full"),
         _("Nothing is free, and nobody more can wait. Nothing was changed."),
@@ -379,7 +386,7 @@ def answer(
         **desk_head(status),
         **context,
         # Whoever follows a dead link of their own can have it mailed again.
-        lost=status == 404 and request.path.startswith(("/r/", "/t/")),
+        lost=status in (404, 410) and request.path.startswith(("/r/", "/t/")),
     )
     return response
 

@@ -27,7 +27,7 @@ from rsvp.web.forms import (
     GuestForm,
     SuccessorForm,
 )
-from rsvp.web.holder import acts_now, own_registration, to_registration
+from rsvp.web.holder import acts_now, change, own_registration, to_registration
 
 bp = Blueprint("changes", __name__)
 
@@ -51,12 +51,12 @@ def change_details(token: str) -> ResponseReturnValue:
     if not form.validate():
         return change_html("details", found, token, form), 422
     own = found.id
-    db.write(
-        lambda _again: registrations.change_details(
+    change(
+        lambda: registrations.change_details(
             own, form.people, form.answers, actor=ATTENDEE, now=now
-        )
+        ),
     )
-    return to_registration(token)
+    return to_registration(token, own, now)
 
 
 # --- one guest more -----------------------------------------------------------------
@@ -76,12 +76,12 @@ def add_guest(token: str) -> ResponseReturnValue:
     if not form.validate():
         return change_html("guest", found, token, form), 422
     own, code_key = found.id, current_app.config["CODE_KEY"]
-    db.write(
-        lambda _again: registrations.add_guest(
+    change(
+        lambda: registrations.add_guest(
             own, form.person, code_key=code_key, actor=ATTENDEE, now=now
-        )
+        ),
     )
-    return to_registration(token)
+    return to_registration(token, own, now)
 
 
 # --- another way of coming ----------------------------------------------------------
@@ -104,12 +104,12 @@ def move(token: str) -> ResponseReturnValue:
     assert target is not None
     target_id = target.id
 
-    db.write(
-        lambda _again: registrations.move(
+    change(
+        lambda: registrations.move(
             own, target_id, form.answers, form.people, actor=ATTENDEE, now=now
-        )
+        ),
     )
-    return to_registration(token)
+    return to_registration(token, own, now)
 
 
 # --- whose it is --------------------------------------------------------------------
@@ -138,30 +138,23 @@ def correct_address(token: str) -> ResponseReturnValue:
     own, event = found.id, found.event
     email, email_key = form.read["email"], form.read["email_key"]
     try:
-        new_token = db.write(
-            lambda _again: registrations.correct_address(
+        new_token = change(
+            lambda: registrations.correct_address(
                 own,
                 email=email,
                 email_key=email_key,
                 code_key=current_app.config["CODE_KEY"],
                 actor=ATTENDEE,
                 now=now,
-            )
+            ),
         )
     except OF_THE_ADDRESS as refusal:
+        if event.answers_by_mail_only:
+            return handed_over_html(event, email)
         return refused_html("address", token, form, refusal)
     if event.answers_by_mail_only:
-        return done_html(
-            event,
-            _("Look in your mail"),
-            _(
-                "We have mailed the new address, with a new link to your registration. "
-                "The old link no longer works."
-            ),
-            _("Nothing there in a few minutes? Look among the spam."),
-            address=email,
-        )
-    return to_registration(new_token)
+        return handed_over_html(event, email)
+    return to_registration(new_token or token, own, now)
 
 
 @bp.get("/r/<token>/successor")
@@ -181,8 +174,8 @@ def pass_on(token: str) -> ResponseReturnValue:
     name = form["name"].data
     email, email_key = form.read["email"], form.read["email_key"]
     try:
-        db.write(
-            lambda _again: registrations.pass_on(
+        change(
+            lambda: registrations.pass_on(
                 own,
                 name=name,
                 email=email,
@@ -190,10 +183,14 @@ def pass_on(token: str) -> ResponseReturnValue:
                 code_key=current_app.config["CODE_KEY"],
                 actor=ATTENDEE,
                 now=now,
-            )
+            ),
         )
     except OF_THE_ADDRESS as refusal:
+        if event.answers_by_mail_only:
+            return handed_over_html(event, email)
         return refused_html("successor", token, form, refusal)
+    if event.answers_by_mail_only:
+        return handed_over_html(event, email)
     return done_html(
         event,
         ngettext("Your place is passed on", "Your places are passed on", seats),
@@ -205,24 +202,38 @@ def pass_on(token: str) -> ResponseReturnValue:
     )
 
 
+def handed_over_html(event: Event, email: str) -> str:
+    """The same answer for any address: nobody learns whether it is registered, nor what
+    it has been mailed."""
+    return done_html(
+        event,
+        _("Look in the mail of the new address"),
+        _(
+            "If the registration can belong to that address, it does now: the mail "
+            "there has its new link, and the old one no longer works."
+        ),
+        _(
+            "Nothing there in a few minutes? Look among the spam, or ask for it in an "
+            "hour, with “Lost your mail?” in the foot of this page."
+        ),
+        address=email,
+    )
+
+
 def refused_html(
     page: str, token: str, form: AskingForm, refusal: errors.Refusal
 ) -> ResponseReturnValue:
     """Another address could mend it: the form comes back with what was typed."""
     found = own_registration(token)
-    if found.event.discreet:
-        # Which of the two it is would tell who comes to it.
-        words = _("This address can’t be used here now. Please use another one.")
-    elif isinstance(refusal, errors.TooManyMails):
+    if isinstance(refusal, errors.TooManyMails):
         words = _(
-            "This address has had several mails from us in a short time. Please try "
-            "again in a few hours."
+            "This would be one mail too many in a short time, to this address or from "
+            "where you are. Please try again in a few hours."
         )
     else:
         words = _("This address has a registration here already. Use another one.")
     form.refuse(words, "email")
-    status = 422 if found.event.discreet else refusal.status
-    return change_html(page, found, token, form), status
+    return change_html(page, found, token, form), refusal.status
 
 
 # --- not me -------------------------------------------------------------------------
@@ -242,7 +253,7 @@ def erasure(token: str) -> ResponseReturnValue:
 def erase(token: str) -> ResponseReturnValue:
     now, found = db.utcnow(), own_registration(token)
     own, event = found.id, found.event
-    db.write(lambda _again: privacy.erase_registration(own, actor=ATTENDEE, now=now))
+    change(lambda: privacy.erase_registration(own, actor=ATTENDEE, now=now))
     return done_html(
         event,
         _("The data is deleted"),

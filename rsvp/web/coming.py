@@ -11,7 +11,7 @@ from rsvp.domain.audit import ATTENDEE
 from rsvp.models.event import Status
 from rsvp.models.registration import State
 from rsvp.web import guards
-from rsvp.web.holder import acts_now, own_registration, to_registration
+from rsvp.web.holder import acts_now, change, own_registration, to_registration
 from rsvp.web.question import question_of
 
 bp = Blueprint("coming", __name__)
@@ -41,11 +41,10 @@ def show(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/coming")
 @guards.by_link
 def say_yes(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), own_registration(token).id
+    now, found = db.utcnow(), own_registration(token)
+    own = found.id
     try:
-        db.write(
-            lambda _again: reconfirmation.say_yes(own, actor=ATTENDEE, now=now),
-        )
+        change(lambda: reconfirmation.say_yes(own, actor=ATTENDEE, now=now))
     except (errors.AlreadyOver, errors.NotConfirmed):
         # Given on or given up meanwhile: its page says so, and what can be done.
         return to_registration(token)

@@ -226,5 +226,11 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
     "move_in_line": moved_in_line,
     "send_again": said(lambda: _("Mailed again")),
     "try_again": said(lambda: _("A mail that failed tried again")),
+    "prove_address": said(
+        lambda: _("Used the link from the mail: the address is theirs")
+    ),
+    "not_mailed": said(
+        lambda: _("Not mailed: the address has had several mails in a short time")
+    ),
     "replace_codes": said(lambda: _("New codes and links made and mailed")),
 }

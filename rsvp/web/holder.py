@@ -2,43 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from flask import Response, abort, current_app, g, redirect, render_template, url_for
+from flask import (
+    Response,
+    abort,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
-from rsvp import i18n, queries, tokens
+from rsvp import db, errors, i18n, queries, tokens
 from rsvp.db import utcnow
+from rsvp.domain import causes, messages, registrations
 from rsvp.formats import feeds, tickets
 from rsvp.mail_addresses import find_meant
-from rsvp.models import Attendee, Registration
+from rsvp.models import Attendee, Event, Registration
 from rsvp.models.event import Mode, Status
 from rsvp.models.registration import State
-from rsvp.web import pages
+from rsvp.web import guards, pages
 from rsvp.web.acts import Acts, Counts, acts_of, seats_on_offer
 from rsvp.web.forms import OfferForm
 from rsvp.web.question import question_of
 from rsvp.web.standing import standing_for_guest, standing_of
 
+T = TypeVar("T")
+
 # --- by the manage link -------------------------------------------------------------
 
 
 def own_registration(token: str) -> Registration:
-    """The registration this link opens, else the same 404 whatever is wrong with it."""
-    found = queries.registration_by_link(token, pages.held_event)
-    if found is None:
-        abort(404)
+    """The registration this link opens, else the same 404 whatever is wrong with it.
+
+    Whoever sends a form with a link from our mail shows by it that the address is
+    theirs; the link of the page after the form has then ended, which raises LinkEnded.
+    """
+    found = opened_by(token)
     g.language = i18n.language_for(found.language)
+    if tokens.is_mailed(token):
+        if request.method == "POST" and found.proved_at is None:
+            found = proved(found, token)
+    elif found.proved_at is not None:
+        raise errors.LinkEnded
     return found
 
 
-def to_registration(token: str) -> ResponseReturnValue:
-    return redirect(url_for("attendee.registration", token=token), code=303)
+def opened_by(token: str) -> Registration:
+    found = queries.registration_by_link(token, pages.held_event)
+    if found is None:
+        abort(404)
+    return found
+
+
+def proved(found: Registration, token: str) -> Registration:
+    """The same, once it is noted; 404 where the link has ended in that moment."""
+    own, event, version = found.id, found.event_id, found.link_version
+    now = utcnow()
+    db.write(lambda _again: registrations.prove_address(own, event, version, now=now))
+    return opened_by(token)
+
+
+def change(verb: Callable[[], T]) -> T:
+    """Do it in the name of whoever has a link, and give what `verb` gives; mails that
+    this causes are counted by the network that asks, too."""
+    mark = tokens.network_mark(current_app.config["CODE_KEY"], guards.network())
+    with causes.from_network(mark):
+        return db.write(lambda _again: verb())
+
+
+def to_registration(
+    token: str, changed: int | None = None, now: datetime | None = None
+) -> ResponseReturnValue:
+    """Lead to its page, which says so where what was `changed` (by its id) at `now` is
+    not mailed."""
+    mail = None
+    if (
+        changed is not None
+        and now is not None
+        and not messages.was_mailed(changed, now)
+    ):
+        mail = NOT_MAILED
+    return redirect(url_for("attendee.registration", token=token, mail=mail), code=303)
+
+
+NOT_MAILED = "none"
+"""What the page's address says after a change that was not mailed."""
+
+
+def is_unmailed(event: Event) -> bool:
+    """Whether to say that the change just made is not mailed: not where that tells what
+    an address has had."""
+    was_left_out = request.args.get("mail") == NOT_MAILED
+    return was_left_out and not event.answers_by_mail_only
 
 
 def registration_html(
@@ -62,6 +128,7 @@ def registration_html(
         join_url=feeds.join_link(found),
         mute_token=mute_token(found) if found.muted_at else None,
         meant=find_meant(found.email) if acts.change else None,
+        is_unmailed=is_unmailed(found.event),
         now=now,
     )
 

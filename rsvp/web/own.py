@@ -17,6 +17,7 @@ from rsvp.domain import registrations
 from rsvp.domain.audit import ATTENDEE
 from rsvp.web import guards
 from rsvp.web.holder import (
+    change,
     offer_form,
     own_registration,
     registration_html,
@@ -43,10 +44,10 @@ def accept(token: str) -> ResponseReturnValue:
     if not form.validate():
         return registration_html(found, token, now, form), 422
     own, coming = found.id, form.positions
-    db.write(
-        lambda _again: registrations.accept(own, coming=coming, actor=ATTENDEE, now=now)
+    change(
+        lambda: registrations.accept(own, coming=coming, actor=ATTENDEE, now=now),
     )
-    return to_registration(token)
+    return to_registration(token, own, now)
 
 
 @bp.post("/r/<token>/offer/later")
@@ -81,9 +82,10 @@ def cancel_guest(token: str, position: int) -> ResponseReturnValue:
 
 def done(token: str, verb: Callable[..., object]) -> ResponseReturnValue:
     """Do it in the name of whoever has the link, and show what came of it."""
-    now, own = db.utcnow(), own_registration(token).id
-    db.write(lambda _again: verb(own, actor=ATTENDEE, now=now))
-    return to_registration(token)
+    now, found = db.utcnow(), own_registration(token)
+    own = found.id
+    change(lambda: verb(own, actor=ATTENDEE, now=now))
+    return to_registration(token, own, now)
 
 
 @bp.get("/r/<token>/confirmation", endpoint="confirmation_is_elsewhere")

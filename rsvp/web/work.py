@@ -31,6 +31,7 @@ WORDS = {
     "mailings": _("What organizers write"),
     "erase": _("Erasing what is past keeping"),
     "domains": _("Forgetting what is known of domains"),
+    "counts": _("Forgetting whose mails were counted"),
     "deliver": _("Sending mails"),
     "rounds": _("Looking for what is due"),
 }

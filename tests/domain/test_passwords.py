@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from rsvp import jobs
 from rsvp.db import writing
-from rsvp.domain import messages as queued
-from rsvp.domain import passwords
+from rsvp.domain import causes, passwords
 from rsvp.extensions import db
 from rsvp.models.ledger import MessageState
 from tests.factories import NOON, make_event, make_user
@@ -88,7 +87,7 @@ def test_registering_is_not_held_up_by_mails_about_an_account(app):
         with writing():
             passwords.send_link(ADA, now=NOON)
 
-    assert not queued.too_many(ADA, make_event().id, NOON)
+    assert not causes.has_enough(causes.mark_of(ADA), make_event().id, NOON)
 
 
 def test_of_two_who_use_a_link_at_once_one_does(app):

@@ -34,7 +34,7 @@ def lines(mail: mails.Mail) -> str:
 
 def secrets_of(registration) -> list[str]:
     """Everything about a registration that opens something."""
-    found = [tokens.manage_token(KEY, registration.uuid, 0)]
+    found = [tokens.mailed_token(KEY, registration.uuid, 0)]
     for attendee in registration.attendees:
         found.append(tokens.ticket_token(KEY, attendee.uuid, 0))
         code = tokens.code_text(tokens.attendee_code(KEY, attendee.uuid, 0))

@@ -120,7 +120,7 @@ def test_one_button_leads_to_the_page(row, is_online):
 
 def own_page(row: Row) -> str:
     registration = row.message().registration
-    return f"{PUBLIC_URL}/r/{tokens.manage_token(KEY, registration.uuid, 0)}"
+    return f"{PUBLIC_URL}/r/{tokens.mailed_token(KEY, registration.uuid, 0)}"
 
 
 @EACH

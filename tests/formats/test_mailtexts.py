@@ -182,7 +182,7 @@ def test_a_confirmation_says_what_when_where_and_how_to_get_in():
         assert "18:00 to 21:30, Amsterdam time" in text
         assert "The Pump House" in text
         assert "Step-free entrance" in text
-    secret = tokens.manage_token(KEY, registration_of(event_of()).uuid, 0)
+    secret = tokens.mailed_token(KEY, registration_of(event_of()).uuid, 0)
     assert f"{PUBLIC_URL}/r/{secret}" in mail.text
     assert f"{PUBLIC_URL}/r/{secret}" in Page(mail.html).links
 

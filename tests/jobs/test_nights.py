@@ -9,6 +9,7 @@ import pytest
 from rsvp import jobs
 from rsvp.db import writing
 from rsvp.domain import messages as domain
+from rsvp.domain.causes import Cause
 from rsvp.extensions import db
 from rsvp.jobs.asking import ask_due
 from rsvp.models import Registration
@@ -34,7 +35,7 @@ def ada(app, smtp):
 def write(outcome, kind: MessageKind, now) -> None:
     with writing():
         found = db.session.get_one(Registration, outcome.registration_id)
-        domain.tell(found, kind, now=now)
+        domain.tell(found, kind, cause=Cause.RULE, now=now)
 
 
 def the_last():

@@ -12,6 +12,7 @@ from rsvp import jobs, tokens
 from rsvp.db import writing
 from rsvp.domain import invariants, registrations
 from rsvp.domain import messages as messages_
+from rsvp.domain.causes import Cause
 from rsvp.extensions import db
 from rsvp.jobs import claiming
 from rsvp.models import Registration
@@ -177,7 +178,7 @@ def test_what_was_held_back_in_a_workers_hand_keeps_nobody_waiting(app, smtp, tr
 def extra(outcome, kind, **facts):
     found = db.session.get_one(Registration, outcome.registration_id)
     with writing():
-        messages_.tell(found, kind, now=NOON, **facts)
+        messages_.tell(found, kind, cause=Cause.RULE, now=NOON, **facts)
 
 
 def test_what_goes_to_many_waits_for_what_one_person_waits_for(app, smtp):

@@ -72,7 +72,7 @@ def test_nobody_is_erased_by_a_clock_that_is_wrong_for_seconds(app, leap):
 
     done, waiting = round_at(NOON + leap, MINUTE)
     assert waiting == ["close", "erase"]
-    assert set(done) == {"settle", "ask", "remind", "mailings", "domains"}
+    assert set(done) == {"settle", "ask", "remind", "mailings", "domains", "counts"}
     assert stored(coming).name == "Ada"
     assert stored(gone).name == "Grace"
     assert round_at(NOON + MINUTE, MINUTE)[1] == []

@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 from rsvp import jobs
 from rsvp.beat import Beat
 from rsvp.db import writing
+from rsvp.domain import causes, passwords, undelivered
 from rsvp.domain import messages as outbox
-from rsvp.domain import passwords, undelivered
 from rsvp.extensions import db
 from rsvp.jobs import claiming, domains
 from rsvp.jobs.rounds import JOBS, run_due
@@ -212,10 +212,11 @@ def test_forms_mail_somebody_who_had_all_their_mails_meanwhile(app, leap):
     outcome = register(event, email=ADA)
     with writing() as session:
         registration = session.get_one(Registration, outcome.registration_id)
-        for _ in range(outbox.PER_DAY):
-            outbox.remind(registration, now=NOON + leap, from_form=True)
-        assert outbox.too_many(ADA, event.id, NOON + leap)
-        assert not outbox.too_many(ADA, event.id, NOON)
+        mailbox = causes.mark_of(ADA)
+        for _ in range(causes.PER_HOUR_AND_EVENT):
+            outbox.remind(registration, cause=causes.Cause.FORM, now=NOON + leap)
+        assert causes.has_enough(mailbox, event.id, NOON + leap)
+        assert not causes.has_enough(mailbox, event.id, NOON)
 
 
 @leaps

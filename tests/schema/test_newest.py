@@ -156,6 +156,25 @@ def test_0009_leaves_phones_their_places(before):
     assert len(all_of(then["devices"])) == 2
 
 
+def test_0010_knows_of_nobody_that_they_have_proved_their_address(a_full_evening):
+    upgrade(revision="0009")
+    then = Old()
+    rows = {name: all_of(then[name]) for name in EVERYTHING}
+
+    for _ in range(2):
+        upgrade(revision="0010")
+        now = Old()
+        for name in EVERYTHING:
+            columns = [now[name].c[column.name] for column in then[name].c]
+            assert all_of(*columns) == rows[name], name
+        assert {row[0] for row in all_of(now["registrations"].c.proved_at)} == {None}
+        marks = now["messages"].c
+        assert set(all_of(marks.mailbox, marks.network)) == {(None, None)}
+        db.session.remove()
+        downgrade(revision="0009")
+        assert {name: all_of(then[name]) for name in EVERYTHING} == rows
+
+
 def test_the_newest_schema_checks_what_the_models_say(app):
     for table in Base.metadata.sorted_tables:
         said = {c.name for c in table.constraints if isinstance(c, CheckConstraint)}

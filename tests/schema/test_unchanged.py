@@ -35,6 +35,9 @@ DIGESTS = {
     "0009_phones_that_came_back.py": (
         "5141fda21bfd4927d621b6c21d114acbd217515fd0658ecd53153a4be00b6255"
     ),
+    "0010_who_has_proved_their_address.py": (
+        "32c490c9d6bb8e207822031398e85fb058ebf1ab90226f9cca708d655f498dff"
+    ),
 }
 
 CHANGED = """

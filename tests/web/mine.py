@@ -21,10 +21,17 @@ def one(name: str) -> Registration:
 
 
 def link_of(client: FlaskClient, name: str) -> str:
-    """The manage link, as the mail has it."""
+    """The link of the page after the form."""
     mine = one(name)
     key = client.application.config["CODE_KEY"]
     return f"/r/{tokens.manage_token(key, mine.uuid, mine.link_version)}"
+
+
+def mailed_link_of(client: FlaskClient, name: str) -> str:
+    """The link as mails have it."""
+    mine = one(name)
+    key = client.application.config["CODE_KEY"]
+    return f"/r/{tokens.mailed_token(key, mine.uuid, mine.link_version)}"
 
 
 def said(client: FlaskClient, path: str) -> str:

@@ -216,9 +216,8 @@ def secrets_of(*made) -> set[str]:
     found = set()
     for outcome in made:
         registration = stored(outcome)
-        found.add(
-            tokens.manage_token(CODE_KEY, registration.uuid, registration.link_version)
-        )
+        for link in (tokens.manage_token, tokens.mailed_token):
+            found.add(link(CODE_KEY, registration.uuid, registration.link_version))
         for attendee in registration.attendees:
             version = attendee.code_version
             code = tokens.attendee_code(CODE_KEY, attendee.uuid, version)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from rsvp.db import utcnow, writing
+from rsvp.domain.causes import Cause
 from rsvp.domain.messages import tell
 from rsvp.extensions import db
 from rsvp.jobs import domains
@@ -100,7 +101,7 @@ def test_an_address_that_took_a_mail_since_needs_no_correcting(client, owner):
     here = f"/organize/events/{event.slug}/registrations/{stored(outcome).reference}"
     found = db.session.get_one(Registration, outcome.registration_id)
     with writing() as session:
-        tell(found, MessageKind.TICKET_AGAIN, now=utcnow())
+        tell(found, MessageKind.TICKET_AGAIN, cause=Cause.ORGANIZER, now=utcnow())
         again = Message.kind == MessageKind.TICKET_AGAIN
         session.execute(update(Message).where(again).values(state="sent"))
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from rsvp import jobs, tokens
 from rsvp.db import writing
 from rsvp.domain import messages
+from rsvp.domain.causes import Cause
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Registration
 from rsvp.models.ledger import MessageKind
@@ -126,7 +127,7 @@ def test_what_waits_is_not_sent_any_more_but_changes_are(app, client, smtp, plac
     for kind in (MessageKind.NOTE, MessageKind.CHANGED):
         found = stored(place)
         with writing():
-            messages.tell(found, kind, now=NOON, who="guest")
+            messages.tell(found, kind, cause=Cause.OWNER, now=NOON, who="guest")
     client.post(link_of(place), data=ONE_CLICK)
 
     assert jobs.deliver_due(NOON).sent == 1

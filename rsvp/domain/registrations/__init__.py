@@ -27,6 +27,7 @@ from rsvp.domain.registrations.presence import (
     release,
     seat_present,
 )
+from rsvp.domain.registrations.proving import prove_address
 from rsvp.domain.registrations.registering import (
     Outcome,
     Person,
@@ -67,6 +68,7 @@ __all__ = [
     "offer",
     "pass_on",
     "prepare",
+    "prove_address",
     "refuse_unless_open",
     "register",
     "reinstate",

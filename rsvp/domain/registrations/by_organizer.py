@@ -10,6 +10,7 @@ from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import Cause
 from rsvp.domain.registrations.locking import lock, place_of, refuse_over
 from rsvp.domain.registrations.rewriting import new_codes
 from rsvp.domain.steps import record
@@ -126,4 +127,5 @@ def mail(
 ) -> None:
     """The ticket again, with what the organizer did (`what`) as the reason."""
     place = place_of(locked, registration)
-    messages.remind(registration, now=now, place=place, what=what)
+    cause = Cause.ORGANIZER
+    messages.remind(registration, cause=cause, now=now, place=place, what=what)

@@ -12,6 +12,7 @@ from rsvp import errors
 from rsvp.db import current_connection
 from rsvp.domain import audit, capacity, messages, questions, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import cause_of
 from rsvp.domain.registrations.locking import (
     lock,
     place_of,
@@ -65,7 +66,7 @@ def change_details(
     rewrite(registration, **values)
     count_as_yes(registration, actor=actor, now=now)
     record("change_details", registration, {"positions": changed}, actor=actor, now=now)
-    tell(locked, registration, "details", now)
+    tell(locked, registration, "details", actor, now)
     return True
 
 
@@ -155,7 +156,7 @@ def add_guest(
     rewrite(registration, **values)
     count_as_yes(registration, actor=actor, now=now)
     record("add_guest", registration, {"position": position}, actor=actor, now=now)
-    tell(locked, registration, "guest_added", now)
+    tell(locked, registration, "guest_added", actor, now)
     if registration.state == State.WAITLISTED:
         # Its place came free.
         waitlist.promote(locked, actor=actor, now=now)
@@ -211,7 +212,7 @@ def move(
         states=(was, registration.state),
         details={"from": left, "to": target.id},
     )
-    tell(locked, registration, "moved", now)
+    tell(locked, registration, "moved", actor, now)
     waitlist.promote(locked, actor=actor, now=now)
     return State(registration.state)
 
@@ -265,7 +266,17 @@ def lock_settled(
 
 
 def tell(
-    locked: LockedEvent, registration: Registration, what: str, now: datetime
+    locked: LockedEvent,
+    registration: Registration,
+    what: str,
+    actor: str,
+    now: datetime,
 ) -> None:
-    place = place_of(locked, registration)
-    messages.tell(registration, MessageKind.CHANGED, now=now, place=place, what=what)
+    messages.tell(
+        registration,
+        MessageKind.CHANGED,
+        cause=cause_of(actor, registration),
+        now=now,
+        place=place_of(locked, registration),
+        what=what,
+    )

@@ -10,6 +10,7 @@ from datetime import datetime
 from rsvp import errors
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import cause_of
 from rsvp.domain.registrations.locking import lock, place_of, refuse_over
 from rsvp.domain.registrations.registering import seat_newcomer
 from rsvp.domain.steps import step
@@ -62,7 +63,8 @@ def decline(
     """
     _locked, registration = lock_requested(registration_id, now)
     step(registration, State.DECLINED, verb="decline", actor=actor, now=now, why=why)
-    messages.tell(registration, MessageKind.DECLINED, now=now)
+    cause = cause_of(actor, registration)
+    messages.tell(registration, MessageKind.DECLINED, cause=cause, now=now)
 
 
 def reinstate(
@@ -95,7 +97,13 @@ def reinstate(
         details={"seats": registration.seats, "is_above": is_above},
         exception_why=why if is_above else None,
     )
-    messages.tell(registration, MessageKind.CONFIRMATION, now=now, what=what)
+    messages.tell(
+        registration,
+        MessageKind.CONFIRMATION,
+        cause=cause_of(actor, registration),
+        now=now,
+        what=what,
+    )
     return State.CONFIRMED
 
 
@@ -140,6 +148,7 @@ def find_place(
     messages.tell(
         registration,
         MessageKind.WAITLISTED,
+        cause=cause_of(actor, registration),
         now=now,
         place=place,
         what=what,
@@ -159,4 +168,11 @@ def confirm(
     words: str | None = None,
 ) -> None:
     step(registration, State.CONFIRMED, verb=verb, actor=actor, now=now)
-    messages.tell(registration, MessageKind.CONFIRMATION, now=now, what=what, why=words)
+    messages.tell(
+        registration,
+        MessageKind.CONFIRMATION,
+        cause=cause_of(actor, registration),
+        now=now,
+        what=what,
+        why=words,
+    )

@@ -10,6 +10,7 @@ from rsvp import errors
 from rsvp.db import changed_one, current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import cause_of
 from rsvp.domain.registrations.locking import (
     lock,
     place_of,
@@ -58,7 +59,8 @@ def end(
         why=why,
         details={"seats": registration.seats},
     )
-    messages.tell(registration, MessageKind.CANCELLED, now=now, was=was)
+    cause = cause_of(actor, registration)
+    messages.tell(registration, MessageKind.CANCELLED, cause=cause, now=now, was=was)
 
 
 def cancel_guest(
@@ -102,6 +104,7 @@ def cancel_guest(
     messages.tell(
         registration,
         MessageKind.CHANGED,
+        cause=cause_of(actor, registration),
         now=now,
         place=place_of(locked, registration),
         what="guest_cancelled",

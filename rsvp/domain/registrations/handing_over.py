@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import delete, or_, select
 
-from rsvp import errors, tokens
+from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, deadlines, messages, waitlist
+from rsvp.domain import audit, causes, deadlines, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import Cause, cause_of
 from rsvp.domain.registrations.locking import (
     lock,
     place_of,
@@ -39,6 +40,7 @@ FORGOTTEN = {
     "address_failed_at": None,
     "address_failed_why": None,
     "muted_at": None,
+    "proved_at": None,
 }
 
 
@@ -50,22 +52,22 @@ def correct_address(
     code_key: bytes,
     actor: str,
     now: datetime,
-) -> str:
-    """Send everything to another address from now on, and give the new manage link's
-    token.
+) -> str | None:
+    """Send everything to another address from now on, and give the token of the page's
+    new link; None where it is the same address, which changes nothing.
 
     The old codes and links die, and what has not gone out to the old address does not:
-    it may be a stranger's. The new one gets the ticket, or how it stands, and counts
-    it as caused by a form where the holder does this; a held place is held anew until
-    that address is confirmed. The same address changes nothing. Raises AddressInUse,
-    TooManyMails, TooLateToCancel, AlreadyOver, EventCancelled and EventOver (erased).
+    it may be a stranger's. The new one gets the ticket, or how it stands, which counts
+    as caused by a stranger where the holder does this; a held place is held anew until
+    that address is confirmed. Raises AddressInUse, TooManyMails, TooLateToCancel,
+    AlreadyOver, EventCancelled and EventOver (erased).
     """
+    causes.in_turn(causes.mark_of(email_key))
     locked, registration = lock(registration_id, now)
     refuse_late(locked, actor, now)
     if email == registration.email:
-        uuid, version = registration.uuid, registration.link_version
-        return tokens.manage_token(code_key, uuid, version)
-    refuse_too_many(registration, email_key, actor, now)
+        return None
+    refuse_too_many(locked, registration, email_key, actor, now)
     values: dict[str, Any] = {"email": email, "email_key": email_key} | FORGOTTEN
     if registration.state == State.HELD:
         values["decide_by"] = deadlines.address_by(now)
@@ -87,9 +89,9 @@ def correct_address(
     messages.tell(
         registration,
         HOW_IT_STANDS[State(registration.state)],
+        cause=cause_of(actor, registration),
         now=now,
         place=place_of(locked, registration),
-        from_form=actor == audit.ATTENDEE,
         **facts,
     )
     return token
@@ -113,13 +115,14 @@ def pass_on(
     (also for the same address), TooManyMails, AlreadyIn, TooLateToCancel, AlreadyOver,
     EventCancelled and EventOver (erased).
     """
+    causes.in_turn(causes.mark_of(email_key))
     locked, registration = lock(registration_id, now)
     refuse_late(locked, actor, now)
     refuse_unless_passed_on(locked, registration)
     if email_key == registration.email_key:
         raise errors.AddressInUse
     refuse_if_in(Attendee.registration_id == registration.id)
-    refuse_too_many(registration, email_key, actor, now)
+    refuse_too_many(locked, registration, email_key, actor, now)
     before = registration.email, registration.email_key
     first = party_of(registration)[0]
     first.name, first.answers = name, {}
@@ -134,8 +137,8 @@ def pass_on(
     messages.tell(
         registration,
         MessageKind.CONFIRMATION,
+        cause=cause_of(actor, registration),
         now=now,
-        from_form=actor == audit.ATTENDEE,
         what="passed_on",
     )
     recipient, recipient_key = before
@@ -161,13 +164,21 @@ def refuse_unless_passed_on(locked: LockedEvent, registration: Registration) -> 
 
 
 def refuse_too_many(
-    registration: Registration, email_key: str, actor: str, now: datetime
+    locked: LockedEvent,
+    registration: Registration,
+    email_key: str,
+    actor: str,
+    now: datetime,
 ) -> None:
-    """A link must not be a way to fill a stranger's mailbox."""
-    if actor == audit.ATTENDEE and messages.too_many(
-        email_key, registration.event_id, now
-    ):
-        raise errors.TooManyMails(limit=messages.PER_DAY)
+    """A link must not be a way to fill a stranger's mailbox, and what is handed over
+    without a mail may be lost. Where answers come by mail alone none may tell what an
+    address has had: there it is handed over all the same."""
+    if actor != audit.ATTENDEE or locked.event.answers_by_mail_only:
+        return
+    kind = HOW_IT_STANDS[State(registration.state)]
+    event_id = registration.event_id
+    if causes.marks(kind, Cause.LINK, email_key, event_id, now) is None:
+        raise errors.TooManyMails(limit=causes.PER_DAY)
 
 
 # --- lost mail ----------------------------------------------------------------------
@@ -179,6 +190,8 @@ def mail_links(email_key: str, *, now: datetime) -> int:
 
     Whoever asked must not learn the number: it tells whose address it is.
     """
+    mailbox = causes.mark_of(email_key)
+    causes.in_turn(mailbox)
     mine = (
         select(Registration)
         .join(Event, Event.id == Registration.event_id)
@@ -197,12 +210,13 @@ def mail_links(email_key: str, *, now: datetime) -> int:
     fresh = {"populate_existing": True}
     mailed = 0
     for registration in current_session().scalars(mine, execution_options=fresh).all():
-        if messages.too_many(email_key, registration.event_id, now):
+        if causes.has_enough(mailbox, registration.event_id, now):
             continue
         place = None
         if registration.state == State.WAITLISTED:
             event, admission = registration.event, registration.admission
             place = waitlist.place(event, admission, registration.line_number)
-        messages.remind(registration, now=now, place=place, from_form=True, what="lost")
-        mailed += 1
+        mailed += messages.remind(
+            registration, cause=Cause.LOST_MAIL, now=now, place=place, what="lost"
+        )
     return mailed

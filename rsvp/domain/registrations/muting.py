@@ -16,7 +16,7 @@ from rsvp.models import Registration
 
 def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
     """The registration that a link for this is about, unless it was erased."""
-    uuid = tokens.mute_token_is_for(token)
+    uuid = tokens.is_for(token)
     if uuid is None:
         return None
     found = current_session().scalar(
@@ -24,9 +24,8 @@ def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
     )
     if found is None or found.is_erased:
         return None
-    version = found.link_version
-    is_good = tokens.mute_token_is_good(code_key, uuid, version, token)
-    return found if is_good else None
+    mine = tokens.mute_token(code_key, uuid, found.link_version)
+    return found if tokens.is_same(mine, token) else None
 
 
 def mute(registration_id: int, *, actor: str, now: datetime) -> None:

@@ -11,6 +11,7 @@ from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import cause_of
 from rsvp.domain.registrations.giving_up import end
 from rsvp.domain.registrations.locking import lock, place_of
 from rsvp.domain.registrations.registering import seat_newcomer
@@ -63,7 +64,13 @@ def accept(
         details={"seats": len(chosen)},
         seats=len(chosen),
     )
-    messages.tell(registration, MessageKind.CONFIRMATION, now=now, what="accepted")
+    messages.tell(
+        registration,
+        MessageKind.CONFIRMATION,
+        cause=cause_of(actor, registration),
+        now=now,
+        what="accepted",
+    )
     waitlist.promote(locked, actor=actor, now=now)
     return State.CONFIRMED
 
@@ -137,7 +144,12 @@ def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
     )
     place = place_of(locked, registration)
     messages.tell(
-        registration, MessageKind.WAITLISTED, now=now, place=place, what="put_off"
+        registration,
+        MessageKind.WAITLISTED,
+        cause=cause_of(actor, registration),
+        now=now,
+        place=place,
+        what="put_off",
     )
     waitlist.promote(locked, actor=actor, now=now, but=registration.id)
 

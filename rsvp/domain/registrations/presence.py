@@ -11,6 +11,7 @@ from rsvp import errors, tokens
 from rsvp.db import current_session
 from rsvp.domain import capacity, messages, waitlist
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import Cause
 from rsvp.domain.registrations.locking import lock, refuse_if_in, refuse_over
 from rsvp.domain.steps import step
 from rsvp.models import Admission, Attendee, CheckIn, Registration
@@ -152,4 +153,6 @@ def give_on(
         now=now,
         details={"what": what},
     )
-    messages.tell(registration, MessageKind.RELEASED, now=now, what=what)
+    messages.tell(
+        registration, MessageKind.RELEASED, cause=Cause.RULE, now=now, what=what
+    )

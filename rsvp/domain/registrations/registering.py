@@ -14,9 +14,19 @@ from sqlalchemy.sql.dml import Insert
 
 from rsvp import errors, tokens
 from rsvp.db import current_connection, current_session, table_of
-from rsvp.domain import audit, capacity, deadlines, invitations, messages, waitlist
+from rsvp.domain import (
+    audit,
+    capacity,
+    causes,
+    deadlines,
+    invitations,
+    messages,
+    waitlist,
+)
 from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.causes import Cause
 from rsvp.folding import search_text
+from rsvp.mailboxes import mailbox_of
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Phase
 from rsvp.models.ledger import MessageKind
@@ -90,6 +100,8 @@ class Plan:
     row: dict[str, Any]
     attendees: list[dict[str, Any]]
     consents: list[dict[str, Any]]
+    # What its mails are counted by.
+    mailbox: bytes
     code_key: bytes = field(repr=False)
     now: datetime
 
@@ -166,7 +178,16 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
         for consent_id, given in wanted.consents.items()
     ]
     return Plan(
-        event, admission, wanted, token, row, attendees, consents, code_key, now
+        event=event,
+        admission=admission,
+        wanted=wanted,
+        token=token,
+        row=row,
+        attendees=attendees,
+        consents=consents,
+        mailbox=tokens.mailbox_mark(code_key, mailbox_of(wanted.email_key)),
+        code_key=code_key,
+        now=now,
     )
 
 
@@ -192,8 +213,9 @@ def register(
     AdmissionFull (where no line is kept), LineFull and NoInvitation; then nothing has
     been written.
     """
-    wanted, event = plan.wanted, plan.event
-    limited = messages.too_many(wanted.email_key, event.id, plan.now)
+    event = plan.event
+    causes.in_turn(plan.mailbox)
+    limited = causes.has_enough(plan.mailbox, event.id, plan.now)
     if look_again or not one_cap_decides(plan):
         return register_under_lock(plan, limited, actor)
 
@@ -207,7 +229,7 @@ def register(
         # Or another's reference or submission: the second time both are new.
         raise errors.LookAgain
     if limited:
-        raise errors.TooManyMails(limit=messages.PER_DAY)
+        raise errors.TooManyMails(limit=causes.PER_DAY)
     write_rest(plan, registration_id, actor)
     if not capacity.claim_at_once(plan.admission.id, plan.row["seats"], event.version):
         raise errors.LookAgain
@@ -233,7 +255,7 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
     if before := registered_before(plan, limited):
         return before
     if limited:
-        raise errors.TooManyMails(limit=messages.PER_DAY)
+        raise errors.TooManyMails(limit=causes.PER_DAY)
 
     seats, row, place = plan.row["seats"], plan.row | new_names(plan), None
     if event.needs_invitation:
@@ -322,8 +344,9 @@ def write_rest(
             **until(plan.row["decide_by"]),
         ),
         now=plan.now,
-        from_form=True,
         is_first=True,
+        from_form=True,
+        mailbox=plan.mailbox,
     )
 
 
@@ -384,7 +407,7 @@ def mail_again(plan: Plan, earlier: Registration, limited: bool) -> Outcome:
         place = None
         if earlier.state == State.WAITLISTED:
             place = waitlist.place(plan.event, plan.admission, earlier.line_number)
-        messages.remind(earlier, now=plan.now, place=place, from_form=True)
+        messages.remind(earlier, cause=Cause.FORM, now=plan.now, place=place)
     return Outcome("mailed", earlier.id, None, State(earlier.state))
 
 
