@@ -59,7 +59,73 @@ ONLY_READ = """(
             + 1
         )"""
 
+CAUSES = "rsvp/domain/causes.py"
+CANNON = "tests/domain/test_causes.py"
+
 MUTANTS = (
+    Mutant(
+        "what a stranger may have caused is counted",
+        (
+            (
+                CAUSES,
+                "if is_anothers_turn(mailbox) or has_enough(mailbox, event_id, now):",
+                "if is_anothers_turn(mailbox):",
+            ),
+        ),
+        "tests/domain/test_cannon.py::"
+        "test_an_attacker_sends_no_stranger_more_than_a_few_mails[sqlite]",
+    ),
+    Mutant(
+        "changes are counted by the network, too",
+        ((CAUSES, "if network is not None and is_busy(network, now):", "if False:"),),
+        f"{CANNON}::test_changes_from_one_network_cause_twenty_mails_an_hour[sqlite]",
+    ),
+    Mutant(
+        "a mailbox is counted by one at a time, on PostgreSQL",
+        (
+            (
+                CAUSES,
+                "    if is_shared():\n        lock =",
+                "    if False:\n        lock =",
+            ),
+        ),
+        f"{CANNON}::test_two_at_once_find_room_for_three[postgresql]",
+    ),
+    Mutant(
+        "erasing by the link leaves what is counted",
+        (
+            (
+                "rsvp/domain/privacy.py",
+                "counts=is_by_link",
+                "counts=False",
+            ),
+        ),
+        f"{CANNON}::test_erasing_a_stranger_by_the_link_makes_no_room_for_more[sqlite]",
+    ),
+    Mutant(
+        "the first form from a mailed link ends the page's",
+        (
+            (
+                "rsvp/web/holder.py",
+                "    elif found.proved_at is not None:\n",
+                "    elif False:\n",
+            ),
+        ),
+        "tests/web/test_proving.py::"
+        "test_a_form_sent_from_a_mailed_link_ends_the_pages_link_alone[sqlite]",
+    ),
+    Mutant(
+        "names of an address not yet proved are plain ones",
+        (
+            (
+                "rsvp/formats/names.py",
+                "return registration.proved_at is not None or is_plain(name)",
+                "return True",
+            ),
+        ),
+        "tests/formats/test_names.py::"
+        "test_no_mail_carries_what_only_looks_like_a_name[confirmation]",
+    ),
     Mutant(
         "the seats must fit (the condition in the UPDATE)",
         (

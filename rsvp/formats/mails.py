@@ -19,12 +19,11 @@ from flask import current_app
 from flask_babel import force_locale
 
 from rsvp import i18n, tokens
-from rsvp.formats import feeds, mailtexts, tickets
+from rsvp.formats import feeds, mailtexts, names, tickets
 from rsvp.formats.linked import linked
 from rsvp.formats.mailtexts import Standing, Words
 from rsvp.i18n import gettext as _
-from rsvp.i18n import ngettext as _n
-from rsvp.models import Attendee, Event, Message, Registration
+from rsvp.models import Attendee, Event, Message
 from rsvp.models.event import Mode, Status
 from rsvp.models.ledger import EXTRAS, MessageKind
 
@@ -72,7 +71,8 @@ class Links:
 class Ticket:
     """One ticket in a mail; the stub below its tear line has `code` or `place`.
 
-    `forward` is the view-only page of a guest's ticket.
+    `forward` is the view-only page of a guest's ticket; `is_named`: whose it is may be
+    said beside the ticket, too.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Ticket:
     png: bytes | None = None
     place: str | None = None
     forward: str | None = None
+    is_named: bool = False
 
 
 @dataclass(frozen=True)
@@ -273,9 +274,12 @@ def tickets_of(
         return []
     if message.kind == MessageKind.NOTE:
         return []
-    party = told_of(message)
+    party, registration = told_of(message), message.registration
     if mailtexts.standing(message) == Standing.PAST:
         return []
+    if message.kind == MessageKind.CHANGED and registration.proved_at is None:
+        # A change is easily made again and again, with other names each time.
+        return [Ticket(name=names.places(len(party)))]
     if mailtexts.standing(message) != Standing.SEATED:
         return [without_code(message, len(party))]
     found = []
@@ -285,11 +289,12 @@ def tickets_of(
         )
         url = ticket_url(attendee, code_key, public_url, masked)
         ticket = Ticket(
-            name=name_of(attendee),
+            name=names.name_of(attendee, registration),
             code=tokens.grouped(text),
             cid=f"ticket-{attendee.position + 1}.{message_id}",
             png=tickets.qr_png(text),
             forward=url if attendee.position else None,
+            is_named=registration.proved_at is not None,
         )
         if masked:
             ticket = replace(ticket, code=" ".join([MASK] * 7), cid=None, png=None)
@@ -302,26 +307,8 @@ def without_code(message: Message, people: int) -> Ticket:
     place = message.facts.get("place")
     in_line = mailtexts.standing(message) == Standing.IN_LINE
     return Ticket(
-        name=party_name(message.registration, people),
+        name=names.party_name(message.registration, people),
         place=i18n.ordinal(place) if in_line and place else None,
-    )
-
-
-def name_of(attendee: Attendee) -> str:
-    if attendee.name:
-        return feeds.clean(attendee.name)
-    return _("Guest %(number)d", number=attendee.position)
-
-
-def party_name(registration: Registration, people: int) -> str:
-    name = feeds.clean(registration.name)
-    if people < 2:
-        return name
-    return _n(
-        "%(name)s and %(num)d guest",
-        "%(name)s and %(num)d guests",
-        people - 1,
-        name=name,
     )
 
 

@@ -34,6 +34,7 @@ def registration(
         language=event.language,
         answers={},
         link_version=0,
+        proved_at=now,
         fewer_ok=False,
         was_put_off=False,
         registered_at=now,

@@ -89,6 +89,8 @@ def registration_of(
             "language": "en",
             "answers": {},
             "link_version": 0,
+            # What mails say before that: tests/formats/test_names.py.
+            "proved_at": NOW,
             "fewer_ok": False,
             "was_put_off": False,
             "registered_at": NOW + timedelta(hours=1),

@@ -38,7 +38,7 @@ def changed(message: Message) -> Parts:
 def guest_cancelled(message: Message) -> tuple[str, list[str]]:
     seats, who = seats_of(message), feeds.clean(message.facts.get("who") or "")
     headline = _("One of your guests is no longer coming.")
-    if who:
+    if who and message.registration.proved_at is not None:
         headline = _("%(name)s is no longer coming.", name=who)
     stays = _n(
         "Your own place stays as it is.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rsvp import i18n, placeholders
-from rsvp.formats import feeds
+from rsvp.formats import feeds, names
 from rsvp.formats.mailtexts.sentences import (
     _,
     clock,
@@ -17,7 +17,7 @@ from rsvp.formats.mailtexts.sentences import (
 )
 from rsvp.models import Message
 from rsvp.models.event import Mode
-from rsvp.models.ledger import MessageKind
+from rsvp.models.ledger import EXTRAS, NEWS, MessageKind
 
 
 def own_words(message: Message) -> dict[str, str]:
@@ -51,7 +51,9 @@ def values_of(message: Message) -> dict[str, str]:
     if mode_of(message) == Mode.IN_PERSON:
         place = ", ".join(feeds.venue_lines(event))
     return {
-        "name": feeds.clean(registration.name) if is_theirs else "",
+        "name": names.word_for(registration, is_strangers=by_strangers(message))
+        if is_theirs
+        else "",
         "event": title_of(message),
         "date": i18n.day(event.starts_at, event.zone, language),
         "time": clock(message, event.starts_at),
@@ -64,6 +66,11 @@ def values_of(message: Message) -> dict[str, str]:
         "reference": registration.reference,
         "contact": feeds.clean(event.contact or ""),
     }
+
+
+def by_strangers(message: Message) -> bool:
+    """Whether somebody who registers a stranger may cause mails of this kind."""
+    return message.kind not in (*EXTRAS, *NEWS)
 
 
 def line(text: str) -> str:
