@@ -127,10 +127,15 @@ def registration_html(
         tickets=[ticket_of(one, found, acts.drop_guest) for one in found.attendees],
         join_url=feeds.join_link(found),
         mute_token=mute_token(found) if found.muted_at else None,
-        meant=find_meant(found.email) if acts.change else None,
+        meant=find_meant(found.email) if acts.change and doubts(found, token) else None,
         is_unmailed=is_unmailed(found.event),
         now=now,
     )
+
+
+def doubts(found: Registration, token: str) -> bool:
+    """Whether the address may be mistyped: nothing shows that a mail arrived there."""
+    return found.proved_at is None and not tokens.is_mailed(token)
 
 
 def mute_token(found: Registration) -> str:

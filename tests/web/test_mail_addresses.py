@@ -6,6 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.factories import make_user
+from tests.web.mine import mailed_link_of
 from tests.web.signing_in import sign_in
 from tests.web.test_changes import ask_again
 from tests.web.visits import messages, send, soon, states
@@ -43,7 +44,7 @@ def test_a_slip_in_a_well_known_domain_is_asked_about_and_blocks_nothing(
     page = client.get(mine)
     form = client.get(f"{mine}/address")
     lost = ask_again(client, **slip)
-    by_mail = send(client, quiet, **slip)
+    by_mail = send(client, quiet, name="Eva", **slip)
     other = send(client, event, name="Cy", email="cy@gmail.com").location
     no_slip = client.get(other)
     heir = {"name": "Di", "email": "ada@gmal.com"}
@@ -56,6 +57,10 @@ def test_a_slip_in_a_well_known_domain_is_asked_about_and_blocks_nothing(
         assert answer.status_code == 200
         assert MEANT in answer.text
     assert "Did you mean" not in no_slip.text
+    # Whoever opens the link of a mail has got it.
+    mailed = client.get(mailed_link_of(client, "Eva"))
+    assert mailed.status_code == 200
+    assert "Did you mean" not in mailed.text
 
 
 @pytest.mark.parametrize("app", ["sqlite"], indirect=True)

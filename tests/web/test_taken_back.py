@@ -17,7 +17,7 @@ from rsvp.models import DoorPass, Invitation, Membership, User
 from tests.factories import CODE_KEY, PASSWORD, make_user
 from tests.web.door_visits import evening, pass_link
 from tests.web.door_visits import send as send_scans
-from tests.web.mine import one
+from tests.web.mine import mailed_link_of, one
 from tests.web.signing_in import form_token, sign_in
 from tests.web.visits import JOIN_URL, WEBINAR, send, send_as, soon
 
@@ -104,7 +104,9 @@ def a_party(client: FlaskClient, slug: str) -> tuple[str, Opens]:
         f"/t/{tokens.ticket_token(CODE_KEY, guest.uuid, guest.code_version)}"
         for guest in found.attendees
     ]
+    mailed = mailed_link_of(client, slug.title())
     pages = [mine, *(f"{mine}/{page}" for page in ("address", "erasure", "details"))]
+    pages += [mailed, f"{mailed}/details", f"{mailed}/calendar.ics"]
     pages += [f"{mine}/calendar.ics", f"/u/{mute}", *tickets]
     pages += [f"{ticket}/calendar.ics" for ticket in tickets]
     assert all(client.get(page).status_code == 200 for page in pages)
