@@ -97,6 +97,9 @@ def preview_of(event: Event, kind: MessageKind) -> Preview:
         name = other.name if other else None
         about = other or samples.registration(event, now=now)
         about = samples.as_if(about, state, **ended)
+    # As whoever has shown that the address is theirs gets it: with names in full.
+    as_proved = {"proved_at": about.proved_at or now, "ended_from": about.ended_from}
+    about = samples.as_if(about, about.state, **as_proved)
     at = written_at(event, kind, now)
     message = samples.message(kind, about, facts_for(kind, about, at), NO_MAIL)
     return Preview(message, name, at)
