@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from flask import (
@@ -36,6 +37,9 @@ from rsvp.web import HEADERS, forms, guards, scans, verdicts
 bp = Blueprint("door", __name__, url_prefix="/door")
 
 NAME_LENGTH = 60
+
+MOST_BEFORE = 6
+"""So many codes at most come in one field, and so many answers on one page."""
 
 NO_PHONE = "none"
 """What the cookie holds before a phone is enrolled."""
@@ -154,7 +158,11 @@ def scanner() -> ResponseReturnValue:
     return scanner_page()
 
 
-def scanner_page(typed: str = "", mistake: str | None = None) -> Response:
+def scanner_page(
+    typed: str = "",
+    mistake: str | None = None,
+    before: Sequence[Before] = (),
+) -> Response:
     event = event_of_phone()
     page = render_template(
         "door/scanner.html",
@@ -169,6 +177,7 @@ def scanner_page(typed: str = "", mistake: str | None = None) -> Response:
         scan_id=uuid4(),
         typed=typed,
         mistake=verdicts.MISTAKES[mistake] if mistake else None,
+        before=before,
     )
     response = make_response(page)
     response.headers["Permissions-Policy"] = CAMERA
@@ -198,9 +207,10 @@ def scan() -> ResponseReturnValue:
     typed = request.form.get("code", "")[: scans.LONGEST_CODE]
     codes = scans.codes_in(typed)
     readings = [typed_scan(code, db.utcnow()) for code in codes or [typed]]
+    before = answers_before([reading.id for reading in readings])
     is_undo = readings[0].direction == Direction.UNDO
     if not is_undo and not codes and (mistake := scans.mistake_in(typed)):
-        return make_response(scanner_page(typed, mistake), 422)
+        return make_response(scanner_page(typed, mistake, before), 422)
     answers = take(readings, db.utcnow())
     event = event_of_phone()
     now = db.utcnow()
@@ -221,8 +231,27 @@ def scan() -> ResponseReturnValue:
                 readings, answers, codes or [typed], strict=True
             )
         ],
+        before=before,
         scan_id=uuid4(),
     )
+
+
+Before = dict[str, Any]
+"""An answer that the page before this one had: its scan's id and its screen."""
+
+
+def answers_before(answered: Sequence[UUID]) -> list[Before]:
+    """What the form's own page told, without what is answered now. It is told once
+    more, since a scanner may have sent the next code before anybody saw that page."""
+    now, zone = db.utcnow(), event_of_phone().zone
+    sent = request.form.getlist("before")[:MOST_BEFORE]
+    ids = [UUID(one) for one in sent if scans.UUID_TEXT.fullmatch(one)]
+    found = [(one, checkin.find_answer(one, g.phone)) for one in ids]
+    return [
+        {"id": scan_id, "screen": verdicts.screen_of(answer, zone, now)}
+        for scan_id, answer in found
+        if answer is not None and scan_id not in answered
+    ]
 
 
 def typed_scan(typed: str, now: datetime) -> Reading:

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from rsvp import tokens
@@ -87,6 +88,41 @@ def test_a_form_that_comes_back_with_another_code_is_another_scan(client: FlaskC
         client.post("/door/scans", data=form | {"code": f"{zoe}{ben[:-1]}"}).status_code
         == 422
     )
+
+
+def test_what_the_page_before_told_is_told_once_more(client: FlaskClient, app: Flask):
+    """A scanner may have sent the next code before anybody saw the answer."""
+    event = evening()
+    register(event, "Zoë Ωmega", now=utcnow())
+    register(event, "Ben Ito", now=utcnow())
+    enrol(client, event)
+    zoe, ben = (printed(one) for one in attendees(event))
+
+    def post(page: str, code: str) -> str:
+        form = {name: hidden(page, name) for name in ("id", "direction", "before")}
+        return client.post("/door/scans", data=form | {"code": code}).text
+
+    def before(page: str) -> str:
+        return "".join(page.partition('class="door__before"')[1:])
+
+    first = type_in(client, zoe).text
+    assert before(first) == ""
+    cut_short = post(first, ben[:20])
+    assert "This code is too short" in cut_short
+    assert "Zoë Ωmega" in before(cut_short)
+    second = post(cut_short, ben)
+    assert "Zoë Ωmega" in before(second)
+    assert "Ben Ito" not in before(second)
+    third = post(second, zoe)
+    assert "Ben Ito" in before(third)
+
+    # Nobody is told of another phone's scans.
+    other = app.test_client()
+    enrol(other, event, "Side door")
+    sent = {"id": str(uuid4()), "direction": "in", "code": ben[:20]}
+    ids = [hidden(second, "before"), "x", str(uuid4()), "0"]
+    page = other.post("/door/scans", data=sent | {"before": ids})
+    assert (page.status_code, before(page.text)) == (422, "")
 
 
 def test_without_script_too_a_scan_is_taken_back_and_a_guest_leaves(

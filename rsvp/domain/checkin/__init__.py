@@ -11,6 +11,7 @@ from rsvp.domain.checkin.scans import (
     admit,
     admit_all,
     check_in,
+    find_answer,
     look,
     undo_check_in,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "admit_all",
     "check_in",
     "counts",
+    "find_answer",
     "fold",
     "look",
     "undo_check_in",

@@ -402,6 +402,12 @@ def stored_scan(scan_id: UUID) -> Scan | None:
     )
 
 
+def find_answer(scan_id: UUID, device: Device) -> Answer | None:
+    """What a phone was told of a scan of its own; None where it made none."""
+    scan = stored_scan(scan_id)
+    return answer_again(scan) if scan and scan.device_id == device.id else None
+
+
 def answer_again(scan: Scan) -> Answer:
     """The answer to a scan that is stored already."""
     door = scan.device.name if scan.device else None
