@@ -38,7 +38,10 @@ class Camera:
         for text in held:
             film += [picture(text)] * (A_SECOND * seconds)
             film += [nothing] * (A_SECOND // 2)
-        self.file.write_bytes(b"".join(film))
+        # Another file in its place: the browser may still be reading the one before.
+        new = self.file.with_suffix(".new")
+        new.write_bytes(b"".join(film))
+        new.replace(self.file)
 
     @property
     def switches(self) -> list[str]:
