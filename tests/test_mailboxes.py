@@ -30,7 +30,17 @@ def test_what_a_provider_reads_alike_is_one_mailbox(address):
         # Nothing but a tag: two tags are two people there.
         ("+ada@example.org", "+bo@example.org", False),
         ("...@gmail.com", "..@gmail.com", False),
+        # As these providers say themselves.
+        ("ada@icloud.com", "ada+x@me.com", True),
+        ("ada@mac.com", "ada@me.com", True),
+        ("ada@proton.me", "A-d_a.@pm.me", True),
+        ("ada@protonmail.com", "ada@proton.me", True),
+        ("ada.bell@yandex.ru", "ada-bell@ya.ru", True),
+        ("ada.bell@yandex.ru", "adabell@yandex.com", False),
+        ("ada@fastmail.com", "any.thing@ada.fastmail.com", True),
+        ("ada@fastmail.com", "ada@bo.fastmail.com", False),
+        ("ada@hotmail.com", "ada@outlook.com", False),
     ],
 )
-def test_elsewhere_only_tags_are_left_out(one, other, is_same):
+def test_what_else_is_one_mailbox_and_what_is_not(one, other, is_same):
     assert (mailbox_of(one) == mailbox_of(other)) is is_same
