@@ -36,8 +36,9 @@ def clean(text: str) -> str:
 
 # --- web addresses ------------------------------------------------------------------
 
-DOTS = str.maketrans("。｡．․﹒", ".....")
-"""What IDNA (UTS 46) reads as a dot, and what a dot is composed of."""
+DOTS = str.maketrans("。｡．․﹒ꓸ", "......")
+"""What IDNA (UTS 46) reads as a dot, what a dot is composed of, and the one letter (of
+Lisu) that looks like it (UTS 39)."""
 
 JOINERS = dict.fromkeys((0x200C, 0x200D, 0x034F, *VARIATIONS))
 """What IDNA leaves out of a domain, or may."""
@@ -57,10 +58,10 @@ like it."""
 # "Smt.Kim"; or, of firms, "Co.Ltd". Single letters are initials and degrees: "B.Com".
 ABBREVIATIONS = """
     abd adv ao apl ass assoc asst br bro cand capt chr cmdr co col cpl dipl doz dr
-    dra dres drs em er esq ew fr fra frk frl gen geo gov hed hon hr hrn inf ing insp
-    ir jos jr jun kapt kfm km kpt kum lic lt ltd ma mag maj md med mevr mgr mohd mr
-    mrs ms msgr mt mtro muh mx ob pd ph phil pr priv prof pte pvt rer rev sc sen sgt
-    sh shri sir smt sr sra sri srta st sta ste th tn univ wm
+    dra dres drs em er esq ew fr fra frk frl gen geo gov hed hj hjh hon hr hrn inf
+    ing insp ir jos jr jun kapt kfm km kpt kum lic lt ltd ma mag maj md med mevr mgr
+    mohd mr mrs ms msgr mst mt mtro muh mx ob pd ph phil pr priv prof pte pvt rer
+    rev sc sen sgt sh shri sir smt sr sra sri srta st sta ste th tn univ ust ven wm
 """
 SHORTENED = frozenset(ABBREVIATIONS.split())
 
@@ -86,7 +87,7 @@ def host_or_space(character: str) -> str:
     space."""
     if character in SLASHES:
         return "/"
-    is_host = character in ".-'’" or unicodedata.category(character)[0] in "LMN"
+    is_host = character in ".-_'’" or unicodedata.category(character)[0] in "LMN"
     return character if is_host else " "
 
 
@@ -102,7 +103,7 @@ def is_web_address(dotted: re.Match[str]) -> bool:
 
 def is_short(label: str) -> bool:
     """Whether it is an initial or an abbreviation, with a hyphen before it or not."""
-    bare = label.strip("-'’")
+    bare = label.strip("-_'’")
     letters = [c for c in bare if not unicodedata.combining(c)]
     return len(letters) <= 1 or bare in SHORTENED
 

@@ -57,6 +57,7 @@ NAMES = """
     Ana María | Ngo Van An | S.ராமன் | எஸ்.ராமன் | S.Rajan/K.Devi | 王小明 | 阿里·汗
     阿里・汗 | عبد الله | محمد بن عمر | נועה | ზურაб | Dr. med. Ada Bell
     Ada (she/her) | Ada & Bo | Ada @adabell | D@vid | Ada 2.0 | Anna Com | Wim
+    Mst.Art Khatun | Hj.Me Lin | Ust.Dev | Ven.Dev | Ada_Bell | ꓮꓸꓖꓳ
     Netty Orgovan | Link | Dev | c/o Bo | Ada: Bo | Ada... | Ada… Bell
 """
 # As mail programs and browsers read them, whatever dots, letters and marks they have.
@@ -71,7 +72,7 @@ ADDRESSES = """
     a-b.shop | evil.com:80 | evil.com?x | evil.co.uk | evil.com.Anna | win.dr.dev
     2win.bet | вулкан.рф | 例え.中国 | موقع.قطر | evil.xn--p1ai | 192.168.0.1
     1.2.3.4/win | evil\u200c.com | ev\u200dil.com | ev\ufe0fil.com | evil\u034f.com
-    evil.c\u200com
+    evil.c\u200com | evil_x.com | casinoꓸvip
 """
 
 
