@@ -230,7 +230,10 @@ VERBS: dict[str, Callable[[AuditEntry, Registration], str]] = {
         lambda: _("Used the link from the mail: the address is theirs")
     ),
     "not_mailed": said(
-        lambda: _("Not mailed: the address has had several mails in a short time")
+        lambda: _(
+            "Not mailed: one mail too many in a short time, to the address or from one "
+            "network"
+        )
     ),
     "replace_codes": said(lambda: _("New codes and links made and mailed")),
 }

@@ -24,7 +24,7 @@ from markupsafe import Markup
 from werkzeug.datastructures import MultiDict
 
 from rsvp import db, errors, i18n, queries, tokens
-from rsvp.db import utcnow
+from rsvp.db import current_session, utcnow
 from rsvp.domain import causes, messages, registrations
 from rsvp.formats import feeds, tickets
 from rsvp.mail_addresses import find_meant
@@ -87,13 +87,17 @@ def to_registration(
     """Lead to its page, which says so where what was `changed` (by its id) at `now` is
     not mailed."""
     mail = None
-    if (
-        changed is not None
-        and now is not None
-        and not messages.was_mailed(changed, now)
-    ):
+    if changed is not None and now is not None and is_to_say(changed, now):
         mail = NOT_MAILED
     return redirect(url_for("attendee.registration", token=token, mail=mail), code=303)
+
+
+def is_to_say(changed: int, now: datetime) -> bool:
+    """Whether a change was not mailed and that may be said, also in an address."""
+    if messages.was_mailed(changed, now):
+        return False
+    event = current_session().get_one(Registration, changed).event
+    return not event.answers_by_mail_only
 
 
 NOT_MAILED = "none"

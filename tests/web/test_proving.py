@@ -99,9 +99,11 @@ def test_the_page_says_that_a_change_is_not_mailed(client: FlaskClient):
     assert [kind for kind, _to in messages()] == ["confirmation", "changed", "changed"]
     change_event(discreet=True)
     assert NOT_MAILED not in said(client, told[3])
+    # Nor does the address of the page say so there.
+    assert renamed(client, page, "Ada Ex").location == page
     # With the link from the mail all is told again, and that it has ended in any case.
     assert (
-        renamed(client, mailed_link_of(client, "Ada E"), "Ada F").location[-5:]
+        renamed(client, mailed_link_of(client, "Ada Ex"), "Ada F").location[-5:]
         != "=none"
     )
     client.post(f"{mailed_link_of(client, 'Ada F')}/cancellation")
