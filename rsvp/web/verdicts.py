@@ -221,7 +221,8 @@ def name_of(name: str | None, position: int | None) -> str:
 
 def people_of(answer: Answer) -> Iterator[Person]:
     """Who belongs together, where they are several; who isn't in yet first."""
-    if len(answer.party) < 2:
+    # Who may not come in is none of those who are awaited.
+    if len(answer.party) < 2 or LOOKS[answer.verdict].tone == "no":
         return
     for one in sorted(answer.party, key=lambda one: (one.is_in, one.position)):
         yield Person(name_of(one.name, one.position), one.is_in, one.is_this)

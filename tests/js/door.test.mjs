@@ -110,6 +110,10 @@ test("of a party those who aren't in yet come first, the nameless by their numbe
     [["Cy", false], ["Ada", true], ["Guest 1", true]],
   )
   assert.deepEqual(shown({ verdict: "welcome", party: party.slice(0, 1) }).party, [])
+  // Nobody waits for those who may not come in.
+  for (const verdict of ["cancelled", "not_in_person", "too_early", "over"]) {
+    assert.deepEqual(shown({ verdict, party }).party, [])
+  }
 })
 
 for (const [verdict, undone, stays] of [

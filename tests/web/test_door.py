@@ -23,7 +23,7 @@ from rsvp.models import Device, Event
 from rsvp.models.door import Verdict, door_ends_at
 from rsvp.web import verdicts as looks
 from tests.domain.doorways import attendees, make_pass
-from tests.factories import CODE_KEY, register
+from tests.factories import CODE_KEY, cancel, register
 from tests.web.door_visits import (
     enrol,
     evening,
@@ -390,6 +390,16 @@ def test_a_verdict_looks_as_the_table_says(app: Flask, case):
             case["sign"],
             case["word"],
         )
+
+
+def test_who_may_not_come_in_is_not_said_to_be_missing(client: FlaskClient):
+    event = evening()
+    cancel(register(event, "Cy Orn", "Dan Orn", now=utcnow()), utcnow())
+    enrol(client, event)
+    page = type_in(client, printed(attendees(event)[0])).text
+
+    assert "This ticket was cancelled" in page
+    assert "not in yet" not in page
 
 
 def test_every_verdict_has_its_words_on_the_page(client: FlaskClient):

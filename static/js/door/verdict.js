@@ -59,7 +59,8 @@ export function screenOf(answer, words, clock, now = NaN) {
     ago: verdict === "already_in" ? agoOf(answer, clock, now) : "",
     why: whyOf(answer, words[verdict], clock),
     admission: answer.admission ?? "",
-    party: partyOf(answer.party ?? [], words.guest),
+    // Who may not come in is none of those who are awaited.
+    party: tone === "no" ? [] : partyOf(answer.party ?? [], words.guest),
     position: (answer.party ?? []).find((person) => person.is_this)?.position,
     stays: STAYS[tone] ?? null,
     mayLeave: verdict === "already_in",
@@ -195,6 +196,6 @@ const rowOf = ({ verdict, tone, sign, name, word, ago, why }) => ({
 /** Who of a party isn't in yet and was not in the picture, by the latest answer. */
 function othersOf(screens) {
   const here = screens.map((screen) => screen.position)
-  const party = screens.at(-1).party
+  const { party } = screens.findLast((screen) => screen.party.length) ?? { party: [] }
   return party.filter((one) => !one.is_in && !here.includes(one.position))
 }
