@@ -103,7 +103,8 @@ export function prepareDoor(door) {
     camera.stop()
     sound.play("no")
     // Whoever was let in just now is seen until the screen goes.
-    for (const button of ["leave", "undo-this", "admit"]) find(button).remove()
+    screen.stop()
+    door.dataset.state = "stopped"
     for (const element of findAll("behind")) element.hidden = true
     find("stopped").hidden = false
   }

@@ -10,6 +10,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
   const next = part("next")
   const admit = part("admit")
   let focusedBefore = null
+  let mayAct = true
   let wasList = false // a list that grew is seen from its end
 
   function draw(screen) {
@@ -25,9 +26,9 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     part("name").dataset.long = screen.name.length > 24 ? "yes" : "no"
     part("rehearsal").hidden = !screen.isRehearsal
     part("again").hidden = true
-    part("leave").hidden = !screen.mayLeave
-    part("undo-this").hidden = !screen.mayBeUndone
-    admit.hidden = !screen.isChoice
+    part("leave").hidden = !(mayAct && screen.mayLeave)
+    part("undo-this").hidden = !(mayAct && screen.mayBeUndone)
+    admit.hidden = !(mayAct && screen.isChoice)
     if (screen.isChoice) admit.textContent = words.admit.replace("{number}", screen.admits.length)
     next.textContent = screen.isChoice ? words.notNow : words.next
     part("party").replaceChildren(...screen.party.map(chipOf))
@@ -41,7 +42,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     section.hidden = false
     section.scrollTop = screen.isList && wasList ? section.scrollHeight : 0
     wasList = Boolean(screen.isList)
-    ;(screen.isChoice ? admit : next).focus({ preventScroll: true })
+    ;(admit.hidden ? next : admit).focus({ preventScroll: true })
     spoken.textContent = spokenOf(screen)
     shown(screen)
   }
@@ -77,6 +78,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
 
   function close() {
     section.hidden = true
+    spoken.textContent = "" // or else the same words again would not be read out
     wasList = false
     for (const element of behind) element.inert = false
     focusedBefore?.focus({ preventScroll: true })
@@ -92,6 +94,11 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
 
   return {
     draw,
+    /** What is shown, now and later, can only be put away. */
+    stop() {
+      mayAct = false
+      for (const button of [part("leave"), part("undo-this"), admit]) button.hidden = true
+    },
     /** The code of this very screen was scanned once more. */
     repeat() {
       part("again").hidden = section.hidden
