@@ -135,6 +135,7 @@ for (const [verdict, undone, stays] of [
 
 /** A sender whose server answers with each of `replies` in turn, the last one for ever. */
 function sending(...replies) {
+  const own = replies[0].pause ? replies.shift() : {}
   const seen = { sent: [], answers: [], late: [], refused: [], pauses: [] }
   const verdicts = ({ scans }) => scans.map(({ id }) => ({ id, verdict: "welcome" }))
   const sender = makeSender({
@@ -151,6 +152,7 @@ function sending(...replies) {
     now: () => Date.UTC(2027, 0, 29, 17),
     elapsed: () => 0,
     pause: async (milliseconds) => seen.pauses.push(milliseconds),
+    ...own,
   })
   return { sender, seen }
 }
@@ -197,11 +199,26 @@ for (const trouble of ["lost", 500, 503, 429, 408, 401]) {
 test("what was scanned meanwhile goes with it, in order", async () => {
   const { sender, seen } = sending("lost", {})
   const first = sender.send(SCAN)
-  sender.send({ ...SCAN, id: "b" })
+  sender.send({ ...SCAN, id: "b" }) // in the same breath
+  await Promise.resolve()
+  sender.send({ ...SCAN, id: "c" })
   await first
 
-  assert.deepEqual(seen.sent.map((scans) => scans.map(({ id }) => id)), [["a"], ["a", "b"]])
-  assert.deepEqual(seen.answers.map(([scan]) => scan.id), ["a", "b"])
+  const ids = seen.sent.map((scans) => scans.map(({ id }) => id))
+  assert.deepEqual(ids, [["a", "b"], ["a", "b", "c"]])
+  assert.deepEqual(seen.answers.map(([scan]) => scan.id), ["a", "b", "c"])
+})
+
+test("a pause ends once there may be a network again", async () => {
+  const never = () => new Promise(() => {})
+  const { sender, seen } = sending({ pause: never }, "lost", {})
+  const sent = sender.send(SCAN)
+  await new Promise((done) => setImmediate(done))
+  assert.deepEqual([seen.sent.length, sender.isWaiting()], [1, true])
+  sender.hurry()
+  await sent
+
+  assert.deepEqual([seen.sent.length, sender.isWaiting()], [2, false])
 })
 
 test("pauses grow, to a quarter of a minute", async () => {

@@ -187,6 +187,7 @@ export function prepareDoor(door) {
   document.addEventListener("visibilitychange", () => {
     camera.setVisible(!document.hidden)
     scanning.setVisible(!document.hidden)
+    if (!document.hidden) sender.hurry()
   })
   addEventListener("pagehide", () => camera.leave())
   addEventListener("pageshow", () => camera.setVisible(!document.hidden))
@@ -268,7 +269,14 @@ export function prepareDoor(door) {
   openTyped(hadMistake)
   sender.refresh()
   setInterval(() => document.hidden || sender.refresh(), REFRESH)
-  addEventListener("online", () => sender.refresh())
+  addEventListener("online", () => {
+    sender.hurry()
+    sender.refresh()
+  })
+  // What was scanned and not yet sent is known to this page alone.
+  addEventListener("beforeunload", (event) => {
+    if (sender.isWaiting()) event.preventDefault()
+  })
 }
 
 /** One line for what several would say; the most urgent is shown. */

@@ -33,10 +33,12 @@ export function makeSender({
   let failures = 0
   let isBusy = false
   let isOver = false
+  let goOn = () => {} // ends the pause
 
   async function flush() {
     if (isBusy || isOver) return
     isBusy = true
+    await null // what is sent in the same breath goes together, and is answered so
     while (waiting.length && !isOver) await sendSome()
     isBusy = false
   }
@@ -47,7 +49,8 @@ export function makeSender({
     if (isOver) return
     if (reply === null) {
       late(true)
-      await pause(PAUSES[Math.min(failures, PAUSES.length - 1)])
+      const woken = new Promise((done) => (goOn = done))
+      await Promise.race([pause(PAUSES[Math.min(failures, PAUSES.length - 1)]), woken])
       failures += 1
       return
     }
@@ -130,6 +133,10 @@ export function makeSender({
     async refresh() {
       if (!isBusy && !isOver) await exchange([])
     },
+    /** Try again at once: there may be a network again. */
+    hurry: () => goOn(),
+    /** Whether something would be lost with this page. */
+    isWaiting: () => waiting.length > 0 && !isOver,
     now: clock.now,
   }
 }
