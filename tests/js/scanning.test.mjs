@@ -10,7 +10,7 @@ import { ADA, BEN, CY, evening, OLD, POSTER, ZOE } from "./evening.mjs"
 
 // --- which screen is shown when --------------------------------------------------------
 
-/** Screens as `w` (a welcome) and `n` (a no); what happens as `[at, ...what]`. */
+/** Screens as `w` (a welcome), `n` (a no) and `q` (a question); what happens as `[at, ...what]`. */
 for (const [what, acts, expected] of [
   ["a welcome goes by itself", [[0, "w1"]], [[0, "w1"], [3000, null]]],
   ["a no waits for a tap", [[0, "n1"], [9000, "tap"]], [[0, "n1"], [9000, null]]],
@@ -26,13 +26,18 @@ for (const [what, acts, expected] of [
   ["nor one at a button that was there before", [[0, "n1"], [100, "tap"]], [[0, "n1"]]],
   ["nor the second of a double one", [[0, "w1"], [500, "w2"], [600, "tap"], [700, "tap"]], [[0, "w1"], [600, "w2"], [3600, null]]],
   ["a key is meant for it", [[0, "n1"], [100, "key"]], [[0, "n1"], [100, null]]],
+  ["a question is asked again after an answer came in between", [[0, "q1"], [100, "w2"], [9000, "tap"]], [[0, "q1"], [1500, "w2"], [2500, "q1"], [9000, null]]],
+  ["also after several", [[0, "q1"], [100, "w2", "n3"], [9000, "tap"]], [[0, "q1"], [1500, "w2+n3"], [9000, "q1"]]],
+  ["it follows what is an answer and is no row in a list", [[0, "w1"], [100, "q2", "w3"]], [[0, "w1"], [1000, "w3"], [2000, "q2"]]],
+  ["and pushes no list away", [[0, "w1", "n2"], [100, "q3"], [9000, "tap"]], [[0, "w1+n2"], [9000, "q3"]]],
+  ["nor another question", [[0, "q1"], [100, "q2"], [9000, "tap"]], [[0, "q1"], [9000, "q2"]]],
   ["a page that can't be seen shows nothing", [[0, "w1"], [500, "hide"], [60_000, "show"]], [[0, "w1"], [62_500, null]]],
   ["what comes meanwhile is seen afterwards", [[0, "hide"], [10, "w1"], [60_000, "show"]], [[10, "w1"], [63_000, null]]],
 ]) {
   test(what, async () => {
     const clock = makeClock()
     const shown = []
-    const made = (name) => ({ name, stays: name[0] === "w" ? 3000 : null })
+    const made = (name) => ({ name, stays: name[0] === "w" ? 3000 : null, isChoice: name[0] === "q" })
     const screens = makeScreens({
       ...clock,
       show: (screen) => shown.push([clock.now(), screen && screen.name]),
@@ -128,6 +133,28 @@ test("while it can't be asked what two codes are, nobody is let in", async () =>
   tonight.network.isOff = false
   await tonight.hold([], 60_000)
   assert.deepEqual([...tonight.inside], [])
+})
+
+test("a party is let in together, or not at all while the network is gone", async () => {
+  const tonight = evening()
+  await tonight.hold([ZOE, ADA], 1000)
+  await tonight.press("admit")
+  await tonight.clock.pass(65) // the server has it, and its answer is on its way
+  tonight.network.isOff = true
+  await tonight.hold([], 3000)
+
+  assert.deepEqual(tonight.seen(), ["One party", "welcome: Zoë, Ada"])
+})
+
+test("a question is still there after a scanner's answer", async () => {
+  const tonight = evening()
+  await tonight.hold([ZOE, ADA], 1000)
+  await tonight.scanning.keyed({ typed: BEN, places: "" })
+  await tonight.hold([ZOE, ADA], 6000)
+  await tonight.press("admit")
+  await tonight.hold([], 1000)
+
+  assert.deepEqual(tonight.seen(), ["One party", "welcome", "One party", "welcome: Zoë, Ada"])
 })
 
 test("what was scanned without network is answered as one list", async () => {

@@ -1,11 +1,14 @@
 /* Which screen is shown when: each answer is seen for itself, a welcome for a second at
-   least, and what comes meanwhile follows it, several as one list. Pure: `show` draws. */
+   least, and what comes meanwhile follows it, several as one list. A question (`isChoice`)
+   is asked until it is answered. Pure: `show` draws. */
 
 /** How long a screen is safe from the next one, in milliseconds; a no somewhat longer. */
 const LEAST = 1000
 const LEAST_NO = 1500
 /** A tap so soon was meant for what was there before: no eye and finger are quicker. */
 const TAP = 150
+
+const isAnswer = ({ isChoice }) => !isChoice
 
 /** `show` is given each screen as it appears (`stays`: how long by itself, null: until a
     tap), then null; `listOf` makes one of several. `after` runs a function after so many
@@ -37,9 +40,11 @@ export function makeScreens({ show, listOf, now, after }) {
 
   /** When it goes by itself; null: it waits for a tap. */
   function endOf(screen) {
-    if (screen.isList && waiting.length) return 0
-    if (waiting.length) return screen.stays === null ? LEAST_NO : LEAST
-    return screen.stays
+    // A question is no answer: it pushes away no list, nor another question.
+    const isPatient = screen.isList || screen.isChoice
+    if (!(isPatient ? waiting.some(isAnswer) : waiting.length)) return screen.stays
+    if (screen.isList) return 0
+    return screen.stays === null ? LEAST_NO : LEAST
   }
 
   function end() {
@@ -49,11 +54,14 @@ export function makeScreens({ show, listOf, now, after }) {
 
   function follow(byItself) {
     callOff()
-    const screens = waiting
-    waiting = []
-    // Nothing may push a list away but a tap: it grows.
-    if (byItself && current?.isList && screens.length) screens.unshift(current)
-    if (screens.length) put(screens.length > 1 ? listOf(screens) : screens[0])
+    // Nothing may push these away but a tap: a list grows, a question is asked again.
+    if (byItself && current?.isList && waiting.length) waiting.unshift(current)
+    if (byItself && current?.isChoice && waiting.length) waiting.push(current)
+    const answers = waiting.filter(isAnswer)
+    const questions = waiting.filter((screen) => !isAnswer(screen))
+    const next = answers.length > 1 ? listOf(answers) : (answers[0] ?? questions.shift())
+    waiting = questions
+    if (next) put(next)
     else {
       current = null
       show(null)
