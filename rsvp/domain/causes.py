@@ -7,11 +7,11 @@ over the limit is not written, and the reason is kept. `TABLE` says which those 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import bindparam, func, select, update
 
@@ -21,6 +21,8 @@ from rsvp.domain import audit
 from rsvp.mailboxes import mailbox_of
 from rsvp.models import Message, Registration
 from rsvp.models.ledger import MessageKind
+
+T = TypeVar("T")
 
 PER_HOUR_AND_EVENT = 3
 PER_DAY = 6
@@ -140,14 +142,15 @@ def around(now: datetime) -> dict[str, Any]:
     return hour | {"a_day_ago": now - A_DAY, "in_a_day": now + A_DAY}
 
 
-def in_turn(mailbox: bytes) -> None:
-    """Let nobody else count this mailbox until the transaction ends, or two at once
-    would both find room. Call it before anything is locked.
+def in_turn(mark: bytes) -> None:
+    """Let nobody else count this mailbox, or network, until the transaction ends, or
+    two at once would both find room. Call it before anything is locked, and for a
+    network before a mailbox.
 
     On SQLite whoever writes is alone anyway.
     """
     if is_shared():
-        lock = select(func.pg_advisory_xact_lock(number_of(mailbox)))
+        lock = select(func.pg_advisory_xact_lock(number_of(mark)))
         current_connection().execute(lock)
 
 
@@ -164,8 +167,16 @@ def is_shared() -> bool:
     return current_connection().dialect.name == "postgresql"
 
 
-def number_of(mailbox: bytes) -> int:
-    return int.from_bytes(mailbox[:8], "big", signed=True)
+def number_of(mark: bytes) -> int:
+    return int.from_bytes(mark[:8], "big", signed=True)
+
+
+def by_network(mark: bytes, verb: Callable[[], T]) -> T:
+    """Make a change, first thing in a transaction, whose mails are counted by this
+    network, too; changes from one network go in turn."""
+    in_turn(mark)
+    with from_network(mark):
+        return verb()
 
 
 @contextmanager
@@ -220,12 +231,6 @@ def forget(now: datetime) -> int:
         .limit(FORGOTTEN_AT_ONCE)
     )
     return forget_of(Message.id.in_(some))
-
-
-def forget_mailbox(address_key: str) -> None:
-    """Drop the marks of one mailbox."""
-    if address_key:
-        forget_of(Message.mailbox == mark_of(address_key))
 
 
 def forget_of(which: Any) -> int:

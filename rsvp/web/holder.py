@@ -77,8 +77,7 @@ def change(verb: Callable[[], T]) -> T:
     """Do it in the name of whoever has a link, and give what `verb` gives; mails that
     this causes are counted by the network that asks, too."""
     mark = tokens.network_mark(current_app.config["CODE_KEY"], guards.network())
-    with causes.from_network(mark):
-        return db.write(lambda _again: verb())
+    return db.write(lambda _again: causes.by_network(mark, verb))
 
 
 def to_registration(

@@ -219,6 +219,26 @@ def test_changes_from_one_network_cause_twenty_mails_an_hour(app):
     assert invariants.problems(later) == []
 
 
+def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
+    monkeypatch.setattr(causes, "CHANGES_PER_HOUR", 2)
+    # At several events, whose locks are not each other's.
+    owns = [
+        register(make_event(), email=f"ada-{n}@example.org").registration_id
+        for n in range(5)
+    ]
+
+    def rename_at_once(own):
+        def verb():
+            return registrations.change_details(own, {0: Person("Bo")}, **LINK)
+
+        write(lambda _again: causes.by_network(HERE, verb))
+        return messages.was_mailed(own, NOON)
+
+    came = at_once(app, *(lambda own=own: rename_at_once(own) for own in owns))
+
+    assert came == [False] * 3 + [True] * 2
+
+
 @pytest.mark.parametrize("values", [{}, {"discreet": True}, {"confirm_address": True}])
 def test_nothing_is_handed_over_in_vain_but_where_only_mails_answer(app, values):
     _event, party = booked(
