@@ -1,6 +1,8 @@
 /* The verdict over the whole screen, as `screens.js` says what is to be seen: one answer,
    a list of several, or the question whether a party is let in together. */
 
+const isLong = (name) => name.length > 24
+
 /** `behind` is what can't be reached meanwhile; `chip` and `row` are templates of one of
     the party and of one answer in a list. `shown` is told of each screen as it appears,
     `pressed` of what was pressed on it (`admit`, `undo`, `leave`, or null to put it away)
@@ -23,7 +25,7 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     for (const name of ["sign", "word", "name", "ago", "why", "admission"]) {
       part(name).textContent = screen[name]
     }
-    part("name").dataset.long = screen.name.length > 24 ? "yes" : "no"
+    part("name").dataset.long = isLong(screen.name) ? "yes" : "no"
     part("rehearsal").hidden = !screen.isRehearsal
     part("again").hidden = true
     part("leave").hidden = !(mayAct && screen.mayLeave)
@@ -33,7 +35,8 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     next.textContent = screen.isChoice ? words.notNow : words.next
     part("party").replaceChildren(...screen.party.map(chipOf))
     part("rows").replaceChildren(...screen.rows.map((one) => rowOf(one, screen)))
-    part("rows").dataset.many = screen.rows.length > 3 ? "yes" : "no"
+    const isMuch = screen.rows.length > 3 || screen.rows.some(({ name }) => isLong(name))
+    part("rows").dataset.many = isMuch ? "yes" : "no"
     section.dataset.tone = screen.tone
     for (const element of behind) element.inert = true
     // Hidden for a moment, so that the same verdict is seen to come again.
