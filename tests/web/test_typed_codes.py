@@ -67,7 +67,8 @@ def test_a_form_that_comes_back_with_another_code_is_another_scan(client: FlaskC
     def told(code: str) -> list[tuple[str, str]]:
         page = client.post("/door/scans", data=form | {"code": code})
         assert page.status_code == 200
-        sections = page.text.split('<section class="verdict"')[1:]
+        above, *sections = page.text.split('<section class="verdict"')
+        assert ("2 scans are answered" in above) == (len(sections) == 2)
         return [
             (re.findall(r'data-tone="(\w+)"', one)[0], name)
             for one in sections
