@@ -107,7 +107,7 @@ def scan_by_keys(page: Page, text: str, end: str = "Enter") -> None:
     second apart by their own time, however busy this machine is."""
     session = page.context.new_cdp_session(page)
     began = time.time()
-    for number, key in enumerate([*text, end]):
+    for number, key in enumerate([*text, end] if end else text):
         pressed = {"key": key, "timestamp": began + number / 100}
         if len(key) == 1:
             pressed["text"] = key

@@ -156,8 +156,11 @@ def test_a_scanner_that_types_scans_wherever_the_focus_is(
         field.blur()
         scan_by_keys(page, cy[:20])
         expect_verdict(page, "Not read in full")
+        # One that ends with no key.
+        scan_by_keys(page, cy, end="")
+        expect_verdict(page, "Welcome", "Cy Vos")
 
-    assert tonight.scans() == ["welcome"] * 3
+    assert tonight.scans() == ["welcome"] * 4
 
 
 def test_a_camera_that_is_off_is_off_and_one_that_is_taken_says_so(

@@ -279,6 +279,28 @@ test("keys: what belongs to a scan does nothing else, and the rest is left alone
   assert.equal(press("v", 900, { isCommand: true }), false)
 })
 
+test("keys: a scanner that ends with no key is heard after a rest, once", () => {
+  const keys = makeKeys()
+  let at = 0
+  const press = (key, later = 8) => keys.press({ key, code: "", at: (at += later) })
+  const type = (text) => [...text].map((sign) => press(sign))
+
+  press("x", 900)
+  press("1", 900)
+  type(ZOE.slice(1, 20))
+  assert.deepEqual(keys.rest(), {}) // the page was busy, and more is to come
+  type(ZOE.slice(20))
+  assert.equal(keys.rest().scan.typed, ZOE)
+  assert.deepEqual(keys.rest(), {})
+  // Its end was only late.
+  assert.deepEqual(press("Enter"), { scan: undefined, isOurs: true })
+  type(BEN)
+  assert.equal(press("Enter").scan.typed, BEN)
+  assert.deepEqual(keys.rest(), {})
+  for (const sign of CY) press(sign, 200) // somebody types it
+  assert.deepEqual(keys.rest(), {})
+})
+
 test("keys: the places of the keys are told beside what they gave", () => {
   const keys = makeKeys()
   let at = 0

@@ -5,6 +5,10 @@
     presses Enter after it, is one. */
 const QUICK = 150
 const LEAST = 6
+/** After so long nothing more comes of a scanner that ends with no key at all. */
+export const REST = 250
+/** As many keys as a code has characters. */
+const WHOLE = 29
 /** Some end with two keys; the second would press what has the focus. */
 const SECOND_END = 80
 const ENDS = ["Enter", "Tab"]
@@ -15,15 +19,18 @@ const BESIDE = ["Shift", "CapsLock", "AltGraph", "NumLock", "Dead", "Process", "
 
 /** `press` takes what matters of each key that goes down, `{key, code, at, isRepeated,
     isCommand}`, and gives `{scan: {typed, places}}` at the end of a run, `{isOurs: true}`
-    for a key that must do nothing else, or `{}`. `began` is told of each run's first key. */
+    for a key that must do nothing else, or `{}`. `began` is told of each run's first key.
+    `rest`, after `REST` without a key, gives what may be a whole code without an end, once. */
 export function makeKeys({ began = () => {} } = {}) {
   let typed = ""
   let places = ""
   let count = 0
   let lastAt = -Infinity
   let endedAt = -Infinity
+  let isTaken = false
 
   function forget() {
+    isTaken = false
     typed = ""
     places = ""
     count = 0
@@ -40,7 +47,8 @@ export function makeKeys({ began = () => {} } = {}) {
     }
     endedAt = -Infinity
     if (isEnd && isScan) {
-      const scan = { typed, places }
+      // Its end may come late, where the page was busy.
+      const scan = isTaken ? undefined : { typed, places }
       forget()
       endedAt = at
       return { scan, isOurs: true }
@@ -58,6 +66,7 @@ export function makeKeys({ began = () => {} } = {}) {
       return {}
     }
     if (count === 0) began()
+    isTaken = false
     if ([...key].length === 1) typed += key
     places += place
     count += 1
@@ -65,7 +74,13 @@ export function makeKeys({ began = () => {} } = {}) {
     return key === " " && count > 1 ? { isOurs: true } : {}
   }
 
-  return { press }
+  function rest() {
+    if (isTaken || count < WHOLE) return {}
+    isTaken = true
+    return { scan: { typed, places } }
+  }
+
+  return { press, rest }
 }
 
 /** What the key is on the keyboard that scanners think they are, whatever it gives here:

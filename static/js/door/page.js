@@ -2,7 +2,7 @@
 import { newId } from "../lib/submission.js"
 import { makeAwake } from "./awake.js"
 import { makeCamera } from "./camera.js"
-import { makeKeys } from "./keys.js"
+import { makeKeys, REST } from "./keys.js"
 import { makeReader } from "./reader.js"
 import { makeScanning } from "./scanning.js"
 import { makeScreen } from "./screen.js"
@@ -230,6 +230,7 @@ export function prepareDoor(door) {
   // --- scanners that stand for a keyboard --------------------------------------------
 
   let valueBefore = ""
+  let resting = null
   const keys = makeKeys({ began: () => (valueBefore = field.value) })
 
   // Before anybody else: Enter would press what has the focus.
@@ -249,7 +250,17 @@ export function prepareDoor(door) {
       event.preventDefault()
       event.stopImmediatePropagation()
     }
+    clearTimeout(resting)
     if (scan) takeKeys(scan, event.target === field)
+    else if (event.target !== field) resting = setTimeout(takeRest, REST)
+  }
+
+  /** Some scanners end with no key. What is none of our codes is nobody's business then. */
+  function takeRest() {
+    const { scan } = keys.rest()
+    if (!scan || isOver) return
+    sound.unlock()
+    scanning.keyed(scan, true)
   }
 
   /** What came by keys into the field may have been typed by somebody quick. */
