@@ -2,6 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
+import { makeAwake } from "../../static/js/door/awake.js"
 import { makeCamera, whyOf } from "../../static/js/door/camera.js"
 import { makeClock, settle } from "./clock.mjs"
 
@@ -370,6 +371,33 @@ test("where browsers have no camera it is said why", async () => {
   const without = []
   await makeCamera({ isSecure: true, attach() {}, changed: (state) => without.push(state) }).start()
   assert.equal(without.at(-1).why, "missing")
+})
+
+test("whoever starts and stops quickly leaves no screen awake", async () => {
+  const asked = []
+  let awake = 0
+  globalThis.document = Object.assign(new EventTarget(), { hidden: false })
+  const keepAwake = makeAwake({ request: () => new Promise((done) => asked.push(done)) })
+  const give = () => {
+    let isHeld = true
+    awake += 1
+    asked.shift()({ release: () => (awake -= isHeld ? 1 : 0, (isHeld = false)) })
+    return settle()
+  }
+  try {
+    for (const isOn of [true, false, true]) keepAwake(isOn)
+    await give()
+    await give()
+    assert.equal(awake, 1)
+    keepAwake(false)
+    assert.equal(awake, 0)
+
+    for (const isOn of [true, false]) keepAwake(isOn)
+    await give()
+    assert.equal(awake, 0)
+  } finally {
+    delete globalThis.document
+  }
 })
 
 test("one camera has no other", async () => {

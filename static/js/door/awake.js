@@ -8,8 +8,9 @@ export function makeAwake(locks = navigator.wakeLock) {
     if (!isWanted || document.hidden || !locks) return
     // Low battery: then not.
     const held = await locks.request("screen").catch(() => null)
-    if (isWanted) lock = held
-    else held?.release()
+    lock?.release() // of two that were asked for one is enough
+    lock = held
+    if (!isWanted) lock?.release()
   }
 
   // The browser lets go of it whenever the page is hidden.
