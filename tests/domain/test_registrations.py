@@ -236,13 +236,16 @@ def test_an_address_gets_six_mails_a_day_from_all_events(app):
     assert register(make_event(), email="grace@example.org").kind == "made"
 
 
-def test_a_repeat_beyond_the_limit_is_answered_alike_but_mails_nothing(app):
+def test_a_repeat_beyond_the_limit_is_refused_like_a_new_one(app):
     event = make_event()
     first = register(event, email="ada@example.org")
 
-    kinds = [register(event, email="ada@example.org").kind for _ in range(4)]
+    kinds = [register(event, email="ada@example.org").kind for _ in range(2)]
+    for address in ("ada@example.org", "ada+new@example.org"):
+        with pytest.raises(errors.TooManyMails):
+            register(event, email=address)
 
-    assert kinds == ["mailed"] * 4
+    assert kinds == ["mailed"] * 2
     mails = messages_of(first)
     assert len([m for m in mails if m.state != MessageState.SUPERSEDED]) == 2
     assert len(mails) == 3

@@ -110,6 +110,20 @@ def test_the_page_says_that_a_change_is_not_mailed(client: FlaskClient):
     assert [kind for kind, _to in messages()][-2:] == ["changed", "cancelled"]
 
 
+def test_elsewhere_nobody_is_told_of_a_mail_that_is_not_written(client: FlaskClient):
+    event = soon()
+
+    answers = [send(client, event, email="ada@example.org") for _ in range(5)]
+    another = send(client, event, email="ada+new@example.org")
+
+    mailed, refused = [answer.text for answer in answers[1:3]], answers[3:]
+    assert all("We have mailed" in text for text in mailed)
+    for answer in (*refused, another):
+        assert answer.status_code == 429
+        assert "has had several mails from us" in answer.text
+    assert len(messages()) == causes.PER_HOUR_AND_EVENT
+
+
 @pytest.mark.parametrize("values", [{"discreet": True}, {"confirm_address": True}])
 def test_where_mails_answer_the_form_says_nothing_of_the_limit(
     client: FlaskClient, values

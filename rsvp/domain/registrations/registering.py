@@ -362,7 +362,12 @@ def registered_before(plan: Plan, limited: bool) -> Outcome | None:
     if outcome := find_by_submission(plan):
         return outcome
     earlier = find_by_address(plan)
-    return mail_again(plan, earlier, limited) if earlier else None
+    if earlier is None:
+        return None
+    if limited:
+        # As for an address that is new: nobody is told of a mail that is not written.
+        raise errors.TooManyMails(limit=causes.PER_DAY)
+    return mail_again(plan, earlier)
 
 
 def find_by_submission(plan: Plan) -> Outcome | None:
@@ -401,13 +406,12 @@ def find_by_address(plan: Plan) -> Registration | None:
     )
 
 
-def mail_again(plan: Plan, earlier: Registration, limited: bool) -> Outcome:
+def mail_again(plan: Plan, earlier: Registration) -> Outcome:
     """Mail the ticket to its owner once more; the page must not tell whose it is."""
-    if not limited:
-        place = None
-        if earlier.state == State.WAITLISTED:
-            place = waitlist.place(plan.event, plan.admission, earlier.line_number)
-        messages.remind(earlier, cause=Cause.FORM, now=plan.now, place=place)
+    place = None
+    if earlier.state == State.WAITLISTED:
+        place = waitlist.place(plan.event, plan.admission, earlier.line_number)
+    messages.remind(earlier, cause=Cause.FORM, now=plan.now, place=place)
     return Outcome("mailed", earlier.id, None, State(earlier.state))
 
 
