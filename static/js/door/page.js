@@ -36,7 +36,7 @@ export function prepareDoor(door) {
   const screen = makeScreen({
     section: find("verdict"),
     spoken: find("spoken"),
-    behind: findAll("behind"),
+    behind: [...findAll("behind"), ...document.querySelectorAll(".skip")],
     chip: find("chip"),
     row: find("row"),
     words: { ...lists, in: door.dataset.in },

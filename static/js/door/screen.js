@@ -91,8 +91,9 @@ export function makeScreen({ section, spoken, behind, chip, row, words, shown, p
     const button = target.closest("[data-press]")
     pressed(button ? button.dataset.press : null, detail === 0)
   })
-  section.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") pressed(null, true)
+  // Wherever the focus is: a tap beside the buttons takes it away.
+  section.ownerDocument.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !section.hidden) pressed(null, true)
   })
 
   return {
