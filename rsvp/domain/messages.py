@@ -150,7 +150,8 @@ def tell(
     recipient_key, event_id = registration.email_key, registration.event_id
     counted_by = causes.marks(kind, cause, recipient_key, event_id, now)
     if counted_by is None:
-        note_not_mailed(registration, kind, cause, now)
+        state = registration.state
+        note_not_mailed(event_id, registration.id, state, kind, cause, now)
         return False
     session = current_session()
     coming = session.scalars(
@@ -175,15 +176,20 @@ def tell(
 
 
 def note_not_mailed(
-    registration: Registration, kind: MessageKind, cause: Cause, now: datetime
+    event_id: int,
+    registration_id: int,
+    state: str,
+    kind: MessageKind,
+    cause: Cause,
+    now: datetime,
 ) -> None:
     audit.record(
         causes.NOT_MAILED,
         actor=audit.ATTENDEE,
         now=now,
-        event_id=registration.event_id,
-        registration_id=registration.id,
-        states=(registration.state, registration.state),
+        event_id=event_id,
+        registration_id=registration_id,
+        states=(state, state),
         details={"kind": kind, "cause": cause, "why": causes.OVER_THE_LIMIT},
     )
 

@@ -118,7 +118,9 @@ def registered(
 ) -> ResponseReturnValue:
     if event.answers_by_mail_only or outcome.token is None:
         return answered_by_mail(event, form)
-    return redirect(url_for(".registration", token=outcome.token), code=303)
+    mail = None if outcome.is_mailed else holder.NOT_MAILED
+    address = url_for(".registration", token=outcome.token, mail=mail)
+    return redirect(address, code=303)
 
 
 def not_registered(

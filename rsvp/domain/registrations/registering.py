@@ -110,13 +110,15 @@ class Plan:
 class Outcome:
     """What came of it. `made`: it is new. `again`: the same form came twice and this is
     the first one's. `mailed`: the address is registered already, nothing was made, and
-    the ticket was mailed to its owner again; there is no token to show.
+    the ticket was mailed to its owner again; there is no token to show. `is_mailed`:
+    False where it was made without its mail, which would have been one too many.
     """
 
     kind: Literal["made", "again", "mailed"]
     registration_id: int
     token: str | None
     state: State
+    is_mailed: bool = True
 
 
 # --- registering --------------------------------------------------------------------
@@ -209,9 +211,11 @@ def register(
 
     Where one cap applies, a single UPDATE decides, last thing before the commit. If it
     says no, LookAgain asks to be called again with `look_again=True`, which looks under
-    the event's lock (`db.write` does that). Raises TooManyMails, StaleEvent,
-    AdmissionFull (where no line is kept), LineFull and NoInvitation; then nothing has
-    been written.
+    the event's lock (`db.write` does that). Where its mail would be one too many it is
+    made without; TooManyMails is raised where that can't be: for a place that the mail
+    is to confirm, and for an address that is registered already. Raises StaleEvent,
+    AdmissionFull (where no line is kept), LineFull and NoInvitation, too; then nothing
+    has been written.
     """
     event = plan.event
     causes.in_turn(plan.mailbox)
@@ -228,12 +232,18 @@ def register(
             return before
         # Or another's reference or submission: the second time both are new.
         raise errors.LookAgain
-    if limited:
-        raise errors.TooManyMails(limit=causes.PER_DAY)
-    write_rest(plan, registration_id, actor)
+    refuse_without_mail(plan.row, limited)
+    write_rest(plan, registration_id, actor, limited=limited)
     if not capacity.claim_at_once(plan.admission.id, plan.row["seats"], event.version):
         raise errors.LookAgain
-    return Outcome("made", registration_id, plan.token, plan.row["state"])
+    state = plan.row["state"]
+    return Outcome("made", registration_id, plan.token, state, not limited)
+
+
+def refuse_without_mail(row: dict[str, Any], limited: bool) -> None:
+    """A place that is held until its mail is answered is nobody's without that mail."""
+    if limited and row["state"] == State.HELD:
+        raise errors.TooManyMails(limit=causes.PER_DAY)
 
 
 def one_cap_decides(plan: Plan) -> bool:
@@ -254,8 +264,6 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
         raise errors.StaleEvent
     if before := registered_before(plan, limited):
         return before
-    if limited:
-        raise errors.TooManyMails(limit=causes.PER_DAY)
 
     seats, row, place = plan.row["seats"], plan.row | new_names(plan), None
     if event.needs_invitation:
@@ -271,13 +279,14 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
     if registration_id is None:
         # Somebody registered this address in the moment since we looked.
         raise errors.LookAgain
-    write_rest(replace(plan, row=row), registration_id, actor, place)
+    refuse_without_mail(row, limited)
+    write_rest(replace(plan, row=row), registration_id, actor, place, limited=limited)
     state = row["state"]
     if state == State.WAITLISTED and row["fewer_ok"]:
         # Not all of them fit, but some may, and fewer are fine.
         moved_up = waitlist.promote(locked, actor=actor, now=plan.now)
         state = State.OFFERED if registration_id in moved_up else state
-    return Outcome("made", registration_id, plan.token, state)
+    return Outcome("made", registration_id, plan.token, state, not limited)
 
 
 def seat_newcomer(locked: LockedEvent, admission: Admission, seats: int) -> bool:
@@ -313,9 +322,15 @@ def insert_row(row: dict[str, Any]) -> int | None:
 
 
 def write_rest(
-    plan: Plan, registration_id: int, actor: str, place: int | None = None
+    plan: Plan,
+    registration_id: int,
+    actor: str,
+    place: int | None = None,
+    *,
+    limited: bool,
 ) -> None:
-    """The party, the consents, the audit entry and the mail of a new registration."""
+    """The party, the consents, the audit entry and the mail of a new registration, or
+    why it has none."""
     connection = current_connection()
     link = {"registration_id": registration_id}
     connection.execute(ATTENDEES, [row | link for row in plan.attendees])
@@ -331,6 +346,12 @@ def write_rest(
         states=(None, state),
         details={"seats": plan.row["seats"]},
     )
+    if limited:
+        messages.note_not_mailed(
+            *(plan.event.id, registration_id, state),
+            *(FIRST_MAIL[state], Cause.FORM, plan.now),
+        )
+        return
     messages.queue(
         FIRST_MAIL[state],
         event_id=plan.event.id,
@@ -365,7 +386,7 @@ def registered_before(plan: Plan, limited: bool) -> Outcome | None:
     if earlier is None:
         return None
     if limited:
-        # As for an address that is new: nobody is told of a mail that is not written.
+        # Nobody is told of a mail that is not written.
         raise errors.TooManyMails(limit=causes.PER_DAY)
     return mail_again(plan, earlier)
 
