@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -89,22 +89,14 @@ class Connection(psycopg.Connection[Any]):
     patience: float | None = LONGEST_ANSWER
 
     def wait(self, gen: Any, *args: Any, **values: Any) -> Any:
-        if self.patience is not None:
-            gen = self.within(self.patience, gen)
-        return super().wait(gen, *args, **values)
-
-    def within(self, seconds: float, waiting: Any) -> Generator[Any, Any, Any]:
-        ends_at = time.monotonic() + seconds
+        if "timeout" in values:
+            return super().wait(gen, *args, **values)
+        values["timeout"] = self.patience
         try:
-            wanted = next(waiting)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() >= ends_at:
-                    self.pgconn.finish()
-                    raise psycopg.OperationalError("the server does not answer")
-                wanted = waiting.send(ready)
-        except StopIteration as done:
-            return done.value
+            return super().wait(gen, *args, **values)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the server does not answer") from None
 
 
 class Gate:
