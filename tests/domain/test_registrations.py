@@ -229,6 +229,21 @@ def test_an_address_gets_three_mails_an_hour_per_event_by_the_form(app, values):
     assert register(event, email="ada@example.org", now=later).is_mailed
 
 
+def test_the_same_form_again_is_answered_as_before_also_without_a_mail(app):
+    event = make_event(several=True)
+    forms = [uuid4() for _ in range(4)]
+    for form in forms:
+        register(event, email="ada@example.org", submission=form)
+    later = NOON + timedelta(seconds=1)
+    again = [
+        register(event, email="ada@example.org", submission=form, now=later)
+        for form in forms
+    ]
+
+    assert [outcome.kind for outcome in again] == ["again"] * 4
+    assert [outcome.is_mailed for outcome in again] == [True, True, True, False]
+
+
 def test_a_place_is_not_held_for_a_mail_that_is_not_written(app):
     event = make_event(several=True, confirm_address=True)
     for _ in range(3):

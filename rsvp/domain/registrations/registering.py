@@ -400,6 +400,7 @@ def find_by_submission(plan: Plan) -> Outcome | None:
         Registration.uuid,
         Registration.link_version,
         Registration.state,
+        Registration.registered_at,
     ).where(
         Registration.event_id == plan.event.id,
         Registration.submission == plan.wanted.submission,
@@ -410,7 +411,9 @@ def find_by_submission(plan: Plan) -> Outcome | None:
     if row is None:
         return None
     token = tokens.manage_token(plan.code_key, row.uuid, row.link_version)
-    return Outcome("again", row.id, token, State(row.state))
+    # Of two clicks people see the answer to the second.
+    is_mailed = messages.was_mailed(row.id, row.registered_at)
+    return Outcome("again", row.id, token, State(row.state), is_mailed)
 
 
 def find_by_address(plan: Plan) -> Registration | None:
