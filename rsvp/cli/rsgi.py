@@ -95,14 +95,14 @@ class Application:
         """The site stops: bodies that are still on their way are not waited for."""
         self.is_stopping = True
         self.short.refuse_all()
-        self.put_off(self.loop.time())
+        for deadline in self.under_way():
+            deadline.reschedule(self.loop.time())
         self.loop.call_later(SECONDS_TO_END, self.end_when_idle)
 
-    def put_off(self, until: float) -> None:
-        """Have the bodies that the loop reads end then (by the loop's clock)."""
-        for deadline in self.reading:
-            if not deadline.expired():
-                deadline.reschedule(until)
+    def under_way(self) -> list[asyncio.Timeout]:
+        """The deadlines of the bodies that the loop reads, without those just over:
+        they can't be moved any more."""
+        return [deadline for deadline in self.reading if not deadline.expired()]
 
     def look(self) -> None:
         """Refuse what is late. While every thread is taken nobody is: what has arrived
@@ -110,18 +110,17 @@ class Application:
         self.loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
         if self.turns.are_taken():
             self.short.wait_longer(SECONDS_BETWEEN_LOOKS)
-            for deadline in self.reading:
-                if not deadline.expired() and (end := deadline.when()):
-                    deadline.reschedule(end + SECONDS_BETWEEN_LOOKS)
+            for deadline in self.under_way():
+                end = deadline.when() or self.loop.time()
+                deadline.reschedule(end + SECONDS_BETWEEN_LOOKS)
         else:
             self.short.refuse_late(time.monotonic())
 
     def end_when_idle(self, *, was_idle: bool = False) -> None:
         """End the process once nothing is under way. The server itself would wait for
         each client that has sent half of a request's head, until it is killed."""
-        is_idle = not (
-            not self.turns.are_free()
-            or self.reading
+        is_idle = self.turns.are_free() and not (
+            self.reading
             or self.short.pending
             or any(aside.is_being_read() for aside in self.long_answers)
         )
