@@ -55,7 +55,7 @@ def place(file, text):
 def test_a_contact_that_looks_like_a_slip_is_asked_about_and_taken(rsvp, tmp_path):
     file = edited(
         tmp_path,
-        ("contact: letters@reading-room.example.org", "contact: Ada <ada@gmial.com>"),
+        ("contact: letters@winter-letters.example.org", "contact: Ada <ada@gmial.com>"),
     )
 
     done = rsvp("import", file)

@@ -42,7 +42,7 @@ def test_the_headers_say_who_when_and_that_nobody_typed_it(texts):
     assert mail.get_all("to") == ["ada@example.org"]
     assert mail["cc"] is None and mail["bcc"] is None
     assert mail["from"].addresses[0].addr_spec == "rsvp@rsvp.example.org"
-    assert mail["reply-to"] == "letters@reading-room.example.org"
+    assert mail["reply-to"] == "letters@winter-letters.example.org"
     assert mail["message-id"] == f"<{message.uuid}@rsvp.example.org>"
     assert mail["auto-submitted"] == "auto-generated"
     assert mail["date"].datetime == NOW

@@ -295,7 +295,7 @@ def atom(
 
 
 def summary_line(event: Event, language: str) -> str:
-    """`Friday, 29 January 2027, 18:00 (Amsterdam time). The Pump House. A summary.`"""
+    """`Friday, 29 January 2027, 18:00 (Amsterdam time). The Boat Shed. A summary.`"""
     language = i18n.language_for(language)
     when = _(
         "%(day)s, %(time)s (%(zone)s time)",

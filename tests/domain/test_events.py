@@ -142,7 +142,7 @@ def test_making_an_event_is_on_record(app):
         ({"title": "Night"}, ["title"], 1),
         ({"starts": datetime(2027, 1, 29, 17, 0)}, ["starts"], 1),
         ({"timezone": "Europe/London"}, ["timezone", "starts", "ends"], 1),
-        ({"venue": Venue(name="The Pump House")}, ["venue"], 1),
+        ({"venue": Venue(name="The Boat Shed")}, ["venue"], 1),
         ({"status": Status.CANCELLED}, ["status"], 1),
         ({"summary": "Soup."}, ["summary"], 0),
         ({"admissions": with_hall(capacity=4)}, ["admissions"], 0),

@@ -22,17 +22,17 @@ from tests.domain.doorways import make_phone, scan
 from tests.domain.publishing import EVENING, HALL, ONLINE, event, publish, with_hall
 from tests.factories import NOON, cancel, register, stored
 
-PUMP_HOUSE = Venue(name="The Pump House", address="Kade 14\nRotterdam")
+BOAT_SHED = Venue(name="The Boat Shed", address="Voorbeeldkade 14\nUtrecht")
 LIBRARY = Venue(name="The Library", address="Markt 1\nDelft")
 CALL = Online(join_url="https://meet.example.org/1", note="The password is soup.")
-ON_AIR = replace(EVENING, venue=PUMP_HOUSE, online=CALL)
+ON_AIR = replace(EVENING, venue=BOAT_SHED, online=CALL)
 
 LATER = {"starts": datetime(2027, 1, 29, 19, 0), "ends": datetime(2027, 1, 29, 22, 0)}
 BEFORE = {
     "starts": "2027-01-29T17:00:00+00:00",
     "ends": "2027-01-29T20:00:00+00:00",
     "timezone": "Europe/Amsterdam",
-    "place": ["The Pump House", "Kade 14", "Rotterdam"],
+    "place": ["The Boat Shed", "Voorbeeldkade 14", "Utrecht"],
     "mode": "in_person",
 }
 HALL_ONLINE = (replace(HALL, mode=Mode.ONLINE), ONLINE)
@@ -74,7 +74,7 @@ CHANGES = [
     ({"ends": datetime(2027, 1, 29, 23, 0)}, ["time"], ["time"]),
     ({"timezone": "Europe/London"}, ["time"], ["time"]),
     ({"venue": LIBRARY}, ["place"], []),
-    ({"venue": replace(PUMP_HOUSE, address="Kade 16\nRotterdam")}, ["place"], []),
+    ({"venue": replace(BOAT_SHED, address="Voorbeeldkade 16\nUtrecht")}, ["place"], []),
     ({"venue": LIBRARY} | LATER, ["time", "place"], ["time"]),
     ({"online": ANOTHER_LINK}, [], ["link"]),
     ({"online": ANOTHER_NOTE}, [], ["link"]),
@@ -85,8 +85,8 @@ CHANGES = [
     # Nothing of this is news.
     ({"doors": datetime(2027, 1, 29, 17, 0)}, [], []),
     ({"timezone": "Europe/Brussels"}, [], []),
-    ({"venue": replace(PUMP_HOUSE, address=" Kade  14\n\nRotterdam\n")}, [], []),
-    ({"venue": replace(PUMP_HOUSE, access="Ring twice.")}, [], []),
+    ({"venue": replace(BOAT_SHED, address=" Voorbeeldkade  14\n\nUtrecht\n")}, [], []),
+    ({"venue": replace(BOAT_SHED, access="Ring twice.")}, [], []),
     ({"title": "Night", "summary": "Soup.", "contact": "a@example.org"}, [], []),
     ({"admissions": with_hall(name="Room", capacity=9)}, [], []),
 ]

@@ -94,14 +94,14 @@ OF_THE_EVENT = [
     ),
     moved(
         *(State.CONFIRMED, ["place"], "Another place: Letters and Soup"),
-        "Letters and Soup takes place at The Pump House now.",
+        "Letters and Soup takes place at The Boat Shed now.",
         "Is that fine with you?",
         YES,
         asks=True,
     ),
     moved(
         *(State.CONFIRMED, ["mode"], "Now in person: Letters and Soup"),
-        "Letters and Soup takes place at The Pump House now.",
+        "Letters and Soup takes place at The Boat Shed now.",
         "Without an answer you keep your place.",
         YES,
         asks=True,
@@ -111,7 +111,7 @@ OF_THE_EVENT = [
     ),
     moved(
         *(State.CONFIRMED, ["time", "mode"], "Now in person: Letters and Soup"),
-        NOW_AT.format(", at The Pump House."),
+        NOW_AT.format(", at The Boat Shed."),
         "Without an answer you keep your place.",
         YES,
         asks=True,
@@ -133,19 +133,19 @@ OF_THE_EVENT = [
     ),
     moved(
         *(State.WAITLISTED, ["time", "place"], "Changed: Letters and Soup"),
-        NOW_AT.format(", at The Pump House."),
+        NOW_AT.format(", at The Boat Shed."),
         *("You’re on the waitlist, 4th in line.", PAGE),
         facts={"place": 4},
-        online_first=NOW_AT.format(" (Amsterdam time), at The Pump House."),
+        online_first=NOW_AT.format(" (Amsterdam time), at The Boat Shed."),
     ),
     moved(
         *(State.REQUESTED, ["place"], "Another place: Letters and Soup"),
-        "Letters and Soup takes place at The Pump House now.",
+        "Letters and Soup takes place at The Boat Shed now.",
         *("The Library, Markt 1", "Open your request"),
     ),
     moved(
         *(State.OFFERED, ["place"], "Another place: Letters and Soup"),
-        "Letters and Soup takes place at The Pump House now.",
+        "Letters and Soup takes place at The Boat Shed now.",
         *(f"A place is kept for you until {BY}", ANSWER),
     ),
 ]

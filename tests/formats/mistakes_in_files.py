@@ -157,8 +157,8 @@ REFUSED = [
     (with_line("hosts", "Reading Room"), LINE, "hosts", "must be a list"),
     (with_line("hosts", "[Reading Room]"), LINE, "hosts[0]", "must be a mapping with name and url"),
     (with_line("hosts", "[{url: 'https://example.org'}]"), LINE, "hosts[0].name", "is missing"),
-    (with_line("venue", "The Pump House"), LINE, "venue", "must be a mapping with name and address"),
-    (with_line("venue", "{address: Kade 14}"), LINE, "venue.name", "is missing"),
+    (with_line("venue", "The Boat Shed"), LINE, "venue", "must be a mapping with name and address"),
+    (with_line("venue", "{address: Voorbeeldkade 14}"), LINE, "venue.name", "is missing"),
     (with_line("series", "{slug: warm-homes}"), LINE, "series.title", "is missing"),
     (with_line("people", "[" + "{name: A}, " * 201 + "]"), LINE, "people", "has 201 entries; 200 is the most"),
     # ways to attend

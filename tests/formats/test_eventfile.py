@@ -72,8 +72,8 @@ def test_an_acceptance_file_is_read_in_full():
     event = parse((CASES / "open-assembly.yaml").read_text(), "")
 
     assert event.venue == Venue(
-        name="Memorial & Educational Center",
-        address="3940 Example Avenue (at West 165th Street)\nNew York, NY 10032",
+        name="Transport Workers' Hall",
+        address="200 Example Avenue, at Third Street\nAlbany, NY 12200",
         access="Lift to all floors; hearing loop in the main hall.",
     )
     assert event.agenda[-1] == AgendaItem(at="16:15", title="Reports and closing")

@@ -52,7 +52,7 @@ def test_an_event_is_read_back_with_its_zone():
     assert entry.start == datetime(2027, 1, 29, 18, tzinfo=ZoneInfo("Europe/Amsterdam"))
     assert entry["dtstart"].params["TZID"] == "Europe/Amsterdam"
     assert entry.end - entry.start == timedelta(hours=3, minutes=30)
-    assert entry["location"] == "The Pump House, Kade 14, 3072 AA Rotterdam"
+    assert entry["location"] == "The Boat Shed, Voorbeeldkade 14, 3511 AA Utrecht"
     assert entry["url"] == URL
     assert [zone.tz_name for zone in calendar.timezones] == ["Europe/Amsterdam"]
 
@@ -278,7 +278,7 @@ def test_the_atom_feed_has_an_entry_for_each_event_newest_change_first():
     assert ids == [UUID(int=8).urn, UUID(int=7).urn]
     summary = feed.xpath("string(a:entry[2]/a:summary)", namespaces=ATOM)
     assert summary.startswith(
-        "Friday, 29 January 2027, 18:00 (Amsterdam time). The Pump"
+        "Friday, 29 January 2027, 18:00 (Amsterdam time). The Boat"
     )
     assert summary.endswith("An evening of reading aloud.")
 
@@ -321,8 +321,8 @@ def test_the_page_data_of_a_hybrid_event():
     place, virtual = data["location"]
     assert place == {
         "@type": "Place",
-        "name": "The Pump House",
-        "address": "Kade 14, 3072 AA Rotterdam",
+        "name": "The Boat Shed",
+        "address": "Voorbeeldkade 14, 3511 AA Utrecht",
     }
     assert virtual == {"@type": "VirtualLocation", "url": URL}
     assert data["organizer"][0]["name"] == "Reading Room"

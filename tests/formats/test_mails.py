@@ -148,7 +148,7 @@ def test_an_online_mail_leads_with_the_link_to_join():
 
     assert mail.subject == "Your link for Letters and Soup"
     assert Page(mail.html).links[0] == SECRET
-    assert "Kade 14" not in mail.text
+    assert "Voorbeeldkade 14" not in mail.text
     assert "at the door" not in mail.text
 
 

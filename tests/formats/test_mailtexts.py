@@ -51,7 +51,7 @@ def test_a_discreet_event_is_not_named_to_an_address_that_nobody_confirmed(
     assert mail.text.partition("\n")[0] == first
     assert (mail.reply_to, mail.calendar, mail.images) == (None, None, {})
     for shown in (mail.subject, mail.text, Page(mail.html).text, mail.html):
-        for secret in ("Letters", "letters", "Pump House", "Reading Room", "Ada Love"):
+        for secret in ("Letters", "letters", "Boat Shed", "Reading Room", "Ada Love"):
             assert secret not in shown
         assert "18:00" not in shown
 
@@ -180,7 +180,7 @@ def test_a_confirmation_says_what_when_where_and_how_to_get_in():
         assert "Your place is confirmed." in text
         assert "Friday, 29 January 2027" in text
         assert "18:00 to 21:30, Amsterdam time" in text
-        assert "The Pump House" in text
+        assert "The Boat Shed" in text
         assert "Step-free entrance" in text
     secret = tokens.mailed_token(KEY, registration_of(event_of()).uuid, 0)
     assert f"{PUBLIC_URL}/r/{secret}" in mail.text

@@ -52,8 +52,8 @@ def test_own_words_stand_before_ours_which_stay():
     said = " ".join(mail.text.split())
     own = (
         "Hello Ada Lovelace, see you on Friday, 29 January 2027. 1 × In person, The "
-        "Pump House, Kade 14, 3072 AA Rotterdam, 18:00. Ask "
-        "letters@reading-room.example.org about R7K2M9QD."
+        "Boat Shed, Voorbeeldkade 14, 3511 AA Utrecht, 18:00. Ask "
+        "letters@winter-letters.example.org about R7K2M9QD."
     )
     assert said.startswith(f"{own} Show the code on your ticket at the door")
     assert " ".join(Page(mail.html).text.split()).count(own) == 1

@@ -120,20 +120,22 @@ def test_no_answer_to_a_change_keeps_the_places(client: FlaskClient, party, prom
 def test_the_page_says_where_it_is(client: FlaskClient):
     """They are asked to look at it once more where that has changed."""
     path = asked(client)
-    change_event(venue_name="The Pump House", venue_address="Kade 14\nRotterdam\n")
-    assert "The Pump House, Kade 14, Rotterdam" in said(client, path + COMING)
+    change_event(
+        venue_name="The Boat Shed", venue_address="Voorbeeldkade 14\nUtrecht\n"
+    )
+    assert "The Boat Shed, Voorbeeldkade 14, Utrecht" in said(client, path + COMING)
 
     change_event(venue_name=None, venue_address=None)
-    assert "Pump House" not in said(client, path + COMING)
+    assert "Boat Shed" not in said(client, path + COMING)
 
 
 def test_who_joins_from_afar_reads_that_it_is_online(client: FlaskClient):
     path = asked(client, WEBINAR)
-    change_event(venue_name="The Pump House")
+    change_event(venue_name="The Boat Shed")
 
     shown = said(client, path + COMING)
     assert "Online" in shown
-    assert "Pump House" not in shown
+    assert "Boat Shed" not in shown
 
 
 def test_who_could_not_be_asked_by_mail_can_say_yes(client: FlaskClient):
