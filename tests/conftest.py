@@ -43,6 +43,24 @@ def _services(request: pytest.FixtureRequest) -> None:
             services.need(service)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave PostgreSQL to `make soak` where `one_engine` says so.
+
+    How most rules write and lock is tested on both engines by a few tests of their
+    module (`both_engines`) and by its neighbours; of pages, the words and the forms are
+    of interest. Lists, exports and whatever queries of their own they need have neither
+    marker: they run on both at all times.
+    """
+    for item in items:
+        params = getattr(item, "callspec", None)
+        engine = params.params.get("app") if params else None
+        has_marker = item.get_closest_marker
+        is_left = has_marker("one_engine") and not has_marker("both_engines")
+        if engine == "postgresql" and is_left:
+            item.add_marker(pytest.mark.soak)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config

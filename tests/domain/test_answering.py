@@ -45,6 +45,8 @@ from tests.domain.doorways import DOORS, make_phone, scan
 from tests.domain.meeting import Beside
 from tests.factories import CODE_KEY, NOON, cancel, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 # --- yes ----------------------------------------------------------------------------
 
 
@@ -141,6 +143,7 @@ def test_what_an_organizer_changes_answers_for_nobody(app):
 # --- no answer ----------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_without_an_answer_the_place_goes_to_the_line(app):
     event = asking({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
@@ -294,6 +297,7 @@ def test_who_could_not_be_asked_is_not_told_that_we_did(app):
     assert last_mail(ada).facts["what"] == "not_reached"
 
 
+@pytest.mark.both_engines
 def test_what_people_said_is_counted_of_those_who_have_a_place(app):
     event = asking({"capacity": 5}, no_answer="flag")
     people = [register(event) for _ in range(4)]
@@ -318,6 +322,7 @@ def test_what_people_said_is_counted_of_those_who_have_a_place(app):
     ]
 
 
+@pytest.mark.both_engines
 def test_many_are_released_in_batches(app, monkeypatch):
     monkeypatch.setattr(reconfirmation, "BATCH", 2)
     event = asking({"capacity": 5})
@@ -371,6 +376,7 @@ def test_while_a_place_is_given_on_a_yes_waits_and_is_told(app, monkeypatch):
     assert well(ANSWER_BY)
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("rushes", [1, pytest.param(30, marks=pytest.mark.soak)])
 def test_a_yes_at_the_deadline_is_kept_or_refused_never_both(app, rushes):
     for _ in range(rushes):

@@ -26,6 +26,8 @@ from rsvp.models.event import Status
 from tests.domain.doorways import EVENING, make_phone, scan
 from tests.factories import CODE_KEY, NOON, cancel, make_event, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 ACTOR = "user:1"
 
 

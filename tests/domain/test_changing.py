@@ -32,6 +32,8 @@ from tests.domain.bookings import (
 )
 from tests.factories import CODE_KEY, NOON, cancel, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 OVER = [state for state in State if state not in LIVE]
 
 

@@ -29,6 +29,8 @@ from tests.domain.bookings import (
 from tests.domain.doorways import EVENING, make_phone, scan
 from tests.factories import CODE_KEY, NOON, make_event, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 OVER = [state for state in State if state not in LIVE]
 
 

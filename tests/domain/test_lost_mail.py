@@ -21,6 +21,8 @@ from tests.domain.bookings import (
 )
 from tests.factories import NOON, make_event, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 OVER = [state for state in State if state not in LIVE]
 
 

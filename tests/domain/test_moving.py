@@ -27,6 +27,8 @@ from tests.domain.bookings import (
 from tests.domain.doorways import EVENING, make_phone, scan
 from tests.factories import NOON, cancel, make_event, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 
 def test_who_moves_takes_all_seats_along_and_leaves_theirs_to_the_line(app):
     event, party = booked("confirmed", hall=2)

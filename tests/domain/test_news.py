@@ -22,6 +22,8 @@ from tests.domain.doorways import make_phone, scan
 from tests.domain.publishing import EVENING, HALL, ONLINE, event, publish, with_hall
 from tests.factories import NOON, cancel, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 BOAT_SHED = Venue(name="The Boat Shed", address="Voorbeeldkade 14\nUtrecht")
 LIBRARY = Venue(name="The Library", address="Markt 1\nDelft")
 CALL = Online(join_url="https://meet.example.org/1", note="The password is soup.")
@@ -115,6 +117,7 @@ def test_a_mail_says_what_was(evening):
     assert told(bo)[0].facts["before"] == BEFORE | {"mode": "online"}
 
 
+@pytest.mark.both_engines
 def test_whoever_is_on_the_list_is_told_and_nobody_else(app):
     publish(ON_AIR, registration=replace(EVENING.registration, promote=Promotion.OFFER))
     seated, offered, waits = (register(event(), "A", "B", "C") for _ in range(3))
@@ -203,6 +206,7 @@ def test_many_are_told_a_few_at_a_time(evening, monkeypatch):
 # --- what has not gone out yet ------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_two_changes_that_nobody_has_read_of_are_told_as_one(evening):
     ada = register(event())
     publish(ON_AIR, **LATER)
@@ -302,6 +306,7 @@ def counts() -> tuple[list[tuple[int, int]], int, int]:
     return ways, now.room_taken, now.room_waiting
 
 
+@pytest.mark.both_engines
 def test_a_hall_that_goes_online_leaves_the_room(evening):
     room = {"room": 4, "reserved_seats": 1}
     other = replace(HALL, key="gallery", capacity=9)
@@ -383,6 +388,7 @@ def test_whom_a_door_let_in_stays_in_person(evening):
     }
 
 
+@pytest.mark.both_engines
 def test_who_waited_for_a_chair_is_seated_where_there_are_enough_online(evening):
     register(event(), "A", "B", "C")
     waits = register(event())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
+import pytest
+
 from rsvp import jobs
 from rsvp.db import writing
 from rsvp.domain import causes, passwords
@@ -12,6 +14,8 @@ from rsvp.extensions import db
 from rsvp.models.ledger import MessageState
 from tests.factories import NOON, make_event, make_user
 from tests.jobs.outbox import messages
+
+pytestmark = pytest.mark.one_engine
 
 ADA = "ada@example.org"
 HOUR = timedelta(hours=1)

@@ -35,9 +35,12 @@ from tests.domain.asking import (
 from tests.domain.doorways import make_phone, scan
 from tests.factories import NOON, cancel, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 # --- who is asked -------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_everybody_with_a_limited_place_is_asked_once(app):
     event = asking()
     ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
@@ -233,6 +236,7 @@ def move(event, by):
         reconfirmation.follow(moved, before)
 
 
+@pytest.mark.both_engines
 def test_on_another_day_everybody_is_asked_anew(app):
     event = asking({"capacity": 1})
     ada = register(event, "Ada")

@@ -13,6 +13,8 @@ from rsvp.models import Event, Membership, Team, User
 from rsvp.models.team import Role
 from tests.factories import NOON, make_event, make_user
 
+pytestmark = pytest.mark.one_engine
+
 TABLE = """
                       owner organizer door_host viewer
 manage_team           yes   -         -         -

@@ -28,6 +28,8 @@ from tests.domain.publishing import (
 )
 from tests.factories import CODE_KEY, NOON, cancel, register
 
+pytestmark = pytest.mark.one_engine
+
 # --- what people use ----------------------------------------------------------------
 
 

@@ -30,6 +30,8 @@ from tests.web.visits import (
     typed,
 )
 
+pytestmark = pytest.mark.one_engine
+
 HOUR = timedelta(hours=1)
 HUGE = "9" * 400
 LONG = "x" * 50_000

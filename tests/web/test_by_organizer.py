@@ -15,6 +15,8 @@ from tests.web.organizing import act, list_of, now_register, shown
 from tests.web.shown import text_of
 from tests.web.visits import WEBINAR, everything, soon
 
+pytestmark = pytest.mark.one_engine
+
 # --- bringing back ------------------------------------------------------------------
 
 

@@ -31,6 +31,8 @@ from tests.web.visits import (
     ticket_path,
 )
 
+pytestmark = pytest.mark.one_engine
+
 DIET = {"key": "diet", "per": "attendee", "ask": "What don’t you eat?"}
 GROUP = {
     "key": "group",

@@ -21,6 +21,8 @@ from tests.web.visits import (
     states,
 )
 
+pytestmark = pytest.mark.one_engine
+
 HOUR = timedelta(hours=1)
 COMING, GIVE_UP = "/coming", "/cancellation"
 BEFORE = "Please answer by"

@@ -18,6 +18,8 @@ from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
 
+pytestmark = pytest.mark.one_engine
+
 ALONE = ["approval", "decline", "reinstatement", "offer", "presence", "admission"]
 
 

@@ -36,6 +36,8 @@ from tests.web.door_visits import (
     verdicts,
 )
 
+pytestmark = pytest.mark.one_engine
+
 CASES = Path(__file__).parent.parent / "cases"
 
 

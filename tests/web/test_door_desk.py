@@ -21,6 +21,8 @@ from tests.factories import CODE_KEY, cancel, make_event, make_user, register
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import IN_TWO_WEEKS, TODAY
 
+pytestmark = pytest.mark.one_engine
+
 TONIGHT = TODAY + timedelta(hours=2)
 
 

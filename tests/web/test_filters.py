@@ -11,6 +11,8 @@ from rsvp.queries import Coming, Filter
 from rsvp.web import filters
 from tests.factories import cancel, make_event, register
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def event(app):

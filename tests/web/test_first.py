@@ -19,6 +19,8 @@ from rsvp.models.team import Role
 from tests.factories import NOON, PASSWORD, make_user
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 ADA = "ada@example.org"
 
 

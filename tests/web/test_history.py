@@ -11,6 +11,8 @@ from rsvp.models.registration import State
 from rsvp.web import desk, history, letters
 from tests.factories import make_event, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 NAMES_A_GUEST = {"position": 1}
 
 

@@ -22,6 +22,8 @@ from tests.web.shown import in_days, text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import everything, soon
 
+pytestmark = pytest.mark.one_engine
+
 
 def by_invitation(**values):
     return soon(visibility="invitation", **values)

@@ -21,6 +21,8 @@ from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 from tests.web.visits import WEBINAR, everything, soon
 
+pytestmark = pytest.mark.one_engine
+
 WORDS = {"subject": "Bring a bowl", "text": "Soup is at {time}.\n\nSee you, {name}."}
 
 

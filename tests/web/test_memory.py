@@ -19,6 +19,8 @@ from tests.web.shown import (
     soon,
 )
 
+pytestmark = pytest.mark.one_engine
+
 # --- the same for everybody ---------------------------------------------------------
 
 

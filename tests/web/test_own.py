@@ -26,6 +26,8 @@ from tests.web.visits import (
     ticket_path,
 )
 
+pytestmark = pytest.mark.one_engine
+
 HOUR = timedelta(hours=1)
 AGO = {"decide_by": utcnow() - HOUR}
 

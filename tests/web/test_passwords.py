@@ -21,6 +21,8 @@ from tests.factories import NOON, PASSWORD, make_event, make_user, register
 from tests.jobs.outbox import messages
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 ADA = "ada@example.org"
 ASK = "/organize/password"
 NEW = "quite another password"

@@ -18,6 +18,8 @@ from tests.web.shown import text_of
 from tests.web.signing_in import SIGN_IN, sign_in
 from tests.web.visits import WEBINAR, everything, soon
 
+pytestmark = pytest.mark.one_engine
+
 KINDS = [kind for kind in WORDED if kind in previews.PREVIEWED]
 
 

@@ -23,6 +23,8 @@ from tests.web.shown import (
     text_of,
 )
 
+pytestmark = pytest.mark.one_engine
+
 # --- what stands on it --------------------------------------------------------------
 
 

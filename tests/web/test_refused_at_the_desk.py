@@ -16,6 +16,8 @@ from rsvp.web import answers
 from tests.factories import make_event, make_user, register
 from tests.web.signing_in import form_token, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 NOTHING = "/organize/events/nothing-here"
 
 

@@ -22,6 +22,8 @@ from tests.web.shown import text_of
 from tests.web.signing_in import form_token, sign_in
 from tests.web.visits import soon
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def owner(app, client):

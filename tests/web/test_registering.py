@@ -32,6 +32,8 @@ from tests.web.visits import (
     typed,
 )
 
+pytestmark = pytest.mark.one_engine
+
 # --- registering --------------------------------------------------------------------
 
 

@@ -21,6 +21,8 @@ from tests.domain.doorways import attendees
 from tests.factories import register
 from tests.web.door_visits import enrol, evening, kept, printed, scan, send, verdicts
 
+pytestmark = pytest.mark.one_engine
+
 HOUR, YEARS = timedelta(hours=1), timedelta(days=3650)
 
 

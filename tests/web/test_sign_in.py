@@ -17,6 +17,8 @@ from tests.factories import (
 )
 from tests.web.signing_in import SIGN_IN, form_token, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def ada(app) -> User:

@@ -15,6 +15,8 @@ from rsvp.models.ledger import MessageKind
 from rsvp.web import logs
 from tests.factories import CODE_KEY, NOON, make_event, register, stored
 
+pytestmark = pytest.mark.one_engine
+
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 FROM_A_MAIL_PROGRAM = {"Origin": "https://mail.example", "Sec-Fetch-Site": "cross-site"}
 

@@ -26,6 +26,8 @@ from tests.web.visits import (
     states,
 )
 
+pytestmark = pytest.mark.one_engine
+
 
 def the_only_one() -> Registration:
     db.session.rollback()

@@ -18,6 +18,8 @@ from tests.web.shown import text_of
 from tests.web.signing_in import form_token, sign_in
 from tests.web.visits import TODAY, change_registration, messages, soon, states
 
+pytestmark = pytest.mark.one_engine
+
 HOUR = timedelta(hours=1)
 TONIGHT = TODAY + 8 * HOUR
 

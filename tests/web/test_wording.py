@@ -21,6 +21,8 @@ from tests.web.shown import text_of
 from tests.web.signing_in import form_token, sign_in
 from tests.web.visits import everything, soon
 
+pytestmark = pytest.mark.one_engine
+
 OWN = {
     "subject": "{event} waits for you",
     "headline": "Hello {name}",

@@ -17,6 +17,8 @@ from rsvp.models.team import Role
 from tests.factories import make_event, make_user, register
 from tests.web.signing_in import sign_in
 
+pytestmark = pytest.mark.one_engine
+
 MINUTE = timedelta(minutes=1)
 HERE = "/organize/work"
 
