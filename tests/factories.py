@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,6 +17,7 @@ from rsvp.formats import eventfile
 from rsvp.models import Admission, Consent, Event, Question, Registration, Team, User
 from rsvp.models.event import Mode, Per, Promotion, QuestionType, Status
 from rsvp.models.team import Role
+from tests.paths import EVENT_FILES
 
 NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
 """The instant most tests happen at: two weeks before the usual event."""
@@ -111,12 +111,9 @@ def make_admission(position: int = 0, **values: Any) -> Admission:
     )
 
 
-CASES = Path(__file__).parent / "cases" / "events"
-
-
 def import_case(name: str, now: datetime = NOON) -> Event:
     """The event of `cases/events/<name>.yaml`, published; commits."""
-    file = CASES / f"{name}.yaml"
+    file = EVENT_FILES / f"{name}.yaml"
     parsed = eventfile.parse(file.read_text(encoding="utf-8"), file.name)
     with writing():
         published = events.publish(parsed, actor="command", now=now)

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 COPIED = ("rsvp", "templates", "static", "migrations", "tests", "docs")
 SECONDS = 300
 

@@ -13,9 +13,10 @@ from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.formats import eventfile
 from rsvp.models import Event, Registration
-from tests.factories import CASES, import_case, make_event, register
+from tests.factories import import_case, make_event, register
+from tests.paths import EVENT_FILES
 
-SOUP = CASES / "letters-and-soup.yaml"
+SOUP = EVENT_FILES / "letters-and-soup.yaml"
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_a_bad_file_is_refused_whole_with_file_line_key_and_reason(rsvp, tmp_pat
 def test_several_files_are_taken_all_or_none(rsvp, tmp_path):
     file = edited(tmp_path, ("capacity: 30", 'capacity: "ten"'))
 
-    result = rsvp("import", CASES / "lunch-call.yaml", file)
+    result = rsvp("import", EVENT_FILES / "lunch-call.yaml", file)
 
     assert result.exit_code == 1
     assert count(Event) == 0
@@ -124,7 +125,7 @@ def test_a_refusal_by_the_rules_undoes_the_files_before_it(rsvp, tmp_path):
     assembly = edited(
         tmp_path,
         ("type: choice", "type: choices"),
-        file=CASES / "open-assembly.yaml",
+        file=EVENT_FILES / "open-assembly.yaml",
     )
 
     result = rsvp("import", SOUP, assembly)
@@ -161,7 +162,7 @@ def test_what_later_versions_bring_is_refused_by_its_key(rsvp, tmp_path):
 
 
 def test_every_acceptance_file_is_imported_and_exported_again(rsvp, tmp_path):
-    files = sorted(CASES.glob("*.yaml"))
+    files = sorted(EVENT_FILES.glob("*.yaml"))
 
     assert rsvp("import", *files).stdout.splitlines() == [
         f"{parsed(file).slug}: created" for file in files
@@ -180,7 +181,7 @@ def parsed(file: Path) -> eventfile.EventFile:
 
 
 def test_requests_that_wait_are_named_at_the_key_that_would_change(rsvp, tmp_path):
-    workshop = CASES / "workshop-two-partners.yaml"
+    workshop = EVENT_FILES / "workshop-two-partners.yaml"
     rsvp("import", workshop)
     register(db.session.scalars(select(Event)).one())
     changed = edited(tmp_path, (": approval", ": first_come"), file=workshop)
@@ -267,7 +268,7 @@ def test_an_exported_file_is_the_event(rsvp, tmp_path):
     shown = rsvp("export", "open-assembly-2027")
     written = rsvp("export", "open-assembly-2027", "--output", output)
 
-    file = eventfile.parse((CASES / "open-assembly.yaml").read_text(), "")
+    file = eventfile.parse((EVENT_FILES / "open-assembly.yaml").read_text(), "")
     assert eventfile.parse(shown.stdout, "") == file
     assert (written.exit_code, output.read_text()) == (0, shown.stdout)
     assert rsvp("import", output).stdout == "open-assembly-2027: unchanged\n"

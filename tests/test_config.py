@@ -16,8 +16,8 @@ from rsvp import addresses, cli, config, create_app, extension_settings, startup
 from rsvp.config import SETTINGS, UnsafeStart
 from rsvp.db import writing
 from rsvp.extensions import db
+from tests.paths import DOCS
 
-DOCS = Path(__file__).parent.parent / "docs"
 RSVP = Path(sys.executable).with_name("rsvp")
 
 

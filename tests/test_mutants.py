@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests import mutants
+from tests.paths import ROOT
 
 
 @pytest.mark.soak
@@ -28,8 +29,8 @@ def test_a_guard_taken_out_is_noticed(mutant):
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.guard)
 def test_each_guard_still_stands_where_it_is_taken_out(mutant):
     for file, there, instead in mutant.changes:
-        text = (mutants.ROOT / file).read_text(encoding="utf-8")
+        text = (ROOT / file).read_text(encoding="utf-8")
         assert text.count(there) == 1
         assert there != instead
     file, _, test = mutant.test.partition("::")
-    assert f"def {test.partition('[')[0]}(" in (mutants.ROOT / file).read_text()
+    assert f"def {test.partition('[')[0]}(" in (ROOT / file).read_text()

@@ -28,10 +28,10 @@ from rsvp.formats import eventfile, feeds, mails
 from rsvp.formats.eventfile import EventFile, EventFileError
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Allocation, Mode, Visibility
-from tests.factories import CASES
+from tests.paths import EVENT_FILES
 from tests.web.visits import codes_on
 
-FILES = sorted(CASES.glob("*.yaml"))
+FILES = sorted(EVENT_FILES.glob("*.yaml"))
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 TYPED = {
@@ -222,7 +222,7 @@ def test_every_file_is_visited_by_each_way_to_attend():
 def test_whoever_registers_gets_a_ticket_with_a_code_or_the_link(
     client: FlaskClient, visit: Visit
 ):
-    said = brought_near(CASES / f"{visit.file}.yaml")
+    said = brought_near(EVENT_FILES / f"{visit.file}.yaml")
     event = published(said)
     typed = {"name": "Ada Brandt", "email": "ada@example.org"} | ANSWERS | visit.party
 
@@ -322,7 +322,7 @@ def the_mail_brings_it(event: Event, mail: mails.Mail, seats: int) -> None:
 
 def test_places_that_are_reserved_are_nobody_elses(client: FlaskClient):
     """Twenty in the room, two of them kept, sixteen of them on the walk."""
-    event = published(brought_near(CASES / "night-walk.yaml"))
+    event = published(brought_near(EVENT_FILES / "night-walk.yaml"))
     typed = {"name": "Ada Brandt", "party": "3"}
     kept = event.room_taken
 
@@ -340,7 +340,7 @@ def test_places_that_are_reserved_are_nobody_elses(client: FlaskClient):
 
 
 def test_a_request_that_finds_the_bench_full_goes_to_the_line(client: FlaskClient):
-    said = brought_near(CASES / "workshop-two-partners.yaml")
+    said = brought_near(EVENT_FILES / "workshop-two-partners.yaml")
     assert said.registration.allocation == Allocation.APPROVAL
     event = published(said)
     for number in range(13):

@@ -16,8 +16,8 @@ import pytest
 from rsvp.cli.serving import GRACE, READER_SECONDS, listen
 from tests.load.client import Connection, fields, form_token
 from tests.load.memory import memory
-from tests.load.site import ROOT
 from tests.load.slow import EVENT, HEAD, long_file, readers, senders
+from tests.paths import ROOT
 from tests.test_serve import RSVP, Site, free_port, kill_what_is_left
 
 PAGES = ("/", "/events/evening", "/health/live", "/health/ready")

@@ -2,7 +2,6 @@
 
 import json
 from datetime import timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,12 +10,13 @@ from hypothesis import strategies as st
 
 from rsvp import tokens
 from tests.factories import NOON
+from tests.paths import CASES
 
-CASES = json.loads((Path(__file__).parent / "cases" / "door.json").read_text())
+DOOR = json.loads((CASES / "door.json").read_text())
 KEY = bytes(range(32))
 
 
-@pytest.mark.parametrize("case", CASES["derived"], ids=lambda c: str(c["version"]))
+@pytest.mark.parametrize("case", DOOR["derived"], ids=lambda c: str(c["version"]))
 def test_a_code_is_derived_from_key_attendee_and_version(case):
     code = tokens.attendee_code(
         bytes.fromhex(case["code_key_hex"]),
@@ -28,7 +28,7 @@ def test_a_code_is_derived_from_key_attendee_and_version(case):
     assert tokens.code_text(code) == case["payload"]
 
 
-@pytest.mark.parametrize("case", CASES["sealed"], ids=lambda c: c["name"])
+@pytest.mark.parametrize("case", DOOR["sealed"], ids=lambda c: c["name"])
 def test_a_code_is_printed_and_looked_up_as_the_reference_says(case):
     code = bytes.fromhex(case["code_hex"])
 

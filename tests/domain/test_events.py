@@ -43,10 +43,11 @@ from tests.domain.publishing import (
     publish,
     with_hall,
 )
-from tests.factories import CASES, NOON, import_case, register
+from tests.factories import NOON, import_case, register
 from tests.formats.any_event import event_files
+from tests.paths import EVENT_FILES
 
-WHOLE = sorted(path.stem for path in CASES.glob("*.yaml"))
+WHOLE = sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
 
 APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
 
@@ -55,7 +56,7 @@ APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_published_file_is_what_is_exported(app, name):
-    file = eventfile.parse((CASES / f"{name}.yaml").read_text(), name)
+    file = eventfile.parse((EVENT_FILES / f"{name}.yaml").read_text(), name)
 
     made = import_case(name)
 

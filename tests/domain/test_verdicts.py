@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
 from rsvp.domain.checkin import Moment, Ticket, verdict_of
 from rsvp.models.door import Direction, Verdict
+from tests.paths import CASES
 
-CASES = json.loads(
-    (Path(__file__).parent.parent / "cases" / "verdicts.json").read_text()
-)
+VERDICTS = json.loads((CASES / "verdicts.json").read_text())
 
 
 # --- the table ----------------------------------------------------------------------
 
 
 # Taking back is answered by what is taken back, not by the ticket (test_checkin.py).
-OF_TICKETS = [case for case in CASES if case["direction"] != "undo"]
+OF_TICKETS = [case for case in VERDICTS if case["direction"] != "undo"]
 
 
 @pytest.mark.parametrize("case", OF_TICKETS, ids=lambda case: case["what"])
@@ -43,4 +41,4 @@ def test_a_door_answers_as_the_table_says(case):
 
 
 def test_the_table_has_every_verdict():
-    assert {case["verdict"] for case in CASES} == set(Verdict)
+    assert {case["verdict"] for case in VERDICTS} == set(Verdict)

@@ -6,7 +6,6 @@ import io
 import time
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,9 +16,8 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from tests import services
 from tests.e2e.watching import PATIENCE, SWITCHES, phone_page
 from tests.load.site import Site, run, site
+from tests.paths import EVENT_FILES
 from tests.smtp import MailServer, running
-
-CASES = Path(__file__).parent.parent / "cases" / "events"
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +62,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
 
 def import_case(here: Site, name: str) -> None:
     """Import an acceptance event, moved fifty years on so that it is always to come."""
-    text = (CASES / f"{name}.yaml").read_text().replace(": 2027-", ": 2077-")
+    text = (EVENT_FILES / f"{name}.yaml").read_text().replace(": 2027-", ": 2077-")
     run("event", "import", "-", environ=here.environ, stdin=text)
 
 

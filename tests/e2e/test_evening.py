@@ -15,10 +15,11 @@ from rsvp import create_app
 from rsvp.db import utcnow
 from rsvp.domain import invariants
 from tests.e2e.cameras import Camera, browser_with
-from tests.e2e.conftest import CASES, next_mail, qr_texts
+from tests.e2e.conftest import next_mail, qr_texts
 from tests.e2e.evenings import enrol, expect_verdict, next_one, start_scanning
 from tests.e2e.watching import phone_page
 from tests.load.site import Site, run
+from tests.paths import EVENT_FILES
 from tests.smtp import MailServer
 
 pytestmark = pytest.mark.browser
@@ -31,7 +32,7 @@ WRITTEN = re.compile(r"2027-01-\d\d \d\d:\d\d")
 def import_for_tonight(here: Site) -> None:
     """The 30-chair event, moved so that its door counts and its form is still open: it
     begins in ten hours, in UTC, where no hour is missing on any day."""
-    text = (CASES / f"{SLUG}.yaml").read_text()
+    text = (EVENT_FILES / f"{SLUG}.yaml").read_text()
     text = text.replace("Europe/Amsterdam", "UTC")
     starts = datetime(2027, 1, 29, 18, 0)
     by = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=10) - starts

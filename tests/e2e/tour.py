@@ -19,9 +19,10 @@ from tests import services
 from tests.domain.doorways import code_of, make_pass
 from tests.e2e.watching import SWITCHES
 from tests.factories import CODE_KEY, PASSWORD, make_user
-from tests.load.site import ROOT, Site, site
+from tests.load.site import Site, site
+from tests.paths import DOCS
 
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = DOCS / "pictures"
 PHONE, DESK = (360, 740), (1100, 760)
 ORGANIZER = "organizer@example.org"
 EVENT = "seed-swap-supper"

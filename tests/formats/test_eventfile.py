@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import fields, replace
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -37,11 +36,11 @@ from rsvp.models.event import (
 )
 from rsvp.models.ledger import MessageKind
 from rsvp.models.registration import State
-from tests.factories import CASES
 from tests.formats.any_event import event_files
 from tests.formats.mistakes_in_files import EVENING, REFUSED, with_line
+from tests.paths import DOCS, EVENT_FILES
 
-DOCS = Path(__file__).parents[2] / "docs" / "event-file.md"
+GUIDE = DOCS / "event-file.md"
 
 
 def mistake_in(text: str) -> EventFileError:
@@ -69,7 +68,7 @@ def test_what_a_file_leaves_out_is_at_its_default():
 
 
 def test_an_acceptance_file_is_read_in_full():
-    event = parse((CASES / "open-assembly.yaml").read_text(), "")
+    event = parse((EVENT_FILES / "open-assembly.yaml").read_text(), "")
 
     assert event.venue == Venue(
         name="Transport Workers' Hall",
@@ -90,15 +89,17 @@ def test_an_acceptance_file_is_read_in_full():
     assert event.questions[1].keep_days == 2
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yaml")))
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
+)
 def test_every_acceptance_file_is_read_and_written_back(name):
-    event = parse((CASES / f"{name}.yaml").read_text(), name)
+    event = parse((EVENT_FILES / f"{name}.yaml").read_text(), name)
 
     assert parse(dump(event), name) == event
 
 
 def test_a_night_walk_is_read_in_full():
-    event = parse((CASES / "night-walk.yaml").read_text(), "")
+    event = parse((EVENT_FILES / "night-walk.yaml").read_text(), "")
 
     assert (event.room, event.fold, event.discreet) == (20, 1, True)
     assert event.reserved_seats == 2
@@ -115,7 +116,7 @@ def test_a_night_walk_is_read_in_full():
 
 
 def test_a_workshop_gives_its_places_by_approval():
-    event = parse((CASES / "workshop-two-partners.yaml").read_text(), "")
+    event = parse((EVENT_FILES / "workshop-two-partners.yaml").read_text(), "")
 
     assert event.registration == RegistrationRules(allocation=Allocation.APPROVAL)
 
@@ -241,7 +242,7 @@ def test_seats_can_be_reserved_up_to_the_cap_they_come_from(capacities):
 
 def test_a_talk_on_the_day_the_clocks_change_begins_at_the_right_instant():
     """Los Angeles is on summer time by then (UTC-7), London is not yet (UTC+0)."""
-    event = parse((CASES / "lunch-call.yaml").read_text(), "")
+    event = parse((EVENT_FILES / "lunch-call.yaml").read_text(), "")
 
     at = walltime.instant(event.starts, ZoneInfo(event.timezone))
 
@@ -353,7 +354,7 @@ def test_whatever_the_text_it_is_read_or_refused(text):
 @given(st.data())
 @settings(max_examples=100, deadline=None)
 def test_whatever_happens_to_a_good_file_it_is_read_or_refused(data):
-    text = (CASES / "open-assembly.yaml").read_text()
+    text = (EVENT_FILES / "open-assembly.yaml").read_text()
     start = data.draw(st.integers(0, len(text)))
     end = data.draw(st.integers(start, min(len(text), start + 40)))
     noise = data.draw(st.text(alphabet=":-[]{}'\"|>&*!%@# \nabc019", max_size=12))
@@ -403,7 +404,7 @@ def test_what_is_written_is_read_back_the_same_many_times(event):
 
 def test_every_key_is_described_in_the_docs():
     """Each mapping has a section, and each of its keys a row there with a default."""
-    sections = re.split(r"^## ", DOCS.read_text(), flags=re.MULTILINE)
+    sections = re.split(r"^## ", GUIDE.read_text(), flags=re.MULTILINE)
     for path, keys in KEYS.items():
         heading = f"`{path}`" if path else "The event"
         section = next(s for s in sections if s.startswith(heading))
@@ -412,7 +413,7 @@ def test_every_key_is_described_in_the_docs():
 
 
 def test_every_key_of_later_versions_is_named_in_the_docs():
-    text = DOCS.read_text()
+    text = GUIDE.read_text()
     for keys in KEYS.values():
         for key in keys.later:
             assert f"`{key}`" in text, key
@@ -420,8 +421,8 @@ def test_every_key_of_later_versions_is_named_in_the_docs():
 
 @pytest.mark.parametrize(
     "text",
-    re.findall(r"```yaml\n(slug:.*?)```", DOCS.read_text(), flags=re.DOTALL)
-    if DOCS.exists()
+    re.findall(r"```yaml\n(slug:.*?)```", GUIDE.read_text(), flags=re.DOTALL)
+    if GUIDE.exists()
     else [],
 )
 def test_the_examples_in_the_docs_are_good_files(text):

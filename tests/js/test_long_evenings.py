@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tests import services
+from tests.paths import ROOT
 
-HERE = Path(__file__).parent
+SCRIPTS = ROOT / "tests" / "js"
 EVENINGS = 400
 
 
@@ -18,7 +18,7 @@ EVENINGS = 400
 def test_nobody_is_let_in_unseen_in_many_evenings() -> None:
     services.need("node")
     name = "--test-name-pattern=nobody is let in unseen"
-    command = ["node", "--test", name, str(HERE / "scanning.test.mjs")]
+    command = ["node", "--test", name, str(SCRIPTS / "scanning.test.mjs")]
 
     done = subprocess.run(
         command,

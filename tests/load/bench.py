@@ -44,7 +44,8 @@ from tests.load.client import (
     whole_visit,
 )
 from tests.load.memory import memory
-from tests.load.site import ROOT, Site, free_port, run, site
+from tests.load.site import Site, free_port, run, site
+from tests.paths import ROOT
 
 Replay = Callable[[list[list[tuple[str, Any]]]], Timing]
 

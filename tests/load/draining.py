@@ -27,7 +27,8 @@ from rsvp.models.ledger import MessageKind, MessageState
 from tests.load import lists
 from tests.load.client import Timing, load, page
 from tests.load.memory import memory
-from tests.load.site import ROOT, RSVP, Site, free_port, run, site
+from tests.load.site import RSVP, Site, free_port, run, site
+from tests.paths import ROOT
 
 MANY = 10_000
 SAMPLE = 200

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 RSVP = [str(Path(sys.executable).with_name("rsvp"))]
 
 

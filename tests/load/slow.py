@@ -11,7 +11,8 @@ from typing import Any
 
 from rsvp.web.assets import Assets
 from tests.load.client import Connection, form_token, load, median, page, post
-from tests.load.site import ROOT, run, site
+from tests.load.site import run, site
+from tests.paths import ROOT
 
 EVENT = """
 slug: evening

@@ -23,7 +23,8 @@ from rsvp.db import utcnow
 from rsvp.domain import invariants
 from tests.load.bench import publish
 from tests.load.client import Connection, fields, form_token
-from tests.load.site import ROOT, RSVP, Site, run, site, wait_until_ready
+from tests.load.site import RSVP, Site, run, site, wait_until_ready
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.soak
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+from tests.paths import MIGRATIONS
 
 
 @dataclass(frozen=True)

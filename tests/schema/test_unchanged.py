@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.schema.forms import MIGRATIONS, digest, text_of
+from tests.paths import MIGRATIONS
+from tests.schema.forms import digest, text_of
 
 # sha256 of each migration on main, its lines ended by \n. A new one adds its line.
 DIGESTS = {

@@ -6,7 +6,6 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +23,7 @@ from rsvp.models.door import Verdict, door_ends_at
 from rsvp.web import verdicts as looks
 from tests.domain.doorways import attendees, make_pass
 from tests.factories import CODE_KEY, cancel, register
+from tests.paths import CASES
 from tests.web.door_visits import (
     enrol,
     evening,
@@ -37,8 +37,6 @@ from tests.web.door_visits import (
 )
 
 pytestmark = pytest.mark.one_engine
-
-CASES = Path(__file__).parent.parent / "cases"
 
 
 def cases(name: str) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,10 +16,10 @@ from rsvp.db import utcnow
 from rsvp.web import scans
 from tests.domain.doorways import attendees
 from tests.factories import cancel, register
+from tests.paths import CASES
 from tests.web.door_visits import enrol, evening, hidden, kept, printed, type_in
 
-CASES = Path(__file__).parent.parent / "cases" / "codes.json"
-CODES: list[dict[str, Any]] = json.loads(CASES.read_text())
+CODES: list[dict[str, Any]] = json.loads((CASES / "codes.json").read_text())
 
 
 def test_a_typed_code_is_answered_with_a_page(client: FlaskClient):
