@@ -25,7 +25,7 @@ from rsvp.models import User
 PASSWORD_MIN = 12
 PASSWORD_MAX = 128
 
-SIGN_IN = "organizer/sign_in.html"
+SIGN_IN = "account/sign_in.html"
 FIRST_PATH = "/organize/first"
 RESET_PATH = "/organize/password"
 

@@ -208,7 +208,7 @@ def party_words(limit: int) -> str:
 def answered_by_mail(event: Event, form: RegistrationForm) -> ResponseReturnValue:
     """The same answer for any address: nobody learns whether it is registered."""
     address = form.read["email"]
-    return render_template("attendee/answer.html", event=event, address=address)
+    return render_template("attendee/check_mail.html", event=event, address=address)
 
 
 @bp.get("/events/<slug>/registrations")

@@ -160,7 +160,7 @@ def correct_address(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/successor")
 @guards.by_link
 def successor(token: str) -> ResponseReturnValue:
-    return blank("successor", token, "pass_on", lambda _found: SuccessorForm())
+    return blank("transfer", token, "pass_on", lambda _found: SuccessorForm())
 
 
 @bp.post("/r/<token>/successor")
@@ -169,7 +169,7 @@ def pass_on(token: str) -> ResponseReturnValue:
     now, found = db.utcnow(), own_registration(token)
     form = SuccessorForm(request.form)
     if not form.validate():
-        return change_html("successor", found, token, form), 422
+        return change_html("transfer", found, token, form), 422
     own, event, seats = found.id, found.event, found.seats
     name = form["name"].data
     email, email_key = form.read["email"], form.read["email_key"]
@@ -188,7 +188,7 @@ def pass_on(token: str) -> ResponseReturnValue:
     except OF_THE_ADDRESS as refusal:
         if event.answers_by_mail_only:
             return handed_over_html(event, email)
-        return refused_html("successor", token, form, refusal)
+        return refused_html("transfer", token, form, refusal)
     if event.answers_by_mail_only:
         return handed_over_html(event, email)
     return done_html(
@@ -245,7 +245,7 @@ def erasure(token: str) -> ResponseReturnValue:
     found = own_registration(token)
     if found.is_erased:
         return to_registration(token)
-    return change_html("erasure", found, token, None)
+    return change_html("erase", found, token, None)
 
 
 @bp.post("/r/<token>/erasure")
@@ -280,7 +280,7 @@ def change_html(
 ) -> str:
     """The page of one change, with its form blank or as it was sent."""
     return render_template(
-        f"attendee/{page}.html",
+        f"attendee/changes/{page}.html",
         registration=found,
         event=found.event,
         admission=found.admission,
@@ -293,5 +293,9 @@ def done_html(event: Event, title: str, *lines: str, address: str | None = None)
     """What a page says whose registration is not the visitor's any more; `address` is
     the one that was typed, to which it went."""
     return render_template(
-        "attendee/done.html", event=event, title=title, lines=lines, address=address
+        "attendee/changes/done.html",
+        event=event,
+        title=title,
+        lines=lines,
+        address=address,
     )

@@ -28,7 +28,7 @@ def show(token: str) -> ResponseReturnValue:
     if found.state != State.CONFIRMED or not is_on:
         return to_registration(token)
     return render_template(
-        "attendee/coming.html",
+        "attendee/reconfirmation.html",
         registration=found,
         event=event,
         admission=found.admission,

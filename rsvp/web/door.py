@@ -215,7 +215,7 @@ def scan() -> ResponseReturnValue:
     event = event_of_phone()
     now = db.utcnow()
     return render_template(
-        "door/answer.html",
+        "door/result.html",
         event=event,
         device=g.phone,
         counts=checkin.counts(event.id),

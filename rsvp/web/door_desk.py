@@ -87,7 +87,7 @@ def passes_page(
     scans = queries.phones_scans(event.id)
     rows = [pass_row(each, scans, now) for each in doors.passes_of(event.id)]
     return desk.event_page(
-        "door.html",
+        "door/passes.html",
         event,
         "door",
         live=[row for row in rows if row.is_live],
@@ -206,7 +206,7 @@ def check_in(slug: str) -> ResponseReturnValue:
     shows_awaited = "awaited" in request.args
     now = utcnow()
     return desk.event_page(
-        "check_in.html",
+        "door/attendance.html",
         event,
         "check-in",
         attendance=queries.attendance(event),

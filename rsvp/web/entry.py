@@ -77,7 +77,7 @@ def too_many(limit: RequestLimit) -> Response:
     # The limiter's instant is up to a second late; that makes no minute of its own.
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     minutes = max(1, math.ceil((seconds - 1) / 60))
-    page = render_template("organizer/wait.html", wait_minutes=minutes)
+    page = render_template("account/too_many_attempts.html", wait_minutes=minutes)
     response = make_response(page, 429)
     response.headers["Retry-After"] = str(seconds)
     return response
@@ -102,7 +102,7 @@ within_guesses = limiter.shared_limit(
 
 def dead_link(why: str, **context: Any) -> tuple[str, int]:
     """The page of a link that was used, is too old or was never one of ours."""
-    return render_template("organizer/dead_link.html", why=why, **context), 404
+    return render_template("account/invalid_link.html", why=why, **context), 404
 
 
 def keep_private(response: Response) -> Response:

@@ -69,4 +69,4 @@ def to_sign_in() -> ResponseReturnValue:
 
 
 def page(form: FirstForm) -> str:
-    return render_template("organizer/first.html", form=form)
+    return render_template("account/first_account.html", form=form)

@@ -73,7 +73,7 @@ def page(event: Event, wanted: Wanted | None = None) -> str:
     now = utcnow()
     found = queries.some_invitations(event.id, before=desk.page_start("before"))
     return desk.event_page(
-        "invitations.html",
+        "registrations/invitations.html",
         event,
         "invitations",
         rows=[row_of(event, each, now) for each in found.rows],

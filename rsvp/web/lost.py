@@ -43,7 +43,7 @@ def mail_again() -> ResponseReturnValue:
     db.write(lambda _again: registrations.mail_links(email_key, now=now))
     # The same whatever came of it: nobody learns which addresses are registered.
     address = form.read["email"]
-    return render_template("attendee/mailed_again.html", address=address)
+    return render_template("attendee/check_mail.html", event=None, address=address)
 
 
 def new_stamp() -> str:
@@ -51,4 +51,4 @@ def new_stamp() -> str:
 
 
 def lost_html(form: LostMailForm) -> str:
-    return render_template("attendee/lost_mail.html", form=form)
+    return render_template("attendee/resend.html", form=form)

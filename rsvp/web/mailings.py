@@ -58,7 +58,7 @@ def every(slug: str) -> ResponseReturnValue:
     found = queries.mailings(event.id)
     counted = queries.progress([mailing.id for mailing in found])
     return desk.event_page(
-        "mailings.html",
+        "messages/mailings.html",
         event,
         "messages",
         rows=[row_of(event, each, counted.get(each.id, NOBODY)) for each in found],
@@ -148,7 +148,7 @@ def page_of(mailing: Mailing, form: writing.Written, status: int = 200) -> Respo
     event = mailing.event
     counted = queries.progress([mailing.id]).get(mailing.id, NOBODY)
     html = desk.event_page(
-        "mailing.html",
+        "messages/mailing.html",
         event,
         "messages",
         mailing=mailing,
@@ -224,7 +224,7 @@ def new_page(event: Event, form: writing.Written, *, is_late: bool = False) -> s
     """The form of a new one; `is_late`: it was meant to change one that was sent."""
     reach = reach_of(event, form.wanted(event))
     return desk.event_page(
-        "mailing_new.html",
+        "messages/mailing_new.html",
         event,
         "messages",
         may_write=may_write(event),
@@ -317,7 +317,7 @@ def sending_page(mailing: Mailing, mistake: Mistake | None = None) -> str:
     """Asks when; `mistake` is beside what was chosen (`when`) or typed (`at`)."""
     event = mailing.event
     return desk.event_page(
-        "mailing_sending.html",
+        "messages/mailing_sending.html",
         event,
         "messages",
         mailing=mailing,

@@ -48,7 +48,7 @@ def events() -> ResponseReturnValue:
     now = utcnow()
     found = queries.overview(desk.me(), now, past=past, after=after or None)
     return desk.page(
-        "events.html",
+        "events/list.html",
         rows=[event_row(event, now) for event in found.rows],
         past=past,
         several_teams=len({event.team_id for event in found.rows}) > 1,
@@ -96,7 +96,7 @@ class Need:
 def event(slug: str) -> ResponseReturnValue:
     found = desk.my_event(slug)
     return desk.event_page(
-        "event.html",
+        "events/overview.html",
         found,
         "overview",
         seats=desk.filled(found),
@@ -308,7 +308,7 @@ def cancellation(slug: str) -> ResponseReturnValue:
 def cancellation_page(event: Event, mistake: Mistake | None = None) -> str:
     counts = [c for c in counted.held_counts(event) if c.state in LIVE]
     return desk.event_page(
-        "cancel_event.html",
+        "events/cancel.html",
         event,
         "overview",
         may_cancel=event.phase(utcnow()) not in (Phase.CANCELLED, Phase.OVER),

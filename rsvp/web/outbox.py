@@ -47,7 +47,7 @@ def messages() -> ResponseReturnValue:
         event = desk.my_event(slug, Action.READ_MESSAGES)
         there = url_for(".event_messages", slug=event.slug)
         return redirect(address(there, **query_of(wanted())), code=303)
-    return desk.page("messages.html", **outbox(url_for(".messages")))
+    return desk.page("messages/outbox.html", **outbox(url_for(".messages")))
 
 
 @bp.get("/events/<slug>/messages")
@@ -56,7 +56,7 @@ def event_messages(slug: str) -> ResponseReturnValue:
     event = desk.my_event(slug, Action.READ_MESSAGES)
     here = url_for(".event_messages", slug=event.slug)
     return desk.event_page(
-        "event_messages.html", event, "messages", **outbox(here, event.id)
+        "messages/event_outbox.html", event, "messages", **outbox(here, event.id)
     )
 
 
@@ -155,7 +155,7 @@ def message_page(found: Message, form: AddressForm | None = None) -> Response:
         form = address_form(found.registration.email)
     [row] = letters.rows_of([found])
     html = desk.page(
-        "message.html",
+        "messages/message.html",
         row=row,
         mail=framed.masked_mail(found),
         registration_url=url_for(

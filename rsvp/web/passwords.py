@@ -67,7 +67,7 @@ def send_link() -> ResponseReturnValue:
 
 def ask_page(form: AskForm, asked: bool = False) -> str:
     return render_template(
-        "organizer/ask_password.html",
+        "account/request_password_reset.html",
         form=form,
         asked=asked,
         mails_are_sent=mails_are_sent(),
@@ -130,7 +130,7 @@ def set_new(token: str) -> ResponseReturnValue:
 
 
 def new_page(form: NewPasswordForm, email: str) -> str:
-    return render_template("organizer/new_password.html", form=form, email=email)
+    return render_template("account/password_reset.html", form=form, email=email)
 
 
 def dead_link() -> ResponseReturnValue:

@@ -97,7 +97,7 @@ def found_by(slug: str, reference: str, action: Action) -> tuple[Event, Registra
 def page(event: Event, found: Registration, mistake: Mistake | None = None) -> str:
     manages = desk.may(Action.MANAGE_REGISTRATIONS, event)
     return desk.event_page(
-        "registration.html",
+        "registrations/detail.html",
         event,
         "people",
         until=one_registration.until_of(found),

@@ -61,7 +61,7 @@ def page(
     found = queries.bookings(event.id, wanted, after=desk.page_start("after"))
     places = queries.places(event, found.rows, None if wanted else matching)
     return desk.event_page(
-        "registrations.html",
+        "registrations/list.html",
         event,
         "people",
         rows=rows_of(event, found.rows, places, wanted),

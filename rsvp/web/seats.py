@@ -69,7 +69,7 @@ def page(event: Event, mistake: Mistake | None = None) -> str:
     ways = zip(event.admissions, bars, strict=False)
     is_over = event.phase(utcnow()) in (Phase.OVER, Phase.CANCELLED)
     return desk.event_page(
-        "seats.html",
+        "events/seats.html",
         event,
         "seats",
         ways=[way(event, one, bar, kept.get(one.id, {})) for one, bar in ways],

@@ -57,7 +57,7 @@ def every(slug: str) -> ResponseReturnValue:
     event = desk.my_event(slug, Action.READ_MESSAGES)
     kinds = [kind for kind in letters.KINDS if kind in previews.PREVIEWED]
     return desk.event_page(
-        "kinds.html",
+        "messages/custom_texts.html",
         event,
         "messages",
         rows=[row_of(event, kind) for kind in kinds if kind in WORDED],
@@ -130,7 +130,7 @@ def page(event: Event, kind: MessageKind, own: Own, status: int = 200) -> Respon
     preview = previews.preview_of(event, kind)
     our_subject, our_headline = preview.our_words
     html = desk.event_page(
-        "kind.html",
+        "messages/custom_text.html",
         event,
         "messages",
         kind=kind,

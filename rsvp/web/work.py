@@ -77,7 +77,7 @@ def show() -> ResponseReturnValue:
     order = list(WORDS)
     jobs = sorted(work.jobs, key=lambda j: (j.name not in WORDS, *place(j, order)))
     return desk.page(
-        "work.html",
+        "jobs.html",
         mails=work.mails,
         mailings_sending=work.mailings_sending,
         jobs=[
