@@ -1,0 +1,98 @@
+"""What the product says of itself: addresses, commands, settings, tables."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import re
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from tests.record.files import write
+from tests.record.product import SETTINGS, Base
+from tests.record.site import new_site
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def record(folder: Path) -> None:
+    with new_site(folder) as site:
+        write(folder, "addresses", addresses(site.app))
+        write(folder, "settings", settings())
+        write(folder, "configuration", configuration(site.app, site.instance))
+        tables = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
+        write(folder, "schema-sqlite", "\n".join(row[0] for row in site.rows(tables)))
+        write(folder, "schema-empty", "\n".join(site.dump()))
+    write(folder, "schema-postgresql", postgresql_schema())
+    write(folder, "settings-documented", (ROOT / "docs" / "settings.md").read_text())
+    for words in commands():
+        write(folder, "help/" + " ".join(["rsvp", *words]), help_of(words))
+
+
+def addresses(app) -> str:
+    """Each rule with its methods; not the names of endpoints, which nobody sees."""
+    rules = {
+        f"{rule.rule} {' '.join(sorted(rule.methods or ()))}"
+        f"{'' if rule.strict_slashes else ' (with or without a slash)'}"
+        for rule in app.url_map.iter_rules()
+    }
+    return "\n".join(sorted(rules))
+
+
+def settings() -> str:
+    return "\n".join(
+        f"RSVP_{one.name} {one.kind.__name__} {one.default!r} {one.least}-{one.most}"
+        for one in SETTINGS.values()
+    )
+
+
+def configuration(app, instance: Path) -> str:
+    """All that is configured once the application is made, its extensions' too."""
+    lines = []
+    for name, value in sorted(app.config.items()):
+        text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
+        is_code = callable(value) or "<" in text
+        told = type(value).__name__ if is_code else text
+        lines.append(f"{name} = {told.replace(str(instance), '(instance)')}")
+    return "\n".join(lines)
+
+
+def postgresql_schema() -> str:
+    dialect = postgresql.dialect()
+    texts = []
+    for table in sorted(Base.metadata.sorted_tables, key=lambda table: table.name):
+        texts.append(str(CreateTable(table).compile(dialect=dialect)))
+        for index in sorted(table.indexes, key=lambda index: str(index.name)):
+            texts.append(str(CreateIndex(index).compile(dialect=dialect)))
+    return "\n".join(text.strip() for text in texts)
+
+
+# --- commands -----------------------------------------------------------------------
+
+
+def commands(within: Sequence[str] = ()) -> list[list[str]]:
+    """The words of each command and group, found by what the help lists."""
+    found = [list(within)]
+    _, _, listed = help_of(within).partition("\nCommands:\n")
+    for name in re.findall(r"^  (\S+)", listed, re.MULTILINE):
+        found += commands([*within, name])
+    return found
+
+
+def help_of(words: Sequence[str]) -> str:
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        entry()([*words, "--help"])
+    return said.getvalue()
+
+
+def entry() -> Callable[[Sequence[str]], None]:
+    """What the `rsvp` command runs."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, name = project["scripts"]["rsvp"].partition(":")
+    return getattr(importlib.import_module(module), name)
