@@ -2,8 +2,8 @@
 
 A scanner that stands for a keyboard presses keys by their place. Set up for an American
 keyboard, on a machine with another one, it sends Z for Y, or `é` for 2. Which layout it
-was nobody tells; a code's check characters do. static/js/door/keyboards.js has the same
-rules, by the same cases (tests/cases/codes.json).
+was nobody tells; a code's check characters do. static/js/door/keyboard-layouts.js has
+the same rules, by the same cases (tests/cases/codes.json).
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ import re
 import pytest
 from jinja2 import Environment, nodes
 
-from rsvp.config import FILES, ROOT
+from tests.paths import ROOT
 
-FOLDER = FILES / "templates"
+FOLDER = ROOT / "templates"
 ENVIRONMENT = Environment(autoescape=True)
 NAMES = sorted(
     path.relative_to(FOLDER).as_posix()

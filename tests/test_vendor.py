@@ -59,7 +59,7 @@ def test_a_file_is_what_its_package_holds(entry, tmp_path):
 def test_no_script_of_ours_asks_another_host():
     """The scanning library would ask a CDN for its module unless it is told."""
     ours = [p for p in (config.ROOT / "static" / "js").rglob("*.js") if p.is_file()]
-    worker = config.ROOT / "static" / "js" / "door" / "worker.js"
+    worker = config.ROOT / "static" / "js" / "door" / "decode-worker.js"
 
     assert [p for p in ours if re.search(r"https?:|//[\w.-]+\.\w", code_of(p))] == []
     assert "locateFile" in worker.read_text()

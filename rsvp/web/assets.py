@@ -1,9 +1,10 @@
 """Assets: styles, scripts and fonts at addresses that change when any of them does.
 
-`asset("js/event.js")` gives `/assets/<version>/js/event.js`, where the version is a
-hash over all of `static/`: so files may name each other by relative addresses, and
-browsers keep them for a year. The stylesheets stay one file per component for people,
-and are answered as one, `css/all.css`, so that the first view waits for one request.
+`asset("js/public/event.js")` gives `/assets/<version>/js/public/event.js`, where the
+version is a hash over all of `static/`: so files may name each other by relative
+addresses, and browsers keep them for a year. The stylesheets stay one file per
+component for people, and are answered as one, `css/all.css`, so that the first view
+waits for one request.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ bp = Blueprint("assets", __name__)
 
 SHEET = "css/all.css"
 FIRST, LAST = ("tokens", "base", "layout"), ("utilities",)
+FOLDERS = ("components", "public", "attendee", "organizer", "door")
+"""Styles by audience, after those that all share."""
 SQUEEZED = {"text/css", "text/javascript", "image/svg+xml", "application/json"}
 SQUEEZED |= {"application/wasm"}
 FOREVER = "public, max-age=31536000, immutable"
@@ -61,9 +64,10 @@ class Assets:
 
     def one_sheet(self) -> bytes:
         # One folder deep, like the files at the root, so that relative addresses hold.
-        components = [n for n in self.files if n.startswith("css/components/")]
         names = [f"css/{name}.css" for name in FIRST]
-        names += [*components, *(f"css/{name}.css" for name in LAST)]
+        for folder in FOLDERS:
+            names += [name for name in self.files if name.startswith(f"css/{folder}/")]
+        names += [f"css/{name}.css" for name in LAST]
         return b"\n".join(self.files[name].content for name in names)
 
 

@@ -190,7 +190,9 @@ def worker() -> ResponseReturnValue:
     """The script that reads codes, under `/door/` so that one day the phone can keep it
     for when there is no network, and with a policy of its own."""
     assert current_app.static_folder is not None
-    response = send_from_directory(current_app.static_folder, "js/door/worker.js")
+    response = send_from_directory(
+        current_app.static_folder, "js/door/decode-worker.js"
+    )
     response.headers["Content-Security-Policy"] = WORKER_CONTENT
     response.headers["Cache-Control"] = "no-cache"
     return response

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { makeAwake } from "../../static/js/door/awake.js"
+import { makeWakeLock } from "../../static/js/door/wake-lock.js"
 import { makeCamera, whyOf } from "../../static/js/door/camera.js"
 import { makeClock, settle } from "./clock.mjs"
 
@@ -377,7 +377,7 @@ test("whoever starts and stops quickly leaves no screen awake", async () => {
   const asked = []
   let awake = 0
   globalThis.document = Object.assign(new EventTarget(), { hidden: false })
-  const keepAwake = makeAwake({ request: () => new Promise((done) => asked.push(done)) })
+  const keepAwake = makeWakeLock({ request: () => new Promise((done) => asked.push(done)) })
   const give = () => {
     let isHeld = true
     awake += 1

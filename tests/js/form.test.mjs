@@ -5,7 +5,7 @@ import { test } from "node:test"
 import { invitationIn, isAsked, sendLabel } from "../../static/js/lib/form.js"
 import { localTime } from "../../static/js/lib/local-time.js"
 import { guestsShown } from "../../static/js/lib/party.js"
-import { forgetSubmissions, newId, submissionFor } from "../../static/js/lib/submission.js"
+import { forgetSubmissions, newId, submissionFor } from "../../static/js/lib/submission-id.js"
 
 class Storage {
   getItem(key) {

@@ -18,7 +18,7 @@ EVENINGS = 400
 def test_nobody_is_let_in_unseen_in_many_evenings() -> None:
     services.need("node")
     name = "--test-name-pattern=nobody is let in unseen"
-    command = ["node", "--test", name, str(SCRIPTS / "scanning.test.mjs")]
+    command = ["node", "--test", name, str(SCRIPTS / "scan-controller.test.mjs")]
 
     done = subprocess.run(
         command,

@@ -1,6 +1,6 @@
 /* A code as it was scanned or typed, read as kindly as the server does (tokens.read_code):
    `1`, 26 characters and 2 check characters. */
-import { ALPHABET, readings } from "./keyboards.js"
+import { ALPHABET, readings } from "./keyboard-layouts.js"
 
 const LENGTH = 29
 /** The server takes no longer ones; a picture may have a whole letter in it. */

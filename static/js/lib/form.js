@@ -2,7 +2,7 @@
    that says what it does. */
 import { prepareParty } from "./party.js"
 import { sendOnce } from "./send-once.js"
-import { submissionFor } from "./submission.js"
+import { submissionFor } from "./submission-id.js"
 
 /** Whether a question is asked of those who chose `admission` (a key). While nothing is
     chosen, only those that everybody is asked are. */

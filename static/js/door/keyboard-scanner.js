@@ -21,7 +21,7 @@ const BESIDE = ["Shift", "CapsLock", "AltGraph", "NumLock", "Dead", "Process", "
     isCommand}`, and gives `{scan: {typed, places}}` at the end of a run, `{isOurs: true}`
     for a key that must do nothing else, or `{}`. `began` is told of each run's first key.
     `rest`, after `REST` without a key, gives what may be a whole code without an end, once. */
-export function makeKeys({ began = () => {} } = {}) {
+export function makeKeyboardScanner({ began = () => {} } = {}) {
   let typed = ""
   let places = ""
   let count = 0

@@ -13,7 +13,7 @@ const isAnswer = ({ isChoice }) => !isChoice
 /** `show` is given each screen as it appears (`stays`: how long by itself, null: until a
     tap), then null; `listOf` makes one of several. `after` runs a function after so many
     milliseconds and gives one that calls it off. */
-export function makeScreens({ show, listOf, now, after }) {
+export function makeScreenQueue({ show, listOf, now, after }) {
   let current = null
   let waiting = []
   let seenFor = 0 // milliseconds, without those in which the page was hidden

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 
-import { makeKeys } from "../../static/js/door/keys.js"
-import { makeScreens } from "../../static/js/door/screens.js"
+import { makeKeyboardScanner } from "../../static/js/door/keyboard-scanner.js"
+import { makeScreenQueue } from "../../static/js/door/screen-queue.js"
 import { makeClock } from "./clock.mjs"
-import { ADA, BEN, CY, evening, OLD, POSTER, ZOE } from "./evening.mjs"
+import { ADA, BEN, CY, evening, OLD, POSTER, ZOE } from "./door-evening.mjs"
 
 // --- which screen is shown when --------------------------------------------------------
 
@@ -38,7 +38,7 @@ for (const [what, acts, expected] of [
     const clock = makeClock()
     const shown = []
     const made = (name) => ({ name, stays: name[0] === "w" ? 3000 : null, isChoice: name[0] === "q" })
-    const screens = makeScreens({
+    const screens = makeScreenQueue({
       ...clock,
       show: (screen) => shown.push([clock.now(), screen && screen.name]),
       listOf: (all) => ({ name: all.map(({ name }) => name).join("+"), stays: null, isList: true }),
@@ -234,7 +234,7 @@ for (const [what, presses, expected] of [
   ["a key between that has no sign", ["1EE", ["ArrowLeft", 5], "DEA", ["Enter", 10]], []],
 ]) {
   test(`keys: ${what}`, () => {
-    const keys = makeKeys()
+    const keys = makeKeyboardScanner()
     const scans = []
     let at = 1000
     const press = (key, more = {}) => {
@@ -255,7 +255,7 @@ for (const [what, presses, expected] of [
 }
 
 test("keys: what belongs to a scan does nothing else, and the rest is left alone", () => {
-  const keys = makeKeys()
+  const keys = makeKeyboardScanner()
   let at = 0
   const press = (key, later = 8, more = {}) => {
     at += later
@@ -280,7 +280,7 @@ test("keys: what belongs to a scan does nothing else, and the rest is left alone
 })
 
 test("keys: a scanner that ends with no key is heard after a rest, once", () => {
-  const keys = makeKeys()
+  const keys = makeKeyboardScanner()
   let at = 0
   const press = (key, later = 8) => keys.press({ key, code: "", at: (at += later) })
   const type = (text) => [...text].map((sign) => press(sign))
@@ -302,7 +302,7 @@ test("keys: a scanner that ends with no key is heard after a rest, once", () => 
 })
 
 test("keys: the places of the keys are told beside what they gave", () => {
-  const keys = makeKeys()
+  const keys = makeKeyboardScanner()
   let at = 0
   const press = (key, code) => keys.press({ key, code, at: (at += 8) })
   press("+", "BracketRight")

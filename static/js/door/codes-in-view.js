@@ -19,7 +19,7 @@ const LEAVING = 800
 /** `isBusy` says of a code whether it waits for its answer, or that is on the screen;
     `isQuiet` whether nothing is on the screen and no answer is to come; `mayAct` whether
     another picture may do something now. */
-export function makePictures({ isBusy, isQuiet, mayAct }) {
+export function makeCodesInView({ isBusy, isQuiet, mayAct }) {
   let known = new Map() // by code or text: {at, still, isDone, mixedAt, mixedStill}
   let told = null // codes that were together and have been told of
   let candidate = null // what was read last and not yet acted on: {key, since, stills}

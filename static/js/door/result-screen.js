@@ -1,4 +1,4 @@
-/* The verdict over the whole screen, as `screens.js` says what is to be seen: one answer,
+/* The verdict over the whole screen, as `screen-queue.js` says what is to be seen: one answer,
    a list of several, or the question whether a party is let in together. */
 
 const isLong = (name) => name.length > 24
@@ -7,7 +7,7 @@ const isLong = (name) => name.length > 24
     the party and of one answer in a list. `shown` is told of each screen as it appears,
     `pressed` of what was pressed on it (`admit`, `undo`, `leave`, or null to put it away)
     and whether by a key. */
-export function makeScreen({ section, spoken, behind, chip, row, words, shown, pressed }) {
+export function makeResultScreen({ section, spoken, behind, chip, row, words, shown, pressed }) {
   const part = (name) => section.querySelector(`[data-${name}]`)
   const next = part("next")
   const admit = part("admit")

@@ -1,6 +1,6 @@
 /* An evening at a door, without a browser: a camera that sees what is held up, a network
    that loses things, a server that judges, and a screen that somebody looks at. */
-import { makeScanning } from "../../static/js/door/scanning.js"
+import { makeScanController } from "../../static/js/door/scan-controller.js"
 import { makeSender } from "../../static/js/door/sync.js"
 import { clockIn } from "../../static/js/door/verdict.js"
 import { makeClock, settle } from "./clock.mjs"
@@ -50,7 +50,7 @@ export function evening({ seed } = {}) {
     elapsed: clock.now,
     pause: (milliseconds) => new Promise((done) => clock.after(milliseconds, done)),
   })
-  const scanning = makeScanning({
+  const scanning = makeScanController({
     sender: {
       ...sender,
       now: clock.now,

@@ -9,7 +9,7 @@ const DEAD = 15_000
 
 /** `found` is told of all texts in each still, none included; `ready` once it can read;
     `broken` when reading can't go on. Stills are taken while `mayRead` says so. */
-export function makeReader({ video, addresses, mayRead, found, ready, broken }) {
+export function makeDecoder({ video, addresses, mayRead, found, ready, broken }) {
   let worker = null
   let isReady = false
   let readsSince = null

@@ -1,21 +1,21 @@
 /* The scanner's page: joins the camera, the sending and the screen to the document. */
-import { newId } from "../lib/submission.js"
-import { makeAwake } from "./awake.js"
+import { newId } from "../lib/submission-id.js"
 import { makeCamera } from "./camera.js"
-import { makeKeys, REST } from "./keys.js"
-import { makeReader } from "./reader.js"
-import { makeScanning } from "./scanning.js"
-import { makeScreen } from "./screen.js"
+import { makeDecoder } from "./decoder.js"
+import { makeKeyboardScanner, REST } from "./keyboard-scanner.js"
+import { prepareManualEntry } from "./manual-entry.js"
+import { makeResultScreen } from "./result-screen.js"
+import { makeScanController } from "./scan-controller.js"
 import { makeSound } from "./sound.js"
 import { makeSender } from "./sync.js"
-import { prepareTyped } from "./typed.js"
 import { clockIn } from "./verdict.js"
+import { makeWakeLock } from "./wake-lock.js"
 
 const PATIENCE = 8000 // how long a request may take before it counts as lost
 const SLOW = 600 // after this long without an answer the page says that it is asking
 const REFRESH = 20_000 // other doors let people in too
 
-export function prepareDoor(door) {
+export function prepareScanner(door) {
   const find = (name) => door.querySelector(`[data-${name}]`)
   const findAll = (name) => [...door.querySelectorAll(`[data-${name}]`)]
   const troubles = wordsIn(find("troubles"), "why", ({ title }, text) => ({ title, text }))
@@ -33,7 +33,7 @@ export function prepareDoor(door) {
 
   // --- what is shown -----------------------------------------------------------------
 
-  const screen = makeScreen({
+  const screen = makeResultScreen({
     section: find("verdict"),
     spoken: find("spoken"),
     behind: [...findAll("behind"), ...document.querySelectorAll(".skip")],
@@ -41,7 +41,7 @@ export function prepareDoor(door) {
     row: find("row"),
     words: { ...lists, in: door.dataset.in },
     shown: (shown) => sound.play(shown.sound),
-    pressed: (what, isSure) => scanning.press(what, isSure),
+    pressed: (what, isSure) => controller.press(what, isSure),
   })
 
   const sender = makeSender({
@@ -55,7 +55,7 @@ export function prepareDoor(door) {
     },
     answered(pairs) {
       quiet()
-      scanning.answered(pairs)
+      controller.answered(pairs)
     },
     late(isLate) {
       quiet()
@@ -64,7 +64,7 @@ export function prepareDoor(door) {
     refused: stopForGood,
   })
 
-  const scanning = makeScanning({
+  const controller = makeScanController({
     sender: { ...sender, send: (scan) => tellIfSlow(sender.send(scan)), ask: askAndTell },
     words,
     clock: clockIn(door.dataset.zone, document.documentElement.lang),
@@ -96,7 +96,7 @@ export function prepareDoor(door) {
     line.say("asking", "")
   }
 
-  find("undo").addEventListener("click", () => scanning.undoLast())
+  find("undo").addEventListener("click", () => controller.undoLast())
 
   function stopForGood() {
     isOver = true
@@ -112,12 +112,12 @@ export function prepareDoor(door) {
   // --- the camera --------------------------------------------------------------------
 
   const video = find("video")
-  const keepAwake = makeAwake()
-  const reader = makeReader({
+  const keepAwake = makeWakeLock()
+  const decoder = makeDecoder({
     video,
     addresses: door.dataset,
     mayRead: () => camera.isReadable && !document.hidden,
-    found: (texts) => scanning.picture(texts),
+    found: (texts) => controller.picture(texts),
     ready: () => line.say("camera", ""),
     broken() {
       camera.stop()
@@ -137,15 +137,15 @@ export function prepareDoor(door) {
 
   function followCamera({ phase, why, canLight, isLit, canSwitch }) {
     const isScanning = phase === "opening" || phase === "on"
-    const isWaiting = phase === "opening" || (phase === "on" && !reader.isReady)
+    const isWaiting = phase === "opening" || (phase === "on" && !decoder.isReady)
     line.say("camera", isWaiting ? door.dataset.opening : "")
     if (!isScanning) line.say("hint", "")
     keepAwake(phase === "on")
     find("torch").hidden = !canLight
     find("torch").setAttribute("aria-pressed", isLit)
     find("switch").hidden = !canSwitch
-    if (phase === "on") reader.start()
-    else reader.stop()
+    if (phase === "on") decoder.start()
+    else decoder.stop()
     if (isOver) return
     if (door.dataset.state !== (isScanning ? "scanning" : "start")) setState(isScanning)
     if (why) tellTrouble(why)
@@ -171,7 +171,7 @@ export function prepareDoor(door) {
 
   find("begin").addEventListener("click", () => {
     sound.unlock()
-    scanning.beginPictures()
+    controller.beginPictures()
     find("trouble").hidden = true
     openTyped(false)
     camera.start()
@@ -186,7 +186,7 @@ export function prepareDoor(door) {
   navigator.mediaDevices?.addEventListener?.("devicechange", () => camera.recount())
   document.addEventListener("visibilitychange", () => {
     camera.setVisible(!document.hidden)
-    scanning.setVisible(!document.hidden)
+    controller.setVisible(!document.hidden)
     if (!document.hidden) sender.hurry()
   })
   addEventListener("pagehide", () => camera.leave())
@@ -196,12 +196,12 @@ export function prepareDoor(door) {
 
   const typed = find("typed")
   const field = typed.querySelector("#code")
-  const form = prepareTyped(find("typed-form"), {
+  const form = prepareManualEntry(find("typed-form"), {
     mistakes,
     send(code) {
       sound.unlock()
       openTyped(false)
-      scanning.typed(code)
+      controller.typed(code)
     },
   })
 
@@ -231,7 +231,7 @@ export function prepareDoor(door) {
 
   let valueBefore = ""
   let resting = null
-  const keys = makeKeys({ began: () => (valueBefore = field.value) })
+  const keyboard = makeKeyboardScanner({ began: () => (valueBefore = field.value) })
 
   // Before anybody else: Enter would press what has the focus.
   addEventListener("keydown", keyDown, true)
@@ -239,7 +239,7 @@ export function prepareDoor(door) {
   function keyDown(event) {
     if (isOver) return
     const isCommand = event.ctrlKey || event.metaKey || event.altKey
-    const { scan, isOurs } = keys.press({
+    const { scan, isOurs } = keyboard.press({
       key: event.key ?? "",
       code: event.code,
       at: event.timeStamp,
@@ -257,16 +257,16 @@ export function prepareDoor(door) {
 
   /** Some scanners end with no key. What is none of our codes is nobody's business then. */
   function takeRest() {
-    const { scan } = keys.rest()
+    const { scan } = keyboard.rest()
     if (!scan || isOver) return
     sound.unlock()
-    scanning.keyed(scan, true)
+    controller.keyed(scan, true)
   }
 
   /** What came by keys into the field may have been typed by somebody quick. */
   async function takeKeys(scan, isInField) {
     sound.unlock()
-    const isCode = await scanning.keyed(scan, isInField)
+    const isCode = await controller.keyed(scan, isInField)
     if (isInField && isCode) field.value = valueBefore
     else if (isInField) form.submit()
   }

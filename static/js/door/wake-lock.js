@@ -1,6 +1,6 @@
 /* A screen that stays on while the camera does. */
 
-export function makeAwake(locks = navigator.wakeLock) {
+export function makeWakeLock(locks = navigator.wakeLock) {
   let isWanted = false
   let lock = null
 

@@ -3,7 +3,7 @@ import { readCode } from "./code.js"
 
 /** `send` gets a code that may be one; `mistakes` are words by what is wrong. Gives what
     sends the form as its button does. */
-export function prepareTyped(form, { mistakes, send }) {
+export function prepareManualEntry(form, { mistakes, send }) {
   const input = form.elements.code
   const line = form.querySelector("[data-mistake]")
   const hint = input.getAttribute("aria-describedby").split(" ")[0]

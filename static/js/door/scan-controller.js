@@ -1,8 +1,8 @@
 /* From what is seen, typed or sent by a scanner to what the screen shows. It knows no
    document: the page draws, and passes the time in. */
 import { readCode, readKeys } from "./code.js"
-import { makePictures } from "./pictures.js"
-import { makeScreens } from "./screens.js"
+import { makeCodesInView } from "./codes-in-view.js"
+import { makeScreenQueue } from "./screen-queue.js"
 import { choiceOf, groupOf, listOf, screenOf } from "./verdict.js"
 
 /** How long to wait for what several codes in a picture are; then nobody is let in. */
@@ -14,7 +14,7 @@ const REMEMBERED = 50
     screen (null: none), `hint` one quiet line of what is held on: `again`, `several`, or
     null. `repeated` is told where the code of this very screen was scanned once more,
     `changed` whether there is a last scan to take back. */
-export function makeScanning({
+export function makeScanController({
   sender,
   words,
   clock,
@@ -34,17 +34,17 @@ export function makeScanning({
   let readings = new Map()
   let inOrder = Promise.resolve()
 
-  const screens = makeScreens({
+  const screenQueue = makeScreenQueue({
     show,
     listOf: (several) => withScans(several, listOf(several, words)),
     now,
     after,
   })
-  const isShown = (code) => screens.all.some(({ codes }) => codes.includes(code))
-  const pictures = makePictures({
+  const isShown = (code) => screenQueue.all.some(({ codes }) => codes.includes(code))
+  const codesInView = makeCodesInView({
     isBusy: (code) => awaited.has(code) || looking.includes(code) || isShown(code),
-    isQuiet: () => !awaited.size && !looking.length && !screens.current,
-    mayAct: () => !looking.length && !screens.current?.isChoice,
+    isQuiet: () => !awaited.size && !looking.length && !screenQueue.current,
+    mayAct: () => !looking.length && !screenQueue.current?.isChoice,
   })
 
   // --- what comes in -------------------------------------------------------------------
@@ -69,16 +69,16 @@ export function makeScanning({
       const found = await Promise.all(texts.map(read))
       const codes = found.flatMap(({ code }) => code ?? [])
       const others = texts.filter((_text, at) => !found[at].code)
-      const { scan, several, foreign, held } = pictures.see(codes, others, now())
+      const { scan, several, foreign, held } = codesInView.see(codes, others, now())
       if (scan) send([{ code: scan, direction: "in" }])
       if (several) ask(several)
       if (foreign !== undefined) put("unreadable", [foreign])
-      hint(held && !screens.current && !awaited.size ? HINTS[held] : null)
+      hint(held && !screenQueue.current && !awaited.size ? HINTS[held] : null)
     })
   }
 
-  /** What a scanner typed, as `makeKeys` tells it. Says whether it was a code; nothing is
-      shown of what was none where somebody may have typed it (`isTyped`). */
+  /** What a scanner typed, as `makeKeyboardScanner` tells it. Says whether it was a code;
+      nothing is shown of what was none where somebody may have typed it (`isTyped`). */
   function keyed(scan, isTyped = false) {
     return queue(async () => {
       const { code, mistake } = await readKeys(scan, subtle)
@@ -131,7 +131,7 @@ export function makeScanning({
       }))
       .sort((a, b) => a.position - b.position)
     const choice = choiceOf(looks, words)
-    if (!choice.isChoice) pictures.settle(codes)
+    if (!choice.isChoice) codesInView.settle(codes)
     add(choice.isChoice ? choice : groupOf(looks, words), codes, [])
   }
 
@@ -158,7 +158,7 @@ export function makeScanning({
     }
     if (!single.length) return
     setLast(single.at(-1).mayBeUndone ? single.at(-1).scans : [])
-    screens.add(...single)
+    screenQueue.add(...single)
   }
 
   function answeredOf(group, pair) {
@@ -167,7 +167,7 @@ export function makeScanning({
     for (const id of group.ids) groups.delete(id)
     const several = group.pairs.map(made)
     setLast(several.filter((one) => one.mayBeUndone).flatMap(({ scans }) => scans))
-    screens.add(withScans(several, groupOf(several, words)))
+    screenQueue.add(withScans(several, groupOf(several, words)))
   }
 
   function made([scan, entry]) {
@@ -190,7 +190,7 @@ export function makeScanning({
   }
 
   function add(screen, codes, scans) {
-    screens.add({ ...screen, codes, scans })
+    screenQueue.add({ ...screen, codes, scans })
   }
 
   function setLast(scans) {
@@ -212,21 +212,21 @@ export function makeScanning({
     /** Put the screen away, and do what was pressed on it: `admit`, `undo`, `leave`, or
         nothing; `isSure`: by a key. */
     press(what, isSure) {
-      const screen = screens.current
-      if (!screens.tap(isSure)) return
+      const screen = screenQueue.current
+      if (!screenQueue.tap(isSure)) return
       if (what === "undo") {
         setLast([])
         undo(screen.scans)
       }
       if (what === "leave") send([{ code: screen.scans[0].code, direction: "out" }])
       if (what === "admit" && screen.isChoice) {
-        pictures.settle(screen.codes)
+        codesInView.settle(screen.codes)
         send(screen.admits.map((code) => ({ code, direction: "in" })))
       }
     },
-    setVisible: screens.setVisible,
+    setVisible: screenQueue.setVisible,
     /** The camera begins anew. */
-    beginPictures: pictures.forgetAll,
+    beginPictures: codesInView.forgetAll,
   }
 }
 

@@ -1,6 +1,0 @@
-/* The scanner: all but the camera works without this. */
-import { prepareDoor } from "./door/page.js"
-import { sendOnce } from "./lib/send-once.js"
-
-for (const form of document.querySelectorAll("[data-send-once]")) sendOnce(form)
-for (const door of document.querySelectorAll("[data-door]")) prepareDoor(door)
