@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from lxml import html
@@ -59,6 +60,8 @@ class Evening:
         self.site = site
         self.case = case
         self.names: dict[str, str] = {}
+        self.invitation = ""
+        """What invited people have in the address of the event's page."""
         self.links: dict[str, str] = {}
         """By whose it is, the path of a registration's page."""
         self.others: dict[str, str] = {}
@@ -72,7 +75,7 @@ class Evening:
     def run(self) -> None:
         clock.begin(f"publish {self.case}")
         with self.site.app.app_context():
-            event = import_case(self.case, now=clock.START)
+            event = self.publish()
             self.slug = event.slug
             self.starts, self.ends = event.starts_at, event.ends_at
             self.retention = timedelta(days=event.retention_days)
@@ -82,6 +85,7 @@ class Evening:
             db.session.remove()
         self.sign_in()
         self.export("published")
+        self.invite()
 
         if event_opens := self.opens():
             clock.set_time(event_opens - DAY)
@@ -95,12 +99,20 @@ class Evening:
         self.site.branch(self.called_off)
 
         self.some_change_their_minds()
-        self.look(self.moment("changed"), pages=("registrations", "messages"))
+        self.write_to_everybody()
+        self.move_the_event()
+        changed = self.moment("changed")
+        self.look(changed, pages=("registrations", "messages", "mailings"))
+        changed.send_all(self.situation, lambda page: "/mailings" in page.path)
         clock.set_time(self.starts - timedelta(days=11))
         self.work()
+        self.let_a_mail_fail()
         late = self.moment("offers have lapsed")
         self.look(late, pages=("registrations", "messages"))
-        late.send_all(self.situation, lambda page: page.visitor.who == "attendee")
+        late.send_all(
+            self.situation,
+            lambda page: page.visitor.who == "attendee" or "/messages" in page.path,
+        )
         for ahead in (2, 1):
             clock.set_time(self.starts - ahead * DAY - HOUR)
             self.work()
@@ -121,6 +133,9 @@ class Evening:
         clock.set_time(self.ends + self.retention + 3 * DAY)
         self.work()
         self.look(self.moment("erased"), pages=("registrations", "messages", ".ics"))
+
+    def publish(self) -> Any:
+        return import_case(self.case, now=clock.START)
 
     def opens(self) -> datetime | None:
         [(opens,)] = self.site.rows("SELECT opens_at FROM events")
@@ -152,11 +167,21 @@ class Evening:
                 self.decide(name, noun, why="Bring an apron.")
         self.collect_links()
 
+    def invite(self) -> None:
+        """Make codes, where one needs one to register."""
+        path = f"/organize/events/{self.slug}/invitations"
+        typed = {"count": "2", "uses": "20", "label": "Neighbours"}
+        self.fill_in(self.organizer, path, path, **typed)
+        file = self.organizer.get(f"{path}.csv").text
+        if code := re.search(r"\?invitation=[\w-]+", file):
+            self.invitation = code[0]
+
     def register(self, name: str, admission: str) -> None:
         typed = ANSWERS | {
             "name": name,
             "email": f"{name.split()[0].lower()}@example.org",
             "admission": admission,
+            "invitation": self.invitation.partition("=")[2],
         }
         if name in PEOPLE[::3] and self.party > 1:
             typed |= OF_A_GUEST | {"party": "2"}
@@ -185,6 +210,46 @@ class Evening:
         self.decide(PEOPLE[3], "release")
         self.decide(PEOPLE[9], "cancellation")
         self.collect_links()
+
+    def write_to_everybody(self) -> None:
+        """Two mails in the organizers' own words: one goes out, one stays a draft."""
+        home = f"/organize/events/{self.slug}/mailings"
+        for subject in ("Bring a bowl, {name}", "Not yet"):
+            typed = {"subject": subject, "text": "We begin at {time}, {name}."}
+            path = self.fill_in(self.organizer, f"{home}/new", home, **typed)
+            if subject != "Not yet":
+                sending = f"{urlsplit(path).path}/sending"
+                self.fill_in(self.organizer, sending, sending, when="now")
+        self.work()
+
+    def move_the_event(self) -> None:
+        """Import its file again with another place, or another link."""
+        run: Callable[..., Any] = self.site.app.test_cli_runner().invoke
+        text = run(args=["event", "export", self.slug]).stdout_bytes.decode()
+        text = re.sub(r"(venue:\n  name: .*)", r"\1 (annex)", text)
+        text = re.sub(r"(join_url: \S+)", r"\1-b", text)
+        file = self.site.instance / "event.yaml"
+        file.write_text(text)
+        clock.begin("move the event")
+        result = run(args=["event", "import", str(file)])
+        said = f"{result.exit_code}\n{result.output}"
+        file.unlink()
+        said = said.replace(str(file), "event.yaml")
+        self.moment("commands").write("event import moved", said)
+        self.collect_links()
+
+    def let_a_mail_fail(self) -> None:
+        """One address does not exist, one mail waits for another try."""
+        first, second, *_ = self.site.rows("SELECT id FROM messages ORDER BY id")
+        self.site.change(
+            "UPDATE messages SET state = 'failed', attempts = 1, last_error = ? "
+            "WHERE id = ?",
+            *("550 5.1.1 no such mailbox here", *first),
+        )
+        self.site.change(
+            "UPDATE messages SET attempts = 2, last_error = ? WHERE id = ?",
+            *("451 greylisted, come back later", *second),
+        )
 
     def decide(self, name: str, noun: str, **typed: str) -> None:
         query = "SELECT reference FROM registrations WHERE name = ?"
@@ -224,6 +289,8 @@ class Evening:
             action = form.get("action") or path
             if form.method == "POST" and urlsplit(action).path.endswith(towards):
                 names = set(form.fields.keys())
+                for box in form.xpath(".//input[@type='checkbox'][@required]"):
+                    box.set("checked", "checked")
                 for name, value in typed.items():
                     if name in names:
                         form.fields[name] = value
@@ -291,6 +358,7 @@ class Evening:
         event = f"/events/{self.slug}"
         public = [event, f"{event}.ics", "/", "/events.ics", "/events.atom"]
         public += ["/lost-mail", f"{event}?invitation=1ABC", "/health/live"]
+        public += [event + self.invitation]
         public += [path for (path,) in self.site.rows("SELECT slug FROM series")]
         moment.walk(
             self.visitor,

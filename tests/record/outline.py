@@ -14,10 +14,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from tests.record.files import write
-from tests.record.product import SETTINGS, Base
+from tests.record.product import ROOT, SETTINGS, Base
 from tests.record.site import new_site
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def record(folder: Path) -> None:

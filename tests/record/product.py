@@ -12,16 +12,18 @@ from rsvp.extensions import db
 from rsvp.jobs.letters import letter_of
 from rsvp.jobs.rounds import run_due
 from rsvp.models import Message
-from tests.factories import CASES, PASSWORD, import_case, make_event, make_user
+from tests.factories import PASSWORD, import_case, make_event, make_user
 from tests.formats.every_mail import EVERY_MAIL
 from tests.formats.letters import message_of, registration_of
 from tests.formats.mails_of_the_event import STARTS
 from tests.formats.test_accountmails import to_ada
+from tests.paths import EVENT_FILES, ROOT
 
 __all__ = [
-    "CASES",
+    "EVENT_FILES",
     "EVERY_MAIL",
     "PASSWORD",
+    "ROOT",
     "SETTINGS",
     "STARTS",
     "Base",

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.record import evenings, mails, outline
-from tests.record.product import CASES
+from tests.record import evenings, made, mails, outline
+from tests.record.product import EVENT_FILES
 
 Part = tuple[str, Callable[[Path], None]]
 
@@ -65,10 +65,11 @@ def make(name: str, act: Callable[[Path], None], folder: Path) -> None:
 
 
 def parts() -> Iterator[Part]:
-    cases = sorted(file.stem for file in CASES.glob("*.yaml"))
+    cases = sorted(file.stem for file in EVENT_FILES.glob("*.yaml"))
     yield "outline", outline.record
     yield "mails/accounts", mails.record_accounts
     for case in cases:
         yield f"mails/{case}", partial(mails.record, case=case)
+    yield "evenings/made", made.record
     for case in cases:
         yield f"evenings/{case}", partial(evenings.record, case=case)
