@@ -32,11 +32,11 @@ def set_time(at: datetime) -> None:
     Clock.at = at.astimezone(UTC)
 
 
-def begin(step: str) -> None:
+def begin(step: str, *, passing: float = 10_000) -> None:
     """From here on what is random follows from the step's name alone, and whatever
-    rests for some seconds has done so."""
+    rests for some seconds has done so, as so many are `passing` by the steady clock."""
     rng.seed(step)
-    Clock.ticks += 10_000
+    Clock.ticks += passing
 
 
 def install() -> None:

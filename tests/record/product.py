@@ -6,6 +6,7 @@ Everything else is reached by its address, its command, or a row in the database
 from __future__ import annotations
 
 from rsvp import create_app, startup
+from rsvp.accounts import first_link
 from rsvp.config import SETTINGS
 from rsvp.db import Base, utcnow
 from rsvp.extensions import db
@@ -30,6 +31,7 @@ __all__ = [
     "Message",
     "create_app",
     "db",
+    "first_link",
     "import_case",
     "letter_of",
     "make_event",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.record import evenings, made, mails, outline
+from tests.record import evenings, made, mails, outline, sites
 from tests.record.product import EVENT_FILES
 
 Part = tuple[str, Callable[[Path], None]]
@@ -70,6 +70,10 @@ def parts() -> Iterator[Part]:
     yield "mails/accounts", mails.record_accounts
     for case in cases:
         yield f"mails/{case}", partial(mails.record, case=case)
+    yield "sites/lists", sites.record_lists
+    yield "sites/demo", sites.record_demo
+    yield "sites/accounts", sites.record_accounts
+    yield "sites/refusals", sites.record_refusals
     yield "evenings/made", made.record
     for case in cases:
         yield f"evenings/{case}", partial(evenings.record, case=case)
