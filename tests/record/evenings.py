@@ -14,8 +14,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lxml import html
+from werkzeug.test import TestResponse
 
 from tests.record import clock
+from tests.record.files import answer_text
 from tests.record.product import (
     PASSWORD,
     db,
@@ -67,6 +69,7 @@ class Evening:
         self.others: dict[str, str] = {}
         """Tickets of guests, and links to be left alone by."""
         self.shown: set[str] = set()
+        self.steps = 0
         self.visitor = Visitor("visitor", site.browser())
         self.attendee = Visitor("attendee", site.browser())
         self.organizer = Visitor("organizer", site.browser())
@@ -81,16 +84,16 @@ class Evening:
             self.retention = timedelta(days=event.retention_days)
             self.admissions = [admission.key for admission in event.admissions]
             self.party = min(2, event.party_max)
-            make_user(OWNER)
+            make_user(OWNER, team=event.team.slug)
             db.session.remove()
         self.sign_in()
         self.export("published")
         self.invite()
 
         if event_opens := self.opens():
-            clock.set_time(event_opens - DAY)
+            self.wait_until(event_opens - DAY)
             self.look(self.moment("before it opens"))
-        clock.set_time(self.starts - timedelta(days=14))
+        self.wait_until(self.starts - timedelta(days=14))
         self.people_register()
         opened = self.moment("open")
         self.look(opened, everything=True)
@@ -103,8 +106,12 @@ class Evening:
         self.move_the_event()
         changed = self.moment("changed")
         self.look(changed, pages=("registrations", "messages", "mailings"))
-        changed.send_all(self.situation, lambda page: "/mailings" in page.path)
-        clock.set_time(self.starts - timedelta(days=11))
+        changed.send_all(
+            self.situation,
+            lambda page: "/mailings" in page.path or "/registrations" in page.path,
+        )
+        self.site.branch(self.second_thoughts)
+        self.wait_until(self.starts - timedelta(days=11))
         self.work()
         self.let_a_mail_fail()
         late = self.moment("offers have lapsed")
@@ -114,23 +121,23 @@ class Evening:
             lambda page: page.visitor.who == "attendee" or "/messages" in page.path,
         )
         for ahead in (2, 1):
-            clock.set_time(self.starts - ahead * DAY - HOUR)
+            self.wait_until(self.starts - ahead * DAY - HOUR)
             self.work()
 
-        clock.set_time(self.starts - timedelta(minutes=20))
+        self.wait_until(self.starts - timedelta(minutes=20))
         self.doors_open()
         door = self.moment("door")
         self.look(door)
         self.look_at_the_door(door)
         door.send_all(self.situation, at_the_door)
-        clock.set_time(self.ends + timedelta(hours=30))
+        self.wait_until(self.ends + timedelta(hours=30))
         self.work()
         over = self.moment("over")
         self.look(over)
         over.send_all(self.situation, lambda page: page.visitor.who != "organizer")
         self.write_mails(over)
         self.export("over")
-        clock.set_time(self.ends + self.retention + 3 * DAY)
+        self.wait_until(self.ends + self.retention + 3 * DAY)
         self.work()
         self.look(self.moment("erased"), pages=("registrations", "messages", ".ics"))
 
@@ -140,6 +147,11 @@ class Evening:
     def opens(self) -> datetime | None:
         [(opens,)] = self.site.rows("SELECT opens_at FROM events")
         return datetime.fromisoformat(opens).replace(tzinfo=UTC) if opens else None
+
+    def wait_until(self, at: datetime) -> None:
+        """Go on at this instant; the organizer signs in again if that was long ago."""
+        clock.set_time(at)
+        self.sign_in()
 
     # --- what people do -------------------------------------------------------------
 
@@ -238,9 +250,28 @@ class Evening:
         self.moment("commands").write("event import moved", said)
         self.collect_links()
 
+    def second_thoughts(self) -> None:
+        """What can be taken back again: a pause, other words, being left alone."""
+        home = f"/organize/events/{self.slug}"
+        self.fill_in(self.organizer, home, "/pause")
+        kind = f"{home}/messages/kinds/confirmation"
+        words = {"subject": "In our words", "headline": "", "text": "Welcome, {name}."}
+        self.fill_in(self.organizer, kind, "/wording", **words)
+        moment = self.moment("paused")
+        for path in self.others.values():
+            if path.startswith("/u/"):
+                self.fill_in(self.attendee, path, path)
+                moment.look(self.attendee, path)
+                break
+        for path in (home, kind, f"{kind}/preview", f"{home}/registrations"):
+            moment.look(self.organizer, path)
+        moment.look(self.visitor, f"/events/{self.slug}")
+        moment.send_all(self.situation)
+
     def let_a_mail_fail(self) -> None:
         """One address does not exist, one mail waits for another try."""
         first, second, *_ = self.site.rows("SELECT id FROM messages ORDER BY id")
+        self.shown.clear()
         self.site.change(
             "UPDATE messages SET state = 'failed', attempts = 1, last_error = ? "
             "WHERE id = ?",
@@ -298,8 +329,15 @@ class Evening:
                 for name, value in form.form_values():
                     fields.setdefault(name, []).append(value)
                 answer = visitor.post(urlsplit(action).path, fields)
+                self.note(visitor, action, answer)
                 return answer.headers.get("Location", "")
         return ""
+
+    def note(self, visitor: Visitor, action: str, answer: TestResponse) -> None:
+        moment = self.moment("steps")
+        self.steps += 1
+        name = f"{self.steps:03} {visitor.who} POST {moment.readable(action)}"
+        moment.write(name, f"POST {action}\n\n{answer_text(answer)}")
 
     def work(self) -> None:
         """What the worker does now, but for sending."""
@@ -381,6 +419,8 @@ class Evening:
         for path in self.others.values():
             if path.startswith(("/t/", "/u/")):
                 moment.look(self.attendee, path)
+            if path.startswith("/t/"):
+                moment.look(self.attendee, f"{path}/calendar.ics")
         home = f"/organize/events/{self.slug}"
         people = f"{home}/registrations"
         starts = [home, people, f"{home}/seats", f"{home}/door", f"{home}/check-in"]
@@ -488,4 +528,8 @@ class Evening:
 
 
 def at_the_door(page) -> bool:
-    return page.visitor.who == "phone" or page.path.endswith(("/door", "/check-in"))
+    return (
+        page.visitor.who == "phone"
+        or page.path.endswith("/door")
+        or "/check-in" in page.path
+    )

@@ -11,7 +11,7 @@ from tests.record.site import new_site
 
 
 def record(folder: Path) -> None:
-    with new_site(folder) as site:
+    with new_site(folder, MAIL_SERVER="mail.example.org") as site:
         MadeEvening(site, "made").run()
 
 

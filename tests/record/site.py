@@ -63,7 +63,7 @@ class Site:
     def branch(self, act: Callable[[], None]) -> None:
         """Do it in a process of its own, and put all files back afterwards."""
         self.close()
-        kept = self.instance.with_name("kept")
+        kept = self.instance.with_name(f"kept-{os.getpid()}")
         shutil.copytree(self.instance, kept)
         sys.stdout.flush()
         child = os.fork()

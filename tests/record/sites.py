@@ -70,6 +70,11 @@ def record_lists(folder: Path) -> None:
                     moment.look(here, f"{event}/{noun}")
                 moment.look(here, f"{event}/registrations.csv")
         work(site, "2027-12-01 worked")
+        clock.set_time(clock.START)
+        here, moment = sign_in(site, "owner@example.org"), Moment(site, "published", {})
+        for slug in ("draft", "letters-and-soup"):
+            moment.look(here, f"/organize/events/{slug}")
+        moment.send_all()
 
 
 def work(site: Site, name: str) -> None:
