@@ -40,7 +40,7 @@ pythons: $(VENV)/.development ## the suite under each other Python that is found
 	done
 
 bench: $(VENV)/.development ## pages, registrations and a rush, beside the floor
-	$(BIN)/python -m tests.load.bench $(ARGS)
+	$(BIN)/python -m bench $(ARGS)
 
 check: $(VENV)/.development ## lint, formats, types, templates, scripts, lock files
 	$(BIN)/ruff check .
@@ -52,7 +52,7 @@ check: $(VENV)/.development ## lint, formats, types, templates, scripts, lock fi
 	elif [ -n "$$CI" ]; then echo "node is missing: the scripts' tests need it" >&2; exit 1; \
 	else echo "skipped: the scripts' tests (node is not installed)"; fi
 	$(PIP) check
-	$(BIN)/python -m pytest -q tests/test_locks.py
+	$(BIN)/python -m pytest -q tests/architecture/test_locks.py
 
 # --upgrade, for newer versions: make lock ARGS=--upgrade
 LOCK = $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \

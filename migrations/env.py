@@ -4,8 +4,8 @@ from alembic import context
 from flask import current_app
 from sqlalchemy import JSON, BigInteger
 
-from rsvp import migrating
 from rsvp.config import UnsafeStart
+from rsvp.database import migrate
 from rsvp.db import Base, UtcDateTime, writers_turn
 
 database = current_app.extensions["migrate"].db
@@ -24,7 +24,7 @@ def render_item(kind, item, _context):
 
 def run() -> None:
     with (
-        writers_turn(database.engine, migrating.PATIENCE),
+        writers_turn(database.engine, migrate.PATIENCE),
         database.engine.connect() as connection,
     ):
         connection = connection.execution_options(rsvp_writing=True)
@@ -42,12 +42,12 @@ def run() -> None:
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                from rsvp.postgresql import wait_patiently
+                from rsvp.database.postgresql import wait_patiently
 
                 wait_patiently(connection)
             there = context.get_context().get_current_heads()
             if set(there) != set(context.get_head_revisions()):
-                migrating.hold_tables(connection)
+                migrate.hold_tables(connection)
             context.run_migrations()
             check_foreign_keys(connection)
 
@@ -60,7 +60,7 @@ def set_up(connection):
     if connection.dialect.name == "sqlite":
         sqlite = connection.connection.driver_connection
         sqlite.execute("PRAGMA foreign_keys=OFF")
-        sqlite.execute(f"PRAGMA busy_timeout={int(migrating.PATIENCE * 1000)}")
+        sqlite.execute(f"PRAGMA busy_timeout={int(migrate.PATIENCE * 1000)}")
         connection.detach()
 
 

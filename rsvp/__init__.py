@@ -8,7 +8,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from rsvp import config, database_lock, db, erasures, extensions
+from rsvp import config, db, erasure_log, extensions
+from rsvp.database import lock
 
 
 def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
@@ -38,14 +39,21 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 def set_up(app: Flask) -> None:
     """Give the configured application its extensions, pages and commands."""
     # The models register their tables.
-    from rsvp import accounts, cli, doorbell, i18n, models, web  # noqa: F401
+    from rsvp import (
+        broker,
+        cli,
+        i18n,
+        models,  # noqa: F401
+        web,
+    )
+    from rsvp import security as account_security
 
     extensions.db.init_app(app)
     with app.app_context():
         db.prepare_engine(extensions.db.engine)
-        database_lock.watch(extensions.db.engine)
-    erasures.init_app(app)
-    doorbell.init_app(app)
+        lock.watch(extensions.db.engine)
+    erasure_log.init_app(app)
+    broker.init_app(app)
     extensions.migrate.init_app(
         app, extensions.db, directory=str(config.FILES / "migrations")
     )
@@ -53,6 +61,6 @@ def set_up(app: Flask) -> None:
     extensions.csrf.init_app(app)
     extensions.limiter.init_app(app)
     i18n.init_app(app)
-    accounts.init_app(app)
+    account_security.init_app(app)
     web.init_app(app)
     cli.init_app(app)

@@ -15,11 +15,13 @@ from typing import Any
 
 from celery.signals import worker_process_init, worker_process_shutdown
 
-from rsvp import create_app, doorbell, jobs, startup
+from rsvp import broker, create_app, startup
 from rsvp.clocks import read_steady
 from rsvp.config import UnsafeStart
 from rsvp.db import utcnow
 from rsvp.extensions import db
+from rsvp.jobs import scheduler
+from rsvp.jobs.delivery import pool
 
 ROUND_EVERY = 5.0
 DELIVER_EVERY = 5.0
@@ -37,7 +39,7 @@ try:
 except UnsafeStart as refusal:
     raise SystemExit(f"rsvp: {refusal}") from None
 
-celery = doorbell.engine(
+celery = broker.engine(
     site.config["CELERY_BROKER_URL"],
     # What a worker was at when it died comes to another.
     task_acks_late=True,
@@ -46,7 +48,7 @@ celery = doorbell.engine(
     broker_connection_max_retries=None,
     worker_redirect_stdouts=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
-    beat_scheduler="rsvp.beat:Beat",
+    beat_scheduler="rsvp.celery_beat:Beat",
     beat_schedule_filename=str(Path(site.instance_path) / "celerybeat-schedule"),
     # One that nobody heard in time is forgotten: the next is on its way.
     beat_schedule={
@@ -83,11 +85,11 @@ def deliver() -> None:
     """Send mails that are due."""
     with site.app_context():
         try:
-            report = jobs.deliver_due(utcnow(), limit=AT_ONCE)
+            report = pool.deliver_due(utcnow(), limit=AT_ONCE)
         finally:
             db.session.remove()
     if report.tried >= AT_ONCE:
-        deliver.apply_async(expires=doorbell.EXPIRES, retry=False)
+        deliver.apply_async(expires=broker.EXPIRES, retry=False)
 
 
 @celery.task(name="rsvp.round")
@@ -95,6 +97,6 @@ def run_round() -> None:
     """Run the jobs that are due."""
     with site.app_context():
         try:
-            jobs.run_due(utcnow(), steady=read_steady())
+            scheduler.run_due(utcnow(), steady=read_steady())
         finally:
             db.session.remove()

@@ -23,13 +23,9 @@ from flask import Flask
 from sqlalchemy.engine import make_url
 from werkzeug.sansio.utils import host_is_trusted
 
-from rsvp import (
-    addresses,
-    counter,
-    extension_settings,
-    mailsettings,
-    shared_counter,
-)
+from rsvp import extension_settings, site_addresses
+from rsvp.mailer import settings
+from rsvp.rate_limits import in_memory, in_redis
 
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
@@ -112,7 +108,7 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = read(
         "SQLALCHEMY_DATABASE_URI",
         app.config["SQLALCHEMY_DATABASE_URI"] or "sqlite:///rsvp.db",
-        lambda text: addresses.database_url(text, instance),
+        lambda text: site_addresses.database_url(text, instance),
     )
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app) | (
         app.config.get("SQLALCHEMY_ENGINE_OPTIONS") or {}
@@ -125,12 +121,12 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
         if text := app.config[name]:
             app.config[name] = read(name, text, reading)
     refuse_unsafe(app)
-    app.config["PUBLIC_URL"] = app.config["PUBLIC_URL"] or addresses.own_url(
+    app.config["PUBLIC_URL"] = app.config["PUBLIC_URL"] or site_addresses.own_url(
         app.config["HOST"], app.config["PORT"]
     )
     app.config["MAIL_DEFAULT_SENDER"] = app.config["MAIL_DEFAULT_SENDER"] or (
         app.config["SITE_NAME"],
-        f"rsvp@{addresses.mail_domain(app.config['PUBLIC_URL'])}",
+        f"rsvp@{site_addresses.mail_domain(app.config['PUBLIC_URL'])}",
     )
     safeguards = {
         "MAX_CONTENT_LENGTH": 256 * 1024,
@@ -139,9 +135,9 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     }
     # Not `setdefault`: Flask has weaker defaults for most of these already.
     app.config.update({k: v for k, v in safeguards.items() if k not in chosen})
-    storage = counter.ADDRESS
+    storage = in_memory.ADDRESS
     if url := app.config["REDIS_URL"]:
-        storage = read("REDIS_URL", url, shared_counter.storage_address)
+        storage = read("REDIS_URL", url, in_redis.storage_address)
     app.config.setdefault("RATELIMIT_STORAGE_URI", storage)
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
 
@@ -261,12 +257,12 @@ def form_limit(text: str) -> str:
 
 
 READINGS: dict[str, Callable[[str], Any]] = {
-    "PUBLIC_URL": addresses.public_url,
-    "HOST": addresses.listening_host,
-    "REDIS_URL": addresses.redis_url,
-    "CELERY_BROKER_URL": addresses.broker_url,
+    "PUBLIC_URL": site_addresses.public_url,
+    "HOST": site_addresses.listening_host,
+    "REDIS_URL": site_addresses.redis_url,
+    "CELERY_BROKER_URL": site_addresses.broker_url,
     "FORM_LIMIT": form_limit,
-    **mailsettings.READINGS,
+    **settings.READINGS,
 }
 
 
@@ -345,7 +341,7 @@ def code_key(text: str | bytes | None, instance: Path) -> bytes:
 
 def refuse_unsafe(app: Flask) -> None:
     try:
-        mailsettings.refuse_odd(app.config)
+        settings.refuse_odd(app.config)
     except ValueError as error:
         raise UnsafeStart(str(error)) from None
     public_url = app.config["PUBLIC_URL"]

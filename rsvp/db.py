@@ -36,8 +36,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeDecorator
 
+from rsvp.database.writer_queue import WriterQueue
 from rsvp.errors import LookAgain
-from rsvp.writer_queue import WriterQueue
 
 T = TypeVar("T")
 
@@ -252,7 +252,7 @@ def prepare_engine(engine: Engine) -> None:
             event.listen(engine, "do_connect", lambda *_: make_private(Path(file)))
     else:
         # Its driver takes 30 ms to load.
-        from rsvp import postgresql
+        from rsvp.database import postgresql
 
         postgresql.prepare_engine(engine)
 

@@ -9,7 +9,7 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
 
 from rsvp.db import Base
-from rsvp.mailer import Mail
+from rsvp.mailer.connection import Mail
 
 db = SQLAlchemy(model_class=Base, session_options={"autoflush": True})
 migrate = Migrate(render_as_batch=True)

@@ -11,8 +11,9 @@ from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import select
 
-from rsvp import database_checks, database_file, erasures, migrating, tokens
+from rsvp import erasure_log, tokens
 from rsvp.config import FILES, UnsafeStart, where_data_is
+from rsvp.database import checks, migrate, sqlite_file
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import CodeKey, Team
@@ -27,13 +28,13 @@ def initialise() -> None:
     Raises UnsafeStart where the database is newer than we are or has another key, and
     where it can't be changed or is in use for too long.
     """
-    with database_checks.in_one_line():
-        database_checks.refuse_unwritable_place()
+    with checks.in_one_line():
+        checks.refuse_unwritable_place()
         look_after_unclean_end()
-        database_checks.refuse_other_encoding()
+        checks.refuse_other_encoding()
         with one_at_a_time():
             refuse_newer(schema_version())
-            migrating.upgrade()
+            migrate.upgrade()
             with writing() as session:
                 if not session.scalar(select(Team).where(Team.slug == DEFAULT_TEAM)):
                     name = current_app.config["SITE_NAME"]
@@ -41,8 +42,8 @@ def initialise() -> None:
                 if not session.scalar(select(CodeKey).limit(1)):
                     session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
         refuse_other_key()
-        database_checks.refuse_read_only()
-    erasures.file_of(current_app).begin(utcnow())
+        checks.refuse_read_only()
+    erasure_log.file_of(current_app).begin(utcnow())
 
 
 def verify(*, writes: bool = False) -> None:
@@ -51,13 +52,13 @@ def verify(*, writes: bool = False) -> None:
     With `writes` also where nothing could be stored: what serves people or does the
     work needs that, a command that only reads does not.
     """
-    with database_checks.in_one_line():
+    with checks.in_one_line():
         if writes:
-            database_checks.refuse_unwritable_place()
+            checks.refuse_unwritable_place()
         look_after_unclean_end()
         if wrong := check_pragmas(db.engine):
             raise UnsafeStart(f"SQLite is not set up as it must be: {', '.join(wrong)}")
-        database_checks.refuse_other_encoding()
+        checks.refuse_other_encoding()
         current = schema_version()
         if current is None:
             where = where_data_is(current_app)
@@ -70,7 +71,7 @@ def verify(*, writes: bool = False) -> None:
             raise UnsafeStart("the database is not up to date: run `rsvp init`")
         refuse_other_key()
         if writes:
-            database_checks.refuse_read_only()
+            checks.refuse_read_only()
 
 
 def look_after_unclean_end() -> None:
@@ -82,18 +83,18 @@ def look_after_unclean_end() -> None:
     if use is not None:
         use.share()
         try:
-            database_file.look_into(use.file, use.was_left)
+            sqlite_file.look_into(use.file, use.was_left)
         except UnsafeStart:
             use.release()
             raise
-        use.was_left = database_file.Left.WHOLE
+        use.was_left = sqlite_file.Left.WHOLE
 
 
 def close_database() -> None:
     """Close what this process has open; a SQLite database is one whole file then,
     unless another process uses it. Must not be called inside `writing()`."""
     db.session.remove()
-    database_file.close(db.engine)
+    sqlite_file.close(db.engine)
 
 
 @contextlib.contextmanager
@@ -104,7 +105,7 @@ def one_at_a_time() -> Iterator[None]:
     """
     with db.engine.connect() as connection:
         if db.engine.dialect.name == "postgresql":
-            from rsvp.postgresql import wait_patiently
+            from rsvp.database.postgresql import wait_patiently
 
             wait_patiently(connection)
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")

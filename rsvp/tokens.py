@@ -19,9 +19,9 @@ from uuid import UUID
 
 from itsdangerous import BadSignature, Signer
 
-from rsvp import keyboards
 from rsvp.clocks import CLOCKS_DIFFER
-from rsvp.keyboards import ALPHABET
+from rsvp.text import keyboard_layouts
+from rsvp.text.keyboard_layouts import ALPHABET
 
 CODE = b"rsvp/code/v1"
 CODE_ID = b"rsvp/code-id/v1"
@@ -78,7 +78,7 @@ def read_code(text: str) -> bytes | None:
     Lower case, gaps, I and L for 1 and O for 0 are read kindly, and so are keys of
     another keyboard where the check characters then fit.
     """
-    for reading in keyboards.readings(text):
+    for reading in keyboard_layouts.readings(text):
         if (code := read_printed(reading)) is not None:
             return code
     return None
@@ -130,7 +130,7 @@ def invitation_id(typed: str) -> bytes | None:
 
     Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
     """
-    text = keyboards.plain(typed)
+    text = keyboard_layouts.plain(typed)
     if len(text) != INVITATION_LENGTH or any(c not in ALPHABET for c in text):
         return None
     return hashlib.sha256(INVITATION_ID + text.encode()).digest()

@@ -20,10 +20,14 @@ from rsvp import create_app, startup
 from rsvp.db import Base, writing
 from rsvp.extensions import db, limiter
 from rsvp.models import CodeKey, Team
-from rsvp.web import memory, pages
-from tests import services
-from tests.rawsmtp import encrypting, raw  # noqa: F401 - fixtures
-from tests.smtp import smtp  # noqa: F401 - a fixture
+from rsvp.web.caching import events as cached_events
+from rsvp.web.caching import pages as cached_pages
+from tests.support import services
+from tests.support.raw_smtp_server import (
+    encrypting,  # noqa: F401 - fixtures
+    raw,  # noqa: F401 - fixtures
+)
+from tests.support.smtp_server import smtp  # noqa: F401 - a fixture
 
 TEST_SETTINGS: dict[str, Any] = {
     "TESTING": True,
@@ -145,10 +149,10 @@ def app(
     with app.app_context():
         empty_database(app)
         limiter.reset()
-        memory.forget(app)
-        app.extensions.get(pages.EXTENSION, {}).clear()
+        cached_pages.forget(app)
+        app.extensions.get(cached_events.EXTENSION, {}).clear()
         # Tests look again at once; how a page rests has a test of its own.
-        monkeypatch.setattr(memory, "REST", 0)
+        monkeypatch.setattr(cached_pages, "REST", 0)
         app.test_client_class = Visitor
         yield app
         db.session.remove()

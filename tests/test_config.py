@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from rsvp import addresses, cli, config, create_app, extension_settings, startup
+from rsvp import cli, config, create_app, extension_settings, site_addresses, startup
 from rsvp.config import SETTINGS, UnsafeStart
 from rsvp.db import writing
 from rsvp.extensions import db
@@ -79,7 +79,7 @@ def test_a_hosts_own_port_variable_counts_unless_ours_is_set(environment, settin
 
 @pytest.mark.parametrize("spelling", ["postgres", "postgresql", "postgresql+psycopg2"])
 def test_other_spellings_of_the_postgresql_driver_are_mended(spelling, tmp_path):
-    uri = addresses.database_url(f"{spelling}://ada@db.example.org/rsvp", tmp_path)
+    uri = site_addresses.database_url(f"{spelling}://ada@db.example.org/rsvp", tmp_path)
 
     assert uri == "postgresql+psycopg://ada@db.example.org/rsvp"
 

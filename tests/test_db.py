@@ -14,10 +14,11 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from rsvp import db as database
-from rsvp.db import Base, LookAgain, WriteOutsideWriting, check_pragmas, write, writing
+from rsvp.db import Base, WriteOutsideWriting, check_pragmas, write, writing
+from rsvp.errors import LookAgain
 from rsvp.extensions import db
 from rsvp.models import Admission, Event, Team
-from tests.factories import NOON, make_event
+from tests.support.factories import NOON, make_event
 
 
 def test_the_migrations_make_what_the_models_say(app):

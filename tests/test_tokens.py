@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvp import tokens
-from tests.factories import NOON
 from tests.paths import CASES
+from tests.support.factories import NOON
 
 DOOR = json.loads((CASES / "door.json").read_text())
 KEY = bytes(range(32))

@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 
 from flask import Flask
 
-from rsvp import database_file
-from rsvp.backup import archive, encryption, postgresql_dump, sqlite_copy, target
+from rsvp.backup import archive, encryption, output_file, postgresql_dump, sqlite_copy
 from rsvp.backup.archive import About, Progress
+from rsvp.backup.database_summary import Facts
 from rsvp.backup.errors import BackupError, Damaged, FileError
-from rsvp.backup.facts import Facts
+from rsvp.database import sqlite_file
 from rsvp.extensions import db
 
 
@@ -54,7 +54,7 @@ def to_file(
     The file is there when this returns, whole; if it raises, nothing is, and what was
     there before still is. Safe while the site runs. Raises BackupError.
     """
-    with target.writing(path, force=force) as file:
+    with output_file.writing(path, force=force) as file:
         with taken(app, now, progress) as (database, about):
             about = write(app, file, about, database, wishes, progress)
         was_read = read_again(file, wishes, progress)
@@ -71,7 +71,7 @@ def to_stream(
             about = write(app, stream, about, database, wishes, progress)
             stream.flush()
         except OSError as error:
-            why = target.why(error)
+            why = output_file.why(error)
             raise BackupError(f"the backup can't be written: {why}") from error
     return about
 
@@ -93,7 +93,7 @@ def taken(
 
 @contextlib.contextmanager
 def database(app: Flask, progress: Progress) -> Iterator[tuple[BinaryIO, Facts, str]]:
-    file = database_file.path_of(db.engine)
+    file = sqlite_file.path_of(db.engine)
     if file is not None:
         if not file.exists():
             raise BackupError(f"there is no database {file}: `rsvp init` makes one")
@@ -156,7 +156,7 @@ def keys_of(app: Flask) -> dict[str, bytes]:
     }
 
 
-def read_again(file: target.Target, wishes: Wishes, progress: Progress) -> bool:
+def read_again(file: output_file.Target, wishes: Wishes, progress: Progress) -> bool:
     """Read what was written from the disk: its contents, or where only somebody else
     can decrypt them its bytes. Raises BackupError where it is not what was written."""
     written = file.read_again()

@@ -14,8 +14,8 @@ from flask import Flask
 
 from rsvp import tokens
 from rsvp.backup.archive import Archive
+from rsvp.backup.destination import stamp
 from rsvp.backup.errors import Damaged, FileError
-from rsvp.backup.place import stamp
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from psycopg import pq, sql
 from sqlalchemy import Engine
 
 from rsvp.backup.archive import PIECE, Progress
+from rsvp.backup.database_summary import Facts, facts_of
 from rsvp.backup.errors import BackupError, Damaged
-from rsvp.backup.facts import Facts, facts_of
-from rsvp.postgresql import wait_patiently
+from rsvp.database.postgresql import wait_patiently
 
 INSTALLED = "/usr/lib/postgresql"
 """Where Debian and its like have each version's programs, in `<version>/bin`."""

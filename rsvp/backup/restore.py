@@ -15,17 +15,19 @@ from typing import Any, BinaryIO
 
 from flask import Flask
 
-from rsvp import create_app, database_lock, erasures, startup
-from rsvp.backup import archive, encryption, keys, place
+from rsvp import create_app, erasure_log, startup
+from rsvp.backup import archive, destination, encryption
+from rsvp.backup import keys as backup_keys
 from rsvp.backup.archive import About, Archive, Kind, Progress
+from rsvp.backup.database_summary import accounts_of, facts_of
+from rsvp.backup.destination import Before, Place
+from rsvp.backup.destination_postgresql import PostgresqlPlace
+from rsvp.backup.destination_sqlite import SqlitePlace, bare
 from rsvp.backup.errors import BackupError, FileError
-from rsvp.backup.facts import accounts_of, facts_of
-from rsvp.backup.place import Before, Place
-from rsvp.backup.place_postgresql import PostgresqlPlace
-from rsvp.backup.place_sqlite import SqlitePlace, bare
 from rsvp.config import UnsafeStart
+from rsvp.database import lock
 from rsvp.db import current_session, write
-from rsvp.domain import invariants, restored
+from rsvp.domain import after_restore, invariants
 from rsvp.extensions import db
 
 ACTOR = "command"
@@ -48,7 +50,7 @@ class Renewed:
     """What is there now. `erased` is how much was erased again; `erasures_known`
     whether all that was erased since the backup is known."""
 
-    ended: restored.Ended
+    ended: after_restore.Ended
     erased: int
     erasures_known: bool
     accounts: dict[str, bool]
@@ -82,7 +84,7 @@ def from_file(
     try:
         with opened(path, wishes) as found:
             refuse_other(found.about)
-            ours = keys.chosen(app, found)
+            ours = backup_keys.chosen(app, found)
             return put_back(app, found, ours, wishes, now, progress)
     except OSError as error:
         why = error.strerror or str(error)
@@ -94,7 +96,7 @@ def from_file(
 def put_back(
     app: Flask,
     found: Archive,
-    ours: keys.Keys,
+    ours: backup_keys.Keys,
     wishes: Wishes,
     now: datetime,
     progress: Progress,
@@ -103,10 +105,10 @@ def put_back(
     with where.alone():
         before = where.look()
         if not (before.is_empty or wishes.replace):
-            raise place.occupied(before)
+            raise destination.occupied(before)
         where.fill(found, progress)
         renewed = renew(app, where.uri(), ours, found.about, before, wishes, now)
-        were_put = keys.put_back(app, ours, now)
+        were_put = backup_keys.put_back(app, ours, now)
         kept = where.swap(before, now)
     return Restored(found.about, before, renewed, kept, were_put)
 
@@ -185,7 +187,7 @@ def readable(file: BinaryIO, head: bytes, wishes: Wishes) -> Iterator[BinaryIO]:
 def renew(
     app: Flask,
     uri: str,
-    ours: keys.Keys,
+    ours: backup_keys.Keys,
     about: About,
     before: Before,
     wishes: Wishes,
@@ -193,7 +195,7 @@ def renew(
 ) -> Renewed:
     """Bring the database that was made beside up to date, and end in it what must not
     go on as on the day of the backup."""
-    noted = [erasures.file_of(app), *map(erasures.ErasureFile, wishes.erasures)]
+    noted = [erasure_log.file_of(app), *map(erasure_log.ErasureFile, wishes.erasures)]
     files = [file.read() for file in noted]
     known_since = [file.since for file in files]
     is_known = any(
@@ -212,26 +214,26 @@ def renew(
             "TESTING": app.testing,
         }
     )
-    with beside.app_context(), database_lock.not_shared(db.engine):
+    with beside.app_context(), lock.not_shared(db.engine):
         try:
             startup.initialise()
             hold = False if wishes.send_waiting else None
             if hold is None and app.config["MAIL_SERVER"]:
                 hold = True
             ended = write(
-                lambda _again: restored.begin_anew(
+                lambda _again: after_restore.begin_anew(
                     about.made_at, hold_mails=hold, actor=ACTOR, now=now
                 )
             )
-            again = restored.to_erase_again(entries)
+            again = after_restore.to_erase_again(entries)
             for entry in again:
                 erase_again(entry, now)
             return Renewed(
                 ended=ended,
                 erased=len(again),
                 erasures_known=is_known,
-                newest=restored.newest_registration(),
-                waiting=restored.waiting_mails(),
+                newest=after_restore.newest_registration(),
+                waiting=after_restore.waiting_mails(),
                 problems=invariants.all_problems(now),
                 **there(),
             )
@@ -240,7 +242,7 @@ def renew(
 
 
 def erase_again(entry: dict[str, Any], now: datetime) -> None:
-    write(lambda _again: restored.erase_again(entry, actor=ACTOR, now=now))
+    write(lambda _again: after_restore.erase_again(entry, actor=ACTOR, now=now))
 
 
 def there() -> dict[str, Any]:

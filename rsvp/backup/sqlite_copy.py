@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
 
-from rsvp import database_file
 from rsvp.backup.archive import Progress
+from rsvp.backup.database_summary import Facts, facts_of
 from rsvp.backup.errors import BackupError
-from rsvp.backup.facts import Facts, facts_of
+from rsvp.database import sqlite_file
 
 try:
     import fcntl
@@ -113,8 +113,7 @@ def look_into(copy: Path) -> Facts:
 
 def damaged(why: str) -> BackupError:
     return BackupError(
-        f"the database is damaged ({why}), and was not backed up: "
-        f"{database_file.ADVICE}"
+        f"the database is damaged ({why}), and was not backed up: {sqlite_file.ADVICE}"
     )
 
 

@@ -11,22 +11,22 @@ import click
 from flask import Flask
 from flask.cli import ScriptInfo
 
-from rsvp.cli import backup, door, events, people, server, work
+from rsvp.cli import backup, door, events, jobs, site, users
 from rsvp.cli.base import Group
 
 COMMANDS: tuple[click.Command, ...] = (
-    server.serve,
-    server.worker,
-    work.jobs,
-    server.init,
-    server.demo,
-    server.check,
+    site.serve,
+    site.worker,
+    jobs.jobs,
+    site.init,
+    site.demo,
+    site.check,
     backup.backup,
     backup.restore,
     backup.backup_key,
     events.event,
-    people.user,
-    people.attendees,
+    users.user,
+    users.attendees,
     door.door,
 )
 

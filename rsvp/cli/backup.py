@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rsvp.cli.base import EarlyCommand, Mistake, as_json
-from rsvp.cli.server import BEHIND_THE_WEB, the_app
+from rsvp.cli.site import BEHIND_THE_WEB, the_app
 from rsvp.db import utcnow
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ import click
 from flask import current_app
 from flask.cli import ScriptInfo
 
-from rsvp import database_checks, outages, startup
+from rsvp import startup
 from rsvp.config import UnsafeStart
+from rsvp.database import checks, outages
 from rsvp.errors import Refusal
 
 WORDS = {
@@ -60,7 +61,7 @@ class Command(click.Command):
             raise Mistake(in_one_line(error)) from error
 
     def invoke_inside(self, ctx: click.Context) -> Any:
-        with database_checks.in_one_line():
+        with checks.in_one_line():
             if self.needs_database:
                 startup.verify()
             return super().invoke(ctx)

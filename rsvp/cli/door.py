@@ -7,11 +7,11 @@ import sys
 import click
 from flask import current_app
 
-from rsvp import queries
 from rsvp.cli.base import Group, Mistake, as_json
 from rsvp.db import utcnow, write
-from rsvp.domain import doors
-from rsvp.models.door import PHONES, counting_from, door_ends_at
+from rsvp.domain.checkin import passes
+from rsvp.models.checkin import PHONES, counting_from, door_ends_at
+from rsvp.queries import events as event_queries
 
 INSTANT = "%Y-%m-%d %H:%M %Z"
 
@@ -25,7 +25,7 @@ def door() -> None:
 @click.argument("slug")
 @click.option(
     "--phones",
-    type=click.IntRange(1, doors.MOST_PHONES),
+    type=click.IntRange(1, passes.MOST_PHONES),
     default=PHONES,
     show_default=True,
     help="How many phones it enrols.",
@@ -44,12 +44,12 @@ def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
     Whoever opens the link on a phone can scan tickets, from 24 hours before doors until
     12 hours after the end. On a terminal its QR code is printed, too.
     """
-    event = queries.find_event(slug)
+    event = event_queries.find_event(slug)
     if event is None:
         raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
     event_id, code_key = event.id, current_app.config["CODE_KEY"]
     made = write(
-        lambda _again: doors.make_pass(
+        lambda _again: passes.make_pass(
             event_id,
             code_key=code_key,
             phones_max=phones,
@@ -58,7 +58,7 @@ def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
             now=utcnow(),
         )
     )
-    link = f"{current_app.config['PUBLIC_URL']}/door/{doors.token_of(made, code_key)}"
+    link = f"{current_app.config['PUBLIC_URL']}/door/{passes.token_of(made, code_key)}"
     begins, ends = counting_from(made.event), door_ends_at(made.event)
     if as_data:
         as_json(

@@ -11,14 +11,16 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from rsvp import event_definition
 from rsvp.cli.base import Group, Mistake, as_json
 from rsvp.db import current_session, utcnow, write
-from rsvp.domain import eventrows, events
+from rsvp.domain.events import mapping
+from rsvp.domain.events import publish as event_publish
 from rsvp.errors import InUse, OtherTeam
-from rsvp.formats import eventfile
-from rsvp.formats.located import LARGEST
-from rsvp.mail_addresses import find_meant
+from rsvp.formats.eventfile import dump, parse, readers
+from rsvp.formats.eventfile.yaml_nodes import LARGEST
 from rsvp.models import Admission, Event
+from rsvp.text.mail_addresses import find_meant
 
 
 @click.group("event", cls=Group)
@@ -35,7 +37,7 @@ class Source:
 
     name: str
     text: str
-    event: eventfile.EventFile
+    event: event_definition.EventFile
 
 
 @event.command("import")
@@ -81,7 +83,7 @@ def read_all(files: tuple[str, ...]) -> list[Source]:
     for file in files:
         try:
             sources.append(read(file))
-        except eventfile.EventFileError as error:
+        except parse.EventFileError as error:
             mistakes.append(str(error))
     if mistakes:
         refuse("\n".join(mistakes))
@@ -109,14 +111,14 @@ def read(file: str) -> Source:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        mistake = eventfile.Mistake(line, "", "is not UTF-8 text")
-        raise eventfile.EventFileError(name, [mistake]) from error
-    return Source(name, text, eventfile.parse(text, name))
+        mistake = readers.Mistake(line, "", "is not UTF-8 text")
+        raise parse.EventFileError(name, [mistake]) from error
+    return Source(name, text, parse.parse(text, name))
 
 
-def publish(source: Source) -> events.Published:
+def publish(source: Source) -> event_publish.Published:
     try:
-        return events.publish(source.event, actor="command", now=utcnow())
+        return event_publish.publish(source.event, actor="command", now=utcnow())
     except InUse as error:
         refuse(at(source, error.facts["at"], in_use(error.facts)))
     except OtherTeam as error:
@@ -126,7 +128,7 @@ def publish(source: Source) -> events.Published:
 
 
 def at(source: Source, key: str, reason: str) -> str:
-    return f"{source.name}:{eventfile.key_line(source.text, key)}: {key}: {reason}"
+    return f"{source.name}:{parse.key_line(source.text, key)}: {key}: {reason}"
 
 
 def in_use(facts: dict[str, Any]) -> str:
@@ -159,7 +161,7 @@ def refuse(lines: str) -> NoReturn:
     raise click.exceptions.Exit(1)
 
 
-def outcome(done: events.Published) -> str:
+def outcome(done: event_publish.Published) -> str:
     if done.created:
         return "created"
     return "updated" if done.changed else "unchanged"
@@ -180,7 +182,7 @@ def export_event(slug: str, output: str | None) -> None:
     found = current_session().scalar(select(Event).where(Event.slug == slug))
     if found is None:
         raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
-    text = eventfile.dump(eventrows.to_file(found))
+    text = dump.dump(mapping.to_file(found))
     if output is None:
         click.echo(text.encode(), nl=False)
         return

@@ -1,221 +1,428 @@
-"""`rsvp serve`, `worker`, `init`, `demo` and `check`: running a site."""
+"""Serving: web processes and the worker beside them, all ended by one signal.
+
+The application is loaded once and then forked, so that the processes share its memory.
+"""
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
+import gc
+import logging
+import multiprocessing
 import os
-from functools import partial
+import resource
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
-import click
-from flask import Flask, current_app, url_for
+from flask import Flask
+from granian._futures import _cbsched_aioschedule
+from granian._granian import CallbackScheduler
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.net import SocketHolder
+from granian.server import mp
+from granian.server.mp import MPServer
 
-from rsvp import addresses, config, database_checks, startup
-from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
-from rsvp.cli.work import why_they_wait
-from rsvp.clocks import read_steady
-from rsvp.db import utcnow, writing
+from rsvp.cli.base import Mistake
+from rsvp.extensions import db
+from rsvp.server import request_bodies, rsgi
 
-INSTANT = "%Y-%m-%d %H:%M UTC"
-BEHIND_THE_WEB = 10
-"""How much nicer (nice(2)) a worker is than who answers people: on a busy machine mails
-wait for pages, not pages for mails."""
+log = logging.getLogger("rsvp.serve")
 
-
-def the_app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined]
-
-
-@click.command(cls=EarlyCommand)
-def init() -> None:
-    """Bring the database up to date. Safe to repeat; an update needs it."""
-    before = startup.schema_version()
-    startup.initialise()
-    after = startup.schema_version()
-    where = config.where_data_is(the_app())
-    if before == after:
-        click.echo(f"The database is up to date: {where}")
-    else:
-        new = ", a new one" if before is None else ""
-        click.echo(f"The database is now at version {after}{new}: {where}")
-
-
-@click.command(cls=Command)
-def demo() -> None:
-    """Load demo data: events of each kind, with people, if there are no events yet."""
-    if the_app().config["MAIL_SERVER"]:
-        raise Mistake("a mail server is set, and the people in demo data don't exist")
-    if not load_demo():
-        raise Mistake("there are events already; demo data is for an empty database")
-    click.echo("Demo data is loaded. `rsvp user create` makes an account to sign in.")
+GRACE = 10
+"""Seconds that requests and mails under way get to finish when the site is stopped."""
+LONGEST_PAUSE = 60.0
+READER_SECONDS = 20
+"""How long a client may take nothing of what it is sent before it is cut off."""
+CONNECTIONS = 2048
+"""How many connections a web process has at a time; more wait in the socket's queue."""
+LEAST_CONNECTIONS = 64
+OTHER_FILES = 256
+BACKLOG = 1024
+LONGEST_HEAD = 64 * 1024
+"""Bytes of a request's first line and headers."""
+LOOKS_EVERY = 0.02
+READY_SECONDS = 10
+IS_ANYBODY_THERE = b"HEAD /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n"
+ENDING = (signal.SIGINT, signal.SIGTERM)
+fork = multiprocessing.get_context("fork")
 
 
-@click.command(cls=EarlyCommand)
-@click.option(
-    "--demo",
-    "with_demo",
-    is_flag=True,
-    help="First bring the database up to date, and load demo data if it has no events "
-    "and no mail server is set.",
-)
-@click.option("--no-worker", is_flag=True, help="Only answer; workers run elsewhere.")
-def serve(with_demo: bool, no_worker: bool) -> None:
-    """Run the site: web processes on RSVP_PORT, and the worker that sends mails."""
-    app = the_app()
-    if app.config["DEBUG"]:
-        raise Mistake("`rsvp serve` is for real use: unset RSVP_DEBUG")
-    if with_demo:
-        startup.initialise()
-        # Its people don't exist: with a mail server, their mails would go out.
-        if not app.config["MAIL_SERVER"]:
-            load_demo()
-        else:
-            click.echo(
-                "No demo data: its people don't exist, and a mail server is set."
-            )
-    startup.verify(writes=True)
-    from rsvp.cli import serving
+def serve(
+    app: Flask, work: Callable[[str | None], None] | None, ready: Callable[[], None]
+) -> None:
+    """Serve `app` until SIGINT or SIGTERM, with a process beside it that runs `work`
+    (None: without one).
 
-    told = where_everything_is(app)
-    app.config["HOST"] = config.read(
-        "HOST",
-        app.config["HOST"],
-        lambda host: addresses.find_listening(host, app.config["PORT"]),
+    `ready` is called once the site answers. Must be called from the main thread, with
+    no other threads running. Raises Mistake where the port can't be had.
+    """
+    host, port = app.config["HOST"], app.config["PORT"]
+    processes = app.config["WEB_PROCESSES"]
+    lifeline = Lifeline()
+    server = OwnSocketServer(
+        "rsvp",
+        address=host,
+        port=port,
+        interface=Interfaces.RSGI,
+        workers=processes,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=LONGEST_HEAD),
+        websockets=False,
+        loop=Loops.asyncio,
+        backlog=BACKLOG,
+        backpressure=room_for_connections(),
+        log_level=LogLevels.warning,
+        log_dictconfig=LOGGING,
+        respawn_failed_workers=True,
+        workers_kill_timeout=1,
     )
-    beside = None if no_worker else partial(work, app)
-    serving.serve(app, beside, lambda: click.echo(told))
+    server.sockets = listen(host, port, processes)
+    server.threads = app.config["WEB_THREADS"]
+    server.threads = app.config["WEB_THREADS"]
+    setattr(mp, "_new_cbscheduler", Scheduler.new)  # noqa: B010 - it is not typed so
+    server.on_startup(end_on_hangup)
+    if work is not None:
 
+        def without_sockets(ended: str | None) -> None:
+            # Connections must not wait in them once the web processes are gone.
+            close_all(server.sockets)
+            work(ended)
 
-@click.command(cls=Command)
-@click.option("--once", is_flag=True, help="Do all that there is to do, and end.")
-@click.option("--json", "as_data", is_flag=True, help="With --once, for machines.")
-def worker(once: bool, as_data: bool) -> None:
-    """Send the mails that wait, until it is stopped. `rsvp serve` runs one already.
+        worker = Beside(without_sockets, lifeline)
+        server.on_startup(worker.start)
+        server.on_shutdown(worker.stop)
+    server.on_startup(lambda: when_it_answers(host, port, ready))
 
-    What could not be sent is tried again later, with growing pauses. Offers and held
-    places whose time is over go to the next in line; attendees' data whose time is over
-    is erased. With --once it ends with exit status 1 if one of its jobs failed.
-    """
-    from rsvp import jobs, queries
-
-    database_checks.refuse_read_only()
-    if not once:
-        work(the_app())
-        return
-    failed: list[str] = []
-    waiting: list[str] = []
-    done = jobs.run_due(
-        utcnow(), early=True, failed=failed, waiting=waiting, steady=read_steady()
-    )
-    lapsed, erased = done.get("settle", 0), done.get("erase", 0)
-    report = jobs.deliver_due(utcnow())
-    if as_data:
-        told = {"erased": erased, "lapsed": lapsed, "jobs": done, "jobs_failed": failed}
-        if waiting:
-            told["jobs_waiting"] = waiting
-        as_json(dataclasses.asdict(report) | told)
-    else:
-        if lapsed:
-            click.echo(f"Registrations whose time was over: {lapsed}.")
-        if erased:
-            click.echo(f"Events whose attendees' data was erased: {erased}.")
-        if waiting:
-            apart = queries.clock_apart()
-            why = f" {why_they_wait(apart)}" if apart else ""
-            click.echo(f"Not run yet: {', '.join(waiting)}.{why}")
-        if not current_app.config["MAIL_SERVER"]:
-            click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
-        else:
-            click.echo(
-                f"{report.sent} sent, {report.retried} put off, "
-                f"{report.failed} given up."
-            )
-    if failed:
-        names = ", ".join(failed)
-        click.echo(f"rsvp: failed, to be tried again: {names}", err=True)
-        raise click.exceptions.Exit(1)
-
-
-@click.command(cls=Command)
-@click.option("--fix", is_flag=True, help="Derive again what zone rules have moved.")
-@click.option("--json", "as_data", is_flag=True, help="Print for machines.")
-def check(fix: bool, as_data: bool) -> None:
-    """Check that the database keeps its rules; name each row that breaks one.
-
-    Ends with exit status 1 if there is any. Without --fix it only reads; safe on a
-    running site. When the rules of a time zone have changed, --fix derives the instants
-    of events to come from their wall times again, and says on stderr which have moved.
-    """
-    from rsvp.domain import events, invariants
-
-    now = utcnow()
-    if fix:
-        for event_id in [event.id for event in events.find_moved(now)]:
-            with writing():
-                moved = events.rederive(event_id, actor="command", now=now)
-            if moved:
-                click.echo(f"{moved.slug} now begins {moved.after:{INSTANT}}", err=True)
-    problems = invariants.all_problems(now)
-    if as_data:
-        as_json([dataclasses.asdict(problem) for problem in problems])
-    else:
-        for problem in problems:
-            click.echo(str(problem))
-        if not problems:
-            click.echo("All is well.")
-    if problems:
-        raise click.exceptions.Exit(1)
-
-
-# --- what they share ----------------------------------------------------------------
-
-
-def work(app: Flask, ended: str | None = None) -> None:
-    """The worker's round, until SIGINT or SIGTERM. `ended`: how the one before did.
-
-    Exits with status 1 where it can't go on, which is told by then.
-    """
-    from rsvp import jobs
-    from rsvp.cli.serving import until_told_to_stop
-
-    stop = until_told_to_stop()
-    os.nice(BEHIND_THE_WEB)
-    with app.app_context():
-        try:
-            jobs.run_worker(stop, ended=ended)
-        except Exception:
-            raise SystemExit(1) from None
-
-
-def load_demo() -> bool:
-    from rsvp import demo
-
-    return demo.load(utcnow(), current_app.config["CODE_KEY"])
-
-
-def where_everything_is(app: Flask) -> str:
-    # Where browsers go, which is not where the site listens if a proxy is in front.
-    with app.test_request_context(base_url=app.config["PUBLIC_URL"]):
-        sign_in = url_for("security.login", _external=True)
-        outbox = url_for("outbox.messages", _external=True)
-    mails = f"wait in the outbox; read them at {outbox}"
-    if server := app.config["MAIL_SERVER"]:
-        mails = f"go out through {server}"
-    here = addresses.own_url(app.config["HOST"], app.config["PORT"])
-    return "\n".join(
-        (
-            f"RSVP is running at {here} (Ctrl-C ends it)",
-            f"  Organizers  {way_in(sign_in)}",
-            f"  Mails       {mails}",
-            f"  Data        {config.where_data_is(app)}",
+    def load() -> Any:
+        lifeline.follow_parent()
+        front = rsgi.Application(
+            app,
+            threads=app.config["WEB_THREADS"],
+            longest_body=app.config["MAX_CONTENT_LENGTH"],
+            proxies=app.config["TRUSTED_PROXIES"],
+            budget=request_bodies.BODIES_AT_ONCE // processes,
         )
-    )
+        Scheduler.front = front
+        return front
+
+    share_memory()
+    os.register_at_fork(after_in_child=heed_the_parent_alone)
+    server.serve(target_loader=load, wrap_loader=False)
 
 
-def way_in(sign_in: str) -> str:
-    """How organizers get in: the first of them by a link that nobody else sees."""
-    from rsvp import accounts
-    from rsvp.domain import teams
+LOGGING = {
+    "formatters": {"generic": {"format": "%(levelname)s %(message)s"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "generic",
+            "stream": "ext://sys.stderr",
+        }
+    },
+    "loggers": {
+        "_granian": {"handlers": ["console"], "level": "WARNING", "propagate": False}
+    },
+}
 
-    if teams.has_users():
-        return f"sign in at {sign_in}"
-    return f"make the first account, once: {accounts.first_link(utcnow())}"
+
+def share_memory() -> None:
+    """What is loaded by now stays shared: no collection touches it after the fork."""
+    # Connections must not be shared: each process opens its own.
+    db.session.remove()
+    db.engine.dispose()
+    gc.collect()
+    gc.freeze()
+
+
+def heed_the_parent_alone() -> None:
+    """In each child, at once: Ctrl-C is the parent's, which ends its children in order.
+
+    A SIGTERM that comes before the child is ready ends it; the handler it inherited
+    would swallow it.
+    """
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+class Scheduler(CallbackScheduler):
+    """How Granian gives requests to the application: as it does itself, but for those
+    that its own threads can answer. The way over the event loop would cost a page half
+    its speed."""
+
+    front: rsgi.Application
+
+    def __init__(self, loop: Any, callback: Any, *_: Any) -> None:
+        super().__init__()
+        over_the_loop = _cbsched_aioschedule(loop, self._ctx, callback)
+        take = self.front.take
+
+        def schedule(watcher: Any) -> None:
+            try:
+                if not take(watcher.scope, watcher.proto, watcher.done):
+                    over_the_loop(watcher)
+            except Exception as error:
+                # Granian does not look for one.
+                log.error("a request was not taken: %s", type(error).__name__)
+                watcher.done()
+
+        self._schedule_fn = schedule
+
+    @classmethod
+    def new(cls, loop: Any, callback: Any, impl_asyncio: bool) -> Any:
+        del impl_asyncio  # it is the one that works on any loop
+        make: Any = cls  # its types leave out what it is made from
+        return make(loop, callback, None, None, None)
+
+
+class OwnSocketServer(MPServer):
+    """Granian's server on sockets that we open: with options that it has no setting
+    for, and one for each process, so that none takes all connections. One that dies
+    leaves its socket, with who waits in it, to its successor."""
+
+    sockets: list[socket.socket]
+    threads: int
+
+    def _init_shared_socket(self) -> None:
+        make: Any = SocketHolder  # its types leave out what it is made from
+        self._ssp = self._sso = None
+        self.holders = [
+            make(each.fileno(), False, self.backlog) for each in self.sockets
+        ]
+
+    def _spawn_worker(self, idx: int, *args: Any, **more: Any) -> Any:
+        self._shd = self.holders[idx]
+        # Its own check allows one thread with this interface: callbacks are thought to
+        # be coroutines, which `rsgi.Application` does not need.
+        self.blocking_threads = self.threads
+        self.blocking_threads = self.threads
+        return super()._spawn_worker(idx, *args, **more)
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        try:
+            super().shutdown(exit_code)
+        except SystemExit:
+            # We were told to stop: a process that died just before is no failure now.
+            if exit_code or not self.interrupt_signal:
+                raise
+
+    def _drop_shared_socket(self) -> None:
+        close_all(self.sockets)
+
+    def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            with contextlib.suppress(OSError):
+                os.kill(worker._id(), rsgi.STOP_READING)
+            worker.terminate()
+        end = time.monotonic() + GRACE
+        # Here, since two threads wait for each, and the server takes one that has ended
+        # for one that refuses to where the other thread was told first.
+        while any(w.is_alive() for w in self.wrks) and time.monotonic() < end:
+            time.sleep(LOOKS_EVERY)
+        super()._stop_workers()
+
+
+def close_all(sockets: list[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
+
+
+def room_for_connections() -> int:
+    """How many connections each web process may have, by what the system allows: a
+    connection is an open file, and there are some others."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    if soft == resource.RLIM_INFINITY:
+        return CONNECTIONS
+    return max(min(CONNECTIONS, soft - OTHER_FILES), LEAST_CONNECTIONS)
+
+
+def listen(host: str, port: int, number: int) -> list[socket.socket]:
+    """So many sockets that listen there and share what comes. Raises Mistake where that
+    can't be had."""
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with new_socket(family) as probe:
+            # The others would share a port with whoever has it, and get half of it.
+            probe.bind(address)
+        sockets = [new_socket(family) for _ in range(number)]
+        for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            each.bind(address)
+        for each in sockets:
+            each.listen(BACKLOG)
+    except OSError as error:
+        raise Mistake(
+            f"port {port} on {host} can't be used: {error.strerror}; "
+            "RSVP_PORT sets another"
+        ) from error
+    return sockets
+
+
+def new_socket(family: int) -> socket.socket:
+    """One for a server; its connections inherit the options."""
+    one = socket.socket(family, socket.SOCK_STREAM)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Who takes nothing of an answer is cut off.
+        patience = READER_SECONDS * 1000
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+    return one
+
+
+def end_on_hangup() -> None:
+    """A closed terminal ends the site as Ctrl-C does; under nohup it goes on."""
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+
+
+def when_it_answers(host: str, port: int, ready: Callable[[], None]) -> None:
+    # Where "::" is all networks there may be IPv4 alone, or IPv6 alone.
+    wildcards = {"0.0.0.0": ["127.0.0.1"], "::": ["127.0.0.1", "::1"]}  # noqa: S104
+
+    def wait() -> None:
+        for _ in range(600):
+            if any(answers(address, port) for address in wildcards.get(host, [host])):
+                ready()
+                return
+            time.sleep(0.05)
+
+    threading.Thread(target=wait, name="ready", daemon=True).start()
+
+
+def answers(address: str, port: int) -> bool:
+    """Whether somebody answers there. The sockets listen before anybody does, so that a
+    connection alone says nothing."""
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection((address, port), READY_SECONDS) as connection,
+    ):
+        connection.sendall(IS_ANYBODY_THERE)
+        return bool(connection.recv(1))
+    return False
+
+
+class Lifeline:
+    """A pipe that closes when the parent is gone, however it went."""
+
+    def __init__(self) -> None:
+        self.reading, self.writing = os.pipe()
+
+    def follow_parent(self) -> None:
+        """In a child: end when the parent has."""
+        os.close(self.writing)
+        threading.Thread(target=self.wait, name="lifeline", daemon=True).start()
+
+    def wait(self) -> None:
+        os.read(self.reading, 1)
+        # To the main thread: handlers run there, and it may be asleep. Again, since one
+        # that is only about to sleep does not wake from the first.
+        for _ in range(GRACE):
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Beside:
+    """A process kept running beside the server: started again when it dies."""
+
+    def __init__(self, work: Callable[[str | None], None], lifeline: Lifeline) -> None:
+        self.work = work
+        self.lifeline = lifeline
+        self.stopping = threading.Event()
+        self.process: Any = None
+
+    def start(self) -> None:
+        self.process = self.started()
+        threading.Thread(target=self.watch, name="beside", daemon=True).start()
+
+    def started(self, ended: str | None = None) -> Any:
+        process = fork.Process(
+            target=self.run, args=(ended,), name="worker", daemon=True
+        )
+        process.start()
+        return process
+
+    def run(self, ended: str | None) -> None:
+        """In the child: the work, until SIGTERM. `ended`: how the one before did."""
+        self.lifeline.follow_parent()
+        self.work(ended)
+
+    def watch(self) -> None:
+        for pause in growing_pauses():
+            began = time.monotonic()
+            self.process.join()
+            if self.stopping.is_set():
+                return
+            if time.monotonic() - began > LONGEST_PAUSE:
+                pause = 1.0
+            ended = how_it_ended(self.process.exitcode)
+            log.error(
+                "the worker ended (%s); starting it again in %.0f s", ended, pause
+            )
+            if self.stopping.wait(pause):
+                return
+            self.process = self.started(ended)
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.process.terminate()
+        self.process.join(GRACE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+def how_it_ended(code: int) -> str:
+    """A process's exit code in words: `signal SIGKILL`, `exit status 3`."""
+    if code >= 0:
+        return f"exit status {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # it has no name
+        return f"signal {-code}"
+
+
+def growing_pauses() -> Iterator[float]:
+    pause = 1.0
+    while True:
+        yield pause
+        pause = min(pause * 2, LONGEST_PAUSE)
+
+
+def until_told_to_stop() -> threading.Event:
+    """An event that SIGINT and SIGTERM set: whoever waits on it then ends its work.
+
+    Must be called from the main thread.
+    """
+    stop = threading.Event()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+
+    # Not by a handler's own code: that runs in the main thread alone, which may have
+    # just gone to sleep on the event, or hold its lock.
+    def listen() -> None:
+        while os.read(reading, 1)[0] not in ENDING:
+            pass
+        stop.set()
+
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in ENDING:
+        signal.signal(number, lambda *_: None)
+    threading.Thread(target=listen, name="signals", daemon=True).start()
+    return stop

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_session
-from rsvp.domain import causes, events
 from rsvp.domain.capacity import HELD_SEATS
-from rsvp.domain.checkin import stays
+from rsvp.domain.checkin import attendance
+from rsvp.domain.events import publish
+from rsvp.domain.messages import mail_limits
 from rsvp.models import (
     Admission,
     Attendee,
@@ -25,7 +26,7 @@ from rsvp.models import (
     Registration,
 )
 from rsvp.models.event import Mode
-from rsvp.models.ledger import MessageKind
+from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
 
 # What people are told of, by the verb of its audit entry.
@@ -105,7 +106,7 @@ def all_problems(now: datetime) -> list[Problem]:
             event.id,
             f"{event.slug}: times are not what they are by today's zone rules",
         )
-        for event in events.find_moved(now)
+        for event in publish.find_moved(now)
     ]
 
 
@@ -233,7 +234,7 @@ def untold_changes(_now: datetime) -> Iterator[Problem]:
         .where(
             reason.registration_id == AuditEntry.registration_id,
             reason.at == AuditEntry.at,
-            reason.verb == causes.NOT_MAILED,
+            reason.verb == mail_limits.NOT_MAILED,
         )
         .exists()
     )
@@ -297,7 +298,7 @@ def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
     )
     for attendee_id, *stay in rows:
         kept[attendee_id].append(tuple(stay))
-    scanned = stays.passages_of_all()
+    scanned = attendance.passages_of_all()
     for attendee_id in sorted(kept.keys() | scanned.keys()):
         folded = [
             (
@@ -306,7 +307,7 @@ def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
                 stay.out.at if stay.out else None,
                 stay.out.scan_id if stay.out else None,
             )
-            for stay in stays.fold(scanned.get(attendee_id, []))
+            for stay in attendance.fold(scanned.get(attendee_id, []))
         ]
         if kept[attendee_id] != folded:
             text = (

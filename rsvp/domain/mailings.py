@@ -10,11 +10,12 @@ from sqlalchemy import Select, and_, func, or_, select, update
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, capacity, circulars, messages
+from rsvp.domain import audit, capacity
+from rsvp.domain.messages import bulk, outbox
 from rsvp.models import Admission, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
-from rsvp.models.ledger import MessageKind, MessageState
 from rsvp.models.mailing import MailingState
+from rsvp.models.message import MessageKind, MessageState
 from rsvp.models.registration import State
 
 LONGEST_SUBJECT = 200
@@ -27,7 +28,7 @@ BATCH = 200
 ON_ITS_WAY = (MailingState.SCHEDULED, MailingState.SENDING)
 
 GETS_IT = (
-    *circulars.gets_extras(),
+    *bulk.gets_extras(),
     # An address that nobody has confirmed may be a stranger's.
     Registration.state != State.HELD,
     or_(Registration.ended_from.is_(None), Registration.ended_from != State.HELD),
@@ -108,7 +109,7 @@ def send_test(
     """Send an organizer, and nobody else, the mail as the registration `like` would get
     it; without its secret links."""
     facts = {"like": like.hex if like else None, "subject": subject, "text": text}
-    messages.write_to(
+    outbox.write_to(
         user_id, address, MessageKind.NOTE, now=now, event_id=event_id, facts=facts
     )
 
@@ -280,7 +281,7 @@ def write_some(
     ).all()
     if some:
         rows = [row_of(mailing, *each, now) for each in some]
-        circulars.write_once(rows)
+        bulk.write_once(rows)
         mailing.reached_id = some[-1][0]
     if len(some) < BATCH:
         mailing.state, mailing.finished_at = MailingState.SENT, now
@@ -301,7 +302,7 @@ def row_of(
     mode: str,
     now: datetime,
 ) -> dict[str, Any]:
-    return messages.row(
+    return outbox.row(
         MessageKind.NOTE,
         email,
         email_key,

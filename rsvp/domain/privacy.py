@@ -15,7 +15,7 @@ from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import audit, mailings, waitlist
 from rsvp.domain.registrations import locking
-from rsvp.domain.steps import record, step
+from rsvp.domain.transitions import record, step
 from rsvp.models import (
     Attendee,
     Event,
@@ -25,7 +25,7 @@ from rsvp.models import (
     Question,
     Registration,
 )
-from rsvp.models.ledger import MessageState
+from rsvp.models.message import MessageState
 from rsvp.models.registration import LIVE, State
 
 

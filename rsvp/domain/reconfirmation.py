@@ -14,13 +14,14 @@ from sqlalchemy.orm import joinedload, load_only, selectinload
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import capacity, deadlines, messages, trusted_clock, waitlist
-from rsvp.domain.checkin import stays
-from rsvp.domain.registrations import locking, presence
-from rsvp.domain.steps import NOT_ASKED, record
+from rsvp.domain import capacity, deadlines, trusted_clock, waitlist
+from rsvp.domain.checkin import attendance
+from rsvp.domain.messages import outbox
+from rsvp.domain.registrations import door_seating, locking
+from rsvp.domain.transitions import NOT_ASKED, record
 from rsvp.models import Admission, Attendee, Event, Message, Registration
 from rsvp.models.event import FRESH, Mode, NoAnswer, Status
-from rsvp.models.ledger import MessageKind, MessageState
+from rsvp.models.message import MessageKind, MessageState
 from rsvp.models.registration import Asked, State
 
 TO_ANSWER = timedelta(hours=2)
@@ -32,7 +33,7 @@ BATCH = 100
 # Why somebody is flagged: wants no such mails, gets none, was mailed for this day once
 # already; was not mailed in time; did not answer.
 MUTED, UNREACHABLE, MAILED_BEFORE = "muted", "address_failed", "mailed_before"
-NOT_MAILED, NO_ANSWER = "not_mailed", presence.NO_ANSWER
+NOT_MAILED, NO_ANSWER = "not_mailed", door_seating.NO_ANSWER
 
 
 def day_of(event: Event) -> date:
@@ -165,7 +166,7 @@ def to_ask(event: Event, now: datetime) -> list[Registration]:
             ),
             # Flagged, but not of a change: it was dealt with.
             or_(Registration.flagged_at.is_(None), Registration.asked_at.is_not(None)),
-            ~stays.was_in(),
+            ~attendance.was_in(),
         )
         .options(
             joinedload(Registration.admission), selectinload(Registration.attendees)
@@ -194,13 +195,13 @@ def put_question(event: Event, registration: Registration, now: datetime) -> Non
     registration.asked_at, registration.asked_about = now, Asked.COMING
     registration.answer_by = event.answer_by
     assert event.answer_by is not None
-    messages.queue(
+    outbox.queue(
         MessageKind.STILL_COMING,
         event_id=event.id,
         registration_id=registration.id,
         recipient=registration.email,
         recipient_key=registration.email_key,
-        facts=messages.facts(
+        facts=outbox.facts(
             registration.admission,
             [attendee.uuid for attendee in registration.coming],
             until=event.answer_by.isoformat(),
@@ -292,7 +293,7 @@ def close(event_id: int, *, now: datetime) -> int:
         elif is_left_to_them(event, registration, now):
             flag(registration, NO_ANSWER, now)
         else:
-            presence.give_on(locked, registration, NO_ANSWER, "worker", now)
+            door_seating.give_on(locked, registration, NO_ANSWER, "worker", now)
     if len(silent) < BATCH:
         event.settled_for = day_of(event)
     current_session().flush()
@@ -321,8 +322,8 @@ def give_on(registration_id: int, *, actor: str, now: datetime) -> None:
     if not registration.awaits_answer:
         raise errors.Outdated
     locking.refuse_if_in(Attendee.registration_id == registration.id)
-    what = NO_ANSWER if registration.asked_at is not None else presence.NOT_REACHED
-    presence.give_on(locked, registration, what, actor, now)
+    what = NO_ANSWER if registration.asked_at is not None else door_seating.NOT_REACHED
+    door_seating.give_on(locked, registration, what, actor, now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
@@ -337,7 +338,7 @@ def unanswered(event: Event, now: datetime) -> list[Registration]:
             Registration.answer_by <= now,
             Registration.answered_at.is_(None),
             Registration.flagged_at.is_(None),
-            ~stays.was_in(),
+            ~attendance.was_in(),
         )
         .order_by(Registration.id)
         .limit(BATCH)

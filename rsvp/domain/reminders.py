@@ -16,17 +16,12 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from rsvp.db import current_session
-from rsvp.domain import circulars, deadlines, messages, trusted_clock, waitlist
-from rsvp.domain.checkin import stays
-from rsvp.models import (
-    CheckIn,
-    Event,
-    Message,
-    Registration,
-    Reminder,
-)
+from rsvp.domain import deadlines, trusted_clock, waitlist
+from rsvp.domain.checkin import attendance
+from rsvp.domain.messages import bulk, outbox
+from rsvp.models import CheckIn, Event, Message, Registration, Reminder
 from rsvp.models.event import Anchor, Mode, Status
-from rsvp.models.ledger import MessageKind
+from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 
 BATCH = 200
@@ -69,7 +64,7 @@ def drop_outdated(event: Event, now: datetime) -> None:
         of_another_day = and_(
             Message.event_id == event.id, Message.occasion.not_in(current)
         )
-        messages.supersede(of_another_day, kind, now)
+        outbox.supersede(of_another_day, kind, now)
 
 
 def due(reminder: Reminder, event: Event) -> datetime:
@@ -214,7 +209,7 @@ def next_people(reminder: Reminder, event: Event) -> Sequence[Registration]:
         .where(
             Registration.event_id == event.id,
             Registration.id > reminder.reached_id,
-            *circulars.gets_extras(),
+            *bulk.gets_extras(),
             *is_meant(reminder, event),
         )
         .order_by(Registration.id)
@@ -232,7 +227,7 @@ def is_meant(reminder: Reminder, event: Event) -> list[ColumnElement[bool]]:
         meant.append(Registration.admission_id.in_([way.id for way in ways]))
     if reminder.anchor == Anchor.END and somebody_was_in(event):
         online = [a.id for a in event.admissions if a.mode == Mode.ONLINE]
-        meant.append(or_(Registration.admission_id.in_(online), stays.was_in()))
+        meant.append(or_(Registration.admission_id.in_(online), attendance.was_in()))
     return meant
 
 
@@ -249,25 +244,25 @@ def write_to(
         return 0
     kind, of = KINDS[Anchor(reminder.anchor)], occasion(reminder, event)
     admissions = {admission.id: admission for admission in event.admissions}
-    coming = circulars.parties([one.id for one in people])
+    coming = bulk.parties([one.id for one in people])
     places = waitlist.places_of(event, people)
     scanned = reminder.anchor == Anchor.END and somebody_was_in(event)
     letters = []
     for one in people:
         way = admissions[one.admission_id]
-        more = own(reminder) | circulars.answer_wanted(one)
+        more = own(reminder) | bulk.answer_wanted(one)
         if scanned and way.mode == Mode.IN_PERSON:
             more["came"] = True
         place = places.get(one.id)
-        facts = messages.facts(way, coming[one.id], place, **more)
-        letters.append(circulars.Letter(one, facts))
+        facts = outbox.facts(way, coming[one.id], place, **more)
+        letters.append(bulk.Letter(one, facts))
     # An older reminder that is still in the outbox says the same, and says it wrong.
     earlier = and_(
         Message.registration_id.in_([one.id for one in people]),
         Message.occasion != of,
     )
-    messages.supersede(earlier, kind, now)
-    return circulars.queue_many(kind, letters, event_id=event.id, occasion=of, now=now)
+    outbox.supersede(earlier, kind, now)
+    return bulk.queue_many(kind, letters, event_id=event.id, occasion=of, now=now)
 
 
 def own(reminder: Reminder) -> dict[str, Any]:

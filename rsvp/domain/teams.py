@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Select, func, select, update
 
-from rsvp import mail_addresses
 from rsvp.db import current_session
 from rsvp.errors import AddressTaken
 from rsvp.models import Event, Membership, Message, Team, User
 from rsvp.models.team import Role
+from rsvp.text import mail_addresses
 
 DEFAULT_TEAM = "default"
 

@@ -15,13 +15,14 @@ from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import capacity, deadlines, messages
+from rsvp.domain import capacity, deadlines
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.causes import Cause
-from rsvp.domain.steps import step
+from rsvp.domain.messages import outbox
+from rsvp.domain.messages.mail_limits import Cause
+from rsvp.domain.transitions import step
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode, Promotion, Status
-from rsvp.models.ledger import MessageKind
+from rsvp.models.message import MessageKind
 from rsvp.models.registration import SEATED, State
 
 # --- under the lock, up to date -----------------------------------------------------
@@ -79,7 +80,7 @@ def lapse(locked: LockedEvent, registration: Registration, now: datetime) -> Non
     admission = locked.admissions[registration.admission_id]
     give_back(locked, admission, registration)
     was = step(registration, State.LAPSED, verb="lapse", actor="worker", now=now)
-    messages.tell(registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=was)
+    outbox.tell(registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=was)
 
 
 def give_back(
@@ -198,7 +199,7 @@ def confirm(
         now=now,
         exception_why=why,
     )
-    messages.tell(
+    outbox.tell(
         registration, MessageKind.PROMOTED, cause=Cause.RULE, now=now, what=verb
     )
 
@@ -225,7 +226,7 @@ def offer(
         decide_by=until,
         offered_seats=seats,
     )
-    messages.tell(
+    outbox.tell(
         registration,
         MessageKind.OFFER,
         cause=Cause.RULE,

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp.db import current_session, table_of
 from rsvp.models import Worker
-from rsvp.models.work import TOO_OFTEN
+from rsvp.models.jobs import TOO_OFTEN
 
 SOON = timedelta(minutes=1)
 """One that ends so soon after another ends for the same reason, most likely."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from rsvp import queries
 from rsvp.db import current_session, write
 from rsvp.domain import mailings
 from rsvp.jobs.turns import in_turn
+from rsvp.queries import attendees as attendee_queries
+from rsvp.queries import mailings as mailing_queries
 
 
 def write_due(now: datetime) -> int:
@@ -31,6 +32,6 @@ def write_some(mailing_id: int, now: datetime) -> int:
     if mailing is None:
         return 0
     # Whoever is on the list at this moment.
-    wanted = queries.filter_of(mailing.event, mailing.wanted)
-    matching = queries.matching(mailing.event_id, wanted)
+    wanted = mailing_queries.filter_of(mailing.event, mailing.wanted)
+    matching = attendee_queries.matching(mailing.event_id, wanted)
     return mailings.write_some(mailing, matching, now=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from rsvp import outages
+from rsvp.database import outages
 from rsvp.db import current_session
 
 One = TypeVar("One")

@@ -1,13 +1,13 @@
 """What exists: tables, constraints, and what a row can answer about itself."""
 
-from rsvp.models.door import CheckIn, Device, DoorPass, RetiredCode, Scan
+from rsvp.models.checkin import CheckIn, Device, DoorPass, RetiredCode, Scan
 from rsvp.models.event import Admission, Consent, Event, Question, Reminder, Series
 from rsvp.models.invitation import Invitation
-from rsvp.models.ledger import AuditEntry, CodeKey, Message
+from rsvp.models.jobs import Clock, ClockLook, Job, MailDomain, Worker
 from rsvp.models.mailing import Mailing
+from rsvp.models.message import AuditEntry, CodeKey, Message
 from rsvp.models.registration import Attendee, GivenConsent, Registration
 from rsvp.models.team import Membership, Team, User
-from rsvp.models.work import Clock, ClockLook, Job, MailDomain, Worker
 
 __all__ = [
     "Admission",

@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, Json, UtcDateTime, utcnow
-from rsvp.models.kinds import Key, Line, Url, Word, one_of
 from rsvp.models.team import Team
+from rsvp.models.types import Key, Line, Url, Word, one_of
 
 
 class Status(StrEnum):
@@ -209,7 +209,7 @@ class Event(Base):
     # not answer were dealt with.
     asked_for: Mapped[date | None]
     settled_for: Mapped[date | None]
-    # The organizers' own words, by kind of mail (rsvp/placeholders.py):
+    # The organizers' own words, by kind of mail (rsvp/text/placeholders.py):
     # `{kind: {"subject": …, "headline": …, "text": …}}`.
     wording: Mapped[dict[str, dict[str, str]]] = mapped_column(Json, default=dict)
     party_max: Mapped[int] = mapped_column(default=1)

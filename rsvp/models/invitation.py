@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, UtcDateTime
 from rsvp.models.event import Event
-from rsvp.models.kinds import Line
+from rsvp.models.types import Line
 
 
 class Invitation(Base):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, Json, UtcDateTime
 from rsvp.models.event import Event
-from rsvp.models.kinds import Line, Word, one_of
+from rsvp.models.types import Line, Word, one_of
 
 
 class MailingState(StrEnum):

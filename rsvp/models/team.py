@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, UtcDateTime, utcnow
-from rsvp.models.kinds import Key, Line, Word, one_of
+from rsvp.models.types import Key, Line, Word, one_of
 
 DEFAULT_TEAM = "default"
 

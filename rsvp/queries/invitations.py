@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, func, select
 from rsvp.db import current_session
 from rsvp.domain.invitations import USING
 from rsvp.models import Invitation, Registration
-from rsvp.queries.organizers import PAGE_SIZE, Page
+from rsvp.queries.outbox import PAGE_SIZE, Page
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 from rsvp.db import current_session
 from rsvp.domain.mailings import GETS_IT
 from rsvp.models import Event, Mailing, Message, Registration
-from rsvp.models.ledger import MessageState
+from rsvp.models.message import MessageState
 from rsvp.models.registration import State
-from rsvp.queries.answers import Answered, Coming
-from rsvp.queries.people import Filter, matching
+from rsvp.queries.attendees import Filter, matching
+from rsvp.queries.filters import Answered, Coming
 
 
 def mailings(event_id: int) -> list[Mailing]:

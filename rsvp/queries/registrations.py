@@ -26,8 +26,8 @@ from rsvp.models import (
     User,
 )
 from rsvp.models.registration import UNTIL, State
-from rsvp.queries.organizers import Page, page_of
-from rsvp.queries.people import Filter, matching
+from rsvp.queries.attendees import Filter, matching
+from rsvp.queries.outbox import Page, page_of
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Flask, Response, abort, request
 
-from rsvp import front
 from rsvp.extensions import limiter
-from rsvp.web import answers, guards, logs
+from rsvp.server import environ as environ_keys
+from rsvp.web import error_pages, guards, request_log
 
 CONTENT = "; ".join(
     (
@@ -38,55 +38,61 @@ A_YEAR = 365 * 24 * 60 * 60
 
 
 def init_app(app: Flask) -> None:
-    from rsvp.web import (
-        assets,
-        attendee,
+    from rsvp.web import health, stale_forms, static_files, unavailable
+    from rsvp.web.account import first_account, password_reset, sign_in
+    from rsvp.web.attendee import (
+        actions,
         changes,
-        coming,
-        display,
-        door,
-        door_desk,
-        exports,
-        first,
-        health,
-        held_templates,
-        invitations,
-        lost,
-        mailings,
-        memory,
-        organizer,
-        outbox,
-        own,
-        passwords,
-        public,
-        registration,
-        roster,
-        seats,
-        sign_in,
-        stale_forms,
-        unavailable,
-        unsubscribing,
-        wording,
-        work,
+        reconfirmation,
+        register,
+        resend,
+        unsubscribe,
     )
+    from rsvp.web.caching import pages as cached_pages
+    from rsvp.web.caching import templates
+    from rsvp.web.door import scanner
+    from rsvp.web.organizer import jobs as jobs_page
+    from rsvp.web.organizer.door import passes
+    from rsvp.web.organizer.events import overview, seats
+    from rsvp.web.organizer.messages import custom_texts, mailings, outbox
+    from rsvp.web.organizer.registrations import actions as registration_actions
+    from rsvp.web.organizer.registrations import export, invitations
+    from rsvp.web.organizer.registrations import list as registration_list
+    from rsvp.web.presentation import template_globals
+    from rsvp.web.public import events
 
-    assets.init_app(app)
-    held_templates.init_app(app)
-    display.init_app(app)
-    memory.init_app(app)
+    static_files.init_app(app)
+    templates.init_app(app)
+    template_globals.init_app(app)
+    cached_pages.init_app(app)
     organizers = (
-        *(organizer, roster, registration, seats, outbox),
-        *(mailings, wording, invitations, door_desk, exports, work),
+        *(overview, registration_list, registration_actions, seats, outbox),
+        *(mailings, custom_texts, invitations, passes, export, jobs_page),
     )
-    attendees = (public, attendee, own, coming, changes, lost, unsubscribing)
-    for audience in (*attendees, door, *organizers, first, passwords, health):
+    attendees = (
+        events,
+        register,
+        actions,
+        reconfirmation,
+        changes,
+        resend,
+        unsubscribe,
+    )
+    for audience in (
+        *attendees,
+        scanner,
+        *organizers,
+        first_account,
+        password_reset,
+        health,
+    ):
         app.register_blueprint(audience.bp)
     sign_in.init_app(app)
     guards.public(app.view_functions["static"])
-    answers.init_app(app)
+    error_pages.init_app(app)
     stale_forms.init_app(app)
     unavailable.init_app(app)
-    logs.init_app(app)
+    request_log.init_app(app)
 
     app.before_request(refuse_unread)
     app.url_value_preprocessor(refuse_nul)
@@ -109,8 +115,8 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_unread() -> None:
-    """The server did not take the body, and says by which status; `rsvp.cli.rsgi`."""
-    if status := request.environ.get(front.REFUSED):
+    """The server did not take the body and says by which status: `rsvp.server.rsgi`."""
+    if status := request.environ.get(environ_keys.REFUSED):
         abort(status)
 
 

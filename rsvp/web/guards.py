@@ -22,13 +22,14 @@ from flask_security.utils import current_user, is_user_authenticated
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden
 
-from rsvp import addresses, i18n, outages
+from rsvp import i18n, site_addresses
+from rsvp.database import outages
 from rsvp.db import utcnow, write
-from rsvp.domain import doors
+from rsvp.domain.checkin import passes
 from rsvp.errors import DoorClosed, DoorFull, DoorUnknown, PhoneStopped, PhoneUnknown
 from rsvp.extensions import csrf, limiter
 from rsvp.models import Device
-from rsvp.models.door import door_ends_at
+from rsvp.models.checkin import door_ends_at
 from rsvp.networks import network_of
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -117,7 +118,7 @@ def by_door_pass(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(token: str) -> Any:
-        door_pass = doors.find_pass(token)
+        door_pass = passes.find_pass(token)
         if door_pass is None:
             raise DoorUnknown
         g.language = i18n.language_for(door_pass.event.language)
@@ -151,7 +152,7 @@ def take_place(phone_id: int) -> None:
     try:
         # Where nothing can be written its scans are told so, and it counts later.
         with outages.if_possible(f"that phone {phone_id} came back"):
-            write(lambda _again: doors.come_back(phone_id, now=now))
+            write(lambda _again: passes.come_back(phone_id, now=now))
     except DoorFull as full:
         # As for any phone that may not scan: its script then stops, and says why.
         full.status = PhoneStopped.status
@@ -164,10 +165,10 @@ def phone_at_door() -> Device:
     Raises PhoneUnknown where it was never enrolled, PhoneStopped where it may not scan
     any more.
     """
-    device = doors.find_device(request.cookies.get(PHONE_COOKIE, ""))
+    device = passes.find_device(request.cookies.get(PHONE_COOKIE, ""))
     if device is None:
         raise PhoneUnknown
-    if not doors.works_at(device, utcnow()):
+    if not passes.works_at(device, utcnow()):
         raise PhoneStopped
     return device
 
@@ -305,7 +306,7 @@ def is_ours(origin: str) -> bool:
     try:
         sender = urlsplit(origin)
         here = urlsplit(f"//{request.host}")
-        usual = addresses.DEFAULT_PORTS.get(sender.scheme)
+        usual = site_addresses.DEFAULT_PORTS.get(sender.scheme)
         return usual is not None and (sender.hostname, sender.port or usual) == (
             here.hostname,
             here.port or usual,

@@ -10,10 +10,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from rsvp import disk, queries, startup
+from rsvp import startup
+from rsvp.database import disk_space
 from rsvp.db import check_pragmas, utcnow
 from rsvp.extensions import db
 from rsvp.models import CodeKey
+from rsvp.queries import jobs as job_queries
 from rsvp.web import guards
 
 bp = Blueprint("health", __name__, url_prefix="/health")
@@ -94,13 +96,13 @@ def code_key_trouble() -> str | None:
 
 
 def disk_trouble() -> str | None:
-    return disk.trouble(disk.folder(current_app))
+    return disk_space.trouble(disk_space.folder(current_app))
 
 
 def worker_trouble() -> str | None:
     """The worker beside a site that was only just started gets a moment to begin."""
     is_new = time.monotonic() - STARTED < TO_BEGIN
-    return queries.worker_trouble(utcnow(), may_begin=is_new)
+    return job_queries.worker_trouble(utcnow(), may_begin=is_new)
 
 
 NEEDED: dict[str, Callable[[], str | None]] = {

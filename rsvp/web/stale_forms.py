@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from flask_babel import lazy_gettext as _
 from flask_wtf.csrf import CSRFError, generate_csrf
 
-from rsvp.web import answers, guards, unavailable
+from rsvp.web import error_pages, guards, unavailable
 
 FIELD = "csrf_token"
 
@@ -48,7 +48,7 @@ def signed_out(_error: guards.SignedOut) -> Response:
 def page(
     status: int, code: str, words: tuple[Any, Any], kept: list[tuple[str, str]] | None
 ) -> Response:
-    return answers.answer(
+    return error_pages.answer(
         Response(),
         "errors/stale_form.html",
         status,

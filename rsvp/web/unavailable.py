@@ -13,10 +13,10 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from flask_babel import lazy_gettext as _
 
-from rsvp import outages
+from rsvp.database import outages
+from rsvp.database.outages import Outage
 from rsvp.extensions import db
-from rsvp.outages import Outage
-from rsvp.web import answers, guards
+from rsvp.web import error_pages, guards
 
 CODE = "unavailable"
 
@@ -75,7 +75,7 @@ def unavailable(error: Exception) -> Response:
     db.session.rollback()
     note(outage)
     title, text = words_for(outage)
-    response = answers.answer(
+    response = error_pages.answer(
         Response(headers={"Retry-After": str(retry_after(outage))}),
         "errors/unavailable.html",
         503,

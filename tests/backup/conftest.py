@@ -16,11 +16,12 @@ from flask import Flask
 from psycopg import sql
 
 from rsvp import create_app, startup
-from rsvp.backup import create, restore
+from rsvp.backup import create
+from rsvp.backup import restore as backup_restore
 from rsvp.extensions import db
-from tests import services
 from tests.conftest import TEST_SETTINGS, database_file, new_postgresql_database
-from tests.factories import NOON, make_event, make_user, register
+from tests.support import services
+from tests.support.factories import NOON, make_event, make_user, register
 
 
 def quiet(*_: Any) -> None:
@@ -83,8 +84,8 @@ class Site:
         **wishes: Any,
     ) -> restore.Restored:
         with self.context(**(config or {})) as app:
-            return restore.from_file(
-                *(app, path, restore.Wishes(**wishes)), now=now, progress=quiet
+            return backup_restore.from_file(
+                *(app, path, backup_restore.Wishes(**wishes)), now=now, progress=quiet
             )
 
     def rows(self) -> dict[str, list[Any]]:

@@ -14,17 +14,18 @@ from alembic.migration import MigrationContext
 from flask_migrate import downgrade
 from sqlalchemy import select
 
-from rsvp import database_lock, startup
-from rsvp.backup import place_postgresql, place_sqlite, postgresql_dump
+from rsvp import startup
+from rsvp.backup import destination_postgresql, destination_sqlite, postgresql_dump
 from rsvp.backup.errors import BackupError
+from rsvp.database import lock
 from rsvp.db import Base, writing
-from rsvp.domain import restored
+from rsvp.domain import after_restore
 from rsvp.extensions import db
 from rsvp.models import Event, User
+from tests.backup.backed_up_event import LATER, add_cleo, addresses, drop_tables, files
 from tests.backup.conftest import Site
-from tests.backup.evenings import LATER, add_cleo, addresses, drop_tables, files
-from tests.domain.processes import Process
-from tests.factories import make_user, register
+from tests.support.factories import make_user, register
+from tests.support.processes import Process
 
 # --- the way back -------------------------------------------------------------------
 
@@ -186,7 +187,7 @@ def serve(wire):
 
 
 def test_a_running_site_is_left_alone(site, evening, monkeypatch):
-    monkeypatch.setattr(database_lock, "PATIENCE", 0)
+    monkeypatch.setattr(lock, "PATIENCE", 0)
     app = site.app()
     running = Process(serve, app)
     try:
@@ -217,9 +218,9 @@ def wait_until_gone(site: Site) -> None:
 
 
 def test_a_start_during_a_restore_is_refused(site, evening, monkeypatch):
-    monkeypatch.setattr(database_lock, "PATIENCE", 0)
-    engine = place_sqlite.SqlitePlace if site.is_sqlite else None
-    place = engine or place_postgresql.PostgresqlPlace
+    monkeypatch.setattr(lock, "PATIENCE", 0)
+    engine = destination_sqlite.SqlitePlace if site.is_sqlite else None
+    place = engine or destination_postgresql.PostgresqlPlace
     look = place.look
     refused = []
 
@@ -254,9 +255,11 @@ def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
         raise Cut
 
     place = (
-        place_sqlite.SqlitePlace if site.is_sqlite else place_postgresql.PostgresqlPlace
+        destination_sqlite.SqlitePlace
+        if site.is_sqlite
+        else destination_postgresql.PostgresqlPlace
     )
-    where = restored if step == "begin_anew" else place
+    where = after_restore if step == "begin_anew" else place
     with monkeypatch.context() as broken:
         broken.setattr(where, step, fail)
         with pytest.raises(Cut):
@@ -274,7 +277,7 @@ def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
 
 def restore_slowly(wire, site, path):
     # Its own application, as another process has.
-    fill = place_sqlite.SqlitePlace.fill
+    fill = destination_sqlite.SqlitePlace.fill
     load = postgresql_dump.load
 
     def fill_and_wait(*args, **more):
@@ -287,7 +290,7 @@ def restore_slowly(wire, site, path):
         wire.say("filled")
         wire.hear()
 
-    place_sqlite.SqlitePlace.fill = fill_and_wait
+    destination_sqlite.SqlitePlace.fill = fill_and_wait
     postgresql_dump.load = load_and_wait
     site.restore(path, replace=True)
 
@@ -311,7 +314,7 @@ def test_a_restore_that_is_killed_changes_nothing_and_leaves_no_lock(site, eveni
 
 def test_a_kept_file_of_sqlite_gets_a_free_name(tmp_path):
     name = tmp_path / "rsvp.db.before-1"
-    assert place_sqlite.free_name(name) == name
+    assert destination_sqlite.free_name(name) == name
     name.touch()
-    assert place_sqlite.free_name(name).name == "rsvp.db.before-1-2"
+    assert destination_sqlite.free_name(name).name == "rsvp.db.before-1-2"
     sqlite3.connect(name).close()

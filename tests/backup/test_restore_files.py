@@ -14,15 +14,10 @@ from rsvp.backup import encryption, postgresql_dump
 from rsvp.backup.errors import BackupError
 from rsvp.extensions import db
 from rsvp.models import User
+from tests.backup.backed_up_event import LATER, READER, SECRET, files
 from tests.backup.conftest import Site
-from tests.backup.evenings import (
-    LATER,
-    READER,
-    SECRET,
-    files,
-)
-from tests.domain.processes import Process
-from tests.factories import CODE_KEY, make_event, make_user
+from tests.support.factories import CODE_KEY, make_event, make_user
+from tests.support.processes import Process
 
 # --- what is wrong with a file ------------------------------------------------------
 

@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import text
 
 from rsvp.db import writing
-from rsvp.domain import registrations, seating
+from rsvp.domain.events import capacity_changes
 from rsvp.domain.invariants import problems
+from rsvp.domain.registrations import approval
 from rsvp.models.event import Promotion
-from tests.factories import NOON, cancel, make_event, register
+from tests.support.factories import NOON, cancel, make_event, register
 
 
 def a_lively_evening():
@@ -31,7 +32,7 @@ def another_with_offers():
     4: Ivy held. Gives their registrations' ids."""
     event = make_event({"capacity": 4}, promotion=Promotion.OFFER)
     with writing():
-        seating.reserve(event.id, 1, actor="user:1", now=NOON)
+        capacity_changes.reserve(event.id, 1, actor="user:1", now=NOON)
     people = {
         "ada": register(event),
         "ben": register(event),
@@ -158,7 +159,7 @@ def test_a_place_missing_from_the_log_is_named_though_the_end_is_right(app):
     outcome = register(event)
     cancel(outcome)
     with writing():
-        registrations.reinstate(outcome.registration_id, actor="user:1", now=NOON)
+        approval.reinstate(outcome.registration_id, actor="user:1", now=NOON)
 
     [problem] = broken("DELETE FROM audit_entries WHERE verb = 'cancel'")
 

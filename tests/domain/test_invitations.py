@@ -10,15 +10,16 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import delete, select, update
 
-from rsvp import errors, queries, tokens
+from rsvp import errors, tokens
 from rsvp.db import write, writing
 from rsvp.domain import capacity, invariants, invitations
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Event, Invitation, Registration
 from rsvp.models.event import Status, Visibility
 from rsvp.models.registration import State
-from tests.domain.bookings import at_once
-from tests.factories import CODE_KEY, NOON, cancel, make_event, register
+from rsvp.queries import invitations as invitation_queries
+from tests.support.bookings import at_once
+from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register
 
 ACTOR = "user:1"
 LATER = NOON + timedelta(days=1)
@@ -123,7 +124,7 @@ def test_invitations_that_make_no_sense_are_not_made(app, asked):
     with pytest.raises(ValueError, match=next(iter(asked))):
         invite(event, **asked)
 
-    assert queries.invitations(event.id) == []
+    assert invitation_queries.invitations(event.id) == []
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_the_most_uses_are_many_or_without_limit(app, asked, uses_max):
 
     invite(event, label=" ", **asked)
 
-    [issued] = queries.invitations(event.id)
+    [issued] = invitation_queries.invitations(event.id)
     assert (issued.invitation.uses_max, issued.invitation.label) == (uses_max, None)
 
 
@@ -149,7 +150,7 @@ def test_nobody_is_invited_to_what_is_off_or_over(app):
     with pytest.raises(errors.EventCancelled):
         invite(event)
 
-    assert queries.invitations(event.id) == []
+    assert invitation_queries.invitations(event.id) == []
 
 
 # --- using --------------------------------------------------------------------------
@@ -211,7 +212,7 @@ def test_a_use_counts_until_its_registration_is_over(app, state):
 
     counts = state not in ("cancelled", "declined", "lapsed")
     assert refusal(event, code) == ("used_up" if counts else None)
-    [issued] = queries.invitations(event.id)
+    [issued] = invitation_queries.invitations(event.id)
     assert issued.used == counts
 
 
@@ -251,7 +252,7 @@ def test_the_last_use_of_a_code_is_given_once(app):
         used = list(pool.map(press, made))
 
     assert sorted(used) == [False] * 4 + [True] * 2
-    [issued] = queries.invitations(event.id)
+    [issued] = invitation_queries.invitations(event.id)
     assert issued.used == 2
 
 
@@ -264,7 +265,7 @@ def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
         return register(page, invitation=code.lower()).kind
 
     assert at_once(app, *[come] * 4) == ["made"] + ["no_invitation"] * 3
-    [issued] = queries.invitations(event.id)
+    [issued] = invitation_queries.invitations(event.id)
     assert issued.used == 1
     assert invariants.problems(NOON) == []
 
@@ -307,7 +308,10 @@ def test_a_revoked_code_lets_nobody_in_but_who_is_registered_stays(app):
     assert the_invitation(event, code).revoked_at == NOON
     [entry] = entries("revoke_invitation")
     assert (entry.actor, entry.at) == (ACTOR, NOON)
-    found = {one.invitation.code_id: one.used for one in queries.invitations(event.id)}
+    found = {
+        one.invitation.code_id: one.used
+        for one in invitation_queries.invitations(event.id)
+    }
     assert list(found.values()) == [0, 1]
     assert invariants.problems(NOON) == []
 
@@ -317,9 +321,9 @@ def test_the_page_of_invitations_shows_those_of_its_event_newest_first(app):
     invite(other)
     first, second = invite(event, label="One"), invite(event, label="Two")
 
-    labels = [one.invitation.label for one in queries.invitations(event.id)]
+    labels = [one.invitation.label for one in invitation_queries.invitations(event.id)]
     assert labels == ["Two", "One"]
     assert first != second
     with writing() as session:
         session.execute(delete(Invitation))
-    assert queries.invitations(event.id) == []
+    assert invitation_queries.invitations(event.id) == []

@@ -9,23 +9,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from rsvp import errors, queries
+from rsvp import errors
 from rsvp.db import write, writing
-from rsvp.domain import mailings, privacy, publication
+from rsvp.domain import mailings, privacy
+from rsvp.domain.events import lifecycle
 from rsvp.extensions import db
 from rsvp.jobs import mailing as jobs
-from rsvp.models import (
-    Attendee,
-    AuditEntry,
-    Event,
-    Mailing,
-    Message,
-    Registration,
-)
+from rsvp.models import Attendee, AuditEntry, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
-from tests.domain.doorways import make_phone, scan
-from tests.domain.publishing import publish
-from tests.factories import NOON, cancel, make_event, register
+from rsvp.queries import mailings as mailing_queries
+from tests.support.door import make_phone, scan
+from tests.support.event_files import publish
+from tests.support.factories import NOON, cancel, make_event, register
 
 ADA = "user:1"
 LATER = NOON + timedelta(hours=5)
@@ -136,8 +131,8 @@ def test_a_mail_goes_to_whoever_is_on_its_list(evening, wanted, who):
     assert sorted(told(mailing_id)) == sorted(who.split())
     assert stored(mailing_id).state == "sent"
     assert stored(mailing_id).total == len(who.split())
-    found = queries.filter_of(evening, stored(mailing_id).wanted)
-    assert queries.reach(evening.id, found).reached == len(who.split())
+    found = mailing_queries.filter_of(evening, stored(mailing_id).wanted)
+    assert mailing_queries.reach(evening.id, found).reached == len(who.split())
 
 
 def test_what_each_attendee_answered_counts_while_they_come(evening):
@@ -190,8 +185,8 @@ def test_who_asked_for_no_more_or_can_not_be_reached_is_left_out(evening, values
     mailing_id = send(evening, states=["confirmed", "held", "lapsed"])
 
     assert told(mailing_id) == ["ada", "cy", "fay"]
-    found = queries.filter_of(evening, stored(mailing_id).wanted)
-    assert queries.reach(evening.id, found).skipped == 1
+    found = mailing_queries.filter_of(evening, stored(mailing_id).wanted)
+    assert mailing_queries.reach(evening.id, found).skipped == 1
 
 
 def test_who_asked_to_be_forgotten_is_left_out(evening):
@@ -315,7 +310,7 @@ def test_stopping_keeps_back_what_has_not_gone_out(app, monkeypatch):
     assert stored(mailing_id).state == "stopped"
     # A worker has one in hand: what it is sending goes out, but nothing is tried again.
     assert told(mailing_id, state="superseded") == ["bo", "cy"]
-    found = queries.progress([mailing_id])[mailing_id]
+    found = mailing_queries.progress([mailing_id])[mailing_id]
     assert (found.total, found.sent, found.waiting, found.stopped) == (3, 1, 0, 2)
     with pytest.raises(errors.NothingToStop):
         stop(mailing_id)
@@ -401,7 +396,7 @@ def test_a_cancelled_event_is_explained_a_draft_and_an_erased_one_are_not(app):
 
 
 def by_button(event_id: int) -> None:
-    write(lambda _: publication.cancel(event_id, actor=ADA, now=NOON))
+    write(lambda _: lifecycle.cancel(event_id, actor=ADA, now=NOON))
 
 
 def by_file(_event_id: int) -> None:

@@ -6,15 +6,25 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select, text
 
-from rsvp import errors, jobs, queries
+from rsvp import errors
 from rsvp.db import Base, writing
-from rsvp.domain import invariants, invitations, messages, privacy, registrations
-from rsvp.domain.registrations import Person
+from rsvp.domain import invariants, invitations, privacy
+from rsvp.domain.messages import outbox
+from rsvp.domain.registrations import (
+    approval,
+    cancellation,
+    changes,
+    mail_preferences,
+    organizer_actions,
+)
+from rsvp.domain.registrations.create import Person
 from rsvp.extensions import db
+from rsvp.jobs import erasing
 from rsvp.models import Event, GivenConsent, Message, Registration
 from rsvp.models.event import Status
 from rsvp.models.registration import OVER, State
-from tests.domain.bookings import (
+from rsvp.queries import registrations as registration_queries
+from tests.support.bookings import (
     at_once,
     booked,
     do,
@@ -23,8 +33,8 @@ from tests.domain.bookings import (
     mails,
     seats,
 )
-from tests.domain.doorways import EVENING, make_phone, scan
-from tests.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+from tests.support.door import EVENING, make_phone, scan
+from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
 
 CANARIES = ("Zoë Canary", "Ada Canary", "canary@example.org", "no canaries, please")
 
@@ -66,25 +76,25 @@ def test_after_its_days_nothing_of_the_attendees_is_left_but_the_counts(app):
     event, party = an_evening()
     before = event.ends_at + timedelta(days=30) - timedelta(seconds=1)
 
-    jobs.erase_due(before)
+    erasing.erase_due(before)
     assert "Zoë Canary" in everything_stored()
-    assert jobs.erase_due(event.ends_at + timedelta(days=30)) == 1
+    assert erasing.erase_due(event.ends_at + timedelta(days=30)) == 1
 
     assert "anary" not in everything_stored()
     assert stored(party).admission.seats_taken == 2
     assert invariants.problems(before) == []
-    assert jobs.erase_due(event.ends_at + timedelta(days=31)) == 0
+    assert erasing.erase_due(event.ends_at + timedelta(days=31)) == 0
 
 
 def test_an_answer_goes_sooner_where_its_question_says_so(app):
     event, party = an_evening()
 
-    assert jobs.erase_due(event.ends_at + timedelta(days=2)) == 1
+    assert erasing.erase_due(event.ends_at + timedelta(days=2)) == 1
 
     attendee = stored(party).attendees[0]
     assert (attendee.name, attendee.answers) == ("Zoë Canary", {"song": "a canary's"})
     assert "no canaries, please" not in everything_stored()
-    assert jobs.erase_due(event.ends_at + timedelta(days=3)) == 0
+    assert erasing.erase_due(event.ends_at + timedelta(days=3)) == 0
     assert db.session.get_one(Event, event.id).erased_at is None
 
 
@@ -160,7 +170,7 @@ def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     assert erased.state == (state if state in OVER else "cancelled")
     assert (erased.email, erased.email_key, erased.submission) == ("", "", None)
     assert [(one.name, one.answers) for one in erased.attendees] == [(None, {})] * 2
-    assert queries.given_consents(party.registration_id) == []
+    assert registration_queries.given_consents(party.registration_id) == []
     assert len(mails(party)) == told
     entry = entries(party)[-1]
     assert (entry.verb, entry.actor) == ("erase_one", "attendee")
@@ -180,7 +190,7 @@ def test_what_was_not_mailed_yet_is_not_mailed_to_who_is_forgotten(app, over):
     assert (message.state, message.recipient) == ("failed", "")
     message_id = message.id
     with pytest.raises(errors.Outdated):
-        do(lambda: messages.try_again(message_id, actor="user:1", now=NOON))
+        do(lambda: outbox.try_again(message_id, actor="user:1", now=NOON))
 
 
 def test_others_are_not_forgotten_with_them(app):
@@ -247,7 +257,7 @@ def test_neither_a_deadline_nor_a_cancelled_event_keeps_anybody_known(app, actor
 def test_once_all_of_the_event_is_erased_there_is_nobody_to_forget(app):
     event, party = booked("confirmed")
     later = event.ends_at + timedelta(days=40)
-    assert jobs.erase_due(later) == 1
+    assert erasing.erase_due(later) == 1
 
     with pytest.raises(errors.EventOver):
         erase_one(party, now=later)
@@ -260,10 +270,10 @@ def test_nothing_is_done_for_or_told_to_who_is_forgotten(app):
     before = everything(event)
 
     for change in (
-        lambda: registrations.send_again(one, **by),
-        lambda: registrations.cancel(one, **by),
-        lambda: registrations.reinstate(one, **by),
-        lambda: registrations.change_details(one, {0: Person("Zoë")}, **by),
+        lambda: organizer_actions.send_again(one, **by),
+        lambda: cancellation.cancel(one, **by),
+        lambda: approval.reinstate(one, **by),
+        lambda: changes.change_details(one, {0: Person("Zoë")}, **by),
     ):
         with pytest.raises((errors.AlreadyOver, errors.NotOver)):
             do(change)
@@ -278,13 +288,13 @@ def test_who_is_forgotten_while_the_mail_programs_button_is_pressed_stays_so(
     event, party = canaries("confirmed")
     one, by = party.registration_id, {"actor": "attendee", "now": NOON}
     if was_muted:
-        do(lambda: registrations.mute(one, **by))
+        do(lambda: mail_preferences.mute(one, **by))
     erase_one(party)
     before = everything(event)
 
     # The link was looked up before; only the lock shows what has happened since.
-    do(lambda: registrations.mute(one, **by))
-    do(lambda: registrations.unmute(one, **by))
+    do(lambda: mail_preferences.mute(one, **by))
+    do(lambda: mail_preferences.unmute(one, **by))
 
     assert stored(party).is_erased
     assert everything(event) == before
@@ -304,7 +314,7 @@ def test_the_labels_of_invitations_go_with_all_the_rest(app):
             now=NOON,
         )
 
-    jobs.erase_due(event.ends_at + timedelta(days=30))
+    erasing.erase_due(event.ends_at + timedelta(days=30))
 
     assert "Canary" not in everything_stored()
 

@@ -9,9 +9,21 @@ import sqlalchemy as sa
 
 from rsvp.db import writing
 from rsvp.domain import capacity, reconfirmation
-from rsvp.jobs.asking import ask_due, close_due
+from rsvp.jobs.tasks import ask_due, close_due
 from rsvp.models import Event
-from tests.domain.acting import (
+from tests.support.door import make_phone, scan
+from tests.support.factories import NOON, cancel, register, stored
+from tests.support.reconfirmation import (
+    ANSWER_BY,
+    ASKED,
+    START,
+    ask,
+    asking,
+    flagged_for,
+    note,
+    say_yes,
+)
+from tests.support.registrations import (
     DAY,
     HOUR,
     MINUTE,
@@ -22,18 +34,6 @@ from tests.domain.acting import (
     verbs,
     well,
 )
-from tests.domain.asking import (
-    ANSWER_BY,
-    ASKED,
-    START,
-    ask,
-    asking,
-    flagged_for,
-    note,
-    say_yes,
-)
-from tests.domain.doorways import make_phone, scan
-from tests.factories import NOON, cancel, register, stored
 
 pytestmark = pytest.mark.one_engine
 

@@ -7,16 +7,18 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rsvp import jobs
 from rsvp.db import writing
-from rsvp.domain import invariants, publication, reminders
+from rsvp.domain import invariants, reminders
+from rsvp.domain.events import lifecycle
 from rsvp.extensions import db
+from rsvp.jobs import reminding
 from rsvp.models import Event, Message, Registration, Reminder
 from rsvp.models.event import Allocation, Mode, Promotion, Status
 from rsvp.models.registration import State
-from tests.domain.bookings import at_once, change, do, mails
-from tests.domain.doorways import EVENING, attendees, make_phone, scan
-from tests.domain.reminded import (
+from tests.support.bookings import at_once, change, do, mails
+from tests.support.door import EVENING, attendees, make_phone, scan
+from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.reminders import (
     DAY,
     HOUR,
     THANKS,
@@ -29,7 +31,6 @@ from tests.domain.reminded import (
     rules,
     written,
 )
-from tests.factories import NOON, cancel, make_event, register
 
 # --- when ---------------------------------------------------------------------------
 
@@ -282,9 +283,9 @@ def test_thanks_are_given_within_a_week_or_not_at_all(app):
         remind(event, THANKS | {"key": slug})
 
     change({"done_for": at("29 00:00").date()}, Reminder, Reminder.key == "second")
-    assert jobs.remind_due(at("30 09:00") + timedelta(days=7)) == 1
+    assert reminding.remind_due(at("30 09:00") + timedelta(days=7)) == 1
     change({"done_for": None}, Reminder, Reminder.key == "second")
-    assert jobs.remind_due(at("30 09:00") + timedelta(days=7, seconds=1)) == 0
+    assert reminding.remind_due(at("30 09:00") + timedelta(days=7, seconds=1)) == 0
     assert rules()["second"].done_for == at("29 00:00").date()
 
 
@@ -338,7 +339,7 @@ def test_called_off_between_two_batches_it_goes_no_further(app, monkeypatch):
     [due] = reminders.due_reminders(at("27 18:00"))
     with writing():
         first = reminders.send_batch(due, at("27 18:00"))
-    do(lambda: publication.cancel(event.id, actor="user:1", now=at("27 18:00")))
+    do(lambda: lifecycle.cancel(event.id, actor="user:1", now=at("27 18:00")))
     with writing():
         second = reminders.send_batch(due, at("27 18:00"))
 
@@ -371,7 +372,7 @@ def test_workers_at_once_write_to_each_once(app, monkeypatch):
         register(event)
     remind(event, TWO_DAYS)
 
-    counts = at_once(app, *[lambda: jobs.remind_due(at("27 18:00"))] * 4)
+    counts = at_once(app, *[lambda: reminding.remind_due(at("27 18:00"))] * 4)
     rest = round_at("27 18:01")
 
     assert sum(counts) + rest == 20
@@ -419,7 +420,7 @@ def test_moved_to_another_day_it_goes_again(app):
     )
 
     assert round_at("29 18:00") == 0
-    assert jobs.remind_due(datetime(2027, 2, 3, 17, 0, tzinfo=UTC)) == 1
+    assert reminding.remind_due(datetime(2027, 2, 3, 17, 0, tzinfo=UTC)) == 1
     assert [of for _, of in written()] == [
         "reminder:two-days:2027-01-29",
         "reminder:two-days:2027-02-05",

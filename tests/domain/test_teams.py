@@ -11,7 +11,7 @@ from rsvp.errors import AddressTaken
 from rsvp.extensions import db
 from rsvp.models import Event, Membership, Team, User
 from rsvp.models.team import Role
-from tests.factories import NOON, make_event, make_user
+from tests.support.factories import NOON, make_event, make_user
 
 pytestmark = pytest.mark.one_engine
 

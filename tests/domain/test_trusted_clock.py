@@ -14,7 +14,7 @@ from rsvp.domain import trusted_clock
 from rsvp.domain.trusted_clock import LOOKS_APART, look
 from rsvp.extensions import db
 from rsvp.models import Clock
-from tests.factories import NOON
+from tests.support.factories import NOON
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LEAPS = [2 * DAY, 60 * DAY, 366 * DAY, -2 * DAY, -60 * DAY, -366 * DAY]

@@ -13,11 +13,11 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests import services
-from tests.e2e.watching import PATIENCE, SWITCHES, phone_page
-from tests.load.site import Site, run, site
+from tests.e2e.browser_guard import PATIENCE, SWITCHES, phone_page
 from tests.paths import EVENT_FILES
-from tests.smtp import MailServer, running
+from tests.support import services
+from tests.support.live_site import Site, run, site
+from tests.support.smtp_server import MailServer, running
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from rsvp import accounts, tokens
+from rsvp import security as account_security
+from rsvp import tokens
 from rsvp.db import utcnow
 from tests.e2e.conftest import body_text, next_mail
-from tests.load.site import Site
-from tests.smtp import MailServer
+from tests.support.live_site import Site
+from tests.support.smtp_server import MailServer
 
 pytestmark = pytest.mark.browser
 
@@ -27,7 +28,7 @@ def test_an_account_from_its_link_to_its_second_password(
 
     # The first account, by the link that the start has printed.
     token = tokens.first_token(here.environ["RSVP_SECRET_KEY"], utcnow())
-    page.goto(f"{here.url}{accounts.FIRST_PATH}/{token}")
+    page.goto(f"{here.url}{account_security.FIRST_PATH}/{token}")
     page.get_by_label("Email").fill(ADA)
     page.get_by_label("Password").fill("too short")
     page.get_by_role("button", name="Make the account").click()

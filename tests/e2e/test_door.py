@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.e2e.cameras import Camera, HandHeld, browser_with
+from tests.e2e.browser_guard import phone_page, violations
 from tests.e2e.conftest import until
-from tests.e2e.evenings import (
+from tests.e2e.door_evening import (
     enrol,
     expect_verdict,
     next_one,
@@ -20,8 +20,8 @@ from tests.e2e.evenings import (
     start_scanning,
     type_code,
 )
-from tests.e2e.watching import phone_page, violations
-from tests.load.site import Site, site
+from tests.e2e.fake_camera import Camera, HandHeld, browser_with
+from tests.support.live_site import Site, site
 
 pytestmark = pytest.mark.browser
 

@@ -14,13 +14,13 @@ from playwright.sync_api import Browser, Page, Playwright, expect
 from rsvp import create_app
 from rsvp.db import utcnow
 from rsvp.domain import invariants
-from tests.e2e.cameras import Camera, browser_with
+from tests.e2e.browser_guard import phone_page
 from tests.e2e.conftest import next_mail, qr_texts
-from tests.e2e.evenings import enrol, expect_verdict, next_one, start_scanning
-from tests.e2e.watching import phone_page
-from tests.load.site import Site, run
+from tests.e2e.door_evening import enrol, expect_verdict, next_one, start_scanning
+from tests.e2e.fake_camera import Camera, browser_with
 from tests.paths import EVENT_FILES
-from tests.smtp import MailServer
+from tests.support.live_site import Site, run
+from tests.support.smtp_server import MailServer
 
 pytestmark = pytest.mark.browser
 

@@ -8,13 +8,14 @@ from email.message import EmailMessage
 import pytest
 from playwright.sync_api import Page, expect
 
-from rsvp import create_app, queries, tokens
+from bench.load import Connection, fields, form_token
+from rsvp import create_app, tokens
 from rsvp.db import utcnow
 from rsvp.domain import invariants
+from rsvp.queries import events as event_queries
 from tests.e2e.conftest import body_text, import_case, next_mail, qr_texts, until
-from tests.load.client import Connection, fields, form_token
-from tests.load.site import Site, run
-from tests.smtp import MailServer
+from tests.support.live_site import Site, run
+from tests.support.smtp_server import MailServer
 
 pytestmark = pytest.mark.browser
 
@@ -87,7 +88,7 @@ def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
     assert next_mail(mailbox, "zoe@example.org", 2)["message-id"] != mail["message-id"]
 
     with create_app(here.settings).app_context():
-        assert queries.event_state("letters-and-soup").left(1) == 1
+        assert event_queries.event_state("letters-and-soup").left(1) == 1
         assert invariants.problems(utcnow()) == []
 
 

@@ -8,10 +8,16 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
-from rsvp.formats import mails, samples
+from rsvp.formats.mail import render, samples
 from rsvp.models import Message
 from rsvp.models.registration import State
-from tests.formats.letters import KEY, PUBLIC_URL, event_of, message_of, registration_of
+from tests.support.mail.messages import (
+    KEY,
+    PUBLIC_URL,
+    event_of,
+    message_of,
+    registration_of,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -64,7 +70,7 @@ def test_a_long_word_makes_no_mail_scroll_sideways(
 ) -> None:
     with sqlite_app.test_request_context():
         message = mail_of_long_words(kind)
-        mail = mails.compose(message, code_key=KEY, public_url=PUBLIC_URL)
+        mail = render.compose(message, code_key=KEY, public_url=PUBLIC_URL)
     assert "xxxxxxxxxx" in mail.html
 
     phone.set_content(mail.html)

@@ -13,11 +13,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rsvp import create_app
-from tests.e2e.conftest import PATIENCE
-from tests.e2e.made import ORGANIZER, Made, fill
-from tests.e2e.watching import violations
-from tests.factories import PASSWORD
-from tests.load.site import Site, site
+from tests.e2e.browser_guard import PATIENCE, violations
+from tests.e2e.site_data import ORGANIZER, Made, fill
+from tests.support.factories import PASSWORD
+from tests.support.live_site import Site, site
 
 pytestmark = pytest.mark.browser
 

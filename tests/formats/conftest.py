@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.formats.letters import KEY
+from tests.support.mail.messages import KEY
 
 
 @pytest.fixture

@@ -1,3 +1,3 @@
 """Fixtures of the worker's tests."""
 
-from tests.jobs.brokers import broker  # noqa: F401 - a fixture
+from tests.support.celery_broker import broker  # noqa: F401 - a fixture

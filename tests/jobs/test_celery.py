@@ -8,12 +8,12 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
+from rsvp.broker import Doorbell
 from rsvp.db import utcnow
-from rsvp.doorbell import Doorbell
 from rsvp.extensions import db
 from rsvp.models import Job, Message
-from tests.factories import make_event, register
-from tests.jobs.brokers import celery, until
+from tests.support.celery_broker import celery, until
+from tests.support.factories import make_event, register
 
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
 MAILS = [24, pytest.param(600, marks=pytest.mark.soak)]

@@ -8,21 +8,21 @@ import pytest
 from celery import Celery
 from sqlalchemy import select, update
 
-from rsvp import jobs
-from rsvp.beat import Beat
+from rsvp.celery_beat import Beat
 from rsvp.db import writing
-from rsvp.domain import causes, passwords, undelivered
-from rsvp.domain import messages as outbox
+from rsvp.domain.accounts import password_reset
+from rsvp.domain.messages import delivery_failures, mail_limits, outbox
 from rsvp.extensions import db
-from rsvp.jobs import claiming, domains
-from rsvp.jobs.rounds import JOBS, run_due
+from rsvp.jobs import mailing, reminding, scheduler, tasks
+from rsvp.jobs.delivery import claims, domain_backoff, sender
+from rsvp.jobs.scheduler import JOBS, run_due
 from rsvp.models import Event, Job, MailDomain, Mailing, Message, Registration
-from rsvp.models.ledger import LONGEST_WAIT
 from rsvp.models.mailing import MailingState
-from tests.domain.reminded import TWO_DAYS, at, remind
+from rsvp.models.message import LONGEST_WAIT
 from tests.domain.test_mailings import draft, schedule
-from tests.factories import NOON, make_event, make_user, register
-from tests.jobs.outbox import MINUTE, deliver, messages
+from tests.support.factories import NOON, make_event, make_user, register
+from tests.support.outbox import MINUTE, deliver, messages
+from tests.support.reminders import TWO_DAYS, at, remind
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -73,7 +73,7 @@ def test_a_lease_of_another_machine_that_cannot_be_so_long_holds_nothing_up(
 def test_a_clock_of_another_machine_that_is_minutes_ahead_takes_no_job_away(app):
     run_due(NOON)
     with writing():
-        held = NOON + jobs.rounds.LEASE + 3 * MINUTE
+        held = NOON + scheduler.LEASE + 3 * MINUTE
         taken = {"holder": "elsewhere:1:1", "lease_until": held, "due_at": NOON}
         db.session.execute(update(Job).values(taken))
     assert run_due(NOON + MINUTE) == {}
@@ -127,21 +127,21 @@ def test_one_in_the_hands_of_a_worker_that_died_meanwhile_goes_out(app, smtp, le
     event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
     register(event, email=ADA)
     register(event, email="grace@example.org")
-    assert len(claiming.claim(NOON + leap, 1)) == 1
+    assert len(claims.claim(NOON + leap, 1)) == 1
 
     assert deliver(NOON + MINUTE) == (2, 0, 0)
 
 
 def test_a_lease_that_another_machines_clock_accounts_for_holds(app, smtp):
     register(make_event())
-    assert claiming.claim(NOON + 4 * MINUTE, 1)
+    assert claims.claim(NOON + 4 * MINUTE, 1)
     assert deliver(NOON) == (0, 0, 0)
 
 
 @ahead
 def test_a_newer_mail_replaces_what_nobody_sends_any_more(app, leap):
     outcome = register(make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY))
-    claiming.claim(NOON + leap, 1)
+    claims.claim(NOON + leap, 1)
     with writing() as session:
         about = Message.registration_id == outcome.registration_id
         outbox.supersede(about, "confirmation", NOON)
@@ -152,7 +152,7 @@ def test_a_newer_mail_replaces_what_nobody_sends_any_more(app, leap):
 def test_a_domain_rests_no_longer_than_domains_do(app, smtp, leap):
     register(make_event(), email=ADA)
     with writing():
-        domains.pause("example.org", 0, "421 busy", NOON + leap)
+        domain_backoff.pause("example.org", 0, "421 busy", NOON + leap)
     assert deliver(NOON + MINUTE) == (1, 0, 0)
 
 
@@ -163,7 +163,7 @@ def test_mails_counted_in_a_minute_that_is_not_this_one_hold_up_none(
     monkeypatch.setitem(app.config, "MAIL_PER_DOMAIN_PER_MINUTE", 1)
     register(make_event(), email=ADA)
     with writing():
-        domains.count({"example.org": 1}, NOON + leap)
+        domain_backoff.count({"example.org": 1}, NOON + leap)
     assert deliver(NOON) == (1, 0, 0)
     db.session.rollback()
     known = db.session.get(MailDomain, "example.org")
@@ -174,16 +174,16 @@ def test_mails_counted_in_a_minute_that_is_not_this_one_hold_up_none(
 @ahead
 def test_what_is_known_of_a_domain_is_forgotten_all_the_same(app, leap):
     with writing():
-        domains.count({"example.org": 1}, NOON + leap)
-        domains.rest("slow.example", timedelta(seconds=30), NOON + leap)
-    assert jobs.rounds.forget_due(NOON) == 2
+        domain_backoff.count({"example.org": 1}, NOON + leap)
+        domain_backoff.rest("slow.example", timedelta(seconds=30), NOON + leap)
+    assert scheduler.forget_due(NOON) == 2
 
 
 def test_what_waits_for_the_morning_or_for_its_next_try_goes_no_earlier(app, smtp):
     """The longest that anything waits on purpose is shorter than what counts as due."""
     register(make_event())
     night = timedelta(hours=10)
-    assert max(*jobs.PAUSES, night, undelivered.AT_MOST_EVERY) < LONGEST_WAIT
+    assert max(*sender.PAUSES, night, delivery_failures.AT_MOST_EVERY) < LONGEST_WAIT
     with writing():
         db.session.execute(update(Message).values(due_at=NOON + LONGEST_WAIT))
     assert deliver(NOON) == (0, 0, 0)
@@ -194,7 +194,7 @@ def test_a_question_that_is_far_off_is_looked_at_now_and_then_and_waits(app, smt
     event = make_event({"capacity": 2}, ask_hours=48, answer_hours=24)
     register(event, email=ADA)
     deliver()
-    assert jobs.ask_due(at("27 18:00")) == 1
+    assert tasks.ask_due(at("27 18:00")) == 1
     with writing():  # it is asked later after all
         db.session.get_one(Event, event.id).ask_hours = 26
     assert deliver(at("27 18:00")) == (0, 0, 0)
@@ -212,21 +212,21 @@ def test_forms_mail_somebody_who_had_all_their_mails_meanwhile(app, leap):
     outcome = register(event, email=ADA)
     with writing() as session:
         registration = session.get_one(Registration, outcome.registration_id)
-        mailbox = causes.mark_of(ADA)
-        for _ in range(causes.PER_HOUR_AND_EVENT):
-            outbox.remind(registration, cause=causes.Cause.FORM, now=NOON + leap)
-        assert causes.has_enough(mailbox, event.id, NOON + leap)
-        assert not causes.has_enough(mailbox, event.id, NOON)
+        mailbox = mail_limits.mark_of(ADA)
+        for _ in range(mail_limits.PER_HOUR_AND_EVENT):
+            outbox.remind(registration, cause=mail_limits.Cause.FORM, now=NOON + leap)
+        assert mail_limits.has_enough(mailbox, event.id, NOON + leap)
+        assert not mail_limits.has_enough(mailbox, event.id, NOON)
 
 
 @leaps
 def test_who_forgot_a_password_gets_a_mail_whatever_the_clock_was(app, leap):
     make_user(ADA)
-    for _ in range(passwords.PER_HOUR):
+    for _ in range(password_reset.PER_HOUR):
         with writing():
-            passwords.send_link(ADA, now=NOON + leap)
+            password_reset.send_link(ADA, now=NOON + leap)
     with writing():
-        passwords.send_link(ADA, now=NOON)
+        password_reset.send_link(ADA, now=NOON)
     assert messages()[-1].created_at == NOON
 
 
@@ -240,7 +240,7 @@ def test_what_an_organizer_sends_at_once_is_written_once_the_clock_is_right(app,
         register(event)
     mailing_id = draft(event)
     schedule(mailing_id, now=NOON + leap)
-    assert jobs.write_due(NOON + MINUTE) == 3
+    assert mailing.write_due(NOON + MINUTE) == 3
     db.session.rollback()
     assert db.session.get_one(Mailing, mailing_id).state == MailingState.SENT
 
@@ -250,8 +250,8 @@ def test_what_is_planned_for_later_waits_for_its_time(app, leap):
     event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
     register(event)
     schedule(draft(event), send_at=NOON + DAY)
-    assert jobs.write_due(NOON) == 0
-    assert jobs.write_due(NOON + DAY) == 1
+    assert mailing.write_due(NOON) == 0
+    assert mailing.write_due(NOON + DAY) == 1
 
 
 @ahead
@@ -263,4 +263,4 @@ def test_a_reminder_made_meanwhile_goes_out_at_its_time(app, leap):
         (reminder,) = session.get_one(Event, event.id).reminders
         reminder.made_at = NOON + leap
         due_at = reminder.due_at
-    assert jobs.remind_due(due_at) == 1
+    assert reminding.remind_due(due_at) == 1

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from tests import services
 from tests.paths import ROOT
+from tests.support import services
 
 SCRIPTS = ROOT / "tests" / "js"
 EVENINGS = 400

@@ -18,13 +18,7 @@ from werkzeug.test import TestResponse
 
 from tests.record import clock
 from tests.record.files import answer_text
-from tests.record.product import (
-    PASSWORD,
-    db,
-    import_case,
-    make_user,
-    run_due,
-)
+from tests.record.product import PASSWORD, db, import_case, make_user, run_due
 from tests.record.site import PUBLIC_URL, Site, new_site
 from tests.record.visits import Moment, Visitor
 

@@ -6,19 +6,19 @@ Everything else is reached by its address, its command, or a row in the database
 from __future__ import annotations
 
 from rsvp import create_app, startup
-from rsvp.accounts import first_link
 from rsvp.config import SETTINGS
 from rsvp.db import Base, utcnow
 from rsvp.extensions import db
-from rsvp.jobs.letters import letter_of
-from rsvp.jobs.rounds import run_due
+from rsvp.jobs.delivery.render import letter_of
+from rsvp.jobs.scheduler import run_due
 from rsvp.models import Message
-from tests.factories import PASSWORD, import_case, make_event, make_user
-from tests.formats.every_mail import EVERY_MAIL
-from tests.formats.letters import message_of, registration_of
-from tests.formats.mails_of_the_event import STARTS
-from tests.formats.test_accountmails import to_ada
+from rsvp.security import first_link
+from tests.formats.mail.test_account import to_ada
 from tests.paths import EVENT_FILES, ROOT
+from tests.support.factories import PASSWORD, import_case, make_event, make_user
+from tests.support.mail.cases import EVERY_MAIL
+from tests.support.mail.event_cases import STARTS
+from tests.support.mail.messages import message_of, registration_of
 
 __all__ = [
     "EVENT_FILES",

@@ -9,8 +9,8 @@ import pytest
 from flask_migrate import downgrade, upgrade
 
 from rsvp.extensions import db
-from tests.schema.old import Old, people_in_the_first, what_refers_to_them
-from tests.schema.whole import drop_all, whole_schema
+from tests.schema.earlier_database import Old, people_in_the_first, what_refers_to_them
+from tests.schema.schema_dump import drop_all, whole_schema
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from flask_migrate import upgrade
 
 from rsvp import startup
-from tests.schema.whole import whole_schema
+from tests.schema.schema_dump import whole_schema
 
 SINCE = "0005"
 """Later migrations run while a site does."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.paths import MIGRATIONS
-from tests.schema.forms import digest, text_of
+from tests.schema.edited_migrations import digest, text_of
 
 # sha256 of each migration on main, its lines ended by \n. A new one adds its line.
 DIGESTS = {

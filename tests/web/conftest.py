@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from rsvp.models import User
-from tests.factories import make_user
-from tests.web.signing_in import sign_in
+from tests.support.factories import make_user
+from tests.support.pages.sign_in import sign_in
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from flask.testing import FlaskClient
 from rsvp import errors
 from rsvp.db import utcnow
 from rsvp.models import Event
-from rsvp.web.answers import REFUSALS, TO_ORGANIZERS
-from tests.web.mine import link_of
-from tests.web.visits import (
+from rsvp.web.error_pages import REFUSALS, TO_ORGANIZERS
+from tests.support.pages.attendee import link_of
+from tests.support.pages.registration_form import (
     HALL,
     change_event,
     change_registration,

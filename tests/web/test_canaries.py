@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from rsvp import tokens
 from rsvp.db import Base, utcnow, writing
-from rsvp.domain import doors
+from rsvp.domain.checkin import passes
 from rsvp.extensions import db, limiter
 from rsvp.models import (
     Attendee,
@@ -36,10 +36,10 @@ from rsvp.models import (
 from rsvp.models.team import Role
 from rsvp.web import guards
 from tests.conftest import Visitor, empty_database
-from tests.domain.doorways import code_of, make_phone, scan
-from tests.factories import make_event, make_user, register
-from tests.web.signing_in import form_token, sign_in
-from tests.web.visits import TODAY
+from tests.support.door import code_of, make_phone, scan
+from tests.support.factories import make_event, make_user, register
+from tests.support.pages.registration_form import TODAY
+from tests.support.pages.sign_in import form_token, sign_in
 
 CANARIES = {
     "names": ("Canary Nameson", "Canary Guestson", "Canary Waitson"),
@@ -328,4 +328,4 @@ def test_a_leak_would_be_found(world: World):
                 seen |= {c for each in CANARIES.values() for c in each if c in text}
 
     assert {"Canary Nameson", "Canary draft", "canary-label"} <= seen
-    assert doors.find_pass(world.secrets["phone"]) is None
+    assert passes.find_pass(world.secrets["phone"]) is None

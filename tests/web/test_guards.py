@@ -19,10 +19,11 @@ from rsvp import create_app, tokens
 from rsvp.db import utcnow
 from rsvp.extensions import db, limiter
 from rsvp.models import Event, Registration
-from rsvp.web import guards, logs, pages
-from tests import services
+from rsvp.web import guards, request_log
+from rsvp.web.caching import events as cached_events
 from tests.conftest import empty_database
-from tests.factories import make_event
+from tests.support import services
+from tests.support.factories import make_event
 
 READING = {"GET", "HEAD", "OPTIONS"}
 ORIGIN = "https://rsvp.example.org"
@@ -52,7 +53,7 @@ def send(
     typed = {
         "name": "Ada Bell",
         "email": f"{uuid4().hex}@example.org",
-        "form_token": pages.form_token(event, utcnow()),
+        "form_token": cached_events.form_token(event, utcnow()),
     }
     return client.post(
         f"/events/{event.slug}/registrations", data=typed | values, headers=headers
@@ -163,7 +164,7 @@ def test_a_button_on_the_ticket_page_works(client: FlaskClient, headers):
 )
 def test_a_page_is_good_for_a_day(client: FlaskClient, age, status):
     event = soon()
-    token = pages.form_token(event, utcnow() - age)
+    token = cached_events.form_token(event, utcnow() - age)
     answer = send(client, event, form_token=token)
 
     assert answer.status_code == status
@@ -179,7 +180,7 @@ def test_a_made_up_stamp_brings_the_page_back_with_a_good_one(
 
     assert answer.status_code == 422
     assert "Ada Bell" in answer.text
-    assert pages.form_token(event, utcnow()) in answer.text
+    assert cached_events.form_token(event, utcnow()) in answer.text
     assert registered() == 0
 
 
@@ -187,7 +188,7 @@ def test_the_stamp_of_another_event_or_key_is_none(client: FlaskClient):
     event, other = soon(), soon()
     foreign = tokens.form_token("another secret" * 3, event.uuid, utcnow())
 
-    for token in (pages.form_token(other, utcnow()), foreign):
+    for token in (cached_events.form_token(other, utcnow()), foreign):
         assert send(client, event, form_token=token).status_code == 422
 
 
@@ -272,9 +273,10 @@ def test_an_ipv6_line_counts_as_one(sqlite_app: Flask, address, network):
 
 TWO_APPS = """
 import sys
-from rsvp import create_app, shared_counter
+from rsvp import create_app
 from rsvp.extensions import limiter
-shared_counter.PATIENCE = 20
+from rsvp.rate_limits import in_redis
+in_redis.PATIENCE = 20
 app = create_app({
     "INSTANCE_PATH": sys.argv[1], "REDIS_URL": sys.argv[2],
     "FORM_LIMIT": "3 per minute", "SECRET_KEY": "x" * 40,
@@ -427,4 +429,4 @@ def test_an_answer_that_an_error_brings_along_is_kept(sqlite_app: Flask):
     ],
 )
 def test_logs_are_masked(text, masked):
-    assert logs.masked(text) == masked
+    assert request_log.masked(text) == masked

@@ -12,9 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, text, update
 from sqlalchemy.exc import OperationalError
 
-from rsvp import disk, startup
+from rsvp import extensions, startup
+from rsvp.database import disk_space
 from rsvp.db import utcnow, writing
-from rsvp.jobs import run_due
+from rsvp.jobs.scheduler import run_due
 from rsvp.models import CodeKey, Job, Worker
 from rsvp.web import health
 
@@ -33,7 +34,7 @@ def test_a_process_that_answers_lives(client: FlaskClient):
 
 
 def test_all_well_is_ready(client: FlaskClient, monkeypatch):
-    monkeypatch.setattr(disk, "LOW_BYTES", 0)
+    monkeypatch.setattr(disk_space, "LOW_BYTES", 0)
     answer = client.get("/health/ready")
 
     assert answer.status_code == 200
@@ -90,7 +91,7 @@ def test_a_database_out_of_reach_is_named_and_nothing_else_told(
 
 @pytest.mark.parametrize("pragma", ["foreign_keys = OFF", "busy_timeout = 1"])
 def test_a_database_set_up_otherwise_is_not_ready(app: Flask, client, pragma):
-    engine = startup.db.engine
+    engine = extensions.db.engine
     if engine.dialect.name != "sqlite":
         pytest.skip("these settings are SQLite's")
     with engine.connect() as connection:
@@ -100,14 +101,14 @@ def test_a_database_set_up_otherwise_is_not_ready(app: Flask, client, pragma):
         assert failed_checks(client) == ["database"]
     finally:
         # Given back first: a connection closed later would take the next test's WAL.
-        startup.db.session.remove()
+        extensions.db.session.remove()
         engine.dispose()
 
 
 def test_a_disk_that_fills_is_told_while_requests_are_still_served(
     client: FlaskClient, monkeypatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr(disk, "LOW_BYTES", 10**18)
+    monkeypatch.setattr(disk_space, "LOW_BYTES", 10**18)
     for _ in range(3):
         answer = client.get("/health/ready")
 
@@ -116,7 +117,7 @@ def test_a_disk_that_fills_is_told_while_requests_are_still_served(
         assert answer.get_json()["checks"]["disk"] == "degraded"
     assert caplog.text.count("MB are free on the disk of the database") == 1
 
-    monkeypatch.setattr(disk, "LOW_BYTES", 0)
+    monkeypatch.setattr(disk_space, "LOW_BYTES", 0)
     assert client.get("/health/ready").get_json()["status"] == "ok"
     assert "well again: disk" in caplog.text
 
@@ -129,7 +130,7 @@ def test_a_disk_has_room_names_and_can_be_written(tmp_path, monkeypatch):
     def trouble(**differing: int) -> str | None:
         state = SimpleNamespace(**numbers | enough | {"f_favail": 10**6} | differing)
         monkeypatch.setattr(os, "statvfs", lambda _: state)
-        return disk.trouble(tmp_path)
+        return disk_space.trouble(tmp_path)
 
     assert trouble() is None
     assert trouble(f_bavail=48_828) == "199 MB are free on the disk of the database"
@@ -139,11 +140,11 @@ def test_a_disk_has_room_names_and_can_be_written(tmp_path, monkeypatch):
     # btrfs makes names as it goes.
     assert trouble(f_files=0, f_favail=0) is None
     monkeypatch.undo()
-    assert disk.trouble(tmp_path / "gone") is not None
+    assert disk_space.trouble(tmp_path / "gone") is not None
 
 
 def test_the_disk_looked_at_is_the_databases_or_ours(app: Flask):
-    assert disk.folder(app) == Path(app.instance_path)
+    assert disk_space.folder(app) == Path(app.instance_path)
 
 
 # --- the worker ---------------------------------------------------------------------
@@ -154,7 +155,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def worker(client, monkeypatch):
     """What is said of the worker, of a site that was started a while ago."""
-    monkeypatch.setattr(disk, "LOW_BYTES", 0)
+    monkeypatch.setattr(disk_space, "LOW_BYTES", 0)
     monkeypatch.setattr(health, "STARTED", time.monotonic() - health.TO_BEGIN)
 
     def check() -> str:

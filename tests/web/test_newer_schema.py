@@ -11,13 +11,14 @@ import pytest
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import select, text
 
-from rsvp import cli, jobs, startup
+from rsvp import cli, startup
 from rsvp.config import FILES
 from rsvp.db import utcnow
 from rsvp.extensions import db
+from rsvp.jobs import scheduler
 from rsvp.models import Event, Registration
 from rsvp.web import health
-from tests.web.visits import send_as, soon, states
+from tests.support.pages.registration_form import send_as, soon, states
 
 ROUNDS = 7
 """psycopg prepares a statement when it comes for the sixth time."""
@@ -135,7 +136,7 @@ def test_a_process_of_the_release_before_serves_on_the_tables_of_the_next(
         assert {status for _, status in answers} <= {200, 303}, answers
     assert set(states().values()) == {"cancelled"}
     failed: list[str] = []
-    jobs.run_due(utcnow(), early=True, failed=failed)
+    scheduler.run_due(utcnow(), early=True, failed=failed)
     assert failed == []
     words = db.session.execute(text("SELECT DISTINCT word FROM registrations"))
     assert words.scalars().all() == ["new"]

@@ -13,18 +13,17 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text, update
 from werkzeug.datastructures import MultiDict
 
-from rsvp import accounts
+from rsvp import security as account_security
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Device, Scan, User
 from rsvp.web import unavailable
-from tests import outages
-from tests.factories import PASSWORD, make_user
-from tests.web import door_visits
-from tests.web.lists import KINDS, an_evening, path
-from tests.web.organizing import list_of
-from tests.web.signing_in import form_token, sign_in
-from tests.web.visits import everything, send, send_as, soon
+from tests.support import door_client, outages
+from tests.support.factories import PASSWORD, make_user
+from tests.support.pages.organizer import list_of
+from tests.support.pages.registration_form import everything, send, send_as, soon
+from tests.support.pages.registration_lists import KINDS, an_evening, path
+from tests.support.pages.sign_in import form_token, sign_in
 
 OUTAGES = {"full": outages.full, "read-only": outages.read_only}
 WHY = {
@@ -113,7 +112,9 @@ def test_at_the_desk_the_same(app: Flask, client: FlaskClient, ada: User, why: s
 
 
 def test_a_password_is_not_kept_on_a_page(client: FlaskClient, ada: User, why: str):
-    mine = accounts.reset_link(ada, utcnow()).removeprefix("https://rsvp.example.org")
+    mine = account_security.reset_link(ada, utcnow()).removeprefix(
+        "https://rsvp.example.org"
+    )
     token = form_token(client, mine)
     typed = {"csrf_token": token, "password": "a very private passphrase"}
     with OUTAGES[why]():
@@ -217,27 +218,27 @@ def test_a_weaker_hash_stays_where_the_stronger_one_can_not_be_kept(
 def test_a_scan_that_can_not_be_stored_is_never_acknowledged(
     app: Flask, client: FlaskClient, why: str
 ):
-    event = door_visits.evening()
-    door_visits.enrol(client, event)
-    one = door_visits.scan("1" * 17)
+    event = door_client.evening()
+    door_client.enrol(client, event)
+    one = door_client.scan("1" * 17)
     with OUTAGES[why]():
-        answer = door_visits.send(client, one)
+        answer = door_client.send(client, one)
 
         assert answer.status_code == 503
         assert answer.get_json()["code"] == "unavailable"
         assert "verdicts" not in answer.get_json()
     assert db.session.scalars(select(Scan)).all() == []
-    assert len(door_visits.verdicts(client, one)) == 1
+    assert len(door_client.verdicts(client, one)) == 1
 
 
 def test_a_phone_hears_the_counts_though_it_can_not_be_noted(
     app: Flask, client: FlaskClient, why: str
 ):
-    door_visits.enrol(client, door_visits.evening())
+    door_client.enrol(client, door_client.evening())
     with writing() as session:
         session.execute(update(Device).values(seen_at=utcnow() - timedelta(hours=1)))
     with OUTAGES[why]():
-        answer = door_visits.send(client)
+        answer = door_client.send(client)
 
         assert answer.status_code == 200
         assert answer.get_json()["counts"] == {"inside": 0, "expected": 0}

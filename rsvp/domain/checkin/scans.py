@@ -13,11 +13,8 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from rsvp import tokens
 from rsvp.db import current_connection, current_session, table_of
-from rsvp.domain import doors
-from rsvp.domain.checkin import holders
-from rsvp.domain.checkin.answers import Answer, answer_to
-from rsvp.domain.checkin.holders import Holder
-from rsvp.domain.checkin.stays import (
+from rsvp.domain.checkin import lookup, passes
+from rsvp.domain.checkin.attendance import (
     Passage,
     Stay,
     directions,
@@ -25,10 +22,12 @@ from rsvp.domain.checkin.stays import (
     passages_of,
     rewrite,
 )
+from rsvp.domain.checkin.lookup import Holder
+from rsvp.domain.checkin.results import Answer, answer_to
 from rsvp.domain.checkin.verdicts import COUNTED, LET_IN, Moment, verdict_of
 from rsvp.errors import NotAdmitted, Refusal
 from rsvp.models import CheckIn, Device, Event, Scan
-from rsvp.models.door import Direction, Verdict, counting_from, door_ends_at
+from rsvp.models.checkin import Direction, Verdict, counting_from, door_ends_at
 
 AT_ONCE = timedelta(seconds=30)
 """How old a scan may be that is judged by what has arrived before it."""
@@ -78,7 +77,7 @@ def admit_all(
     answers: list[Answer | None] = []
     kept = [reading for reading in readings if reading.direction != Direction.LOOK]
     codes = {reading.code for reading in kept if reading.code is not None}
-    holders.lock_together([tokens.code_id(code) for code in codes])
+    lookup.lock_together([tokens.code_id(code) for code in codes])
     for reading in readings:
         savepoint = current_session().begin_nested()
         try:
@@ -88,7 +87,7 @@ def admit_all(
             answers.append(None)
         else:
             savepoint.commit()
-    doors.note_seen(device.id, now=now)
+    passes.note_seen(device.id, now=now)
     return answers
 
 
@@ -111,7 +110,7 @@ def look(reading: Reading, device: Device, *, now: datetime) -> Answer:
     """What letting them in would be answered now; admits nobody, and keeps nothing."""
     taken = taken_by(device, reading, now)
     code_id = taken.code_id
-    holder = holders.find_by_code(code_id) if code_id is not None else None
+    holder = lookup.find_by_code(code_id) if code_id is not None else None
     stays = fold(passages_so_far(taken, holder))
     verdict = worth(taken, holder, stays, moment_of(taken))
     return answer(taken, verdict, holder, stays, stays)
@@ -125,7 +124,7 @@ def taken_by(device: Device, reading: Reading, now: datetime) -> Taken:
         event=event,
         device_id=device.id,
         door=device.name,
-        actor=doors.actor_of(device),
+        actor=passes.actor_of(device),
         code=reading.code,
         direction=reading.direction,
         of=reading.of,
@@ -336,10 +335,10 @@ def moment_of(taken: Taken) -> Moment:
 def holder_of(taken: Taken, undone: Scan | None) -> Holder | None:
     attendee_id = undone.attendee_id if undone else taken.attendee_id
     if attendee_id is not None:
-        return holders.lock_by_id(attendee_id)
+        return lookup.lock_by_id(attendee_id)
     if taken.code_id is None or taken.direction == Direction.UNDO:
         return None
-    return holders.lock_by_code(taken.code_id)
+    return lookup.lock_by_code(taken.code_id)
 
 
 def undone_scan(taken: Taken) -> Scan | None:
@@ -413,7 +412,7 @@ def answer_again(scan: Scan) -> Answer:
     door = scan.device.name if scan.device else None
     holder, stays = None, []
     if scan.attendee_id is not None:
-        holder = holders.lock_by_id(scan.attendee_id)
+        holder = lookup.lock_by_id(scan.attendee_id)
         stays = fold(passages_of(scan.attendee_id, scan.is_rehearsal))
     verdict = Verdict(scan.verdict)
     return answer_to(

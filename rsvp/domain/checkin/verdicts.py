@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rsvp.models.door import Direction, Verdict
+from rsvp.models.checkin import Direction, Verdict
 from rsvp.models.event import Mode
 from rsvp.models.registration import OVER, State
 

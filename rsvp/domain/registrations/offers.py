@@ -9,16 +9,17 @@ from sqlalchemy import update
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import capacity, messages, waitlist
+from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
-from rsvp.domain.causes import cause_of
-from rsvp.domain.registrations.giving_up import end
+from rsvp.domain.messages import outbox
+from rsvp.domain.messages.mail_limits import cause_of
+from rsvp.domain.registrations.cancellation import end
+from rsvp.domain.registrations.create import seat_newcomer
 from rsvp.domain.registrations.locking import lock, place_of
-from rsvp.domain.registrations.registering import seat_newcomer
-from rsvp.domain.steps import step
+from rsvp.domain.transitions import step
 from rsvp.models import Attendee, Registration
 from rsvp.models.event import Phase
-from rsvp.models.ledger import MessageKind
+from rsvp.models.message import MessageKind
 from rsvp.models.registration import AttendeeState, State
 
 
@@ -64,7 +65,7 @@ def accept(
         details={"seats": len(chosen)},
         seats=len(chosen),
     )
-    messages.tell(
+    outbox.tell(
         registration,
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),
@@ -143,7 +144,7 @@ def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
         line_number=registration.line_number,
     )
     place = place_of(locked, registration)
-    messages.tell(
+    outbox.tell(
         registration,
         MessageKind.WAITLISTED,
         cause=cause_of(actor, registration),

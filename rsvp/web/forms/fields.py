@@ -7,9 +7,9 @@ from typing import Any
 
 from wtforms.fields.core import Field
 
-from rsvp import names
 from rsvp.domain import questions
 from rsvp.models.event import QuestionType
+from rsvp.text import person_names
 
 LENGTHS = {
     QuestionType.TEXT: questions.TEXT_LENGTH,
@@ -63,8 +63,8 @@ class TypedField(Field):
 class NameField(TypedField):
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
-            limit = names.LONGEST
-            self.data = names.clean(valuelist[0][: limit * 8])[: limit + 1]
+            limit = person_names.LONGEST
+            self.data = person_names.clean(valuelist[0][: limit * 8])[: limit + 1]
 
 
 class ChoicesField(TypedField):

@@ -1,6 +1,6 @@
 /* What was meant where a code came by keys, typed or sent by a scanner: a scanner set up
    for an American keyboard, on a machine with another one, sends Z for Y, or é for 2.
-   Which layout it was nobody tells; a code's check characters do. rsvp/keyboards.py has
+   Which layout it was nobody tells; a code's check characters do. rsvp/text/keyboard_layouts.py has
    the same rules, by the same cases (tests/cases/codes.json). */
 
 export const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

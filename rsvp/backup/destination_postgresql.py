@@ -1,0 +1,159 @@
+"""Putting a backup back into PostgreSQL: into a schema of its own, whose tables change
+places with the old ones in one transaction."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Engine
+
+from rsvp.backup import postgresql_dump
+from rsvp.backup.archive import Archive, Progress
+from rsvp.backup.destination import IN_USE, NOTHING, Before, before_of, stamp
+from rsvp.backup.errors import BackupError
+from rsvp.database import lock
+
+ASIDE = "rsvp_restoring"
+WAITS = {
+    "lock_timeout": "30s",  # for somebody else's lock on a table that is to be moved
+    "statement_timeout": "0",  # a large table takes as long as it takes
+    "idle_in_transaction_session_timeout": "0",
+}
+
+
+class PostgresqlPlace:
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
+        self.folder = folder
+        self.connection: psycopg.Connection[Any]
+        self.namespace = ""
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        with lock.not_shared(self.engine):
+            opened = self.engine.raw_connection()
+            try:
+                driver: Any = opened.driver_connection
+                opened.detach()
+                driver.autocommit = True
+                driver.patience = None
+                self.connection = driver
+                with lock.postgresql_alone(driver), self.tidied():
+                    yield
+            except lock.InUse as error:
+                raise BackupError(IN_USE) from error
+            except psycopg.Error as error:
+                words = str(error).strip().splitlines() or [type(error).__name__]
+                raise BackupError(
+                    f"the database says: {words[0]}; nothing was changed"
+                ) from error
+            finally:
+                opened.close()
+
+    @contextlib.contextmanager
+    def tidied(self) -> Iterator[None]:
+        for name, value in WAITS.items():
+            self.run("SET {} = {}", sql.Identifier(name), sql.Literal(value))
+        self.drop_aside()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(psycopg.OperationalError):
+                self.drop_aside()
+
+    def drop_aside(self) -> None:
+        self.run("DROP SCHEMA IF EXISTS {} CASCADE", sql.Identifier(ASIDE))
+
+    def run(self, statement: str, *names: sql.Composable) -> Any:
+        return self.connection.execute(sql.SQL(statement).format(*names))
+
+    def tables(self, namespace: str) -> list[str]:
+        rows = self.connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = %s ORDER BY tablename",
+            [namespace],
+        )
+        return [row[0] for row in rows]
+
+    def look(self) -> Before:
+        found = self.connection.execute("SELECT current_schema()").fetchone()
+        if not found or not found[0]:
+            raise BackupError("the database has no schema that tables could be made in")
+        self.namespace = found[0]
+        tables = self.tables(self.namespace)
+        if not tables:
+            return NOTHING
+        if "alembic_version" not in tables:
+            raise BackupError(
+                f"the database has other tables than RSVP's ({tables[0]}, …): name one "
+                "that is RSVP's alone"
+            )
+        return before_of(lambda query: self.connection.execute(query).fetchall())
+
+    def fill(self, found: Archive, progress: Progress) -> None:
+        with tempfile.TemporaryFile(dir=self.folder) as dump:
+            found.copy_database(dump, progress)
+            dump.seek(0)
+            self.make_schema(ASIDE)
+            with self.connection.transaction():
+                postgresql_dump.load(
+                    self.connection,
+                    dump,
+                    was=found.about.namespace,
+                    namespace=ASIDE,
+                    size=found.about.size,
+                    progress=progress,
+                )
+            self.run("ANALYZE")
+
+    def uri(self) -> str:
+        url = self.engine.url
+        more = url.query.get("options", "")
+        options = f"{more if isinstance(more, str) else ' '.join(more)} "
+        options += f"-csearch_path={ASIDE}"
+        url = url.update_query_dict({"options": options.strip()})
+        return url.render_as_string(hide_password=False)
+
+    def swap(self, before: Before, now: datetime) -> str | None:
+        old, new = self.tables(self.namespace), self.tables(ASIDE)
+        kept = None
+        with self.connection.transaction():
+            if before.is_empty:
+                for table in old:
+                    here = sql.Identifier(self.namespace, table)
+                    self.run("DROP TABLE {} CASCADE", here)
+            elif old:
+                kept = self.free_name(f"rsvp_before_{stamp(now).lower()}")
+                self.make_schema(kept)
+                self.move(old, self.namespace, kept)
+            self.move(new, ASIDE, self.namespace)
+        return kept
+
+    def make_schema(self, name: str) -> None:
+        try:
+            self.run("CREATE SCHEMA {}", sql.Identifier(name))
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise BackupError(
+                "the database's role may not make a schema, in which the backup is put "
+                "back first: GRANT CREATE ON DATABASE … TO it; nothing was changed"
+            ) from error
+
+    def free_name(self, name: str) -> str:
+        rows = self.connection.execute("SELECT nspname FROM pg_namespace").fetchall()
+        taken, number, free = {row[0] for row in rows}, 1, name
+        while free in taken:
+            number += 1
+            free = f"{name}_{number}"
+        return free
+
+    def move(self, tables: list[str], was: str, to: str) -> None:
+        """With their indexes, constraints and sequences."""
+        for table in tables:
+            names = sql.Identifier(was, table), sql.Identifier(to)
+            self.run("ALTER TABLE {} SET SCHEMA {}", *names)

@@ -1,0 +1,151 @@
+"""Putting a backup back into SQLite: a new file beside the old, renamed at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import quote
+
+from sqlalchemy import Engine
+
+from rsvp.backup import sqlite_copy
+from rsvp.backup.archive import About, Archive, Progress, digest_of
+from rsvp.backup.database_summary import facts_of
+from rsvp.backup.destination import IN_USE, NOTHING, Before, before_of, stamp
+from rsvp.backup.errors import BackupError, Damaged, FileError
+from rsvp.config import UnsafeStart
+from rsvp.database import sqlite_file
+from rsvp.database.lock import FileLock, InUse
+
+ENDINGS = ("", "-wal", "-shm", "-journal", ".lock", ".in-use")
+"""Of the files that a database may have made in its folder."""
+
+
+class SqlitePlace:
+    def __init__(self, engine: Engine) -> None:
+        file = sqlite_file.path_of(engine)
+        assert file is not None
+        self.lock: FileLock = engine.__dict__["rsvp_use"]
+        self.file = file
+        self.aside = file.with_name(f"{file.name}.restoring")
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        try:
+            with self.lock.alone():
+                self.tidy()
+                try:
+                    yield
+                finally:
+                    self.tidy()
+        except InUse as error:
+            raise BackupError(IN_USE) from error
+
+    def tidy(self) -> None:
+        for ending in ENDINGS:
+            Path(f"{self.aside}{ending}").unlink(missing_ok=True)
+
+    def look(self) -> Before:
+        if sqlite_file.size_of(self.file) == 0:
+            return NOTHING
+        try:
+            sqlite_file.refuse_other_wal(self.file, *self.lock.noted())
+            # Its WAL is moved over when it is closed: it is kept as one whole file.
+            address = f"file:{quote(str(self.file))}?mode=rw"
+            with contextlib.closing(sqlite3.connect(address, uri=True)) as opened:
+                return before_of(opened.execute)
+        except (UnsafeStart, sqlite3.Error):
+            return Before(is_empty=False)
+
+    def fill(self, found: Archive, progress: Progress) -> None:
+        handle = os.open(self.aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            found.copy_database(file, progress)
+        with contextlib.suppress(TimeoutError):
+            if problem := sqlite_file.problem_of(self.aside, float("inf")):
+                raise Damaged(problem)
+
+    def uri(self) -> str:
+        return f"sqlite:///{self.aside}"
+
+    def swap(self, before: Before, now: datetime) -> str | None:
+        sync(self.aside)
+        kept = None
+        if self.file.exists() and not before.is_empty:
+            kept = free_name(
+                self.file.with_name(f"{self.file.name}.before-{stamp(now)}")
+            )
+        for ending in ("", *sqlite_file.BESIDE):
+            old = sqlite_file.beside(self.file, ending)
+            if kept is not None and old.exists():
+                keep(old, sqlite_file.beside(kept, ending))
+        for ending in sqlite_file.BESIDE:
+            sqlite_file.beside(self.file, ending).unlink(missing_ok=True)
+        self.aside.replace(self.file)
+        sync(self.file.parent)
+        return str(kept) if kept else None
+
+
+def free_name(path: Path) -> Path:
+    number, name = 1, path
+    while name.exists():
+        number += 1
+        name = path.with_name(f"{path.name}-{number}")
+    return name
+
+
+def keep(old: Path, name: Path) -> None:
+    """Give a file a second name, so that it is never without one."""
+    try:
+        os.link(old, name)
+    except OSError:  # a file system that has no second names
+        old.rename(name)
+    name.chmod(0o600)
+
+
+def sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- a bare copy --------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def bare(path: Path, file: BinaryIO) -> Iterator[Archive]:
+    """A SQLite file that was copied by hand, as if it were a backup of ours. Raises
+    Damaged, and BackupError where it may lack something."""
+    if sqlite_file.has_wal(path):
+        raise FileError(
+            f"has a WAL beside it, and may lack what stands there: "
+            f"`sqlite3 {path} 'PRAGMA wal_checkpoint(TRUNCATE)'` moves it over, if it "
+            "is its own"
+        )
+    try:
+        with sqlite_copy.opened_alone(path) as opened:
+            opened.execute("PRAGMA schema_version")
+            found = facts_of(opened.execute)
+    except sqlite3.Error as error:
+        raise Damaged(str(error)) from error
+    sha256 = digest_of(file)
+    about = About(
+        made_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        engine="sqlite",
+        schema=found.schema,
+        code_keys=found.code_keys,
+        counts=found.counts,
+        size=file.tell(),
+        sha256=sha256,
+        program="",
+    )
+    file.seek(0)
+    yield Archive(about, {}, file)

@@ -1,0 +1,130 @@
+"""Database checks: whether a database can be used as it is, before a start.
+
+Each raises UnsafeStart, with one line for the operator, where it can't.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from rsvp.config import UnsafeStart
+from rsvp.database import outages
+from rsvp.db import Base, writing
+from rsvp.errors import NoTurn
+from rsvp.extensions import db
+
+log = logging.getLogger("rsvp.database")
+
+
+@contextlib.contextmanager
+def in_one_line() -> Iterator[None]:
+    """Raise what the database says inside as UnsafeStart."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        raise UnsafeStart(words_for(error)) from error
+    except NoTurn as error:
+        raise UnsafeStart(str(outages.find(error))) from error
+
+
+def words_for(error: SQLAlchemyError) -> str:
+    """What is wrong with the database: what it means, where we know, and what it said
+    itself."""
+    said = getattr(error, "orig", None) or error
+    lines = str(said).strip().splitlines() or [type(said).__name__]
+    outage = outages.find(error)
+    if outage and outage.kind == outages.Kind.AWAY:
+        # SQLite says no more than that it can't open the file.
+        try:
+            refuse_unwritable_place()
+        except UnsafeStart as plainer:
+            return str(plainer)
+    return f"{outage.kind if outage else 'the database says'}: {lines[0]}"
+
+
+def refuse_other_encoding() -> None:
+    """PostgreSQL's other encodings lack most of people's names, or (SQL_ASCII) keep
+    whatever bytes they are sent."""
+    if db.engine.dialect.name != "postgresql":
+        return
+    with db.engine.connect() as connection:
+        name = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if name != "UTF8":
+        raise UnsafeStart(
+            f"the database's encoding is {name} and must be UTF8: make another with "
+            "`createdb --encoding=UTF8 --template=template0`"
+        )
+
+
+def refuse_unwritable_place() -> None:
+    """SQLite makes its file itself, and needs its folder for two more beside it."""
+    file = db.engine.url.database
+    if db.engine.dialect.name != "sqlite" or not file or file == ":memory:":
+        return
+    path = Path(file)
+    if path.is_dir():
+        raise UnsafeStart(f"the database {path} is a folder and must be a file")
+    for place in (path, path.resolve().parent):
+        if not place.exists():
+            continue
+        if not os.access(place, os.W_OK):
+            raise UnsafeStart(f"{outages.Kind.READ_ONLY}: {place} can't be written")
+
+
+def refuse_read_only() -> None:
+    """Change something and take it back: the database alone knows whether it may.
+
+    A disk that is full is no reason not to start: what is there can be read.
+    """
+    refuse_unwritable_place()
+    try:
+        with writing() as session:
+            session.execute(text("UPDATE code_keys SET id = id"))
+            if db.engine.dialect.name == "postgresql":
+                refuse_missing_rights(session.connection())
+            raise NotKept
+    except NotKept:
+        return
+    except SQLAlchemyError as error:
+        outage = outages.find(error)
+        if outage is None or outage.kind != outages.Kind.FULL:
+            raise
+        log.error("nothing can be stored: %s", outage)
+
+
+class NotKept(Exception):
+    """Ends a block without keeping what was written in it."""
+
+
+RIGHTS = """
+SELECT c.relname FROM pg_class c
+WHERE c.relname = ANY(:names) AND c.relnamespace = (
+    SELECT relnamespace FROM pg_class WHERE oid = to_regclass('code_keys')
+)
+AND NOT CASE WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'USAGE')
+    ELSE has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+    AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+    END
+ORDER BY c.relname LIMIT 1
+"""
+"""The first of our tables, and of the sequences that number their rows, that the role
+may not write to."""
+
+
+def refuse_missing_rights(connection: Connection) -> None:
+    tables = [table.name for table in Base.metadata.sorted_tables]
+    names = [*tables, *(f"{name}_id_seq" for name in tables)]
+    missing = connection.execute(text(RIGHTS), {"names": names}).scalar()
+    if missing is not None:
+        raise UnsafeStart(
+            f"{outages.Kind.READ_ONLY}: the role may not read, insert, update and "
+            f"delete in {missing}"
+        )

@@ -1,0 +1,215 @@
+"""Who uses the database: a shared lock, held by each process from its first connection
+until its last; a restore takes the whole of it.
+
+On SQLite that is a flock on `<database>.in-use`, on PostgreSQL an advisory lock of each
+connection. Both end with the process, however it went, so nothing stale is ever left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import OperationalError
+
+from rsvp.database import sqlite_file
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - Windows has no flock
+    fcntl = None  # type: ignore[assignment]
+
+KEY = 0x52535655
+"""The advisory lock's number: one that others in the database don't use."""
+
+LENGTH = 120
+"""Bytes of a note."""
+PATIENCE = 3.0
+"""Seconds to wait for somebody who is only looking: a restore takes longer."""
+
+BEING_RESTORED = "a backup is being put back into it; start again when that has ended"
+
+
+class InUse(Exception):
+    """Somebody else has the database open."""
+
+
+def watch(engine: Engine) -> None:
+    """From here on this process holds the lock while `engine` has connections.
+
+    Connecting raises OperationalError while a restore has the lock, and UnsafeStart
+    where the SQLite file must not be opened (`database_file.refuse_other_wal`).
+    """
+    if engine.__dict__.get("rsvp_watched"):
+        return
+    engine.__dict__["rsvp_watched"] = True
+    if engine.dialect.name == "postgresql":
+
+        def share(connection: Any, _entry: Any) -> None:
+            if not engine.__dict__.get("rsvp_not_shared"):
+                share_postgresql(connection)
+
+        event.listen(engine, "connect", share)
+    elif (file := sqlite_file.path_of(engine)) is not None:
+        lock = engine.__dict__["rsvp_use"] = FileLock(file)
+        # Before the driver opens the file: that alone would read a leftover WAL.
+        event.listen(engine, "do_connect", lambda *_: lock.share())
+        event.listen(engine, "engine_disposed", lambda _: lock.release())
+
+
+@contextlib.contextmanager
+def not_shared(engine: Engine) -> Iterator[None]:
+    """For the restore itself, which has the lock: no connection asks for a share."""
+    engine.__dict__["rsvp_not_shared"] = True
+    try:
+        yield
+    finally:
+        engine.__dict__["rsvp_not_shared"] = False
+
+
+def share_postgresql(connection: Any) -> None:
+    is_ours = within(
+        PATIENCE, lambda: had(connection, f"SELECT pg_try_advisory_lock_shared({KEY})")
+    )
+    connection.rollback()  # the lock is the session's, not the transaction's
+    if not is_ours:
+        raise busy()
+
+
+@contextlib.contextmanager
+def postgresql_alone(connection: Any) -> Iterator[None]:
+    """Have a PostgreSQL database alone, as long as a psycopg connection in autocommit
+    mode stays open. Raises InUse."""
+    take = f"SELECT pg_try_advisory_lock({KEY})"
+    # The server takes a moment to notice that a client was killed.
+    if not within(PATIENCE, lambda: had(connection, take)):
+        raise InUse
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute(f"SELECT pg_advisory_unlock({KEY})")
+
+
+def had(connection: Any, query: str) -> bool:
+    with connection.cursor() as cursor:
+        return bool(cursor.execute(query).fetchone()[0])
+
+
+def busy() -> OperationalError:
+    return OperationalError(None, None, Exception(BEING_RESTORED))
+
+
+class FileLock:
+    """The lock of one SQLite file. Its own file tells how the last use ended: `open …`
+    while there is one, `closed …` after a clean end."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.path = Path(f"{file}.in-use")
+        self.threads = threading.Lock()
+        self.handle: int | None = None
+        self.held_by: int | None = None
+        self.was_left = sqlite_file.Left.WHOLE
+        """How this process found the database, until somebody has looked into it."""
+
+    def share(self) -> None:
+        """Hold it with others; once it is held this is for nothing."""
+        with self.threads:
+            if self.held_by == os.getpid() or fcntl is None:
+                return
+            try:
+                handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError:
+                # A folder that can't be written to: SQLite says so itself.
+                return
+            try:
+                if lock(handle, fcntl.LOCK_EX):
+                    self.begin(handle)
+                elif not lock(handle, fcntl.LOCK_SH, PATIENCE):
+                    raise busy()
+            except BaseException:
+                os.close(handle)
+                raise
+            # One that was inherited by a fork is the parent's: not to be unlocked here.
+            self.handle, self.held_by = handle, os.getpid()
+
+    def begin(self, handle: int) -> None:
+        """The first to use it: see how the last one left it; note that it is open."""
+        noted = what_is_noted(handle)
+        sqlite_file.refuse_other_wal(self.file, noted, os.fstat(handle))
+        self.was_left = sqlite_file.how_it_was_left(self.file, noted)
+        # It must be on the disk before a WAL is: a WAL beside a file that was closed
+        # is another one's.
+        note(handle, sqlite_file.opened(self.file, os.fstat(handle)))
+        os.fsync(handle)
+        lock(handle, fcntl.LOCK_SH)
+
+    def release(self) -> None:
+        """Whoever is the last to leave notes whether one whole file is left."""
+        with self.threads:
+            if self.handle is None:
+                return
+            handle, self.handle = self.handle, None
+            is_ours, self.held_by = self.held_by == os.getpid(), None
+            try:
+                is_whole = self.was_left is sqlite_file.Left.WHOLE
+                if is_ours and is_whole and lock(handle, fcntl.LOCK_EX):
+                    note(handle, sqlite_file.closed(self.file))
+            finally:
+                os.close(handle)
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have it without anybody else. Raises InUse, and OSError."""
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if fcntl is not None and not lock(handle, fcntl.LOCK_EX, PATIENCE):
+                raise InUse
+            yield
+            note(handle, sqlite_file.closed(self.file))
+        finally:
+            os.close(handle)
+
+    def noted(self) -> tuple[str, os.stat_result]:
+        """What its file says, and what the system says of the file."""
+        with self.path.open("rb") as file:
+            return what_is_noted(file.fileno()), os.fstat(file.fileno())
+
+
+def lock(handle: int, kind: int, patience: float = 0) -> bool:
+    """Whether the lock was had, at once or within so many seconds."""
+
+    def try_it() -> bool:
+        try:
+            fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    return within(patience, try_it)
+
+
+def within(seconds: float, succeeds: Callable[[], bool]) -> bool:
+    """Whether it did, tried again and again for so many seconds."""
+    end = time.monotonic() + seconds
+    while not succeeds():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def note(handle: int, text: str) -> None:
+    """Write it over what stands there, in one length: a full disk has room for that."""
+    os.pwrite(handle, text.rstrip().ljust(LENGTH).encode() + b"\n", 0)
+
+
+def what_is_noted(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode(errors="replace").rstrip() + "\n"

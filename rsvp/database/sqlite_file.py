@@ -1,0 +1,227 @@
+"""The SQLite file: one whole file after each end, and looked at after an unclean one.
+
+SQLite keeps what was written last in a file beside the database, the WAL, and moves it
+over when the last connection is closed. A WAL is applied to whatever lies beside it, so
+one that belongs to another database, or to another age of this one, must not be there.
+Format: https://www.sqlite.org/walformat.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import struct
+import time
+from enum import Enum, auto
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from rsvp.config import UnsafeStart
+from rsvp.database import outages
+
+log = logging.getLogger("rsvp.database")
+
+BESIDE = ("-wal", "-shm")
+LONGEST_CHECK = 60.0
+"""Seconds that a start spends on reading the database after an unclean end."""
+LONGEST_CHECKPOINT = 5.0
+"""Seconds by which the file of a site that was killed may be newer than its WAL."""
+
+
+class Left(Enum):
+    """How the database was left by who had it open before."""
+
+    WHOLE = auto()
+    CHANGED = auto()  # by somebody else, since our last clean end
+    UNCLEAN = auto()  # killed, or the power failed: a WAL is left
+
+
+def path_of(engine: Engine) -> Path | None:
+    """The file of a SQLite database; None for any other."""
+    name = engine.url.database
+    if engine.dialect.name != "sqlite" or not name or name == ":memory:":
+        return None
+    return Path(name)
+
+
+def beside(file: Path, ending: str) -> Path:
+    return Path(f"{file}{ending}")
+
+
+def has_wal(file: Path) -> bool:
+    """Whether something may not have been moved into the file yet."""
+    return size_of(beside(file, "-wal")) > 0
+
+
+def size_of(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+# --- the end ------------------------------------------------------------------------
+
+
+def close(engine: Engine) -> None:
+    """Close all connections of this process; the last process leaves one whole file.
+
+    SQLite moves the WAL into the file when the last connection of all processes is
+    closed, and leaves it alone while another one is open. So that it does so where the
+    last of them was killed, one is opened here.
+    """
+    file = path_of(engine)
+    if file is not None and file.exists() and has_wal(file):
+        with contextlib.suppress(DBAPIError, UnsafeStart), engine.connect() as opened:
+            opened.exec_driver_sql("SELECT count(*) FROM sqlite_master")
+    engine.dispose()
+
+
+# --- what is noted about the file while it is open, and when it was closed -----------
+
+
+def opened(file: Path, note: os.stat_result) -> str:
+    """What stands in the lock's file while the database is open: which files both are,
+    by their inodes (0: not made yet)."""
+    inode = file.stat().st_ino if file.exists() else 0
+    return f"open {inode} {note.st_ino}\n"
+
+
+def closed(file: Path) -> str:
+    """What stands there after the last one closed it whole."""
+    if has_wal(file) or not file.exists():
+        return "unknown\n"
+    found = file.stat()
+    return f"closed {found.st_size} {found.st_mtime_ns}\n"
+
+
+def how_it_was_left(file: Path, noted: str) -> Left:
+    if has_wal(file):
+        return Left.UNCLEAN
+    is_known = not file.exists() or noted == closed(file)
+    return Left.WHOLE if is_known else Left.CHANGED
+
+
+# --- a WAL that is not of this file ---------------------------------------------------
+
+
+def refuse_other_wal(file: Path, noted: str, note: os.stat_result) -> None:
+    """Raise UnsafeStart where the file beside the database was not left by it, before
+    SQLite mixes the two.
+
+    `noted` is what the lock's file says, `note` what the system says of that file.
+    """
+    wal = beside(file, "-wal")
+    if not file.exists() or not has_wal(file):
+        if noted.startswith("closed ") and noted.split()[1] != "0":
+            refuse_emptied(file)
+        return
+    if noted == f"closed {file.stat().st_size} {file.stat().st_mtime_ns}\n":
+        raise UnsafeStart(
+            f"{wal} was put there after the site had ended whole: remove it and "
+            f"{file.name}-shm (or run `rsvp restore`), and start again"
+        )
+    if was_replaced(file, noted, note):
+        raise UnsafeStart(
+            f"{file} was put there after {wal.name} was written, and the two don't "
+            f"belong together: if it is a copy that you put back, remove {wal.name} "
+            f"and {file.name}-shm (`rsvp restore` does); else `touch {wal.name}`"
+        )
+
+
+def refuse_emptied(file: Path) -> None:
+    if file.exists() and file.stat().st_size == 0:
+        raise UnsafeStart(f"{file} is empty, and was not when the site ended: {ADVICE}")
+
+
+ADVICE = "put the last backup back with `rsvp restore --replace FILE`"
+
+
+def was_replaced(file: Path, noted: str, note: os.stat_result) -> bool:
+    """Whether the database was put there after its WAL was written.
+
+    A site that is killed leaves a WAL that is newer than the file, or older by as much
+    as it takes to move it over; SQLite notes whether it had begun to.
+    """
+    now, wal = file.stat(), beside(file, "-wal").stat()
+    is_here = noted.startswith("open ") and noted.split()[2:] == [str(note.st_ino)]
+    if is_here and noted.split()[1] not in ("0", str(now.st_ino)):
+        return True
+    # A copy sets the time of the change, whatever it does to the file's own. Where all
+    # files have changed since (another owner, a copied folder) it says nothing.
+    if is_here and note.st_ctime_ns <= wal.st_ctime_ns:
+        age = now.st_ctime_ns - wal.st_ctime_ns
+        if age > 0 and was_never_moved(file):
+            return True
+    else:
+        age = now.st_mtime_ns - wal.st_mtime_ns
+    return age > LONGEST_CHECKPOINT * 1e9
+
+
+def was_never_moved(file: Path) -> bool:
+    """Whether nothing of the WAL has been moved into the file yet: then the site did
+    not write to the file since it wrote to the WAL. False where that is not known.
+
+    Source: the WAL-index format, https://www.sqlite.org/walformat.html#the_wal_index
+    """
+    try:
+        with (
+            beside(file, "-wal").open("rb") as wal,
+            beside(file, "-shm").open("rb") as shm,
+        ):
+            header, index = wal.read(32), shm.read(136)
+    except OSError:
+        return False
+    if len(header) < 32 or len(index) < 136 or index[32:40] != header[16:24]:
+        return False
+    (moved,) = struct.unpack_from("=I", index, 96)
+    (begun,) = struct.unpack_from("=I", index, 128)
+    return moved == begun == 0
+
+
+# --- the look after an unclean end ----------------------------------------------------
+
+
+def look_into(file: Path, left: Left) -> None:
+    """Read the database after an end that was not clean, or after somebody else changed
+    the file. Raises UnsafeStart where it is damaged, with what to do.
+
+    Reads all of it, for LONGEST_CHECK seconds at most.
+    """
+    if left is Left.WHOLE or not file.exists():
+        return
+    try:
+        problem = problem_of(file, LONGEST_CHECK)
+    except TimeoutError:
+        log.warning(
+            "%s is too large to be checked whole in %.0f s; what was read is well",
+            *(file.name, LONGEST_CHECK),
+        )
+        return
+    if problem:
+        raise UnsafeStart(f"the database {file} is damaged ({problem}): {ADVICE}")
+    if left is Left.UNCLEAN:
+        log.warning("the last end was not a clean one; the database is whole")
+
+
+def problem_of(file: Path, seconds: float) -> str | None:
+    """What is wrong with the file, in a few words; None where it is whole. Raises
+    TimeoutError after so many seconds, OperationalError where it can't be read now."""
+    end = time.monotonic() + seconds
+    try:
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as opened:
+            opened.set_progress_handler(lambda: time.monotonic() > end, 100_000)
+            (told,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        if str(error) == "interrupted":
+            raise TimeoutError from error
+        outage = outages.of_driver(error)
+        if outage and outage.kind != outages.Kind.DAMAGED:
+            # A file that can't be opened, or a full disk, is no damage.
+            raise OperationalError("PRAGMA quick_check", {}, error) from error
+        return str(error)
+    return None if told == "ok" else str(told).strip().splitlines()[-1]

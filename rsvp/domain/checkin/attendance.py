@@ -1,0 +1,176 @@
+"""Stays: who is in, and when, as what the scans of an attendee come to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from rsvp.db import current_connection, table_of
+from rsvp.domain.checkin.verdicts import COUNTED
+from rsvp.models import Attendee, CheckIn, Device, Registration, Scan
+from rsvp.models.checkin import Direction, Verdict
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A counted scan: somebody went in or out."""
+
+    at: datetime
+    scan_id: UUID
+    direction: Direction
+    door: str | None = None
+
+
+@dataclass(frozen=True)
+class Stay:
+    """From being let in until leaving; `out` None: still there."""
+
+    entry: Passage
+    out: Passage | None = None
+
+
+def fold(passages: Sequence[Passage]) -> list[Stay]:
+    """What passages come to, by (time, scan id): the first of two that say the same
+    counts, and only the last stay can be open."""
+    stays: list[Stay] = []
+    for passage in sorted(passages, key=lambda p: (p.at, str(p.scan_id))):
+        is_in = bool(stays) and stays[-1].out is None
+        if passage.direction == Direction.IN and not is_in:
+            stays.append(Stay(passage))
+        elif passage.direction == Direction.OUT and is_in:
+            stays[-1] = Stay(stays[-1].entry, passage)
+    return stays
+
+
+def is_inside(stays: Sequence[Stay]) -> bool:
+    return bool(stays) and stays[-1].out is None
+
+
+def directions(stays: Sequence[Stay]) -> list[Direction]:
+    found = []
+    for stay in stays:
+        found += [Direction.IN, Direction.OUT] if stay.out else [Direction.IN]
+    return found
+
+
+# --- from the scans -----------------------------------------------------------------
+
+undoing = aliased(Scan)
+COUNTING = (
+    select(Scan.at, Scan.id, Scan.direction, Device.name, Scan.attendee_id)
+    .outerjoin(Device, Device.id == Scan.device_id)
+    .where(
+        Scan.verdict.in_(COUNTED),
+        ~exists().where(undoing.undoes == Scan.id, undoing.verdict == Verdict.UNDONE),
+    )
+)
+PASSAGES = COUNTING.where(
+    Scan.attendee_id == bindparam("attendee"),
+    Scan.is_rehearsal == bindparam("rehearsal"),
+)
+
+
+def passages_of(attendee_id: int, is_rehearsal: bool) -> list[Passage]:
+    """The counted scans of an attendee, without those that were undone."""
+    values = {"attendee": attendee_id, "rehearsal": is_rehearsal}
+    return [passage(row) for row in current_connection().execute(PASSAGES, values)]
+
+
+def passages_of_all() -> dict[int, list[Passage]]:
+    """The counted scans that are no rehearsal, by attendee."""
+    return by_attendee(
+        COUNTING.where(~Scan.is_rehearsal, Scan.attendee_id.is_not(None))
+    )
+
+
+def inside_in_rehearsal(attendee_ids: Sequence[int]) -> set[int]:
+    """Who of them is in, by what a rehearsal has seen so far."""
+    found = by_attendee(
+        COUNTING.where(Scan.is_rehearsal, Scan.attendee_id.in_(attendee_ids))
+    )
+    return {who for who, passages in found.items() if is_inside(fold(passages))}
+
+
+def by_attendee(wanted: Executable) -> dict[int, list[Passage]]:
+    found: dict[int, list[Passage]] = defaultdict(list)
+    for row in current_connection().execute(wanted):
+        found[row.attendee_id].append(passage(row))
+    return found
+
+
+def passage(row: Any) -> Passage:
+    return Passage(row.at, row.id, Direction(row.direction), row.name)
+
+
+# --- into the check-ins -------------------------------------------------------------
+
+CHECK_INS = table_of(CheckIn)
+FORGET = delete(CHECK_INS).where(CHECK_INS.c.in_scan_id == bindparam("entry"))
+CHANGE = (
+    update(CHECK_INS)
+    .where(CHECK_INS.c.in_scan_id == bindparam("entry"))
+    .values(out_at=bindparam("left_at"), out_scan_id=bindparam("left_by"))
+)
+LET = insert(CHECK_INS)
+
+
+def rewrite(
+    event_id: int, attendee_id: int, before: Sequence[Stay], after: Sequence[Stay]
+) -> None:
+    """Make an attendee's check-ins what their scans now come to."""
+    connection = current_connection()
+    old = {stay.entry.scan_id: stay for stay in before}
+    new = {stay.entry.scan_id: stay for stay in after}
+    # In this order, so that there are never two open ones.
+    for entry in old.keys() - new.keys():
+        connection.execute(FORGET, {"entry": entry})
+    kept = [entry for entry in new if entry in old and new[entry] != old[entry]]
+    for entry in sorted(kept, key=lambda entry: new[entry].out is None):
+        connection.execute(CHANGE, {"entry": entry} | left(new[entry]))
+    for entry, stay in new.items():
+        if entry not in old:
+            out = left(stay)
+            connection.execute(
+                LET,
+                {
+                    "event_id": event_id,
+                    "attendee_id": attendee_id,
+                    "in_at": stay.entry.at,
+                    "in_scan_id": entry,
+                    "out_at": out["left_at"],
+                    "out_scan_id": out["left_by"],
+                },
+            )
+
+
+def left(stay: Stay) -> dict[str, Any]:
+    return {
+        "left_at": stay.out.at if stay.out else None,
+        "left_by": stay.out.scan_id if stay.out else None,
+    }
+
+
+def was_in() -> ColumnElement[bool]:
+    """Whether somebody of a registration's party was let in at any time."""
+    return (
+        select(CheckIn.id)
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .where(Attendee.registration_id == Registration.id)
+        .exists()
+    )

@@ -1,0 +1,142 @@
+"""Uses: what people already hold or have answered, which no file may take away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import func, select
+
+from rsvp.db import current_session
+from rsvp.errors import InUse
+from rsvp.event_definition import EventFile, QuestionData
+from rsvp.models import Admission, Attendee, CheckIn, Event, Question, Registration
+from rsvp.models.event import Allocation, Mode, QuestionType, Status
+from rsvp.models.registration import LIVE, State
+
+# Types that may follow each other: what was answered stays an answer.
+SAME_ANSWERS = {(kind, kind) for kind in QuestionType}
+SAME_ANSWERS |= {(QuestionType.TEXT, QuestionType.LONG_TEXT)}
+
+
+def refuse_taking_away(event: Event, file: EventFile) -> None:
+    """Raise InUse if the file would remove or bend what people use. Needs the lock.
+
+    Facts: `kind` (admission, question, option, status, allocation), `key`, `change`
+    (removed, mode, seats, type, per, or the status or allocation that is wanted),
+    `people` who use it, and `at`, the file's key. With `seats` so many people have a
+    place, and there are not as many chairs.
+    """
+    refuse_status(event, file.status)
+    refuse_allocation(event, file.registration.allocation)
+    ways = {way.key: (i, way) for i, way in enumerate(file.admissions)}
+    for admission in event.admissions:
+        number, stays = ways.get(admission.key, (0, None))
+        if stays is None:
+            people = registered_for(admission)
+            refuse_if(people, "admission", admission.key, "removed", "admissions")
+        elif stays.mode != admission.mode:
+            refuse_mode(event, admission, file, f"admissions[{number}].mode")
+    asked = {question.key: (i, question) for i, question in enumerate(file.questions)}
+    for question in event.questions:
+        number, asks = asked.get(question.key, (0, None))
+        refuse_question(question, asks, f"questions[{number}]")
+
+
+def refuse_status(event: Event, status: Status) -> None:
+    """Raise InUse where people were told that it takes place, or that it does not."""
+    backwards = {
+        (Status.PUBLISHED, Status.DRAFT),
+        (Status.CANCELLED, Status.DRAFT),
+        (Status.CANCELLED, Status.PUBLISHED),
+    }
+    if (event.status, status) in backwards:
+        live = Registration.event_id == event.id, Registration.state.in_(LIVE)
+        people = current_session().scalar(select(func.count()).where(*live)) or 0
+        refuse_if(people, "status", event.status, status, "status")
+
+
+def refuse_allocation(event: Event, allocation: Allocation) -> None:
+    """Raise InUse while requests wait for a decision: newcomers would be seated before
+    them, without one."""
+    if event.allocation != allocation:
+        asking = (
+            Registration.event_id == event.id,
+            Registration.state == State.REQUESTED,
+        )
+        people = current_session().scalar(select(func.count()).where(*asking)) or 0
+        at = "registration.allocation"
+        refuse_if(people, "allocation", event.allocation, allocation, at)
+
+
+def refuse_mode(event: Event, admission: Admission, file: EventFile, at: str) -> None:
+    """Raise InUse where people can't come in another way: they are or were in already,
+    or there is no chair for each of those who were to join online."""
+    refuse_if(were_in(admission), "admission", admission.key, "mode", at)
+    stays = {way.key: way for way in file.admissions}
+    way, seats = stays[admission.key], admission.seats_taken - admission.reserved
+    if way.mode == Mode.ONLINE or not seats:
+        return
+    too_few = way.capacity is not None and admission.seats_taken > way.capacity
+    if file.room is not None:
+        in_room = file.reserved_seats + sum(
+            other.seats_taken - other.reserved
+            for other in event.admissions
+            if other.key in stays and stays[other.key].mode == Mode.IN_PERSON
+        )
+        too_few = too_few or in_room > file.room
+    refuse_if(seats if too_few else 0, "admission", admission.key, "seats", at)
+
+
+def were_in(admission: Admission) -> int:
+    """How many of its people a door let in."""
+    scanned = (
+        select(func.count(CheckIn.attendee_id.distinct()))
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .join(Registration, Registration.id == Attendee.registration_id)
+        .where(Registration.admission_id == admission.id)
+    )
+    return current_session().scalar(scanned) or 0
+
+
+def refuse_question(question: Question, asks: QuestionData | None, at: str) -> None:
+    key = question.key
+    if asks is None:
+        refuse_if(len(answers_to(question)), "question", key, "removed", "questions")
+        return
+    if asks.per != question.per:
+        refuse_if(len(answers_to(question)), "question", key, "per", f"{at}.per")
+    if (question.type, asks.type) not in SAME_ANSWERS:
+        refuse_if(len(answers_to(question)), "question", key, "type", f"{at}.type")
+    if gone := [option for option in question.options if option not in asks.options]:
+        answers = answers_to(question)
+        for option in gone:
+            # An answer is one option, or a list of them.
+            chosen = (a if isinstance(a, list) else [a] for a in answers)
+            people = sum(option in options for options in chosen)
+            refuse_if(people, "option", option, "removed", f"{at}.options")
+
+
+def refuse_if(people: int, kind: str, key: str, change: str, at: str) -> None:
+    if people:
+        raise InUse(kind=kind, key=key, change=change, people=people, at=at)
+
+
+def registered_for(admission: Admission) -> int:
+    """How many registrations there ever were: those that are over name it, too."""
+    mine = Registration.admission_id == admission.id
+    return current_session().scalar(select(func.count()).where(mine)) or 0
+
+
+def answers_to(question: Question) -> list[Any]:
+    """Every answer given to a question, by whoever registered and by each attendee."""
+    session = current_session()
+    found: list[Any] = []
+    columns: Iterable[Any] = (Registration, Attendee)
+    for table in columns:
+        answered = select(table.answers).where(
+            table.event_id == question.event_id,
+            table.answers[question.key].as_string().is_not(None),
+        )
+        found.extend(answers[question.key] for answers in session.scalars(answered))
+    return found

@@ -1,0 +1,109 @@
+"""Circulars: what many are told at once, each of them once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rsvp.db import current_connection, current_session, table_of
+from rsvp.domain.messages import outbox
+from rsvp.models import Attendee, Message, Registration
+from rsvp.models.message import MessageKind
+from rsvp.models.registration import AttendeeState
+
+# A conflict means: the registration has a mail for this occasion already.
+ONCE = {
+    "sqlite": sqlite.insert(table_of(Message)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Message)).on_conflict_do_nothing(),
+}
+ONCE = {name: row.returning(table_of(Message).c.id) for name, row in ONCE.items()}
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What one of many is told."""
+
+    registration: Registration
+    facts: dict[str, Any]
+
+
+def gets_extras() -> tuple[ColumnElement[bool], ...]:
+    """The registrations that get more than tickets and changes: their people did not
+    ask for no more, and their address takes mail and is not forgotten."""
+    return (
+        Registration.muted_at.is_(None),
+        Registration.address_failed_at.is_(None),
+        Registration.email_key != "",
+    )
+
+
+def answer_wanted(registration: Registration) -> dict[str, Any]:
+    """Until when one that was offered a place, or holds one, is to be answered."""
+    if registration.decide_by is None:
+        return {}
+    wanted: dict[str, Any] = {"until": registration.decide_by.isoformat()}
+    if registration.offered_seats is not None:
+        wanted["offered"] = registration.offered_seats
+    return wanted
+
+
+def parties(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
+    """Those who are coming, by registration."""
+    coming: dict[int, list[UUID]] = defaultdict(list)
+    rows = current_session().execute(
+        select(Attendee.registration_id, Attendee.uuid)
+        .where(
+            Attendee.registration_id.in_(registration_ids),
+            Attendee.state == AttendeeState.COMING,
+        )
+        .order_by(Attendee.registration_id, Attendee.position)
+    )
+    for registration_id, uuid in rows:
+        coming[registration_id].append(uuid)
+    return coming
+
+
+def queue_many(
+    kind: MessageKind,
+    letters: Sequence[Letter],
+    *,
+    event_id: int,
+    occasion: str | None,
+    now: datetime,
+    **more: Any,
+) -> int:
+    """Write one mail to each, and say how many. For an `occasion` nobody gets a second
+    one, whoever else writes them at the same time. `more` are further columns."""
+    if not letters:
+        return 0
+    return write_once(
+        [
+            outbox.row(
+                kind,
+                letter.registration.email,
+                letter.registration.email_key,
+                now,
+                event_id=event_id,
+                registration_id=letter.registration.id,
+                occasion=occasion,
+                facts=letter.facts,
+                **more,
+            )
+            for letter in letters
+        ]
+    )
+
+
+def write_once(rows: Sequence[dict[str, Any]]) -> int:
+    """Write these messages but for those whose registration has one for the occasion,
+    and say how many that were."""
+    connection = current_connection()
+    written = connection.execute(ONCE[connection.dialect.name], rows)
+    return len(written.all())

@@ -1,0 +1,159 @@
+"""Presence: from doors on, free seats go to those who stand there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import exists, select
+
+from rsvp import errors, tokens
+from rsvp.db import current_session
+from rsvp.domain import capacity, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.messages import outbox
+from rsvp.domain.messages.mail_limits import Cause
+from rsvp.domain.registrations.locking import lock, refuse_if_in, refuse_over
+from rsvp.domain.transitions import step
+from rsvp.models import Admission, Attendee, CheckIn, Registration
+from rsvp.models.message import MessageKind
+from rsvp.models.registration import State
+
+NOT_THERE = "not_there"
+NO_ANSWER = "no_answer"
+NOT_REACHED = "not_reached"
+"""Why a seat was given on."""
+
+
+def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Give a party that waits, and stands at the door, its seats.
+
+    Free ones at first; from `standby_at` on the seats of parties none of whom is in
+    count as free, too: as many as it takes are released, latest registered first.
+    Raises NoSeatFree, NotWaiting, DoorsNotOpen (too early), AlreadyOver, EventCancelled
+    and EventOver.
+    """
+    locked, registration = lock(registration_id, now)
+    event = locked.event
+    refuse_over(locked, now)
+    if registration.state != State.WAITLISTED:
+        raise errors.NotWaiting
+    if now < event.doors_open_at:
+        raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
+    admission = locked.admissions[registration.admission_id]
+    if not claim_present(locked, admission, registration.seats, actor, now):
+        raise errors.NoSeatFree
+    capacity.leave_line(locked, admission, registration.seats)
+    waitlist.confirm(registration, actor=actor, now=now, verb="seat_present")
+
+
+def late_comers(event_id: int, codes: Iterable[bytes]) -> list[int]:
+    """Ids of the registrations of this event whose seats were given on, of those who
+    hold up these codes."""
+    code_ids = [tokens.code_id(code) for code in codes]
+    wanted = (
+        select(Registration.id)
+        .join(Attendee, Attendee.registration_id == Registration.id)
+        .where(
+            Attendee.code_id.in_(code_ids),
+            Registration.event_id == event_id,
+            Registration.state == State.RELEASED,
+        )
+        .distinct()
+    )
+    return list(current_session().scalars(wanted)) if code_ids else []
+
+
+def let_back(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Give a party that comes late, after its seats were given on, seats again while
+    there are some; nobody is mailed, since they stand there.
+
+    Else a host decides, with `reinstate`, and it is on record. Raises NoSeatFree,
+    DoorsNotOpen, AlreadyOver, AddressInUse, EventCancelled and EventOver.
+    """
+    locked, registration = lock(registration_id, now, (State.RELEASED,))
+    event = locked.event
+    refuse_over(locked, now)
+    if now < event.doors_open_at:
+        raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
+    admission = locked.admissions[registration.admission_id]
+    if not claim_present(locked, admission, registration.seats, actor, now):
+        raise errors.NoSeatFree
+    step(registration, State.CONFIRMED, verb="let_back", actor=actor, now=now)
+
+
+def claim_present(
+    locked: LockedEvent, admission: Admission, seats: int, actor: str, now: datetime
+) -> bool:
+    """Claim seats that are free, or that nobody has come for."""
+    if capacity.claim(locked, admission, seats):
+        return True
+    standby = locked.event.standby_at
+    if standby is None or now < standby or not admission.counts_in_room:
+        return False
+    for absent in nobody_in(locked, admission):
+        give_on(locked, absent, NOT_THERE, actor, now)
+        if capacity.claim(locked, admission, seats):
+            return True
+    return False
+
+
+def nobody_in(locked: LockedEvent, admission: Admission) -> list[Registration]:
+    """Confirmed parties none of whom is in, whose seats would serve this admission:
+    those of the same one first, then of the same room; the latest registered first."""
+    rivals = [other.id for other in waitlist.rivals_of(locked, admission)]
+    inside = exists().where(
+        CheckIn.attendee_id == Attendee.id,
+        Attendee.registration_id == Registration.id,
+    )
+    wanted = (
+        select(Registration)
+        .where(
+            Registration.event_id == locked.event.id,
+            Registration.state == State.CONFIRMED,
+            Registration.admission_id.in_(rivals),
+            ~inside,
+        )
+        .order_by(Registration.admission_id != admission.id, Registration.id.desc())
+        # The door locks them as well, so nobody is let in while given on.
+        .with_for_update(key_share=True)
+    )
+    fresh = {"populate_existing": True}
+    return list(current_session().scalars(wanted, execution_options=fresh))
+
+
+def release(registration_id: int, *, what: str, actor: str, now: datetime) -> None:
+    """Give the seats of a confirmed party on, by rule or, where nobody
+    could ask them whether they still come (`not_reached`), by an organizer.
+
+    What comes free goes to the line, as long as it runs. Raises AlreadyIn where one of
+    them is in, NotConfirmed, AlreadyOver, EventCancelled and EventOver.
+    """
+    locked, registration = lock(registration_id, now)
+    if registration.state != State.CONFIRMED:
+        raise errors.NotConfirmed
+    refuse_if_in(Attendee.registration_id == registration.id)
+    give_on(locked, registration, what, actor, now)
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def give_on(
+    locked: LockedEvent,
+    registration: Registration,
+    what: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    admission = locked.admissions[registration.admission_id]
+    waitlist.give_back(locked, admission, registration)
+    step(
+        registration,
+        State.RELEASED,
+        verb="release",
+        actor=actor,
+        now=now,
+        details={"what": what},
+    )
+    outbox.tell(
+        registration, MessageKind.RELEASED, cause=Cause.RULE, now=now, what=what
+    )

@@ -1,0 +1,46 @@
+"""Muting: people ask for no more mails about an event but tickets and changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from rsvp import tokens
+from rsvp.db import current_session
+from rsvp.domain.registrations.locking import lock_any
+from rsvp.domain.registrations.updates import rewrite
+from rsvp.domain.transitions import record
+from rsvp.models import Registration
+
+
+def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
+    """The registration that a link for this is about, unless it was erased."""
+    uuid = tokens.is_for(token)
+    if uuid is None:
+        return None
+    found = current_session().scalar(
+        select(Registration).where(Registration.uuid == uuid)
+    )
+    if found is None or found.is_erased:
+        return None
+    mine = tokens.mute_token(code_key, uuid, found.link_version)
+    return found if tokens.is_same(mine, token) else None
+
+
+def mute(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Send no more reminders, questions, thanks and organizers' own mails; safe to
+    repeat. What waits in the outbox is looked at before it is sent. One that was erased
+    meanwhile stays as it is: nothing goes there any more."""
+    _locked, registration = lock_any(registration_id, now)
+    if registration.muted_at is None and not registration.is_erased:
+        rewrite(registration, muted_at=now)
+        record("mute", registration, actor=actor, now=now)
+
+
+def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Send them again from now on; safe to repeat."""
+    _locked, registration = lock_any(registration_id, now)
+    if registration.muted_at is not None and not registration.is_erased:
+        rewrite(registration, muted_at=None)
+        record("unmute", registration, actor=actor, now=now)

@@ -1,0 +1,132 @@
+"""By an organizer: seating above the cap, moving in line, mailing again, new codes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from rsvp import errors
+from rsvp.db import current_session
+from rsvp.domain import capacity, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.messages import outbox
+from rsvp.domain.messages.mail_limits import Cause
+from rsvp.domain.registrations.locking import lock, place_of, refuse_over
+from rsvp.domain.registrations.updates import new_codes
+from rsvp.domain.transitions import record
+from rsvp.models import Registration
+from rsvp.models.registration import State
+
+
+def seat(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
+    """Give a party that waits its seats, above the caps where it must be, and say
+    whether it was: then `why` is kept. Nobody else in line loses or gains by it.
+
+    Raises NotWaiting, AlreadyOver, EventCancelled and EventOver.
+    """
+    locked, registration = lock_waiting(registration_id, now)
+    admission = locked.admissions[registration.admission_id]
+    is_above = capacity.claim_above(locked, admission, registration.seats)
+    capacity.leave_line(locked, admission, registration.seats)
+    waitlist.confirm(
+        registration,
+        actor=actor,
+        now=now,
+        verb="confirm_above" if is_above else "confirm",
+        why=why if is_above else None,
+    )
+    return is_above
+
+
+def move_in_line(
+    registration_id: int, place: int, *, actor: str, now: datetime
+) -> None:
+    """Give a party that waits this place (from 1) among those who wait for the same
+    seats; whoever stands between gives way by one. Whom free seats then fit is seated.
+
+    Raises NoSuchPlace, and what `seat` does.
+    """
+    locked, registration = lock_waiting(registration_id, now)
+    admission = locked.admissions[registration.admission_id]
+    line = list(
+        current_session().execute(
+            select(Registration.id, Registration.line_number)
+            .where(*waitlist.waiting_for_the_same(locked.event, admission))
+            .order_by(Registration.line_number)
+            .with_for_update(key_share=True)
+        )
+    )
+    if not 1 <= place <= len(line):
+        raise errors.NoSuchPlace(last=len(line))
+    ids, numbers = [row.id for row in line], [row.line_number for row in line]
+    before = ids.index(registration.id) + 1
+    ids.insert(place - 1, ids.pop(before - 1))
+    moved = [
+        {"id": row_id, "line_number": number}
+        for row_id, number, row in zip(ids, numbers, line, strict=True)
+        if row_id != row.id
+    ]
+    if not moved:
+        return
+    current_session().execute(update(Registration), moved)
+    record(
+        "move_in_line",
+        registration,
+        {"from": before, "to": place},
+        actor=actor,
+        now=now,
+    )
+    waitlist.promote(locked, actor=actor, now=now)
+
+
+def send_again(registration_id: int, *, actor: str, now: datetime) -> None:
+    """Mail the ticket, or the place in line, once more.
+
+    Raises AlreadyOver, EventCancelled and EventOver (erased).
+    """
+    locked, registration = lock(registration_id, now)
+    record("send_again", registration, actor=actor, now=now)
+    mail(locked, registration, "sent_again", now)
+
+
+def replace_codes(
+    registration_id: int, *, code_key: bytes, actor: str, now: datetime
+) -> None:
+    """Make new codes, ticket links and manage link, and mail them: the old ones are
+    worth nothing any more, and the door says of the codes that they were replaced.
+
+    Raises what `send_again` does.
+    """
+    locked, registration = lock(registration_id, now)
+    new_codes(registration, code_key, now)
+    record(
+        "replace_codes",
+        registration,
+        {"seats": registration.seats},
+        actor=actor,
+        now=now,
+    )
+    mail(locked, registration, outbox.NEW_CODES, now)
+
+
+# --- what they share ----------------------------------------------------------------
+
+
+def lock_waiting(
+    registration_id: int, now: datetime
+) -> tuple[LockedEvent, Registration]:
+    locked, registration = lock(registration_id, now)
+    if registration.state != State.WAITLISTED:
+        raise errors.NotWaiting
+    refuse_over(locked, now)
+    return locked, registration
+
+
+def mail(
+    locked: LockedEvent, registration: Registration, what: str, now: datetime
+) -> None:
+    """The ticket again, with what the organizer did (`what`) as the reason."""
+    place = place_of(locked, registration)
+    cause = Cause.ORGANIZER
+    outbox.remind(registration, cause=cause, now=now, place=place, what=what)

@@ -1,0 +1,218 @@
+"""Handing over: a registration's mails, links and codes go to another address."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select
+
+from rsvp import errors
+from rsvp.db import current_session
+from rsvp.domain import audit, deadlines, waitlist
+from rsvp.domain.capacity import LockedEvent
+from rsvp.domain.messages import mail_limits, outbox
+from rsvp.domain.messages.mail_limits import Cause, cause_of
+from rsvp.domain.registrations.locking import lock, place_of, refuse_if_in, refuse_late
+from rsvp.domain.registrations.updates import new_codes, party_of, rewrite
+from rsvp.domain.transitions import count_as_yes, record
+from rsvp.models import Attendee, Event, GivenConsent, Registration
+from rsvp.models.event import Status
+from rsvp.models.message import MessageKind
+from rsvp.models.registration import LIVE, State
+
+HOW_IT_STANDS = {
+    State.HELD: MessageKind.CONFIRM_ADDRESS,
+    State.REQUESTED: MessageKind.REQUESTED,
+    State.WAITLISTED: MessageKind.WAITLISTED,
+    State.OFFERED: MessageKind.OFFER,
+    State.CONFIRMED: MessageKind.CONFIRMATION,
+}
+
+# The form that made it, sent again, gives the manage link to who has the address; and
+# what is known of the old address says nothing about the new one.
+FORGOTTEN = {
+    "submission": None,
+    "address_failed_at": None,
+    "address_failed_why": None,
+    "muted_at": None,
+    "proved_at": None,
+}
+
+
+def correct_address(
+    registration_id: int,
+    *,
+    email: str,
+    email_key: str,
+    code_key: bytes,
+    actor: str,
+    now: datetime,
+) -> str | None:
+    """Send everything to another address from now on, and give the token of the page's
+    new link; None where it is the same address, which changes nothing.
+
+    The old codes and links die, and what has not gone out to the old address does not:
+    it may be a stranger's. The new one gets the ticket, or how it stands, which counts
+    as caused by a stranger where the holder does this; a held place is held anew until
+    that address is confirmed. Raises AddressInUse, TooManyMails, TooLateToCancel,
+    AlreadyOver, EventCancelled and EventOver (erased).
+    """
+    mail_limits.in_turn(mail_limits.mark_of(email_key))
+    locked, registration = lock(registration_id, now)
+    refuse_late(locked, actor, now)
+    if email == registration.email:
+        return None
+    refuse_too_many(locked, registration, email_key, actor, now)
+    values: dict[str, Any] = {"email": email, "email_key": email_key} | FORGOTTEN
+    if registration.state == State.HELD:
+        values["decide_by"] = deadlines.address_by(now)
+    rewrite(registration, **values)
+    token = new_codes(registration, code_key, now)
+    record(
+        "correct_address",
+        registration,
+        {"seats": registration.seats},
+        actor=actor,
+        now=now,
+    )
+    outbox.hold_back(registration.id)
+    facts: dict[str, Any] = {"what": "address"}
+    if registration.decide_by is not None:
+        facts["until"] = registration.decide_by.isoformat()
+    if registration.offered_seats is not None:
+        facts["offered"] = registration.offered_seats
+    outbox.tell(
+        registration,
+        HOW_IT_STANDS[State(registration.state)],
+        cause=cause_of(actor, registration),
+        now=now,
+        place=place_of(locked, registration),
+        **facts,
+    )
+    return token
+
+
+def pass_on(
+    registration_id: int,
+    *,
+    name: str,
+    email: str,
+    email_key: str,
+    code_key: bytes,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Give a confirmed place to somebody else, with its guests.
+
+    They get a new manage link and new codes by mail; the old ones die, and the old
+    address is told that it was passed on. What the one before answered and ticked goes.
+    Raises NotConfirmed, NotPassedOn (events by approval or invitation), AddressInUse
+    (also for the same address), TooManyMails, AlreadyIn, TooLateToCancel, AlreadyOver,
+    EventCancelled and EventOver (erased).
+    """
+    mail_limits.in_turn(mail_limits.mark_of(email_key))
+    locked, registration = lock(registration_id, now)
+    refuse_late(locked, actor, now)
+    refuse_unless_passed_on(locked, registration)
+    if email_key == registration.email_key:
+        raise errors.AddressInUse
+    refuse_if_in(Attendee.registration_id == registration.id)
+    refuse_too_many(locked, registration, email_key, actor, now)
+    before = registration.email, registration.email_key
+    first = party_of(registration)[0]
+    first.name, first.answers = name, {}
+    values = {"name": name, "email": email, "email_key": email_key, "answers": {}}
+    rewrite(registration, **values, **FORGOTTEN)
+    given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
+    current_session().execute(given)
+    new_codes(registration, code_key, now)
+    count_as_yes(registration, actor=actor, now=now)
+    record("pass_on", registration, {"seats": registration.seats}, actor=actor, now=now)
+    outbox.hold_back(registration.id)
+    outbox.tell(
+        registration,
+        MessageKind.CONFIRMATION,
+        cause=cause_of(actor, registration),
+        now=now,
+        what="passed_on",
+    )
+    recipient, recipient_key = before
+    outbox.queue(
+        MessageKind.PASSED_ON,
+        event_id=registration.event_id,
+        registration_id=registration.id,
+        recipient=recipient,
+        recipient_key=recipient_key,
+        # Who comes instead is none of the old address's business.
+        facts=outbox.facts(registration.admission, []),
+        now=now,
+        # One to whoever had it before them takes nothing from this one.
+        is_first=True,
+    )
+
+
+def refuse_unless_passed_on(locked: LockedEvent, registration: Registration) -> None:
+    if locked.event.is_by_approval or locked.event.needs_invitation:
+        raise errors.NotPassedOn
+    if registration.state != State.CONFIRMED:
+        raise errors.NotConfirmed
+
+
+def refuse_too_many(
+    locked: LockedEvent,
+    registration: Registration,
+    email_key: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """A link must not be a way to fill a stranger's mailbox, and what is handed over
+    without a mail may be lost. Where answers come by mail alone none may tell what an
+    address has had: there it is handed over all the same."""
+    if actor != audit.ATTENDEE or locked.event.answers_by_mail_only:
+        return
+    kind = HOW_IT_STANDS[State(registration.state)]
+    event_id = registration.event_id
+    if mail_limits.marks(kind, Cause.LINK, email_key, event_id, now) is None:
+        raise errors.TooManyMails(limit=mail_limits.PER_DAY)
+
+
+# --- lost mail ----------------------------------------------------------------------
+
+
+def mail_links(email_key: str, *, now: datetime) -> int:
+    """Mail the ticket, or how it stands, of each live registration of an address once
+    more, as far as the limits of mails from forms allow; of how many.
+
+    Whoever asked must not learn the number: it tells whose address it is.
+    """
+    mailbox = mail_limits.mark_of(email_key)
+    mail_limits.in_turn(mailbox)
+    mine = (
+        select(Registration)
+        .join(Event, Event.id == Registration.event_id)
+        .where(
+            Registration.email_key == email_key,
+            Registration.state.in_(LIVE),
+            or_(Registration.decide_by.is_(None), Registration.decide_by > now),
+            Event.status == Status.PUBLISHED,
+            Event.ends_at > now,
+            Event.erased_at.is_(None),
+        )
+        .order_by(Registration.id)
+        # Two who ask at once are served in turn, or both would find the limit unused.
+        .with_for_update(key_share=True, of=Registration)
+    )
+    fresh = {"populate_existing": True}
+    mailed = 0
+    for registration in current_session().scalars(mine, execution_options=fresh).all():
+        if mail_limits.has_enough(mailbox, registration.event_id, now):
+            continue
+        place = None
+        if registration.state == State.WAITLISTED:
+            event, admission = registration.event, registration.admission
+            place = waitlist.place(event, admission, registration.line_number)
+        mailed += outbox.remind(
+            registration, cause=Cause.LOST_MAIL, now=now, place=place, what="lost"
+        )
+    return mailed

@@ -1,0 +1,61 @@
+"""Writing an event file: what stands at its default is left out."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import yaml
+
+from rsvp.event_definition import EventFile
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a block, as people do."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        del indentless
+        # Lists are indented below their key, as in the files people write.
+        super().increase_indent(flow, False)
+
+
+def represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
+    if "\n" not in text:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text)
+    # Reading strips the last newline again.
+    return dumper.represent_scalar("tag:yaml.org,2002:str", f"{text}\n", style="|")
+
+
+Dumper.add_representer(str, represent_text)
+
+
+def dump(event: EventFile) -> str:
+    """The file that says this; what stands at its default is left out."""
+    return yaml.dump(
+        plain(event),
+        Dumper=Dumper,
+        allow_unicode=True,
+        default_flow_style=False,
+        sort_keys=False,
+        width=88,
+    )
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as mappings of what is not at its default, in the order of KEYS."""
+    if is_dataclass(value):
+        return {
+            field.name: plain(getattr(value, field.name))
+            for field in fields(value)
+            if getattr(value, field.name) != field.default
+        }
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value) if isinstance(value, StrEnum) else value

@@ -1,0 +1,143 @@
+"""Workbook: the attendee list for Excel and LibreOffice, as an XLSX file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import IO, Any
+from zoneinfo import ZoneInfo
+
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from rsvp.formats.exports.attendees import COLUMNS, Row, cell, headers
+
+SHEET_ROWS = 1_048_576
+"""Rows of a sheet, its header too; those beyond go to another sheet."""
+CELL_LENGTH = 32_767
+"""What a cell holds, in UTF-16 units. Source: Excel specifications and limits."""
+
+WIDTHS = dict(
+    zip(COLUMNS, (11, 12, 18, 28, 32, 7, 22, 22), strict=True),
+)
+OTHER_WIDTH = 24
+"""In characters, as Excel counts."""
+
+# Texts stay what they are: no formula, link or number is made of one.
+OPTIONS = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_numbers": False,
+    "strings_to_urls": False,
+    "use_zip64": True,
+}
+
+
+class Sheet(Worksheet):
+    def _xml_rich_inline_string(self, string: str, attributes: Any = ()) -> None:
+        """Write `<r>…</r>` as the text it is. The library takes it for XML of its own
+        making, so that whoever gave it as a name could write into the file."""
+        self._xml_inline_string(string, True, attributes)
+
+
+def write_xlsx(
+    rows: Iterable[Row],
+    questions: Sequence[str],
+    consents: Sequence[str] = (),
+    *,
+    zone: ZoneInfo,
+) -> IO[bytes]:
+    """The table as a file that begins at its start and is gone once it is closed.
+
+    The columns are those of the CSV. Times are dates to calculate with, by the clocks
+    of `zone`, which each of them shows; everything else but the party's size is text.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller, who closes it
+    try:
+        # What the library puts aside names people: it goes whatever happens.
+        with tempfile.TemporaryDirectory(prefix="rsvp-") as aside:
+            book = Workbook(file, OPTIONS | {"tmpdir": aside})
+            Tables(book, headers(questions, consents), zone).write(
+                rows, questions, consents
+            )
+            book.close()
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
+
+
+class Tables:
+    """The sheets of one workbook: each has the header on top, frozen, with filters."""
+
+    def __init__(self, book: Workbook, header: list[str], zone: ZoneInfo) -> None:
+        self.book, self.header, self.zone = book, header, zone
+        self.bold = book.add_format({"bold": True})
+        self.moments: dict[str, Any] = {}
+
+    def write(
+        self, rows: Iterable[Row], questions: Sequence[str], consents: Sequence[str]
+    ) -> None:
+        sheet, line = self.new_sheet(), 1
+        for row in rows:
+            if line == SHEET_ROWS:
+                self.finish(sheet, line)
+                sheet, line = self.new_sheet(), 1
+            answers, ticked = row.answers, row.consents
+            texts = (row.reference, row.status, row.admission, row.name, row.email)
+            for column, text in enumerate(texts):
+                self.text(sheet, line, column, text or "")
+            sheet.write_number(line, 5, row.party)
+            self.moment(sheet, line, 6, row.registered_at)
+            if row.checked_in_at:
+                self.moment(sheet, line, 7, row.checked_in_at)
+            given = [*map(answers.get, questions), *map(ticked.get, consents)]
+            for column, value in enumerate(given, len(COLUMNS)):
+                self.text(sheet, line, column, cell(value))
+            line += 1
+        self.finish(sheet, line)
+
+    def new_sheet(self) -> Sheet:
+        number = len(self.book.worksheets()) + 1
+        name = "Attendees" if number == 1 else f"Attendees {number}"
+        sheet: Sheet = self.book.add_worksheet(name, Sheet)
+        for column, name in enumerate(self.header):
+            sheet.set_column(column, column, WIDTHS.get(name, OTHER_WIDTH))
+        sheet.freeze_panes(1, 0)
+        for column, name in enumerate(self.header):
+            sheet.write_string(0, column, name, self.bold)
+        return sheet
+
+    def finish(self, sheet: Sheet, lines: int) -> None:
+        sheet.autofilter(0, 0, lines - 1, len(self.header) - 1)
+
+    def text(self, sheet: Sheet, line: int, column: int, text: str) -> None:
+        if text:
+            sheet.write_string(line, column, fitting(text))
+
+    def moment(self, sheet: Sheet, line: int, column: int, at: datetime) -> None:
+        """A date as the zone's clocks show it, and their name (`CET`) as decoration:
+        Excel's dates have no zone of their own."""
+        local = at.astimezone(self.zone)
+        letters = f"{local:%Z}"
+        look = self.moments.get(letters)
+        if look is None:
+            name = letters if letters.isalpha() else f"UTC{letters}"
+            look = self.book.add_format({"num_format": f'yyyy-mm-dd hh:mm "{name}"'})
+            self.moments[letters] = look
+        sheet.write_datetime(line, column, local.replace(tzinfo=None), look)
+
+
+def fitting(text: str) -> str:
+    """The text with Excel's line ends and within a cell's length, `…` where it is cut;
+    half a character, which no file can hold, becomes a question mark."""
+    if text.isascii() and len(text) <= CELL_LENGTH and "\r" not in text:
+        return text
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.encode("utf-8", "replace").decode()
+    units = text.encode("utf-16-le")
+    if len(units) <= 2 * CELL_LENGTH:
+        return text
+    return units[: 2 * (CELL_LENGTH - 1)].decode("utf-16-le", "ignore") + "…"

@@ -1,0 +1,47 @@
+"""Codes: an event's invitations as CSV for whoever mails or prints them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from rsvp.formats.exports.attendees import CHUNK, emptied, instant, safe
+
+
+class Code(NamedTuple):
+    """One invitation. `state` is `works`, `used_up`, `ended` or `revoked`; without a
+    `limit` it may be used any number of times."""
+
+    code: str
+    link: str
+    label: str | None
+    used: int
+    limit: int | None
+    expires_at: datetime | None
+    state: str
+
+
+def write_csv(codes: Iterable[Code]) -> Iterator[bytes]:
+    """A line for each code, in pieces; in shape as `tables.write_csv`."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    buffer.write("\ufeff")
+    writer.writerow(Code._fields)
+    for one in codes:
+        writer.writerow(
+            (
+                one.code,
+                one.link,
+                safe(one.label or ""),
+                one.used,
+                "" if one.limit is None else one.limit,
+                instant(one.expires_at),
+                one.state,
+            )
+        )
+        if buffer.tell() > CHUNK:
+            yield emptied(buffer)
+    yield emptied(buffer)

@@ -1,0 +1,125 @@
+"""Samples: mails as they would be, to be looked at before anybody gets them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask_babel import gettext as _
+
+from rsvp.formats.mail.render import Mail, compose
+from rsvp.models import Admission, Attendee, Event, Message, Registration
+from rsvp.models.message import MessageKind
+from rsvp.models.registration import AttendeeState, State
+
+SOMEBODY = UUID("5a3b1e00-0000-4000-8000-000000000000")
+
+
+def registration(
+    event: Event, *, now: datetime, state: str = State.CONFIRMED
+) -> Registration:
+    """Somebody made up, kept nowhere, who is registered for an event."""
+    email = "robin@example.org"
+    made = Registration(
+        uuid=SOMEBODY,
+        reference="EXAMPLE1",
+        state=state,
+        seats=1,
+        name=_("Robin Example"),
+        email=email,
+        email_key=email,
+        search=email,
+        language=event.language,
+        answers={},
+        link_version=0,
+        proved_at=now,
+        fewer_ok=False,
+        was_put_off=False,
+        registered_at=now,
+        state_since=now,
+    )
+    made.event = event
+    made.admission = first_admission(event)
+    made.attendees = [
+        Attendee(
+            uuid=SOMEBODY,
+            position=0,
+            name=made.name,
+            state=AttendeeState.COMING,
+            code_version=0,
+            answers={},
+        )
+    ]
+    return made
+
+
+def first_admission(event: Event) -> Admission:
+    return next(iter(event.admissions))
+
+
+def as_if(registration: Registration, state: str, **values: Any) -> Registration:
+    """A copy of a registration, kept nowhere, as it would be in another state."""
+    copy = Registration(
+        **columns_of(registration) | {"state": state, "ended_from": None} | values
+    )
+    copy.event, copy.admission = registration.event, registration.admission
+    copy.attendees = [
+        Attendee(**columns_of(attendee) | {"state": AttendeeState.COMING})
+        for attendee in registration.attendees
+        if attendee.is_coming or not registration.coming
+    ]
+    copy.seats = max(1, len(copy.attendees))
+    return copy
+
+
+def columns_of(row: Registration | Attendee) -> dict[str, Any]:
+    names = row.__table__.columns.keys()
+    return {name: getattr(row, name) for name in names if name != "registration_id"}
+
+
+def message(
+    kind: MessageKind, about: Registration, facts: dict[str, Any], uuid: UUID
+) -> Message:
+    """A message, kept nowhere, to whoever a registration is of."""
+    made = Message(
+        uuid=uuid,
+        kind=kind,
+        recipient=about.email,
+        recipient_key=about.email_key,
+        facts={
+            "seats": len(about.coming) or 1,
+            "admission": about.admission.name,
+            "mode": about.admission.mode,
+            "attendees": [attendee.uuid.hex for attendee in about.coming],
+            "place": None,
+        }
+        | facts,
+    )
+    made.event, made.registration = about.event, about
+    return made
+
+
+def note(
+    subject: str, text: str, about: Registration, uuid: UUID | None = None
+) -> Message:
+    """What organizers wrote, as a registration would get it."""
+    facts = {"subject": subject, "text": text}
+    return message(MessageKind.NOTE, about, facts, uuid or uuid4())
+
+
+def trial(
+    message: Message, like: Registration | None, *, code_key: bytes, public_url: str
+) -> Mail:
+    """The mail of a test that an organizer sends to themselves: what the registration
+    `like` would get, without its secret links, and marked as a test."""
+    about = like or registration(message.event, now=message.created_at)
+    facts = message.facts
+    sample = note(
+        facts.get("subject", ""), facts.get("text", ""), about, uuid=message.uuid
+    )
+    mail = compose(sample, code_key=code_key, public_url=public_url, masked=True)
+    subject = _("Test: %(subject)s", subject=mail.subject)
+    # Nobody's registration is behind it, so there is nothing to unsubscribe from.
+    return replace(mail, subject=subject, unsubscribe=None)

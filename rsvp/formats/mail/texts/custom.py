@@ -1,0 +1,88 @@
+"""Wording: the organizers' own words in a mail, with what they left open filled in."""
+
+from __future__ import annotations
+
+import re
+
+from rsvp import i18n
+from rsvp.formats.feeds import icalendar
+from rsvp.formats.mail import unproved_names
+from rsvp.formats.mail.texts.shared import (
+    _,
+    clock,
+    is_neutral,
+    mode_of,
+    seats_of,
+    title_of,
+    until,
+)
+from rsvp.models import Message
+from rsvp.models.event import Mode
+from rsvp.models.message import EXTRAS, NEWS, MessageKind
+from rsvp.text import placeholders
+
+
+def own_words(message: Message) -> dict[str, str]:
+    """What the event's organizers say in this kind of mail instead of us, or besides:
+    `{"subject": …, "headline": …, "text": …}`, as it reads; none in a mail that may go
+    to a stranger and must not say what it is about."""
+    if is_neutral(message):
+        return {}
+    words = dict((message.event.wording or {}).get(message.kind, {}))
+    if message.kind in (MessageKind.REMINDER, MessageKind.THANK_YOU):
+        # Each reminder may have words of its own.
+        words |= {
+            n: message.facts[n] for n in ("subject", "text") if message.facts.get(n)
+        }
+    values = values_of(message) if words else {}
+    return {
+        name: placeholders.filled(text, values) for name, text in words.items() if text
+    }
+
+
+def values_of(message: Message) -> dict[str, str]:
+    """What the placeholders stand for in this mail; `placeholders.PLACEHOLDERS`."""
+    event, registration = message.event, message.registration
+    language = i18n.language_for(registration.language)
+    # Whoever has it now is not for who had it before to know.
+    is_theirs = (
+        message.recipient_key == registration.email_key
+        and message.kind != MessageKind.PASSED_ON
+    )
+    place = _("Online")
+    if mode_of(message) == Mode.IN_PERSON:
+        place = ", ".join(icalendar.venue_lines(event))
+    return {
+        "name": unproved_names.word_for(
+            registration, is_strangers=by_strangers(message)
+        )
+        if is_theirs
+        else "",
+        "event": title_of(message),
+        "date": i18n.day(event.starts_at, event.zone, language),
+        "time": clock(message, event.starts_at),
+        "place": place,
+        "admission": icalendar.clean(
+            message.facts.get("admission") or registration.admission.name
+        ),
+        "seats": str(seats_of(message)),
+        "until": until(message) if message.facts.get("until") else "",
+        "reference": registration.reference,
+        "contact": icalendar.clean(event.contact or ""),
+    }
+
+
+def by_strangers(message: Message) -> bool:
+    """Whether somebody who registers a stranger may cause mails of this kind."""
+    return message.kind not in (*EXTRAS, *NEWS)
+
+
+def line(text: str) -> str:
+    """Words for a subject or a headline: in one line, without control characters."""
+    return icalendar.clean(text)
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    """A text as its paragraphs: an empty line ends one, and lines stay lines."""
+    cleaned = icalendar.clean(text, keep_lines=True)
+    return tuple(part for part in re.split(r"\n\s*\n", cleaned) if part.strip())

@@ -1,0 +1,189 @@
+"""Ending: the mails that say that a place, a request or a wait is over, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rsvp.formats.mail.texts.shared import (
+    Parts,
+    _,
+    _n,
+    had_a_place,
+    seats_of,
+    they_wrote,
+    tickets_are_off,
+    title_of,
+    was_of,
+    what_of,
+)
+from rsvp.models import Message
+from rsvp.models.registration import State
+
+
+def cancelled(message: Message) -> Parts:
+    registration, was = message.registration, was_of(message)
+    by_holder = registration.ended_by == "attendee"
+    headline, thanks = CANCELLED.get(was or "", place_cancelled)()
+    lead = [thanks]
+    if not by_holder:
+        lead = [_("The organizers cancelled it."), they_wrote(registration.ended_why)]
+    return (
+        _("Your registration for %(title)s is cancelled", title=title_of(message)),
+        headline,
+        [*lead, tickets_are_off() if had_a_place(message) else ""],
+    )
+
+
+def place_cancelled() -> tuple[str, str]:
+    return (
+        _("Your registration is cancelled."),
+        _("Thank you for telling: somebody else can come instead."),
+    )
+
+
+def wait_cancelled() -> tuple[str, str]:
+    return (
+        _("You are no longer on the waitlist."),
+        _("Those behind you have moved up."),
+    )
+
+
+def offer_cancelled() -> tuple[str, str]:
+    return (
+        _("You let the place go, and your wait is over."),
+        _("Thank you for telling: it goes to those who wait after you."),
+    )
+
+
+def request_cancelled() -> tuple[str, str]:
+    return _("Your request is withdrawn."), _("Thank you for telling.")
+
+
+def held_cancelled() -> tuple[str, str]:
+    return (
+        _("Your registration is cancelled."),
+        _("The place that was kept for you is free again."),
+    )
+
+
+CANCELLED: dict[str, Callable[[], tuple[str, str]]] = {
+    State.WAITLISTED: wait_cancelled,
+    State.OFFERED: offer_cancelled,
+    State.REQUESTED: request_cancelled,
+    State.HELD: held_cancelled,
+}
+
+
+def declined(message: Message) -> Parts:
+    return (
+        _("Your request for %(title)s was declined", title=title_of(message)),
+        _n(
+            "The organizers can’t give you a place.",
+            "The organizers can’t give you %(num)d places.",
+            seats_of(message),
+        ),
+        [
+            they_wrote(message.registration.ended_why),
+            _("Thank you for asking. You don’t need to do anything."),
+        ],
+    )
+
+
+def lapsed(message: Message) -> Parts:
+    title = title_of(message)
+    match was_of(message):
+        case State.HELD:
+            return (
+                _("Not confirmed in time: %(title)s", title=title),
+                _("Your address was not confirmed in time."),
+                [
+                    _("What was kept for you is free for others again."),
+                    _(
+                        "You can still confirm on the page below: if there is room, "
+                        "you have a place after all."
+                    ),
+                ],
+            )
+        case State.OFFERED:
+            return (
+                _("Your offer for %(title)s has ended", title=title),
+                _("The offer has ended without an answer."),
+                [
+                    _("It went on to those who wait after you."),
+                    _(
+                        "You can still accept on the page below: if there is room, "
+                        "you have a place after all."
+                    ),
+                ],
+            )
+        case State.REQUESTED:
+            return (
+                _("Your request for %(title)s has lapsed", title=title),
+                _("Your request was not decided on in time."),
+                [_("The event is over. We’re sorry that you waited for nothing.")],
+            )
+    return (
+        _("No place came free for %(title)s", title=title),
+        _("No place came free for you."),
+        [_("The event is over, and so is the waitlist. Thank you for waiting.")],
+    )
+
+
+def released(message: Message) -> Parts:
+    seats = seats_of(message)
+    after = _("You would still like to come? Ask the organizers: there may be room.")
+    if what_of(message) == "no_answer":
+        why = _("We asked whether you still come, and there was no answer.")
+    elif what_of(message) == "not_reached":
+        why = _("Nobody could ask you whether you still come, so the organizers chose.")
+    else:
+        why = _("The event had begun, and you were not there.")
+        after = _("If you still come, you are let in while there is room.")
+    return (
+        _n(
+            "Your place for %(title)s was given on",
+            "Your places for %(title)s were given on",
+            seats,
+            title=title_of(message),
+        ),
+        _n(
+            "Your place was given to somebody else.",
+            "Your %(num)d places were given to others.",
+            seats,
+        ),
+        [why, after],
+    )
+
+
+def passed_on(message: Message) -> Parts:
+    return (
+        _n(
+            "Your place for %(title)s was passed on",
+            "Your places for %(title)s were passed on",
+            seats_of(message),
+            title=title_of(message),
+        ),
+        _("The registration belongs to somebody else now."),
+        [
+            _("It was passed on by its link, which was in your mails."),
+            _("Links and tickets in those mails no longer work."),
+            _("You did not want that? Reply to this mail: it goes to the organizers.")
+            if message.event.contact
+            else "",
+        ],
+    )
+
+
+def event_cancelled(message: Message) -> Parts:
+    title = title_of(message)
+    return (
+        _("Cancelled: %(title)s", title=title),
+        _("The event is cancelled.")
+        if message.event.discreet
+        else _("%(title)s is cancelled.", title=title),
+        [
+            _("The organizers had to call it off. We’re sorry."),
+            they_wrote(message.facts.get("why")),
+            _("You don’t need to do anything. Your registration no longer counts."),
+        ],
+    )

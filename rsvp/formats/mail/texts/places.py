@@ -1,0 +1,291 @@
+"""Placing: the mails about getting a place, or being asked or kept waiting for one."""
+
+from __future__ import annotations
+
+from rsvp.formats.mail.texts.shared import (
+    Parts,
+    _,
+    _n,
+    asked_for,
+    fewer_is_fine,
+    how_requests_go_on,
+    how_to_attend,
+    is_online,
+    links_are_new,
+    place_in_line,
+    seats_of,
+    they_wrote,
+    title_of,
+    until,
+    what_of,
+    when_a_place_comes_free,
+    why_again,
+    will_be_asked,
+)
+from rsvp.models import Message
+
+# --- asked first --------------------------------------------------------------------
+
+
+def confirm_address(message: Message) -> Parts:
+    seats = seats_of(message)
+    if message.event.discreet:
+        # Whoever gets this by a mistyped address learns nothing from it.
+        return (
+            _("Please confirm your registration"),
+            _("Please confirm by %(until)s.", until=until(message)),
+            [
+                why_again(message),
+                _("Somebody, most likely you, registered with this address."),
+                _("Open the page below and press the button there."),
+                _("It was not you? Do nothing, and it ends by itself."),
+            ],
+        )
+    return (
+        _("Please confirm your address: %(title)s", title=title_of(message)),
+        _n(
+            "A place is kept for you until %(until)s.",
+            "%(num)d places are kept for you until %(until)s.",
+            seats,
+            until=until(message),
+        ),
+        [
+            why_again(message),
+            _(
+                "Please confirm by then that this is your address: open the page below "
+                "and press the button there."
+            ),
+            _("Your link to join comes by mail after that.")
+            if is_online(message)
+            else _n(
+                "Your ticket comes by mail after that.",
+                "Your tickets come by mail after that.",
+                seats,
+            ),
+            _("It was not you? Do nothing, and it ends by itself."),
+        ],
+    )
+
+
+def requested(message: Message) -> Parts:
+    return (
+        _("Your request for %(title)s", title=title_of(message)),
+        asked_for(message),
+        [
+            why_again(message),
+            how_requests_go_on(),
+            _("You don’t need to do anything."),
+        ],
+    )
+
+
+# --- a place ------------------------------------------------------------------------
+
+
+def confirmation(message: Message) -> Parts:
+    headline, lead = CONFIRMED.get(what_of(message) or "", confirmed)(message)
+    why = they_wrote(message.facts.get("why"))
+    after = [*how_to_attend(message), will_be_asked(message)]
+    return ticket_subject(message), headline, [*lead, why, *after]
+
+
+def ticket_subject(message: Message) -> str:
+    title = title_of(message)
+    if is_online(message):
+        return _("Your link for %(title)s", title=title)
+    return _n(
+        "Your ticket for %(title)s",
+        "Your %(num)d tickets for %(title)s",
+        seats_of(message),
+        title=title,
+    )
+
+
+Opening = tuple[str, list[str]]
+
+
+def confirmed(message: Message) -> Opening:
+    if is_online(message):
+        return _("You’re registered."), []
+    return _n(
+        "Your place is confirmed.",
+        "Your %(num)d places are confirmed.",
+        seats_of(message),
+    ), []
+
+
+def approved(message: Message) -> Opening:
+    return _n(
+        "The organizers said yes: your place is confirmed.",
+        "The organizers said yes: your %(num)d places are confirmed.",
+        seats_of(message),
+    ), []
+
+
+def with_address(message: Message) -> Opening:
+    return _n(
+        "Thank you: your place is confirmed.",
+        "Thank you: your %(num)d places are confirmed.",
+        seats_of(message),
+    ), []
+
+
+def accepted(message: Message) -> Opening:
+    return _n(
+        "You took the place: it’s yours.",
+        "You took the %(num)d places: they’re yours.",
+        seats_of(message),
+    ), []
+
+
+def reinstated(message: Message) -> Opening:
+    headline = _n(
+        "You have your place back.",
+        "You have your %(num)d places back.",
+        seats_of(message),
+    )
+    return headline, [
+        _("The organizers brought your registration back."),
+        ""
+        if is_online(message)
+        else _("The codes of your earlier tickets work again."),
+    ]
+
+
+def passed_on(message: Message) -> Opening:
+    headline = _n(
+        "Somebody passed their place on to you.",
+        "Somebody passed their %(num)d places on to you.",
+        seats_of(message),
+    )
+    return headline, [
+        _("It’s yours now. If you can’t come, please give it up so that others can.")
+    ]
+
+
+def corrected(message: Message) -> Opening:
+    headline, _none = confirmed(message)
+    return headline, [_("It belongs to this address now."), links_are_new()]
+
+
+CONFIRMED = {
+    "approved": approved,
+    "confirmed_address": with_address,
+    "accepted": accepted,
+    "reinstated": reinstated,
+    "passed_on": passed_on,
+    "address": corrected,
+}
+
+
+def promoted(message: Message) -> Parts:
+    seats, what = seats_of(message), what_of(message)
+    lead = how_to_attend(message)
+    if what == "seat_present":
+        headline = _n(
+            "You got a place at the door.", "You got %(num)d places at the door.", seats
+        )
+        return ticket_subject(message), headline, lead
+    if what == "confirm_above":
+        headline = _n(
+            "The organizers have made a place for you.",
+            "The organizers have made %(num)d places for you.",
+            seats,
+        )
+    else:
+        headline = _n(
+            "A place came free, and it’s yours.",
+            "%(num)d places came free, and they’re yours.",
+            seats,
+        )
+    return (
+        _("You’re off the waitlist: %(title)s", title=title_of(message)),
+        headline,
+        [
+            *lead,
+            _("Can’t come any more? Please say so soon: others are waiting."),
+            will_be_asked(message),
+        ],
+    )
+
+
+# --- an offer, and the line ---------------------------------------------------------
+
+
+def offer(message: Message) -> Parts:
+    seats = seats_of(message)
+    offered = int(message.facts.get("offered") or seats)
+    fewer = _n(
+        "You asked for %(seats)d places, and one is free. If you take it, say who of "
+        "you comes; the rest of your party gives up its wait.",
+        "You asked for %(seats)d places, and %(num)d are free. If you take them, say "
+        "who of you comes; the rest of your party gives up its wait.",
+        offered,
+        seats=seats,
+    )
+    return (
+        _n(
+            "A place is free for you: %(title)s",
+            "%(num)d places are free for you: %(title)s",
+            offered,
+            title=title_of(message),
+        ),
+        _n(
+            "A place is kept for you until %(until)s.",
+            "%(num)d places are kept for you until %(until)s.",
+            offered,
+            until=until(message),
+        ),
+        [
+            why_again(message),
+            _("The organizers offer it to you, whatever your place in line.")
+            if what_of(message) == "by_hand"
+            else "",
+            fewer if offered < seats else "",
+            _("Please answer by then, on the page below: take it or let it go.")
+            if message.registration.was_put_off
+            else _(
+                "Please answer by then, on the page below: take it, let it go, or let "
+                "others go first this once and keep your place in line."
+            ),
+            _("Without an answer it goes to those who wait after you."),
+        ],
+    )
+
+
+def waitlisted(message: Message) -> Parts:
+    why = they_wrote(message.facts.get("why"))
+    return (
+        _("You’re on the waitlist for %(title)s", title=title_of(message)),
+        place_in_line(message),
+        [
+            why_waitlisted(message),
+            why,
+            when_a_place_comes_free(message),
+            fewer_is_fine(message),
+        ],
+    )
+
+
+def why_waitlisted(message: Message) -> str:
+    match what_of(message):
+        case "approved":
+            return _("The organizers said yes, but all places are taken at the moment.")
+        case "confirmed_address":
+            return _(
+                "Your address is confirmed. By now all places are taken, though: the "
+                "one kept for you had gone to somebody else."
+            )
+        case "put_off":
+            return _(
+                "You let others go first and kept your place. You can do so once: "
+                "please answer the next offer with yes or no."
+            )
+        case "reinstated":
+            return _(
+                "The organizers brought your registration back, but all places are "
+                "taken at the moment."
+            )
+        case "passed_on":
+            return _("Somebody passed their place in line on to you.")
+    return why_again(message)

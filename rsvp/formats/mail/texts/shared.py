@@ -1,0 +1,340 @@
+"""Sentences that several kinds of mail share, and the facts they are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from rsvp import i18n
+from rsvp.formats.feeds import icalendar
+from rsvp.i18n import gettext, ngettext
+from rsvp.models import Message
+from rsvp.models.event import Mode, NoAnswer, Promotion
+from rsvp.models.message import EXTRAS, MessageKind
+from rsvp.models.registration import State
+
+_ = gettext
+_n = ngettext
+
+
+class Standing(StrEnum):
+    """How the registration stands, as far as this message is concerned."""
+
+    HELD = "held"
+    REQUESTED = "requested"
+    IN_LINE = "waitlisted"
+    OFFERED = "offered"
+    SEATED = "confirmed"
+    ASKED = "asked"  # whether they still come
+    RELEASED = "released"
+    OFF = "cancelled"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+    PAST = "past"  # the event itself
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody has, waits for or is asked about a place any more."""
+        over = (self.RELEASED, self.OFF, self.DECLINED, self.LAPSED, self.PAST)
+        return self in over
+
+
+BY_KIND = {
+    MessageKind.CONFIRM_ADDRESS: Standing.HELD,
+    MessageKind.REQUESTED: Standing.REQUESTED,
+    MessageKind.CONFIRMATION: Standing.SEATED,
+    MessageKind.PROMOTED: Standing.SEATED,
+    MessageKind.WAITLISTED: Standing.IN_LINE,
+    MessageKind.OFFER: Standing.OFFERED,
+    MessageKind.STILL_COMING: Standing.ASKED,
+    MessageKind.PASSED_ON: Standing.OFF,
+    MessageKind.CANCELLED: Standing.OFF,
+    MessageKind.EVENT_CANCELLED: Standing.OFF,
+    MessageKind.DECLINED: Standing.DECLINED,
+    MessageKind.LAPSED: Standing.LAPSED,
+    MessageKind.RELEASED: Standing.RELEASED,
+    MessageKind.THANK_YOU: Standing.PAST,
+}
+"""What a kind of mail tells; the others tell how it stands when they are written."""
+
+
+def standing(message: Message) -> Standing:
+    found = BY_KIND.get(MessageKind(message.kind))
+    return found or Standing(message.registration.state)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a mail says. `own` are paragraphs of the organizers', before our sentences;
+    `preview` is what lists of mails show beside the subject, where that is not the
+    headline; a mail that they wrote alone has their `signature`."""
+
+    subject: str
+    headline: str
+    lead: tuple[str, ...]
+    own: tuple[str, ...] = ()
+    preview: str = ""
+    signature: str = ""
+
+
+Parts = tuple[str, str, list[str]]
+"""Subject, first sentence, and those after it; empty ones are left out."""
+
+
+# --- facts --------------------------------------------------------------------------
+
+
+def title_of(message: Message) -> str:
+    return icalendar.clean(message.event.title)
+
+
+def seats_of(message: Message) -> int:
+    """As many as the tickets in it (`mails.told_of`)."""
+    told, now = message.facts.get("seats"), message.registration.seats
+    return int((now or told if message.kind in EXTRAS else told or now) or 1)
+
+
+def what_of(message: Message) -> str | None:
+    what = message.facts.get("what")
+    return str(what) if what else None
+
+
+def changes_of(message: Message) -> set[str]:
+    """What an event's change is of (`domain.news`); empty in any other mail."""
+    what = message.facts.get("what")
+    return set(what) if message.kind == MessageKind.EVENT_CHANGED and what else set()
+
+
+def asks_about_change(message: Message) -> bool:
+    """Whether it asks who has a place if they still come, as the event is now."""
+    is_asked = message.kind == MessageKind.EVENT_CHANGED and message.facts.get("asks")
+    return bool(is_asked) and is_seated_now(message)
+
+
+def was_of(message: Message) -> str | None:
+    """The state before what the mail tells, or before the end that came meanwhile."""
+    was = message.facts.get("was") or message.registration.ended_from
+    return str(was) if was else None
+
+
+def until(message: Message) -> str:
+    """The deadline as people say it: `Friday 22 January, 10:00`, in the event's zone,
+    which is named to those who may be in another one."""
+    by, zone = datetime.fromisoformat(message.facts["until"]), message.event.zone
+    language = i18n.language_for(message.registration.language)
+    return in_its_zone(message, i18n.day_and_clock(by, zone, language))
+
+
+def clock(message: Message, instant: datetime) -> str:
+    """A time of day, in the same way."""
+    return in_its_zone(message, i18n.clock(instant, message.event.zone))
+
+
+def in_its_zone(message: Message, time: str) -> str:
+    if not is_online(message):
+        return time
+    language = i18n.language_for(message.registration.language)
+    zone = i18n.zone_name(message.event.zone, language)
+    return _("%(time)s (%(zone)s time)", time=time, zone=zone)
+
+
+def is_online(message: Message) -> bool:
+    return bool(mode_of(message) == Mode.ONLINE)
+
+
+def mode_of(message: Message) -> str:
+    return str(message.facts.get("mode") or message.registration.admission.mode)
+
+
+def is_seated_now(message: Message) -> bool:
+    """Whether what the message says of its seats is still so when it is written."""
+    return (
+        standing(message) == Standing.SEATED
+        and message.registration.state == State.CONFIRMED
+    )
+
+
+def had_a_place(message: Message) -> bool:
+    """Whether what a mail says to be over was a place, with tickets."""
+    if message.kind == MessageKind.EVENT_CANCELLED:
+        return message.registration.state == State.CONFIRMED
+    match standing(message):
+        case Standing.RELEASED:
+            return True
+        case Standing.OFF:
+            return was_of(message) in (None, State.CONFIRMED)
+    return False
+
+
+def is_neutral(message: Message) -> bool:
+    """Whether the mail says nothing about the event: it is discreet, and nobody has
+    shown yet that the address is theirs, so it may be a stranger's."""
+    if not message.event.discreet:
+        return False
+    if message.kind == MessageKind.EVENT_CANCELLED:
+        return message.registration.state == State.HELD
+    stands = standing(message)
+    was_held = stands.is_over and was_of(message) == State.HELD
+    return stands == Standing.HELD or was_held
+
+
+# --- sentences ----------------------------------------------------------------------
+
+
+def they_wrote(why: str | None) -> str:
+    """The organizers' own words, quoted; nothing where there are none."""
+    words = icalendar.clean(why or "")
+    return _("They wrote: “%(why)s”", why=words) if words else ""
+
+
+def how_to_attend(message: Message) -> list[str]:
+    if is_online(message):
+        if not message.event.join_url:
+            return [_("The link to join will be on your registration’s page.")]
+        return [
+            _("Join with the link below. It is for those registered: don’t pass it on.")
+        ]
+    return [
+        _n(
+            "Show the code on your ticket at the door, on your phone or on paper.",
+            "Each of you has a ticket with its own code. Show them at the door, on a "
+            "phone or on paper.",
+            seats_of(message),
+        )
+    ]
+
+
+def will_be_asked(message: Message) -> str:
+    """That we ask before the event whether they still come, and what happens then;
+    nothing where they won't be asked."""
+    event, registration = message.event, message.registration
+    since, written = registration.state_since, message.created_at
+    if registration.muted_at or not event.will_ask(registration.admission, since):
+        return ""
+    assert event.ask_hours is not None and event.ask_at is not None
+    if written is not None and written >= event.ask_at:
+        return ""
+    days, hours = divmod(event.ask_hours, 24)
+    asks = _n(
+        "An hour before it begins we ask you by mail whether you still come.",
+        "%(num)d hours before it begins we ask you by mail whether you still come.",
+        event.ask_hours,
+    )
+    if not hours:
+        asks = _n(
+            "A day before it begins we ask you by mail whether you still come.",
+            "%(num)d days before it begins we ask you by mail whether you still come.",
+            days,
+        )
+    return f"{asks} {without_answer(message, event.no_answer)}"
+
+
+def without_answer(message: Message, then: str | None) -> str:
+    """What becomes of the place of who does not say whether they still come."""
+    seats = seats_of(message)
+    if then == NoAnswer.FLAG:
+        return _n(
+            "If we don’t hear from you, the organizers may give your place on.",
+            "If we don’t hear from you, the organizers may give your places on.",
+            seats,
+        )
+    return _n(
+        "If we don’t hear from you, your place goes to the next in line.",
+        "If we don’t hear from you, your %(num)d places go to the next in line.",
+        seats,
+    )
+
+
+def when_a_place_comes_free(message: Message) -> str:
+    seats = seats_of(message)
+    if message.event.promotion == Promotion.CONFIRM:
+        return _n(
+            "As soon as a place comes free, it is yours and we mail you the ticket. "
+            "You don’t need to do anything.",
+            "As soon as %(num)d places are free together, they are yours and we mail "
+            "you the tickets. You don’t need to do anything.",
+            seats,
+        )
+    return _n(
+        "As soon as a place comes free, we mail you and keep it for you until you "
+        "answer. The mail says how long.",
+        "As soon as %(num)d places are free together, we mail you and keep them for "
+        "you until you answer. The mail says how long.",
+        seats,
+    )
+
+
+def fewer_is_fine(message: Message) -> str:
+    if not message.registration.fewer_ok or seats_of(message) < 2:
+        return ""
+    return _("You said that fewer is fine, so we may offer you a part of them before.")
+
+
+def place_in_line(message: Message) -> str:
+    place = message.facts.get("place")
+    if not place:
+        return _("You’re on the waitlist.")
+    return _("You’re on the waitlist, %(place)s in line.", place=i18n.ordinal(place))
+
+
+def asked_for(message: Message) -> str:
+    return _n(
+        "You’ve asked for a place.",
+        "You’ve asked for %(num)d places.",
+        seats_of(message),
+    )
+
+
+def how_requests_go_on() -> str:
+    return _(
+        "The organizers decide on each request, and we mail you as soon as they have. "
+        "Until then no place is kept for you."
+    )
+
+
+def how_it_stands(message: Message) -> str:
+    seats = seats_of(message)
+    match standing(message):
+        case Standing.SEATED:
+            return _n("You have a place.", "You have %(num)d places.", seats)
+        case Standing.IN_LINE:
+            return place_in_line(message)
+        case Standing.REQUESTED:
+            return asked_for(message)
+        case Standing.HELD:
+            return _("Your address waits to be confirmed.")
+        case Standing.OFFERED:
+            return _("A place is kept for you until you answer.")
+    return tickets_are_off()
+
+
+def tickets_are_off() -> str:
+    return _("Any ticket from an earlier mail is no longer valid.")
+
+
+def links_are_new() -> str:
+    return _("Links and codes in earlier mails no longer work.")
+
+
+def why_again(message: Message) -> str:
+    """Why something is told once more, or to another address, where it is."""
+    match what_of(message):
+        case "sent_again":
+            return _("The organizers send you this once more. Nothing has changed.")
+        case "new_codes":
+            return _(
+                "The organizers made new codes and links for you. Those in earlier "
+                "mails no longer work."
+            )
+        case "lost":
+            return _(
+                "Somebody, most likely you, asked for this mail once more. Nothing has "
+                "changed."
+            )
+        case "address":
+            return _(
+                "The registration belongs to this address now. Links in earlier mails "
+                "no longer work."
+            )
+    return ""

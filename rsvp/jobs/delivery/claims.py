@@ -1,0 +1,355 @@
+"""Claiming: a worker leases the messages that it may send, and notes how it went.
+
+To one domain only one sends at a time: a slow or strict server of theirs then takes up
+one connection of ours, and the others go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import (
+    Integer,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.orm import aliased
+
+from rsvp.clocks import latest
+from rsvp.db import UtcDateTime, current_connection, current_session, table_of, writing
+from rsvp.db import write as retried
+from rsvp.jobs.delivery import domain_backoff
+from rsvp.models import MailDomain, Message
+from rsvp.models.jobs import DOMAIN_RESTS
+from rsvp.models.message import (
+    EXTRAS,
+    LONGEST_WAIT,
+    MAIL_LEASE,
+    RANKS,
+    MessageKind,
+    MessageState,
+    in_nobodys_hand,
+)
+
+LEASE = MAIL_LEASE
+BATCH = 20
+"""How many messages are claimed at once: at most what can be sent within half the lease
+at usual speed; what is left when half has passed goes back."""
+WINDOW = 10 * BATCH
+"""Among how many of those that are due a batch is chosen."""
+
+TABLE = table_of(Message)
+EXTRA_RANK = RANKS[EXTRAS[0]]
+TURN = 0x52535650  # "RSVP": the number that PostgreSQL knows our turn by
+STALLS_AT_MOST = "10s"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A message this worker may send until its lease ends: the `attempt`-th try.
+
+    `troubles` are those that its domain had in a row until now; `written_at` is when
+    the message was.
+    """
+
+    id: int
+    attempt: int
+    domain: str = ""
+    troubles: int = 0
+    written_at: datetime | None = None
+
+
+def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
+    """Lease messages that are due, in their order, one for each registration.
+
+    They go to domains that nobody else is sending to; to several where each has few,
+    and so that there is something left for the other `lanes`.
+    """
+    # Most of the time there is nothing: that takes one read and no write lock.
+    if not is_anything_due(now):
+        return []
+    with writing():
+        wait_for_turn()
+        wanted = choose(due(now, WINDOW), limit, lanes)
+        # Somebody may be superseding one at this moment: it is left alone.
+        there = select(Message.id).where(
+            Message.id.in_([row.id for row in wanted]),
+            Message.state == MessageState.QUEUED,
+            in_nobodys_hand(now),
+        )
+        # Workers that were killed while sending it each time count as tries too.
+        claimed = current_connection().execute(
+            update(TABLE)
+            .where(TABLE.c.id.in_(there.with_for_update(skip_locked=True)))
+            .values(lease_until=now + LEASE, attempts=TABLE.c.attempts + 1)
+            .returning(TABLE.c.id, TABLE.c.attempts)
+        )
+        attempts = {row.id: row.attempts for row in claimed}
+        claims = [
+            Claim(
+                row.id, attempts[row.id], row.domain, row.troubles or 0, row.created_at
+            )
+            for row in wanted
+            if row.id in attempts
+        ]
+        if per_minute():
+            domain_backoff.count(Counter(one.domain for one in claims), now)
+        return claims
+
+
+def wait_for_turn() -> None:
+    """Claim in turn, or two would find the same domain free at once.
+
+    On SQLite `writing` is a turn already. Whoever stalls in ours loses it.
+    """
+    connection = current_connection()
+    if connection.dialect.name == "postgresql":
+        setting = "idle_in_transaction_session_timeout"
+        connection.execute(select(func.set_config(setting, STALLS_AT_MOST, True)))
+        connection.execute(select(func.pg_advisory_xact_lock(TURN)))
+
+
+def per_minute() -> int:
+    most: int = current_app.config["MAIL_PER_DOMAIN_PER_MINUTE"]
+    return most
+
+
+# --- what is due --------------------------------------------------------------------
+
+
+def is_anything_due(now: datetime) -> bool:
+    found = due(now, 1)
+    current_session().rollback()
+    return bool(found)
+
+
+def due(now: datetime, most: int) -> Sequence[Row[Any]]:
+    """The first messages that may be sent, in their order, with what their domains are
+    known for."""
+    given = {"now": now, "most": most, "per_minute": per_minute()}
+    given["a_minute_ago"] = now - domain_backoff.A_MINUTE
+    given["in_a_minute"] = now + domain_backoff.A_MINUTE
+    given["latest_due"] = now + LONGEST_WAIT
+    given["latest_lease"] = latest(now, LEASE)
+    given["latest_pause"] = latest(now, DOMAIN_RESTS)
+    return current_connection().execute(DUE, given).all()
+
+
+NOW = bindparam("now", type_=UtcDateTime)
+MOST = bindparam("most", type_=Integer)
+PER_MINUTE = bindparam("per_minute", type_=Integer)
+A_MINUTE_AGO = bindparam("a_minute_ago", type_=UtcDateTime)
+# What is said to last longer was written by a clock that ran ahead, and is over.
+IN_A_MINUTE = bindparam("in_a_minute", type_=UtcDateTime)
+LATEST_DUE = bindparam("latest_due", type_=UtcDateTime)
+LATEST_LEASE = bindparam("latest_lease", type_=UtcDateTime)
+LATEST_PAUSE = bindparam("latest_pause", type_=UtcDateTime)
+
+
+def is_over(instant: Any, at_the_latest: Any) -> Any:
+    return or_(instant.is_(None), instant <= NOW, instant > at_the_latest)
+
+
+def due_of_rank(rank: int, is_time: Any) -> Select[Any]:
+    sent_now = aliased(Message)
+    busy = select(sent_now.domain).where(
+        sent_now.lease_until > NOW,
+        sent_now.lease_until <= LATEST_LEASE,
+        sent_now.state == MessageState.QUEUED,
+    )
+    # A registration's messages go out in order, so one waits while an earlier one is
+    # queued (or being sent); but nothing of weight waits for an extra, and nothing for
+    # a reminder or the like whose time is later: it may sleep until the morning.
+    earlier = aliased(Message)
+    waits = exists().where(
+        earlier.registration_id == Message.registration_id,
+        # Who had it before may be out of reach: nobody else's mails wait for that.
+        earlier.recipient_key == Message.recipient_key,
+        earlier.id < Message.id,
+        # One that was held back while a worker had it in hand goes out all the same.
+        or_(
+            earlier.state == MessageState.QUEUED,
+            ~is_over(earlier.lease_until, LATEST_LEASE),
+        ),
+        or_(
+            earlier.rank < EXTRA_RANK,
+            and_(
+                earlier.rank <= rank,
+                or_(
+                    is_over(earlier.due_at, LATEST_DUE),
+                    earlier.kind == MessageKind.NOTE,
+                ),
+            ),
+        ),
+    )
+    counts = and_(
+        MailDomain.window_at > A_MINUTE_AGO, MailDomain.window_at <= IN_A_MINUTE
+    )
+    this_minute = case((counts, MailDomain.window_count), else_=0)
+    return (
+        select(
+            *(Message.id, Message.rank, Message.due_at, Message.domain),
+            Message.created_at,
+            *(MailDomain.troubles, this_minute.label("this_minute")),
+        )
+        .outerjoin(MailDomain, MailDomain.domain == Message.domain)
+        .where(
+            Message.rank == rank,
+            is_time,
+            Message.state == MessageState.QUEUED,
+            is_over(Message.lease_until, LATEST_LEASE),
+            Message.domain.not_in(busy),
+            is_over(MailDomain.pause_until, LATEST_PAUSE),
+            or_(PER_MINUTE == 0, this_minute < PER_MINUTE),
+            ~waits,
+        )
+        .order_by(Message.due_at, Message.id)
+        .limit(MOST)
+    )
+
+
+def all_due() -> Select[Any]:
+    """Two look-ups in the index for each rank: what waits for a later try, however much
+    that is, is never read."""
+    times = (Message.due_at <= NOW, Message.due_at > LATEST_DUE)
+    some = [
+        due_of_rank(rank, is_time)
+        for rank in sorted({0, *RANKS.values()})
+        for is_time in times
+    ]
+    found = union_all(*(select(each.subquery()) for each in some)).subquery()
+    return select(found).order_by(found.c.rank, found.c.due_at, found.c.id).limit(MOST)
+
+
+DUE = all_due()
+
+
+def choose(window: Sequence[Row[Any]], limit: int, lanes: int) -> list[Row[Any]]:
+    """What of a window one claim takes: the first domain's, and then of others whatever
+    fits in whole, but no more domains than its share.
+
+    A domain that had trouble is tried alone, with one message.
+    """
+    by_domain: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in window:
+        by_domain[row.domain].append(row)
+    share = math.ceil(len(by_domain) / lanes)
+    taken: list[Row[Any]] = []
+    for rows in by_domain.values():
+        if share == 0:
+            break
+        if rows[0].troubles and taken:
+            continue
+        some = rows[: 1 if rows[0].troubles else None]
+        if most := per_minute():
+            some = some[: most - rows[0].this_minute]
+        if taken and len(taken) + len(some) > limit:
+            continue
+        taken += some[:limit]
+        share -= 1
+        if rows[0].troubles or len(taken) >= limit:
+            break
+    order = {row.id: place for place, row in enumerate(window)}
+    return sorted(taken, key=lambda row: order[row.id])
+
+
+# --- noting how it went -------------------------------------------------------------
+
+SENT = (
+    update(TABLE)
+    .where(
+        TABLE.c.id == bindparam("claimed"),
+        # One that was superseded while it went out has gone out all the same.
+        # (Not `in_`, which many rows at once can't have.)
+        or_(
+            TABLE.c.state == MessageState.QUEUED,
+            TABLE.c.state == MessageState.SUPERSEDED,
+        ),
+    )
+    .values(
+        state=MessageState.SENT,
+        sent_at=bindparam("now"),
+        lease_until=None,
+        last_error=None,
+    )
+)
+STILL_OURS = (
+    TABLE.c.id == bindparam("claimed"),
+    TABLE.c.state == MessageState.QUEUED,
+    TABLE.c.attempts == bindparam("attempt"),
+)
+GIVEN_BACK = (
+    update(TABLE)
+    .where(*STILL_OURS)
+    .values(lease_until=None, attempts=TABLE.c.attempts - 1)
+)
+# What was held back or stopped in our hand: what comes after it waits for us no longer.
+LET_GO = (
+    update(TABLE)
+    .where(
+        TABLE.c.id == bindparam("claimed"),
+        TABLE.c.state == MessageState.SUPERSEDED,
+        TABLE.c.attempts == bindparam("attempt"),
+    )
+    .values(lease_until=None)
+)
+
+
+def note_sent(claim: Claim, now: datetime) -> None:
+    with writing():
+        current_connection().execute(SENT, {"claimed": claim.id, "now": now})
+
+
+def note_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
+    """Several, each with when it was sent, in one transaction."""
+    rows = [{"claimed": claim.id, "now": now} for claim, now in sent]
+
+    def change(_again: bool) -> None:
+        current_connection().execute(SENT, rows)
+
+    # Who moves or cancels an event changes many of its messages, in another order.
+    retried(change)
+
+
+def note(claim: Claim, **values: object) -> None:
+    """Change the message, unless another worker took it over after our lease."""
+    with writing():
+        write(claim, **values)
+
+
+def write(claim: Claim, **values: object) -> bool:
+    """`note`, inside `writing()`; whether the message was still ours."""
+    change = update(TABLE).where(*STILL_OURS).values(**values)
+    mine = {"claimed": claim.id, "attempt": claim.attempt}
+    connection = current_connection()
+    is_ours = connection.execute(change, mine).rowcount == 1
+    if not is_ours:
+        connection.execute(LET_GO, mine)
+    return is_ours
+
+
+def give_back(claims: Sequence[Claim]) -> None:
+    """Leave messages that were not tried to whoever comes next."""
+    rows = [{"claimed": one.id, "attempt": one.attempt} for one in claims]
+
+    def change(_again: bool) -> None:
+        current_connection().execute(GIVEN_BACK, rows)
+        current_connection().execute(LET_GO, rows)
+
+    if rows:
+        retried(change)

@@ -1,0 +1,147 @@
+"""Lanes: several connections at once, so that nobody waits for another's mail server.
+
+Each lane is a thread with its own connection and its own sessions of the database. To
+one domain only one of them sends at a time.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Protocol
+
+from flask import Flask, current_app
+
+from rsvp.jobs.delivery.claims import BATCH, claim, give_back, is_anything_due
+from rsvp.jobs.delivery.sender import Delivery, DeliveryReport
+
+LOOKS_EVERY = 1.0
+"""Seconds after which a lane without work looks again while others still send."""
+WATCHES_EVERY = 0.25
+
+
+def deliver_due(
+    now: datetime,
+    limit: int | None = None,
+    *,
+    stop: Stop | None = None,
+    connections: int | None = None,
+) -> DeliveryReport:
+    """Send up to `limit` messages that are due at `now` (None: all of them), over as
+    many `connections` as the setting says; with a limit over one.
+
+    Without a mail server nothing is sent. Must not be called inside `writing()`.
+    """
+    report = DeliveryReport()
+    if not current_app.config["MAIL_SERVER"]:
+        return report
+    lanes = connections or current_app.config["MAIL_CONNECTIONS"]
+    is_stopped = stop.is_set if stop is not None else never
+    if limit is None and lanes > 1:
+        return Lanes(now, lanes, is_stopped).run() if is_anything_due(now) else report
+    with Delivery(now, report, is_stopped) as delivery:
+        while limit is None or report.tried < limit:
+            room = BATCH if limit is None else min(BATCH, limit - report.tried)
+            claims = claim(delivery.now(), room)
+            if not claims or not delivery.send_all(claims):
+                break
+    return report
+
+
+class Stop(Protocol):
+    """Something that says when to stop, as an Event does."""
+
+    def is_set(self) -> bool: ...
+
+
+def never() -> bool:
+    return False
+
+
+class Lanes:
+    """Threads that send until nothing is due, or there is reason to stop."""
+
+    def __init__(
+        self, now: datetime, number: int, is_stopped: Callable[[], bool]
+    ) -> None:
+        self.app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        self.is_stopped = is_stopped
+        self.over = threading.Event()
+        self.news = threading.Condition()
+        self.idle = 0
+        self.errors: list[Exception] = []
+        begun = time.monotonic()
+        self.deliveries = [
+            Delivery(now, DeliveryReport(), self.is_over, begun) for _ in range(number)
+        ]
+
+    def is_over(self) -> bool:
+        return self.over.is_set() or self.is_stopped()
+
+    def run(self) -> DeliveryReport:
+        threads = [
+            threading.Thread(target=partial(self.work, one), daemon=True)
+            for one in self.deliveries
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(WATCHES_EVERY)
+                self.let_others_go_first()
+        if self.errors:
+            raise self.errors[0]
+        reports = [one.report for one in self.deliveries]
+        return DeliveryReport(
+            sent=sum(report.sent for report in reports),
+            retried=sum(report.retried for report in reports),
+            failed=sum(report.failed for report in reports),
+        )
+
+    def let_others_go_first(self) -> None:
+        """What is behind a mail that takes long goes back, for other lanes to send."""
+        for one in self.deliveries:
+            if one.is_slow and (rest := one.take_rest()):
+                give_back(rest)
+                self.tell_all()
+
+    # --- in each thread ---
+
+    def work(self, delivery: Delivery) -> None:
+        with self.app.app_context(), delivery:
+            try:
+                self.send(delivery)
+            except Exception as error:
+                self.errors.append(error)
+                self.end()
+
+    def send(self, delivery: Delivery) -> None:
+        while not self.is_over():
+            claims = claim(delivery.now(), BATCH, lanes=len(self.deliveries))
+            if claims:
+                if not delivery.send_all(claims):
+                    self.end()
+            elif self.nothing_is_left():
+                self.end()
+
+    def nothing_is_left(self) -> bool:
+        """Wait a moment for what becomes due while others still send; whether nobody
+        does."""
+        with self.news:
+            self.idle += 1
+            if self.idle == len(self.deliveries):
+                return True
+            self.news.wait(LOOKS_EVERY)
+            self.idle -= 1
+            return False
+
+    def end(self) -> None:
+        self.over.set()
+        self.tell_all()
+
+    def tell_all(self) -> None:
+        with self.news:
+            self.news.notify_all()

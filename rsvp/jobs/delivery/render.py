@@ -1,0 +1,219 @@
+"""Letters: a claimed message, read with all that it tells, as it goes over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from flask import current_app
+from sqlalchemy import BigInteger, bindparam, func, literal, select
+from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from rsvp import security as account_security
+from rsvp import tokens
+from rsvp.db import current_connection, current_session
+from rsvp.domain import deadlines, reconfirmation
+from rsvp.domain.messages import delivery_failures, outbox
+from rsvp.formats.mail import account, render, samples
+from rsvp.jobs.delivery.claims import Claim
+from rsvp.mailer import connection
+from rsvp.models import Attendee, Event, Message, Registration
+from rsvp.models.message import MessageKind, MessageState
+from rsvp.models.registration import AttendeeState
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail to be sent; `was_refused`: earlier ones to its address were."""
+
+    mail: connection.Message
+    was_refused: bool
+
+
+# Made once: putting it together for each message costs more than running it.
+WHOLE = select(Message).options(
+    joinedload(Message.user),
+    joinedload(Message.mailing),
+    joinedload(Message.event).selectinload(Event.admissions),
+    joinedload(Message.registration).options(
+        joinedload(Registration.admission),
+        # In the same read: had it been handed over since, the new address's codes
+        # would go to the old one.
+        joinedload(Registration.attendees),
+    ),
+)
+CLAIMED = WHOLE.where(
+    Message.id == bindparam("claimed"),
+    Message.state == MessageState.QUEUED,
+    Message.attempts == bindparam("attempt"),
+)
+
+
+def load(claim: Claim) -> Message | None:
+    """The message with all that it tells, unless somebody else has it by now."""
+    mine = {"claimed": claim.id, "attempt": claim.attempt}
+    return current_session().scalars(CLAIMED, mine).unique().one_or_none()
+
+
+# --- what many get ------------------------------------------------------------------
+
+FOR_MANY = WHOLE.where(
+    Message.id.in_(bindparam("claimed", expanding=True)), Message.rank > 0
+)
+PERSON = literal(1 << 20, BigInteger)
+CODES = (
+    select(func.coalesce(func.sum(PERSON * Attendee.id + Attendee.code_version), 0))
+    .where(
+        Attendee.registration_id == Registration.id,
+        Attendee.state == AttendeeState.COMING,
+    )
+    .scalar_subquery()
+)
+# What decides whether a mail still goes out, to whom, and with which links and codes.
+OF_MESSAGE = ("id", "state", "attempts")
+OF_REGISTRATION = (
+    *("state", "email_key", "link_version", "admission_id", "decide_by"),
+    *("muted_at", "address_failed_at", "answer_by", "answered_at"),
+)
+OF_EVENT = ("version", "status", "erased_at")
+AS_IT_IS = (
+    select(
+        *(getattr(Message, name) for name in OF_MESSAGE),
+        *(getattr(Registration, name) for name in OF_REGISTRATION),
+        *(getattr(Event, name) for name in OF_EVENT),
+        CODES,
+    )
+    .join(Registration, Registration.id == Message.registration_id)
+    .join(Event, Event.id == Message.event_id)
+    .where(Message.id.in_(bindparam("claimed", expanding=True)))
+)
+
+
+def load_for_many(claims: Sequence[Claim]) -> dict[int, Message]:
+    """Of some claimed messages those that many get, read together. They are detached,
+    and may be past by the time each is to be sent: `as_read` tells."""
+    tries = {claim.id: claim.attempt for claim in claims}
+    # A session of its own, since what is read outlives it.
+    with Session(current_session().get_bind()) as session:
+        found = session.scalars(FOR_MANY, {"claimed": list(tries)}).unique().all()
+        ours = [one for one in found if one.attempts == tries[one.id]]
+        for message in ours:
+            if message.registration is not None:
+                set_committed_value(message.registration, "event", message.event)
+    return {message.id: message for message in ours}
+
+
+def as_read(messages: Sequence[Message]) -> set[int]:
+    """Which of the messages that were read earlier are still ours, with all that
+    decides about them as it was; by their ids."""
+    ids = [message.id for message in messages]
+    rows = current_connection().execute(AS_IT_IS, {"claimed": ids})
+    now = {row[0]: tuple(row) for row in rows}
+    return {
+        one.id for one in messages if one.id in now and now[one.id] == decisive(one)
+    }
+
+
+def decisive(message: Message) -> tuple[object, ...]:
+    """What AS_IT_IS reads of a message to a registration, as it was read earlier."""
+    registration, event = message.registration, message.event
+    return (
+        *(getattr(message, name) for name in OF_MESSAGE),
+        *(getattr(registration, name) for name in OF_REGISTRATION),
+        *(getattr(event, name) for name in OF_EVENT),
+        sum((each.id << 20) + each.code_version for each in registration.coming),
+    )
+
+
+# --- as it goes out -----------------------------------------------------------------
+
+
+def is_wanted(message: Message, now: datetime) -> bool:
+    """Whether a mail that was written earlier should go out now."""
+    if message.kind == MessageKind.UNDELIVERED and message.user is not None:
+        return delivery_failures.is_wanted(message, message.user)
+    return outbox.is_still_wanted(message, now)
+
+
+def goes_at(message: Message, now: datetime) -> datetime:
+    """When it may go out, as seen at `now`: what the clock has us write, not at night,
+    unless the event is near. Many of them take their time, and a mail server's pause
+    may end at any hour."""
+    event = message.event
+    match message.kind:
+        case MessageKind.REMINDER:
+            return deadlines.mail_before(now, event)
+        case MessageKind.THANK_YOU:
+            return deadlines.mail_after(now, event)
+        case MessageKind.STILL_COMING if event.ask_at is not None:
+            return reconfirmation.time_to_ask(event, now)
+    return now
+
+
+def was_refused(message: Message) -> bool:
+    registration: Registration | None = message.registration
+    return registration is not None and registration.address_failed_at is not None
+
+
+def letter_of(message: Message, at: datetime) -> connection.Message:
+    """The mail as it goes over the wire."""
+    written = written_mail(message, at)
+    calendar = written.calendar and connection.Part(
+        written.calendar_name, "calendar", written.calendar
+    )
+    return connection.Message(
+        subject=written.subject,
+        recipient=message.recipient,
+        text=written.text,
+        html=written.html,
+        message_id=written.message_id,
+        at=at,
+        reply_to=written.reply_to,
+        pictures=[
+            connection.Part(cid, "png", picture)
+            for cid, picture in written.images.items()
+        ],
+        calendar=calendar or None,
+        method=written.method,
+        unsubscribe=written.unsubscribe,
+    )
+
+
+def written_mail(message: Message, at: datetime) -> render.Mail:
+    public_url = current_app.config["PUBLIC_URL"]
+    code_key = current_app.config["CODE_KEY"]
+    if message.user is not None and message.kind == MessageKind.NOTE:
+        like = like_whom(message)
+        return samples.trial(message, like, code_key=code_key, public_url=public_url)
+    if message.kind == MessageKind.UNDELIVERED:
+        return account.undelivered(
+            message,
+            references=delivery_failures.references(message.event.id),
+            link=f"{public_url}/organize/events/{message.event.slug}/messages?state=failed",
+            public_url=public_url,
+        )
+    if message.user is not None:
+        # Made anew for each try, so that its time begins when it can be read.
+        return account.new_password(
+            message,
+            link=account_security.reset_link(message.user, at),
+            good_for=tokens.RESET_TOKEN_LIFE,
+            public_url=public_url,
+        )
+    return render.compose(message, code_key=code_key, public_url=public_url, at=at)
+
+
+def like_whom(message: Message) -> Registration | None:
+    """The registration whose mail an organizer tries out; None: nobody's yet."""
+    like = message.facts.get("like")
+    if not like:
+        return None
+    found = select(Registration).where(
+        Registration.event_id == message.event_id,
+        Registration.uuid == UUID(like),
+        Registration.search != "",  # not erased meanwhile
+    )
+    return current_session().scalar(found)

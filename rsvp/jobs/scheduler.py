@@ -1,0 +1,287 @@
+"""Rounds: the jobs that come round again and again, each done by one worker at a time.
+
+Each job has a row. A worker claims the row by a lease, does the job, and notes how it
+went and when it is due again. One that dies or stalls keeps nobody waiting: when its
+lease ends another worker takes over. So a job may come to run twice at once, and each
+of them is safe to.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from rsvp.clocks import Steady, latest
+from rsvp.db import changed_one, current_session, table_of, write, writing
+from rsvp.domain import trusted_clock
+from rsvp.domain.trusted_clock import Standing
+from rsvp.jobs import error_summary, forgetting
+from rsvp.jobs.delivery.domain_backoff import forget_due
+from rsvp.jobs.erasing import erase_due
+from rsvp.jobs.mailing import write_due
+from rsvp.jobs.reminding import remind_due
+from rsvp.jobs.settling import settle_due
+from rsvp.jobs.tasks import ask_due, close_due
+from rsvp.models import Job
+from rsvp.models.jobs import CANNOT_BE_UNDONE, EVERY, JOB_LEASE, JOB_PAUSES, latest_due
+
+log = logging.getLogger("rsvp.jobs")
+
+
+@dataclass(frozen=True)
+class Every:
+    """A job that is due every so many seconds: `run(now)` does what is due at `now` and
+    says how many things that were. It is safe to run twice and at once."""
+
+    name: str
+    seconds: float
+    run: Callable[[datetime], int]
+
+    @property
+    def can_be_undone(self) -> bool:
+        return self.name not in CANNOT_BE_UNDONE
+
+
+RUNS = {
+    "settle": settle_due,
+    "close": close_due,
+    "ask": ask_due,
+    "remind": remind_due,
+    "mailings": write_due,
+    "erase": erase_due,
+    "domains": forget_due,
+    "counts": forgetting.forget_due,
+}
+JOBS = tuple(Every(name, seconds, RUNS[name]) for name, seconds in EVERY.items())
+"""In the order in which they run when several are due."""
+
+LEASE, PAUSES = JOB_LEASE, JOB_PAUSES
+
+# A conflict means that another worker was quicker to write the job's first row.
+FIRST_ROW = {
+    "sqlite": sqlite.insert(table_of(Job)).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(table_of(Job)).on_conflict_do_nothing(),
+}
+
+
+def run_due(
+    now: datetime,
+    *,
+    jobs: Sequence[Every] = JOBS,
+    early: bool = False,
+    stop: threading.Event | None = None,
+    failed: list[str] | None = None,
+    waiting: list[str] | None = None,
+    steady: Steady | None = None,
+) -> dict[str, int]:
+    """Run each of `jobs` that is due at `now` and that no other worker is at; how many
+    things each did.
+
+    With `early` also those that are not due yet. One that fails is missing in what is
+    returned, and named in `failed`; the others go on. So is one that can't be undone,
+    in `waiting`, while the clock that says `now` is not trusted, by what the machine's
+    `steady` clock says (None: the caller knows what time it is). Must not be called
+    inside `writing()`.
+    """
+    done: dict[str, int] = {}
+    due = due_jobs(now, jobs, early=early)
+    if not due:
+        return done
+    standing = stand(now, steady) if steady else Standing()
+    for job in due:
+        if stop is not None and stop.is_set():
+            break
+        if not (standing.is_trusted or job.can_be_undone):
+            if waiting is not None:
+                waiting.append(job.name)
+            continue
+        claim = JobClaim.of(job, now, early=early)
+        if claim is not None:
+            things = claim.run()
+            if things is not None:
+                done[job.name] = things
+            elif failed is not None:
+                failed.append(job.name)
+    return done
+
+
+def stand(now: datetime, steady: Steady) -> Standing:
+    """How the clock of a round stands; most of the time that takes one read."""
+    is_noted = trusted_clock.is_noted(now, steady)
+    current_session().rollback()
+    if is_noted:
+        return Standing()
+    standing = write(lambda _again: trusted_clock.look(now, steady))
+    if standing.is_new:
+        log.warning(
+            "the clock stands at %s, %s from the last run: %s wait until it has gone "
+            "on like that for an hour",
+            f"{now:%Y-%m-%d %H:%M} UTC",
+            standing.apart,
+            " and ".join(CANNOT_BE_UNDONE),
+        )
+    return standing
+
+
+def due_jobs(now: datetime, jobs: Sequence[Every], *, early: bool) -> list[Every]:
+    """Those that look due: one read, and most of the time there is nothing."""
+    session = current_session()
+    rows = {row.name: row for row in session.scalars(select(Job))}
+    due = [job for job in jobs if is_due(job, rows.get(job.name), now, early=early)]
+    session.rollback()
+    return due
+
+
+def is_due(job: Every, row: Job | None, now: datetime, *, early: bool) -> bool:
+    if row is None:  # it never ran
+        return True
+    is_held = row.is_held(now) and not is_gone(row.holder)
+    return (early or row.is_due(now, job.seconds)) and not is_held
+
+
+# --- who holds a job ----------------------------------------------------------------
+
+HELD: set[str] = set()
+"""What this process holds at present."""
+
+
+def new_holder() -> str:
+    """A name that nobody else has: the machine, the process, and something random."""
+    return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def is_gone(holder: str | None) -> bool:
+    """Whether it is certain that whoever holds a job has ended, so that nobody needs to
+    wait for the end of the lease. Of another machine that is never certain.
+
+    Where two machines have one name it may be wrong, which jobs are safe from.
+    """
+    if holder is None:
+        return True
+    machine, process, _ = holder.rsplit(":", 2)
+    if machine != socket.gethostname()[:40] or not Path("/proc/self").exists():
+        return False
+    if process == str(os.getpid()):
+        return holder not in HELD
+    return not Path("/proc", process).exists()
+
+
+@dataclass(frozen=True)
+class JobClaim:
+    """A job that this worker may do until its lease ends."""
+
+    job: Every
+    holder: str
+    now: datetime
+    clock: float
+
+    @classmethod
+    def of(cls, job: Every, now: datetime, *, early: bool = False) -> JobClaim | None:
+        """Take the job, if it is due and no other worker is at it."""
+        claim = cls(job, new_holder(), now, time.monotonic())
+        HELD.add(claim.holder)
+        try:
+            is_mine = claim.take(early=early)
+        except BaseException:
+            HELD.discard(claim.holder)
+            raise
+        if is_mine:
+            return claim
+        HELD.discard(claim.holder)
+        return None
+
+    def take(self, *, early: bool) -> bool:
+        columns = (Job.due_at, Job.holder, Job.failures)
+        row = select(*columns).where(Job.name == self.job.name)
+        with writing() as session:
+            found = session.execute(row).one_or_none()
+            if found is None:
+                first = FIRST_ROW[session.get_bind().dialect.name]
+                name, due = self.job.name, self.now
+                session.execute(
+                    first, {"name": name, "due_at": due, **NOTHING_DONE_YET}
+                )
+            is_free = or_(
+                Job.lease_until.is_(None),
+                Job.lease_until <= self.now,
+                Job.lease_until > latest(self.now, LEASE),
+            )
+            if found is not None and found.holder and is_gone(found.holder):
+                is_free = or_(is_free, Job.holder == found.holder)
+            claim = update(Job).where(Job.name == self.job.name, is_free)
+            if not early:
+                failures = found.failures if found is not None else 0
+                at_the_latest = latest_due(self.job.seconds, failures, self.now)
+                claim = claim.where(
+                    or_(Job.due_at <= self.now, Job.due_at > at_the_latest)
+                )
+            return changed_one(
+                claim.values(
+                    lease_until=self.now + LEASE,
+                    holder=self.holder,
+                    started_at=self.now,
+                )
+            )
+
+    def run(self) -> int | None:
+        """Do the job and note how it went; None if it failed."""
+        try:
+            done = self.job.run(self.now)
+        except Exception as error:
+            # What is wrong with one job must not keep the others from running.
+            current_session().rollback()
+            self.note_failure(error)
+            return None
+        else:
+            self.note_done(done)
+            return done
+        finally:
+            HELD.discard(self.holder)
+
+    def note_done(self, done: int) -> None:
+        due = self.now + timedelta(seconds=self.job.seconds)
+        self.note(due_at=due, done=done, runs=Job.runs + 1, failures=0, last_error=None)
+
+    def note_failure(self, error: Exception) -> None:
+        """Its text is left out, from the log too: it may quote somebody's data."""
+        name, told = type(error).__name__, error_summary.at_length(error)
+        log.error("job %s failed: %s\n%s", self.job.name, name, told)
+        with writing() as session:
+            before = session.scalars(
+                select(Job.failures).where(Job.name == self.job.name)
+            ).one()
+            pause = PAUSES[min(before, len(PAUSES) - 1)]
+            self.write(
+                due_at=self.instant() + pause,
+                failures=before + 1,
+                last_error=error_summary.in_short(error),
+            )
+
+    def note(self, **values: object) -> None:
+        with writing():
+            self.write(**values)
+
+    def write(self, **values: object) -> None:
+        """Change the row, unless another worker took the job over after our lease."""
+        mine = update(Job).where(Job.name == self.job.name, Job.holder == self.holder)
+        free = {"lease_until": None, "holder": None, "finished_at": self.instant()}
+        if not changed_one(mine.values(**values, **free)):
+            log.warning("job %s took so long that another took it over", self.job.name)
+
+    def instant(self) -> datetime:
+        """The caller's instant, plus what has passed since."""
+        return self.now + timedelta(seconds=time.monotonic() - self.clock)
+
+
+NOTHING_DONE_YET = {"runs": 0, "done": 0, "failures": 0}

@@ -1,0 +1,159 @@
+"""Supervising: how a worker fares, noted in the database, where people look.
+
+Whoever started it starts it again. Without this a worker that dies each time would look
+as if it worked. What the database doesn't take stands in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, delete
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from rsvp.database import outages
+from rsvp.db import changed_one, current_session, table_of, write
+from rsvp.domain import workers
+from rsvp.jobs import error_summary
+from rsvp.jobs.scheduler import HELD, is_gone, new_holder
+from rsvp.models import Job, Worker
+from rsvp.models.jobs import TOO_OFTEN
+
+log = logging.getLogger("rsvp.jobs")
+
+T = TypeVar("T")
+
+WELL_AFTER = 180.0
+"""Seconds that a worker runs before what ended those before it is forgotten."""
+WITHOUT_A_WORD = "it was killed, or ended without a word"
+
+INSERT: dict[str, Callable[[Table], Any]] = {
+    "sqlite": sqlite.insert,
+    "postgresql": postgresql.insert,
+}
+
+
+class Supervised:
+    """A worker of this machine, from its start to its end."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self.clock = clock
+        self.host = socket.gethostname()[:40]
+        self.holder = new_holder()
+        self.began = time.monotonic()
+        self.is_known_to_be_well = False
+
+    def begin(self, ended: str | None) -> None:
+        """`ended`: how the one before did, where whoever started this one knows."""
+        HELD.add(self.holder)
+
+        def change() -> Worker:
+            before = workers.find_holder(self.host)
+            has_gone = before is not None and is_gone(before)
+            why = (ended or WITHOUT_A_WORD) if has_gone else None
+            return workers.begin(self.host, self.holder, why, now=self.clock())
+
+        self.tell(self.note(change))
+
+    def end(self, error: BaseException | None) -> None:
+        """It ends because of this error, or (None) as it was told to."""
+        HELD.discard(self.holder)
+        why = error_summary.in_short(error) if error is not None else None
+        if error is not None:
+            log.error("the worker ends: %s\n%s", why, error_summary.at_length(error))
+        self.tell(
+            self.note(
+                lambda: workers.end(self.host, self.holder, why, now=self.clock())
+            )
+        )
+
+    def runs(self) -> None:
+        """It has done a round; after some minutes of them it is well."""
+        if self.is_known_to_be_well or time.monotonic() - self.began < WELL_AFTER:
+            return
+        self.note(lambda: workers.ran_well(self.host, now=self.clock()))
+        self.is_known_to_be_well = True
+
+    def note(self, change: Callable[[], Worker | None]) -> tuple[int, str] | None:
+        """What the row then says: how many ended shortly after one another, and why the
+        last did."""
+
+        def changed(_again: bool) -> tuple[int, str] | None:
+            row = change()
+            return (row.ends, row.why) if row and row.why else None
+
+        return noted("how the worker fares", changed)
+
+    def tell(self, ends: tuple[int, str] | None) -> None:
+        if ends and ends[0] >= TOO_OFTEN:
+            told = "workers of this machine ended %d times within a short time: %s"
+            log.error(told, *ends)
+
+
+def noted(what: str, change: Callable[[bool], T]) -> T | None:
+    """Note it, or where the database takes nothing say so: None."""
+    try:
+        return write(change)
+    except Exception as error:
+        outage = outages.find(error)
+        if outage is None and not isinstance(error, SQLAlchemyError):
+            raise
+        current_session().rollback()
+        log.error("%s is not noted: %s", what, outage or type(error).__name__)
+        return None
+
+
+class Part:
+    """What a worker does again and again. While it fails it has a row among the jobs,
+    so that it is told of like one of them."""
+
+    def __init__(
+        self, name: str, run: Callable[[], bool], clock: Callable[[], datetime]
+    ) -> None:
+        self.name, self.run, self.clock = name, run, clock
+        self.failures = 0
+        # Whoever was there before may have left a row.
+        self.may_have_row = True
+
+    def went_well(self) -> None:
+        self.failures = 0
+        if not self.may_have_row:
+            return
+        row = delete(table_of(Job)).where(Job.name == self.name)
+        if current_session().get(Job, self.name) is not None:
+            noted(f"that {self.name} goes on", lambda _again: changed_one(row))
+        current_session().rollback()
+        self.may_have_row = False
+
+    def failed(self, error: Exception, pauses: list[timedelta]) -> timedelta:
+        """Tell of it, and say after which pause it is tried again."""
+        pause = pauses[min(self.failures, len(pauses) - 1)]
+        self.failures += 1
+        why = error_summary.in_short(error)
+        told = "%s failed, to be tried again in %s: %s\n%s"
+        log.error(told, self.name, pause, why, error_summary.at_length(error))
+        now = self.clock()
+        values = {
+            "due_at": now + pause,
+            "started_at": now,
+            "finished_at": now,
+            "failures": self.failures,
+            "last_error": why,
+        }
+        fresh = {"name": self.name, "runs": 0, "done": 0} | values
+
+        def change(_again: bool) -> None:
+            session = current_session()
+            row = INSERT[session.get_bind().dialect.name](table_of(Job)).values(fresh)
+            known = row.on_conflict_do_update(index_elements=["name"], set_=values)
+            session.execute(known)
+
+        noted(f"that {self.name} failed", change)
+        self.may_have_row = True
+        return pause

@@ -1,0 +1,177 @@
+"""Queries about the door: how many are in, who came when, and who is still to come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, literal, select, tuple_
+
+from rsvp.db import UtcDateTime, current_connection, current_session
+from rsvp.domain.checkin import results
+from rsvp.models import Admission, Attendee, CheckIn, Device, Event, Registration, Scan
+from rsvp.models.event import Mode
+from rsvp.models.registration import AttendeeState, State
+from rsvp.queries.attendees import Filter, matching
+from rsvp.queries.outbox import PAGE_SIZE, Page
+
+ALL = Filter()
+
+
+@dataclass(frozen=True)
+class Attendance:
+    """People in the hall: `inside` now, `came` at any time, `expected` with a place,
+    `free` places that nobody has or is kept for (None: without limit)."""
+
+    inside: int
+    came: int
+    expected: int
+    free: int | None
+
+    @property
+    def missing(self) -> int:
+        """Places given to people who have not come yet."""
+        return max(0, self.expected - self.came)
+
+    @property
+    def share(self) -> int:
+        """How full the expected places are, per cent."""
+        return min(100, 100 * self.inside // self.expected) if self.expected else 0
+
+
+def attendance(event: Event) -> Attendance:
+    now_in = results.counts(event.id)
+    came = select(func.count(CheckIn.attendee_id.distinct())).where(
+        CheckIn.event_id == event.id
+    )
+    return Attendance(
+        inside=now_in.inside,
+        came=current_connection().execute(came).scalar_one(),
+        expected=now_in.expected,
+        free=free_in_hall(event),
+    )
+
+
+def free_in_hall(event: Event) -> int | None:
+    """Places of the hall that nobody has, under every cap; None: without limit."""
+    halls = [a for a in event.admissions if a.mode == Mode.IN_PERSON]
+    own = [None if a.capacity is None else a.capacity - a.seats_taken for a in halls]
+    caps = []
+    if None not in own:
+        caps.append(sum(max(0, left) for left in own if left is not None))
+    if event.room_capacity is not None:
+        caps.append(max(0, event.room_capacity - event.room_taken))
+    return min(caps) if caps else None
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Somebody who came: when, by which door (None: by hand), and when they left."""
+
+    id: int
+    attendee: UUID
+    name: str | None
+    position: int
+    reference: str
+    admission: str
+    in_at: datetime
+    door: str | None
+    out_at: datetime | None
+
+
+def arrivals(event_id: int, before: int | None = None) -> Page[Arrival]:
+    """Who came when, latest first; `before` is the id that ended the page before."""
+    wanted = (
+        select(
+            CheckIn.id,
+            Attendee.uuid,
+            Attendee.name,
+            Attendee.position,
+            Registration.reference,
+            Admission.name,
+            CheckIn.in_at,
+            Device.name,
+            CheckIn.out_at,
+        )
+        .join(Attendee, Attendee.id == CheckIn.attendee_id)
+        .join(Registration, Registration.id == Attendee.registration_id)
+        .join(Admission, Admission.id == Registration.admission_id)
+        .join(Scan, Scan.id == CheckIn.in_scan_id)
+        .outerjoin(Device, Device.id == Scan.device_id)
+        .where(CheckIn.event_id == event_id)
+        .order_by(CheckIn.in_at.desc(), CheckIn.id.desc())
+    )
+    if before is not None:
+        last = current_session().get(CheckIn, before)
+        if last is None or last.event_id != event_id:
+            return Page([], is_last=True)
+        there = tuple_(literal(last.in_at, UtcDateTime), literal(last.id))
+        wanted = wanted.where(tuple_(CheckIn.in_at, CheckIn.id) < there)
+    rows = current_session().execute(wanted.limit(PAGE_SIZE + 1)).all()
+    found = [Arrival(*row) for row in rows[:PAGE_SIZE]]
+    return Page(found, is_last=len(rows) <= PAGE_SIZE)
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """Somebody with a place in the hall who is not in."""
+
+    id: int
+    attendee: UUID
+    name: str | None
+    position: int
+    reference: str
+    admission: str
+
+
+def awaited(
+    event_id: int, wanted: Filter = ALL, after: int | None = None
+) -> Page[Awaited]:
+    """Who has not come yet, of the registrations that a filter lets through, in the
+    order they registered; `after` is the id that ended the page before."""
+    through = matching(event_id, wanted).subquery()
+    came = select(CheckIn.id).where(CheckIn.attendee_id == Attendee.id).exists()
+    people = (
+        select(
+            Attendee.id,
+            Attendee.uuid,
+            Attendee.name,
+            Attendee.position,
+            Registration.reference,
+            Admission.name,
+        )
+        .join(Registration, Registration.id == Attendee.registration_id)
+        .join(through, through.c.id == Registration.id)
+        .join(Admission, Admission.id == Registration.admission_id)
+        .where(
+            Attendee.event_id == event_id,
+            Attendee.state == AttendeeState.COMING,
+            Registration.state == State.CONFIRMED,
+            Admission.mode == Mode.IN_PERSON,
+            ~came,
+        )
+        .order_by(Attendee.id)
+    )
+    if after is not None:
+        people = people.where(Attendee.id > after)
+    rows = current_session().execute(people.limit(PAGE_SIZE + 1)).all()
+    found = [Awaited(*row) for row in rows[:PAGE_SIZE]]
+    return Page(found, is_last=len(rows) <= PAGE_SIZE)
+
+
+def attendee_of(event_id: int, uuid: UUID) -> int | None:
+    """The id of an attendee of this event."""
+    return current_session().scalar(
+        select(Attendee.id).where(Attendee.uuid == uuid, Attendee.event_id == event_id)
+    )
+
+
+def phones_scans(event_id: int) -> dict[int, int]:
+    """How many scans each phone of an event has sent, by device id."""
+    rows = current_session().execute(
+        select(Scan.device_id, func.count())
+        .where(Scan.event_id == event_id, Scan.device_id.is_not(None))
+        .group_by(Scan.device_id)
+    )
+    return {device_id: number for device_id, number in rows if device_id is not None}

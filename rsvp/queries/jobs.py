@@ -1,0 +1,196 @@
+"""Work: what is due, running and failed of all that goes on in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum, auto
+
+from sqlalchemy import ColumnElement, and_, case, func, select
+
+from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.db import current_session
+from rsvp.domain import trusted_clock
+from rsvp.models import Job, MailDomain, Mailing, Message, Worker
+from rsvp.models.jobs import CANNOT_BE_UNDONE, DELIVERY, PATIENCE, ROUNDS, TOO_OFTEN
+from rsvp.models.mailing import MailingState
+from rsvp.models.message import MessageState, has_come_due, in_hand, in_nobodys_hand
+
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Mails:
+    """How many mails are where: `queued` are all that have not gone out, of which `due`
+    may go now, `retrying` wait after a try that failed, and `being_sent` are in a
+    worker's hands; `of_mailings` were written by organizers. `failed` were given up
+    within a day."""
+
+    queued: int
+    due: int
+    retrying: int
+    being_sent: int
+    of_mailings: int
+    failed: int
+
+
+NO_MAILS = Mails(0, 0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A clock of a worker that stood `at` an instant more than a day from the last run
+    (`last_run_at`), so that it is not trusted yet."""
+
+    at: datetime
+    last_run_at: datetime
+
+    @property
+    def by(self) -> timedelta:
+        return abs(self.at - self.last_run_at)
+
+
+@dataclass(frozen=True)
+class Work:
+    """It names nobody: counts, jobs, and the domains that get a pause."""
+
+    jobs: Sequence[Job]
+    mails: Mails
+    mailings_sending: int
+    paused: Sequence[MailDomain]
+    apart: Apart | None = None
+    troubled: Sequence[Worker] = ()
+
+    def last_ran_at(self, now: datetime) -> datetime | None:
+        """When a worker last began or finished a job, as far as that is known: what a
+        clock that ran ahead has noted of it is not so."""
+        noted = [i for j in self.jobs for i in (j.started_at, j.finished_at) if i]
+        return max((i for i in noted if i <= now + CLOCKS_DIFFER), default=None)
+
+    @property
+    def has_run(self) -> bool:
+        """Whether any worker ever has."""
+        return any(job.started_at for job in self.jobs)
+
+    def is_at_work(self, now: datetime) -> bool:
+        """Whether a worker is at a job, or was lately: some job is due every few
+        seconds."""
+        last = self.last_ran_at(now)
+        was_lately = last is not None and now - last < PATIENCE
+        return was_lately or any(job.is_held(now) for job in self.jobs)
+
+    def trouble(self, now: datetime, *, may_begin: bool = False) -> str | None:
+        """Why it can't be said that a worker works, in words for the log; with
+        `may_begin` none needs to have run yet."""
+        for worker in self.troubled:
+            return (
+                f"workers ended {worker.ends} times within a short time: {worker.why}"
+            )
+        for job in self.jobs:
+            if job.name in (DELIVERY, ROUNDS) and job.failures > 1:
+                return f"{job.name} failed {job.failures} times: {job.last_error}"
+        if may_begin or self.is_at_work(now):
+            return None
+        last = self.last_ran_at(now)
+        return f"none has run since {last:%Y-%m-%d %H:%M} UTC" if last else "none ran"
+
+    def is_held_back(self, name: str) -> bool:
+        """Whether a job waits until the clock is trusted."""
+        return self.apart is not None and name in CANNOT_BE_UNDONE
+
+    def state_of(self, job: Job, now: datetime) -> JobState:
+        if job.is_held(now):
+            return JobState.RUNNING
+        if self.is_held_back(job.name):
+            return JobState.ON_HOLD
+        if job.failures:
+            return JobState.FAILED
+        if job.is_ahead(now):
+            return JobState.AHEAD
+        if job.is_behind(now):
+            return JobState.BEHIND
+        return JobState.DUE if job.due_at <= now else JobState.WAITING
+
+
+class JobState(StrEnum):
+    """How it stands with a job, in the order in which that is said."""
+
+    RUNNING = auto()
+    ON_HOLD = auto()  # until the clock is trusted
+    FAILED = auto()
+    AHEAD = auto()  # due at a time that a clock which ran ahead has written: now
+    BEHIND = auto()
+    DUE = auto()
+    WAITING = auto()
+
+
+def background_work(now: datetime) -> Work:
+    session = current_session()
+    return Work(
+        jobs=session.scalars(select(Job).order_by(Job.name)).all(),
+        mails=mails(now),
+        mailings_sending=session.scalar(
+            select(func.count())
+            .select_from(Mailing)
+            .where(Mailing.state == MailingState.SENDING)
+        )
+        or 0,
+        paused=session.scalars(
+            select(MailDomain)
+            .where(MailDomain.rests(now))
+            .order_by(MailDomain.pause_until.desc(), MailDomain.domain)
+        ).all(),
+        apart=clock_apart(),
+        troubled=troubled(),
+    )
+
+
+def troubled() -> Sequence[Worker]:
+    """Machines whose workers ended shortly after one another, since none ran well."""
+    wanted = select(Worker).where(Worker.ends >= TOO_OFTEN)
+    latest = wanted.order_by(Worker.ended_at.desc(), Worker.host)
+    return current_session().scalars(latest).all()
+
+
+def worker_trouble(now: datetime, *, may_begin: bool) -> str | None:
+    """`Work.trouble`, without counting mails."""
+    jobs = current_session().scalars(select(Job)).all()
+    return Work(jobs, NO_MAILS, 0, (), troubled=troubled()).trouble(
+        now, may_begin=may_begin
+    )
+
+
+def clock_apart() -> Apart | None:
+    """The clock that stands apart from the last run, as it was first seen."""
+    trusted, looks = trusted_clock.last_trusted(), trusted_clock.looks()
+    return Apart(looks[0].at, trusted.trusted_at) if trusted and looks else None
+
+
+def mails(now: datetime) -> Mails:
+    is_free, tried = in_nobodys_hand(now), Message.attempts > 0
+
+    def how_many(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((and_(*conditions), 1), else_=0)), 0)
+
+    session = current_session()
+    counts = session.execute(
+        select(
+            func.count(),
+            how_many(is_free, has_come_due(now)),
+            how_many(is_free, tried, ~has_come_due(now)),
+            how_many(in_hand(now)),
+            how_many(Message.mailing_id.is_not(None)),
+        ).where(Message.state == MessageState.QUEUED)
+    ).one()
+    failed = session.scalar(
+        select(func.count())
+        .select_from(Message)
+        .where(
+            Message.state == MessageState.FAILED,
+            # Of one that failed: when it was given up.
+            Message.due_at > now - A_DAY,
+        )
+    )
+    queued, due, retrying, being_sent, of_mailings = map(int, counts)
+    return Mails(queued, due, retrying, being_sent, of_mailings, failed or 0)

@@ -1,0 +1,449 @@
+"""RSGI: what stands between the server's event loop and the WSGI application.
+
+A request's body is read with a deadline and limits on memory, and only then does a
+thread run the application. So whoever sends or reads slowly costs a connection, and no
+thread: pages go on being answered. Requests without a body and forms never see the
+loop: the server's own threads bring them and run them (`Application.take`).
+
+Source of the interface: Granian's RSGI specification 1.5; PEP 3333 for the environ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import io
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from rsvp.networks import network_of
+from rsvp.server import environ as environ_keys
+from rsvp.server import request_bodies, short_requests
+from rsvp.server.request_bodies import Body, BodyRefused, Budget, ClientGone
+from rsvp.server.request_slots import Turns
+from rsvp.server.response_spool import Aside, Kept
+from rsvp.server.short_requests import ShortBodies
+
+log = logging.getLogger("rsvp.serve")
+
+IN_MEMORY = 256 * 1024
+"""Bytes of an answer that wait in memory for their reader; a longer one waits in a
+file without a name."""
+SECONDS_TO_OPEN = 120
+"""When a file without a name is let go: by then the server has long opened it. It is
+asked for by its number, which another file may have afterwards."""
+
+SECONDS_TO_END = 1.0
+"""How long after it is told to stop a process ends if nothing is under way."""
+LOOKS_EVERY = 0.1
+SECONDS_BETWEEN_LOOKS = 0.5
+"""How often somebody looks for forms that are late."""
+
+STOP_READING = signal.SIGUSR1
+"""Tells a web process that the site stops."""
+
+
+Headers = list[tuple[str, str]]
+
+
+class Application:
+    """A WSGI application as an RSGI one; `threads` requests are run at a time.
+
+    `longest_body` is in bytes; `proxies` is how many proxies in front are trusted to
+    say who the client is; `budget` is this process's share of bodies.BODIES_AT_ONCE.
+    """
+
+    def __init__(
+        self,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        threads: int,
+        longest_body: int,
+        proxies: int = 0,
+        budget: int = request_bodies.BODIES_AT_ONCE,
+    ) -> None:
+        self.app = app
+        self.longest_body = longest_body
+        self.proxies = proxies
+        self.budget = Budget(budget, longest_body)
+        self.turns = Turns(threads, self.work)
+        self.reading: set[asyncio.Timeout] = set()
+        self.short = ShortBodies(self.budget, self.ready)
+        self.long_answers: set[Aside] = set()
+        self.kept = Kept()
+        self.is_stopping = False
+        self.loop: asyncio.AbstractEventLoop
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.loops_thread = threading.get_ident()
+        loop.add_signal_handler(STOP_READING, self.stop_reading)
+        short_requests.arrive_past(loop)
+        self.turns.start()
+        loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
+
+    def stop_reading(self) -> None:
+        """The site stops: bodies that are still on their way are not waited for."""
+        self.is_stopping = True
+        self.short.refuse_all()
+        for deadline in self.under_way():
+            deadline.reschedule(self.loop.time())
+        self.loop.call_later(SECONDS_TO_END, self.end_when_idle)
+
+    def under_way(self) -> list[asyncio.Timeout]:
+        """The deadlines of the bodies that the loop reads, without those just over:
+        they can't be moved any more."""
+        return [deadline for deadline in self.reading if not deadline.expired()]
+
+    def look(self) -> None:
+        """Refuse what is late. While every thread is taken nobody is: what has arrived
+        waits for us."""
+        self.loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
+        if self.turns.are_taken():
+            self.short.wait_longer(SECONDS_BETWEEN_LOOKS)
+            for deadline in self.under_way():
+                end = deadline.when() or self.loop.time()
+                deadline.reschedule(end + SECONDS_BETWEEN_LOOKS)
+        else:
+            self.short.refuse_late(time.monotonic())
+
+    def end_when_idle(self, *, was_idle: bool = False) -> None:
+        """End the process once nothing is under way. The server itself would wait for
+        each client that has sent half of a request's head, until it is killed."""
+        is_idle = self.turns.are_free() and not (
+            self.reading
+            or self.short.pending
+            or any(aside.is_being_read() for aside in self.long_answers)
+        )
+        # Twice, since between the server and a thread a request is seen in neither.
+        if is_idle and was_idle:
+            os._exit(0)
+        again = partial(self.end_when_idle, was_idle=is_idle)
+        self.loop.call_later(LOOKS_EVERY, again)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.turns.end()
+
+    def take(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> bool:
+        """Answer a request in this thread, one of the server's own, or have the thread
+        that brings its body answer it: past the loop, which costs twice the time of a
+        page. `finish` is called when it is answered. False: it is the loop's."""
+        if scope.proto != "http":
+            return False
+        request = Request(scope, protocol, finish)
+        if scope.method in BODILESS:
+            self.turns.take(request)
+            return True
+        length = short_requests.length_of(scope.headers)
+        if length is None:
+            return False
+        try:
+            if self.is_stopping:
+                raise BodyRefused(request_bodies.UNAVAILABLE)
+            self.short.read(request, length, network_of(client_of(scope, self.proxies)))
+        except BodyRefused as refused:
+            request.refused = refused.status
+            self.turns.take(request)
+        return True
+
+    def ready(self, request: Request) -> None:
+        """Its body has been read, or refused."""
+        if threading.get_ident() == self.loops_thread:
+            self.turns.hand_over(request)
+        else:
+            self.turns.take(request)
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        if scope.proto != "http":
+            protocol.close(404)
+            return
+        answered = self.loop.create_future()
+        finish = partial(self.loop.call_soon_threadsafe, done, answered)
+        request = Request(scope, protocol, finish)
+        if scope.method in BODILESS:
+            self.turns.hand_over(request)
+            await answered
+            return
+        network = network_of(client_of(scope, self.proxies))
+        body = Body(protocol, scope.headers, self.longest_body, self.budget, network)
+        try:
+            try:
+                request.body = await self.whole(body)
+            except BodyRefused as refused:
+                body.let_go()
+                request.refused = refused.status
+            except ClientGone:
+                protocol.response_empty(400, [])
+                return
+            self.turns.hand_over(request)
+            await answered
+        finally:
+            body.let_go()
+
+    async def whole(self, body: Body) -> bytes:
+        """The body, read in time. Raises BodyRefused or ClientGone."""
+        if self.is_stopping:
+            raise BodyRefused(request_bodies.UNAVAILABLE)
+        deadline = asyncio.timeout(request_bodies.FORM_SECONDS)
+        self.reading.add(deadline)
+        try:
+            async with deadline:
+                return await body.read(deadline)
+        except TimeoutError:
+            status = (
+                request_bodies.UNAVAILABLE
+                if self.is_stopping
+                else request_bodies.REQUEST_TIMEOUT
+            )
+            raise BodyRefused(status) from None
+        finally:
+            self.reading.discard(deadline)
+
+    # --- in each thread ---
+
+    def work(self, request: Request) -> None:
+        try:
+            self.answer(request)
+        except BaseException as error:
+            # Whatever it is: the thread goes on, and the server answers 500. What the
+            # error says is left out, since it may quote somebody's data.
+            frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
+            what = type(error).__name__
+            log.error("an answer failed: %s\n%s", what, "".join(frames))
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            request.finish()
+
+    def answer(self, request: Request) -> None:
+        environ = request.environ()
+        began: list[tuple[int, Headers]] = []
+        written: list[bytes] = []
+
+        def start_response(status: str, headers: Headers, *_: Any) -> Any:
+            began[:] = [(int(status[:3]), headers)]
+            return written.append
+
+        answer = self.app(environ, start_response)
+        is_plain = not (written or request.refused or request.not_before)
+        if is_plain and type(answer) is list and len(answer) == 1:
+            # As kept pages are: with nothing to close, and nothing to wait for.
+            (content,) = answer
+            if len(content) < IN_MEMORY:
+                request.protocol.response_bytes(*began[0], content)
+                return
+        try:
+            pieces = iter(answer)
+            first = b"".join([*written, *up_to(pieces, IN_MEMORY)])
+            status, headers = began[0]
+            if request.refused:
+                headers = [*headers, ("connection", "close")]
+            if len(first) < IN_MEMORY:
+                answer_now = request.protocol.response_bytes
+                self.in_time(request, partial(answer_now, status, headers, first))
+            else:
+                self.answer_at_length(request, status, headers, first, pieces)
+        finally:
+            if close := getattr(answer, "close", None):
+                close()
+
+    def in_time(self, request: Request, answer_now: Callable[[], None]) -> None:
+        """Answer, but not before the application wants it; the loop waits for that."""
+        wait = request.not_before - time.monotonic()
+        if wait <= 0:
+            answer_now()
+            return
+        finish, request.finish = request.finish, nothing
+
+        def then() -> None:
+            answer_now()
+            finish()
+
+        self.loop.call_soon_threadsafe(self.loop.call_later, wait, then)
+
+    def answer_at_length(
+        self,
+        request: Request,
+        status: int,
+        headers: Headers,
+        first: bytes,
+        pieces: Iterator[bytes],
+    ) -> None:
+        """Put it aside at the application's pace; the server takes it from there at the
+        client's. No thread and no connection to the database waits for a slow reader.
+        """
+        more = next(pieces, None)
+        aside = self.kept.get(first) if more is None else None
+        if aside is not None:
+            self.answer_from(aside, request, status, headers)
+            return
+        aside = Aside()
+        try:
+            aside.add(first)
+            if more is not None:
+                aside.add(more)
+            for piece in pieces:
+                aside.add(piece)
+        except OSError as error:
+            aside.close()
+            log.error("no room for an answer of %d bytes: %s", aside.size, error)
+            if request.refused:
+                raise
+            request.refused = request_bodies.UNAVAILABLE
+            self.answer(request)
+            return
+        if more is None and aside.file is not None:
+            aside = self.kept.keep(first, aside)
+        self.answer_from(aside, request, status, headers)
+
+    def answer_from(
+        self, aside: Aside, request: Request, status: int, headers: Headers
+    ) -> None:
+        headers = [each for each in headers if each[0].lower() != "content-length"]
+        headers.append(("content-length", str(aside.size)))
+        if aside.file is None:
+            request.protocol.response_bytes(status, headers, b"".join(aside.pieces))
+            return
+        path = f"/dev/fd/{aside.file.fileno()}"
+        aside.used_at = time.monotonic()
+        self.loop.call_soon_threadsafe(self.let_go_later, aside)
+        request.protocol.response_file(status, headers, path)
+
+    def let_go_later(self, aside: Aside) -> None:
+        """When the server has opened it: what it has open stays there."""
+
+        def let_go() -> None:
+            is_old = time.monotonic() >= aside.used_at + SECONDS_TO_OPEN
+            if is_old and not self.kept.has(aside):
+                self.long_answers.discard(aside)
+                aside.close()
+
+        self.long_answers.add(aside)
+        self.loop.call_later(SECONDS_TO_OPEN, let_go)
+
+
+class Request:
+    """A request on its way through the threads; `finish` tells that it is answered."""
+
+    __slots__ = ("body", "finish", "not_before", "protocol", "refused", "scope")
+
+    def __init__(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> None:
+        self.scope = scope
+        self.protocol = protocol
+        self.finish = finish
+        self.body: bytes | None = None
+        self.refused = 0
+        self.not_before = 0.0
+
+    def answer_not_before(self, instant: float) -> None:
+        self.not_before = instant
+
+    def environ(self) -> dict[str, Any]:
+        """The environ of PEP 3333. Headers with `_` in their names are left out: they
+        would pass for those with `-`, which proxies vouch for."""
+        scope = self.scope
+        environ: dict[str, Any] = {
+            **THE_SAME_FOR_ALL,
+            **of_server(scope.server),
+            "REQUEST_METHOD": scope.method,
+            "PATH_INFO": scope.path.encode().decode("latin-1"),
+            "QUERY_STRING": scope.query_string,
+            "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+            "REMOTE_ADDR": host_of(scope.client),
+            "wsgi.url_scheme": scope.scheme,
+            "wsgi.input": io.BytesIO(self.body or b""),
+            environ_keys.NOT_BEFORE: self.answer_not_before,
+        }
+        headers = scope.headers
+        for name, value in headers.items():
+            key = KEYS.get(name) or key_of(name)
+            if key is None:
+                continue
+            if key in environ:
+                separator = "; " if name == "cookie" else ", "
+                value = f"{environ[key]}{separator}{value}"
+            environ[key] = value
+        if self.body is not None:
+            # What was read, however it was sent.
+            environ["CONTENT_LENGTH"] = str(len(self.body))
+            if kind := headers.get("content-type"):
+                environ["CONTENT_TYPE"] = kind
+        if self.refused:
+            environ[environ_keys.REFUSED] = self.refused
+        return environ
+
+
+BODILESS = ("GET", "HEAD")
+"""Methods whose body, if there is one, means nothing (RFC 9110) and is not read."""
+OF_THE_BODY = ("content-type", "content-length", "transfer-encoding")
+THE_SAME_FOR_ALL = {
+    "SCRIPT_NAME": "",
+    "wsgi.version": (1, 0),
+    "wsgi.input_terminated": True,
+    "wsgi.errors": sys.stderr,
+    "wsgi.multithread": True,
+    "wsgi.multiprocess": True,
+    "wsgi.run_once": False,
+}
+
+
+@functools.lru_cache(16)
+def of_server(address: str) -> dict[str, str]:
+    server, _, port = address.rpartition(":")
+    return {"SERVER_NAME": server, "SERVER_PORT": port}
+
+
+def key_of(header: str) -> str | None:
+    """What a header is called in the environ, or None where it does not stand there."""
+    if header in OF_THE_BODY or "_" in header:
+        return None
+    return "HTTP_" + header.upper().replace("-", "_")
+
+
+KEYS = {
+    name: key_of(name)
+    for name in (
+        *("host", "user-agent", "accept", "accept-language", "accept-encoding"),
+        *("cookie", "referer", "origin", "if-none-match", "connection"),
+        *("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "x-forwarded-for"),
+        *("x-forwarded-proto", "x-forwarded-host", "cache-control"),
+    )
+}
+"""Of the usual headers, so that most need no working out."""
+
+
+def up_to(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The next pieces, until they are `size` bytes or more."""
+    while size > 0 and (piece := next(pieces, None)) is not None:
+        size -= len(piece)
+        yield piece
+
+
+def nothing() -> None:
+    """What there is to do where another does it."""
+
+
+def done(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def host_of(address: str) -> str:
+    """The host of `127.0.0.1:80` or `[::1]:80`."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def client_of(scope: Any, proxies: int) -> str:
+    """The client's address, as so many trusted proxies in front tell it."""
+    if proxies and (forwarded := ",".join(scope.headers.get_all("x-forwarded-for"))):
+        told = [each.strip() for each in forwarded.split(",")]
+        if len(told) >= proxies:
+            return told[-proxies]
+    return host_of(scope.client)

@@ -1,0 +1,123 @@
+"""Short bodies: forms, read past the event loop by the server's own threads.
+
+The server gathers a body by itself and tells of it as an asyncio future would: it has
+the loop make a call. Here that call is made at once, by the thread that tells of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from rsvp.server import request_bodies
+from rsvp.server.request_bodies import Budget
+
+SHORT = 16 * 1024
+"""Bytes that a form has at most; longer bodies are the loop's, which counts them."""
+
+
+def length_of(headers: Any) -> int | None:
+    """How long a body says it is, if it is short; None where it is the loop's."""
+    declared = headers.get("content-length")
+    if declared is None or not declared.isdecimal():
+        return None
+    return length if (length := int(declared)) <= SHORT else None
+
+
+class ShortBodies:
+    """The short bodies under way; for any thread. `ready` gets each request once its
+    `body` is there, or `refused` says why not."""
+
+    def __init__(self, budget: Budget, ready: Callable[[Any], None]) -> None:
+        self.budget = budget
+        self.ready = ready
+        self.pending: set[Arrival] = set()
+
+    def read(self, request: Any, length: int, network: str) -> None:
+        """Have it read. Its place in the budget is kept until the request is finished.
+        Raises BodyRefused where there is none."""
+        self.budget.take(network, length)
+        request.finish = partial(self.finish, request.finish, network, length)
+        arrival = Arrival(self, request)
+        arrival.future = request.protocol()
+        self.pending.add(arrival)
+        arrival.future.add_done_callback(arrival)
+        # Where it was there before anybody could be told, the loop is to make the call,
+        # and sleeps.
+        if arrival.future.done():
+            arrival(arrival.future)
+
+    def finish(self, and_then: Callable[[], Any], network: str, length: int) -> None:
+        self.budget.give_back(network, length)
+        and_then()
+
+    def arrived(self, arrival: Arrival) -> None:
+        request = arrival.request
+        if not self.is_ours(arrival):
+            return
+        try:
+            request.body = arrival.future.result()
+        except Exception:
+            # The client went away in between.
+            request.protocol.response_empty(400, [])
+            request.finish()
+        else:
+            self.ready(request)
+
+    def wait_longer(self, seconds: float) -> None:
+        for arrival in self.pending.copy():
+            arrival.until += seconds
+
+    def refuse_late(self, now: float) -> None:
+        """Refuse those that should be there by now (monotonic seconds)."""
+        for arrival in self.pending.copy():
+            if now >= arrival.until:
+                self.refuse(arrival, request_bodies.REQUEST_TIMEOUT)
+
+    def refuse_all(self) -> None:
+        for arrival in self.pending.copy():
+            self.refuse(arrival, request_bodies.UNAVAILABLE)
+
+    def refuse(self, arrival: Arrival, status: int) -> None:
+        if self.is_ours(arrival):
+            arrival.future.cancel()
+            arrival.request.refused = status
+            self.ready(arrival.request)
+
+    def is_ours(self, arrival: Arrival) -> bool:
+        """Whether nobody else has dealt with it; from now on nobody else will."""
+        with contextlib.suppress(KeyError):
+            self.pending.remove(arrival)
+            return True
+        return False
+
+
+class Arrival:
+    """A body under way; the server calls it when it is there."""
+
+    __slots__ = ("bodies", "future", "request", "until")
+
+    def __init__(self, ours: ShortBodies, request: Any) -> None:
+        self.bodies = ours
+        self.request = request
+        self.until = time.monotonic() + request_bodies.FORM_SECONDS
+        self.future: Any = None
+
+    def __call__(self, _future: Any) -> None:
+        self.bodies.arrived(self)
+
+
+def arrive_past(loop: asyncio.AbstractEventLoop) -> None:
+    """Have arrivals called where they are told of, and all else by the loop as ever."""
+    by_the_loop = loop.call_soon_threadsafe
+
+    def call(callback: Callable[..., Any], *args: Any, context: Any = None) -> Any:
+        if type(callback) is Arrival:
+            return callback(*args)
+        return by_the_loop(callback, *args, context=context)
+
+    setattr(loop, "call_soon_threadsafe", call)  # noqa: B010 - it is not typed so

@@ -1,0 +1,211 @@
+"""Mail addresses: read as people type and paste them, wherever one is asked for.
+
+Forms, commands, event files and settings all read by `read`; each says in its own
+words what is wrong.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from urllib.parse import unquote
+
+from email_validator import EmailNotValidError, validate_email
+
+from rsvp.text.cleaning import is_unseen, one_line
+
+LONGEST = 320
+"""Characters of an address (RFC 3696, erratum 1690)."""
+
+
+@dataclass(frozen=True)
+class MailAddress:
+    """`text`: as people write it. `key`: the same for each spelling of it."""
+
+    text: str
+    key: str
+
+
+class Slip(StrEnum):
+    """What is wrong with an address, in words that go on after "it"."""
+
+    EMPTY = "is empty"
+    UNSEEN = "has an invisible character in it: type it instead of pasting it"
+    SPACE = "has a space in it"
+    SEVERAL = "must be one address, not several"
+    NO_AT = "has no @"
+    TWO_AT = "has more than one @"
+    NO_NAME = "has nothing before the @"
+    NO_DOMAIN = "has no whole domain, such as example.org, after the @"
+    COMMA = "has a comma after the @, where a dot may be meant"
+    DOTS = "has a dot too many"
+    OTHER = "is no mail address"
+
+
+class NoMailAddress(ValueError):
+    """What was typed is no address; `slip` says why, and its text does in English, as
+    in "x is not a mail address: it has no @"."""
+
+    def __init__(self, slip: Slip, typed: str) -> None:
+        why = "" if slip == Slip.OTHER else f": it {slip}"
+        super().__init__(f"{one_line(typed)[:LONGEST]} is not a mail address{why}")
+        self.slip = slip
+
+
+def read(typed: str) -> MailAddress:
+    """The address in what was typed or pasted: `Ada Bell <ada@example.org>`,
+    `mailto:ada@example.org`, `ada＠example.org,` and marks of direction around it too.
+
+    Raises NoMailAddress. Only the syntax is checked. In the key the local part is in
+    lower case and the domain in ASCII: case folding would make one mailbox of straße@
+    and strasse@, which are two people's, and one domain of two.
+    """
+    if len(typed) > 4 * LONGEST:
+        raise NoMailAddress(Slip.OTHER, typed)
+    text = bare(typed)
+    is_plain = text.isascii() and text.isprintable()
+    if not is_plain and any(map(is_unseen, text.replace(" ", ""))):
+        raise NoMailAddress(Slip.UNSEEN, typed)
+    try:
+        found = validate_email(text, check_deliverability=False)
+    except EmailNotValidError:
+        raise NoMailAddress(slip_in(text), typed) from None
+    if "=?" in found.local_part:
+        # Mail programs read other letters out of that (RFC 2047), or none at all.
+        raise NoMailAddress(Slip.OTHER, typed)
+    return MailAddress(
+        found.normalized, f"{lower(found.local_part)}@{found.ascii_domain}"
+    )
+
+
+def lower(text: str) -> str:
+    """In lower case, composed, and no letter become another one."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
+# --- what stands around it ----------------------------------------------------------
+
+WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+"""The forms as wide as a Chinese letter, as keyboards for such languages type them."""
+WIDE |= {ord(wide): ord(plain) for wide, plain in zip("﹫。｡、", "@..,", strict=True)}
+
+NAMED = re.compile(r"[^<>]*<([^<>]*)>|\[[^\[\]]*\]\(([^()]*)\)")
+"""`Ada Bell <ada@example.org>`, and how chats write a link."""
+LINK = re.compile(r"mailto:(?://)?([^?]*)(?:\?.*)?", re.IGNORECASE)
+AROUND = ('""', "''", "()", "[]", "{}", "<>", "“”", "„“", "‘’", "‚‘", "«»", "»«", "‹›")
+BEFORE, AFTER = ",;:", ",;:.!?"
+"""What belongs to the sentence the address was taken from."""
+
+
+def bare(typed: str) -> str:
+    """The address without what is around it; nothing of it is changed but its wide
+    letters, and spaces beside the @."""
+    text = unicodedata.normalize("NFC", typed).translate(WIDE)
+    text = strip("".join(" " if c.isspace() else c for c in text))
+    if named := NAMED.fullmatch(text):
+        text = strip(named[1] or named[2] or "")
+    if link := LINK.fullmatch(text):
+        text = strip(unquote(link[1]))
+    joined = re.sub(" *@ *", "@", text)
+    return text if " " in joined else joined
+
+
+def strip(text: str) -> str:
+    """Without what can't be seen around it, quotes or brackets, and the sentence's
+    punctuation."""
+    before = None
+    while text != before:
+        before = text
+        first, last = 0, len(text)
+        while first < last and is_around(text[first], BEFORE):
+            first += 1
+        while first < last and is_around(text[last - 1], AFTER):
+            last -= 1
+        text = text[first:last]
+        if len(text) > 1 and text[0] + text[-1] in AROUND:
+            text = text[1:-1]
+    return text
+
+
+def is_around(character: str, punctuation: str) -> bool:
+    return character in punctuation or is_unseen(character)
+
+
+# --- what is wrong ------------------------------------------------------------------
+
+
+def slip_in(text: str) -> Slip:
+    """What is wrong with a text that is no address."""
+    name, at, domain = text.partition("@")
+    if not text:
+        return Slip.EMPTY
+    if text.count("@") > 1:
+        return Slip.SEVERAL if re.search("[ ,;]", text) else Slip.TWO_AT
+    if " " in text:
+        return Slip.SPACE
+    if not at:
+        return Slip.NO_AT
+    if not name:
+        return Slip.NO_NAME
+    if "," in domain:
+        return Slip.COMMA
+    if "." in (name[0], name[-1], domain[:1]) or ".." in text:
+        return Slip.DOTS
+    if "." not in domain:
+        return Slip.NO_DOMAIN
+    return Slip.OTHER
+
+
+# --- what may have been meant -------------------------------------------------------
+
+AT_ONE_DOMAIN = {"gmail", "googlemail", "icloud", "protonmail"}
+"""Providers that are found at .com alone."""
+COUNTRIES = {"gmx", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"}
+"""Providers that are at home under many countries' domains."""
+WELL_KNOWN = """
+    126.com 163.com abv.bg alice.it aol.com aol.de arcor.de att.net bigpond.com
+    bk.ru bluewin.ch bol.com.br btinternet.com centrum.cz comcast.net cox.net
+    daum.net earthlink.net email.com email.cz email.de fastmail.com foxmail.com
+    free.fr freenet.de gmail.com gmx.at gmx.ch gmx.com gmx.de gmx.net googlemail.com
+    hanmail.net hispeed.ch home.nl hotmail.com hotmail.de hotmail.fr hotmail.it
+    icloud.com inbox.ru interia.pl kpnmail.nl laposte.net libero.it list.ru live.com
+    live.de live.nl mac.com mail.com mail.de mail.ru mailbox.org me.com msn.com
+    naver.com o2.pl onet.pl online.de optonline.net optusnet.com.au orange.fr
+    outlook.com outlook.de outlook.fr planet.nl posteo.de posteo.net proton.me
+    protonmail.com qq.com rambler.ru rediffmail.com rocketmail.com rogers.com
+    sapo.pt sbcglobal.net seznam.cz sfr.fr sina.com sky.com sympatico.ca t-online.de
+    telenet.be telia.com terra.com.br tiscali.it uol.com.br verizon.net virgilio.it
+    vodafone.de walla.co.il wanadoo.fr web.de wp.pl xs4all.nl yahoo.co.in
+    yahoo.co.jp yahoo.co.uk yahoo.com yahoo.com.br yahoo.de yahoo.es yahoo.fr
+    yahoo.it yandex.com yandex.ru ymail.com zeelandnet.nl ziggo.nl zoho.com
+"""
+PROVIDERS = frozenset(WELL_KNOWN.split())
+"""Where most people have their mailbox."""
+ALIKE = 0.85
+"""How alike (difflib's ratio) a domain and a provider's are where it is taken for a
+slip of the finger: two letters swapped, one too many, too few or another one."""
+
+
+def find_meant(address: str) -> str | None:
+    """The address that may have been meant where the domain looks like a slip of a
+    well-known one's: `ada@gmail.com` for `ada@gmial.com`. A guess, never a mistake."""
+    name, _, domain = address.rpartition("@")
+    meant = find_domain_meant(domain.lower())
+    return f"{name}@{meant}" if meant else None
+
+
+@functools.lru_cache(1024)
+def find_domain_meant(domain: str) -> str | None:
+    provider, _, country = domain.partition(".")
+    if provider in AT_ONE_DOMAIN:
+        return f"{provider}.com" if country != "com" else None
+    if domain in PROVIDERS:
+        return None
+    if provider in COUNTRIES and len(country) == 2 and country not in ("co", "cm"):
+        return None
+    close = get_close_matches(domain, sorted(PROVIDERS), n=1, cutoff=ALIKE)
+    return close[0] if close else None

@@ -1,0 +1,121 @@
+"""Entry: what the pages on the way to an account share: fields, brakes, headers."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from flask import Response, make_response, render_template
+from flask_babel import lazy_gettext
+from flask_limiter import RequestLimit
+from wtforms import Form, ValidationError
+
+from rsvp import security as account_security
+from rsvp.extensions import limiter
+from rsvp.text import mail_addresses
+from rsvp.web import guards
+from rsvp.web.forms.fields import TypedField
+from rsvp.web.forms.normalize import NO_MAIL_ADDRESS
+
+# The windows grow: whoever keeps trying waits ever longer.
+GUESSES = "10 per minute; 40 per hour; 120 per day"
+
+
+# --- fields -------------------------------------------------------------------------
+
+
+class PasswordField(TypedField):
+    """A password to be set. `typed` is what was typed: it is never written back."""
+
+    typed = ""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        # Past any honest length it is cut, so that it is still too long.
+        self.typed = (
+            valuelist[0][: account_security.PASSWORD_MAX * 4] if valuelist else ""
+        )
+
+
+class AddressForm(Form):
+    """An address, read as people write it; `email` is the address to keep."""
+
+    email = TypedField(
+        lazy_gettext("Email"),
+        kind="email",
+        required=True,
+        maxlength=mail_addresses.LONGEST,
+    )
+
+    def validate_email(self, field: TypedField) -> None:
+        try:
+            field.data = mail_addresses.read(field.data).text
+        except mail_addresses.NoMailAddress as wrong:
+            raise ValidationError(NO_MAIL_ADDRESS[wrong.slip]) from None
+
+
+class PasswordForm(Form):
+    """A password to be set, long enough."""
+
+    password = PasswordField(
+        lazy_gettext("Password"),
+        kind="password",
+        required=True,
+        description=lazy_gettext(
+            "At least %(count)s characters. Three or four words that have nothing to "
+            "do with each other are easy to keep in mind.",
+            count=account_security.PASSWORD_MIN,
+        ),
+    )
+
+    def validate_password(self, field: PasswordField) -> None:
+        if problem := account_security.password_problem(field.typed):
+            raise ValidationError(problem)
+
+
+# --- brakes -------------------------------------------------------------------------
+
+
+def too_many(limit: RequestLimit) -> Response:
+    """Say how long to wait, in whole minutes."""
+    # The limiter's instant is up to a second late; that makes no minute of its own.
+    seconds = max(1, math.ceil(limit.reset_at - time.time()))
+    minutes = max(1, math.ceil((seconds - 1) / 60))
+    page = render_template("account/too_many_attempts.html", wait_minutes=minutes)
+    response = make_response(page, 429)
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def led_nowhere(response: Response) -> bool:
+    return response.status_code == 404
+
+
+# Counts addresses that lead nowhere, whichever kind of link they pretend to be.
+within_guesses = limiter.shared_limit(
+    GUESSES,
+    scope="links to accounts",
+    key_func=guards.network,
+    deduct_when=led_nowhere,
+    on_breach=too_many,
+)
+
+
+# --- answers ------------------------------------------------------------------------
+
+
+def dead_link(why: str, **context: Any) -> tuple[str, int]:
+    """The page of a link that was used, is too old or was never one of ours."""
+    return render_template("account/invalid_link.html", why=why, **context), 404
+
+
+def keep_private(response: Response) -> Response:
+    """Keep an answer out of caches and indexes, and its address out of referrers.
+
+    Not by `no-referrer`: forms are also checked by where they came from, which browsers
+    then don't say, and the site's name is enough for that.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex"
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response

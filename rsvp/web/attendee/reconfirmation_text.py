@@ -1,0 +1,83 @@
+"""Question: in words, whether people still come, and what no answer means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from markupsafe import Markup
+
+from rsvp.models import Registration
+from rsvp.models.event import NoAnswer, Status
+from rsvp.models.registration import Asked
+from rsvp.web.presentation.template_globals import moment
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of who has a place; `lines` say until when, and what happens."""
+
+    title: str
+    lines: tuple[str, ...]
+    yes: str
+
+
+def question_of(found: Registration, now: datetime) -> Question | None:
+    """The question that still waits for an answer, if one does."""
+    event, seats = found.event, found.seats
+    is_on = event.status == Status.PUBLISHED and now < event.ends_at
+    if not found.awaits_answer or not is_on:
+        return None
+    return Question(
+        title=_("Are you still coming?"),
+        lines=tuple(lines_of(found, now)),
+        yes=ngettext("Yes, I’m coming", "Yes, we’re coming", seats),
+    )
+
+
+def lines_of(found: Registration, now: datetime) -> list[str]:
+    if found.asked_about == Asked.CHANGE:
+        return [
+            _(
+                "Something has changed since you registered. Please look once more at "
+                "when and where it is."
+            ),
+            ngettext(
+                "Without an answer you keep your place. A yes helps the organizers to "
+                "plan.",
+                "Without an answer you keep your %(num)d places. A yes helps the "
+                "organizers to plan.",
+                found.seats,
+            ),
+        ]
+    if found.answer_by is None:
+        return [_("The organizers would like to know.")]
+    if now >= found.answer_by or found.flagged_at is not None:
+        return [
+            ngettext(
+                "The time to answer is over, and the organizers may give your place "
+                "on. Say yes now, and it stays yours.",
+                "The time to answer is over, and the organizers may give your places "
+                "on. Say yes now, and they stay yours.",
+                found.seats,
+            )
+        ]
+    by = _("Please answer by %(when)s.")
+    when = moment(found.answer_by, found.event.zone)
+    return [Markup(by) % {"when": when}, without_answer(found)]  # noqa: S704
+
+
+def without_answer(found: Registration) -> str:
+    if found.event.no_answer == NoAnswer.FLAG:
+        return ngettext(
+            "If we don’t hear from you, the organizers may give your place on.",
+            "If we don’t hear from you, the organizers may give your places on.",
+            found.seats,
+        )
+    return ngettext(
+        "If we don’t hear from you, your place goes to the next in line.",
+        "If we don’t hear from you, your %(num)d places go to the next in line.",
+        found.seats,
+    )

@@ -1,0 +1,429 @@
+"""Standing: how a registration stands, in words.
+
+For its own page, which whoever registered reads, and for the view-only ticket, which
+any guest may.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from markupsafe import Markup
+
+from rsvp import i18n
+from rsvp.domain.audit import ATTENDEE
+from rsvp.models import Event, Registration
+from rsvp.models.event import Mode, Promotion, Status
+from rsvp.models.registration import State
+from rsvp.web.attendee.available_actions import (
+    Counts,
+    is_still_possible,
+    late_seats,
+    state_at,
+)
+from rsvp.web.presentation.template_globals import moment
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A state in words: `sign` is the pill's, `word` stands in it; `title` says it in a
+    sentence, `lines` what it means and what happens next, `stub` is what the ticket
+    says in place of a code."""
+
+    sign: str
+    word: str
+    title: str
+    lines: tuple[str, ...] = ()
+    stub: str = ""
+
+
+# --- in words, for the holder -------------------------------------------------------
+
+
+def standing_of(
+    found: Registration, now: datetime, place: int | None, counts: Counts
+) -> Standing:
+    event, (state, was) = found.event, state_at(found, now)
+    if event.status == Status.CANCELLED:
+        return event_is_off()
+    if event.erased_at or found.is_erased:
+        return Standing(
+            "cancelled",
+            _("Erased"),
+            _("Nothing is kept here any more"),
+            (_("The data of this registration has been erased."),),
+        )
+    match state:
+        case State.CONFIRMED:
+            return confirmed(found, now)
+        case State.HELD:
+            return held(found)
+        case State.REQUESTED:
+            return requested(found, now)
+        case State.WAITLISTED:
+            return waitlisted(found, now, place, counts)
+        case State.OFFERED:
+            return offered(found)
+        case State.RELEASED:
+            return released(found, now)
+        case State.DECLINED:
+            return declined(found)
+        case State.LAPSED:
+            return lapsed(found, was, now, counts)
+    return cancelled(found)
+
+
+def event_is_off() -> Standing:
+    return Standing(
+        "cancelled",
+        _("Event cancelled"),
+        _("This event will not take place"),
+        stub=_("The event is cancelled."),
+    )
+
+
+def confirmed(found: Registration, now: datetime) -> Standing:
+    event, seats = found.event, found.seats
+    title = ngettext("You have a place", "You have %(num)d places", seats)
+    lines: tuple[str, ...] = ()
+    if now >= event.ends_at:
+        title = _("Thank you for coming")
+    elif found.admission.mode == Mode.IN_PERSON:
+        lines = (
+            ngettext(
+                "Show this code at the door, on your phone or on paper.",
+                "Each of you shows a code at the door, on a phone or on paper.",
+                seats,
+            ),
+        )
+    elif not event.join_url:
+        lines = (
+            _("The link to join stands here as soon as the organizer has set it."),
+        )
+    return Standing("confirmed", _("Confirmed"), title, lines)
+
+
+def held(found: Registration) -> Standing:
+    kept = ngettext(
+        "Your place is kept until %(when)s. Confirm before then, and it is yours.",
+        "Your %(num)d places are kept until %(when)s. Confirm before then, and they "
+        "are yours.",
+        found.seats,
+        **until(found),
+    )
+    return Standing(
+        "offered",
+        _("Not confirmed yet"),
+        _("Is this your address?"),
+        (
+            _("You registered as %(email)s.", email=found.email),
+            Markup(kept),  # noqa: S704 - `until` escapes
+        ),
+        _("This is not a ticket yet."),
+    )
+
+
+def requested(found: Registration, now: datetime) -> Standing:
+    lines = (_("The organizer decides who can come. We mail you either way."),)
+    if now >= found.event.ends_at:
+        lines = (_("The event was over before anybody answered."),)
+    return Standing(
+        "requested",
+        _("Asked for"),
+        ngettext(
+            "You have asked for a place",
+            "You have asked for %(num)d places",
+            found.seats,
+        ),
+        lines,
+        _("This is not a ticket yet."),
+    )
+
+
+def waitlisted(
+    found: Registration, now: datetime, place: int | None, counts: Counts
+) -> Standing:
+    title = _("You’re on the waitlist")
+    if place:
+        title = _(
+            "You’re on the waitlist, %(place)s in line", place=i18n.ordinal(place)
+        )
+    return Standing(
+        "waitlisted",
+        _("Waitlisted"),
+        title,
+        tuple(what_waiting_means(found, now, counts)),
+        _("This is not a ticket yet."),
+    )
+
+
+def what_waiting_means(found: Registration, now: datetime, counts: Counts) -> list[str]:
+    event, seats = found.event, found.seats
+    if now >= event.ends_at:
+        return [_("No place came free before the event was over.")]
+    if now >= event.doors_open_at:
+        if found.admission.mode == Mode.ONLINE:
+            return [_("It is about to begin, so no more places are given by mail.")]
+        return [
+            _(
+                "The doors are open, so no more places are given by mail. Free seats "
+                "go to those who are there, first to those in line: ask at the door."
+            )
+        ]
+    if event.paused:
+        return [
+            _("The organizer has paused the line for now. You keep your place in it.")
+        ]
+    lines = [what_comes_next(event, seats)]
+    if seats > 1:
+        state = counts()
+        left = (state.left(found.admission_id) if state else None) or 0
+        if found.fewer_ok:
+            lines.append(
+                _(
+                    "Fewer of you is fine: if only some places come free, we offer you "
+                    "those, and you choose who comes."
+                )
+            )
+        elif 0 < left < seats:
+            lines.append(passed_over(left))
+    return lines
+
+
+def what_comes_next(event: Event, seats: int) -> str:
+    if event.promotion == Promotion.CONFIRM:
+        return ngettext(
+            "If a place comes free for you we’ll mail you, and it is yours at once. "
+            "There is nothing you need to do.",
+            "If %(num)d places come free together we’ll mail you, and they are yours "
+            "at once. There is nothing you need to do.",
+            seats,
+        )
+    return ngettext(
+        "If a place comes free for you we’ll mail you and keep it for 24 hours, or "
+        "shorter when the event is near. Say yes before then, and it is yours.",
+        "If %(num)d places come free together we’ll mail you and keep them for 24 "
+        "hours, or shorter when the event is near. Say yes before then, and they are "
+        "yours.",
+        seats,
+    )
+
+
+def passed_over(left: int) -> str:
+    return ngettext(
+        "%(num)d place is free, fewer than you need. Others behind you with smaller "
+        "parties may go first; you keep your place in line.",
+        "%(num)d places are free, fewer than you need. Others behind you with smaller "
+        "parties may go first; you keep your place in line.",
+        left,
+    )
+
+
+def offered(found: Registration) -> Standing:
+    few = found.held_seats
+    if few < found.seats:
+        title = ngettext(
+            "One of your %(seats)d places is free",
+            "%(num)d of your %(seats)d places are free",
+            few,
+            seats=found.seats,
+        )
+    else:
+        title = ngettext(
+            "A place is free for you", "%(num)d places are free for you", few
+        )
+    kept = ngettext(
+        "It is kept for you until %(when)s. After that it goes to whoever is next.",
+        "They are kept for you until %(when)s. After that they go to whoever is next.",
+        few,
+        **until(found),
+    )
+    return Standing(
+        "offered",
+        _("Offered"),
+        title,
+        (Markup(kept),),  # noqa: S704 - `until` escapes
+        _("This is not a ticket yet."),
+    )
+
+
+def released(found: Registration, now: datetime) -> Standing:
+    lines = [_("You were not there after the start, so somebody else could have it.")]
+    if found.asked_at is None and found.flagged_at is not None:
+        lines = [
+            _(
+                "Nobody could ask you whether you still come, and the organizer gave "
+                "the place on."
+            )
+        ]
+    elif found.state_since < found.event.starts_at:
+        lines = [
+            _(
+                "We asked whether you still come and had no answer in time, so "
+                "somebody else could have it."
+            )
+        ]
+    if now < found.event.ends_at:
+        lines.append(
+            _(
+                "You can come after all? Ask the organizer: while a place is free, it "
+                "can be yours again."
+            )
+        )
+    return Standing(
+        "cancelled",
+        _("Given on"),
+        ngettext(
+            "Your place was given on", "Your %(num)d places were given on", found.seats
+        ),
+        tuple(lines),
+        _("This place was given on."),
+    )
+
+
+def declined(found: Registration) -> Standing:
+    lines = [_("The organizer could not give you a place.")]
+    if found.ended_why:
+        lines.append(_("They wrote: “%(words)s”", words=found.ended_why))
+    return Standing(
+        "cancelled",
+        _("Declined"),
+        _("There is no place for you this time"),
+        tuple(lines),
+        _("This is not a ticket."),
+    )
+
+
+def lapsed(
+    found: Registration, was: str | None, now: datetime, counts: Counts
+) -> Standing:
+    late = is_still_possible(found, was, now, counts)
+    match was:
+        case State.OFFERED:
+            title = _("The offer has ended")
+            lines = [what_is_left(found, counts) if late else too_late(found.seats)]
+        case State.HELD:
+            title = _("The time to confirm is over")
+            lines = [_("Nobody confirmed the address in time, so no place was kept.")]
+            if late:
+                lines.append(
+                    _(
+                        "You can still confirm it: if a place is free it is yours, "
+                        "else you join the line where there is one."
+                    )
+                )
+        case State.WAITLISTED:
+            title = _("No place came free")
+            lines = [_("The line ended with the event.")]
+        case State.REQUESTED:
+            title = _("Your request was not answered")
+            lines = [_("The event was over before anybody answered.")]
+        case _other:
+            title = _("This registration has ended")
+            lines = []
+    return Standing(
+        "cancelled", _("Ended"), title, tuple(lines), _("This is not a ticket.")
+    )
+
+
+def what_is_left(found: Registration, counts: Counts) -> str:
+    left = late_seats(found, counts)
+    if left < found.seats:
+        return ngettext(
+            "One of your %(seats)d places is still free: take it, and it is yours.",
+            "%(num)d of your %(seats)d places are still free: take them, and they are "
+            "yours.",
+            left,
+            seats=found.seats,
+        )
+    return ngettext(
+        "The place is still free: take it, and it is yours.",
+        "The places are still free: take them, and they are yours.",
+        left,
+    )
+
+
+def too_late(seats: int) -> str:
+    return ngettext(
+        "We heard nothing in time, so the place went to whoever was next.",
+        "We heard nothing in time, so the places went to whoever was next.",
+        seats,
+    )
+
+
+def cancelled(found: Registration) -> Standing:
+    title = _("This registration is cancelled")
+    if found.ended_by in (None, ATTENDEE):
+        match found.ended_from:
+            case State.OFFERED:
+                title = _("You said no to the offer")
+            case State.WAITLISTED:
+                title = _("You left the waitlist")
+            case State.REQUESTED:
+                title = _("You took back your request")
+            case _place:
+                title = _("You gave up your place")
+    return Standing(
+        "cancelled", _("Cancelled"), title, stub=_("This place was given up.")
+    )
+
+
+def until(found: Registration) -> dict[str, Any]:
+    assert found.decide_by is not None
+    return {"when": moment(found.decide_by, found.event.zone)}
+
+
+# --- in words, for a guest ----------------------------------------------------------
+
+
+def standing_for_guest(found: Registration, is_coming: bool, now: datetime) -> Standing:
+    """The same in the words of the view-only ticket: whoever reads it can do nothing
+    about it, and is told nothing about the others."""
+    state, _was = state_at(found, now)
+    if found.event.status == Status.CANCELLED:
+        return event_is_off()
+    if not is_coming or state == State.CANCELLED:
+        return Standing(
+            "cancelled",
+            _("Cancelled"),
+            _("This place was given up"),
+            stub=_("This place was given up."),
+        )
+    not_yet = _("This is not a ticket yet.")
+    match state:
+        case State.CONFIRMED:
+            is_over = now >= found.event.ends_at
+            title = _("Thank you for coming") if is_over else _("You have a place")
+            return Standing("confirmed", _("Confirmed"), title)
+        case State.HELD:
+            told = _("Whoever registered you has to confirm it first.")
+            title = _("Your place is not confirmed yet")
+            return Standing(
+                "offered", _("Not confirmed yet"), title, (not_yet, told), not_yet
+            )
+        case State.REQUESTED:
+            told = _("Whoever registered you is mailed as soon as it is decided.")
+            title = _("The organizer has not decided yet")
+            return Standing(
+                "requested", _("Asked for"), title, (not_yet, told), not_yet
+            )
+        case State.WAITLISTED:
+            told = _("Whoever registered you is mailed as soon as a place comes free.")
+            title = _("You’re on the waitlist")
+            return Standing(
+                "waitlisted", _("Waitlisted"), title, (not_yet, told), not_yet
+            )
+        case State.OFFERED:
+            told = _("Whoever registered you was mailed, and has to say yes first.")
+            title = _("A place is kept for now")
+            return Standing("offered", _("Offered"), title, (not_yet, told), not_yet)
+        case State.RELEASED:
+            word, title = _("Given on"), _("This place was given on")
+        case _over:
+            word, title = _("Ended"), _("There is no place on this ticket")
+    told = _("Ask whoever registered you.")
+    return Standing("cancelled", word, title, (told,), _("This is not a ticket."))

@@ -1,0 +1,461 @@
+"""Answers to what can't be done: refusals and errors, each as a calm page or JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    url_for,
+)
+from flask_babel import lazy_gettext as _
+from flask_security.utils import current_user, is_user_authenticated
+from werkzeug.exceptions import HTTPException
+
+from rsvp.database import outages
+from rsvp.errors import Refusal
+from rsvp.extensions import db
+from rsvp.web.organizer import layout
+
+# --- the words ----------------------------------------------------------------------
+
+REFUSALS: dict[str, tuple[Any, Any]] = {
+    "event_cancelled": (
+        _("This event is cancelled"),
+        _("It will not take place, so nobody can register any more."),
+    ),
+    "event_over": (
+        _("This event is over"),
+        _("It has taken place, so nothing can be changed any more."),
+    ),
+    "registration_not_open": (
+        _("Registration has not opened yet"),
+        _("The page of the event says when it opens. Please come back then."),
+    ),
+    "registration_closed": (
+        _("Registration is closed"),
+        _("The organizer takes no more registrations for this event."),
+    ),
+    "registration_paused": (
+        _("Registration is paused"),
+        _("The organizer has paused it for the moment. Please try again later."),
+    ),
+    "full": (
+        _("All places are taken"),
+        _("Nothing is free, and this event keeps no waitlist."),
+    ),
+    "party_too_large": (
+        _("That is more people than can come together"),
+        _("Please register fewer people at a time."),
+    ),
+    "too_many_mails": (
+        _("Too many mails to this address"),
+        _(
+            "This address has had several mails from us in a short time. Nothing was "
+            "registered. Please try again in a few hours."
+        ),
+    ),
+    "event_changed": (
+        _("The event was changed a moment ago"),
+        _("Please look at it again and send the form once more."),
+    ),
+    "already_over": (
+        _("This was given up before"),
+        _("There is nothing left to cancel. Your ticket page shows how it stands."),
+    ),
+    "already_in": (
+        _("This is not possible from here any more"),
+        _("Somebody of your party is already in. Please talk to the door."),
+    ),
+    "too_late_to_cancel": (
+        _("The time for changes is over"),
+        _("Nothing was changed. You can still write to the organizer."),
+    ),
+}
+# What one's own registration answers.
+REFUSALS |= {
+    "link_ended": (
+        _("This link has ended"),
+        _(
+            "It was that of the page after the form, and the one in our mail has been "
+            "used since. That one goes on working: please open it from the mail."
+        ),
+    ),
+    "line_full": (
+        _("The waitlist is full"),
+        _("Nothing is free, and nobody more can wait. Nothing was changed."),
+    ),
+    "no_seat_free": (
+        _("Nothing is free there"),
+        _(
+            "No place is free that nobody else waits for, so all stays as it is. You "
+            "can try again later."
+        ),
+    ),
+    "not_confirmed": (
+        _("There is no place to pass on"),
+        _("Only a confirmed place can be passed on. Nothing was changed."),
+    ),
+    "not_offered": (
+        _("There is no offer to answer"),
+        _("It was answered before, or there was none. Your page shows how it stands."),
+    ),
+    "offer_ended": (
+        _("The offer has ended"),
+        _(
+            "We heard nothing in time, and by now somebody else has the place. Nothing "
+            "was changed."
+        ),
+    ),
+    "answer_first": (
+        _("Please answer first"),
+        _(
+            "Places are kept for you until you say yes or no. After that you can "
+            "change the rest."
+        ),
+    ),
+    "put_off_before": (
+        _("This can be put off once"),
+        _("You did so before. Say yes or no to this offer; until then it is kept."),
+    ),
+    "wrong_party": (
+        _("Choose who is coming"),
+        _("Fewer places are free than you are, or somebody chosen is not coming."),
+    ),
+    "address_in_use": (
+        _("This address has a registration here already"),
+        _("Nobody can have two of them for the same way in. Nothing was changed."),
+    ),
+    "not_passed_on": (
+        _("This place can’t be passed on"),
+        _(
+            "Places of this event are meant for whom they were given to. If you can’t "
+            "come, please give it up."
+        ),
+    ),
+    "wrong_admission": (
+        _("That is no other way to come"),
+        _("The event has no such way in, or you have it already."),
+    ),
+    "no_invitation": (
+        _("This needs an invitation"),
+        _("The code opens nothing, or not any more. Ask whoever invited you."),
+    ),
+}
+REFUSALS |= {
+    "not_admitted": (
+        _("They can’t be let in"),
+        _(
+            "The place was given up or still waits, or it is not the hour for it. The "
+            "list of people says how it stands."
+        ),
+    ),
+    "door_closed": (
+        _("The door is closed"),
+        _(
+            "Its link was taken back, or has ended: it works until half a day after "
+            "the event. Until then the organizer can make a new one."
+        ),
+    ),
+    "door_full": (
+        _("This door has all its phones"),
+        _("Ask the organizer to send a phone home, or for another link."),
+    ),
+    "door_unknown": (
+        _("This link opens no door"),
+        _(
+            "A part of it is missing, or there is a new one: when a phone is sent "
+            "home, the link it knows ends with it. Ask the organizer for the code "
+            "there is now. Phones that scan already go on."
+        ),
+    ),
+    "phone_unknown": (
+        _("This phone is at no door"),
+        _(
+            "The organizer has a link or a QR picture for the door. Open it on the "
+            "phone that will scan, and say which door you are at. If you have just "
+            "done so, its browser keeps no cookie: allow them for this site, and open "
+            "it at its address with https."
+        ),
+    ),
+    "phone_stopped": (
+        _("This phone no longer scans"),
+        _(
+            "Its door has ended, or the phone was sent home. To scan again, ask the "
+            "organizer for the new link."
+        ),
+    ),
+}
+
+# Said to organizers, where what is said to attendees would be wrong.
+TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
+    "already_over": (
+        _("This registration is over"),
+        _("Somebody cancelled it before. Its page shows who, and when."),
+    ),
+    "already_in": (
+        _("Somebody of this party is already in"),
+        _("Whoever was let in can’t be cancelled before they leave."),
+    ),
+    "not_waiting": (
+        _("They don’t wait any more"),
+        _("A place came free for them, or somebody gave them one."),
+    ),
+    "not_requested": (
+        _("This request is decided already"),
+        _("Somebody decided it, or it was taken back. Its page shows who, and when."),
+    ),
+    "not_over": (
+        _("This registration is not over"),
+        _("Somebody brought it back already. Its page shows how it stands."),
+    ),
+    "no_seat_free": (
+        _("Not enough places are free"),
+        _("Nothing was changed. The page of seats shows what is taken."),
+    ),
+    "full": (
+        _("No place is free, and there is no line"),
+        _("Raise the capacity first, or give a place above the cap, with a reason."),
+    ),
+    "line_full": (
+        _("No place is free, and the line is full"),
+        _("Raise the capacity first, or give a place above the cap, with a reason."),
+    ),
+    "address_in_use": (
+        _("Their address is registered again"),
+        _("One address has one registration. Cancel the other one first."),
+    ),
+    "answer_first": (
+        _("They have to answer first"),
+        _("An offer or an address to be confirmed waits for them."),
+    ),
+    "doors_not_open": (
+        _("Doors are not open yet"),
+        _("Until then places go to the head of the line."),
+    ),
+    "event_cancelled": (
+        _("The event is cancelled"),
+        _("Everybody was told that it will not take place, so nothing can be changed."),
+    ),
+    "event_over": (
+        _("The event is over"),
+        _("It has taken place, or its data is erased, so nothing can be changed."),
+    ),
+    "outdated": (
+        _("This mail is not sent again"),
+        _("What it says is not so any more, or it is on its way already."),
+    ),
+    "on_its_way": (
+        _("This mail is no draft any more"),
+        _("It was sent meanwhile, so it stays as it is. Its page shows how far it is."),
+    ),
+    "nothing_to_stop": (
+        _("There is nothing left to stop"),
+        _("It was stopped already, or all of it has gone out. Its page says which."),
+    ),
+    "nobody_to_write_to": (
+        _("There is nobody to write to"),
+        _("The event is a draft, or its data is erased. Nothing was sent."),
+    ),
+    "in_use": (
+        _("People have registered"),
+        _(
+            "A draft would leave them with tickets that lead nowhere. Pause "
+            "registration instead, or cancel the event."
+        ),
+    ),
+}
+REFUSED = (_("That is not possible"), _("Nothing was changed."))
+
+ERRORS: dict[int, tuple[Any, Any]] = {
+    400: (
+        _("We could not read that"),
+        _("What reached us was incomplete. Please go back and try again."),
+    ),
+    403: (
+        _("Please send this from its own page"),
+        _("It came from another site, so we did nothing. Open the page here instead."),
+    ),
+    404: (
+        _("There is nothing at this address"),
+        _("The link may be cut off or mistyped, or what it led to is gone."),
+    ),
+    405: (
+        _("This address only takes a form"),
+        _("Go back to the page with the form and send it from there."),
+    ),
+    408: (
+        _("That took too long to arrive"),
+        _(
+            "Your connection was slow, and we stopped waiting. Nothing was saved. "
+            "Please go back and send it again."
+        ),
+    ),
+    413: (
+        _("That was more than we can take"),
+        _("Nothing was saved. Please shorten what you wrote and send it again."),
+    ),
+    429: (
+        _("That was a lot at once"),
+        _(
+            "Many requests came from your network in a short time. Nothing was saved. "
+            "Please wait a minute and try again."
+        ),
+    ),
+    500: (
+        _("Something went wrong here"),
+        _("It is our mistake, and it is noted. Please try again in a moment."),
+    ),
+    503: (
+        _("We are not ready for a moment"),
+        _("Please try again in a minute."),
+    ),
+}
+ERROR = (_("That did not work"), _("Please go back and try again."))
+# The same whether it is not there or somebody else's: nobody learns which.
+NOT_AT_THE_DESK = (
+    _("There is nothing at this address"),
+    _(
+        "The link may be mistyped, what it led to may be gone, or it belongs to a team "
+        "that you are not in."
+    ),
+)
+
+
+# --- the handlers -------------------------------------------------------------------
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, failed)
+
+
+def refused(refusal: Refusal) -> Response:
+    """A rule said no: nothing has changed, and the page says which rule it was."""
+    db.session.rollback()
+    words = REFUSALS | TO_ORGANIZERS if from_organizer() else REFUSALS
+    title, text = words.get(refusal.code, REFUSED)
+    return answer(
+        Response(), "errors/refusal.html", refusal.status, refusal.code, title, text
+    )
+
+
+def failed(error: HTTPException) -> Response:
+    """An error of HTTP, a mistake of ours (500) among them."""
+    if error.response is not None:
+        return error.response  # type: ignore[return-value]
+    status = error.code or 500
+    title, text = ERRORS.get(status, ERROR)
+    if status == 404 and from_organizer():
+        title, text = NOT_AT_THE_DESK
+    # Keeps what belongs to the error: Allow, Retry-After.
+    response = Response(headers=error.get_headers())
+    return answer(response, "errors/error.html", status, f"http_{status}", title, text)
+
+
+def answer(
+    response: Response,
+    template: str,
+    status: int,
+    code: str,
+    title: Any,
+    text: Any,
+    **context: Any,
+) -> Response:
+    response.status_code = status
+    if wants_json():
+        # The members are those of RFC 9457, and the code for machines.
+        problem = {"title": str(title), "detail": str(text), "status": status}
+        response.data = jsonify(problem | {"code": code}).data
+        response.content_type = "application/problem+json"
+        return response
+    response.content_type = "text/html; charset=utf-8"
+    response.data = render_template(
+        template,
+        status=status,
+        code=code,
+        title=title,
+        text=text,
+        back=way_back(status),
+        at_desk=from_organizer(),
+        **desk_head(status),
+        **context,
+        # Whoever follows a dead link of their own can have it mailed again.
+        lost=status in (404, 410) and request.path.startswith(("/r/", "/t/")),
+    )
+    return response
+
+
+def wants_json() -> bool:
+    if request.is_json:
+        return True  # whoever speaks it reads it
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def from_organizer() -> bool:
+    return request.path.startswith("/organize/")
+
+
+def desk_head(status: int) -> dict[str, Any]:
+    """The head of organizers' pages, for whoever is signed in on one of them."""
+    # Where we failed it may be the database that did: it is asked nothing more.
+    if status >= 500 or not from_organizer():
+        return {}
+    try:
+        return layout.head() if is_user_authenticated(current_user) else {}
+    except Exception as error:
+        if outages.find(error) is None:
+            raise
+        db.session.rollback()
+        return {}
+
+
+# The page that a blueprint's forms are on.
+PAGES = {
+    "attendee": "public.event",
+    "own": "attendee.registration",
+    "coming": "attendee.registration",
+    "changes": "attendee.registration",
+    "lost": "lost.ask",
+    "unsubscribing": "unsubscribing.ask",
+    "door": "door.scanner",
+    "first": "first.show_form",
+    "passwords": "passwords.show_ask",
+    "organizer": "organizer.event",
+    "registration": "registration.show",
+    "outbox": "outbox.message",
+    "roster": "roster.show",
+    "seats": "seats.show",
+    "invitations": "invitations.show",
+    "mailings": "mailings.show",
+    "wording": "wording.show",
+    "door_desk": "door_desk.passes",
+    "security": "security.login",
+}
+# The pages of forms that are not on the one above.
+OTHER_PAGES = {
+    "door.enrol": "door.show_pass",
+    "passwords.set_new": "passwords.show_new",
+    "mailings.make": "mailings.new",
+    "door_desk.let_in": "door_desk.check_in",
+    "door_desk.take_back": "door_desk.check_in",
+}
+
+
+def way_back(status: int) -> str | None:
+    """The page a form was sent from: the event's, the ticket, the door, the desk."""
+    endpoint, blueprint = request.endpoint, request.blueprint
+    if request.method != "POST" or endpoint is None or status == 404:
+        return None
+    page = OTHER_PAGES.get(endpoint) or PAGES.get(blueprint or "")
+    if page is None:
+        return None
+    takes = next(current_app.url_map.iter_rules(page)).arguments
+    values = request.view_args or {}
+    return url_for(page, **{name: values[name] for name in takes})

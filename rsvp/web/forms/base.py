@@ -1,0 +1,136 @@
+"""Asked: what forms ask of people, and how it is checked: names, addresses, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from wtforms.form import BaseForm
+
+from rsvp.domain import questions
+from rsvp.models import Question
+from rsvp.models.event import QuestionType
+from rsvp.text import mail_addresses, person_names
+from rsvp.text.mail_addresses import NoMailAddress
+from rsvp.web.forms.fields import LENGTHS, ChoicesField, NameField, Option, TypedField
+from rsvp.web.forms.normalize import NO_MAIL_ADDRESS, NO_WEB_ADDRESS
+
+# --- fields -------------------------------------------------------------------------
+
+
+def named(label: Any, required: bool = False) -> Any:
+    return NameField(label, required=required, maxlength=person_names.LONGEST)
+
+
+def addressed(label: Any, hint: Any = "") -> Any:
+    return TypedField(
+        label,
+        kind="email",
+        required=True,
+        maxlength=mail_addresses.LONGEST,
+        description=hint,
+    )
+
+
+def asked(question: Question, admission_names: Mapping[str, str]) -> Any:
+    """The field of a question; its hint names the admissions it is only asked for."""
+    kind: Callable[..., Any] = TypedField
+    options = tuple(Option(text, text) for text in question.options)
+    if question.type == QuestionType.CHOICES:
+        kind = ChoicesField
+    elif question.type == QuestionType.YES_NO:
+        options = (
+            Option(questions.YES, lazy_gettext("Yes")),
+            Option(questions.NO, lazy_gettext("No")),
+        )
+    return kind(
+        question.ask,
+        kind=str(question.type),
+        required=question.required,
+        maxlength=LENGTHS.get(QuestionType(question.type)),
+        options=options,
+        only_for=tuple(key for key in question.only_for if key in admission_names),
+        description=question.hint or "",
+    )
+
+
+# --- a form -------------------------------------------------------------------------
+
+
+class AskingForm(BaseForm):
+    """A form with its mistakes: `form_errors` holds what is wrong with the whole of it,
+    `summary` everything. `read` keeps what the checks made of what was typed.
+    """
+
+    def __init__(self, fields: Iterable[tuple[str, Any]]) -> None:
+        super().__init__(tuple(fields))
+        self.read: dict[str, Any] = {}
+
+    @property
+    def summary(self) -> list[tuple[str | None, str]]:
+        """All mistakes, top to bottom, as (id of the field or None, message)."""
+        own: list[tuple[str | None, str]] = [(None, text) for text in self.form_errors]
+        return own + [(field.id, text) for field in self for text in field.errors]
+
+    @property
+    def is_well(self) -> bool:
+        return not self.form_errors and not any(field.errors for field in self)
+
+    def refuse(self, message: str, field: str | None = None) -> None:
+        """Say what is wrong, beside a field or with the form as a whole."""
+        if field is None:
+            self.form_errors.append(message)
+        else:
+            self[field].errors = [*self[field].errors, message]
+
+    # --- checks ---
+
+    def check_name(self, field: str, required: str = "") -> None:
+        """`required` is what is said where there is none; empty: it may be left out."""
+        name = self[field].data
+        if not name:
+            if required:
+                self.refuse(required, field)
+        elif len(name) > person_names.LONGEST:
+            self.refuse(
+                _(
+                    "Shorten this name to %(most)d characters.",
+                    most=person_names.LONGEST,
+                ),
+                field,
+            )
+        elif person_names.has_web_address(name):
+            self.refuse(NO_WEB_ADDRESS, field)
+
+    def check_email(self) -> None:
+        try:
+            found = mail_addresses.read(self["email"].data)
+        except NoMailAddress as wrong:
+            self.refuse(NO_MAIL_ADDRESS[wrong.slip], "email")
+        else:
+            self.read |= {"email": found.text, "email_key": found.key}
+
+    def check_answers(
+        self, asked: list[Question], prefix: str, optional: bool = False
+    ) -> dict[str, Any]:
+        raw = {question.key: self[prefix + question.key].data for question in asked}
+        answers, mistakes = questions.check_answers(asked, raw)
+        for question in asked:
+            mistake = mistakes.get(question.key)
+            if mistake and not (mistake == "required" and optional):
+                self.refuse(in_words(mistake, question), prefix + question.key)
+        return answers
+
+
+def in_words(mistake: str, question: Question) -> str:
+    match mistake:
+        case "too_long":
+            most = LENGTHS[QuestionType(question.type)]
+            return _("Shorten this to %(most)d characters.", most=most)
+        case "not_an_option":
+            return _("Choose one of the options.")
+    if question.type in (QuestionType.TEXT, QuestionType.LONG_TEXT):
+        return _("Answer this question.")
+    return _("Choose an answer.")

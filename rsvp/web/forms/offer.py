@@ -1,0 +1,73 @@
+"""Answering: who comes, where an offer is of fewer places than the party has people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.datastructures import MultiDict
+
+from rsvp.models import Registration
+from rsvp.web.forms.base import AskingForm
+from rsvp.web.forms.fields import ChoicesField, Option
+from rsvp.web.presentation.template_globals import name_of
+
+
+class OfferForm(AskingForm):
+    """Who of the party comes; blank, the first of them are ticked."""
+
+    def __init__(
+        self, found: Registration, most: int, data: MultiDict[str, str] | None = None
+    ) -> None:
+        self.most = most
+        # None: it has ended and is gone, which the domain then says.
+        self.is_of_fewer = 0 < self.most < found.seats
+        options = tuple(
+            Option(str(one.position), name_of(one.name, one.position))
+            for one in found.coming
+        )
+        chosen = [option.value for option in options[: self.most]]
+        super().__init__(
+            [
+                (
+                    "coming",
+                    ChoicesField(
+                        ngettext(
+                            "Who is coming? Choose one.",
+                            "Who is coming? Choose up to %(num)d.",
+                            self.most,
+                        ),
+                        kind="choices",
+                        required=True,
+                        options=options,
+                        default=None if data is not None else chosen,
+                    ),
+                )
+            ]
+        )
+        self.process(data)
+
+    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
+        """Check who was named; `positions` is then None where all of them come."""
+        self.positions: list[int] | None = None
+        if not self.is_of_fewer:
+            return True
+        named = list(dict.fromkeys(self["coming"].data))
+        known = {option.value for option in self["coming"].options}
+        if not named:
+            self.refuse(_("Choose who is coming."), "coming")
+        elif not known.issuperset(named):
+            self.refuse(_("Choose among those who were registered."), "coming")
+        elif len(named) > self.most:
+            self.refuse(
+                ngettext(
+                    "One place is free: choose one of you.",
+                    "%(num)d places are free: choose no more of you.",
+                    self.most,
+                ),
+                "coming",
+            )
+        else:
+            self.positions = [int(position) for position in named]
+        return self.is_well

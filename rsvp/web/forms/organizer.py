@@ -1,0 +1,110 @@
+"""Typed: what people wrote into an organizer's form, as one plain value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flask import request
+from flask_babel import gettext as _
+
+from rsvp import walltime
+from rsvp.text import placeholders
+from rsvp.text.cleaning import bare_line, one_line, readable
+from rsvp.text.placeholders import Slip, Wrong
+
+LONGEST_REASON = 200
+"""Of how many characters a line of text to people, or a reason that is kept, may be."""
+
+
+LATEST_YEAR = 2200
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong beside a field, and what was typed into it."""
+
+    field: str
+    words: str
+    typed: str
+
+
+def line(name: str) -> str:
+    """What was typed into a field, in one line."""
+    return one_line(request.form.get(name, ""))
+
+
+def too_long(longest: int) -> str:
+    return _("Please use at most %(count)d characters.", count=longest)
+
+
+def whole_number(name: str, lowest: int, highest: int) -> int | None:
+    """The number in a field, or None for what is none between these two.
+
+    `isdecimal` alone would take digits of every script, and `int` a number as long as
+    a book.
+    """
+    text = bare_line(request.form.get(name, ""))
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(highest))):
+        return None
+    return int(text) if lowest <= int(text) <= highest else None
+
+
+def lines(name: str) -> str:
+    """What was typed into a field of several lines: text with line ends alone."""
+    typed = request.form.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
+    return readable(typed, keep="\n").strip()
+
+
+def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The instant of the wall time in a field, by the clocks of that zone; None where
+    nothing was typed. Raises ValueError with words for the person who typed it."""
+    text = bare_line(request.form.get(name, ""))
+    if not text:
+        return None
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("Write a day and a time.")) from None
+    if wall.tzinfo is not None:
+        raise ValueError(_("Write a day and a time."))
+    if wall.year >= LATEST_YEAR:
+        raise ValueError(_("This is too far off. Choose an earlier time."))
+    is_over = _("This time is over. Choose a later one.")
+    if wall.year < now.year:
+        raise ValueError(is_over)
+    try:
+        at = walltime.instant(wall, zone)
+    except walltime.NoSuchTimeError:
+        words = _("The clocks skip this time. Choose an hour later.")
+        raise ValueError(words) from None
+    except walltime.TimeTwiceError:
+        words = _("The clocks show this time twice. Choose an hour later.")
+        raise ValueError(words) from None
+    if at <= now:
+        raise ValueError(is_over)
+    return at
+
+
+def placeholder_mistake(
+    text: str, *, needed: str | None = None, has_deadline: bool = True
+) -> str | None:
+    """What is wrong with the placeholders of a text, in words for who typed it."""
+    match placeholders.slip_in(text, needed):
+        case Slip(Wrong.BRACE):
+            return _("A brace stands alone. Write it twice to keep it: {{ or }}.")
+        case Slip(Wrong.UNKNOWN, name):
+            names = placeholders.known(has_deadline=has_deadline)
+            return _(
+                "{%(name)s} is no placeholder. There are %(known)s.",
+                name=name,
+                known=placeholders.listed(names),
+            )
+        case Slip(Wrong.MISSING, name):
+            return _(
+                "This must say until when people may answer: use {%(name)s}.", name=name
+            )
+    if "until" in placeholders.named(text) and not has_deadline:
+        return _("This mail has no deadline, so {until} would say nothing.")
+    return None

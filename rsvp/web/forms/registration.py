@@ -1,0 +1,256 @@
+"""Registering: the public form of one event."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
+from werkzeug.datastructures import MultiDict
+from wtforms.fields.core import UnboundField
+
+from rsvp import i18n
+from rsvp.domain import questions
+from rsvp.domain.registrations import create
+from rsvp.models import Admission, Event
+from rsvp.models.event import Per
+from rsvp.web.forms.base import AskingForm, addressed, asked, named
+from rsvp.web.forms.fields import BoxField, Option, PartyField, TypedField
+from rsvp.web.forms.normalize import read_submission
+
+MOST_GUEST_BLOCKS = 9
+HONEYPOT = "nickname"
+INVITATION_LENGTH = 200
+
+
+# --- what it asks -------------------------------------------------------------------
+
+Fields = tuple[tuple[str, UnboundField], ...]
+
+# Built once for each event that is held in memory, and gone with it.
+built: WeakKeyDictionary[Event, Fields] = WeakKeyDictionary()
+
+
+def fields_of(event: Event) -> Fields:
+    fields = built.get(event)
+    if fields is None:
+        fields = built[event] = tuple(make_fields(event))
+    return fields
+
+
+def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
+    if event.needs_invitation:
+        yield (
+            "invitation",
+            TypedField(
+                lazy_gettext("Your invitation code"),
+                required=True,
+                maxlength=INVITATION_LENGTH,
+                description=lazy_gettext("It stands in your invitation."),
+            ),
+        )
+    yield "name", named(lazy_gettext("Your name"), required=True)
+    yield (
+        "email",
+        addressed(lazy_gettext("Your email address"), what_is_mailed(event)),
+    )
+    yield (
+        "admission",
+        TypedField(
+            lazy_gettext("How would you like to come?"),
+            kind="admission",
+            required=True,
+            maxlength=64,
+            options=tuple(Option(a.key, a.name) for a in event.admissions),
+            default=event.admissions[0].key if len(event.admissions) == 1 else "",
+        ),
+    )
+    yield (
+        "party",
+        PartyField(lazy_gettext("How many of you are coming?"), kind="number"),
+    )
+    names = {admission.key: admission.name for admission in event.admissions}
+    for question in event.questions:
+        yield f"answers-{question.key}", asked(question, names)
+    for number in guest_numbers(event):
+        yield f"guests-{number}-name", named(lazy_gettext("Name of your guest"))
+        for question in event.questions:
+            if question.per == Per.ATTENDEE:
+                yield f"guests-{number}-answers-{question.key}", asked(question, names)
+    if may_be_fewer(event):
+        yield (
+            "fewer_ok",
+            BoxField(
+                lazy_gettext("Fewer of us is fine"),
+                kind="box",
+                description=lazy_gettext(
+                    "If you have to wait and only some of your places come free, we "
+                    "offer you those. You then choose who comes."
+                ),
+            ),
+        )
+    for consent in event.consents:
+        yield (
+            f"consent-{consent.key}",
+            BoxField(consent.text, kind="box", required=consent.required),
+        )
+    for name in ("submission", "form_token"):
+        yield name, TypedField(kind="hidden", maxlength=200)
+    yield (
+        HONEYPOT,
+        TypedField(lazy_gettext("Leave this field empty"), maxlength=200),
+    )
+
+
+def what_is_mailed(event: Event) -> Any:
+    if event.is_by_approval:
+        return lazy_gettext("The organizer’s answer goes here.")
+    if event.confirm_address:
+        return lazy_gettext("We mail you a link there, to confirm that it is yours.")
+    return lazy_gettext("Your ticket goes here.")
+
+
+def may_be_fewer(event: Event) -> bool:
+    """Whether a party may come to wait for seats, and fewer of it might be seated."""
+
+    def may_wait(admission: Admission) -> bool:
+        is_in_room = admission.counts_in_room and event.room_capacity is not None
+        return admission.waitlist and (admission.capacity is not None or is_in_room)
+
+    return event.party_max > 1 and any(map(may_wait, event.admissions))
+
+
+def guest_numbers(event: Event) -> range:
+    """The blocks for guests, from 0; more people than blocks are named later."""
+    return range(min(event.party_max - 1, MOST_GUEST_BLOCKS))
+
+
+# --- the form -----------------------------------------------------------------------
+
+
+class RegistrationForm(AskingForm):
+    """The public form of one event; without `data` it is blank."""
+
+    def __init__(
+        self,
+        event: Event,
+        data: MultiDict[str, str] | None = None,
+        *,
+        form_token: str = "",
+    ) -> None:
+        super().__init__(fields_of(event))
+        self.event = event
+        self.is_blank = data is None
+        self.guest_numbers = guest_numbers(event)
+        self.own_questions = list(event.questions)
+        self.guest_questions = [q for q in event.questions if q.per == Per.ATTENDEE]
+        self.process(data)
+        if len(event.admissions) == 1 and not self["admission"].data:
+            self["admission"].data = event.admissions[0].key
+        self.token_sent = self["form_token"].data
+        self["form_token"].data = form_token
+        self.was_trapped = bool(self[HONEYPOT].data)
+        self[HONEYPOT].data = ""
+
+    @property
+    def chosen(self) -> Admission | None:
+        """The admission chosen, or None where none, or an unknown one, was."""
+        key = self["admission"].data
+        return next((a for a in self.event.admissions if a.key == key), None)
+
+    # --- checking ---
+
+    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
+        """Check everything and say whether all of it is well; `wanted` then works."""
+        admission = self.chosen
+        if admission is None:
+            self.refuse(_("Choose how you would like to come."), "admission")
+        if self.event.needs_invitation and not self["invitation"].data:
+            self.refuse(_("Enter the code from your invitation."), "invitation")
+        self.check_name("name", required=_("Enter your name."))
+        self.check_email()
+        self.check_party()
+        if admission is not None:
+            self.check_own_answers(admission)
+            self.check_guests(admission)
+        self.check_consents()
+        return self.is_well
+
+    def check_party(self) -> None:
+        most, people = self.event.party_max, self["party"].data
+        if people is None or people < 1:
+            self.refuse(_("Enter how many of you are coming, as a number."), "party")
+            return
+        filled = [n for n in self.guest_numbers if self.is_filled(n)]
+        people = max(people, filled[-1] + 2 if filled else 1)
+        if people > most:
+            self.refuse(
+                ngettext(
+                    "One person can be registered at a time.",
+                    "At most %(num)d people can be registered together.",
+                    most,
+                ),
+                "party",
+            )
+        self.read["people"] = people
+        self["party"].data = min(people, most)
+
+    def is_filled(self, number: int) -> bool:
+        """Whether anything was typed for this guest."""
+        names = [f"guests-{number}-answers-{q.key}" for q in self.guest_questions]
+        return any(self[name].data for name in (f"guests-{number}-name", *names))
+
+    def check_own_answers(self, admission: Admission) -> None:
+        for per in (Per.REGISTRATION, Per.ATTENDEE):
+            asked = questions.asked(self.event, admission, per)
+            self.read[per] = self.check_answers(asked, "answers-")
+
+    def check_guests(self, admission: Admission) -> None:
+        asked = questions.asked(self.event, admission, Per.ATTENDEE)
+        self.read["guests"] = guests = []
+        for number in self.guest_numbers[: self.read.get("people", 1) - 1]:
+            name = self[f"guests-{number}-name"].data
+            self.check_name(f"guests-{number}-name")
+            # Who is named later answers later.
+            answers = self.check_answers(
+                asked, f"guests-{number}-answers-", optional=not name
+            )
+            guests.append(create.Person(name or None, answers))
+
+    def check_consents(self) -> None:
+        for consent in self.event.consents:
+            field = f"consent-{consent.key}"
+            if consent.required and not self[field].data:
+                self.refuse(_("Tick this box to register."), field)
+
+    # --- the value handed over ---
+
+    def wanted(self) -> create.Wanted:
+        """What is to be registered; only after `validate` said yes."""
+        admission = self.chosen
+        assert admission is not None
+        registrant = create.Person(self["name"].data, self.read[Per.ATTENDEE])
+        guests = self.read["guests"]
+        unnamed = self.read["people"] - 1 - len(guests)
+        later = itertools.repeat(create.Person(None, {}), unnamed)
+        return create.Wanted(
+            admission_id=admission.id,
+            email=self.read["email"],
+            email_key=self.read["email_key"],
+            party=(registrant, *guests, *later),
+            answers=self.read[Per.REGISTRATION],
+            consents={
+                consent.id: self[f"consent-{consent.key}"].data
+                for consent in self.event.consents
+            },
+            language=i18n.language_for(self.event.language),
+            submission=read_submission(self["submission"].data),
+            # Nobody alone can come with fewer.
+            fewer_ok="fewer_ok" in self
+            and self["fewer_ok"].data
+            and self.read["people"] > 1,
+            invitation=self["invitation"].data if "invitation" in self else None,
+        )

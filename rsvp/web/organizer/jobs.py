@@ -1,0 +1,168 @@
+"""Work: what goes on in the background, for those who run a team."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, current_app
+from flask.typing import ResponseReturnValue
+from flask_babel import format_timedelta, ngettext
+from flask_babel import lazy_gettext as _
+
+from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.db import utcnow
+from rsvp.domain import teams
+from rsvp.domain.teams import Action
+from rsvp.models import Job, MailDomain, Worker
+from rsvp.queries import jobs as job_queries
+from rsvp.queries.jobs import JobState
+from rsvp.web import guards
+from rsvp.web.organizer import layout
+
+bp = Blueprint("work", __name__, url_prefix="/organize")
+bp.after_request(layout.keep_private)
+
+WORDS = {
+    "settle": _("Offers and held places whose time is over"),
+    "close": _("Places of those who did not say whether they come"),
+    "ask": _("Asking people whether they still come"),
+    "remind": _("Reminders and thank-yous"),
+    "mailings": _("What organizers write"),
+    "erase": _("Erasing what is past keeping"),
+    "domains": _("Forgetting what is known of domains"),
+    "counts": _("Forgetting whose mails were counted"),
+    "deliver": _("Sending mails"),
+    "rounds": _("Looking for what is due"),
+}
+"""The jobs, in the order in which the page shows them; others come last."""
+
+
+@dataclass(frozen=True)
+class ShownJob:
+    """A job as the page shows it; `state` is a pill."""
+
+    word: Any
+    state: layout.Shown
+    ran: str
+    trouble: str
+
+
+IS_RUNNING = layout.Shown("offered", "◑", _("Running"))
+IS_WELL = layout.Shown("confirmed", "●", _("Well"))
+IS_ON_HOLD = layout.Shown("waitlisted", "◷", _("On hold"))
+IS_BEHIND = layout.Shown("waitlisted", "◷", _("Behind"))
+STANDS_STILL = layout.Shown("waitlisted", "◷", _("No worker"))
+HAS_FAILED = layout.Shown("cancelled", "✕", _("Failed"))
+
+STATES = {
+    JobState.RUNNING: IS_RUNNING,
+    JobState.ON_HOLD: IS_ON_HOLD,
+    JobState.FAILED: HAS_FAILED,
+    JobState.AHEAD: IS_BEHIND,
+    JobState.BEHIND: IS_BEHIND,
+}
+
+
+@bp.get("/work")
+@guards.signed_in
+def show() -> ResponseReturnValue:
+    if not teams.may_anywhere(layout.me(), Action.MANAGE_TEAM):
+        abort(404)
+    now = utcnow()
+    work = job_queries.background_work(now)
+    last_ran_at = work.last_ran_at(now)
+    works = work.is_at_work(now)
+    idle_time = None if works or last_ran_at is None else span(now - last_ran_at)
+    order = list(WORDS)
+    jobs = sorted(work.jobs, key=lambda j: (j.name not in WORDS, *place(j, order)))
+    return layout.page(
+        "jobs.html",
+        mails=work.mails,
+        mailings_sending=work.mailings_sending,
+        jobs=[
+            shown_job(each, work.state_of(each, now), now, works=works) for each in jobs
+        ],
+        apart=shown_clock(work.apart),
+        paused=[shown_domain(each, now) for each in work.paused],
+        idle_for=idle_time,
+        never_ran=not work.has_run,
+        is_known=works or last_ran_at is not None,
+        troubled=[shown_worker(each, now) for each in work.troubled],
+        has_mail_server=bool(current_app.config["MAIL_SERVER"]),
+    )
+
+
+def place(job: Job, order: list[str]) -> tuple[int, str]:
+    return (order.index(job.name) if job.name in order else 0, job.name)
+
+
+def shown_worker(worker: Worker, now: datetime) -> dict[str, Any]:
+    """Workers of a machine that ended shortly after one another."""
+    ago = span(now - (worker.ended_at or now))
+    return {"ends": worker.ends, "ago": ago, "why": worker.why}
+
+
+def shown_clock(apart: job_queries.Apart | None) -> dict[str, str] | None:
+    """The clock that stands apart from the last run, in words."""
+    if apart is None:
+        return None
+    return {
+        "stood": f"{apart.at:%Y-%m-%d %H:%M} UTC",
+        "ran": f"{apart.last_run_at:%Y-%m-%d %H:%M} UTC",
+        "by": span(apart.by),
+    }
+
+
+def shown_job(job: Job, state: JobState, now: datetime, *, works: bool) -> ShownJob:
+    """How it stands with a job; `works`: a worker has run lately."""
+    finished_at = job.finished_at
+    if state == JobState.RUNNING and job.started_at:
+        ran = _("for %(time)s", time=span(now - job.started_at))
+    elif finished_at and finished_at > now + CLOCKS_DIFFER:
+        ran = _("nobody knows when: the server’s clock was ahead")
+    elif finished_at:
+        ran = _("%(time)s ago", time=span(now - finished_at))
+        if job.done:
+            ran = _("%(ran)s, %(number)d done", ran=ran, number=job.done)
+    else:
+        ran = _("not yet")
+    return ShownJob(
+        WORDS.get(job.name, job.name),
+        STATES.get(state, IS_WELL if works else STANDS_STILL),
+        ran,
+        trouble_of(job, state, now),
+    )
+
+
+def trouble_of(job: Job, state: JobState, now: datetime) -> str:
+    """What is wrong with it, in sentences."""
+    said = []
+    if job.failures:
+        failed = ngettext(
+            "It failed, and is tried again: %(why)s",
+            "It failed %(num)d times in a row, and is tried again: %(why)s",
+            job.failures,
+            why=job.last_error,
+        )
+        said.append(failed)
+    if state == JobState.ON_HOLD:
+        said.append(_("It waits until the server’s clock is trusted."))
+        return " ".join(map(str, said))
+    if state == JobState.AHEAD:
+        said.append(_("Due now: a clock that was ahead set its next time too late."))
+    if job.is_behind(now):
+        time = span(now - job.due_at)
+        said.append(_("It has been due for %(time)s.", time=time))
+    return " ".join(map(str, said))
+
+
+def shown_domain(paused: MailDomain, now: datetime) -> dict[str, Any]:
+    left = (paused.pause_until or now) - now
+    return {"name": paused.domain, "left": span(left), "why": paused.last_error}
+
+
+def span(time: timedelta) -> str:
+    """A length of time in its largest unit: `14 minutes`."""
+    return format_timedelta(max(time, timedelta(seconds=1)), threshold=1.5)

@@ -1,0 +1,177 @@
+"""Previews: each kind of mail as it would be, with an event's own people in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from flask_babel import force_locale, gettext
+
+from rsvp import i18n
+from rsvp.db import utcnow
+from rsvp.domain import deadlines
+from rsvp.formats.feeds import icalendar
+from rsvp.formats.mail import render, samples, texts
+from rsvp.formats.mail.texts.shared import Words
+from rsvp.models import Event, Message, Registration
+from rsvp.models.message import MessageKind
+from rsvp.models.registration import State
+from rsvp.queries import registrations as registration_queries
+from rsvp.web.organizer.messages import preview_frame
+
+# Beside what the state of their registration says; the newest in one of them is shown.
+STATES: dict[MessageKind, State] = {
+    MessageKind.CONFIRM_ADDRESS: State.HELD,
+    MessageKind.REQUESTED: State.REQUESTED,
+    MessageKind.WAITLISTED: State.WAITLISTED,
+    MessageKind.OFFER: State.OFFERED,
+    MessageKind.CANCELLED: State.CANCELLED,
+    MessageKind.DECLINED: State.DECLINED,
+    MessageKind.LAPSED: State.LAPSED,
+    MessageKind.RELEASED: State.RELEASED,
+}
+"""In which state whoever gets a mail is; in all others they have a place."""
+
+LIMITED = frozenset(
+    {
+        *(MessageKind.WAITLISTED, MessageKind.OFFER, MessageKind.PROMOTED),
+        *(MessageKind.STILL_COMING, MessageKind.RELEASED),
+    }
+)
+"""Kinds that only whoever has, or waits for, one of a limited number of seats gets."""
+
+PREVIEWED = tuple(kind for kind in MessageKind if texts.has_writer(kind))
+NO_MAIL = UUID(int=0)
+A_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A mail that is kept nowhere, and whose it would be; `like` is None for somebody
+    made up."""
+
+    message: Message
+    like: str | None
+    at: datetime
+
+    @property
+    def mail(self) -> render.Mail:
+        return preview_frame.masked_mail(self.message, self.at)
+
+    @property
+    def whose(self) -> str:
+        if self.like is None:
+            return gettext("As somebody made up would get it.")
+        return gettext("As %(name)s would get it.", name=self.like)
+
+    @property
+    def words(self) -> Words:
+        """What it says, in its language."""
+        with force_locale(self.language):
+            return texts.words(self.message, self.at)
+
+    @property
+    def our_words(self) -> tuple[str, str]:
+        """Subject and headline as they are where nobody has changed them."""
+        with force_locale(self.language):
+            subject, headline, _lead = texts.parts_of(self.message, self.at)
+        return subject, headline
+
+    @property
+    def language(self) -> str:
+        return i18n.language_for(self.message.registration.language)
+
+
+def preview_of(event: Event, kind: MessageKind) -> Preview:
+    """A mail of this kind about whoever is newest in a fitting state; else about the
+    newest as if they were in it, else about somebody made up."""
+    now = utcnow()
+    state = STATES.get(kind, State.CONFIRMED)
+    limited = [way.id for way in event.admissions if event.is_limited(way)]
+    ways = limited if kind in LIMITED else []
+    about = registration_queries.newest(event.id, state, ways)
+    name = about.name if about else None
+    if about is None:
+        ended = {"ended_from": State.CONFIRMED if kind in WERE_SEATED else None}
+        other = registration_queries.newest(
+            event.id, None, ways
+        ) or registration_queries.newest(event.id)
+        name = other.name if other else None
+        about = other or samples.registration(event, now=now)
+        about = samples.as_if(about, state, **ended)
+    # As whoever has shown that the address is theirs gets it: with names in full.
+    as_proved = {"proved_at": about.proved_at or now, "ended_from": about.ended_from}
+    about = samples.as_if(about, about.state, **as_proved)
+    at = written_at(event, kind, now)
+    message = samples.message(kind, about, facts_for(kind, about, at), NO_MAIL)
+    return Preview(message, name, at)
+
+
+WERE_SEATED = (MessageKind.CANCELLED, MessageKind.RELEASED)
+
+
+def written_at(event: Event, kind: MessageKind, now: datetime) -> datetime:
+    """When such a mail goes out, where that shows in what it says."""
+    if kind == MessageKind.REMINDER:
+        reminder = first_reminder(event, is_before=True)
+        return reminder.due_at if reminder else event.starts_at - 2 * A_DAY
+    return now
+
+
+def first_reminder(event: Event, *, is_before: bool) -> Any:
+    anchor = "start" if is_before else "end"
+    found = (each for each in event.reminders if each.anchor == anchor)
+    return next(found, None)
+
+
+def facts_for(kind: MessageKind, about: Registration, at: datetime) -> dict[str, Any]:
+    """What such a mail might tell of a registration."""
+    event = about.event
+    match kind:
+        case MessageKind.CONFIRM_ADDRESS:
+            return {"until": (about.decide_by or deadlines.address_by(at)).isoformat()}
+        case MessageKind.OFFER:
+            until = about.decide_by or deadlines.offer_by(event, at)
+            return {
+                "until": until.isoformat(),
+                "offered": about.offered_seats or about.seats,
+            }
+        case MessageKind.WAITLISTED:
+            return {"place": 3}
+        case MessageKind.CANCELLED:
+            return {"was": about.ended_from or State.CONFIRMED}
+        case MessageKind.RELEASED:
+            return {"what": "no_answer"}
+        case MessageKind.TICKET_AGAIN:
+            return {"what": "sent_again"}
+        case MessageKind.STILL_COMING:
+            until = event.answer_by or event.starts_at - A_DAY
+            return {"until": until.isoformat(), "no_answer": event.no_answer}
+        case MessageKind.REMINDER | MessageKind.THANK_YOU:
+            return reminder_facts(event, is_before=kind == MessageKind.REMINDER)
+        case MessageKind.EVENT_CHANGED:
+            return {"what": ["time"], "before": a_week_before(about), "asks": False}
+    return {}
+
+
+def reminder_facts(event: Event, *, is_before: bool) -> dict[str, Any]:
+    reminder = first_reminder(event, is_before=is_before)
+    if reminder is None:
+        return {}
+    said = {"subject": reminder.subject, "text": reminder.text}
+    return {name: text for name, text in said.items() if text}
+
+
+def a_week_before(about: Registration) -> dict[str, Any]:
+    """As if the event had been planned for a week earlier."""
+    event = about.event
+    week = timedelta(days=7)
+    return {
+        "starts": (event.starts_at - week).isoformat(),
+        "ends": (event.ends_at - week).isoformat(),
+        "timezone": event.timezone,
+        "place": icalendar.venue_lines(event),
+        "mode": about.admission.mode,
+    }

@@ -1,0 +1,114 @@
+"""Letters: how organizers' pages tell of messages: kind, state, when, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from rsvp.db import utcnow
+from rsvp.domain.teams import Action
+from rsvp.models import Message
+from rsvp.models.event import Status
+from rsvp.models.message import MessageKind
+from rsvp.queries import outbox as outbox_queries
+from rsvp.queries.outbox import Tray
+from rsvp.web.organizer import layout
+from rsvp.web.organizer.layout import Moment, Shown
+
+KINDS = {
+    MessageKind.CONFIRM_ADDRESS: _("Please confirm your address"),
+    MessageKind.REQUESTED: _("Your request is here"),
+    MessageKind.CONFIRMATION: _("Confirmation"),
+    MessageKind.WAITLISTED: _("On the waitlist"),
+    MessageKind.OFFER: _("A place is offered"),
+    MessageKind.PROMOTED: _("A place came free"),
+    MessageKind.CHANGED: _("Something changed"),
+    MessageKind.PASSED_ON: _("Passed on"),
+    MessageKind.CANCELLED: _("Cancelled"),
+    MessageKind.DECLINED: _("Declined"),
+    MessageKind.LAPSED: _("Lapsed"),
+    MessageKind.RELEASED: _("The place was given on"),
+    MessageKind.TICKET_AGAIN: _("The ticket again"),
+    MessageKind.EVENT_CHANGED: _("The event has changed"),
+    MessageKind.EVENT_CANCELLED: _("The event is cancelled"),
+    MessageKind.REMINDER: _("Reminder"),
+    MessageKind.STILL_COMING: _("Still coming?"),
+    MessageKind.THANK_YOU: _("Thank you"),
+    MessageKind.NOTE: _("Your own mail"),
+}
+TRAYS = {
+    Tray.QUEUED: Shown("queued", "◔", _("Waiting")),
+    Tray.RETRYING: Shown("retrying", "↻", _("Trying again")),
+    Tray.SENT: Shown("sent", "●", _("Sent")),
+    Tray.FAILED: Shown("failed", "✕", _("Not delivered")),
+    Tray.SUPERSEDED: Shown("superseded", "–", _("Dropped")),
+}
+
+BEING_SENT = Shown("retrying", "↻", _("Being sent"))
+"""Of one that a worker has in its hands: its try is counted by then, but not over."""
+
+
+@dataclass(frozen=True)
+class MessageRow:
+    message: Message
+    kind: Any
+    state: Shown
+    written: Moment
+    sent: Moment | None
+    next_try: Moment | None
+    # Of one that has never been tried, and waits for its time.
+    goes: Moment | None
+    reason: str | None
+    # Its domain, where that takes no mail at the moment.
+    paused: str | None
+
+
+def rows_of(messages: Sequence[Message]) -> list[MessageRow]:
+    now = utcnow()
+    pauses = outbox_queries.pauses(messages, now)
+    return [row_of(message, pauses.get(message.domain), now) for message in messages]
+
+
+def row_of(message: Message, pause_until: datetime | None, now: datetime) -> MessageRow:
+    zone, tray = message.event.zone, outbox_queries.tray_of(message)
+    waits = tray in (Tray.QUEUED, Tray.RETRYING)
+    is_held = waits and message.is_in_hand(now)
+    is_paused = waits and not is_held and pause_until is not None
+    # One whose time has come, and no worker took it yet, has no time to tell.
+    waits_for_a_try = tray == Tray.RETRYING and not is_held and message.due_at > now
+    next_try = message.due_at if waits_for_a_try else None
+    if is_paused and pause_until is not None:
+        next_try = max(message.due_at, pause_until)
+    waits_for_its_time = (
+        tray == Tray.QUEUED and not is_paused and not message.is_due(now)
+    )
+    return MessageRow(
+        message=message,
+        kind=KINDS[MessageKind(message.kind)],
+        state=BEING_SENT if is_held else TRAYS[tray],
+        written=layout.moment(message.created_at, zone),
+        sent=layout.moment(message.sent_at, zone) if message.sent_at else None,
+        next_try=layout.moment(next_try, zone) if next_try else None,
+        goes=layout.moment(message.due_at, zone) if waits_for_its_time else None,
+        # Of one that went out in the end, an early failure is of no interest.
+        reason=None if tray in (Tray.SENT, Tray.SUPERSEDED) else message.last_error,
+        paused=message.domain if is_paused else None,
+    )
+
+
+def may_be_corrected(message: Message) -> bool:
+    """Whether it failed to reach a registration that another address could mend."""
+    registration = message.registration
+    return (
+        outbox_queries.tray_of(message) == Tray.FAILED
+        and layout.may(Action.MANAGE_REGISTRATIONS, message.event)
+        and message.recipient_key == registration.email_key
+        and registration.is_live
+        and not registration.is_erased
+        and message.event.status == Status.PUBLISHED
+        and message.event.erased_at is None
+    )

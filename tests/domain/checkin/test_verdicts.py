@@ -1,0 +1,44 @@
+"""Verdicts: each case of the table that Python and the phone share."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from rsvp.domain.checkin.verdicts import Moment, Ticket, verdict_of
+from rsvp.models.checkin import Direction, Verdict
+from tests.paths import CASES
+
+VERDICTS = json.loads((CASES / "verdicts.json").read_text())
+
+
+# --- the table ----------------------------------------------------------------------
+
+
+# Taking back is answered by what is taken back, not by the ticket (test_checkin.py).
+OF_TICKETS = [case for case in VERDICTS if case["direction"] != "undo"]
+
+
+@pytest.mark.parametrize("case", OF_TICKETS, ids=lambda case: case["what"])
+def test_a_door_answers_as_the_table_says(case):
+    ticket = case["ticket"] and Ticket(
+        is_of_this_event=case["ticket"]["event"] == "this",
+        is_current=case["ticket"]["code"] == "current",
+        mode=case["ticket"]["mode"],
+        registration=case["ticket"]["registration"],
+        is_coming=case["ticket"]["attendee"] == "coming",
+    )
+
+    verdict = verdict_of(
+        ticket,
+        moment=Moment(case["moment"]),
+        before=[Direction(way) for way in case["before"]],
+        direction=Direction(case["direction"]),
+    )
+
+    assert verdict == case["verdict"]
+
+
+def test_the_table_has_every_verdict():
+    assert {case["verdict"] for case in VERDICTS} == set(Verdict)

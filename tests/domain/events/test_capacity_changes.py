@@ -1,0 +1,144 @@
+"""Seating: caps change, reserved seats with them, and the line moves up."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsvp import errors
+from rsvp.db import write
+from rsvp.domain.events import capacity_changes, lifecycle
+from rsvp.extensions import db
+from rsvp.models import AuditEntry, Event
+from tests.support.factories import NOON, make_event, register
+from tests.support.registrations import DAY, ORGANIZER, mails, seats, states, well
+
+
+def set_capacity(event, number, now=NOON):
+    [way] = event.admissions
+    return write(
+        lambda _: capacity_changes.set_capacity(
+            event.id, way.id, number, actor=ORGANIZER, now=now
+        )
+    )
+
+
+def test_raising_a_capacity_promotes_at_once(app):
+    event = make_event({"capacity": 1})
+    ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
+
+    moved_up = set_capacity(event, 2)
+
+    assert moved_up == [ben.registration_id]
+    assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
+    assert well()
+
+
+def test_no_limit_seats_everybody_who_waits(app):
+    event = make_event({"capacity": 1})
+    booked = [register(event, name) for name in ("Ada", "Ben", "Cem")]
+
+    set_capacity(event, None)
+
+    assert states(*booked) == ["confirmed"] * 3
+
+
+def test_lowering_a_capacity_drops_nobody_and_lets_nobody_in(app):
+    event = make_event({"capacity": 3})
+    booked = [register(event, name) for name in ("Ada", "Ben", "Cem")]
+
+    set_capacity(event, 1)
+
+    assert states(*booked) == ["confirmed"] * 3
+    assert seats(event) == (3, 0)
+    assert register(event, "Dee").state == "waitlisted"
+    assert well()
+
+
+def test_the_room_can_be_capped_and_set_free_again(app):
+    event = make_event({"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3})
+    ada, ben = (register(event, n, admission="walk") for n in ("Ada", "Ben"))
+
+    def set_room(number):
+        write(
+            lambda _: capacity_changes.set_room(
+                event.id, number, actor=ORGANIZER, now=NOON
+            )
+        )
+
+    set_room(2)
+    cem = register(event, "Cem", admission="tea")
+    assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
+    assert well()
+    set_room(None)
+    assert states(cem) == ["confirmed"]
+    assert well()
+
+
+def test_reserved_seats_move_into_the_room_and_back(app):
+    event = make_event({"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3})
+    write(lambda _: capacity_changes.reserve(event.id, 1, actor=ORGANIZER, now=NOON))
+    assert seats(event, "walk") == (1, 0)
+
+    write(lambda _: capacity_changes.set_room(event.id, 5, actor=ORGANIZER, now=NOON))
+
+    assert seats(event, "walk") == (0, 0)
+    assert db.session.get_one(Event, event.id).room_taken == 1
+    assert well()
+    write(
+        lambda _: capacity_changes.set_room(event.id, None, actor=ORGANIZER, now=NOON)
+    )
+    assert seats(event, "walk") == (1, 0)
+    assert well()
+
+
+def test_a_change_makes_a_new_version_and_an_entry_and_no_change_makes_none(app):
+    event = make_event({"capacity": 3})
+    version = event.version
+
+    set_capacity(event, 2)
+    set_capacity(event, 2)
+
+    db.session.rollback()
+    assert db.session.get_one(Event, event.id).version == version + 1
+    [entry] = db.session.query(AuditEntry).filter_by(verb="set_capacity")
+    assert entry.details == {"admission": "in-person", "seats": 2}
+    assert entry.lock_number > 0
+
+
+def test_a_cap_below_the_reserved_seats_is_refused(app):
+    event = make_event({"capacity": 3})
+    write(lambda _: capacity_changes.reserve(event.id, 3, actor=ORGANIZER, now=NOON))
+
+    with pytest.raises(errors.TooFewToReserve):
+        set_capacity(event, 2)
+
+
+def test_nothing_is_changed_of_another_event_or_after_the_end(app):
+    event, other = make_event(), make_event()
+    way = other.admissions[0].id
+
+    with pytest.raises(errors.WrongAdmission):
+        write(
+            lambda _: capacity_changes.set_capacity(
+                event.id, way, 1, actor=ORGANIZER, now=NOON
+            )
+        )
+    with pytest.raises(errors.EventOver):
+        set_capacity(event, 1, now=event.ends_at + DAY)
+
+
+def test_cancelling_an_event_tells_everybody_with_the_reason(app):
+    event = make_event({"capacity": 1})
+    ada, ben = register(event, "Ada"), register(event, "Ben")
+
+    told = write(
+        lambda _: lifecycle.cancel(
+            event.id, why="The roof leaks.", actor=ORGANIZER, now=NOON
+        )
+    )
+
+    assert told == 2
+    assert mails(ada) == ["confirmation", "event_cancelled"]
+    assert mails(ben) == ["waitlisted", "event_cancelled"]
+    with pytest.raises(errors.EventCancelled):
+        write(lambda _: lifecycle.cancel(event.id, actor=ORGANIZER, now=NOON))

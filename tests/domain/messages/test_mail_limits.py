@@ -1,0 +1,334 @@
+"""Causes: what strangers can have mailed, and that no mailbox gets more of it."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event as hooks
+from sqlalchemy import func, select
+
+from rsvp import errors
+from rsvp.db import write
+from rsvp.domain import invariants, privacy
+from rsvp.domain.messages import mail_limits, outbox
+from rsvp.domain.messages.mail_limits import OURS, STRANGERS, TABLE, Cause, Rule
+from rsvp.domain.registrations import address_proof, changes, create, transfer
+from rsvp.domain.registrations.create import Person
+from rsvp.extensions import db
+from rsvp.jobs.forgetting import forget_due
+from rsvp.models import AuditEntry, Message
+from rsvp.models.message import TO_ACCOUNTS, MessageKind
+from rsvp.queries import events as event_queries
+from tests.support.bookings import at_once, booked, change, do, entries, mails
+from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+
+HERE, THERE = b"h" * 16, b"t" * 16
+LINK = {"actor": "attendee", "now": NOON}
+
+
+def rename(outcome, name, now=NOON, network=None):
+    """Another name for Ada, by her link; whether it was mailed."""
+    own, people = outcome.registration_id, {0: Person(name)}
+    who = {"actor": "attendee", "now": now}
+    with mail_limits.from_network(network) if network else contextlib.nullcontext():
+        assert do(lambda: changes.change_details(own, people, **who))
+    return outbox.was_mailed(own, now)
+
+
+def prove(outcome, now=NOON):
+    mine = stored(outcome)
+    own, event, version = mine.id, mine.event_id, mine.link_version
+    return do(lambda: address_proof.prove_address(own, event, version, now=now))
+
+
+def planned(event, email):
+    page = event_queries.event_page(event.slug)
+    return create.prepare(
+        page,
+        create.Wanted(
+            admission_id=page.admissions[0].id,
+            email=email,
+            email_key=email,
+            party=(Person("Ada Bell"),),
+        ),
+        code_key=CODE_KEY,
+        now=NOON,
+    )
+
+
+def made(plan):
+    return write(lambda again: create.register(plan, look_again=again)).state
+
+
+def counted(now=NOON) -> int:
+    db.session.rollback()
+    wanted = select(func.count(Message.id)).where(Message.mailbox.is_not(None))
+    return db.session.scalar(wanted.where(Message.created_at <= now)) or 0
+
+
+# --- the table ----------------------------------------------------------------------
+
+
+def test_each_kind_of_mail_says_who_can_cause_it_and_what_counts():
+    assert set(TABLE) == set(MessageKind)
+    for kind, rules in TABLE.items():
+        assert rules, kind
+        strangers = {cause: rule for cause, rule in rules.items() if cause in STRANGERS}
+        if kind == MessageKind.PASSWORD_RESET:
+            assert rules == {Cause.ANYBODY_FOR_ACCOUNT: Rule.BY_ACCOUNT}
+            continue
+        # Nobody is kept from what they, the organizers or a rule have caused.
+        assert OURS.items() <= rules.items(), kind
+        ends = kind in (MessageKind.CANCELLED, MessageKind.PASSED_ON)
+        assert set(strangers.values()) <= {Rule.ALWAYS if ends else Rule.COUNTED}, kind
+        assert not (strangers and kind in TO_ACCOUNTS)
+    for kind in MessageKind:
+        assert not mail_limits.is_counted(kind, Cause.ORGANIZER)
+        stands_there = Cause.LINK in TABLE[kind]
+        assert mail_limits.is_counted(kind, Cause.LINK) or stands_there, kind
+
+
+# --- a mailbox ----------------------------------------------------------------------
+
+
+SPELLINGS = ("adabell@gmail.com", "ada.bell@gmail.com", "A.d.a.bell+1@googlemail.com")
+
+
+def test_all_spellings_of_a_mailbox_share_one_limit(app):
+    evenings = [make_event(several=True) for _ in range(3)]
+
+    for number in range(3):
+        register(evenings[0], email=SPELLINGS[number].lower())
+    assert not register(evenings[0], email="adabell+4@gmail.com").is_mailed
+    for number in range(3):
+        register(evenings[1], email=SPELLINGS[number].lower())
+    assert not register(evenings[2], email="ad.abell@gmail.com").is_mailed
+    assert register(evenings[2], email="adabell@example.org").is_mailed
+    for later, event in ((timedelta(hours=1), 2), (timedelta(days=1), 0)):
+        again = register(evenings[event], email=SPELLINGS[0], now=NOON + later)
+        assert again.is_mailed == (later == mail_limits.A_DAY)
+    assert invariants.problems(NOON) == []
+
+
+def test_two_at_once_find_room_for_three(app):
+    event = make_event(several=True)
+    plans = [planned(event, f"ada+{number}@example.org") for number in range(6)]
+
+    came = at_once(app, *(lambda plan=plan: made(plan) for plan in plans))
+
+    assert came == ["confirmed"] * 6
+    assert counted() == 3
+
+
+# --- a link -------------------------------------------------------------------------
+
+
+def test_changes_over_the_limit_are_made_and_the_reason_is_kept(app):
+    _event, party = booked("confirmed")
+
+    told = [rename(party, name) for name in ("Ada B", "Ada C", "Ada D", "Ada E")]
+
+    assert told[:2] == [True, True]
+    kinds = [mail.kind for mail in mails(party)]
+    assert kinds == ["confirmation", "changed", "changed"]
+    assert stored(party).name == "Ada E"
+    reasons = [e for e in entries(party) if e.verb == mail_limits.NOT_MAILED]
+    assert [e.details for e in reasons] == 2 * [
+        {"kind": "changed", "cause": "link", "why": "over_the_limit"}
+    ]
+    assert invariants.problems(NOON) == []
+    # That the place has ended is mailed all the same.
+    cancel(party)
+    assert mails(party)[-1].kind == "cancelled"
+    assert mails(party)[-1].mailbox is None
+
+
+def test_a_change_without_mail_or_reason_is_a_broken_invariant(app):
+    _event, party = booked("confirmed")
+    for name in ("Ada B", "Ada C", "Ada D"):
+        rename(party, name, now=NOON)
+    with_reason = invariants.problems(NOON)
+    change({"verb": "something"}, AuditEntry, AuditEntry.verb == mail_limits.NOT_MAILED)
+    change(
+        {"created_at": NOON - timedelta(hours=2)}, Message, Message.kind == "changed"
+    )
+
+    assert with_reason == []
+    assert {problem.rule for problem in invariants.problems(NOON)} == {"I3"}
+
+
+def test_whoever_has_proved_the_address_is_told_of_each_change(app):
+    _event, party = booked("confirmed")
+
+    assert prove(party) is True
+    assert prove(party) is False
+    told = [rename(party, f"Ada {letter}") for letter in "BCDEFGHI"]
+
+    assert all(told)
+    assert counted() == 1
+
+
+def test_an_older_link_proves_nothing_any_more(app):
+    _event, party = booked("confirmed")
+    mine = stored(party)
+    own, event, version = mine.id, mine.event_id, mine.link_version
+    new = {"email": "bo@example.org", "email_key": "bo@example.org"}
+    do(lambda: transfer.correct_address(own, code_key=CODE_KEY, **new, **LINK))
+
+    assert not do(lambda: address_proof.prove_address(own, event, version, now=NOON))
+    assert stored(party).proved_at is None
+
+
+def test_another_address_or_holder_has_proved_nothing(app):
+    for verb, more in (
+        (transfer.correct_address, {}),
+        (transfer.pass_on, {"name": "Bo"}),
+    ):
+        _event, party = booked("confirmed")
+        prove(party)
+        own, key = party.registration_id, f"{verb.__name__}@example.org"
+        new = {"email": key, "email_key": key, "code_key": CODE_KEY} | more
+        do(lambda verb=verb, own=own, new=new: verb(own, **new, **LINK))
+
+        assert stored(party).proved_at is None
+        assert [m.mailbox for m in mails(party) if m.recipient == key] != [None]
+
+
+def test_changes_from_one_network_cause_twenty_mails_an_hour(app):
+    event = make_event(
+        {"capacity": None},
+        party_max=1,
+        starts=(NOON + timedelta(days=20)).replace(tzinfo=None),
+    )
+    parties = [register(event, email=f"ada-{n}@example.org") for n in range(22)]
+
+    told = [rename(one, f"Ada {n}", network=HERE) for n, one in enumerate(parties)]
+
+    assert told == [True] * 20 + [False] * 2
+    assert rename(
+        parties[20], "Another", now=NOON + timedelta(seconds=1), network=THERE
+    )
+    later = NOON + timedelta(hours=1, seconds=2)
+    assert rename(parties[21], "Ada Later", now=later, network=HERE)
+    prove(parties[0])
+    assert rename(parties[0], "Ada Bell", now=later, network=HERE)
+    assert invariants.problems(later) == []
+
+
+def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
+    monkeypatch.setattr(mail_limits, "CHANGES_PER_HOUR", 2)
+    # At several events, whose locks are not each other's.
+    owns = [
+        register(make_event(), email=f"ada-{n}@example.org").registration_id
+        for n in range(5)
+    ]
+
+    def rename_at_once(own):
+        def verb():
+            return changes.change_details(own, {0: Person("Bo")}, **LINK)
+
+        write(lambda _again: mail_limits.by_network(HERE, verb))
+        return outbox.was_mailed(own, NOON)
+
+    came = at_once(app, *(lambda own=own: rename_at_once(own) for own in owns))
+
+    assert came == [False] * 3 + [True] * 2
+
+
+@pytest.mark.parametrize("values", [{}, {"discreet": True}, {"confirm_address": True}])
+def test_nothing_is_handed_over_in_vain_but_where_only_mails_answer(app, values):
+    _event, party = booked(
+        "held" if "confirm_address" in values else "confirmed", **values
+    )
+    other = make_event(several=True)
+    for _ in range(6):
+        register(
+            other, email="bo@example.org", now=NOON - timedelta(hours=3) * (_ // 3)
+        )
+    own = party.registration_id
+    new = {"email": "bo@example.org", "email_key": "bo@example.org"}
+
+    def correct():
+        return do(
+            lambda: transfer.correct_address(own, code_key=CODE_KEY, **new, **LINK)
+        )
+
+    if not values:
+        with pytest.raises(errors.TooManyMails):
+            correct()
+        assert stored(party).email == "ada@example.org"
+    else:
+        assert correct()
+        assert stored(party).email == "bo@example.org"
+        assert not outbox.was_mailed(own, NOON)
+    assert "bo@example.org" not in {mail.recipient for mail in mails(party)}
+    assert invariants.problems(NOON) == []
+
+
+# --- what is kept of it -------------------------------------------------------------
+
+
+def test_erasing_a_stranger_by_the_link_makes_no_room_for_more(app):
+    event = make_event()
+
+    for _ in range(3):
+        party = register(event, email="ada@example.org")
+        own = party.registration_id
+        do(lambda own=own: privacy.erase_registration(own, **LINK))
+
+    assert [mail.recipient for mail in mails(party)] == [""]
+    assert not register(event, email="ada@example.org").is_mailed
+
+
+def test_an_organizer_erases_what_is_counted_too(app):
+    party = register(make_event(), email="ada@example.org")
+    who = {"actor": "user:1", "now": NOON}
+
+    do(lambda: privacy.erase_registration(party.registration_id, **who))
+
+    assert counted() == 0
+
+
+def test_what_is_counted_is_gone_after_a_day(app, monkeypatch):
+    monkeypatch.setattr(mail_limits, "FORGOTTEN_AT_ONCE", 2)
+    event = make_event(several=True)
+    for number in range(3):
+        register(event, email=f"ada-{number}@example.org")
+    register(event, email="bo@example.org", now=NOON + timedelta(hours=2))
+
+    assert forget_due(NOON + timedelta(hours=23)) == 0
+    assert forget_due(NOON + timedelta(hours=25)) == 3
+    assert counted(NOON + timedelta(days=2)) == 1
+    marks = db.session.scalars(select(Message.mailbox)).all()
+    assert b"bo@example.org" not in b"".join(filter(None, marks))
+
+
+def test_a_rush_writes_nothing_more_than_the_mail(app):
+    """Counting is one read; on PostgreSQL the mailbox's lock comes to it."""
+    said: list[str] = []
+
+    def note(_connection, _cursor, statement, *_rest):
+        said.append(statement.split()[0])
+
+    event = make_event()
+    hooks.listen(db.engine, "before_cursor_execute", note)
+    try:
+        register(event, email="ada@example.org")
+    finally:
+        hooks.remove(db.engine, "before_cursor_execute", note)
+    writes = [word for word in said if word in ("INSERT", "UPDATE", "DELETE")]
+    assert writes == ["INSERT"] * 4 + ["UPDATE"]
+
+
+def test_lost_mails_count_in_whatever_spelling(app):
+    event = make_event(several=True)
+    register(event, email="ada+one@example.org")
+    register(event, email="ada+two@example.org")
+
+    def lost(key):
+        return write(lambda _again: transfer.mail_links(key, now=NOON))
+
+    assert lost("ada+one@example.org") == 1
+    assert lost("ada+two@example.org") == 0

@@ -1,0 +1,472 @@
+"""Registering: what is written, what is refused, and the same again."""
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from rsvp import errors, tokens
+from rsvp.db import writing
+from rsvp.domain import invariants
+from rsvp.domain.registrations import cancellation, create
+from rsvp.extensions import db
+from rsvp.models import Attendee, AuditEntry, GivenConsent, Message, Registration
+from rsvp.models.event import Mode, Status
+from rsvp.models.message import MessageState
+from rsvp.queries import by_link
+from rsvp.queries import events as event_queries
+from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+
+
+def count(model, **where):
+    return db.session.scalar(select(func.count()).select_from(model).filter_by(**where))
+
+
+def messages_of(outcome):
+    db.session.rollback()
+    return list(
+        db.session.scalars(
+            select(Message)
+            .where(Message.registration_id == outcome.registration_id)
+            .order_by(Message.id)
+        )
+    )
+
+
+def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
+    event = make_event(consents=({},))
+    consent = event_queries.event_page(event.slug).consents[0]
+
+    outcome = register(
+        event, "Ada", "Grace", email="Ada@example.org", consents={consent.id: True}
+    )
+
+    assert (outcome.kind, outcome.state) == ("made", "confirmed")
+    registration = by_link.registration_by_link(outcome.token)
+    assert registration.id == outcome.registration_id
+    assert [a.name for a in registration.coming] == ["Ada", "Grace"]
+    assert registration.seats == registration.admission.seats_taken == 2
+    first = registration.attendees[0]
+    code = tokens.attendee_code(CODE_KEY, first.uuid, 0)
+    assert first.code_id == tokens.code_id(code)
+    ticket = tokens.ticket_token(CODE_KEY, first.uuid, 0)
+    assert by_link.ticket_by_link(ticket).name == "Ada"
+    [mail] = messages_of(outcome)
+    assert (mail.kind, mail.recipient) == ("confirmation", "Ada@example.org")
+    assert mail.facts["attendees"] == [a.uuid.hex for a in registration.attendees]
+    [entry] = db.session.scalars(select(AuditEntry).filter_by(verb="register"))
+    assert (entry.from_state, entry.to_state) == (None, "confirmed")
+    [given] = db.session.scalars(select(GivenConsent))
+    assert (given.consent.text, given.given, given.at) == (consent.text, True, NOON)
+
+
+@pytest.mark.parametrize(
+    ("free", "party", "state"),
+    [
+        (1, 1, "confirmed"),
+        (2, 2, "confirmed"),
+        (1, 2, "waitlisted"),
+        (0, 1, "waitlisted"),
+    ],
+)
+def test_a_party_is_seated_whole_or_waits(app, free, party, state):
+    event = make_event({"capacity": 4})
+    for _ in range(4 - free):
+        register(event)
+
+    outcome = register(event, *["Somebody"] * party)
+
+    assert outcome.state == state
+    assert stored(outcome).admission.seats_taken == 4 - free + (
+        party if state == "confirmed" else 0
+    )
+
+
+def test_whoever_waits_is_told_the_place(app):
+    event = make_event({"capacity": 2})
+    register(event, "Ada", "Grace")
+    first, second = register(event), register(event, "Ada", "Grace")
+
+    assert [m.facts["place"] for m in messages_of(first) + messages_of(second)] == [
+        1,
+        2,
+    ]
+    assert by_link.place_in_line(stored(second)) == 2
+    assert stored(second).admission.waiting == 3
+    assert stored(second).line_number == 2
+
+
+def test_without_a_line_the_last_ones_are_refused_and_nothing_is_kept(app):
+    event = make_event({"capacity": 1, "waitlist": False})
+    register(event)
+
+    with pytest.raises(errors.AdmissionFull):
+        register(event)
+
+    assert count(Registration) == count(Message) == 1
+
+
+def test_a_newcomer_gets_a_seat_only_if_nobody_waiting_could_use_it(app):
+    event = make_event({"capacity": 2})
+    register(event)
+    pair = register(event, "Ada", "Grace")
+    assert pair.state == "waitlisted"
+
+    assert register(event).state == "confirmed"
+    assert register(event).state == "waitlisted"
+
+
+def test_from_doors_on_free_seats_are_for_those_who_wait(app):
+    event = make_event({"capacity": 2})
+    register(event)
+    gone = register(event)
+    waiting = register(event)
+    at_doors = event.starts_at - timedelta(minutes=20)
+
+    cancel(gone, now=at_doors)
+
+    assert stored(waiting).state == "waitlisted"
+    assert register(event, now=at_doors).state == "waitlisted"
+
+
+def test_the_room_caps_all_that_happens_in_it(app):
+    event = make_event(
+        {"key": "walk", "capacity": 3},
+        {"key": "tea", "capacity": 3},
+        {"key": "call", "mode": Mode.ONLINE, "capacity": 2},
+        room_capacity=4,
+    )
+    walk = [register(event, admission="walk") for _ in range(3)]
+    tea = [register(event, admission="tea") for _ in range(2)]
+    calls = [register(event, admission="call") for _ in range(3)]
+
+    assert [o.state for o in walk] == ["confirmed"] * 3
+    assert [o.state for o in tea] == ["confirmed", "waitlisted"]
+    assert [o.state for o in calls] == ["confirmed", "confirmed", "waitlisted"]
+    state = event_queries.event_state(event.slug)
+    assert (state.room_taken, state.room_waiting) == (4, 1)
+    assert by_link.place_in_line(stored(calls[2])) == 1
+
+    cancel(walk[0])
+
+    assert stored(tea[1]).state == "confirmed"
+    state = event_queries.event_state(event.slug)
+    assert (state.room_taken, state.room_waiting) == (4, 0)
+
+
+def test_a_double_click_lands_on_the_same_ticket(app):
+    event = make_event({"capacity": 1})
+    submission = uuid4()
+
+    first = register(event, "Ada", email="ada@example.org", submission=submission)
+    again = register(event, "Ada", email="ada@example.org", submission=submission)
+
+    assert (again.kind, again.token) == ("again", first.token)
+    assert count(Registration) == count(Message) == 1
+
+
+def test_a_repeated_address_makes_nothing_and_is_mailed_its_ticket(app):
+    event = make_event()
+    first = register(event, "Ada", email="ada@example.org", submission=uuid4())
+
+    again = register(event, "Eve", email="ADA@example.org", submission=uuid4())
+
+    assert (again.kind, again.token) == ("mailed", None)
+    assert again.registration_id == first.registration_id
+    assert [m.kind for m in messages_of(first)] == ["confirmation", "ticket_again"]
+    assert stored(first).admission.seats_taken == 1
+
+
+def test_a_repeated_address_in_line_is_told_its_place(app):
+    event = make_event({"capacity": 1})
+    register(event)
+    waiting = register(event, email="ada@example.org")
+
+    assert register(event, email="ada@example.org").kind == "mailed"
+
+    assert [m.facts["place"] for m in messages_of(waiting)] == [1, 1]
+
+
+@pytest.mark.parametrize("look_again", [False, True])
+def test_somebody_elses_submission_id_opens_nothing(app, look_again):
+    event = make_event()
+    submission = uuid4()
+    register(event, email="ada@example.org", submission=submission)
+
+    outcome = register(
+        event, email="eve@example.org", submission=submission, look_again=look_again
+    )
+
+    assert outcome.kind == "made"
+    assert stored(outcome).email == "eve@example.org"
+    assert stored(outcome).submission is None
+
+
+def test_several_registrations_per_address_where_the_event_allows_them(app):
+    event = make_event(several=True)
+
+    kinds = [register(event, email="ada@example.org").kind for _ in range(3)]
+
+    assert kinds == ["made"] * 3
+
+
+def test_after_cancelling_the_address_may_register_again(app):
+    event = make_event()
+    cancel(register(event, email="ada@example.org"))
+
+    assert register(event, email="ada@example.org").kind == "made"
+
+
+@pytest.mark.parametrize("values", [{}, {"discreet": True}, {"capacity": 1}])
+def test_an_address_gets_three_mails_an_hour_per_event_by_the_form(app, values):
+    """Registrations go on: the page says that they are not mailed."""
+    event = make_event({"capacity": values.pop("capacity", 30)}, several=True, **values)
+    mailed = [register(event, email="ada@example.org").is_mailed for _ in range(4)]
+
+    assert mailed == [True, True, True, False]
+    assert count(Registration) == 4
+    assert count(Message) == 3
+    assert invariants.problems(NOON) == []
+    later = NOON + timedelta(minutes=61)
+    assert register(event, email="ada@example.org", now=later).is_mailed
+
+
+def test_the_same_form_again_is_answered_as_before_also_without_a_mail(app):
+    event = make_event(several=True)
+    forms = [uuid4() for _ in range(4)]
+    for form in forms:
+        register(event, email="ada@example.org", submission=form)
+    later = NOON + timedelta(seconds=1)
+    again = [
+        register(event, email="ada@example.org", submission=form, now=later)
+        for form in forms
+    ]
+
+    assert [outcome.kind for outcome in again] == ["again"] * 4
+    assert [outcome.is_mailed for outcome in again] == [True, True, True, False]
+
+
+def test_a_place_is_not_held_for_a_mail_that_is_not_written(app):
+    event = make_event(several=True, confirm_address=True)
+    for _ in range(3):
+        register(event, email="ada@example.org")
+
+    with pytest.raises(errors.TooManyMails):
+        register(event, email="ada@example.org")
+    assert count(Registration) == 3
+
+
+def test_an_address_gets_six_mails_a_day_from_all_events(app):
+    for _ in range(6):
+        register(make_event(), email="ada@example.org")
+
+    assert not register(make_event(), email="ada@example.org").is_mailed
+    assert register(make_event(), email="grace@example.org").is_mailed
+
+
+def test_a_repeat_beyond_the_limit_is_refused(app):
+    event = make_event()
+    first = register(event, email="ada@example.org")
+
+    kinds = [register(event, email="ada@example.org").kind for _ in range(2)]
+    with pytest.raises(errors.TooManyMails):
+        register(event, email="ada@example.org")
+
+    assert kinds == ["mailed"] * 2
+    mails = messages_of(first)
+    assert len([m for m in mails if m.state != MessageState.SUPERSEDED]) == 2
+    assert len(mails) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "now", "refusal"),
+    [
+        ({"status": Status.CANCELLED}, NOON, errors.EventCancelled),
+        ({"status": Status.DRAFT}, NOON, errors.RegistrationNotOpen),
+        ({"paused": True}, NOON, errors.RegistrationPaused),
+        ({"opens_local": datetime(2027, 1, 20)}, NOON, errors.RegistrationNotOpen),
+        ({"closes_local": datetime(2027, 1, 10)}, NOON, errors.RegistrationClosed),
+        ({}, NOON + timedelta(days=14, hours=5), errors.RegistrationClosed),
+        ({}, NOON + timedelta(days=15), errors.EventOver),
+    ],
+)
+def test_a_closed_form_is_refused(app, values, now, refusal):
+    event = make_event(**values)
+
+    with pytest.raises(refusal):
+        register(event, now=now)
+
+    assert count(Registration) == 0
+
+
+@pytest.mark.parametrize(
+    ("event", "people"),
+    [
+        ({"party_max": 2}, 3),
+        ({"party_max": 9, "room_capacity": 2}, 3),
+        ({"party_max": 9}, 5),
+    ],
+)
+def test_a_party_larger_than_could_ever_be_seated_is_refused(app, event, people):
+    event = make_event({"capacity": 4}, **event)
+
+    with pytest.raises(errors.PartyTooLarge):
+        register(event, *["Somebody"] * people)
+
+
+def test_an_admission_of_another_event_is_no_way_in(app):
+    event, other = make_event(), make_event()
+    page = event_queries.event_page(event.slug)
+    wanted = create.Wanted(
+        admission_id=other.admissions[0].id,
+        email="ada@example.org",
+        email_key="ada@example.org",
+        party=(create.Person("Ada"),),
+    )
+
+    with pytest.raises(ValueError, match="no such admission"):
+        create.prepare(page, wanted, code_key=CODE_KEY, now=NOON)
+
+
+@pytest.mark.parametrize("look_again", [False, True])
+def test_a_form_of_an_older_version_of_the_event_claims_nothing(
+    app, look_again, monkeypatch
+):
+    event = make_event()
+    old_page = event_queries.event_page(event.slug)
+    with writing() as session:
+        event = session.merge(event)
+        event.version = 2
+        event.admissions[0].event_version = 2
+    monkeypatch.setattr(event_queries, "event_page", lambda slug: old_page)
+
+    with pytest.raises(errors.StaleEvent):
+        register(event, look_again=look_again)
+
+    assert count(Registration) == count(Attendee) == count(Message) == 0
+
+
+# --- giving up ----------------------------------------------------------------------
+
+
+def test_cancelling_frees_the_seats_and_seats_the_head_of_the_line(app):
+    event = make_event({"capacity": 2})
+    leaving = register(event, "Ada", "Grace")
+    waiting = [register(event) for _ in range(3)]
+
+    cancel(leaving)
+
+    assert stored(leaving).state == "cancelled"
+    states = [stored(outcome).state for outcome in waiting]
+    assert states == ["confirmed", "confirmed", "waitlisted"]
+    assert by_link.place_in_line(stored(waiting[2])) == 1
+    kinds = [m.kind for m in messages_of(waiting[0])]
+    assert kinds == ["waitlisted", "promoted"]
+    assert [m.kind for m in messages_of(leaving)] == ["confirmation", "cancelled"]
+    admission = stored(leaving).admission
+    assert (admission.seats_taken, admission.waiting) == (2, 1)
+
+
+def test_a_party_too_large_is_passed_over_and_keeps_its_place(app):
+    event = make_event({"capacity": 2})
+    seated = [register(event), register(event)]
+    pair, single = register(event, "Ada", "Grace"), register(event)
+
+    cancel(seated[0])
+    assert [stored(pair).state, stored(single).state] == ["waitlisted", "confirmed"]
+    assert by_link.place_in_line(stored(pair)) == 1
+
+    cancel(seated[1])
+    cancel(single)
+    assert stored(pair).state == "confirmed"
+
+
+def test_leaving_the_line_moves_those_behind_up(app):
+    event = make_event({"capacity": 1})
+    register(event)
+    first, second = register(event), register(event)
+
+    cancel(first)
+
+    assert by_link.place_in_line(stored(second)) == 1
+    assert stored(second).admission.waiting == 1
+
+
+def test_a_place_is_given_up_once(app):
+    event = make_event()
+    outcome = register(event)
+    cancel(outcome)
+
+    with pytest.raises(errors.AlreadyOver):
+        cancel(outcome)
+
+    assert stored(outcome).admission.seats_taken == 0
+
+
+def give_up_guest(outcome, position, now=NOON):
+    with writing():
+        cancellation.cancel_guest(
+            outcome.registration_id, position, actor="attendee", now=now
+        )
+
+
+def test_one_guests_place_goes_to_the_next_in_line(app):
+    event = make_event({"capacity": 2})
+    party = register(event, "Ada", "Grace")
+    waiting = register(event)
+
+    give_up_guest(party, 1)
+
+    assert stored(party).seats == 1
+    assert [a.name for a in stored(party).coming] == ["Ada"]
+    assert stored(waiting).state == "confirmed"
+    mail = messages_of(party)[-1]
+    assert (mail.kind, mail.facts["who"], mail.facts["seats"]) == (
+        "changed",
+        "Grace",
+        1,
+    )
+
+
+def test_a_party_in_line_that_shrinks_may_fit(app):
+    event = make_event({"capacity": 2})
+    register(event)
+    pair = register(event, "Ada", "Grace")
+
+    give_up_guest(pair, 1)
+
+    assert stored(pair).state == "confirmed"
+    assert stored(pair).admission.waiting == 0
+
+
+@pytest.mark.parametrize("position", [0, 2, -1])
+def test_only_a_guest_who_is_coming_can_be_given_up(app, position):
+    party = register(make_event(), "Ada", "Grace")
+    with pytest.raises(errors.AlreadyOver):
+        give_up_guest(party, position)
+
+    give_up_guest(party, 1)
+    with pytest.raises(errors.AlreadyOver):
+        give_up_guest(party, 1)
+    assert stored(party).admission.seats_taken == 1
+
+
+def test_once_the_event_has_begun_places_stay(app):
+    event = make_event()
+    party = register(event, "Ada", "Grace")
+
+    with pytest.raises(errors.TooLateToCancel):
+        cancel(party, now=event.starts_at)
+    with pytest.raises(errors.TooLateToCancel):
+        give_up_guest(party, 1, now=event.starts_at)
+
+
+def test_of_a_cancelled_event_nothing_is_given_up(app):
+    event = make_event()
+    party = register(event)
+    with writing() as session:
+        session.merge(event).status = Status.CANCELLED
+
+    with pytest.raises(errors.EventCancelled):
+        cancel(party)

@@ -1,0 +1,196 @@
+"""Every mail in its words: what holds for each row of the table."""
+
+from __future__ import annotations
+
+import html
+import re
+from functools import cache
+
+import pytest
+from icalendar import Calendar
+
+from rsvp import tokens
+from rsvp.formats.mail import render
+from rsvp.models.event import Status
+from rsvp.models.message import EXTRAS
+from tests.support.mail.cases import EVERY_MAIL
+from tests.support.mail.mail_case import Row
+from tests.support.mail.messages import KEY, PUBLIC_URL, SECRET
+from tests.support.mail.parsed import KINDS, Page, compose, lines, secrets_of
+
+pytestmark = pytest.mark.usefixtures("writes_mails")
+
+EACH = pytest.mark.parametrize("row", EVERY_MAIL, ids=lambda row: row.id)
+ONLINE_OR_NOT = pytest.mark.parametrize("is_online", [False, True])
+
+
+@cache
+def sent(row: Row, **more: bool) -> render.Mail:
+    status = Status.CANCELLED if row.kind == "event_cancelled" else Status.PUBLISHED
+    return compose(row.message(status=status, **more))
+
+
+def test_every_kind_has_a_row():
+    assert {row.kind for row in EVERY_MAIL} == set(KINDS)
+
+
+@EACH
+def test_the_subject_and_the_first_sentence_say_how_it_stands(row):
+    mail = sent(row)
+
+    assert (mail.subject, mail.text.partition("\n")[0]) == (row.subject, row.first)
+    assert row.says in lines(mail)
+    assert row.says in html.unescape(Page(mail.html).text)
+
+
+@EACH
+def test_online_it_is_said_in_the_words_for_it(row):
+    mail = sent(row, is_online=True)
+
+    first = row.online_first or row.first
+    assert (mail.subject, mail.text.partition("\n")[0]) == (
+        row.online or row.subject,
+        first,
+    )
+    assert "at the door," not in lines(mail)
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_a_discreet_event_is_named_in_no_subject_preview_or_calendar(row, is_online):
+    mail = sent(row, is_online=is_online, discreet=True)
+    confirms = row.kind == "confirm_address"
+
+    expected = "Please confirm your registration" if confirms else "Your registration"
+    assert mail.subject == expected
+    assert "Letters" not in mail.text.partition("\n")[0]
+    assert "Letters" not in mail.html.partition("<h1")[0]
+    assert "Webinar" not in mail.text.partition("\n")[0]
+    assert "Letters" not in (mail.calendar or b"").decode()
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_a_calendar_entry_comes_where_a_place_is_sure_or_was(row, is_online):
+    mail = sent(row, is_online=is_online)
+
+    if row.calendar is None:
+        assert mail.calendar is None
+        return
+    calendar = Calendar.from_ical(mail.calendar)
+    assert (mail.method, calendar["method"]) == (row.calendar, row.calendar)
+    status = {"PUBLISH": "CONFIRMED", "CANCEL": "CANCELLED"}[row.calendar]
+    assert calendar.events[0]["status"] == status
+
+
+@EACH
+def test_a_code_comes_where_a_place_is_sure(row):
+    mail = sent(row)
+
+    seats = row.message().registration.seats
+    assert len(mail.images) == (seats if row.is_seated else 0)
+    assert ("Code:" in mail.text) == row.is_seated
+    assert ("● Confirmed" in mail.text) == row.is_seated
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_one_button_leads_to_the_page(row, is_online):
+    """Its label is what it is for; there is none where nothing can be done, and two
+    where a question has two answers."""
+    mail = sent(row, is_online=is_online)
+    buttons = re.findall(
+        r'<a class="button[ a-z-]*"[^>]*href="([^"]*)"[^>]*>([^<]*)', mail.html
+    )
+
+    if row.second:
+        coming = f"{own_page(row)}/coming"
+        expected = [(coming, row.button), (f"{coming}#give-up", row.second)]
+        assert [(link, html.unescape(label)) for link, label in buttons] == expected
+        assert all(f"{label}:\n{link}\n" in mail.text for link, label in expected)
+    elif row.is_seated and is_online:
+        assert buttons == [(SECRET, "Join online")]
+    elif row.button:
+        [(link, label)] = buttons
+        assert label == row.button
+        assert link == own_page(row)
+        assert link in mail.text
+    else:
+        assert buttons == []
+
+
+def own_page(row: Row) -> str:
+    registration = row.message().registration
+    return f"{PUBLIC_URL}/r/{tokens.mailed_token(KEY, registration.uuid, 0)}"
+
+
+@EACH
+def test_no_link_leads_elsewhere_or_changes_anything(row):
+    page = Page(sent(row).html)
+
+    own = own_page(row)
+    tickets = f"{PUBLIC_URL}/t/"
+    allowed = {own, f"{own}/erasure", f"{PUBLIC_URL}/events/letters-and-soup"}
+    if row.second:
+        allowed |= {f"{own}/coming", f"{own}/coming#give-up"}
+    if row.kind in EXTRAS:
+        registration = row.message().registration
+        token = tokens.mute_token(KEY, registration.uuid, registration.link_version)
+        allowed.add(f"{PUBLIC_URL}/u/{token}")
+    assert {link for link in page.links if not link.startswith(tickets)} <= allowed
+
+
+@EACH
+@ONLINE_OR_NOT
+@pytest.mark.parametrize("discreet", [False, True])
+def test_whoever_it_is_not_for_can_have_the_data_deleted(row, is_online, discreet):
+    """Whose place was passed on holds no secret of the registration any more."""
+    mail = sent(row, is_online=is_online, discreet=discreet)
+
+    if row.kind == "passed_on":
+        registration = row.message(is_online=is_online).registration
+        shown = mail.text + mail.html + unfolded(mail)
+        assert not [secret for secret in secrets_of(registration) if secret in shown]
+        assert "/r/" not in shown and "/t/" not in shown and SECRET not in shown
+        assert "Ada" not in shown
+    else:
+        assert f"{own_page(row)}/erasure" in Page(mail.html).links
+        assert f"{own_page(row)}/erasure" in mail.text
+
+
+def unfolded(mail: render.Mail) -> str:
+    return (mail.calendar or b"").decode().replace("\r\n ", "")
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_the_link_to_join_is_in_mails_about_a_sure_place_only(row, is_online):
+    mail = sent(row, is_online=is_online)
+
+    shown = mail.text + mail.html + unfolded(mail)
+    assert (SECRET in shown) == (is_online and row.is_seated)
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_no_mail_echoes_an_answer(row, is_online):
+    message = row.message(is_online=is_online)
+    message.registration.answers = {"diet": "No anchovies"}
+    for attendee in message.registration.attendees:
+        attendee.answers = {"access": "A chair with arms"}
+    mail = compose(message)
+
+    shown = mail.text + mail.html + unfolded(mail)
+    assert "anchovies" not in shown and "with arms" not in shown
+
+
+@EACH
+@ONLINE_OR_NOT
+def test_organizers_see_each_mail_without_its_secrets(row, is_online):
+    message = row.message(is_online=is_online)
+    mail = compose(message, masked=True)
+
+    shown = mail.text + mail.html + unfolded(mail)
+    secrets = secrets_of(message.registration)
+    assert not [secret for secret in secrets if secret in shown]
+    assert mail.subject == compose(message).subject

@@ -1,0 +1,58 @@
+"""MIME: what is written by hand reads the same as what the library would write."""
+
+from __future__ import annotations
+
+from email import message_from_bytes, policy
+
+import pytest
+
+from rsvp.mailer import mime
+
+
+def read(data: bytes):
+    return message_from_bytes(data, policy=policy.default)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "plain\n", "ñandú — “quoted” = 100 %\n", "a" * 2000 + "\n"),
+        *("trailing \nspaces\t\n", ".\n..\nFrom here\n", "=_boundary\n", "\n\n\n"),
+        *("één\n" * 300, "emoji 🎟 and עברית\n", "--=_0\n"),
+    ],
+)
+def test_text_comes_back_as_it_was(content):
+    data = mime.text(content, "plain")
+
+    assert data.isascii()
+    assert max(len(line) for line in data.split(b"\r\n")) <= 998
+    assert b"\n" not in data.replace(b"\r\n", b"")
+    expected = content if content.endswith("\n") else content + "\n"
+    assert read(data).get_content().replace("\r\n", "\n") == expected
+
+
+def test_parts_are_told_apart():
+    picture = mime.picture(bytes(range(256)), "png", cid="t-1.x@h", name="t-1.x.png")
+    html = mime.several("related", [mime.text("<p>=_</p>", "html"), picture])
+    whole = read(mime.several("alternative", [mime.text("=_ hi", "plain"), html]))
+
+    first, second = whole.iter_parts()
+    assert first.get_content().strip() == "=_ hi"
+    page, image = second.iter_parts()
+    assert page.get_content_type() == "text/html"
+    assert image.get_content() == bytes(range(256))
+    assert image["content-id"] == "<t-1.x@h>"
+    assert image.get_content_disposition() == "inline"
+
+
+@pytest.mark.parametrize("value", ["a\r\nBcc: b@example.org", "ñ", "a\x00"])
+def test_a_header_takes_nothing_but_plain_text(value):
+    with pytest.raises(ValueError, match="can't be written"):
+        mime.header("X-Test", value)
+
+
+def test_a_long_header_stays_whole():
+    link = "<https://a-rather-long-name.example.org/u/" + "x" * 43 + ">"
+    data = mime.header("List-Unsubscribe", link)
+    assert data == f"List-Unsubscribe: {link}\r\n".encode()
+    assert read(data + b"\r\n")["list-unsubscribe"] == link

@@ -1,0 +1,184 @@
+"""Factories: each gives a valid thing; a test states only what matters to it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from rsvp import security as account_security
+from rsvp.db import write, writing
+from rsvp.domain import teams
+from rsvp.domain.events import publish
+from rsvp.domain.registrations import cancellation, create
+from rsvp.extensions import db
+from rsvp.formats.eventfile import parse
+from rsvp.models import Admission, Consent, Event, Question, Registration, Team, User
+from rsvp.models.event import Mode, Per, Promotion, QuestionType, Status
+from rsvp.models.team import Role
+from rsvp.queries import events as event_queries
+from tests.paths import EVENT_FILES
+
+NOON = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
+"""The instant most tests happen at: two weeks before the usual event."""
+
+PASSWORD = "a long enough password"
+
+numbers = itertools.count(1)
+
+
+def make_event(
+    *admissions: dict[str, Any],
+    questions: tuple[dict[str, Any], ...] = (),
+    consents: tuple[dict[str, Any], ...] = (),
+    starts: datetime = datetime(2027, 1, 29, 18, 0),
+    hours: float = 3,
+    timezone: str = "Europe/Amsterdam",
+    team: str = "default",
+    **values: Any,
+) -> Event:
+    """A published event, committed. Without `admissions`: one of 30 chairs with a line.
+
+    Wall times (`starts`, `doors_local`, …) are naive; the instants follow from them.
+    """
+    number = next(numbers)
+    zone = ZoneInfo(timezone)
+    values = {
+        "slug": f"evening-{number}",
+        "title": f"Evening {number}",
+        "status": Status.PUBLISHED,
+        "timezone": timezone,
+        "starts_local": starts,
+        "ends_local": starts + timedelta(hours=hours),
+        "contact": "hello@reading-room.example.org",
+        "party_max": 4,
+        # What most tests are about: who gets a seat, not how they are asked.
+        "promotion": Promotion.CONFIRM,
+    } | values
+    for name in ("starts", "ends", "doors", "opens", "closes", "change_until"):
+        if local := values.get(f"{name}_local"):
+            values[f"{name}_at"] = local.replace(tzinfo=zone).astimezone(UTC)
+    with writing() as session:
+        owner = session.scalar(select(Team).where(Team.slug == team))
+        if owner is None:
+            owner = Team(slug=team, name=team.title(), created_at=NOON)
+        event = Event(team=owner, created_at=NOON, updated_at=NOON, **values)
+        event.admissions = [
+            make_admission(position, **given)
+            for position, given in enumerate(admissions or ({},))
+        ]
+        event.questions = [
+            Question(
+                **{
+                    "key": f"question-{position}",
+                    "ask": "Is there anything you don't eat?",
+                    "type": QuestionType.TEXT,
+                    "per": Per.REGISTRATION,
+                    "position": position,
+                }
+                | given
+            )
+            for position, given in enumerate(questions)
+        ]
+        session.add(event)
+        session.flush()
+        session.add_all(
+            Consent(
+                **{
+                    "event_id": event.id,
+                    "key": f"consent-{position}",
+                    "text": "I am fine with being in photographs.",
+                    "position": position,
+                }
+                | given
+            )
+            for position, given in enumerate(consents)
+        )
+    return db.session.get_one(Event, event.id)
+
+
+def make_admission(position: int = 0, **values: Any) -> Admission:
+    return Admission(
+        **{
+            "key": "in-person" if position == 0 else f"way-{position}",
+            "name": "In person" if position == 0 else f"Way {position}",
+            "mode": Mode.IN_PERSON,
+            "capacity": 30,
+            "waitlist": True,
+            "position": position,
+        }
+        | values
+    )
+
+
+def import_case(name: str, now: datetime = NOON) -> Event:
+    """The event of `cases/events/<name>.yaml`, published; commits."""
+    file = EVENT_FILES / f"{name}.yaml"
+    parsed = parse.parse(file.read_text(encoding="utf-8"), file.name)
+    with writing():
+        published = publish.publish(parsed, actor="command", now=now)
+    return db.session.get_one(Event, published.event_id)
+
+
+CODE_KEY = bytes.fromhex(
+    "73b97e1beeb053932b5ea5abac651a58dab519380e497c6494e4734057a02358"
+)
+
+
+def register(
+    event: Event,
+    *names: str,
+    email: str | None = None,
+    admission: str | None = None,
+    now: datetime = NOON,
+    look_again: bool = False,
+    people: tuple[create.Person, ...] = (),
+    **wanted: Any,
+) -> create.Outcome:
+    """Register a party (one name: alone) as the form would; commits."""
+    page = event_queries.event_page(event.slug)
+    assert page is not None
+    chosen = next(a for a in page.admissions if admission in (None, a.key))
+    names = names or (f"Guest {next(numbers)}",)
+    email = email or f"guest-{next(numbers)}@example.org"
+    plan = create.prepare(
+        page,
+        create.Wanted(
+            admission_id=chosen.id,
+            email=email,
+            email_key=email.casefold(),
+            party=people or tuple(map(create.Person, names)),
+            **wanted,
+        ),
+        code_key=CODE_KEY,
+        now=now,
+    )
+    return write(
+        lambda again: create.register(plan, look_again=again),
+        look_again=look_again,
+    )
+
+
+def cancel(outcome: create.Outcome, now: datetime = NOON) -> None:
+    write(
+        lambda _: cancellation.cancel(
+            outcome.registration_id, actor="attendee", now=now
+        )
+    )
+
+
+def stored(outcome: create.Outcome) -> Registration:
+    """The registration as it is in the database now."""
+    db.session.rollback()
+    return db.session.get_one(Registration, outcome.registration_id)
+
+
+def make_user(email: str, *, team: str = "default", role: Role = Role.OWNER) -> User:
+    """An account whose password is `PASSWORD`, committed."""
+    password_hash = account_security.hash_password(PASSWORD)
+    with writing():
+        user = teams.create_user(email, password_hash, team, role, now=NOON)
+    return db.session.get_one(User, user.id)

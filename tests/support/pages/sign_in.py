@@ -1,0 +1,31 @@
+"""Signing in, as a browser does it."""
+
+from __future__ import annotations
+
+import re
+
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.support.factories import PASSWORD
+
+SIGN_IN = "/organize/sign-in"
+
+
+def form_token(client: FlaskClient, page: str = SIGN_IN) -> str:
+    html = client.get(page).text
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', html)
+    assert found, html
+    return found[1]
+
+
+def sign_in(
+    client: FlaskClient,
+    email: str,
+    password: str = PASSWORD,
+    page: str = SIGN_IN,
+    **sent,
+) -> TestResponse:
+    token = form_token(client, page)
+    fields = {"email": email, "password": password, "csrf_token": token}
+    return client.post(page, data=fields, **sent)

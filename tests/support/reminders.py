@@ -1,0 +1,71 @@
+"""Reminded: events with reminders in tests, and the mails that come of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from rsvp.db import writing
+from rsvp.domain import reminders
+from rsvp.extensions import db
+from rsvp.jobs import reminding
+from rsvp.models import Event, Message, Reminder
+from tests.support.factories import NOON
+
+HOUR, DAY = 60, 24 * 60
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+TWO_DAYS = {"key": "two-days", "anchor": "start", "minutes": 2 * DAY}
+TWO_HOURS = {"key": "two-hours", "anchor": "start", "minutes": 2 * HOUR}
+THANKS = {"key": "thanks", "anchor": "end", "minutes": 12 * HOUR}
+
+
+def at(text: str) -> datetime:
+    """An instant of January 2027 by the clocks of Amsterdam, as in `27 18:00`."""
+    day, clock = text.split()
+    hour, minute = clock.split(":")
+    return datetime(2027, 1, int(day), int(hour), int(minute), tzinfo=AMSTERDAM)
+
+
+def remind(event: Event, *rules: dict[str, Any], now: datetime = NOON) -> None:
+    """Give the event these reminders; commits."""
+    with writing() as session:
+        found = session.get_one(Event, event.id)
+        for position, rule in enumerate(rules):
+            values = {"position": position, "states": ["confirmed"], "made_at": now}
+            found.reminders.append(Reminder(**values | rule))
+        reminders.reschedule(found, now)
+
+
+def change_times(event: Event, *, now: datetime = NOON, **walls: datetime) -> None:
+    """Move the event, and its reminders with it; commits."""
+    with writing() as session:
+        found = session.get_one(Event, event.id)
+        for name, wall in walls.items():
+            setattr(found, f"{name}_local", wall)
+            setattr(found, f"{name}_at", wall.replace(tzinfo=found.zone))
+        reminders.reschedule(found, now)
+
+
+def round_at(text: str) -> int:
+    """What the worker writes at this instant."""
+    db.session.rollback()
+    return reminding.remind_due(at(text))
+
+
+def rules() -> dict[str, Reminder]:
+    db.session.rollback()
+    return {rule.key: rule for rule in db.session.scalars(select(Reminder))}
+
+
+def written() -> list[tuple[str, str]]:
+    """(address, occasion) of the mails of reminders, oldest first."""
+    db.session.rollback()
+    found = select(Message).where(Message.occasion.is_not(None)).order_by(Message.id)
+    return [
+        (message.recipient.partition("@")[0], message.occasion)
+        for message in db.session.scalars(found)
+    ]

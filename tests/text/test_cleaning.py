@@ -1,0 +1,40 @@
+"""Plain text: what nobody can read goes, what joins letters stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from rsvp.text.cleaning import bare_line, one_line, readable
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (" two \t words ", "two words"),
+        ("a\r\nBcc: b@example.org", "a Bcc: b@example.org"),
+        ("nul\x00, bell\x07, and a line\u2028end", "nul , bell , and a line end"),
+        ("می\u200cآید", "می\u200cآید"),
+        ("👩\u200d🍳 cooks", "👩\u200d🍳 cooks"),
+        ("\u200f \u200d", ""),
+    ],
+)
+def test_a_line_has_what_can_be_read(written, line):
+    assert one_line(written) == line
+
+
+def test_what_is_kept_is_kept():
+    assert readable("one\ntwo\r", keep="\n") == "one\ntwo "
+    assert readable("\n\n", keep="\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("copied", "line"),
+    [
+        ("\u200eada@example.org\u200f", "ada@example.org"),
+        ("\u200e2027-01-09 \u200e18:00", "2027-01-09 18:00"),
+        ("\u200f \u200eZoë \u200d", "Zoë"),
+        ("می\u200cآید", "می\u200cآید"),
+    ],
+)
+def test_a_bare_line_has_no_marks_around_its_words(copied, line):
+    assert bare_line(copied) == line

@@ -1,0 +1,199 @@
+"""Exports: who may take the list away, how it is sent, and what is noted about it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, select
+
+from rsvp.db import Base
+from rsvp.extensions import db
+from rsvp.models import AuditEntry
+from rsvp.models.team import Role
+from rsvp.queries import attendees as attendee_queries
+from tests.support.factories import make_user
+from tests.support.pages.registration_lists import KINDS, an_evening, path
+from tests.support.pages.sign_in import SIGN_IN, sign_in
+
+
+def exports() -> list[AuditEntry]:
+    db.session.rollback()
+    noted = select(AuditEntry).where(AuditEntry.verb == "export")
+    return list(db.session.scalars(noted.order_by(AuditEntry.id)))
+
+
+# --- who is turned away -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_takes_a_list_without_signing_in(client, app, kind):
+    answer = client.get(path(an_evening(), kind))
+
+    assert answer.status_code == 302
+    assert SIGN_IN in answer.location
+    assert exports() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("team", "role", "status"),
+    [
+        ("default", Role.OWNER, 200),
+        ("default", Role.ORGANIZER, 200),
+        ("default", Role.DOOR_HOST, 404),
+        ("default", Role.VIEWER, 404),
+        ("bakers", Role.OWNER, 404),
+    ],
+)
+def test_a_list_is_for_the_teams_organizers(client, app, kind, team, role, status):
+    event = an_evening()
+    make_user("eve@example.org", team=team, role=role)
+    sign_in(client, "eve@example.org")
+    answer = client.get(path(event, kind))
+
+    assert answer.status_code == status
+    assert (b"ada.marsh" in answer.data) is (status == 200 and kind == "csv")
+    assert len(exports()) == (status == 200)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("query", ["?state=asleep", "?admission=balcony", "?state=%00"])
+def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
+    event = an_evening()
+
+    assert client.get(path(event, kind, query)).status_code == 404
+    assert client.get(path(event, "ods")).status_code == 404
+    assert client.get("/organize/events/%00/registrations.csv").status_code == 404
+    assert exports() == []
+
+
+# --- how it is sent -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("kind", "content_type"),
+    [
+        ("csv", "text/csv; charset=utf-8"),
+        (
+            "xlsx",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        ),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
+    client, ada, kind, content_type, method
+):
+    event = an_evening(slug="letters-and-soup")
+    answer = client.open(path(event, kind), method=method)
+
+    assert answer.headers["Content-Type"] == content_type
+    assert re.fullmatch(
+        rf'attachment; filename="letters-and-soup-\d{{4}}-\d\d-\d\d\.{kind}"',
+        answer.headers["Content-Disposition"],
+    )
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Robots-Tag"] == "noindex"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert bool(answer.data) is (method == "GET")
+
+
+def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
+    event = an_evening()
+    read = []
+
+    def roster(event_id, wanted):
+        for row in attendee_queries.roster(event_id, wanted, batch=2):
+            read.append(row.reference)
+            yield row
+
+    monkeypatch.setattr("rsvp.queries.attendees.roster", roster)
+    monkeypatch.setattr("rsvp.formats.exports.attendees.CHUNK", 1)
+    answer = client.get(path(event, "csv"), buffered=False)
+    pieces = answer.response
+    next(pieces)
+    after_one = len(read)
+    answer.close()
+
+    assert after_one <= 2
+    assert len(read) == after_one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
+    event = an_evening()
+    make_user("ada@example.org")
+    target, pool = path(event, kind), db.engine.pool
+    db.session.remove()
+    seen = []
+
+    def browse() -> None:
+        client = app.test_client()
+        sign_in(client, "ada@example.org")
+        answer = client.get(target, buffered=False)
+        seen.append(len(next(answer.response)))
+        seen.append(pool.checkedout())
+        answer.close()
+        seen.append(pool.checkedout())
+
+    # In a thread requests have contexts of their own, as on a server.
+    thread = threading.Thread(target=browse)
+    thread.start()
+    thread.join()
+    length, during, after = seen
+
+    assert length > 0
+    # A workbook is sent from a file; who reads it slowly holds nobody up.
+    assert during == (kind == "csv")
+    assert after == 0
+
+
+# --- what is noted ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_file_is_in_the_audit_log_without_names(client, ada, kind):
+    event = an_evening()
+    event_id, user_id = event.id, ada.id
+    target = path(event, kind)
+    client.get(target)
+    client.get(target + "?search=Cleo+Winter&state=confirmed&admission=in-person")
+    first, second = exports()
+
+    assert (first.actor, first.event_id) == (f"user:{user_id}", event_id)
+    assert first.details == {"format": kind}
+    assert second.details == {
+        "format": kind,
+        "search": True,
+        "state": "confirmed",
+        "admission": "in-person",
+    }
+    assert first.registration_id is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_asking_whether_there_is_a_file_is_not_noted(client, ada, kind, monkeypatch):
+    event = an_evening()
+    monkeypatch.setattr(
+        "rsvp.queries.attendees.roster", lambda *_: pytest.fail("it was read")
+    )
+
+    assert client.head(path(event, kind)).status_code == 200
+    assert exports() == []
+
+
+def test_a_file_changes_nothing_else(client, ada):
+    event = an_evening()
+    before = {each: rows_of(each) for each in Base.metadata.sorted_tables}
+    client.get(path(event, "csv"))
+    changed = [each.name for each, rows in before.items() if rows_of(each) != rows]
+
+    assert changed == ["audit_entries"]
+
+
+def rows_of(one_table: Table) -> list[Any]:
+    db.session.rollback()
+    return list(db.session.execute(select(one_table)).all())

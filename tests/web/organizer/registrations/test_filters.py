@@ -1,0 +1,99 @@
+"""Filters: what an address asks for, and how a link says it again."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.exceptions import NotFound
+
+from rsvp.extensions import db
+from rsvp.queries import attendees as attendee_queries
+from rsvp.queries.attendees import Filter
+from rsvp.queries.filters import Coming
+from rsvp.web.organizer.registrations import filters
+from tests.support.factories import cancel, make_event, register
+
+pytestmark = pytest.mark.one_engine
+
+
+@pytest.fixture
+def event(app):
+    return make_event({"capacity": 1}, {"key": "online"})
+
+
+def read(app, event, query: str) -> Filter:
+    with app.test_request_context(f"/?{query}"):
+        return filters.wanted_filter(event)
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("", Filter()),
+        ("search=&state=&admission=", Filter()),
+        ("search=+Zoë++Winter%0A", Filter(search="Zoë Winter")),
+        ("search=a%00b", Filter(search="a b")),
+        ("search=\u200eada@example.org\u200f \u200e", Filter(search="ada@example.org")),
+        ("search=می\u200cخواهم", Filter(search="می\u200cخواهم")),
+        ("state=waitlisted", Filter(state="waitlisted")),
+        ("search=" + "x" * 400, Filter(search="x" * 254)),
+        ("coming=flagged", Filter(coming=Coming.FLAGGED)),
+        ("checked_in=yes", Filter(checked_in=True)),
+        ("checked_in=no", Filter(checked_in=False)),
+        ("page=3&colour=blue", Filter()),
+    ],
+)
+def test_what_an_address_asks_for(app, event, query, wanted):
+    found = read(app, event, query)
+
+    assert found == wanted
+    assert bool(found) is (wanted != Filter())
+
+
+def test_an_admission_is_asked_for_by_its_key(app, event):
+    online = event.admissions[1].id
+
+    assert read(app, event, "admission=online") == Filter(admission_id=online)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("state=asleep", "state=%00", "admission=balcony"),
+        *("coming=maybe", "checked_in=True"),
+    ],
+)
+def test_what_the_event_does_not_know_leads_nowhere(app, event, query):
+    with pytest.raises(NotFound):
+        read(app, event, query)
+
+
+def test_an_admission_of_another_event_leads_nowhere(app, event):
+    make_event({"key": "balcony"})
+
+    with pytest.raises(NotFound):
+        read(app, event, "admission=balcony")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"search": "zoë & co"},
+        {"search": "zoë", "state": "confirmed", "admission": "online"},
+        {"coming": "asked", "checked_in": "no"},
+    ],
+)
+def test_a_link_asks_for_the_same_again(app, event, query):
+    with app.test_request_context("/", query_string=query):
+        assert filters.query_of(event, filters.wanted_filter(event)) == query
+
+
+def test_the_longest_search_is_no_trouble(app, event):
+    """One letter of this unfolds into four words, and SQLite nests a condition each."""
+    register(event, "Ada Marsh")
+    cancel(register(event, "Ben Marsh", admission="online"))
+    longest = read(app, event, "search=" + "ﷺ" * 300)
+
+    for wanted in (longest, Filter(search="marsh", state="cancelled")):
+        found = db.session.scalars(attendee_queries.matching(event.id, wanted)).all()
+        assert len(found) == (0 if wanted is longest else 1)
