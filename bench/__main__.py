@@ -36,57 +36,30 @@ from bench import (
     sql_baseline,
 )
 from bench.load import (
-    Connection,
     Timing,
-    fields,
-    form_token,
-    load,
-    median,
-    page,
-    post,
-    whole_visit,
+    get_page,
+    median_timing,
+    register_and_look,
+    run_clients,
+    submit_form,
 )
 from rsvp import create_app
 from rsvp.extensions import db
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
 from tests.paths import ROOT
 from tests.support import services
-from tests.support.live_site import Site, free_port, run, site
-from tests.support.process_memory import memory
+from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.live_site import Site, free_port, publish_event, run_rsvp, run_site
+from tests.support.process_memory import memory_mib
 
 Replay = Callable[[list[list[tuple[str, Any]]]], Timing]
 
 STATES = ("waitlisted", "confirmed")
 RESULTS = ROOT / "bench-results"
 
-EVENT = """
-slug: {slug}
-title: Letters by the Lamp
-summary: An evening of reading aloud.
-description: We eat together first, then read a few short texts and talk.
-timezone: Europe/Amsterdam
-starts: 2035-01-29 18:00
-ends: 2035-01-29 21:30
-venue: {{name: The Boat House, address: Quay 1}}
-hosts: [{{name: Reading Room}}]
-admissions:
-  - key: seat
-    name: In person
-    mode: in_person
-    capacity: {capacity}
-    waitlist: true
-registration: {{required: true, party_max: 2}}
-contact: hello@reading-room.example.org
-"""
-
-
-def publish(here: Site, slug: str, capacity: str) -> None:
-    text = EVENT.format(slug=slug, capacity=capacity)
-    run("event", "import", "-", environ=here.environ, stdin=text)
-
 
 def repeated(times: int, measure: Any) -> Timing:
-    return median([measure() for _ in range(times)])
+    return median_timing([measure() for _ in range(times)])
 
 
 # --- the parts ----------------------------------------------------------------------
@@ -94,34 +67,34 @@ def repeated(times: int, measure: Any) -> Timing:
 
 def measure_site(engine: str, seconds: float, times: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    with site(engine) as here:
-        figures["memory_mib"] = round(memory(here.process.pid), 1)
-        publish(here, "unlimited", "null")
+    with run_site(engine) as here:
+        figures["memory_mib"] = round(memory_mib(here.process.pid), 1)
+        publish_event(here, "unlimited", "null")
         token = form_token(Connection(here.port).get("/events/unlimited").body)
         for clients in (8, 32):
             figures[f"event page, {clients} clients"] = repeated(
                 times,
-                lambda n=clients: load(
-                    here.port, page("/events/unlimited"), n, seconds
+                lambda n=clients: run_clients(
+                    here.port, get_page("/events/unlimited"), n, seconds
                 ),
             ).figures()
         for clients in (8, 32):
             figures[f"POST alone, {clients} clients"] = repeated(
                 times,
-                lambda n=clients: load(
-                    here.port, post("unlimited", "seat", token), n, seconds
+                lambda n=clients: run_clients(
+                    here.port, submit_form("unlimited", "seat", token), n, seconds
                 ),
             ).figures()
         for clients in (1, 8, 32):
             figures[f"whole registration, {clients} clients"] = repeated(
                 times,
-                lambda n=clients: load(
-                    here.port, whole_visit("unlimited", "seat"), n, seconds
+                lambda n=clients: run_clients(
+                    here.port, register_and_look("unlimited", "seat"), n, seconds
                 ),
             ).figures()
         figures |= rushes(here)
         figures |= checkins.measure(here, times)
-        problems = run("check", environ=here.environ).strip()
+        problems = run_rsvp("check", environ=here.environ).strip()
         figures["check"] = problems
     return figures
 
@@ -137,7 +110,7 @@ def rushes(here: Site) -> dict[str, Any]:
     figures = {}
     for people, bar, goal in RUSHES:
         slug = f"rush-{people}"
-        publish(here, slug, str(CHAIRS))
+        publish_event(here, slug, str(CHAIRS))
         found = rush(here, slug, people)
         wrong = {"confirmed": CHAIRS, "waitlisted": people - CHAIRS} != found["answers"]
         figures[f"rush of {people} on {CHAIRS}"] = found | {
@@ -174,7 +147,7 @@ def rush(here: Site, slug: str, people: int) -> dict[str, Any]:
         """What came of it, and when that was answered."""
         token = form_token(connection.get(f"/events/{slug}").body)
         path = f"/events/{slug}/registrations"
-        answer = connection.post(path, fields(token, "seat"))
+        answer = connection.post(path, form_fields(token, "seat"))
         answered = time.perf_counter()
         if answer.status != 303 or answer.location is None:
             return f"status {answer.status}", answered
@@ -219,7 +192,7 @@ def measure_hello(seconds: float, times: int) -> dict[str, Any]:
         wait_for(port)
         return {
             f"hello, {clients} clients": repeated(
-                times, lambda n=clients: load(port, page("/"), n, seconds)
+                times, lambda n=clients: run_clients(port, get_page("/"), n, seconds)
             ).figures()
             for clients in (8, 32)
         }
@@ -262,8 +235,8 @@ def measure_floor(engine: str, count: int, times: int) -> dict[str, Any]:
     with bare(engine) as (app, replay):
         checked_in = checkins.measure_floor(app, count // 3, times, replay)
     return {
-        "floor": median(timings).figures(),
-        "check-in floor": median(checked_in).figures(),
+        "floor": median_timing(timings).figures(),
+        "check-in floor": median_timing(checked_in).figures(),
     }
 
 
@@ -409,8 +382,8 @@ def print_tables(figures: dict[str, Any]) -> None:
 
 
 def only_rushes(engine: str) -> dict[str, Any]:
-    with site(engine) as here:
-        return rushes(here) | {"check": run("check", environ=here.environ).strip()}
+    with run_site(engine) as here:
+        return rushes(here) | {"check": run_rsvp("check", environ=here.environ).strip()}
 
 
 PARTS: dict[str, Callable[[str], dict[str, Any]]] = {

@@ -14,17 +14,18 @@ import sqlalchemy as sa
 from flask import Flask
 
 from bench import sql_baseline
-from bench.load import Connection, Timing, median
+from bench.load import Timing, median_timing
 from rsvp import create_app, tokens
 from rsvp.db import utcnow, writing
 from rsvp.domain.checkin import passes, scans
-from rsvp.domain.checkin.scans import Reading
+from rsvp.domain.checkin.scans import ScanInput
 from rsvp.domain.registrations import create
 from rsvp.extensions import db
 from rsvp.models import Attendee, CheckIn, Device, Event, Scan
 from rsvp.models.checkin import Direction
 from rsvp.queries import events as event_queries
 from tests.support.factories import make_event
+from tests.support.http_client import Connection
 from tests.support.live_site import Site
 
 PER_DOOR = {1: 400, 8: 100}
@@ -47,7 +48,7 @@ def open_evening(app: Flask, people: int, phones: int) -> Evening:
     key = app.config["CODE_KEY"]
     with app.app_context():
         event = make_event({"capacity": None}, starts=starts, timezone="UTC")
-        page = event_queries.event_page(event.slug)
+        page = event_queries.load_detached_event(event.slug)
         assert page is not None
         plans = [plan_for(page, now, key) for _ in range(people)]
         with writing():
@@ -55,11 +56,11 @@ def open_evening(app: Flask, people: int, phones: int) -> Evening:
                 create.register(plan)
         secrets = [tokens.new_device_secret() for _ in range(phones)]
         with writing():
-            door_pass = passes.make_pass(
+            door_pass = passes.create_pass(
                 event.id, code_key=key, actor="command", now=now, phones_max=phones
             )
             for number, secret in enumerate(secrets):
-                passes.enrol(door_pass.id, f"Door {number}", secret, now=now)
+                passes.enrol_device(door_pass.id, f"Door {number}", secret, now=now)
         rows = sa.select(Attendee.uuid, Attendee.code_version).where(
             Attendee.event_id == event.id
         )
@@ -73,13 +74,13 @@ def open_evening(app: Flask, people: int, phones: int) -> Evening:
     return evening
 
 
-def plan_for(page: Event, now: datetime, key: bytes) -> create.Plan:
+def plan_for(page: Event, now: datetime, key: bytes) -> create.PreparedRegistration:
     address = f"{uuid4().hex}@example.org"
-    wanted = create.Wanted(
+    wanted = create.RegistrationRequest(
         admission_id=page.admissions[0].id,
         email=address,
         email_key=address,
-        party=(create.Person("Ada Example"),),
+        party=(create.RequestedAttendee("Ada Example"),),
     )
     return create.prepare(page, wanted, code_key=key, now=now)
 
@@ -103,7 +104,7 @@ def measure(here: Site, times: int) -> dict[str, Any]:
             )
             for _ in range(times)
         ]
-        figures[f"check-ins, {number} {word}"] = median(runs).figures()
+        figures[f"check-ins, {number} {word}"] = median_timing(runs).figures()
     return figures
 
 
@@ -171,7 +172,7 @@ def measure_floor(app: Flask, count: int, times: int, replay: Any) -> list[Timin
     the transactions. The timings of each time."""
     evening = open_evening(app, count, 1)
     with app.app_context():
-        recorded = sql_baseline.Recorded()
+        recorded = sql_baseline.RecordedConnection()
         recorded.watch(db.engine)
         for code in evening.codes:
             check_in(evening, code)
@@ -191,7 +192,7 @@ def measure_floor(app: Flask, count: int, times: int, replay: Any) -> list[Timin
 
 def check_in(evening: Evening, code: str) -> None:
     now = utcnow()
-    reading = Reading(
+    reading = ScanInput(
         id=uuid4(),
         code=tokens.read_code(code),
         direction=Direction.IN,
@@ -202,11 +203,11 @@ def check_in(evening: Evening, code: str) -> None:
         offset_ms=0,
         sent_at=now,
     )
-    device = passes.find_device(evening.phones[0])
+    device = passes.find_device_by_secret(evening.phones[0])
     assert device is not None
     device_id = device.id
     with writing() as session:
-        [answer] = scans.admit_all(
+        [answer] = scans.record_scans(
             [reading], session.get_one(Device, device_id), now=now
         )
     assert answer is not None

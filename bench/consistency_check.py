@@ -17,7 +17,7 @@ from rsvp.db import utcnow, writing
 from rsvp.domain import invariants
 from rsvp.extensions import db
 from rsvp.queries import events as event_queries
-from tests.support.live_site import run, site
+from tests.support.live_site import run_rsvp, run_site
 
 LONG = 100_000
 BAR = 10.0
@@ -38,8 +38,8 @@ INTO_LINE = (
 
 def measure(engine: str, count: int = LONG) -> dict[str, Any]:
     """Seconds by rule, and of the command from its start to its end."""
-    with site(engine, WEB_PROCESSES="1") as here:
-        run(
+    with run_site(engine, WEB_PROCESSES="1") as here:
+        run_rsvp(
             *("event", "import", "-"),
             environ=here.environ,
             stdin=long_lists.EVENT.format("long"),
@@ -48,7 +48,7 @@ def measure(engine: str, count: int = LONG) -> dict[str, Any]:
         with app.app_context():
             event = event_queries.find_event("long")
             assert event
-            long_lists.fill(app, event, count)
+            long_lists.add_registrations(app, event, count)
             for statement in INTO_LINE:
                 with writing() as session:
                     session.execute(sa.text(statement))
@@ -59,7 +59,7 @@ def measure(engine: str, count: int = LONG) -> dict[str, Any]:
                 figures[rule.__name__] = round(time.perf_counter() - start, 2)
             db.session.remove()
         start = time.perf_counter()
-        assert run("check", environ=here.environ).strip() == "All is well."
+        assert run_rsvp("check", environ=here.environ).strip() == "All is well."
         figures["rsvp check"] = round(time.perf_counter() - start, 2)
     return {"registrations": count, "bar_s": BAR, "seconds": figures}
 

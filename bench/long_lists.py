@@ -27,7 +27,7 @@ from flask import Flask
 from rsvp import create_app
 from rsvp.db import table_of, utcnow, writing
 from rsvp.domain.registrations import create
-from rsvp.domain.registrations.create import Person, Wanted
+from rsvp.domain.registrations.create import RegistrationRequest, RequestedAttendee
 from rsvp.models import (
     Admission,
     Attendee,
@@ -37,13 +37,13 @@ from rsvp.models import (
     Message,
     Registration,
 )
-from rsvp.models.event import Per, QuestionType
+from rsvp.models.event import QuestionScope, QuestionType
 from rsvp.models.message import MessageKind, MessageState
 from rsvp.models.registration import State
 from rsvp.queries import events as event_queries
 from tests.support.factories import PASSWORD, make_user
-from tests.support.live_site import Site, run, site
-from tests.support.process_memory import memory
+from tests.support.live_site import Site, run_rsvp, run_site
+from tests.support.process_memory import memory_mib
 
 ORGANIZER = "ada@example.org"
 DOMAINS = 8
@@ -81,16 +81,18 @@ def measure(engine: str, count: int, times: int = 3) -> dict[str, Any]:
     """What an event with that many registrations takes of a running site: its files as
     an organizer downloads them, and its list beside that of an event with a hundred."""
     figures: dict[str, Any] = {"registrations": count}
-    with site(engine, WEB_PROCESSES="1") as here:
+    with run_site(engine, WEB_PROCESSES="1") as here:
         app = create_app(here.settings)
         with app.app_context():
             make_user(ORGANIZER)
         for slug, size in (("short", SHORT), ("long", count)):
-            run("event", "import", "-", environ=here.environ, stdin=EVENT.format(slug))
+            run_rsvp(
+                "event", "import", "-", environ=here.environ, stdin=EVENT.format(slug)
+            )
             with app.app_context():
                 event = event_queries.find_event(slug)
                 assert event
-                fill(app, event, size)
+                add_registrations(app, event, size)
         visitor = Organizer(here)
         for kind in ("csv", "xlsx"):
             path = f"/organize/events/long/registrations.{kind}"
@@ -100,7 +102,7 @@ def measure(engine: str, count: int, times: int = 3) -> dict[str, Any]:
         figures["list page"] = dict(zip(("short_ms", "long_ms"), pages, strict=True))
         if None not in pages:
             figures["list page"]["ratio"] = round(pages[1] / pages[0], 2)
-        figures["check"] = run("check", environ=here.environ).strip()
+        figures["check"] = run_rsvp("check", environ=here.environ).strip()
     return figures
 
 
@@ -168,12 +170,12 @@ class Watch:
 
     def __init__(self, pid: int) -> None:
         self.pid, self.rise, self.over = pid, 0.0, threading.Event()
-        self.before = memory(pid)
+        self.before = memory_mib(pid)
         self.thread = threading.Thread(target=self.look)
 
     def look(self) -> None:
         while not self.over.wait(0.1):
-            self.rise = max(self.rise, memory(self.pid) - self.before)
+            self.rise = max(self.rise, memory_mib(self.pid) - self.before)
 
     def __enter__(self) -> Watch:
         self.thread.start()
@@ -187,7 +189,9 @@ class Watch:
 # --- filling ------------------------------------------------------------------------
 
 
-def fill(app: Flask, event: Event, count: int, now: datetime | None = None) -> None:
+def add_registrations(
+    app: Flask, event: Event, count: int, now: datetime | None = None
+) -> None:
     """That many people register for the event's first admission, each alone, answering
     every question and ticking every box; commits. Their mails count as sent."""
     now = now or utcnow()
@@ -201,18 +205,24 @@ def fill(app: Flask, event: Event, count: int, now: datetime | None = None) -> N
             session.execute(sa.text("ANALYZE"))
 
 
-def plan(app: Flask, event: Event, number: int, now: datetime) -> create.Plan:
+def plan(
+    app: Flask, event: Event, number: int, now: datetime
+) -> create.PreparedRegistration:
     name = f"{GIVEN[number % len(GIVEN)]} {FAMILY[number % len(FAMILY)]} {number}"
     asked = {question.key: answer(question, number) for question in event.questions}
-    shared = {q.key for q in event.questions if q.per == Per.REGISTRATION}
+    shared = {q.key for q in event.questions if q.per == QuestionScope.REGISTRATION}
     email = f"{uuid4().hex}@{number % DOMAINS}.example.org"
     return create.prepare(
         event,
-        Wanted(
+        RegistrationRequest(
             admission_id=event.admissions[0].id,
             email=email,
             email_key=email,
-            party=(Person(name, {k: v for k, v in asked.items() if k not in shared}),),
+            party=(
+                RequestedAttendee(
+                    name, {k: v for k, v in asked.items() if k not in shared}
+                ),
+            ),
             answers={k: v for k, v in asked.items() if k in shared},
             consents={consent.id: number % 3 > 0 for consent in event.consents},
         ),
@@ -230,7 +240,9 @@ def answer(question: Any, number: int) -> Any:
     return f"Nothing with nuts, and table {number % 40}, please"
 
 
-def write(session: Any, plans: list[create.Plan], now: datetime) -> None:
+def write(
+    session: Any, plans: list[create.PreparedRegistration], now: datetime
+) -> None:
     rows = [each.row for each in plans]
     made = table_of(Registration)
     ids = session.execute(

@@ -20,18 +20,18 @@ from aiosmtpd.controller import Controller
 from flask import Flask
 
 from bench import long_lists
-from bench.load import Timing, load, page
+from bench.load import Timing, get_page, run_clients
 from rsvp import create_app
 from rsvp.db import current_session, table_of, utcnow, writing
-from rsvp.jobs import reminding
+from rsvp.jobs import tasks
 from rsvp.jobs.delivery import render
 from rsvp.jobs.delivery.claims import Claim
 from rsvp.models import Message
 from rsvp.models.message import MessageKind, MessageState
 from rsvp.queries import events as event_queries
 from tests.paths import ROOT
-from tests.support.live_site import RSVP, Site, free_port, run, site
-from tests.support.process_memory import memory
+from tests.support.live_site import RSVP_COMMAND, Site, free_port, run_rsvp, run_site
+from tests.support.process_memory import memory_mib
 
 MANY = 10_000
 SAMPLE = 200
@@ -99,9 +99,9 @@ def at_midday() -> str:
 
 
 def measure(engine: str, count: int = MANY) -> dict[str, Any]:
-    with sink() as mails, site(engine) as here:
+    with sink() as mails, run_site(engine) as here:
         app = create_app(here.settings)
-        run("event", "import", "-", environ=here.environ, stdin=at_midday())
+        run_rsvp("event", "import", "-", environ=here.environ, stdin=at_midday())
         write_reminders(app, count)
         visits(here)  # until all is warm
         idle = visits(here)
@@ -125,9 +125,9 @@ def write_reminders(app: Flask, count: int) -> None:
         assert event is not None
         (reminder,) = event.reminders
         due_at = reminder.due_at
-        long_lists.fill(app, event, count)
+        long_lists.add_registrations(app, event, count)
         current_session().rollback()
-        assert reminding.remind_due(due_at) == count
+        assert tasks.send_reminders(due_at) == count
         with writing() as session:
             mine = sa.update(table_of(Message)).values(due_at=utcnow())
             queued = Message.state == MessageState.QUEUED
@@ -138,7 +138,7 @@ def write_reminders(app: Flask, count: int) -> None:
 def working(here: Site, mails: Sink) -> Iterator[subprocess.Popen[bytes]]:
     server = {"RSVP_MAIL_SERVER": "127.0.0.1", "RSVP_MAIL_PORT": str(mails.port)}
     quiet = subprocess.DEVNULL
-    command = [*RSVP, "worker"]
+    command = [*RSVP_COMMAND, "worker"]
     worker = subprocess.Popen(
         command, env=here.environ | server, cwd=ROOT, stdout=quiet, stderr=quiet
     )
@@ -155,7 +155,7 @@ def drain(
     """The rate without visitors, over the second half; memory at a tenth and at the
     end. Visitors come in the first half."""
     wait_for(mails, count // 10)
-    early = memory(worker.pid)
+    early = memory_mib(worker.pid)
     busy: list[Timing] = []
     visitor = threading.Thread(target=lambda: busy.append(visits(here)))
     visitor.start()
@@ -172,7 +172,7 @@ def drain(
 
 
 def end_of(worker: subprocess.Popen[bytes]) -> float:
-    return round(memory(worker.pid), 1)
+    return round(memory_mib(worker.pid), 1)
 
 
 def wait_for(mails: Sink, number: int) -> None:
@@ -185,7 +185,7 @@ def wait_for(mails: Sink, number: int) -> None:
 
 
 def visits(here: Site) -> Timing:
-    return load(here.port, page("/events/reminded"), 1, SECONDS)
+    return run_clients(here.port, get_page("/events/reminded"), 1, SECONDS)
 
 
 def p95(timing: Timing) -> float:
@@ -206,9 +206,9 @@ def some_letters(app: Flask) -> list[bytes]:
             session.execute(back.values(state=MessageState.QUEUED, attempts=1))
         letters = []
         for number in ids:
-            message = render.load(Claim(number, 1))
+            message = render.load_message(Claim(number, 1))
             assert message is not None
-            letters.append(render.letter_of(message, utcnow()).as_bytes())
+            letters.append(render.build_mail(message, utcnow()).as_bytes())
         current_session().rollback()
         return letters
 

@@ -29,11 +29,11 @@ from rsvp.domain import invariants, reconfirmation
 from rsvp.domain.registrations import cancellation, create, door_seating
 from rsvp.domain.registrations.create import Outcome
 from rsvp.extensions import db
-from rsvp.jobs.tasks import ask_due, close_due
+from rsvp.jobs.tasks import close_reconfirmations, send_reconfirmations
 from rsvp.models import AuditEntry, CheckIn, Event, Message, Registration
 from rsvp.queries import events as event_queries
-from tests.support.door import make_phone, scan
-from tests.support.factories import CODE_KEY, NOON, make_event, stored
+from tests.support.door import make_phone, record_scan
+from tests.support.factories import CODE_KEY, NOON, load_registration, make_event
 
 CHAIRS = 30
 PEOPLE = 60  # thirty get a chair at once, thirty wait
@@ -83,7 +83,7 @@ class Person:
 
 
 @dataclass
-class Seen:
+class EveningFacts:
     """What came of one evening."""
 
     sit: int = 0
@@ -95,7 +95,7 @@ class Seen:
 @dataclass
 class Result:
     rules: Rules
-    evenings: list[Seen] = field(default_factory=list)
+    evenings: list[EveningFacts] = field(default_factory=list)
 
     @property
     def line(self) -> str:
@@ -121,7 +121,7 @@ def run(evenings: int, seed: int, rules: tuple[Rules, ...] = RULES) -> list[Resu
         people = list(draw(random.Random(f"{seed} {number}")))
         for result in results:
             result.evenings.append(evening(people, result.rules))
-    assert invariants.problems(NOON + timedelta(days=14)) == []
+    assert invariants.find_problems(NOON + timedelta(days=14)) == []
     return results
 
 
@@ -144,22 +144,22 @@ def draw(chance: random.Random) -> Iterator[Person]:
         )
 
 
-def evening(people: list[Person], rules: Rules) -> Seen:
+def evening(people: list[Person], rules: Rules) -> EveningFacts:
     made = make_event({"capacity": CHAIRS}, **rules.values)
     number = made.id
-    booked = list(zip(people, book(made.slug), strict=True))
-    event, seen = db.session.get_one(Event, number), Seen()
+    booked = list(zip(people, register_people(made.slug), strict=True))
+    event, seen = db.session.get_one(Event, number), EveningFacts()
     if rules.asks:
         ask(event, booked[:CHAIRS], seen)
-    meet(event, booked, rules, seen)
+    hold_evening(event, booked, rules, seen)
     check(event, seen)
     return seen
 
 
-def book(slug: str) -> list[Outcome]:
+def register_people(slug: str) -> list[Outcome]:
     """Register all of them, one a minute; by the form of one page, as a site would that
     keeps it in memory."""
-    page = event_queries.event_page(slug)
+    page = event_queries.load_detached_event(slug)
     assert page is not None
     db.session.expunge_all()
     return [book_one(page, NOON + at * MINUTE) for at in range(PEOPLE)]
@@ -167,37 +167,37 @@ def book(slug: str) -> list[Outcome]:
 
 def book_one(page: Event, now: datetime) -> Outcome:
     email = f"{page.slug}-{now:%H-%M}@example.org"
-    wanted = create.Wanted(
+    wanted = create.RegistrationRequest(
         admission_id=page.admissions[0].id,
         email=email,
         email_key=email,
-        party=(create.Person("Somebody"),),
+        party=(create.RequestedAttendee("Somebody"),),
     )
     plan = create.prepare(page, wanted, code_key=CODE_KEY, now=now)
     return write(lambda again: create.register(plan, look_again=again))
 
 
-def ask(event: Event, asked: list[tuple[Person, Outcome]], seen: Seen) -> None:
+def ask(event: Event, asked: list[tuple[Person, Outcome]], seen: EveningFacts) -> None:
     """Ask, let people answer, and give on the chairs of those who did not."""
     ask_at, answer_by = event.ask_at, event.answer_by
     assert ask_at is not None and answer_by is not None
-    ask_due(ask_at)
+    send_reconfirmations(ask_at)
     send_all(ask_at)
     for person, one in sorted(asked, key=lambda pair: pair[0].answers_at):
         now = ask_at + person.answers_at * (answer_by - ask_at)
         if person.answer == "yes":
-            act(reconfirmation.say_yes, one, now)
+            act(reconfirmation.reconfirm, one, now)
             seen.said_yes += 1
         elif person.answer == "gives_up":
             act(cancellation.cancel, one, now)
-    close_due(answer_by)
+    close_reconfirmations(answer_by)
     seen.given_on = (
         CHAIRS - len(asked) + sum(state_of(one) != "confirmed" for _, one in asked)
     )
 
 
-def meet(
-    event: Event, booked: list[tuple[Person, Outcome]], rules: Rules, seen: Seen
+def hold_evening(
+    event: Event, booked: list[tuple[Person, Outcome]], rules: Rules, seen: EveningFacts
 ) -> None:
     """Let in who comes and, once standby begins, who stands there for a chair."""
     phone = make_phone(event, now=event.doors_open_at)
@@ -220,7 +220,7 @@ def meet(
             let_in(phone, one, now)
 
 
-def check(event: Event, seen: Seen) -> None:
+def check(event: Event, seen: EveningFacts) -> None:
     """Count who sits, and hold the product to its promises."""
     db.session.rollback()
     inside = sa.select(sa.func.count()).where(
@@ -250,7 +250,7 @@ def act(verb: Any, one: Outcome, now: datetime) -> None:
 
 
 def let_in(phone: Any, one: Outcome, now: datetime) -> None:
-    answer = scan(phone, stored(one).attendees[0], now=now)
+    answer = record_scan(phone, load_registration(one).attendees[0], now=now)
     assert answer.verdict == "welcome", answer.verdict
 
 

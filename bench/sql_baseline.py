@@ -20,7 +20,7 @@ from tests.support.factories import make_event, register
 
 
 @dataclass
-class Recorded:
+class RecordedConnection:
     """Transactions that write, each a list of (statement, parameters) as sent."""
 
     transactions: list[list[tuple[str, Any]]] = field(default_factory=list)
@@ -49,7 +49,7 @@ def record(app: Flask, count: int) -> list[list[tuple[str, Any]]]:
     """The SQL of that many registrations for an event without limit."""
     with app.app_context():
         event = make_event({"capacity": None})
-        recorded = Recorded()
+        recorded = RecordedConnection()
         recorded.watch(db.engine)
         for _ in range(count):
             register(event, email=f"{uuid4().hex}@example.org")

@@ -6,7 +6,7 @@ from sqlalchemy import JSON, BigInteger
 
 from rsvp.config import UnsafeStart
 from rsvp.database import migrate
-from rsvp.db import Base, UtcDateTime, writers_turn
+from rsvp.db import Base, UtcDateTime, acquire_write_lock
 
 database = current_app.extensions["migrate"].db
 
@@ -24,7 +24,7 @@ def render_item(kind, item, _context):
 
 def run() -> None:
     with (
-        writers_turn(database.engine, migrate.PATIENCE),
+        acquire_write_lock(database.engine, migrate.LOCK_TIMEOUT),
         database.engine.connect() as connection,
     ):
         connection = connection.execution_options(rsvp_writing=True)
@@ -42,12 +42,12 @@ def run() -> None:
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                from rsvp.database.postgresql import wait_patiently
+                from rsvp.database.postgresql import disable_timeouts
 
-                wait_patiently(connection)
+                disable_timeouts(connection)
             there = context.get_context().get_current_heads()
             if set(there) != set(context.get_head_revisions()):
-                migrate.hold_tables(connection)
+                migrate.lock_tables(connection)
             context.run_migrations()
             check_foreign_keys(connection)
 
@@ -60,7 +60,7 @@ def set_up(connection):
     if connection.dialect.name == "sqlite":
         sqlite = connection.connection.driver_connection
         sqlite.execute("PRAGMA foreign_keys=OFF")
-        sqlite.execute(f"PRAGMA busy_timeout={int(migrate.PATIENCE * 1000)}")
+        sqlite.execute(f"PRAGMA busy_timeout={int(migrate.LOCK_TIMEOUT * 1000)}")
         connection.detach()
 
 

@@ -21,8 +21,8 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask(
         "rsvp",
         root_path=str(config.PACKAGE),
-        template_folder=str(config.FILES / "templates"),
-        static_folder=str(config.FILES / "static"),
+        template_folder=str(config.FILES_FOLDER / "templates"),
+        static_folder=str(config.FILES_FOLDER / "static"),
         # Until the settings say which it is.
         instance_path=str(config.ROOT / "instance"),
     )
@@ -31,7 +31,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies
         )
-    with config.telling_what_was_handed_on(app):
+    with config.unsafe_on_extension_errors(app):
         set_up(app)
     return app
 
@@ -39,23 +39,17 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 def set_up(app: Flask) -> None:
     """Give the configured application its extensions, pages and commands."""
     # The models register their tables.
-    from rsvp import (
-        broker,
-        cli,
-        i18n,
-        models,  # noqa: F401
-        web,
-    )
+    from rsvp import broker, cli, i18n, models, web  # noqa: F401
     from rsvp import security as account_security
 
     extensions.db.init_app(app)
     with app.app_context():
         db.prepare_engine(extensions.db.engine)
-        lock.watch(extensions.db.engine)
+        lock.lock_while_connected(extensions.db.engine)
     erasure_log.init_app(app)
     broker.init_app(app)
     extensions.migrate.init_app(
-        app, extensions.db, directory=str(config.FILES / "migrations")
+        app, extensions.db, directory=str(config.FILES_FOLDER / "migrations")
     )
     extensions.mail.init_app(app)
     extensions.csrf.init_app(app)

@@ -1,4 +1,4 @@
-"""The doorbell: with a broker set, whoever wrote a mail wakes the workers at once.
+"""Broker: notifies Celery workers right after a mail is enqueued.
 
 It is no more than that. What there is to do stands in the database, and workers look
 there by themselves: a ring that is lost delays a mail by seconds.
@@ -23,9 +23,9 @@ from rsvp.extensions import db
 log = logging.getLogger("rsvp.doorbell")
 
 SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
-PAUSE = 0.2
-PAUSE_AFTER_TROUBLE = 5.0
-EXPIRES = 60
+NOTIFY_PAUSE = 0.2
+ERROR_PAUSE = 5.0
+TASK_EXPIRES = 60
 """Seconds after which a ring that nobody heard is forgotten."""
 
 
@@ -48,8 +48,8 @@ def init_app(app: Flask) -> None:
             "pip install 'rsvp[scale]'"
         )
     with app.app_context():
-        event.listen(db.engine, "before_cursor_execute", note_mails)
-        db.engine.__dict__["rsvp_after_mails"] = Doorbell(url).ring
+        event.listen(db.engine, "before_cursor_execute", note_new_mails)
+        db.engine.__dict__["rsvp_after_mails"] = WorkerNotifier(url).ring
 
 
 def is_installed() -> bool:
@@ -59,7 +59,7 @@ def is_installed() -> bool:
         return False
 
 
-def note_mails(
+def note_new_mails(
     connection: Connection,
     _cursor: Any,
     statement: str,
@@ -71,7 +71,7 @@ def note_mails(
         connection.info["rsvp_mails"] = True
 
 
-class Doorbell:
+class WorkerNotifier:
     """Rings from a thread of its own: who rings never waits, and rings that come close
     together are one."""
 
@@ -97,37 +97,40 @@ class Doorbell:
                 ).start()
 
     def pass_on(self) -> None:
-        celery = engine(self.url, **quick(self.url))
+        celery = make_celery(self.url, **notifier_settings(self.url))
         is_broken = False
         while True:
             self.rung.wait()
             self.rung.clear()
             try:
-                celery.send_task("rsvp.deliver", expires=EXPIRES, retry=False)
+                celery.send_task("rsvp.deliver", expires=TASK_EXPIRES, retry=False)
                 is_broken = False
-                time.sleep(PAUSE)
+                time.sleep(NOTIFY_PAUSE)
             except Exception as error:
                 # Whatever it is: mails go out all the same, a little later.
                 if not is_broken:
                     name = type(error).__name__
                     log.warning("the broker can't be reached (%s)", name)
                 is_broken = True
-                time.sleep(PAUSE_AFTER_TROUBLE)
+                time.sleep(ERROR_PAUSE)
 
 
-SOON = 2
+BROKER_TIMEOUT = 2
 """Seconds within which a broker answers, or is left alone."""
 
 
-def quick(url: str) -> dict[str, Any]:
+def notifier_settings(url: str) -> dict[str, Any]:
     """Settings for who only rings: each step of it ends soon, also where a broker takes
     the connection and says nothing, or its machine has vanished."""
     if url.startswith("amqp"):
-        ends = {"read_timeout": SOON, "write_timeout": SOON}
+        ends = {"read_timeout": BROKER_TIMEOUT, "write_timeout": BROKER_TIMEOUT}
     else:
-        ends = {"socket_timeout": SOON, "socket_connect_timeout": SOON}
+        ends = {
+            "socket_timeout": BROKER_TIMEOUT,
+            "socket_connect_timeout": BROKER_TIMEOUT,
+        }
     return {
-        "broker_connection_timeout": SOON,
+        "broker_connection_timeout": BROKER_TIMEOUT,
         "broker_transport_options": {
             "max_retries": 1,
             "interval_start": 0,
@@ -138,7 +141,7 @@ def quick(url: str) -> dict[str, Any]:
     }
 
 
-def engine(url: str, **more: Any) -> Any:
+def make_celery(url: str, **more: Any) -> Any:
     """Celery on that broker, as all who ring or listen must have it."""
     from celery import Celery
 

@@ -1,4 +1,4 @@
-"""Celery: the worker's functions as tasks, for workers on many machines.
+"""Celery application: mail delivery and jobs as tasks, for workers on many machines.
 
     celery -A rsvp.celery_app worker
     celery -A rsvp.celery_app beat
@@ -16,16 +16,16 @@ from typing import Any
 from celery.signals import worker_process_init, worker_process_shutdown
 
 from rsvp import broker, create_app, startup
-from rsvp.clocks import read_steady
+from rsvp.clocks import read_steady_clock
 from rsvp.config import UnsafeStart
 from rsvp.db import utcnow
 from rsvp.extensions import db
 from rsvp.jobs import scheduler
 from rsvp.jobs.delivery import pool
 
-ROUND_EVERY = 5.0
+JOBS_EVERY = 5.0
 DELIVER_EVERY = 5.0
-AT_ONCE = 200
+MAILS_PER_TASK = 200
 """How many mails one task sends; then it calls for the next, so that a worker that is
 told to stop has soon finished."""
 
@@ -39,7 +39,7 @@ try:
 except UnsafeStart as refusal:
     raise SystemExit(f"rsvp: {refusal}") from None
 
-celery = broker.engine(
+celery = broker.make_celery(
     site.config["CELERY_BROKER_URL"],
     # What a worker was at when it died comes to another.
     task_acks_late=True,
@@ -54,8 +54,8 @@ celery = broker.engine(
     beat_schedule={
         "round": {
             "task": "rsvp.round",
-            "schedule": ROUND_EVERY,
-            "options": {"expires": 2 * ROUND_EVERY},
+            "schedule": JOBS_EVERY,
+            "options": {"expires": 2 * JOBS_EVERY},
         },
         "deliver": {
             "task": "rsvp.deliver",
@@ -67,14 +67,14 @@ celery = broker.engine(
 
 
 @worker_process_init.connect
-def begin_alone(**_: Any) -> None:
+def drop_inherited_connections(**_: Any) -> None:
     """In each process that Celery forks: its own connections, not its parent's."""
     with site.app_context():
         db.engine.dispose(close=False)
 
 
 @worker_process_shutdown.connect
-def end_whole(**_: Any) -> None:
+def close_database_at_exit(**_: Any) -> None:
     """In each of them at its end."""
     with site.app_context():
         startup.close_database()
@@ -85,18 +85,18 @@ def deliver() -> None:
     """Send mails that are due."""
     with site.app_context():
         try:
-            report = pool.deliver_due(utcnow(), limit=AT_ONCE)
+            report = pool.deliver_due(utcnow(), limit=MAILS_PER_TASK)
         finally:
             db.session.remove()
-    if report.tried >= AT_ONCE:
-        deliver.apply_async(expires=broker.EXPIRES, retry=False)
+    if report.tried >= MAILS_PER_TASK:
+        deliver.apply_async(expires=broker.TASK_EXPIRES, retry=False)
 
 
 @celery.task(name="rsvp.round")
-def run_round() -> None:
+def run_jobs() -> None:
     """Run the jobs that are due."""
     with site.app_context():
         try:
-            scheduler.run_due(utcnow(), steady=read_steady())
+            scheduler.run_due_jobs(utcnow(), steady=read_steady_clock())
         finally:
             db.session.remove()

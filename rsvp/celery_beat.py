@@ -1,4 +1,4 @@
-"""Beat: Celery's clock, which stands still for no clock of the server's.
+"""Celery beat scheduler that survives changes of the server's clock.
 
 Celery's own rings again once its interval has passed since the last time. Where that
 was noted by a clock that ran two days ahead, it would ring for nobody for two days.
@@ -10,7 +10,7 @@ from typing import Any
 
 from celery.beat import PersistentScheduler
 
-from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.clocks import MAX_CLOCK_SKEW
 
 
 class Beat(PersistentScheduler):
@@ -19,7 +19,7 @@ class Beat(PersistentScheduler):
     def tick(self, *args: Any, **options: Any) -> float:
         now = self.app.now()
         for entry in self.schedule.values():
-            if entry.last_run_at > now + CLOCKS_DIFFER:
+            if entry.last_run_at > now + MAX_CLOCK_SKEW:
                 entry.last_run_at = now
                 # Their order was made by the same clock.
                 self._heap = None

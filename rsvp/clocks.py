@@ -1,4 +1,4 @@
-"""Clocks: how far what was written by one of them is believed by another.
+"""Clock tolerance: how far an instant written by another machine's clock is trusted.
 
 A server's clock may be wrong for seconds: by hours after a start, by days or years with
 an empty battery. What it wrote ahead of time meanwhile (a lease, a pause, when a job is
@@ -14,26 +14,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-CLOCKS_DIFFER = timedelta(minutes=5)
+MAX_CLOCK_SKEW = timedelta(minutes=5)
 """By how much the clock of another node may run ahead and still be called right."""
 
 
-def latest(now: datetime, length: timedelta) -> datetime:
+def latest_end(now: datetime, length: timedelta) -> datetime:
     """Until when something of this length can last that has begun by now; what is said
     to last longer was written by a clock that ran ahead, and is over."""
-    return now + length + CLOCKS_DIFFER
+    return now + length + MAX_CLOCK_SKEW
 
 
-def lasts(until: datetime | None, now: datetime, length: timedelta) -> bool:
+def is_lasting(until: datetime | None, now: datetime, length: timedelta) -> bool:
     """Whether what has this length lasts at `now`."""
-    return until is not None and now < until <= latest(now, length)
+    return until is not None and now < until <= latest_end(now, length)
 
 
 # --- the steady clock ---------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Steady:
+class SteadyTime:
     """What a machine's steady clock says, which nobody sets: seconds since the start
     `boot` of the machine."""
 
@@ -41,16 +41,16 @@ class Steady:
     boot: str
 
 
-def read_steady() -> Steady:
+def read_steady_clock() -> SteadyTime:
     """Linux counts what a machine sleeps (CLOCK_BOOTTIME) and names each start; where
     there is no such name the machine's own stands for it."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     seconds = time.monotonic() if clock is None else time.clock_gettime(clock)
     try:
-        boot = BOOT_ID.read_text().strip()
+        boot = BOOT_ID_PATH.read_text().strip()
     except OSError:
         boot = socket.gethostname()
-    return Steady(seconds, boot[:64])
+    return SteadyTime(seconds, boot[:64])
 
 
-BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")

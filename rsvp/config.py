@@ -1,4 +1,4 @@
-"""Settings: read from RSVP_* with types and defaults; an unsafe start is refused.
+"""Settings: RSVP_* variables, converted and checked; unsafe ones are refused.
 
 Every setting is in `SETTINGS`; docs/settings.md tells them to operators, and a test
 keeps the two together.
@@ -30,9 +30,9 @@ from rsvp.rate_limits import in_memory, in_redis
 PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE.parent
 """In a checkout the project's folder."""
-IS_INSTALLED = (PACKAGE / "templates").is_dir()
+IS_WHEEL = (PACKAGE / "templates").is_dir()
 """Whether this is an installed wheel, which has inside what is beside in a checkout."""
-FILES = PACKAGE if IS_INSTALLED else ROOT
+FILES_FOLDER = PACKAGE if IS_WHEEL else ROOT
 """The folder with templates, static, migrations and translations."""
 PREFIX = "RSVP_"
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -92,7 +92,7 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     Raises UnsafeStart where the site must not start like this.
     """
     app.config.update({s.name: s.default for s in SETTINGS.values()})
-    chosen = from_environment(app, os.environ) | dict(overrides or {})
+    chosen = read_environment(app, os.environ) | dict(overrides or {})
     app.config.update(chosen)
     instance = instance_folder(app.config["INSTANCE_PATH"])
     app.instance_path = str(instance)
@@ -105,7 +105,7 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
             "RSVP_INSTANCE_PATH sets another"
         ) from error
 
-    app.config["SQLALCHEMY_DATABASE_URI"] = read(
+    app.config["SQLALCHEMY_DATABASE_URI"] = parse_setting(
         "SQLALCHEMY_DATABASE_URI",
         app.config["SQLALCHEMY_DATABASE_URI"] or "sqlite:///rsvp.db",
         lambda text: site_addresses.database_url(text, instance),
@@ -113,15 +113,15 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(app) | (
         app.config.get("SQLALCHEMY_ENGINE_OPTIONS") or {}
     )
-    app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or kept_key(
+    app.config["SECRET_KEY"] = app.config["SECRET_KEY"] or read_or_make_key(
         instance / "secret_key"
     )
     app.config["CODE_KEY"] = code_key(app.config["CODE_KEY"], instance)
-    for name, reading in READINGS.items():
+    for name, reading in PARSERS.items():
         if text := app.config[name]:
-            app.config[name] = read(name, text, reading)
+            app.config[name] = parse_setting(name, text, reading)
     refuse_unsafe(app)
-    app.config["PUBLIC_URL"] = app.config["PUBLIC_URL"] or site_addresses.own_url(
+    app.config["PUBLIC_URL"] = app.config["PUBLIC_URL"] or site_addresses.local_url(
         app.config["HOST"], app.config["PORT"]
     )
     app.config["MAIL_DEFAULT_SENDER"] = app.config["MAIL_DEFAULT_SENDER"] or (
@@ -135,9 +135,9 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
     }
     # Not `setdefault`: Flask has weaker defaults for most of these already.
     app.config.update({k: v for k, v in safeguards.items() if k not in chosen})
-    storage = in_memory.ADDRESS
+    storage = in_memory.STORAGE_URI
     if url := app.config["REDIS_URL"]:
-        storage = read("REDIS_URL", url, in_redis.storage_address)
+        storage = parse_setting("REDIS_URL", url, in_redis.storage_uri)
     app.config.setdefault("RATELIMIT_STORAGE_URI", storage)
     app.config.setdefault("RATELIMIT_IN_MEMORY_FALLBACK_ENABLED", True)
 
@@ -149,7 +149,7 @@ def instance_folder(path: str | None) -> Path:
         if path:
             folder = Path(path).expanduser().resolve()
         else:
-            folder = (Path.cwd() if IS_INSTALLED else ROOT) / "instance"
+            folder = (Path.cwd() if IS_WHEEL else ROOT) / "instance"
     except FileNotFoundError:
         raise UnsafeStart(
             "the folder this is started in is gone: go to another, or set "
@@ -163,7 +163,7 @@ def instance_folder(path: str | None) -> Path:
     return folder
 
 
-def where_data_is(app: Flask) -> str:
+def data_location(app: Flask) -> str:
     """Where this site's database and keys are, for the operator; no passwords."""
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
     if url.get_backend_name() == "sqlite":
@@ -193,7 +193,7 @@ def accounts_settings(app: Flask) -> dict[str, Any]:
     }
 
 
-def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
+def read_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
     """The RSVP_* settings with their types; names we do not know are passed on, told.
 
     Text settings are read as text: an all-digit password stays a password.
@@ -205,21 +205,25 @@ def from_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
             continue
         name = variable.removeprefix(PREFIX)
         if not is_utf8(variable + text):
-            raise UnsafeStart(f"{told(variable)} is not written in UTF-8")
+            raise UnsafeStart(f"{printable_name(variable)} is not written in UTF-8")
         if setting := SETTINGS.get(name):
-            found[name] = typed(setting, text)
+            found[name] = convert_setting(setting, text)
             continue
-        found[name] = read(name, text, functools.partial(extension_settings.read, name))
-        handed_on.append(told(variable))
+        found[name] = parse_setting(
+            name, text, functools.partial(extension_settings.parse_value, name)
+        )
+        handed_on.append(printable_name(variable))
         app.logger.warning("%s is not a setting of RSVP; passed on", handed_on[-1])
     app.extensions["rsvp_handed_on"] = handed_on
     if "PORT" not in found and not is_unset("PORT", environ.get("PORT", "")):
-        found["PORT"] = typed(SETTINGS["PORT"], environ["PORT"], variable="PORT")
+        found["PORT"] = convert_setting(
+            SETTINGS["PORT"], environ["PORT"], variable="PORT"
+        )
     return found
 
 
 def is_unset(variable: str, text: str) -> bool:
-    return text == "" or extension_settings.is_of_a_service(variable, text)
+    return text == "" or extension_settings.is_service_variable(variable, text)
 
 
 def is_utf8(text: str) -> bool:
@@ -227,13 +231,13 @@ def is_utf8(text: str) -> bool:
     return text.encode(errors="replace").decode() == text
 
 
-def told(variable: str) -> str:
+def printable_name(variable: str) -> str:
     """A variable's name as any terminal can show it, in one line."""
     return variable.encode("ascii", "backslashreplace").decode()
 
 
 @contextlib.contextmanager
-def telling_what_was_handed_on(app: Flask) -> Iterator[None]:
+def unsafe_on_extension_errors(app: Flask) -> Iterator[None]:
     """Whatever extensions say to settings they were handed becomes UnsafeStart, without
     its words: they may repeat a password."""
     try:
@@ -250,31 +254,31 @@ def telling_what_was_handed_on(app: Flask) -> Iterator[None]:
         ) from error
 
 
-def form_limit(text: str) -> str:
+def parse_limit(text: str) -> str:
     if not extension_settings.LIMIT.fits(text):
         raise ValueError(f"must be {extension_settings.LIMIT.words}")
     return text
 
 
-READINGS: dict[str, Callable[[str], Any]] = {
+PARSERS: dict[str, Callable[[str], Any]] = {
     "PUBLIC_URL": site_addresses.public_url,
     "HOST": site_addresses.listening_host,
     "REDIS_URL": site_addresses.redis_url,
     "CELERY_BROKER_URL": site_addresses.broker_url,
-    "FORM_LIMIT": form_limit,
-    **settings.READINGS,
+    "FORM_LIMIT": parse_limit,
+    **settings.PARSERS,
 }
 
 
-def read(name: str, text: str, reading: Callable[[str], Any]) -> Any:
+def parse_setting(name: str, text: str, reading: Callable[[str], Any]) -> Any:
     """A setting as `reading` has it; its ValueError is told to the operator."""
     try:
         return reading(text)
     except ValueError as error:
-        raise UnsafeStart(f"{told(PREFIX + name)} {error}") from None
+        raise UnsafeStart(f"{printable_name(PREFIX + name)} {error}") from None
 
 
-def typed(setting: Setting, text: str, variable: str = "") -> Any:
+def convert_setting(setting: Setting, text: str, variable: str = "") -> Any:
     variable = variable or PREFIX + setting.name
     if setting.kind is bool:
         if text.strip().lower() not in BOOLEANS:
@@ -300,7 +304,7 @@ def engine_options(app: Flask) -> dict[str, Any]:
     }
 
 
-def kept_key(path: Path) -> str:
+def read_or_make_key(path: Path) -> str:
     """A random key kept in a file only its owner can read; made at the first start."""
     try:
         if not path.exists():
@@ -333,7 +337,7 @@ def code_key(text: str | bytes | None, instance: Path) -> bytes:
     """The 32 bytes codes are derived from: 64 hex digits, as set or as kept."""
     if isinstance(text, bytes):
         return text
-    text = text or kept_key(instance / "code_key")
+    text = text or read_or_make_key(instance / "code_key")
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text.strip()):
         raise UnsafeStart("RSVP_CODE_KEY must be 64 hexadecimal digits")
     return bytes.fromhex(text)
@@ -341,7 +345,7 @@ def code_key(text: str | bytes | None, instance: Path) -> bytes:
 
 def refuse_unsafe(app: Flask) -> None:
     try:
-        settings.refuse_odd(app.config)
+        settings.refuse_conflicts(app.config)
     except ValueError as error:
         raise UnsafeStart(str(error)) from None
     public_url = app.config["PUBLIC_URL"]

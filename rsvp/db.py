@@ -1,4 +1,4 @@
-"""The database: named constraints, instants in UTC, SQLite set-up, and who may write.
+"""The database: column types, sessions, SQLite set-up, and who may write.
 
 Every transaction only reads until a `writing()` block begins one that may write. On
 SQLite that is `BEGIN IMMEDIATE`, entered in turn through a lock of our own, because
@@ -37,11 +37,11 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeDecorator
 
 from rsvp.database.writer_queue import WriterQueue
-from rsvp.errors import LookAgain
+from rsvp.errors import RetryUnderLock
 
 T = TypeVar("T")
 
-NAMES = {
+NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
@@ -58,17 +58,26 @@ PRAGMAS = {
     "secure_delete": 1,
 }
 
-TRIES = 4
+MAX_TRIES = 4
 """How often a change is tried that others keep getting ahead of."""
 
-READS = ("SELECT", "WITH", "PRAGMA", "BEGIN", "SHOW", "SAVEPOINT", "RELEASE", "EXPLAIN")
+READ_STATEMENTS = (
+    "SELECT",
+    "WITH",
+    "PRAGMA",
+    "BEGIN",
+    "SHOW",
+    "SAVEPOINT",
+    "RELEASE",
+    "EXPLAIN",
+)
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON().with_variant(JSONB, "postgresql")
 
 
 class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMES)
+    metadata = MetaData(naming_convention=NAMING_CONVENTION)
 
 
 class WriteOutsideWriting(RuntimeError):
@@ -117,7 +126,7 @@ def code_key() -> bytes:
 # --- who may write ------------------------------------------------------------------
 
 
-def writers_turn(
+def acquire_write_lock(
     engine: Engine, patience: float | None = None
 ) -> contextlib.AbstractContextManager[None]:
     """The turn among those who write to this database; on PostgreSQL nobody waits.
@@ -159,7 +168,7 @@ def writing() -> Iterator[Session]:
         session.rollback()
     engine = session.get_bind().engine
     hooked = engine.__dict__
-    with writers_turn(engine):
+    with acquire_write_lock(engine):
         try:
             session.info["writing"] = True
             connection = session.connection(execution_options={"rsvp_writing": True})
@@ -176,7 +185,7 @@ def writing() -> Iterator[Session]:
             session.commit()
         except BaseException as error:
             session.rollback()
-            if is_locked(error) and (queue := hooked.get("rsvp_queue")):
+            if is_sqlite_busy(error) and (queue := hooked.get("rsvp_queue")):
                 queue.is_stuck = True
             raise
         finally:
@@ -199,9 +208,9 @@ def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:
         try:
             with writing():
                 return change(look_again)
-        except (LookAgain, OperationalError) as error:
-            may_pass = isinstance(error, LookAgain) or is_deadlock(error)
-            if tries == TRIES or not may_pass:
+        except (RetryUnderLock, OperationalError) as error:
+            may_pass = isinstance(error, RetryUnderLock) or is_deadlock(error)
+            if tries == MAX_TRIES or not may_pass:
                 raise
         tries += 1
         look_again = True
@@ -222,7 +231,7 @@ def table_of(model: type[Base]) -> Table:
     return cast(Table, model.__table__)
 
 
-def is_locked(error: BaseException) -> bool:
+def is_sqlite_busy(error: BaseException) -> bool:
     """Whether somebody held SQLite's lock who does not wait in our queue."""
     orig = getattr(error, "orig", None)
     return getattr(orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
@@ -249,7 +258,9 @@ def prepare_engine(engine: Engine) -> None:
         if file and file != ":memory:":
             engine.__dict__["rsvp_queue"] = WriterQueue(Path(file + ".lock"))
             # SQLite would make it for all to read; what lies beside it follows it.
-            event.listen(engine, "do_connect", lambda *_: make_private(Path(file)))
+            event.listen(
+                engine, "do_connect", lambda *_: create_private_file(Path(file))
+            )
     else:
         # Its driver takes 30 ms to load.
         from rsvp.database import postgresql
@@ -257,7 +268,7 @@ def prepare_engine(engine: Engine) -> None:
         postgresql.prepare_engine(engine)
 
 
-def make_private(file: Path) -> None:
+def create_private_file(file: Path) -> None:
     """Make a file that is not there yet, empty, and its owner's alone."""
     with contextlib.suppress(OSError):  # it is there, or whoever opens it says more
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
@@ -285,7 +296,7 @@ def refuse_stray_writes(
 ) -> None:
     if connection.get_execution_options().get("rsvp_writing"):
         return
-    if not statement.lstrip().upper().startswith(READS):
+    if not statement.lstrip().upper().startswith(READ_STATEMENTS):
         raise WriteOutsideWriting(statement.split(maxsplit=1)[0])
 
 

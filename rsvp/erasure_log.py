@@ -1,4 +1,4 @@
-"""Erasures: which data was erased and when, in a file of its own beside the keys.
+"""Erasure log: a file beside the keys that records which data was erased and when.
 
 A backup of before still has that data: a restore reads this file and erases it again.
 A line is JSON with the instant and ids that name nobody: `{"at": …, "registration":
@@ -29,7 +29,7 @@ except ImportError:  # pragma: no cover - Windows has no flock
 
 log = logging.getLogger("rsvp.erasures")
 
-NAME = "erasures"
+FILE_NAME = "erasures"
 
 
 def init_app(app: Flask) -> None:
@@ -38,22 +38,22 @@ def init_app(app: Flask) -> None:
     One that then fails has noted too much, which is safe: somebody asked for it.
     """
     with app.app_context():
-        db.engine.__dict__["rsvp_erased"] = file_of(app).append
+        db.engine.__dict__["rsvp_erased"] = get_erasure_log(app).append
 
 
-def file_of(app: Flask) -> ErasureFile:
-    return ErasureFile(Path(app.instance_path) / NAME)
+def get_erasure_log(app: Flask) -> ErasureLog:
+    return ErasureLog(Path(app.instance_path) / FILE_NAME)
 
 
 @dataclass(frozen=True)
-class Noted:
+class LoggedErasures:
     """What a file says: since when it has all (None: not known), and its entries."""
 
     since: datetime | None = None
     entries: list[dict[str, Any]] = field(default_factory=list)
 
 
-class ErasureFile:
+class ErasureLog:
     """Lines are only ever added, by any number of processes, each line whole."""
 
     def __init__(self, path: Path) -> None:
@@ -95,7 +95,7 @@ class ErasureFile:
         finally:
             os.close(handle)
 
-    def read(self) -> Noted:
+    def read(self) -> LoggedErasures:
         """What it says; a line that was cut off is passed over. Raises OSError."""
         since, entries = None, []
         with contextlib.suppress(FileNotFoundError):
@@ -104,11 +104,11 @@ class ErasureFile:
                     entry = json.loads(line)
                     if "since" in entry:
                         since = datetime.fromisoformat(entry["since"])
-                    elif is_sound(entry):
+                    elif is_valid_entry(entry):
                         entries.append(entry)
-        return Noted(since, entries)
+        return LoggedErasures(since, entries)
 
 
-def is_sound(entry: dict[str, Any]) -> bool:
+def is_valid_entry(entry: dict[str, Any]) -> bool:
     ids = [entry[key] for key in ("registration", "event") if key in entry]
     return len(ids) == 1 and len(bytes.fromhex(ids[0])) == 16

@@ -1,4 +1,4 @@
-"""Refusals: a rule saying no, with a code for machines and facts for people."""
+"""Refusals: a rule says no, with a code for machines and facts for people."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class TooLateToCancel(Refusal):
     code = "too_late_to_cancel"
 
 
-class LineFull(Refusal):
+class WaitlistFull(Refusal):
     """Nothing is free, and as many wait for this admission (its name) as may."""
 
     code = "line_full"
@@ -117,7 +117,7 @@ class AnswerFirst(Refusal):
     code = "answer_first"
 
 
-class PutOffBefore(Refusal):
+class AlreadyPutOff(Refusal):
     """An offer can be put off once; this one has been."""
 
     code = "put_off_before"
@@ -149,7 +149,7 @@ class AddressInUse(Refusal):
     code = "address_in_use"
 
 
-class NotPassedOn(Refusal):
+class NotTransferable(Refusal):
     """Places of this event are meant for whom they were given to."""
 
     code = "not_passed_on"
@@ -169,7 +169,7 @@ class TooFewToReserve(Refusal):
     status = 422
 
 
-class NoInvitation(Refusal):
+class InvalidInvitation(Refusal):
     """The code opens nothing: unknown, of another event, ended, or all used up.
 
     `why` says which of them it is: `unknown`, `ended` or `used_up`.
@@ -179,7 +179,7 @@ class NoInvitation(Refusal):
     status = 422
 
 
-class AlreadyIn(Refusal):
+class AlreadyCheckedIn(Refusal):
     """Somebody (`name`) who has been let in can't be cancelled while they are in."""
 
     code = "already_in"
@@ -191,14 +191,14 @@ class NotWaiting(Refusal):
     code = "not_waiting"
 
 
-class NoSuchPlace(Refusal):
+class NoSuchPosition(Refusal):
     """The line has no such place; its last one is `last`."""
 
     code = "no_such_place"
     status = 422
 
 
-class DoorClosed(Refusal):
+class DoorPassInactive(Refusal):
     """The door pass does not work now: it opens at `opens_at`, or (None) it has ended
     or was revoked."""
 
@@ -211,13 +211,13 @@ class DoorsNotOpen(Refusal):
     code = "doors_not_open"
 
 
-class DoorFull(Refusal):
+class DoorPassFull(Refusal):
     """As many phones as the pass allows (`limit`) are enrolled."""
 
     code = "door_full"
 
 
-class DoorUnknown(Refusal):
+class DoorPassUnknown(Refusal):
     """A link that is no door pass's, or not any more: it was renewed."""
 
     code = "door_unknown"
@@ -250,7 +250,7 @@ class Outdated(Refusal):
     code = "outdated"
 
 
-class OnItsWay(Refusal):
+class MailingNotDraft(Refusal):
     """A mail of the organizers' own is no draft any more, so it stays as it is."""
 
     code = "on_its_way"
@@ -275,7 +275,7 @@ class NobodyToWriteTo(Refusal):
     code = "nobody_to_write_to"
 
 
-class WrongWording(Refusal):
+class InvalidCustomText(Refusal):
     """Words for a mail can't be used: `field` says which, `mistake` why."""
 
     code = "wrong_wording"
@@ -294,20 +294,20 @@ class OtherTeam(Refusal):
     code = "other_team"
 
 
-class AddressTaken(Refusal):
+class AccountExists(Refusal):
     """The address (`email`) has an account already."""
 
     code = "address_taken"
 
 
-class LookAgain(Exception):
+class RetryUnderLock(Exception):
     """What was decided on has changed: run the same change again, under the lock.
 
     Not a refusal: `db.write` answers it by rolling back and trying once more.
     """
 
 
-class NoTurn(Exception):
+class WriteLockUnavailable(Exception):
     """Nobody can write now: waiting for a turn was given up, or the file that writers
     wait at can't be used (the OSError is its cause). Nothing was changed."""
 

@@ -1,4 +1,4 @@
-"""What an event file says, as plain values: read by formats, carried out by domain.
+"""Event definition: an event as plain values; formats read it, domain publishes it.
 
 Each class mirrors a mapping of the file (docs/event-file.md). A value left out of the
 file stands here as its default, so two files that mean the same are equal.
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from rsvp.models.event import (
-    STANDBY_MINUTES,
+    DEFAULT_STANDBY_MINUTES,
     Allocation,
     Mode,
     NoAnswer,
-    Per,
     Promotion,
+    QuestionScope,
     QuestionType,
     Status,
     Visibility,
@@ -94,7 +94,7 @@ class QuestionData:
     hint: str | None = None
     options: tuple[str, ...] = ()
     required: bool = False
-    per: Per = Per.REGISTRATION
+    per: QuestionScope = QuestionScope.REGISTRATION
     only_for: tuple[str, ...] = ()
     keep_days: int | None = None
 
@@ -120,7 +120,7 @@ class ReminderData:
     text: str | None = None
 
 
-REMINDERS = (
+DEFAULT_REMINDERS = (
     ReminderData(key="two-days", before="2 days"),
     ReminderData(key="two-hours", before="2 hours"),
     ReminderData(key="thanks", after="12 hours"),
@@ -128,7 +128,7 @@ REMINDERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class StillComing:
+class ReconfirmationRules:
     """When people are asked whether they still come, and until when they may answer,
     in hours before the start."""
 
@@ -139,7 +139,7 @@ class StillComing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordingData:
+class CustomTextData:
     """Words of the organizers' own in one kind of mail."""
 
     message: MessageKind
@@ -163,7 +163,7 @@ class RegistrationRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EventFile:
+class EventDefinition:
     """One event. Times are naive wall times in `timezone`; `fold` says which one is
     meant by a wall time that exists twice."""
 
@@ -193,12 +193,12 @@ class EventFile:
     room: int | None = None
     reserved_seats: int = 0
     standby: bool = True
-    standby_minutes: int = STANDBY_MINUTES
+    standby_minutes: int = DEFAULT_STANDBY_MINUTES
     admissions: tuple[AdmissionData, ...]
     registration: RegistrationRules = RegistrationRules()
-    still_coming: StillComing | None = None
-    reminders: tuple[ReminderData, ...] = REMINDERS
-    wording: tuple[WordingData, ...] = ()
+    still_coming: ReconfirmationRules | None = None
+    reminders: tuple[ReminderData, ...] = DEFAULT_REMINDERS
+    wording: tuple[CustomTextData, ...] = ()
     questions: tuple[QuestionData, ...] = ()
     consents: tuple[ConsentData, ...] = ()
     contact: str | None = None

@@ -1,4 +1,4 @@
-"""Languages: which one a page or mail speaks, and dates in the event's zone."""
+"""Languages: which one a page or mail is in, and localized dates and times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from babel import Locale, dates
 from flask import Flask, g, has_request_context
 from flask_babel import get_locale, get_translations
 
-from rsvp.config import FILES
+from rsvp.config import FILES_FOLDER
 from rsvp.extensions import babel
 
 AVAILABLE: tuple[str, ...] = ("en",)
@@ -24,20 +24,20 @@ def init_app(app: Flask) -> None:
     babel.init_app(
         app,
         locale_selector=current_language,
-        default_translation_directories=str(FILES / "translations"),
+        default_translation_directories=str(FILES_FOLDER / "translations"),
     )
     # Looking for the catalogue at each text took a quarter of rendering a page.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        translated, translated_number, newstyle=True
+        translate, translate_plural, newstyle=True
     )
 
 
-def translated(text: str) -> str:
-    return text if speaks_source() else str(get_translations().ugettext(text))
+def translate(text: str) -> str:
+    return text if is_source_language() else str(get_translations().ugettext(text))
 
 
-def translated_number(one: str, many: str, number: int) -> str:
-    if speaks_source():
+def translate_plural(one: str, many: str, number: int) -> str:
+    if is_source_language():
         return one if number == 1 else many
     return str(get_translations().ungettext(one, many, number))
 
@@ -45,18 +45,18 @@ def translated_number(one: str, many: str, number: int) -> str:
 def gettext(text: str, **named: object) -> str:
     """As flask_babel's, for mails: hundreds of texts a second, most of them as they
     are."""
-    found = translated(text)
+    found = translate(text)
     return found % named if named else found
 
 
 def ngettext(one: str, many: str, num: int, **named: object) -> str:
-    return translated_number(one, many, num) % {"num": num, **named}
+    return translate_plural(one, many, num) % {"num": num, **named}
 
 
 _ = gettext
 
 
-def speaks_source() -> bool:
+def is_source_language() -> bool:
     if AVAILABLE == (SOURCE,):
         return True
     locale = get_locale()
@@ -76,7 +76,7 @@ def language_for(wanted: str) -> str:
 
 def day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
     """A day in full, as in `Friday, 29 January 2027`."""
-    return day_like("EEEE, d MMMM y", instant.astimezone(zone).date(), language)
+    return format_day("EEEE, d MMMM y", instant.astimezone(zone).date(), language)
 
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
@@ -103,12 +103,12 @@ def day_and_clock(instant: datetime, zone: ZoneInfo, language: str = "en") -> st
 
 def near_day(instant: datetime, zone: ZoneInfo, language: str = "en") -> str:
     """A day that is not far off, as in `Friday 22 January`."""
-    return day_like("EEEE d MMMM", instant.astimezone(zone).date(), language)
+    return format_day("EEEE d MMMM", instant.astimezone(zone).date(), language)
 
 
 # A list of people or a round of mails says the same few days and zones all over.
 @lru_cache(maxsize=256)
-def day_like(pattern: str, day: date, language: str) -> str:
+def format_day(pattern: str, day: date, language: str) -> str:
     return dates.format_date(day, pattern, locale=Locale.parse(language))
 
 

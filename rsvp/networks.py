@@ -1,4 +1,4 @@
-"""Networks: whose requests are counted together."""
+"""Networks: which addresses count as one for rate limits."""
 
 from __future__ import annotations
 

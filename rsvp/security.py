@@ -1,4 +1,4 @@
-"""Accounts: Flask-Security with our models, kept away from public pages; passwords.
+"""Flask-Security set-up with our models, kept off public pages; passwords.
 
 What people see of it is in web/sign_in.py.
 """
@@ -19,7 +19,7 @@ from sqlalchemy import inspect
 from rsvp import tokens
 from rsvp.database import outages
 from rsvp.db import writing
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.extensions import db, security
 from rsvp.models import User
 from rsvp.text import keyboard_layouts
@@ -27,15 +27,15 @@ from rsvp.text import keyboard_layouts
 PASSWORD_MIN = 12
 PASSWORD_MAX = 128
 
-SIGN_IN = "account/sign_in.html"
-FIRST_PATH = "/organize/first"
+SIGN_IN_TEMPLATE = "account/sign_in.html"
+FIRST_ACCOUNT_PATH = "/organize/first"
 RESET_PATH = "/organize/password"
 
 SETTINGS: dict[str, Any] = {
     "LOGIN_URL": "/organize/sign-in",
     "LOGOUT_URL": "/organize/sign-out",
-    "LOGIN_USER_TEMPLATE": SIGN_IN,
-    "POST_LOGIN_VIEW": "organizer.events",
+    "LOGIN_USER_TEMPLATE": SIGN_IN_TEMPLATE,
+    "POST_LOGIN_VIEW": "organizer.events.list_events",
     "POST_LOGOUT_VIEW": "security.login",
     "RETURN_GENERIC_RESPONSES": True,
     "FLASH_MESSAGES": False,
@@ -66,14 +66,14 @@ def init_app(app: Flask) -> None:
     """Sign-in and out at /organize/…; the rest of the library is off."""
     for name, value in SETTINGS.items():
         app.config.setdefault(f"SECURITY_{name}", value)
-    with only_for_its_own_pages(app):
+    with without_global_hooks(app):
         security.init_app(app, Datastore())
     security.want_json(never_json)
     # Sign-in is by cookie alone: no tokens in headers or addresses.
     app.login_manager.request_loader(None)  # type: ignore[attr-defined]
 
 
-class only_for_its_own_pages:  # noqa: N801 - reads as the phrase it is
+class without_global_hooks:  # noqa: N801 - reads as the phrase it is
     """Takes back what the library adds to every page, since it reads the session.
 
     A page that did so would say `Vary: Cookie`, and caches could not keep it. What is
@@ -104,7 +104,7 @@ class Datastore(SQLAlchemyUserDatastore):
 
     def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Any:
         if "email" in wanted:
-            return teams.find_signing_in(wanted["email"])
+            return users.find_user_to_sign_in(wanted["email"])
         return super().find_user(case_insensitive, **wanted)
 
     def put(self, model: Any) -> Any:
@@ -112,8 +112,8 @@ class Datastore(SQLAlchemyUserDatastore):
         old = inspect(model).attrs.password.history.deleted
         new, user_id = model.password, model.id
         # They are let in all the same, and next time it is tried again.
-        with outages.if_possible(f"a stronger hash for user {user_id}"), writing():
-            teams.replace_hash(user_id, old[0] if old else new, new)
+        with outages.best_effort(f"a stronger hash for user {user_id}"), writing():
+            users.replace_password_hash(user_id, old[0] if old else new, new)
         return model
 
     def commit(self) -> None:
@@ -129,12 +129,12 @@ def never_json(_request: Request) -> bool:
 
 def hash_password(password: str) -> str:
     """The Argon2id hash to keep. Takes 20 ms, so never inside a `writing()` block."""
-    return library_hash(normal(password))
+    return library_hash(normalize_password(password))
 
 
 def password_problem(password: str) -> str | None:
     """Why this password can't be taken, in words, or None where it can."""
-    length = len(normal(password))
+    length = len(normalize_password(password))
     if length < PASSWORD_MIN:
         return _("Use at least %(count)s characters.", count=PASSWORD_MIN)
     if length > PASSWORD_MAX:
@@ -142,12 +142,12 @@ def password_problem(password: str) -> str | None:
     return None
 
 
-def normal(password: str) -> str:
+def normalize_password(password: str) -> str:
     """One spelling of what was typed, the one that sign-in compares."""
     return unicodedata.normalize(SETTINGS["PASSWORD_NORMALIZE_FORM"], password)
 
 
-def new_password() -> str:
+def generate_password() -> str:
     """A random password of 100 bits that can be read aloud: `k3m9x-7pq2r-…`."""
     text = "".join(secrets.choice(keyboard_layouts.ALPHABET.lower()) for _ in range(20))
     return "-".join(text[i : i + 5] for i in range(0, 20, 5))
@@ -156,30 +156,32 @@ def new_password() -> str:
 # --- links --------------------------------------------------------------------------
 
 
-def first_link(now: datetime) -> str:
+def first_account_link(now: datetime) -> str:
     """Where the first account is made, once; whoever has the link may."""
-    token = tokens.first_token(current_app.config["SECRET_KEY"], now)
-    return f"{current_app.config['PUBLIC_URL']}{FIRST_PATH}/{token}"
+    token = tokens.first_account_token(current_app.config["SECRET_KEY"], now)
+    return f"{current_app.config['PUBLIC_URL']}{FIRST_ACCOUNT_PATH}/{token}"
 
 
-def first_link_works(token: str, now: datetime) -> bool:
+def is_first_account_token_valid(token: str, now: datetime) -> bool:
     """Whether the token is a good one; `teams.create_first_owner` decides the rest."""
-    return tokens.first_token_is_good(current_app.config["SECRET_KEY"], token, now)
+    return tokens.is_first_account_token_valid(
+        current_app.config["SECRET_KEY"], token, now
+    )
 
 
-def reset_link(user: User, now: datetime) -> str:
+def password_reset_link(user: User, now: datetime) -> str:
     """Where the owner of this account sets another password, once."""
     secret = current_app.config["SECRET_KEY"]
-    token = tokens.reset_token(secret, user.id, user.fs_uniquifier, now)
+    token = tokens.password_reset_token(secret, user.id, user.fs_uniquifier, now)
     return f"{current_app.config['PUBLIC_URL']}{RESET_PATH}/{token}"
 
 
-def find_by_reset_token(token: str, now: datetime) -> User | None:
+def find_user_by_reset_token(token: str, now: datetime) -> User | None:
     """Whose password the token may set, if it is good; looking uses nothing up."""
-    user_id = tokens.reset_token_is_for(token)
+    user_id = tokens.user_of_reset_token(token)
     user = db.session.get(User, user_id) if user_id else None
     if user is None or not user.active:
         return None
     secret, mark = current_app.config["SECRET_KEY"], user.fs_uniquifier
-    is_good = tokens.reset_token_is_good(secret, user.id, mark, token, now)
+    is_good = tokens.is_reset_token_valid(secret, user.id, mark, token, now)
     return user if is_good else None

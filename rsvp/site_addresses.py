@@ -1,4 +1,4 @@
-"""Addresses: where the site listens, what people open, and what it connects to.
+"""Site addresses: where it listens, its public URL, the servers it uses.
 
 What is wrong with an address is told by a ValueError, in words that follow the name of
 its setting.
@@ -17,13 +17,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - only compared
-HERE = "127.0.0.1"
-LAST_PORT = 65535
-HOST_LENGTH, LABEL_LENGTH = 253, 63
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104 - only compared
+LOOPBACK = "127.0.0.1"
+MAX_PORT = 65535
+MAX_HOST_LENGTH, MAX_LABEL_LENGTH = 253, 63
 """At most so many characters (RFC 1035 section 2.3.4)."""
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", re.ASCII)
-NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
+NOT_THIS_MACHINE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL)
 NETLOC = re.compile(r"(?:\[(?P<ip>.*:.*)\]|(?P<name>[^:]*))(?::(?P<port>[0-9]{0,9}))?")
 NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
@@ -59,9 +59,9 @@ def public_url(text: str) -> str:
         raise ValueError("must have a host, and a port that is a number if any")
     host = public_host(parts["ip"] or parts["name"])
     port = int(parts["port"]) if parts["port"] else None
-    if port is not None and not 1 <= port <= LAST_PORT:
-        raise ValueError(f"must have a port from 1 to {LAST_PORT}")
-    return f"{scheme}://{in_url(host)}{shown_port(scheme, port)}"
+    if port is not None and not 1 <= port <= MAX_PORT:
+        raise ValueError(f"must have a port from 1 to {MAX_PORT}")
+    return f"{scheme}://{bracket_ipv6(host)}{port_suffix(scheme, port)}"
 
 
 def public_host(host: str) -> str:
@@ -75,7 +75,7 @@ def public_host(host: str) -> str:
     if NUMBER.fullmatch(labels[-1]):
         # Browsers read 127.1 and 0x7f000001 as addresses, too, and write them out.
         return str(ip_address(host))
-    if len(host) > HOST_LENGTH or not all(map(is_label, labels)):
+    if len(host) > MAX_HOST_LENGTH or not all(map(is_label, labels)):
         raise ValueError("must have a host name of letters, digits, dots and hyphens")
     return host
 
@@ -86,7 +86,7 @@ def is_label(label: str) -> bool:
             label.removeprefix("xn--").encode().decode("punycode")
         except UnicodeError:
             return False
-    return len(label) <= LABEL_LENGTH and LABEL.fullmatch(label) is not None
+    return len(label) <= MAX_LABEL_LENGTH and LABEL.fullmatch(label) is not None
 
 
 def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -99,18 +99,18 @@ def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return address
 
 
-def shown_port(scheme: str, port: int | None) -> str:
+def port_suffix(scheme: str, port: int | None) -> str:
     return "" if port in (None, DEFAULT_PORTS[scheme]) else f":{port}"
 
 
-def in_url(host: str) -> str:
+def bracket_ipv6(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def own_url(host: str, port: int) -> str:
+def local_url(host: str, port: int) -> str:
     """Where a browser on this machine finds what listens there."""
-    opened = HERE if host in EVERYWHERE else host
-    return f"http://{in_url(opened)}{shown_port('http', port)}"
+    opened = LOOPBACK if host in ALL_INTERFACES else host
+    return f"http://{bracket_ipv6(opened)}{port_suffix('http', port)}"
 
 
 def mail_domain(url: str) -> str:
@@ -148,12 +148,12 @@ def listening_host(text: str) -> str:
             return socket.inet_ntoa(socket.inet_aton(host))
         except OSError:
             raise ValueError("must be a whole IP address") from None
-    if len(host) > HOST_LENGTH or not all(map(is_label, labels)):
+    if len(host) > MAX_HOST_LENGTH or not all(map(is_label, labels)):
         raise ValueError("must be a host name or an IP address, without a port")
     return host
 
 
-def find_listening(host: str, port: int) -> str:
+def resolve_listening_host(host: str, port: int) -> str:
     """The IP address of this machine that a host stands for.
 
     A name may stand for several: the first that can be had, IPv4 before IPv6. Raises
@@ -175,7 +175,7 @@ def find_listening(host: str, port: int) -> str:
         else:
             return str(address)
     for refused_address, reason in refused.items():
-        if reason.errno not in NOT_HERE:
+        if reason.errno not in NOT_THIS_MACHINE:
             # It is the port that can't be had: whoever opens it says so.
             return refused_address
     raise ValueError(f"is no address of this machine: {host}")
@@ -183,9 +183,9 @@ def find_listening(host: str, port: int) -> str:
 
 # --- what it connects to ------------------------------------------------------------
 
-FILE = "sqlite:///"
-SERVER = "postgresql+psycopg://"
-LIKE = "postgresql://user:password@db.example.org:5432/rsvp"
+SQLITE_PREFIX = "sqlite:///"
+POSTGRESQL_PREFIX = "postgresql+psycopg://"
+POSTGRESQL_EXAMPLE = "postgresql://user:password@db.example.org:5432/rsvp"
 
 
 def database_url(text: str, folder: Path) -> str:
@@ -194,11 +194,11 @@ def database_url(text: str, folder: Path) -> str:
     A file's path begins in `folder` unless it begins with a slash; other spellings of
     PostgreSQL's driver are mended. Raises ValueError, which never has a password in it.
     """
-    url = re.sub(r"^postgres(ql)?(\+psycopg2?)?://", SERVER, text.strip())
-    if url.startswith(FILE):
+    url = re.sub(r"^postgres(ql)?(\+psycopg2?)?://", POSTGRESQL_PREFIX, text.strip())
+    if url.startswith(SQLITE_PREFIX):
         return database_file(url, folder)
-    if url.startswith(SERVER):
-        refuse_odd_server(url)
+    if url.startswith(POSTGRESQL_PREFIX):
+        refuse_invalid_server_url(url)
         return url
     raise ValueError("must start with postgresql:// or sqlite:///")
 
@@ -213,8 +213,8 @@ def database_file(text: str, folder: Path) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def refuse_odd_server(text: str) -> None:
-    rest = text.removeprefix(SERVER)
+def refuse_invalid_server_url(text: str) -> None:
+    rest = text.removeprefix(POSTGRESQL_PREFIX)
     user, _, _ = rest.rpartition("@")
     # What is wrong further on would be read out of the password, and told.
     if rest.count("@") > 1 or "/" in user:
@@ -225,19 +225,19 @@ def refuse_odd_server(text: str) -> None:
         url = make_url(text)
         port = url.port
     except (ArgumentError, ValueError):
-        raise ValueError(f"must be written like {LIKE}") from None
-    if port is not None and not 1 <= port <= LAST_PORT:
-        raise ValueError(f"must have a port from 1 to {LAST_PORT}")
-    if not is_plain(url):
-        raise ValueError(f"must be written like {LIKE}, without spaces")
-    if unknown := set(url.query) - known_options():
+        raise ValueError(f"must be written like {POSTGRESQL_EXAMPLE}") from None
+    if port is not None and not 1 <= port <= MAX_PORT:
+        raise ValueError(f"must have a port from 1 to {MAX_PORT}")
+    if not is_plain_database_url(url):
+        raise ValueError(f"must be written like {POSTGRESQL_EXAMPLE}, without spaces")
+    if unknown := set(url.query) - libpq_options():
         if all(re.fullmatch(r"[a-z_]{1,40}", name) for name in unknown):
             listed = ", ".join(sorted(unknown))
             raise ValueError(f"has options that PostgreSQL does not know: {listed}")
         raise ValueError("has an option that PostgreSQL does not know")
 
 
-def is_plain(url: URL) -> bool:
+def is_plain_database_url(url: URL) -> bool:
     """Whether host and database have no characters that can only be a slip."""
     return all(
         text is None or (text.isprintable() and " " not in text)
@@ -245,7 +245,7 @@ def is_plain(url: URL) -> bool:
     )
 
 
-def known_options() -> set[str]:
+def libpq_options() -> set[str]:
     from psycopg import pq
 
     return {option.keyword.decode() for option in pq.Conninfo.get_defaults()}

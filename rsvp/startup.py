@@ -1,4 +1,4 @@
-"""Starting: the database is up to date, set up as it must be, and knows our key."""
+"""Startup checks: the database is up to date, set up correctly, and knows our key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from rsvp import erasure_log, tokens
-from rsvp.config import FILES, UnsafeStart, where_data_is
+from rsvp.config import FILES_FOLDER, UnsafeStart, data_location
 from rsvp.database import checks, migrate, sqlite_file
 from rsvp.db import check_pragmas, utcnow, writing
 from rsvp.extensions import db
@@ -28,11 +28,11 @@ def initialise() -> None:
     Raises UnsafeStart where the database is newer than we are or has another key, and
     where it can't be changed or is in use for too long.
     """
-    with checks.in_one_line():
+    with checks.errors_as_unsafe_start():
         checks.refuse_unwritable_place()
-        look_after_unclean_end()
+        check_unclean_end()
         checks.refuse_other_encoding()
-        with one_at_a_time():
+        with startup_lock():
             refuse_newer(schema_version())
             migrate.upgrade()
             with writing() as session:
@@ -40,10 +40,10 @@ def initialise() -> None:
                     name = current_app.config["SITE_NAME"]
                     session.add(Team(slug=DEFAULT_TEAM, name=name, created_at=utcnow()))
                 if not session.scalar(select(CodeKey).limit(1)):
-                    session.add(CodeKey(id=our_key_id(), created_at=utcnow()))
+                    session.add(CodeKey(id=current_key_id(), created_at=utcnow()))
         refuse_other_key()
         checks.refuse_read_only()
-    erasure_log.file_of(current_app).begin(utcnow())
+    erasure_log.get_erasure_log(current_app).begin(utcnow())
 
 
 def verify(*, writes: bool = False) -> None:
@@ -52,29 +52,29 @@ def verify(*, writes: bool = False) -> None:
     With `writes` also where nothing could be stored: what serves people or does the
     work needs that, a command that only reads does not.
     """
-    with checks.in_one_line():
+    with checks.errors_as_unsafe_start():
         if writes:
             checks.refuse_unwritable_place()
-        look_after_unclean_end()
+        check_unclean_end()
         if wrong := check_pragmas(db.engine):
             raise UnsafeStart(f"SQLite is not set up as it must be: {', '.join(wrong)}")
         checks.refuse_other_encoding()
         current = schema_version()
         if current is None:
-            where = where_data_is(current_app)
+            where = data_location(current_app)
             raise UnsafeStart(
                 f"there is no site yet ({where}): run `rsvp init`, or set "
                 "RSVP_INSTANCE_PATH to where it is"
             )
         refuse_newer(current)
-        if current != newest_version():
+        if current != latest_version():
             raise UnsafeStart("the database is not up to date: run `rsvp init`")
         refuse_other_key()
         if writes:
             checks.refuse_read_only()
 
 
-def look_after_unclean_end() -> None:
+def check_unclean_end() -> None:
     """Read a SQLite file that was not closed whole; the first process does, once.
 
     Raises UnsafeStart where it is damaged, OperationalError during a restore.
@@ -83,31 +83,31 @@ def look_after_unclean_end() -> None:
     if use is not None:
         use.share()
         try:
-            sqlite_file.look_into(use.file, use.was_left)
+            sqlite_file.verify_after(use.file, use.was_left)
         except UnsafeStart:
             use.release()
             raise
-        use.was_left = sqlite_file.Left.WHOLE
+        use.was_left = sqlite_file.LastClose.WHOLE
 
 
 def close_database() -> None:
     """Close what this process has open; a SQLite database is one whole file then,
     unless another process uses it. Must not be called inside `writing()`."""
     db.session.remove()
-    sqlite_file.close(db.engine)
+    sqlite_file.close_connections(db.engine)
 
 
 @contextlib.contextmanager
-def one_at_a_time() -> Iterator[None]:
+def startup_lock() -> Iterator[None]:
     """Of machines that start together, one changes the tables and the others wait.
 
     On SQLite the writers' queue and its lock see to that.
     """
     with db.engine.connect() as connection:
         if db.engine.dialect.name == "postgresql":
-            from rsvp.database.postgresql import wait_patiently
+            from rsvp.database.postgresql import disable_timeouts
 
-            wait_patiently(connection)
+            disable_timeouts(connection)
             connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
         try:
             yield
@@ -118,14 +118,14 @@ def one_at_a_time() -> Iterator[None]:
                 )
 
 
-def is_newer(version: str | None) -> bool:
+def is_unknown_version(version: str | None) -> bool:
     """Whether a later version of the program has been at the database."""
     known = {script.revision for script in migrations().walk_revisions()}
     return version is not None and version not in known
 
 
 def refuse_newer(version: str | None) -> None:
-    if is_newer(version):
+    if is_unknown_version(version):
         raise UnsafeStart(
             f"the database is at version {version}, which this RSVP does not know: "
             "it was made by a newer one"
@@ -134,14 +134,14 @@ def refuse_newer(version: str | None) -> None:
 
 def refuse_other_key() -> None:
     keys = db.session.scalars(select(CodeKey.id)).all()
-    if our_key_id() not in keys:
+    if current_key_id() not in keys:
         raise UnsafeStart(
             "the code key is not the one this database was made with: put the old key "
             "back, or every ticket sent so far is worthless"
         )
 
 
-def our_key_id() -> str:
+def current_key_id() -> str:
     return tokens.key_id(current_app.config["CODE_KEY"])
 
 
@@ -150,10 +150,10 @@ def schema_version() -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def newest_version() -> str | None:
+def latest_version() -> str | None:
     return migrations().get_current_head()
 
 
 @functools.cache
 def migrations() -> ScriptDirectory:
-    return ScriptDirectory(str(FILES / "migrations"))
+    return ScriptDirectory(str(FILES_FOLDER / "migrations"))

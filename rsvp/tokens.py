@@ -19,7 +19,7 @@ from uuid import UUID
 
 from itsdangerous import BadSignature, Signer
 
-from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.clocks import MAX_CLOCK_SKEW
 from rsvp.text import keyboard_layouts
 from rsvp.text.keyboard_layouts import ALPHABET
 
@@ -37,15 +37,15 @@ LINK_ID = b"rsvp/link-id/v1"
 KEY_ID = b"rsvp/code-key-id/v1"
 MAILBOX = b"rsvp/mailbox/v1"
 NETWORK = b"rsvp/network/v1"
-FIRST = "rsvp/first/v1"
+FIRST_ACCOUNT = "rsvp/first/v1"
 RESET = "rsvp/reset/v1"
 
 CODE_LENGTH = 29
 """Characters of a printed code: `1`, 26 of base 32, 2 to check them."""
 
 FORM_TOKEN_LIFE = timedelta(days=1)
-FIRST_TOKEN_LIFE = timedelta(days=7)
-RESET_TOKEN_LIFE = timedelta(hours=2)
+FIRST_ACCOUNT_TOKEN_LIFE = timedelta(days=7)
+PASSWORD_RESET_TOKEN_LIFE = timedelta(hours=2)
 
 
 def key_id(code_key: bytes) -> str:
@@ -78,13 +78,13 @@ def read_code(text: str) -> bytes | None:
     Lower case, gaps, I and L for 1 and O for 0 are read kindly, and so are keys of
     another keyboard where the check characters then fit.
     """
-    for reading in keyboard_layouts.readings(text):
-        if (code := read_printed(reading)) is not None:
+    for reading in keyboard_layouts.possible_readings(text):
+        if (code := read_printed_code(reading)) is not None:
             return code
     return None
 
 
-def read_printed(text: str) -> bytes | None:
+def read_printed_code(text: str) -> bytes | None:
     if len(text) != CODE_LENGTH or text[0] != "1":
         return None
     body, check = text[1:27], text[27:]
@@ -97,7 +97,7 @@ def read_printed(text: str) -> bytes | None:
     return None if number & 0b11 else (number >> 2).to_bytes(16, "big")
 
 
-def grouped(text: str) -> str:
+def group_code(text: str) -> str:
     """A printed code in groups that an eye can follow: `1ABCD EFGH … YZ`."""
     head, rest = text[:5], text[5:]
     return " ".join([head, *(rest[i : i + 4] for i in range(0, len(rest), 4))])
@@ -130,7 +130,7 @@ def invitation_id(typed: str) -> bytes | None:
 
     Lower case, spaces, hyphens, I and L for 1 and O for 0 are read kindly.
     """
-    text = keyboard_layouts.plain(typed)
+    text = keyboard_layouts.without_gaps(typed)
     if len(text) != INVITATION_LENGTH or any(c not in ALPHABET for c in text):
         return None
     return hashlib.sha256(INVITATION_ID + text.encode()).digest()
@@ -148,12 +148,12 @@ def manage_token(code_key: bytes, registration: UUID, version: int) -> str:
 def mailed_token(code_key: bytes, registration: UUID, version: int) -> str:
     """The secret in `/r/<token>` in mails: whoever sends a form with it has read one.
     It says itself whose it is."""
-    return said_by_itself(code_key, MAILED, registration, version)
+    return self_naming_token(code_key, MAILED, registration, version)
 
 
 def is_mailed(token: str) -> bool:
     """Whether a manage link's token looks like one from a mail; nothing is checked."""
-    return SAID_BY_ITSELF.fullmatch(token) is not None
+    return SELF_NAMING_TOKEN.fullmatch(token) is not None
 
 
 def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
@@ -164,28 +164,28 @@ def ticket_token(code_key: bytes, attendee: UUID, version: int) -> str:
 def mute_token(code_key: bytes, registration: UUID, version: int) -> str:
     """The secret in `/u/<token>`: whoever has it may ask for no more mails but tickets
     and changes, and do nothing else. It says itself whose it is."""
-    return said_by_itself(code_key, MUTE, registration, version)
+    return self_naming_token(code_key, MUTE, registration, version)
 
 
-SAID_BY_ITSELF = re.compile(r"[A-Za-z0-9_-]{43}")
+SELF_NAMING_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def said_by_itself(
+def self_naming_token(
     code_key: bytes, label: bytes, registration: UUID, version: int
 ) -> str:
     secret = derive(code_key, label, registration, version)
     return link_text(registration.bytes + secret)
 
 
-def is_for(token: str) -> UUID | None:
+def registration_of_token(token: str) -> UUID | None:
     """The registration that a mute or a mailed token says it is for; nothing is checked
     yet."""
-    if not SAID_BY_ITSELF.fullmatch(token):
+    if not SELF_NAMING_TOKEN.fullmatch(token):
         return None
     return UUID(bytes=base64.urlsafe_b64decode(token + "=")[:16])
 
 
-def is_same(mine: str, token: str) -> bool:
+def is_same_token(mine: str, token: str) -> bool:
     """Whether a token is this one, in a time that tells nothing of it."""
     return hmac.compare_digest(mine.encode(), token.encode())
 
@@ -228,18 +228,18 @@ def derive(code_key: bytes, label: bytes, subject: UUID, version: int) -> bytes:
 # --- whom mails are counted by ------------------------------------------------------
 
 
-def mailbox_mark(code_key: bytes, mailbox: str) -> bytes:
+def mailbox_hash(code_key: bytes, mailbox: str) -> bytes:
     """What the outbox keeps of a mailbox, to count its mails even where the address is
     erased meanwhile: 16 bytes that nobody without the key can try addresses against."""
-    return keyed(code_key, MAILBOX, mailbox)
+    return keyed_hash(code_key, MAILBOX, mailbox)
 
 
-def network_mark(code_key: bytes, network: str) -> bytes:
+def network_hash(code_key: bytes, network: str) -> bytes:
     """The same of a network that a change came from."""
-    return keyed(code_key, NETWORK, network)
+    return keyed_hash(code_key, NETWORK, network)
 
 
-def keyed(code_key: bytes, label: bytes, text: str) -> bytes:
+def keyed_hash(code_key: bytes, label: bytes, text: str) -> bytes:
     return hmac.new(code_key, label + text.encode(), hashlib.sha256).digest()[:16]
 
 
@@ -255,14 +255,16 @@ def form_token(secret_key: str, event: UUID, now: datetime) -> str:
     return form_signer(secret_key, event).sign(str(hour)).decode()
 
 
-def form_token_is_good(secret_key: str, event: UUID, token: str, now: datetime) -> bool:
+def is_form_token_valid(
+    secret_key: str, event: UUID, token: str, now: datetime
+) -> bool:
     """Whether the stamp is ours, for this event, and at most a day old."""
     try:
         hour = int(form_signer(secret_key, event).unsign(token))
     except (BadSignature, ValueError):
         return False
     age = timedelta(seconds=now.timestamp() - hour * 3600)
-    return -CLOCKS_DIFFER <= age <= FORM_TOKEN_LIFE + timedelta(hours=1)
+    return -MAX_CLOCK_SKEW <= age <= FORM_TOKEN_LIFE + timedelta(hours=1)
 
 
 def form_signer(secret_key: str, event: UUID) -> Signer:
@@ -272,38 +274,40 @@ def form_signer(secret_key: str, event: UUID) -> Signer:
 # --- links to accounts --------------------------------------------------------------
 
 
-def first_token(secret_key: str, now: datetime) -> str:
+def first_account_token(secret_key: str, now: datetime) -> str:
     """The secret in `/organize/first/<token>`: makes the first account."""
-    return stamp(signer(secret_key, FIRST), now)
+    return sign_time(signer(secret_key, FIRST_ACCOUNT), now)
 
 
-def first_token_is_good(secret_key: str, token: str, now: datetime) -> bool:
+def is_first_account_token_valid(secret_key: str, token: str, now: datetime) -> bool:
     """Whether the token is ours and at most a week old."""
-    return stamp_is_good(signer(secret_key, FIRST), token, FIRST_TOKEN_LIFE, now)
+    return is_signed_time_valid(
+        signer(secret_key, FIRST_ACCOUNT), token, FIRST_ACCOUNT_TOKEN_LIFE, now
+    )
 
 
-def reset_token(secret_key: str, user: int, mark: str, now: datetime) -> str:
+def password_reset_token(secret_key: str, user: int, mark: str, now: datetime) -> str:
     """The secret in `/organize/password/<token>`: sets this account another password.
 
     `mark` is what sign-ins of the account go by. It changes with the password, so the
     token works once.
     """
-    return f"{user}.{stamp(reset_signer(secret_key, user, mark), now)}"
+    return f"{user}.{sign_time(reset_signer(secret_key, user, mark), now)}"
 
 
-def reset_token_is_for(token: str) -> int | None:
+def user_of_reset_token(token: str) -> int | None:
     """The account that the token says it is for; nothing is checked yet."""
     user, dot, _ = token.partition(".")
     return int(user) if dot and re.fullmatch(r"[1-9][0-9]{0,17}", user) else None
 
 
-def reset_token_is_good(
+def is_reset_token_valid(
     secret_key: str, user: int, mark: str, token: str, now: datetime
 ) -> bool:
     """Whether the token is ours, for this account as it is now, and not too old."""
     stamped = token.removeprefix(f"{user}.")
     mine = reset_signer(secret_key, user, mark)
-    return stamp_is_good(mine, stamped, RESET_TOKEN_LIFE, now)
+    return is_signed_time_valid(mine, stamped, PASSWORD_RESET_TOKEN_LIFE, now)
 
 
 def reset_signer(secret_key: str, user: int, mark: str) -> Signer:
@@ -313,17 +317,17 @@ def reset_signer(secret_key: str, user: int, mark: str) -> Signer:
 # --- stamps -------------------------------------------------------------------------
 
 
-def stamp(by: Signer, now: datetime) -> str:
+def sign_time(by: Signer, now: datetime) -> str:
     """The second it was made in, signed: `1795601234.` and 43 characters."""
     return by.sign(str(int(now.timestamp()))).decode()
 
 
-def stamp_is_good(by: Signer, text: str, life: timedelta, now: datetime) -> bool:
+def is_signed_time_valid(by: Signer, text: str, life: timedelta, now: datetime) -> bool:
     try:
         made = int(by.unsign(text))
     except (BadSignature, ValueError):
         return False
-    return -CLOCKS_DIFFER <= timedelta(seconds=now.timestamp() - made) <= life
+    return -MAX_CLOCK_SKEW <= timedelta(seconds=now.timestamp() - made) <= life
 
 
 def signer(secret_key: str, salt: str) -> Signer:

@@ -1,4 +1,4 @@
-"""Wall times: what a clock in a zone shows, and which instant that is, if any."""
+"""Wall times: conversion of local times in a zone to instants."""
 
 from __future__ import annotations
 

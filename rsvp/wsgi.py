@@ -1,4 +1,4 @@
-"""The WSGI application, for gunicorn and other servers: `rsvp.wsgi:app`."""
+"""WSGI application for gunicorn and other servers: `rsvp.wsgi:app`."""
 
 import atexit
 import sys

@@ -23,10 +23,6 @@ from rsvp.models import CodeKey, Team
 from rsvp.web.caching import events as cached_events
 from rsvp.web.caching import pages as cached_pages
 from tests.support import services
-from tests.support.raw_smtp_server import (
-    encrypting,  # noqa: F401 - fixtures
-    raw,  # noqa: F401 - fixtures
-)
 from tests.support.smtp_server import smtp  # noqa: F401 - a fixture
 
 TEST_SETTINGS: dict[str, Any] = {
@@ -149,10 +145,10 @@ def app(
     with app.app_context():
         empty_database(app)
         limiter.reset()
-        cached_pages.forget(app)
+        cached_pages.clear_pages(app)
         app.extensions.get(cached_events.EXTENSION, {}).clear()
         # Tests look again at once; how a page rests has a test of its own.
-        monkeypatch.setattr(cached_pages, "REST", 0)
+        monkeypatch.setattr(cached_pages, "GRACE_FACTOR", 0)
         app.test_client_class = Visitor
         yield app
         db.session.remove()
@@ -185,7 +181,7 @@ def empty_database(app: Flask) -> None:
     with writing() as session:
         session.connection().exec_driver_sql(emptying(app))
         session.add(Team(slug="default", name="RSVP"))
-        session.add(CodeKey(id=startup.our_key_id()))
+        session.add(CodeKey(id=startup.current_key_id()))
 
 
 def emptying(app: Flask) -> str:

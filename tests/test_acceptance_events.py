@@ -24,7 +24,7 @@ from rsvp.db import utcnow, write, writing
 from rsvp.domain import invariants
 from rsvp.domain.events import publish
 from rsvp.domain.registrations import approval
-from rsvp.event_definition import EventFile
+from rsvp.event_definition import EventDefinition
 from rsvp.extensions import db
 from rsvp.formats.eventfile import parse
 from rsvp.formats.eventfile.parse import EventFileError
@@ -34,7 +34,7 @@ from rsvp.jobs.delivery import render
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Allocation, Mode, Visibility
 from tests.paths import EVENT_FILES
-from tests.support.pages.registration_form import codes_on
+from tests.support.pages.registration_form import printed_codes
 
 FILES = sorted(EVENT_FILES.glob("*.yaml"))
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -49,11 +49,11 @@ TYPED = {
 ANSWERS = TYPED | {"answers-tried": "no"}
 
 
-def as_written(file: Path) -> EventFile:
-    return parse.parse(file.read_text(), file.name)
+def as_written(file: Path) -> EventDefinition:
+    return parse.parse_event(file.read_text(), file.name)
 
 
-def brought_near(file: Path) -> EventFile:
+def brought_near(file: Path) -> EventDefinition:
     """The event of a file, begun in two or three weeks, on the same day of the week.
 
     Another week later where a clock that jumps just then would skip one of its times.
@@ -64,7 +64,7 @@ def brought_near(file: Path) -> EventFile:
     for later in range(4):
         by = timedelta(weeks=weeks + later)
         try:
-            return parse.parse(moved(text, by), file.name)
+            return parse.parse_event(moved(text, by), file.name)
         except EventFileError as refused:
             assert "does not exist" in refused.reason
     raise AssertionError("the clocks do not jump every week")
@@ -74,9 +74,9 @@ def moved(text: str, by: timedelta) -> str:
     return DATE.sub(lambda found: f"{date.fromisoformat(found[0]) + by}", text)
 
 
-def published(file: EventFile) -> Event:
+def published(file: EventDefinition) -> Event:
     with writing():
-        done = publish.publish(file, actor="command", now=utcnow())
+        done = publish.publish_definition(file, actor="command", now=utcnow())
     return db.session.get_one(Event, done.event_id)
 
 
@@ -123,14 +123,14 @@ def register(
     return press(client, form, typed | {"admission": admission} if several else typed)
 
 
-def newest_mail() -> mail_render.Mail:
+def newest_mail() -> mail_render.RenderedMail:
     db.session.rollback()
     message = db.session.scalars(select(Message).order_by(Message.id.desc())).first()
     assert message is not None
-    return render.written_mail(message, utcnow())
+    return render.render_mail(message, utcnow())
 
 
-def link_in(mail: mail_render.Mail) -> str:
+def link_in(mail: mail_render.RenderedMail) -> str:
     """Where the mail's link to the registration leads."""
     found = re.search(r"https://rsvp\.example\.org(/r/[\w-]+)\n", mail.text)
     assert found is not None, mail.text
@@ -157,7 +157,7 @@ def test_the_public_page_shows_what_the_file_says(client: FlaskClient, file: Pat
     assert (said.title in client.get("/").text.replace("&amp;", "&")) == listed
 
 
-def all_texts(said: EventFile) -> list[str]:
+def all_texts(said: EventDefinition) -> list[str]:
     """What people can read in a file, apart from its description."""
     texts = [said.title, said.summary]
     texts += [one.name for one in (*said.hosts, *said.sponsors, *said.people)]
@@ -251,7 +251,7 @@ def test_whoever_registers_gets_a_ticket_with_a_code_or_the_link(
     shows_the_ticket(client, event, own, seats)
     the_mail_brings_it(event, newest_mail(), seats)
     assert the_only_one().state == "confirmed"
-    assert invariants.problems(utcnow()) == []
+    assert invariants.find_problems(utcnow()) == []
 
 
 def message_kinds() -> list[str]:
@@ -264,12 +264,12 @@ def the_only_one() -> Registration:
     return db.session.scalars(select(Registration)).one()
 
 
-def is_settled(client: FlaskClient, first: mail_render.Mail) -> None:
+def is_settled(client: FlaskClient, first: mail_render.RenderedMail) -> None:
     """The first mail is the ticket already."""
     assert "confirmed" in first.text or "registered" in first.text
 
 
-def confirms_the_address(client: FlaskClient, first: mail_render.Mail) -> None:
+def confirms_the_address(client: FlaskClient, first: mail_render.RenderedMail) -> None:
     """Looking at the link changes nothing; pressing the button on its page does."""
     link = link_in(first)
     page = seen(client.get(link))
@@ -279,7 +279,7 @@ def confirms_the_address(client: FlaskClient, first: mail_render.Mail) -> None:
     assert message_kinds() == ["confirm_address", "confirmation"]
 
 
-def is_approved(client: FlaskClient, first: mail_render.Mail) -> None:
+def is_approved(client: FlaskClient, first: mail_render.RenderedMail) -> None:
     assert "asked for a place" in client.get(link_in(first)).text
     asked, now = the_only_one().id, utcnow()
     write(
@@ -291,7 +291,7 @@ def is_approved(client: FlaskClient, first: mail_render.Mail) -> None:
     assert message_kinds() == ["requested", "confirmation"]
 
 
-SETTLED: dict[str, Callable[[FlaskClient, mail_render.Mail], None]] = {
+SETTLED: dict[str, Callable[[FlaskClient, mail_render.RenderedMail], None]] = {
     "confirmation": is_settled,
     "confirm_address": confirms_the_address,
     "requested": is_approved,
@@ -304,11 +304,13 @@ def shows_the_ticket(client: FlaskClient, event: Event, own: str, seats: int) ->
     if registration.admission.mode == Mode.ONLINE:
         assert event.join_url in page.text
     else:
-        assert len(set(codes_on(page))) == seats
+        assert len(set(printed_codes(page))) == seats
         assert "meet.example.org" not in page.text
 
 
-def the_mail_brings_it(event: Event, mail: mail_render.Mail, seats: int) -> None:
+def the_mail_brings_it(
+    event: Event, mail: mail_render.RenderedMail, seats: int
+) -> None:
     registration = the_only_one()
     is_online = registration.admission.mode == Mode.ONLINE
     assert len(mail.images) == seats
@@ -339,7 +341,7 @@ def test_places_that_are_reserved_are_nobody_elses(client: FlaskClient):
     event = db.session.get_one(Event, event.id)
     assert (kept, event.room_capacity) == (2, 20)
     assert event.room_taken == 20
-    assert invariants.problems(utcnow()) == []
+    assert invariants.find_problems(utcnow()) == []
     states = set(db.session.scalars(select(Registration.state)))
     assert states == {"held", "waitlisted"}
 

@@ -14,7 +14,7 @@ from rsvp.db import writing
 from rsvp.extensions import db
 from tests.conftest import TEST_SETTINGS
 from tests.support.factories import make_event, register
-from tests.support.servers import Silence
+from tests.support.servers import SilentServer
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -25,7 +25,7 @@ def rings(app):
     rings = []
     hooked = db.engine.__dict__
     hooked["rsvp_after_mails"] = lambda: rings.append(db.session().in_transaction())
-    listener = (db.engine, "before_cursor_execute", broker.note_mails)
+    listener = (db.engine, "before_cursor_execute", broker.note_new_mails)
     sqlalchemy_event.listen(*listener)
     yield rings
     sqlalchemy_event.remove(*listener)
@@ -53,7 +53,7 @@ def test_what_was_rolled_back_wakes_nobody(rings):
 
 
 def test_a_broker_that_is_not_there_is_told_once_and_nobody_waits(app, caplog):
-    bell = broker.Doorbell(NOBODY)
+    bell = broker.WorkerNotifier(NOBODY)
     before = time.monotonic()
     for _ in range(100):
         bell.ring()
@@ -84,9 +84,9 @@ def test_a_start_is_refused_with(tmp_path, monkeypatch, url, installed, why):
 def test_a_broker_that_says_nothing_is_left_alone_soon(
     scheme: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(broker, "SOON", 0.2)
-    with Silence() as server:
-        bell = broker.Doorbell(f"{scheme}://127.0.0.1:{server.port}/0")
+    monkeypatch.setattr(broker, "BROKER_TIMEOUT", 0.2)
+    with SilentServer() as server:
+        bell = broker.WorkerNotifier(f"{scheme}://127.0.0.1:{server.port}/0")
         before = time.monotonic()
         for _ in range(100):
             bell.ring()

@@ -111,7 +111,7 @@ def test_the_docs_list_every_setting_with_its_default_and_no_other():
             default = setting.default
             text = str(default).lower() if isinstance(default, bool) else str(default)
             assert told[name] == text
-    for name in extension_settings.WORKING:
+    for name in extension_settings.ALLOWED_KEYS:
         assert (
             name in theirs
             or name.removeprefix("RATELIMIT_") in theirs
@@ -160,7 +160,7 @@ def test_whatever_lies_in_it_is_its_owners_alone_too(tmp_path):
 def test_processes_that_start_together_share_one_key(tmp_path):
     context = multiprocessing.get_context("fork")
     with context.Pool(8) as pool:
-        keys = set(pool.map(config.kept_key, [tmp_path / "key"] * 64))
+        keys = set(pool.map(config.read_or_make_key, [tmp_path / "key"] * 64))
 
     assert len(keys) == 1
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from rsvp import db as database
 from rsvp.db import Base, WriteOutsideWriting, check_pragmas, write, writing
-from rsvp.errors import LookAgain
+from rsvp.errors import RetryUnderLock
 from rsvp.extensions import db
 from rsvp.models import Admission, Event, Team
 from tests.support.factories import NOON, make_event
@@ -91,7 +91,7 @@ def test_a_change_that_asks_to_look_again_runs_once_more_and_keeps_nothing_of_th
         team.name += "!"
         db.session.flush()
         if not again:
-            raise LookAgain
+            raise RetryUnderLock
         return team.name
 
     assert write(change) == "RSVP!"

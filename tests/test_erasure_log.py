@@ -9,7 +9,7 @@ from rsvp import erasure_log
 from rsvp.db import write, writing
 from rsvp.domain import privacy
 from rsvp.extensions import db
-from tests.support.factories import NOON, make_event, register, stored
+from tests.support.factories import NOON, load_registration, make_event, register
 
 LATER = NOON + timedelta(days=1)
 
@@ -19,8 +19,8 @@ class Cut(Exception):
 
 
 def test_lines_are_whole_and_a_cut_off_one_is_passed_over(tmp_path):
-    file = erasure_log.ErasureFile(tmp_path / "erasures")
-    assert file.read() == erasure_log.Noted()
+    file = erasure_log.ErasureLog(tmp_path / "erasures")
+    assert file.read() == erasure_log.LoggedErasures()
     file.begin(NOON)
     file.begin(LATER)
     entry = {"at": NOON.isoformat(), "registration": "0" * 32}
@@ -52,7 +52,9 @@ def test_nothing_is_erased_that_is_not_noted_before(app, monkeypatch):
 
     [entries, committed] = order
     assert committed == "commit"
-    assert entries == [{"at": NOON.isoformat(), "registration": stored(zoe).uuid.hex}]
+    assert entries == [
+        {"at": NOON.isoformat(), "registration": load_registration(zoe).uuid.hex}
+    ]
     # One that was rolled back is not noted with the next.
     with contextlib.suppress(Cut), writing():
         db.session.info["erased"] = [{"event": "x"}]
@@ -63,6 +65,6 @@ def test_nothing_is_erased_that_is_not_noted_before(app, monkeypatch):
 
 
 def test_erasing_goes_on_where_it_can_not_be_noted(tmp_path, caplog):
-    erasure_log.ErasureFile(tmp_path / "none" / "erasures").append([{"at": "now"}])
+    erasure_log.ErasureLog(tmp_path / "none" / "erasures").append([{"at": "now"}])
 
     assert "it must be erased again by hand" in caplog.text

@@ -21,7 +21,7 @@ from rsvp.config import UnsafeStart
 from rsvp.extensions import db, limiter
 from tests.conftest import database_file, empty_database
 from tests.support.factories import PASSWORD, make_user
-from tests.support.pages.sign_in import SIGN_IN
+from tests.support.pages.sign_in import SIGN_IN_PATH
 
 SECRET = "open-sesame-7"
 
@@ -125,7 +125,7 @@ TOGETHER: list[dict[str, Any]] = [
 def test_each_key_that_works_is_tried():
     tried = {name for settings in TOGETHER for name in settings}
 
-    assert {*extension_settings.WORKING, "A_NAME_THAT_NOBODY_KNOWS"} == tried
+    assert {*extension_settings.ALLOWED_KEYS, "A_NAME_THAT_NOBODY_KNOWS"} == tried
 
 
 @pytest.mark.parametrize("settings", TOGETHER)
@@ -139,11 +139,11 @@ def test_a_site_runs_with_them(environment, settings):
         startup.verify()
     client = app.test_client()
     assert client.get("/", base_url=OURS).status_code == 200
-    page = client.get(SIGN_IN, base_url=OURS)
+    page = client.get(SIGN_IN_PATH, base_url=OURS)
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page.text)[1]
     typed = {"email": "ada@example.org", "password": PASSWORD, "csrf_token": token}
-    origin = {"Referer": OURS + SIGN_IN}
-    answer = client.post(SIGN_IN, base_url=OURS, data=typed, headers=origin)
+    origin = {"Referer": OURS + SIGN_IN_PATH}
+    answer = client.post(SIGN_IN_PATH, base_url=OURS, data=typed, headers=origin)
     assert answer.status_code == 302
     assert client.get("/organize/", base_url=OURS).status_code == 200
     form = client.post("/events/none/registrations", base_url=OURS)
@@ -279,8 +279,8 @@ def test_every_key_of_the_libraries_works_or_is_refused():
     undecided = {
         key
         for key in keys - set(config.SETTINGS)
-        if key not in extension_settings.WORKING
-        and extension_settings.why_not(key) is None
+        if key not in extension_settings.ALLOWED_KEYS
+        and extension_settings.refusal_reason(key) is None
     }
 
     assert undecided == set()

@@ -8,7 +8,7 @@ from flask_security.utils import verify_password
 
 from rsvp import security as account_security
 from rsvp.db import writing
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.extensions import db, security
 from rsvp.models import User
 from tests.support.factories import NOON, PASSWORD, make_event, make_user
@@ -27,7 +27,8 @@ def test_one_password_typed_in_two_ways_is_one(app):
     composed, decomposed = "caf\u00e9 au lait", "cafe\u0301 au lait"
 
     assert verify_password(
-        account_security.normal(decomposed), account_security.hash_password(composed)
+        account_security.normalize_password(decomposed),
+        account_security.hash_password(composed),
     )
 
 
@@ -45,7 +46,7 @@ def test_passwords_have_12_to_128_characters(app, password, is_fine):
 
 
 def test_new_passwords_are_long_and_never_the_same(app):
-    made = {account_security.new_password() for _ in range(50)}
+    made = {account_security.generate_password() for _ in range(50)}
 
     assert len(made) == 50
     assert all(
@@ -56,7 +57,7 @@ def test_new_passwords_are_long_and_never_the_same(app):
 def test_a_weaker_hash_is_made_stronger_at_sign_in(app, client):
     weak = security.pwd_context.using(argon2__time_cost=1).hash(PASSWORD)
     with writing():
-        user = teams.create_user("ada@example.org", weak, now=NOON)
+        user = users.create_user("ada@example.org", weak, now=NOON)
     signs_in_as = user.fs_uniquifier
 
     assert sign_in(client, "ada@example.org").status_code == 302

@@ -181,23 +181,23 @@ def test_what_is_no_host_to_listen_on_is_refused(text):
 
 
 def test_a_name_stands_for_an_address_of_this_machine():
-    assert site_addresses.find_listening("localhost", 0) == "127.0.0.1"
-    assert site_addresses.find_listening("::1", 0) == "::1"
-    assert site_addresses.find_listening("127.0.0.1", 0) == "127.0.0.1"
-    assert site_addresses.find_listening("::", 0) == "::"
+    assert site_addresses.resolve_listening_host("localhost", 0) == "127.0.0.1"
+    assert site_addresses.resolve_listening_host("::1", 0) == "::1"
+    assert site_addresses.resolve_listening_host("127.0.0.1", 0) == "127.0.0.1"
+    assert site_addresses.resolve_listening_host("::", 0) == "::"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "2001:db8::1"])
 def test_a_host_that_is_not_here_is_refused(host):
     with pytest.raises(ValueError, match=re.escape(host)):
-        site_addresses.find_listening(host, 0)
+        site_addresses.resolve_listening_host(host, 0)
 
 
 def test_a_port_that_is_taken_is_not_the_hosts_mistake():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        assert site_addresses.find_listening("127.0.0.1", port) == "127.0.0.1"
+        assert site_addresses.resolve_listening_host("127.0.0.1", port) == "127.0.0.1"
         # Whoever opens it then says that the port is taken.
 
 

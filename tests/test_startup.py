@@ -66,7 +66,7 @@ def test_a_database_without_our_key_is_refused(app):
 
 
 def our_id():
-    return startup.our_key_id()
+    return startup.current_key_id()
 
 
 def test_sqlite_without_its_pragmas_is_refused(sqlite_app, monkeypatch):
@@ -87,7 +87,7 @@ def test_of_machines_that_start_together_one_changes_the_tables(postgresql_app):
             startup.initialise()
         done.set()
 
-    with postgresql_app.app_context(), startup.one_at_a_time():
+    with postgresql_app.app_context(), startup.startup_lock():
         other = threading.Thread(target=initialise)
         other.start()
         assert not done.wait(1)

@@ -40,7 +40,7 @@ def test_a_code_is_printed_and_looked_up_as_the_reference_says(case):
 @given(st.binary(min_size=16, max_size=16))
 def test_typing_a_code_tolerates_case_spaces_and_look_alikes(code):
     printed = tokens.code_text(code)
-    typed = tokens.grouped(printed).lower().replace("1", "l").replace("0", "o")
+    typed = tokens.group_code(printed).lower().replace("1", "l").replace("0", "o")
 
     assert tokens.read_code(typed.replace(" ", "-")) == code
 
@@ -89,9 +89,11 @@ def test_links_of_attendees_and_registrations_differ_and_die_with_their_version(
         tokens.mailed_token(KEY[::-1], someone, 0),
     }
     assert len(said) == 4
-    assert {tokens.is_for(link) for link in said} == {someone}
+    assert {tokens.registration_of_token(link) for link in said} == {someone}
     assert {tokens.is_mailed(link) for link in links | said} == {True, False}
-    assert not any(tokens.is_mailed(link) or tokens.is_for(link) for link in links)
+    assert not any(
+        tokens.is_mailed(link) or tokens.registration_of_token(link) for link in links
+    )
 
 
 @pytest.mark.parametrize("token", ["", "short", "a" * 23, "!" * 22, "a" * 21 + "\n"])
@@ -119,17 +121,17 @@ def test_a_form_is_good_for_a_day(age, good):
     event = uuid4()
     token = tokens.form_token("secret", event, NOON)
 
-    assert tokens.form_token_is_good("secret", event, token, NOON + age) is good
+    assert tokens.is_form_token_valid("secret", event, token, NOON + age) is good
 
 
 def test_a_form_of_another_event_or_key_is_not_good():
     event = uuid4()
     token = tokens.form_token("secret", event, NOON)
 
-    assert not tokens.form_token_is_good("secret", uuid4(), token, NOON)
-    assert not tokens.form_token_is_good("other", event, token, NOON)
-    assert not tokens.form_token_is_good("secret", event, "9.9", NOON)
-    assert not tokens.form_token_is_good("secret", event, "", NOON)
+    assert not tokens.is_form_token_valid("secret", uuid4(), token, NOON)
+    assert not tokens.is_form_token_valid("other", event, token, NOON)
+    assert not tokens.is_form_token_valid("secret", event, "9.9", NOON)
+    assert not tokens.is_form_token_valid("secret", event, "", NOON)
 
 
 @pytest.mark.parametrize(
@@ -143,17 +145,26 @@ def test_a_form_of_another_event_or_key_is_not_good():
     ],
 )
 def test_a_link_to_the_first_account_is_good_for_a_week(age, good):
-    token = tokens.first_token("secret", NOON)
+    token = tokens.first_account_token("secret", NOON)
 
-    assert tokens.first_token_is_good("secret", token, NOON + age) is good
+    assert tokens.is_first_account_token_valid("secret", token, NOON + age) is good
 
 
 @pytest.mark.parametrize(
     "token",
-    ["", ".", "1", "1.x", "é", "\0", "9" * 5000, tokens.first_token("no", NOON)],
+    [
+        "",
+        ".",
+        "1",
+        "1.x",
+        "é",
+        "\0",
+        "9" * 5000,
+        tokens.first_account_token("no", NOON),
+    ],
 )
 def test_a_made_up_link_makes_no_account(token):
-    assert not tokens.first_token_is_good("secret", token, NOON)
+    assert not tokens.is_first_account_token_valid("secret", token, NOON)
 
 
 @pytest.mark.parametrize(
@@ -166,29 +177,29 @@ def test_a_made_up_link_makes_no_account(token):
     ],
 )
 def test_a_link_to_another_password_is_good_for_two_hours(age, good):
-    token = tokens.reset_token("secret", 17, "mark", NOON)
+    token = tokens.password_reset_token("secret", 17, "mark", NOON)
 
-    assert tokens.reset_token_is_for(token) == 17
-    assert tokens.reset_token_is_good("secret", 17, "mark", token, NOON + age) is good
+    assert tokens.user_of_reset_token(token) == 17
+    assert tokens.is_reset_token_valid("secret", 17, "mark", token, NOON + age) is good
 
 
 def test_a_link_to_another_password_is_for_one_account_as_it_is():
-    token = tokens.reset_token("secret", 17, "mark", NOON)
+    token = tokens.password_reset_token("secret", 17, "mark", NOON)
     foreign = token.replace("17.", "18.", 1)
 
-    assert not tokens.reset_token_is_good("secret", 17, "a newer mark", token, NOON)
-    assert not tokens.reset_token_is_good("secret", 18, "mark", token, NOON)
-    assert not tokens.reset_token_is_good("secret", 18, "mark", foreign, NOON)
-    assert not tokens.reset_token_is_good("other", 17, "mark", token, NOON)
-    first = tokens.first_token("secret", NOON)
-    assert not tokens.reset_token_is_good("secret", 17, "mark", f"17.{first}", NOON)
+    assert not tokens.is_reset_token_valid("secret", 17, "a newer mark", token, NOON)
+    assert not tokens.is_reset_token_valid("secret", 18, "mark", token, NOON)
+    assert not tokens.is_reset_token_valid("secret", 18, "mark", foreign, NOON)
+    assert not tokens.is_reset_token_valid("other", 17, "mark", token, NOON)
+    first = tokens.first_account_token("secret", NOON)
+    assert not tokens.is_reset_token_valid("secret", 17, "mark", f"17.{first}", NOON)
 
 
 @pytest.mark.parametrize(
     "token", ["", "17", ".1.x", "0.1.x", "-1.1.x", "1e3.1.x", "x.1"]
 )
 def test_what_names_no_account_is_for_none(token):
-    assert tokens.reset_token_is_for(token) is None
+    assert tokens.user_of_reset_token(token) is None
 
 
 def test_every_visitor_of_the_hour_gets_the_same_form():

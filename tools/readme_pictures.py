@@ -16,12 +16,12 @@ from rsvp.demo import load
 from rsvp.domain.checkin import passes
 from rsvp.extensions import db
 from rsvp.models import Attendee
-from tests.e2e.browser_guard import SWITCHES
+from tests.e2e.browser_guard import CHROMIUM_SWITCHES
 from tests.paths import DOCS
 from tests.support import services
 from tests.support.door import code_of, make_pass
 from tests.support.factories import CODE_KEY, PASSWORD, make_user
-from tests.support.live_site import Site, site
+from tests.support.live_site import Site, run_site
 
 PICTURES = DOCS / "pictures"
 PHONE, DESK = (360, 740), (1100, 760)
@@ -48,10 +48,10 @@ def sign_in(page: Page, here: Site) -> None:
 
 def main() -> None:
     PICTURES.mkdir(exist_ok=True)
-    with site("sqlite") as here, sync_playwright() as playwright:
+    with run_site("sqlite") as here, sync_playwright() as playwright:
         with create_app(here.settings).app_context():
             now = utcnow()
-            load.load(now, CODE_KEY)
+            load.load_sample_data(now, CODE_KEY)
             make_user(ORGANIZER)
             people = (
                 db.session.query(Attendee)
@@ -67,12 +67,12 @@ def main() -> None:
             )
             code = tokens.code_text(code_of(guest))
             ticket = tokens.manage_token(CODE_KEY, guest.registration.uuid, 0)
-            door = passes.token_of(
+            door = passes.pass_token(
                 make_pass(guest.registration.event, now, at_once=True), CODE_KEY
             )
             db.session.remove()
         browser = playwright.chromium.launch(
-            executable_path=services.CHROMIUM, args=SWITCHES
+            executable_path=services.CHROMIUM, args=CHROMIUM_SWITCHES
         )
         page = browser.new_context(color_scheme="light").new_page()
         page.goto(f"{here.url}/events/{EVENT}")

@@ -1,4 +1,4 @@
-"""The backup file: a gzipped tar archive that says itself what it is.
+"""Backup archive: the gzipped tar file format, written and read as a stream.
 
 Its first member is `about.json` (`About`), then come the keys, where they were asked
 for, and last the database: a SQLite file, or the SQL that pg_dump writes. `tar xzf`
@@ -26,18 +26,18 @@ from typing import Any, BinaryIO
 from rsvp.backup.errors import Damaged, FileError
 
 FORMAT = 1
-ABOUT = "about.json"
-DATABASES = {"sqlite": "database.sqlite", "postgresql": "database.sql"}
-KEYS = ("code_key", "secret_key")
-PIECE = 1 << 18
-LARGEST_ABOUT = 1 << 20
-LARGEST_KEY = 4096
+ABOUT_NAME = "about.json"
+DATABASE_NAMES = {"sqlite": "database.sqlite", "postgresql": "database.sql"}
+KEY_NAMES = ("code_key", "secret_key")
+CHUNK_BYTES = 1 << 18
+MAX_ABOUT_BYTES = 1 << 20
+MAX_KEY_BYTES = 4096
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, and how much of how much of it, in bytes or pages."""
 
 
-class Kind(StrEnum):
+class FileKind(StrEnum):
     """What a file is, by its first bytes."""
 
     ARCHIVE = "archive"
@@ -45,24 +45,24 @@ class Kind(StrEnum):
     SQLITE = "sqlite"  # a bare copy of a SQLite database
 
 
-HEAD = 64
-BEGINNINGS = {
-    b"\x1f\x8b": Kind.ARCHIVE,
-    b"age-encryption.org/v1\n": Kind.ENCRYPTED,
-    b"-----BEGIN AGE ENCRYPTED FILE-----": Kind.ENCRYPTED,
-    b"SQLite format 3\x00": Kind.SQLITE,
+HEAD_BYTES = 64
+MAGIC_BYTES = {
+    b"\x1f\x8b": FileKind.ARCHIVE,
+    b"age-encryption.org/v1\n": FileKind.ENCRYPTED,
+    b"-----BEGIN AGE ENCRYPTED FILE-----": FileKind.ENCRYPTED,
+    b"SQLite format 3\x00": FileKind.SQLITE,
 }
-DUMPS = (b"PGDMP", b"--\n-- PostgreSQL database dump")
+DUMP_MAGIC_BYTES = (b"PGDMP", b"--\n-- PostgreSQL database dump")
 
 
-def kind_of(head: bytes) -> Kind:
+def file_kind(head: bytes) -> FileKind:
     """What begins with these bytes. Raises BackupError for what can't be a backup."""
-    for beginning, kind in BEGINNINGS.items():
+    for beginning, kind in MAGIC_BYTES.items():
         if head.startswith(beginning):
             return kind
     if not head:
         raise FileError("is empty")
-    if head.startswith(DUMPS):
+    if head.startswith(DUMP_MAGIC_BYTES):
         raise FileError(
             "is a dump of pg_dump's own, which `psql` or `pg_restore` put back; "
             "`rsvp restore` takes what `rsvp backup` has written"
@@ -103,8 +103,8 @@ class About:
             if facts.pop("format") != FORMAT:
                 raise FileError("was written by a newer RSVP; update this one first")
             facts["made_at"] = datetime.fromisoformat(facts["made_at"]).astimezone(UTC)
-            about = cls(**{k: tupled(v) for k, v in facts.items()})
-            if about.engine not in DATABASES or not re.fullmatch(
+            about = cls(**{k: list_to_tuple(v) for k, v in facts.items()})
+            if about.engine not in DATABASE_NAMES or not re.fullmatch(
                 "[0-9a-f]{64}", about.sha256
             ):
                 raise ValueError("engine")
@@ -113,14 +113,14 @@ class About:
         return about
 
 
-def tupled(value: Any) -> Any:
+def list_to_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
 # --- writing ------------------------------------------------------------------------
 
 
-def write(
+def write_archive(
     sink: BinaryIO,
     about: About,
     database: BinaryIO,
@@ -138,13 +138,13 @@ def write(
     # Names and mails are text: most of the gain is had at the low levels.
     packed = gzip.GzipFile("", "wb", compresslevel=4, fileobj=sink, mtime=at)
     with packed, tarfile.open(mode="w|", fileobj=packed) as tar:
-        for name, content in {ABOUT: about.to_json(), **keys}.items():
+        for name, content in {ABOUT_NAME: about.to_json(), **keys}.items():
             tar.addfile(member(name, len(content)), io.BytesIO(content))
-        reading = Watched(database, about.size, "Writing", progress)
-        tar.addfile(member(DATABASES[about.engine], about.size), reading)
+        reading = ProgressReader(database, about.size, "Writing", progress)
+        tar.addfile(member(DATABASE_NAMES[about.engine], about.size), reading)
 
 
-class Watched(io.RawIOBase):
+class ProgressReader(io.RawIOBase):
     """A file that tells how far it has been read."""
 
     def __init__(
@@ -163,9 +163,9 @@ class Watched(io.RawIOBase):
         return piece
 
 
-def digest_of(file: BinaryIO) -> str:
+def sha256_of(file: BinaryIO) -> str:
     digest = hashlib.sha256()
-    while piece := file.read(PIECE):
+    while piece := file.read(CHUNK_BYTES):
         digest.update(piece)
     return digest.hexdigest()
 
@@ -174,7 +174,7 @@ def digest_of(file: BinaryIO) -> str:
 
 
 @dataclass
-class Archive:
+class OpenArchive:
     """An archive that is being read: what it says, its keys, then its database."""
 
     about: About
@@ -187,7 +187,7 @@ class Archive:
         """Write the database into `sink` (None: only read it), and read the file to its
         end. Raises Damaged where it is not the one that was written."""
         digest, left = hashlib.sha256(), self.about.size
-        while left and (piece := self.stream.read(min(PIECE, left))):
+        while left and (piece := self.stream.read(min(CHUNK_BYTES, left))):
             digest.update(piece)
             left -= len(piece)
             if sink is not None:
@@ -199,14 +199,14 @@ class Archive:
 
 
 @contextlib.contextmanager
-def reading(source: BinaryIO) -> Iterator[Archive]:
+def open_archive(source: BinaryIO) -> Iterator[OpenArchive]:
     """The archive in `source`, which is read once, from its beginning to its end.
 
     Raises Damaged, at the latest when the database has been copied.
     """
 
     def end() -> None:
-        while packed.read(PIECE):
+        while packed.read(CHUNK_BYTES):
             pass
 
     try:
@@ -214,25 +214,25 @@ def reading(source: BinaryIO) -> Iterator[Archive]:
             gzip.GzipFile(fileobj=source) as packed,
             tarfile.open(mode="r|", fileobj=packed) as tar,
         ):
-            yield opened(tar, end)
+            yield read_head_of(tar, end)
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise Damaged(str(error).splitlines()[0].lower()) from error
 
 
-def opened(tar: tarfile.TarFile, end: Callable[[], None]) -> Archive:
-    about = About.from_json(small(tar, ABOUT, LARGEST_ABOUT))
-    if not set(about.keys) <= set(KEYS):
+def read_head_of(tar: tarfile.TarFile, end: Callable[[], None]) -> OpenArchive:
+    about = About.from_json(read_small_member(tar, ABOUT_NAME, MAX_ABOUT_BYTES))
+    if not set(about.keys) <= set(KEY_NAMES):
         raise Damaged
-    keys = {name: small(tar, name, LARGEST_KEY) for name in about.keys}
-    stream = member_of(tar, DATABASES[about.engine], about.size)
-    return Archive(about, keys, stream, end)
+    keys = {name: read_small_member(tar, name, MAX_KEY_BYTES) for name in about.keys}
+    stream = next_member(tar, DATABASE_NAMES[about.engine], about.size)
+    return OpenArchive(about, keys, stream, end)
 
 
-def small(tar: tarfile.TarFile, name: str, largest: int) -> bytes:
-    return member_of(tar, name, largest).read()
+def read_small_member(tar: tarfile.TarFile, name: str, largest: int) -> bytes:
+    return next_member(tar, name, largest).read()
 
 
-def member_of(tar: tarfile.TarFile, name: str, largest: int) -> BinaryIO:
+def next_member(tar: tarfile.TarFile, name: str, largest: int) -> BinaryIO:
     """The next member, which must be this one."""
     info = tar.next()
     if info is None or info.name != name or not info.isreg() or info.size > largest:

@@ -1,4 +1,4 @@
-"""Taking a backup: the database as it is at one moment, into one file."""
+"""Create a backup: a snapshot of the database, written into one file or stream."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from flask import Flask
 
 from rsvp.backup import archive, encryption, output_file, postgresql_dump, sqlite_copy
 from rsvp.backup.archive import About, Progress
-from rsvp.backup.database_summary import Facts
+from rsvp.backup.database_summary import DatabaseSummary
 from rsvp.backup.errors import BackupError, Damaged, FileError
 from rsvp.database import sqlite_file
 from rsvp.extensions import db
 
 
 @dataclass(frozen=True)
-class Wishes:
+class BackupOptions:
     """How it is written: for whom it is encrypted (neither: not at all), and whether
     the keys are in it."""
 
@@ -30,7 +30,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Written:
+class BackupResult:
     """What was written. `was_read` says whether its contents were read again, or
     (encrypted for a public key) its bytes alone."""
 
@@ -43,35 +43,40 @@ class Written:
 def to_file(
     app: Flask,
     path: Path,
-    wishes: Wishes,
+    wishes: BackupOptions,
     *,
     now: datetime,
     progress: Progress,
     force: bool = False,
-) -> Written:
+) -> BackupResult:
     """Write a backup of the site into `path` and read it again.
 
     The file is there when this returns, whole; if it raises, nothing is, and what was
     there before still is. Safe while the site runs. Raises BackupError.
     """
-    with output_file.writing(path, force=force) as file:
-        with taken(app, now, progress) as (database, about):
-            about = write(app, file, about, database, wishes, progress)
-        was_read = read_again(file, wishes, progress)
+    with output_file.open_output(path, force=force) as file:
+        with snapshot(app, now, progress) as (database, about):
+            about = write_backup(app, file, about, database, wishes, progress)
+        was_read = verify_written(file, wishes, progress)
         file.finish()
-    return Written(about, file.size, file.digest.hexdigest(), was_read)
+    return BackupResult(about, file.size, file.digest.hexdigest(), was_read)
 
 
 def to_stream(
-    app: Flask, stream: BinaryIO, wishes: Wishes, *, now: datetime, progress: Progress
+    app: Flask,
+    stream: BinaryIO,
+    wishes: BackupOptions,
+    *,
+    now: datetime,
+    progress: Progress,
 ) -> About:
     """Write a backup into a stream, which nobody can read again. Raises BackupError."""
-    with taken(app, now, progress) as (database, about):
+    with snapshot(app, now, progress) as (database, about):
         try:
-            about = write(app, stream, about, database, wishes, progress)
+            about = write_backup(app, stream, about, database, wishes, progress)
             stream.flush()
         except OSError as error:
-            why = output_file.why(error)
+            why = output_file.os_error_text(error)
             raise BackupError(f"the backup can't be written: {why}") from error
     return about
 
@@ -80,34 +85,38 @@ def to_stream(
 
 
 @contextlib.contextmanager
-def taken(
+def snapshot(
     app: Flask, now: datetime, progress: Progress
 ) -> Iterator[tuple[BinaryIO, About]]:
     """The database in a file without a name, and what a backup of it says of itself."""
     try:
-        with database(app, progress) as (copy, facts, namespace):
-            yield copy, described(db.engine.dialect.name, facts, copy, now, namespace)
+        with copy_database(app, progress) as (copy, facts, namespace):
+            yield copy, describe(db.engine.dialect.name, facts, copy, now, namespace)
     except FileError as error:
         raise BackupError(f"the site's database {error}") from error
 
 
 @contextlib.contextmanager
-def database(app: Flask, progress: Progress) -> Iterator[tuple[BinaryIO, Facts, str]]:
-    file = sqlite_file.path_of(db.engine)
+def copy_database(
+    app: Flask, progress: Progress
+) -> Iterator[tuple[BinaryIO, DatabaseSummary, str]]:
+    file = sqlite_file.database_path(db.engine)
     if file is not None:
         if not file.exists():
             raise BackupError(f"there is no database {file}: `rsvp init` makes one")
-        with sqlite_copy.copied(file, progress) as (copy, facts):
+        with sqlite_copy.copy_database(file, progress) as (copy, facts):
             yield copy, facts, ""
         return
-    with postgresql_dump.dumped(db.engine, Path(app.instance_path), progress) as found:
+    with postgresql_dump.dump_database(
+        db.engine, Path(app.instance_path), progress
+    ) as found:
         yield found
 
 
-def described(
-    engine: str, facts: Facts, copy: BinaryIO, now: datetime, namespace: str
+def describe(
+    engine: str, facts: DatabaseSummary, copy: BinaryIO, now: datetime, namespace: str
 ) -> About:
-    sha256 = archive.digest_of(copy)
+    sha256 = archive.sha256_of(copy)
     size = copy.tell()
     copy.seek(0)
     return About(
@@ -125,30 +134,30 @@ def described(
 # --- the file -----------------------------------------------------------------------
 
 
-def write(
+def write_backup(
     app: Flask,
     sink: Any,
     about: About,
     database: BinaryIO,
-    wishes: Wishes,
+    wishes: BackupOptions,
     progress: Progress,
 ) -> About:
-    keys = keys_of(app) if wishes.with_keys else {}
+    keys = key_file_contents(app) if wishes.with_keys else {}
     about = About(**{**vars(about), "keys": tuple(keys)})
 
     def into(stream: BinaryIO) -> None:
-        archive.write(stream, about, database, keys, progress)
+        archive.write_archive(stream, about, database, keys, progress)
 
     if wishes.recipients:
         encryption.encrypt(sink, wishes.recipients, into)
     elif wishes.passphrase is not None:
-        encryption.encrypt_with(sink, wishes.passphrase, into)
+        encryption.encrypt_with_passphrase(sink, wishes.passphrase, into)
     else:
         into(sink)
     return about
 
 
-def keys_of(app: Flask) -> dict[str, bytes]:
+def key_file_contents(app: Flask) -> dict[str, bytes]:
     """The keys, as their files in the instance folder have them."""
     return {
         "code_key": f"{app.config['CODE_KEY'].hex()}\n".encode(),
@@ -156,19 +165,23 @@ def keys_of(app: Flask) -> dict[str, bytes]:
     }
 
 
-def read_again(file: output_file.Target, wishes: Wishes, progress: Progress) -> bool:
+def verify_written(
+    file: output_file.OutputFile, wishes: BackupOptions, progress: Progress
+) -> bool:
     """Read what was written from the disk: its contents, or where only somebody else
     can decrypt them its bytes. Raises BackupError where it is not what was written."""
     written = file.read_again()
     try:
         if wishes.recipients:
-            watched: Any = archive.Watched(written, file.size, "Reading", progress)
-            if archive.digest_of(watched) != file.digest.hexdigest():
+            watched: Any = archive.ProgressReader(
+                written, file.size, "Reading", progress
+            )
+            if archive.sha256_of(watched) != file.digest.hexdigest():
                 raise Damaged
             return False
         if wishes.passphrase is not None:
-            written = encryption.decrypt_with(written, wishes.passphrase)
-        with archive.reading(written) as found:
+            written = encryption.decrypt_with_passphrase(written, wishes.passphrase)
+        with archive.open_archive(written) as found:
             found.copy_database(None, progress)
     except Damaged as error:
         raise BackupError(

@@ -1,4 +1,4 @@
-"""What a database holds, read without the models: it may be of an earlier version."""
+"""Database summary: version, keys and counts, read without the models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rsvp.backup.errors import FileError
 Execute = Callable[[str], Any]
 """Runs one query of a driver's connection; what it returns is iterated."""
 
-COUNTED = {
+COUNTED_TABLES = {
     "events": "events",
     "registrations": "registrations",
     "attendees": "attendees",
@@ -23,7 +23,7 @@ COUNTED = {
 
 
 @dataclass(frozen=True)
-class Facts:
+class DatabaseSummary:
     """The version of the tables, the fingerprints of the code keys, and counts."""
 
     schema: str
@@ -36,7 +36,7 @@ class Facts:
         return not any(self.counts[name] for name in ("events", "accounts"))
 
 
-def facts_of(execute: Execute) -> Facts:
+def summarize(execute: Execute) -> DatabaseSummary:
     """Raises BackupError for a database that `rsvp init` has not made."""
     try:
         versions = [
@@ -45,7 +45,7 @@ def facts_of(execute: Execute) -> Facts:
         keys = [row[0] for row in execute("SELECT id FROM code_keys ORDER BY id")]
         counts = {
             name: int(next(iter(execute(f"SELECT count(*) FROM {table}")))[0])  # noqa: S608
-            for name, table in COUNTED.items()
+            for name, table in COUNTED_TABLES.items()
         }
         waiting = "SELECT count(*) FROM messages WHERE state = 'queued'"
         counts["mails_waiting"] = int(next(iter(execute(waiting)))[0])
@@ -53,22 +53,22 @@ def facts_of(execute: Execute) -> Facts:
         raise FileError("has none of RSVP's tables") from error
     if len(versions) != 1:
         raise FileError("has none of RSVP's tables")
-    return Facts(versions[0], tuple(keys), counts)
+    return DatabaseSummary(versions[0], tuple(keys), counts)
 
 
-def made_at_of(execute: Execute) -> datetime | None:
+def read_made_at(execute: Execute) -> datetime | None:
     """When this database was made, or the one that it was restored from."""
     rows = execute("SELECT min(created_at) FROM code_keys")
-    return next((instant(row[0]) for row in rows if row[0] is not None), None)
+    return next((parse_instant(row[0]) for row in rows if row[0] is not None), None)
 
 
-def accounts_of(execute: Execute) -> dict[str, bool]:
+def read_accounts(execute: Execute) -> dict[str, bool]:
     """The addresses of accounts, and whether they may sign in."""
     rows = execute("SELECT email, active FROM users ORDER BY email")
     return {email: bool(active) for email, active in rows}
 
 
-def erasures_of(execute: Execute) -> list[dict[str, Any]]:
+def read_erasures(execute: Execute) -> list[dict[str, Any]]:
     """What its audit log says was erased, as the file of erasures has it."""
     found: list[dict[str, Any]] = []
     rows = execute(
@@ -79,7 +79,7 @@ def erasures_of(execute: Execute) -> list[dict[str, Any]]:
         "WHERE verb IN ('erase', 'erase_one') ORDER BY audit_entries.id"
     )
     for at, event, registration, details in rows:
-        entry: dict[str, Any] = {"at": instant(at).isoformat()}
+        entry: dict[str, Any] = {"at": parse_instant(at).isoformat()}
         if registration is not None:
             entry["registration"] = UUID(str(registration)).hex
         else:
@@ -91,7 +91,7 @@ def erasures_of(execute: Execute) -> list[dict[str, Any]]:
     return found
 
 
-def instant(value: Any) -> datetime:
+def parse_instant(value: Any) -> datetime:
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
     return value if value.tzinfo else value.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Where a backup is put back: what both engines can say and do of the place."""
+"""Restore destination: the steps that both database engines implement."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from rsvp.backup.archive import Archive, Progress
+from rsvp.backup.archive import OpenArchive, Progress
 from rsvp.backup.database_summary import (
     Execute,
-    accounts_of,
-    erasures_of,
-    facts_of,
-    made_at_of,
+    read_accounts,
+    read_erasures,
+    read_made_at,
+    summarize,
 )
 from rsvp.backup.errors import BackupError
 
-IN_USE = (
+IN_USE_TEXT = (
     "the site runs, or another command uses its database: stop it first "
     "(`systemctl stop rsvp`); nothing was changed"
 )
 
 
 @dataclass(frozen=True)
-class Before:
+class ExistingSite:
     """What is there already. `is_empty`: nothing, or what `rsvp init` alone leaves;
     `is_read`: its accounts are known, and what was erased in it since it was made."""
 
@@ -35,51 +35,51 @@ class Before:
     erasures: list[dict[str, Any]] = field(default_factory=list)
 
 
-NOTHING = Before(is_empty=True)
+NO_SITE = ExistingSite(is_empty=True)
 
 
-def before_of(execute: Execute) -> Before:
+def inspect_existing(execute: Execute) -> ExistingSite:
     """Of a database that can be read, whatever its version; others are taken for one
     that has something, and is damaged."""
     try:
-        found = facts_of(execute)
-        return Before(
+        found = summarize(execute)
+        return ExistingSite(
             is_empty=found.is_empty,
             is_read=True,
-            made_at=made_at_of(execute),
-            accounts=accounts_of(execute),
-            erasures=erasures_of(execute),
+            made_at=read_made_at(execute),
+            accounts=read_accounts(execute),
+            erasures=read_erasures(execute),
         )
     except Exception:
-        return Before(is_empty=False)
+        return ExistingSite(is_empty=False)
 
 
-class Place(Protocol):
+class Destination(Protocol):
     """The steps of a restore, in this order."""
 
     def alone(self) -> AbstractContextManager[None]:
         """Nobody else uses the database meanwhile. Raises BackupError. At its end what
         was made beside is gone, unless it was swapped in."""
 
-    def look(self) -> Before:
+    def look(self) -> ExistingSite:
         """What is there now."""
 
-    def fill(self, found: Archive, progress: Progress) -> None:
+    def fill(self, found: OpenArchive, progress: Progress) -> None:
         """Make the database of the backup beside. Raises BackupError."""
 
     def uri(self) -> str:
         """The address of what was made beside."""
 
-    def swap(self, before: Before, now: datetime) -> str | None:
+    def swap(self, before: ExistingSite, now: datetime) -> str | None:
         """Put it in the place, all at once; the name under which what was there before
         is kept, if it was anything."""
 
 
-def stamp(now: datetime) -> str:
+def name_timestamp(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%SZ}"
 
 
-def occupied(before: Before) -> BackupError:
+def occupied_error(before: ExistingSite) -> BackupError:
     what = "has data" if before.is_read else "is there, and can't be read"
     return BackupError(
         f"the site's database {what}: --replace puts the backup in its place, and "

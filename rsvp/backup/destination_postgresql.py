@@ -1,5 +1,4 @@
-"""Putting a backup back into PostgreSQL: into a schema of its own, whose tables change
-places with the old ones in one transaction."""
+"""Restore into PostgreSQL: fill a temporary schema, then swap the tables."""
 
 from __future__ import annotations
 
@@ -15,20 +14,26 @@ from psycopg import sql
 from sqlalchemy import Engine
 
 from rsvp.backup import postgresql_dump
-from rsvp.backup.archive import Archive, Progress
-from rsvp.backup.destination import IN_USE, NOTHING, Before, before_of, stamp
+from rsvp.backup.archive import OpenArchive, Progress
+from rsvp.backup.destination import (
+    IN_USE_TEXT,
+    NO_SITE,
+    ExistingSite,
+    inspect_existing,
+    name_timestamp,
+)
 from rsvp.backup.errors import BackupError
 from rsvp.database import lock
 
-ASIDE = "rsvp_restoring"
-WAITS = {
+TEMPORARY_SCHEMA = "rsvp_restoring"
+TIMEOUTS = {
     "lock_timeout": "30s",  # for somebody else's lock on a table that is to be moved
     "statement_timeout": "0",  # a large table takes as long as it takes
     "idle_in_transaction_session_timeout": "0",
 }
 
 
-class PostgresqlPlace:
+class PostgresqlDestination:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.engine = engine
         self.folder = folder
@@ -37,7 +42,7 @@ class PostgresqlPlace:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
-        with lock.not_shared(self.engine):
+        with lock.without_sharing(self.engine):
             opened = self.engine.raw_connection()
             try:
                 driver: Any = opened.driver_connection
@@ -45,10 +50,10 @@ class PostgresqlPlace:
                 driver.autocommit = True
                 driver.patience = None
                 self.connection = driver
-                with lock.postgresql_alone(driver), self.tidied():
+                with lock.lock_postgresql(driver), self.tidied():
                     yield
-            except lock.InUse as error:
-                raise BackupError(IN_USE) from error
+            except lock.DatabaseInUse as error:
+                raise BackupError(IN_USE_TEXT) from error
             except psycopg.Error as error:
                 words = str(error).strip().splitlines() or [type(error).__name__]
                 raise BackupError(
@@ -59,7 +64,7 @@ class PostgresqlPlace:
 
     @contextlib.contextmanager
     def tidied(self) -> Iterator[None]:
-        for name, value in WAITS.items():
+        for name, value in TIMEOUTS.items():
             self.run("SET {} = {}", sql.Identifier(name), sql.Literal(value))
         self.drop_aside()
         try:
@@ -69,7 +74,7 @@ class PostgresqlPlace:
                 self.drop_aside()
 
     def drop_aside(self) -> None:
-        self.run("DROP SCHEMA IF EXISTS {} CASCADE", sql.Identifier(ASIDE))
+        self.run("DROP SCHEMA IF EXISTS {} CASCADE", sql.Identifier(TEMPORARY_SCHEMA))
 
     def run(self, statement: str, *names: sql.Composable) -> Any:
         return self.connection.execute(sql.SQL(statement).format(*names))
@@ -81,32 +86,32 @@ class PostgresqlPlace:
         )
         return [row[0] for row in rows]
 
-    def look(self) -> Before:
+    def look(self) -> ExistingSite:
         found = self.connection.execute("SELECT current_schema()").fetchone()
         if not found or not found[0]:
             raise BackupError("the database has no schema that tables could be made in")
         self.namespace = found[0]
         tables = self.tables(self.namespace)
         if not tables:
-            return NOTHING
+            return NO_SITE
         if "alembic_version" not in tables:
             raise BackupError(
                 f"the database has other tables than RSVP's ({tables[0]}, …): name one "
                 "that is RSVP's alone"
             )
-        return before_of(lambda query: self.connection.execute(query).fetchall())
+        return inspect_existing(lambda query: self.connection.execute(query).fetchall())
 
-    def fill(self, found: Archive, progress: Progress) -> None:
+    def fill(self, found: OpenArchive, progress: Progress) -> None:
         with tempfile.TemporaryFile(dir=self.folder) as dump:
             found.copy_database(dump, progress)
             dump.seek(0)
-            self.make_schema(ASIDE)
+            self.make_schema(TEMPORARY_SCHEMA)
             with self.connection.transaction():
-                postgresql_dump.load(
+                postgresql_dump.load_dump(
                     self.connection,
                     dump,
                     was=found.about.namespace,
-                    namespace=ASIDE,
+                    namespace=TEMPORARY_SCHEMA,
                     size=found.about.size,
                     progress=progress,
                 )
@@ -116,12 +121,12 @@ class PostgresqlPlace:
         url = self.engine.url
         more = url.query.get("options", "")
         options = f"{more if isinstance(more, str) else ' '.join(more)} "
-        options += f"-csearch_path={ASIDE}"
+        options += f"-csearch_path={TEMPORARY_SCHEMA}"
         url = url.update_query_dict({"options": options.strip()})
         return url.render_as_string(hide_password=False)
 
-    def swap(self, before: Before, now: datetime) -> str | None:
-        old, new = self.tables(self.namespace), self.tables(ASIDE)
+    def swap(self, before: ExistingSite, now: datetime) -> str | None:
+        old, new = self.tables(self.namespace), self.tables(TEMPORARY_SCHEMA)
         kept = None
         with self.connection.transaction():
             if before.is_empty:
@@ -129,10 +134,10 @@ class PostgresqlPlace:
                     here = sql.Identifier(self.namespace, table)
                     self.run("DROP TABLE {} CASCADE", here)
             elif old:
-                kept = self.free_name(f"rsvp_before_{stamp(now).lower()}")
+                kept = self.free_name(f"rsvp_before_{name_timestamp(now).lower()}")
                 self.make_schema(kept)
                 self.move(old, self.namespace, kept)
-            self.move(new, ASIDE, self.namespace)
+            self.move(new, TEMPORARY_SCHEMA, self.namespace)
         return kept
 
     def make_schema(self, name: str) -> None:

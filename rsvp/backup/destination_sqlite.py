@@ -1,4 +1,4 @@
-"""Putting a backup back into SQLite: a new file beside the old, renamed at the end."""
+"""Restore into SQLite: build a new file beside the old one, then rename it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,27 @@ from urllib.parse import quote
 from sqlalchemy import Engine
 
 from rsvp.backup import sqlite_copy
-from rsvp.backup.archive import About, Archive, Progress, digest_of
-from rsvp.backup.database_summary import facts_of
-from rsvp.backup.destination import IN_USE, NOTHING, Before, before_of, stamp
+from rsvp.backup.archive import About, OpenArchive, Progress, sha256_of
+from rsvp.backup.database_summary import summarize
+from rsvp.backup.destination import (
+    IN_USE_TEXT,
+    NO_SITE,
+    ExistingSite,
+    inspect_existing,
+    name_timestamp,
+)
 from rsvp.backup.errors import BackupError, Damaged, FileError
 from rsvp.config import UnsafeStart
 from rsvp.database import sqlite_file
-from rsvp.database.lock import FileLock, InUse
+from rsvp.database.lock import DatabaseInUse, FileLock
 
-ENDINGS = ("", "-wal", "-shm", "-journal", ".lock", ".in-use")
+FILE_SUFFIXES = ("", "-wal", "-shm", "-journal", ".lock", ".in-use")
 """Of the files that a database may have made in its folder."""
 
 
-class SqlitePlace:
+class SqliteDestination:
     def __init__(self, engine: Engine) -> None:
-        file = sqlite_file.path_of(engine)
+        file = sqlite_file.database_path(engine)
         assert file is not None
         self.lock: FileLock = engine.__dict__["rsvp_use"]
         self.file = file
@@ -43,51 +49,51 @@ class SqlitePlace:
                     yield
                 finally:
                     self.tidy()
-        except InUse as error:
-            raise BackupError(IN_USE) from error
+        except DatabaseInUse as error:
+            raise BackupError(IN_USE_TEXT) from error
 
     def tidy(self) -> None:
-        for ending in ENDINGS:
+        for ending in FILE_SUFFIXES:
             Path(f"{self.aside}{ending}").unlink(missing_ok=True)
 
-    def look(self) -> Before:
-        if sqlite_file.size_of(self.file) == 0:
-            return NOTHING
+    def look(self) -> ExistingSite:
+        if sqlite_file.size_or_zero(self.file) == 0:
+            return NO_SITE
         try:
-            sqlite_file.refuse_other_wal(self.file, *self.lock.noted())
+            sqlite_file.refuse_foreign_wal(self.file, *self.lock.noted())
             # Its WAL is moved over when it is closed: it is kept as one whole file.
             address = f"file:{quote(str(self.file))}?mode=rw"
             with contextlib.closing(sqlite3.connect(address, uri=True)) as opened:
-                return before_of(opened.execute)
+                return inspect_existing(opened.execute)
         except (UnsafeStart, sqlite3.Error):
-            return Before(is_empty=False)
+            return ExistingSite(is_empty=False)
 
-    def fill(self, found: Archive, progress: Progress) -> None:
+    def fill(self, found: OpenArchive, progress: Progress) -> None:
         handle = os.open(self.aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             found.copy_database(file, progress)
         with contextlib.suppress(TimeoutError):
-            if problem := sqlite_file.problem_of(self.aside, float("inf")):
+            if problem := sqlite_file.find_problem(self.aside, float("inf")):
                 raise Damaged(problem)
 
     def uri(self) -> str:
         return f"sqlite:///{self.aside}"
 
-    def swap(self, before: Before, now: datetime) -> str | None:
-        sync(self.aside)
+    def swap(self, before: ExistingSite, now: datetime) -> str | None:
+        fsync_path(self.aside)
         kept = None
         if self.file.exists() and not before.is_empty:
             kept = free_name(
-                self.file.with_name(f"{self.file.name}.before-{stamp(now)}")
+                self.file.with_name(f"{self.file.name}.before-{name_timestamp(now)}")
             )
-        for ending in ("", *sqlite_file.BESIDE):
-            old = sqlite_file.beside(self.file, ending)
+        for ending in ("", *sqlite_file.COMPANION_SUFFIXES):
+            old = sqlite_file.companion_path(self.file, ending)
             if kept is not None and old.exists():
-                keep(old, sqlite_file.beside(kept, ending))
-        for ending in sqlite_file.BESIDE:
-            sqlite_file.beside(self.file, ending).unlink(missing_ok=True)
+                link_under_name(old, sqlite_file.companion_path(kept, ending))
+        for ending in sqlite_file.COMPANION_SUFFIXES:
+            sqlite_file.companion_path(self.file, ending).unlink(missing_ok=True)
         self.aside.replace(self.file)
-        sync(self.file.parent)
+        fsync_path(self.file.parent)
         return str(kept) if kept else None
 
 
@@ -99,7 +105,7 @@ def free_name(path: Path) -> Path:
     return name
 
 
-def keep(old: Path, name: Path) -> None:
+def link_under_name(old: Path, name: Path) -> None:
     """Give a file a second name, so that it is never without one."""
     try:
         os.link(old, name)
@@ -108,7 +114,7 @@ def keep(old: Path, name: Path) -> None:
     name.chmod(0o600)
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):
@@ -121,7 +127,7 @@ def sync(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def bare(path: Path, file: BinaryIO) -> Iterator[Archive]:
+def open_bare_database(path: Path, file: BinaryIO) -> Iterator[OpenArchive]:
     """A SQLite file that was copied by hand, as if it were a backup of ours. Raises
     Damaged, and BackupError where it may lack something."""
     if sqlite_file.has_wal(path):
@@ -131,12 +137,12 @@ def bare(path: Path, file: BinaryIO) -> Iterator[Archive]:
             "is its own"
         )
     try:
-        with sqlite_copy.opened_alone(path) as opened:
+        with sqlite_copy.open_exclusively(path) as opened:
             opened.execute("PRAGMA schema_version")
-            found = facts_of(opened.execute)
+            found = summarize(opened.execute)
     except sqlite3.Error as error:
         raise Damaged(str(error)) from error
-    sha256 = digest_of(file)
+    sha256 = sha256_of(file)
     about = About(
         made_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         engine="sqlite",
@@ -148,4 +154,4 @@ def bare(path: Path, file: BinaryIO) -> Iterator[Archive]:
         program="",
     )
     file.seek(0)
-    yield Archive(about, {}, file)
+    yield OpenArchive(about, {}, file)

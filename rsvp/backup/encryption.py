@@ -18,14 +18,14 @@ import pyrage
 
 from rsvp.backup.errors import BackupError, Damaged, FileError
 
-LARGEST_WITH_PASSPHRASE = 200_000_000
+MAX_BYTES_WITH_PASSPHRASE = 200_000_000
 """Bytes of a backup that is encrypted with a passphrase."""
 
 
 # --- keys ---------------------------------------------------------------------------
 
 
-def recipient(text: str) -> Any:
+def parse_recipient(text: str) -> Any:
     """A public key: `age1…`, or a line of SSH's. Raises BackupError."""
     text = text.strip()
     with contextlib.suppress(pyrage.RecipientError):
@@ -37,7 +37,7 @@ def recipient(text: str) -> Any:
     raise BackupError(f"{text} is no public key: it begins with age1 or ssh-")
 
 
-def identities(file: Path) -> list[Any]:
+def read_identities(file: Path) -> list[Any]:
     """The secret keys in a file, as `age-keygen` and ssh-keygen write them. Raises
     BackupError; what stands in the file is never told."""
     try:
@@ -60,7 +60,7 @@ def identities(file: Path) -> list[Any]:
     return found
 
 
-def new_identity() -> tuple[str, str]:
+def generate_identity() -> tuple[str, str]:
     """A new pair of keys: the secret one and the public one."""
     made = pyrage.x25519.Identity.generate()
     return str(made), str(made.to_public())
@@ -74,8 +74,8 @@ def encrypt(
 ) -> None:
     """Run `write(stream)`, and put what it writes into `sink`, encrypted."""
     reading, writing = os.pipe()
-    beside = Beside(lambda: write_to(writing, write))
-    source, guarded = Noting(os.fdopen(reading, "rb")), Noting(sink)
+    beside = BackgroundThread(lambda: write_to_pipe(writing, write))
+    source, guarded = ErrorKeepingFile(os.fdopen(reading, "rb")), ErrorKeepingFile(sink)
     try:
         with source.file:
             pyrage.encrypt_io(source, guarded, recipients)
@@ -90,21 +90,21 @@ def encrypt(
         raise beside.error
 
 
-def write_to(handle: int, write: Callable[[BinaryIO], None]) -> None:
+def write_to_pipe(handle: int, write: Callable[[BinaryIO], None]) -> None:
     with os.fdopen(handle, "wb") as stream:
         write(stream)
 
 
-def encrypt_with(
+def encrypt_with_passphrase(
     sink: BinaryIO, passphrase: str, write: Callable[[BinaryIO], None]
 ) -> None:
     """The same with a passphrase. Raises BackupError for more than it can be."""
-    whole = Limited(LARGEST_WITH_PASSPHRASE)
+    whole = LimitedBuffer(MAX_BYTES_WITH_PASSPHRASE)
     write(whole)
     sink.write(pyrage.passphrase.encrypt(whole.getvalue(), passphrase))
 
 
-class Limited(io.BytesIO):
+class LimitedBuffer(io.BytesIO):
     def __init__(self, most: int) -> None:
         super().__init__()
         self.most = most
@@ -121,34 +121,38 @@ class Limited(io.BytesIO):
 # --- decrypting ---------------------------------------------------------------------
 
 
-def wants_passphrase(head: bytes) -> bool:
+def needs_passphrase(head: bytes) -> bool:
     """Whether what begins like this was encrypted with a passphrase."""
     return head.startswith(b"age-encryption.org/v1\n-> scrypt ")
 
 
 @contextlib.contextmanager
-def decrypted(source: BinaryIO, keys: Sequence[Any]) -> Iterator[BinaryIO]:
+def decrypt(source: BinaryIO, keys: Sequence[Any]) -> Iterator[BinaryIO]:
     """What was encrypted for one of these keys. Raises BackupError where none of them
     fits, Damaged where the end is missing or a bit is another."""
     reading, writing = os.pipe()
-    guarded = Noting(os.fdopen(writing, "wb"))
+    guarded = ErrorKeepingFile(os.fdopen(writing, "wb"))
 
     def decrypt() -> None:
         # Closed while nobody listens, it fails once more.
         with contextlib.suppress(BrokenPipeError), guarded.file:
             pyrage.decrypt_io(source, guarded, keys)
 
-    stream = Decrypted(os.fdopen(reading, "rb"), guarded, Beside(decrypt))
+    stream = DecryptedStream(
+        os.fdopen(reading, "rb"), guarded, BackgroundThread(decrypt)
+    )
     try:
         yield stream  # type: ignore[misc]
     finally:
         stream.close()
 
 
-class Decrypted(io.RawIOBase):
+class DecryptedStream(io.RawIOBase):
     """The decrypted end of the pipe. At its end it raises what decrypting failed of."""
 
-    def __init__(self, pipe: BinaryIO, guarded: Noting, beside: Beside) -> None:
+    def __init__(
+        self, pipe: BinaryIO, guarded: ErrorKeepingFile, beside: BackgroundThread
+    ) -> None:
         self.pipe, self.guarded, self.beside = pipe, guarded, beside
 
     def readable(self) -> bool:
@@ -159,7 +163,7 @@ class Decrypted(io.RawIOBase):
         if len(piece) < size or size < 0:
             self.beside.join()
             if self.beside.error is not None:
-                raise in_words(self.beside.error) from self.beside.error
+                raise to_backup_error(self.beside.error) from self.beside.error
         return piece
 
     def close(self) -> None:
@@ -169,19 +173,19 @@ class Decrypted(io.RawIOBase):
         super().close()
 
 
-def decrypt_with(source: BinaryIO, passphrase: str) -> BinaryIO:
+def decrypt_with_passphrase(source: BinaryIO, passphrase: str) -> BinaryIO:
     """The same with a passphrase; in memory."""
     # The header and the tags of each 64 KiB come on top.
-    text = source.read(LARGEST_WITH_PASSPHRASE + (1 << 20))
+    text = source.read(MAX_BYTES_WITH_PASSPHRASE + (1 << 20))
     try:
         return io.BytesIO(pyrage.passphrase.decrypt(text, passphrase))
     except pyrage.DecryptError as error:
-        raise in_words(error) from error
+        raise to_backup_error(error) from error
     except OSError as error:
         raise Damaged("it can't be decrypted to its end") from error
 
 
-def in_words(error: BaseException) -> BackupError:
+def to_backup_error(error: BaseException) -> BackupError:
     text = str(error)
     if "No matching keys" in text:
         return FileError("is encrypted for another key than the one that was given")
@@ -193,7 +197,7 @@ def in_words(error: BaseException) -> BackupError:
 # --- two ends of a pipe -------------------------------------------------------------
 
 
-class Beside:
+class BackgroundThread:
     """Work in a thread of its own, with what it failed of kept until it is joined."""
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -212,7 +216,7 @@ class Beside:
         self.thread.join()
 
 
-class Noting:
+class ErrorKeepingFile:
     """A file that keeps what it failed of: the library tells that as its own."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -1,4 +1,4 @@
-"""What a backup can't do, in one line for the operator."""
+"""Backup errors, each with one line for the operator."""
 
 from __future__ import annotations
 

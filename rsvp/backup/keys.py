@@ -1,4 +1,4 @@
-"""The keys of a backup, and those of the place that it is put back into."""
+"""Keys in a backup, and which ones the restored site gets."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from flask import Flask
 
 from rsvp import tokens
-from rsvp.backup.archive import Archive
-from rsvp.backup.destination import stamp
+from rsvp.backup.archive import OpenArchive
+from rsvp.backup.destination import name_timestamp
 from rsvp.backup.errors import Damaged, FileError
 
 
 @dataclass(frozen=True)
-class Keys:
+class SiteKeys:
     """The keys that the restored site has, and the files to write for that."""
 
     code_key: bytes
@@ -27,13 +27,13 @@ class Keys:
     files: dict[str, bytes]
 
 
-def chosen(app: Flask, found: Archive) -> Keys:
+def choose_keys(app: Flask, found: OpenArchive) -> SiteKeys:
     """The keys of the place where its code key is the backup's, else those that the
     backup has with it. Raises BackupError where neither fits."""
     ours: bytes = app.config["CODE_KEY"]
     wanted = found.about.code_keys
     if tokens.key_id(ours) in wanted:
-        return Keys(ours, app.config["SECRET_KEY"], {})
+        return SiteKeys(ours, app.config["SECRET_KEY"], {})
     folder = Path(app.instance_path)
     if "code_key" not in found.keys:
         raise FileError(
@@ -42,7 +42,7 @@ def chosen(app: Flask, found: Archive) -> Keys:
             "RSVP_CODE_KEY) first; its fingerprint is "
             f"{' or '.join(wanted)}, that of the one here {tokens.key_id(ours)}"
         )
-    if not is_kept_in(folder / "code_key", ours):
+    if not is_key_in_file(folder / "code_key", ours):
         raise FileError(
             "has its code key with it, and RSVP_CODE_KEY is another: unset it"
         )
@@ -52,22 +52,22 @@ def chosen(app: Flask, found: Archive) -> Keys:
         raise Damaged("its keys are none")
     if tokens.key_id(bytes.fromhex(code_key)) not in wanted:
         raise Damaged("its keys are not its own")
-    return Keys(bytes.fromhex(code_key), secret_key, found.keys)
+    return SiteKeys(bytes.fromhex(code_key), secret_key, found.keys)
 
 
-def is_kept_in(file: Path, key: bytes) -> bool:
+def is_key_in_file(file: Path, key: bytes) -> bool:
     with contextlib.suppress(OSError, ValueError):
         return bytes.fromhex(file.read_text().strip()) == key
     return False
 
 
-def put_back(app: Flask, keys: Keys, now: datetime) -> tuple[str, ...]:
+def write_keys(app: Flask, keys: SiteKeys, now: datetime) -> tuple[str, ...]:
     """Write the files of the keys; those that were there get another name."""
     folder = Path(app.instance_path)
     for name, content in keys.files.items():
         file = folder / name
         if file.exists():
-            file.rename(folder / f"{name}.before-{stamp(now)}")
+            file.rename(folder / f"{name}.before-{name_timestamp(now)}")
         handle, made = tempfile.mkstemp(dir=folder, prefix=name)  # mode 600
         with os.fdopen(handle, "wb") as opened:
             opened.write(content.strip() + b"\n")

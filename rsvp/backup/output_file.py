@@ -1,4 +1,4 @@
-"""The file that a backup goes to: there as a whole, or not at all."""
+"""Output file of a backup: it appears under its name whole, or not at all."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 
 from rsvp.backup.errors import BackupError
 
-READ_AGAIN = 1 << 20
+BUFFER_BYTES = 1 << 20
 
 
-class Target:
+class OutputFile:
     """What is written has no name until `finish`, so that even one who is killed leaves
     nothing half; where the file system can't do that, a hidden name beside."""
 
@@ -47,7 +47,7 @@ class Target:
             self.hidden = folder / f".{self.path.name}.{secrets.token_hex(4)}.part"
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
             self.handle = os.open(self.hidden, flags, 0o600)
-        self.file = os.fdopen(self.handle, "w+b", buffering=READ_AGAIN)
+        self.file = os.fdopen(self.handle, "w+b", buffering=BUFFER_BYTES)
 
     def write(self, piece: bytes) -> int:
         self.digest.update(piece)
@@ -112,10 +112,10 @@ class Target:
 
 
 @contextlib.contextmanager
-def writing(path: Path, *, force: bool) -> Iterator[Target]:
+def open_output(path: Path, *, force: bool) -> Iterator[OutputFile]:
     """A target that is gone again unless it was finished. What the disk says is raised
     as a BackupError."""
-    target = Target(path, force=force)
+    target = OutputFile(path, force=force)
     target.refuse()
     try:
         target.open()
@@ -124,8 +124,8 @@ def writing(path: Path, *, force: bool) -> Iterator[Target]:
         finally:
             target.close()
     except OSError as error:
-        raise BackupError(f"{path} can't be written: {why(error)}") from error
+        raise BackupError(f"{path} can't be written: {os_error_text(error)}") from error
 
 
-def why(error: Any) -> str:
+def os_error_text(error: Any) -> str:
     return error.strerror or str(error)

@@ -1,4 +1,4 @@
-"""PostgreSQL's part: a dump by pg_dump, and its way back without any program."""
+"""PostgreSQL dump: made by pg_dump, loaded again without any program."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import psycopg
 from psycopg import pq, sql
 from sqlalchemy import Engine
 
-from rsvp.backup.archive import PIECE, Progress
-from rsvp.backup.database_summary import Facts, facts_of
+from rsvp.backup.archive import CHUNK_BYTES, Progress
+from rsvp.backup.database_summary import DatabaseSummary, summarize
 from rsvp.backup.errors import BackupError, Damaged
-from rsvp.database.postgresql import wait_patiently
+from rsvp.database.postgresql import disable_timeouts
 
-INSTALLED = "/usr/lib/postgresql"
+INSTALL_FOLDER = "/usr/lib/postgresql"
 """Where Debian and its like have each version's programs, in `<version>/bin`."""
 
 
@@ -29,9 +29,9 @@ INSTALLED = "/usr/lib/postgresql"
 
 
 @contextlib.contextmanager
-def dumped(
+def dump_database(
     engine: Engine, folder: Path, progress: Progress
-) -> Iterator[tuple[BinaryIO, Facts, str]]:
+) -> Iterator[tuple[BinaryIO, DatabaseSummary, str]]:
     """The SQL that makes the tables anew as they are at this moment, what is in them,
     and their schema's name. It lies in `folder` without a name."""
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -43,9 +43,9 @@ def dumped(
         def value(query: str) -> Any:
             return connection.exec_driver_sql(query).scalar_one()
 
-        wait_patiently(connection)
+        disable_timeouts(connection)
         namespace = value("SELECT current_schema()")
-        found = facts_of(connection.exec_driver_sql)
+        found = summarize(connection.exec_driver_sql)
         of = value(
             "SELECT sum(pg_table_size(pg_class.oid)) FROM pg_class "
             "JOIN pg_namespace ON pg_namespace.oid = relnamespace "
@@ -53,17 +53,17 @@ def dumped(
         )
         driver: Any = connection.connection.driver_connection
         program = find_program("pg_dump", driver.info.server_version // 10000)
-        run(
+        run_program(
             [
                 str(program),
                 *("--format=plain", "--encoding=UTF8", "--quote-all-identifiers"),
                 *("--no-owner", "--no-privileges", "--no-comments"),
                 *("--no-publications", "--no-subscriptions", "--no-security-labels"),
                 "--no-tablespaces",
-                f"--schema={quoted(namespace)}",
+                f"--schema={exact_pattern(namespace)}",
                 f"--snapshot={value('SELECT pg_export_snapshot()')}",
             ],
-            environment_of(driver),
+            libpq_environment(driver),
             dump,
             lambda done: progress("Copying", min(done, int(of)), int(of)),
         )
@@ -71,7 +71,7 @@ def dumped(
         yield dump, found, namespace
 
 
-def quoted(name: str) -> str:
+def exact_pattern(name: str) -> str:
     """A name as the pattern of pg_dump that means it alone."""
     return '"' + name.replace('"', '""') + '"'
 
@@ -80,8 +80,8 @@ def find_program(name: str, server: int) -> Path:
     """A program of PostgreSQL's that is at least as new as the server (its version's
     first number). Raises BackupError."""
     paths = [Path(path) for path in filter(None, [shutil.which(name)])]
-    paths += sorted(Path(INSTALLED).glob(f"*/bin/{name}"), reverse=True)
-    versions = {path: version_of(path) for path in paths}
+    paths += sorted(Path(INSTALL_FOLDER).glob(f"*/bin/{name}"), reverse=True)
+    versions = {path: major_version(path) for path in paths}
     if not any(versions.values()):
         raise BackupError(
             f"{name} is not installed (Debian: postgresql-client-{server}); a backup "
@@ -97,7 +97,7 @@ def find_program(name: str, server: int) -> Path:
     return min(fitting, key=lambda path: versions[path])
 
 
-def version_of(program: Path) -> int:
+def major_version(program: Path) -> int:
     """The first number of its version; 0 where it does not run."""
     try:
         told = subprocess.run(  # noqa: S603 - found where programs are installed
@@ -109,7 +109,7 @@ def version_of(program: Path) -> int:
     return int(number[1]) if number else 0
 
 
-def environment_of(connection: psycopg.Connection[Any]) -> dict[str, str]:
+def libpq_environment(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """What makes a program of PostgreSQL's connect as we did. In its environment, which
     only its owner reads: a command line anybody does."""
     told = connection.info.get_parameters() | {"password": connection.info.password}
@@ -123,7 +123,7 @@ def environment_of(connection: psycopg.Connection[Any]) -> dict[str, str]:
     return rest | {name: value for name, value in ours.items() if value}
 
 
-def run(
+def run_program(
     command: list[str], environment: dict[str, str], output: BinaryIO, told: Any
 ) -> None:
     """Run it to its end. Raises BackupError with its last words."""
@@ -152,14 +152,16 @@ def run(
 
 # --- putting back -------------------------------------------------------------------
 
-SKIPPED = re.compile(r"SET |SELECT pg_catalog\.set_config\(|CREATE SCHEMA |COMMENT ON ")
-KNOWN = re.compile(
+SKIPPED_STATEMENTS = re.compile(
+    r"SET |SELECT pg_catalog\.set_config\(|CREATE SCHEMA |COMMENT ON "
+)
+KNOWN_STATEMENTS = re.compile(
     r"CREATE (TABLE|SEQUENCE|INDEX|UNIQUE INDEX) |ALTER (TABLE|SEQUENCE) "
     r"|SELECT pg_catalog\.setval\("
 )
 
 
-def load(
+def load_dump(
     connection: psycopg.Connection[Any],
     dump: BinaryIO,
     *,
@@ -185,11 +187,11 @@ def load(
         if not line.rstrip().endswith(b";"):
             continue
         text, statement = b"".join(statement).decode().strip(), []
-        if SKIPPED.match(text):
+        if SKIPPED_STATEMENTS.match(text):
             continue
         if text.startswith("COPY ") and text.endswith(" FROM stdin;"):
             done += copy_rows(connection, text.replace(old, new, 1), dump)
-        elif KNOWN.match(text):
+        elif KNOWN_STATEMENTS.match(text):
             connection.execute(text.replace(old, new).encode())
         else:
             raise Damaged("its SQL is not pg_dump's")
@@ -208,7 +210,7 @@ def copy_rows(connection: psycopg.Connection[Any], text: str, dump: BinaryIO) ->
                 rows.write(bytes(piece))
                 return done
             piece += line
-            if len(piece) >= PIECE:
+            if len(piece) >= CHUNK_BYTES:
                 rows.write(bytes(piece))
                 piece.clear()
         raise Damaged("its SQL ends early")

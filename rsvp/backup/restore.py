@@ -1,4 +1,4 @@
-"""Putting a backup back: made whole beside what is there, then swapped with it.
+"""Restore a backup: built beside the present database, then swapped with it.
 
 Whatever fails before the swap leaves the site as it was; the database that was there is
 kept under another name.
@@ -18,11 +18,11 @@ from flask import Flask
 from rsvp import create_app, erasure_log, startup
 from rsvp.backup import archive, destination, encryption
 from rsvp.backup import keys as backup_keys
-from rsvp.backup.archive import About, Archive, Kind, Progress
-from rsvp.backup.database_summary import accounts_of, facts_of
-from rsvp.backup.destination import Before, Place
-from rsvp.backup.destination_postgresql import PostgresqlPlace
-from rsvp.backup.destination_sqlite import SqlitePlace, bare
+from rsvp.backup.archive import About, FileKind, OpenArchive, Progress
+from rsvp.backup.database_summary import read_accounts, summarize
+from rsvp.backup.destination import Destination, ExistingSite
+from rsvp.backup.destination_postgresql import PostgresqlDestination
+from rsvp.backup.destination_sqlite import SqliteDestination, open_bare_database
 from rsvp.backup.errors import BackupError, FileError
 from rsvp.config import UnsafeStart
 from rsvp.database import lock
@@ -34,7 +34,7 @@ ACTOR = "command"
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RestoreOptions:
     """How it is put back. `passphrase` is asked for where one is needed; `erasures` are
     files of other machines; `send_waiting` leaves in the outbox what waits there."""
 
@@ -46,11 +46,11 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Renewed:
+class RestoredSite:
     """What is there now. `erased` is how much was erased again; `erasures_known`
     whether all that was erased since the backup is known."""
 
-    ended: after_restore.Ended
+    ended: after_restore.EndedCounts
     erased: int
     erasures_known: bool
     accounts: dict[str, bool]
@@ -62,19 +62,19 @@ class Renewed:
 
 
 @dataclass(frozen=True)
-class Restored:
+class RestoreResult:
     """What was done: `kept` names what was there before, `keys` the keys put back."""
 
     about: About
-    before: Before
-    now: Renewed
+    before: ExistingSite
+    now: RestoredSite
     kept: str | None
     keys: tuple[str, ...]
 
 
-def from_file(
-    app: Flask, path: Path, wishes: Wishes, *, now: datetime, progress: Progress
-) -> Restored:
+def restore_file(
+    app: Flask, path: Path, wishes: RestoreOptions, *, now: datetime, progress: Progress
+) -> RestoreResult:
     """Put the backup in `path` back as the database of `app`.
 
     Raises BackupError, and nothing was changed: also where the site runs, where
@@ -82,10 +82,10 @@ def from_file(
     another engine, or with another code key. Needs the application's context.
     """
     try:
-        with opened(path, wishes) as found:
-            refuse_other(found.about)
-            ours = backup_keys.chosen(app, found)
-            return put_back(app, found, ours, wishes, now, progress)
+        with open_backup(path, wishes) as found:
+            refuse_incompatible(found.about)
+            ours = backup_keys.choose_keys(app, found)
+            return restore_archive(app, found, ours, wishes, now, progress)
     except OSError as error:
         why = error.strerror or str(error)
         raise BackupError(f"{why}; nothing was changed") from error
@@ -93,33 +93,35 @@ def from_file(
         raise BackupError(f"{error}; nothing was changed") from error
 
 
-def put_back(
+def restore_archive(
     app: Flask,
-    found: Archive,
-    ours: backup_keys.Keys,
-    wishes: Wishes,
+    found: OpenArchive,
+    ours: backup_keys.SiteKeys,
+    wishes: RestoreOptions,
     now: datetime,
     progress: Progress,
-) -> Restored:
-    where: Place = PLACES[found.about.engine](app)
+) -> RestoreResult:
+    where: Destination = DESTINATIONS[found.about.engine](app)
     with where.alone():
         before = where.look()
         if not (before.is_empty or wishes.replace):
-            raise destination.occupied(before)
+            raise destination.occupied_error(before)
         where.fill(found, progress)
-        renewed = renew(app, where.uri(), ours, found.about, before, wishes, now)
-        were_put = backup_keys.put_back(app, ours, now)
+        renewed = bring_up_to_date(
+            app, where.uri(), ours, found.about, before, wishes, now
+        )
+        were_put = backup_keys.write_keys(app, ours, now)
         kept = where.swap(before, now)
-    return Restored(found.about, before, renewed, kept, were_put)
+    return RestoreResult(found.about, before, renewed, kept, were_put)
 
 
-PLACES: dict[str, Callable[[Flask], Place]] = {
-    "sqlite": lambda _: SqlitePlace(db.engine),
-    "postgresql": lambda app: PostgresqlPlace(db.engine, Path(app.instance_path)),
+DESTINATIONS: dict[str, Callable[[Flask], Destination]] = {
+    "sqlite": lambda _: SqliteDestination(db.engine),
+    "postgresql": lambda app: PostgresqlDestination(db.engine, Path(app.instance_path)),
 }
 
 
-def refuse_other(about: About) -> None:
+def refuse_incompatible(about: About) -> None:
     """Raise BackupError for what can't be put back here."""
     names = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
     if about.engine != db.engine.dialect.name:
@@ -139,28 +141,28 @@ def refuse_other(about: About) -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, wishes: Wishes) -> Iterator[Archive]:
+def open_backup(path: Path, wishes: RestoreOptions) -> Iterator[OpenArchive]:
     """The archive in a file, decrypted where it must be."""
     try:
         file = path.open("rb")
     except OSError as error:
         raise BackupError(f"{path} can't be read: {error.strerror}") from error
     with file, contextlib.ExitStack() as stack:
-        stack.enter_context(of_file(path))
-        head = file.read(archive.HEAD)
+        stack.enter_context(naming_file(path))
+        head = file.read(archive.HEAD_BYTES)
         file.seek(0)
-        kind = archive.kind_of(head)
-        if kind is Kind.SQLITE:
-            yield stack.enter_context(bare(path, file))
+        kind = archive.file_kind(head)
+        if kind is FileKind.SQLITE:
+            yield stack.enter_context(open_bare_database(path, file))
             return
         stream: BinaryIO = file
-        if kind is Kind.ENCRYPTED:
-            stream = stack.enter_context(readable(file, head, wishes))
-        yield stack.enter_context(archive.reading(stream))
+        if kind is FileKind.ENCRYPTED:
+            stream = stack.enter_context(open_decrypted(file, head, wishes))
+        yield stack.enter_context(archive.open_archive(stream))
 
 
 @contextlib.contextmanager
-def of_file(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """Put the file's name before what is wrong with it."""
     try:
         yield
@@ -169,33 +171,38 @@ def of_file(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def readable(file: BinaryIO, head: bytes, wishes: Wishes) -> Iterator[BinaryIO]:
-    if encryption.wants_passphrase(head):
+def open_decrypted(
+    file: BinaryIO, head: bytes, wishes: RestoreOptions
+) -> Iterator[BinaryIO]:
+    if encryption.needs_passphrase(head):
         if wishes.passphrase is None:
             raise FileError("is encrypted with a passphrase: --passphrase asks for it")
-        yield encryption.decrypt_with(file, wishes.passphrase())
+        yield encryption.decrypt_with_passphrase(file, wishes.passphrase())
     elif not wishes.identities:
         raise FileError("is encrypted for a key: --identity names the file with it")
     else:
-        with encryption.decrypted(file, wishes.identities) as stream:
+        with encryption.decrypt(file, wishes.identities) as stream:
             yield stream
 
 
 # --- what is different from the day of the backup -----------------------------------
 
 
-def renew(
+def bring_up_to_date(
     app: Flask,
     uri: str,
-    ours: backup_keys.Keys,
+    ours: backup_keys.SiteKeys,
     about: About,
-    before: Before,
-    wishes: Wishes,
+    before: ExistingSite,
+    wishes: RestoreOptions,
     now: datetime,
-) -> Renewed:
+) -> RestoredSite:
     """Bring the database that was made beside up to date, and end in it what must not
     go on as on the day of the backup."""
-    noted = [erasure_log.file_of(app), *map(erasure_log.ErasureFile, wishes.erasures)]
+    noted = [
+        erasure_log.get_erasure_log(app),
+        *map(erasure_log.ErasureLog, wishes.erasures),
+    ]
     files = [file.read() for file in noted]
     known_since = [file.since for file in files]
     is_known = any(
@@ -214,42 +221,42 @@ def renew(
             "TESTING": app.testing,
         }
     )
-    with beside.app_context(), lock.not_shared(db.engine):
+    with beside.app_context(), lock.without_sharing(db.engine):
         try:
             startup.initialise()
             hold = False if wishes.send_waiting else None
             if hold is None and app.config["MAIL_SERVER"]:
                 hold = True
             ended = write(
-                lambda _again: after_restore.begin_anew(
+                lambda _again: after_restore.end_stale_access(
                     about.made_at, hold_mails=hold, actor=ACTOR, now=now
                 )
             )
-            again = after_restore.to_erase_again(entries)
+            again = after_restore.erasures_to_repeat(entries)
             for entry in again:
                 erase_again(entry, now)
-            return Renewed(
+            return RestoredSite(
                 ended=ended,
                 erased=len(again),
                 erasures_known=is_known,
-                newest=after_restore.newest_registration(),
-                waiting=after_restore.waiting_mails(),
-                problems=invariants.all_problems(now),
-                **there(),
+                newest=after_restore.newest_registration_at(),
+                waiting=after_restore.count_queued_messages(),
+                problems=invariants.find_all_problems(now),
+                **summarize_restored(),
             )
         finally:
             startup.close_database()
 
 
 def erase_again(entry: dict[str, Any], now: datetime) -> None:
-    write(lambda _again: after_restore.erase_again(entry, actor=ACTOR, now=now))
+    write(lambda _again: after_restore.repeat_erasure(entry, actor=ACTOR, now=now))
 
 
-def there() -> dict[str, Any]:
+def summarize_restored() -> dict[str, Any]:
     connection = current_session().connection()
-    found = facts_of(connection.exec_driver_sql)
+    found = summarize(connection.exec_driver_sql)
     return {
-        "accounts": accounts_of(connection.exec_driver_sql),
+        "accounts": read_accounts(connection.exec_driver_sql),
         "counts": found.counts,
         "schema": found.schema,
     }

@@ -1,4 +1,4 @@
-"""SQLite's part: a copy of the file that is consistent while the site writes."""
+"""SQLite copy: a consistent copy of the file while the site writes to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import BinaryIO
 from urllib.parse import quote
 
 from rsvp.backup.archive import Progress
-from rsvp.backup.database_summary import Facts, facts_of
+from rsvp.backup.database_summary import DatabaseSummary, summarize
 from rsvp.backup.errors import BackupError
 from rsvp.database import sqlite_file
 
@@ -21,25 +21,27 @@ try:
 except ImportError:  # pragma: no cover - Windows has no flock
     fcntl = None  # type: ignore[assignment]
 
-PAGES = 1024
+PAGES_PER_STEP = 1024
 """Pages that are copied at a time, between two looks at the clock."""
-VERSIONS = 18
+VERSION_OFFSET = 18
 """Where a SQLite file says whether it has a WAL: two bytes. Source:
 https://www.sqlite.org/fileformat.html#file_format_version_numbers"""
-DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 @contextlib.contextmanager
-def copied(file: Path, progress: Progress) -> Iterator[tuple[BinaryIO, Facts]]:
+def copy_database(
+    file: Path, progress: Progress
+) -> Iterator[tuple[BinaryIO, DatabaseSummary]]:
     """A whole copy of the database as it is at this moment, and what is in it.
 
     It lies in the database's own folder, with no name from the time on that it is
     complete. Raises BackupError where there is no room for it, or where the database
     is damaged.
     """
-    forget_leftovers(file)
+    remove_leftovers(file)
     try:
-        handle, name = tempfile.mkstemp(prefix=prefix_of(file), dir=file.parent)
+        handle, name = tempfile.mkstemp(prefix=temporary_prefix(file), dir=file.parent)
     except OSError as error:
         raise BackupError(
             f"the database can't be copied in {file.parent}: {error.strerror}"
@@ -51,13 +53,13 @@ def copied(file: Path, progress: Progress) -> Iterator[tuple[BinaryIO, Facts]]:
                 fcntl.flock(opened, fcntl.LOCK_EX)
             try:
                 copy_pages(file, copy, progress)
-                opened.seek(VERSIONS)
+                opened.seek(VERSION_OFFSET)
                 opened.write(b"\x01\x01")
                 opened.flush()
-                found = look_into(copy)
+                found = summarize_copy(copy)
             except sqlite3.DatabaseError as error:
-                if error.sqlite_errorcode in DAMAGED:
-                    raise damaged(str(error)) from error
+                if error.sqlite_errorcode in DAMAGED_CODES:
+                    raise damaged_error(str(error)) from error
                 raise BackupError(f"the database can't be copied: {error}") from error
             except OSError as error:
                 raise BackupError(f"the database can't be copied: {error}") from error
@@ -68,13 +70,13 @@ def copied(file: Path, progress: Progress) -> Iterator[tuple[BinaryIO, Facts]]:
         copy.unlink(missing_ok=True)
 
 
-def prefix_of(file: Path) -> str:
+def temporary_prefix(file: Path) -> str:
     return f".{file.name}.backup-"
 
 
-def forget_leftovers(file: Path) -> None:
+def remove_leftovers(file: Path) -> None:
     """Remove the copies of backups that were killed: nobody holds their lock."""
-    for left in file.parent.glob(f"{prefix_of(file)}*"):
+    for left in file.parent.glob(f"{temporary_prefix(file)}*"):
         with contextlib.suppress(OSError), left.open("rb") as opened:
             if fcntl is not None:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -97,28 +99,29 @@ def copy_pages(file: Path, copy: Path, progress: Progress) -> None:
         target.execute("PRAGMA synchronous=OFF")
         source.backup(
             target,
-            pages=PAGES,
+            pages=PAGES_PER_STEP,
             progress=lambda _, left, of: progress("Copying", of - left, of),
         )
 
 
-def look_into(copy: Path) -> Facts:
+def summarize_copy(copy: Path) -> DatabaseSummary:
     """What is in the copy. Raises BackupError where it is damaged."""
-    with opened_alone(copy) as opened:
+    with open_exclusively(copy) as opened:
         (told,) = opened.execute("PRAGMA quick_check(1)").fetchone()
         if told != "ok":
-            raise damaged(told.strip().splitlines()[-1])
-        return facts_of(opened.execute)
+            raise damaged_error(told.strip().splitlines()[-1])
+        return summarize(opened.execute)
 
 
-def damaged(why: str) -> BackupError:
+def damaged_error(why: str) -> BackupError:
     return BackupError(
-        f"the database is damaged ({why}), and was not backed up: {sqlite_file.ADVICE}"
+        f"the database is damaged ({why}), and was not backed up:"
+        f" {sqlite_file.RESTORE_ADVICE}"
     )
 
 
 @contextlib.contextmanager
-def opened_alone(file: Path) -> Iterator[sqlite3.Connection]:
+def open_exclusively(file: Path) -> Iterator[sqlite3.Connection]:
     """A file that nobody else has open and that has no WAL, to read."""
     address = f"file:{quote(str(file))}?immutable=1"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as opened:

@@ -1,4 +1,4 @@
-"""The rsvp command: the way in for operators and scripts."""
+"""The rsvp command: entry point for operators and scripts."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def init_app(app: Flask) -> None:
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the command. Bad input ends with one line on stderr and exit status 1."""
-    signal.signal(signal.SIGTERM, end_in_order)
+    signal.signal(signal.SIGTERM, exit_on_sigterm)
     sys.exit(run(args))
 
 
-def end_in_order(*_: object) -> NoReturn:
+def exit_on_sigterm(*_: object) -> NoReturn:
     """A SIGTERM ends a command as Ctrl-C does: what it began is undone, what it has
     open closed. `rsvp serve` and `rsvp worker` have their own ways."""
     sys.exit(128 + signal.SIGTERM)
@@ -77,9 +77,9 @@ def run(args: Sequence[str] | None = None) -> int:
         return 0
     except click.UsageError as mistake:
         hint = f" (see `{mistake.ctx.command_path} --help`)" if mistake.ctx else ""
-        complain(mistake.format_message() + hint)
+        print_error(mistake.format_message() + hint)
     except click.ClickException as mistake:
-        complain(mistake.format_message())
+        print_error(mistake.format_message())
     except click.Abort:
         return 130  # as shells count a Ctrl-C
     else:
@@ -87,5 +87,5 @@ def run(args: Sequence[str] | None = None) -> int:
     return 1
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     click.echo(f"rsvp: {' '.join(message.split())}", err=True)

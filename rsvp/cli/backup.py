@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rsvp.cli.base import EarlyCommand, Mistake, as_json
-from rsvp.cli.site import BEHIND_THE_WEB, the_app
+from rsvp.cli.base import CommandError, EarlyCommand, print_json
+from rsvp.cli.site import WORKER_NICENESS, current_flask_app
 from rsvp.db import utcnow
 
 if TYPE_CHECKING:
-    from rsvp.backup.create import Written
-    from rsvp.backup.restore import Restored
+    from rsvp.backup.create import BackupResult
+    from rsvp.backup.restore import RestoreResult
 
-INSTANT = "%Y-%m-%d %H:%M UTC"
-SHORTEST_PASSPHRASE = 12
+INSTANT_FORMAT = "%Y-%m-%d %H:%M UTC"
+MIN_PASSPHRASE_LENGTH = 12
 STDOUT = "-"
 
 
@@ -65,35 +65,37 @@ def backup(
     """
     from rsvp.backup import create, encryption
 
-    with mistakes():
+    with as_command_errors():
         if recipients and with_passphrase:
-            raise Mistake("give --recipient or --passphrase, not both")
-        readers = [encryption.recipient(key) for key in recipients]
-        passphrase = new_passphrase() if with_passphrase else None
-        wishes = create.Wishes(readers, passphrase, with_keys)
-        os.nice(BEHIND_THE_WEB)
+            raise CommandError("give --recipient or --passphrase, not both")
+        readers = [encryption.parse_recipient(key) for key in recipients]
+        passphrase = ask_new_passphrase() if with_passphrase else None
+        wishes = create.BackupOptions(readers, passphrase, with_keys)
+        os.nice(WORKER_NICENESS)
         if file == STDOUT:
             if sys.stdout.isatty():
-                raise Mistake("a backup is nothing to read here; name a file")
+                raise CommandError("a backup is nothing to read here; name a file")
             stream = sys.stdout.buffer
-            with bars() as told:
-                create.to_stream(the_app(), stream, wishes, now=utcnow(), progress=told)
+            with progress_bars() as told:
+                create.to_stream(
+                    current_flask_app(), stream, wishes, now=utcnow(), progress=told
+                )
             return
-        with bars() as told:
+        with progress_bars() as told:
             written = create.to_file(
-                *(the_app(), Path(file), wishes),
+                *(current_flask_app(), Path(file), wishes),
                 now=utcnow(),
                 progress=told,
                 force=force,
             )
     how = "key" if recipients else "passphrase" if with_passphrase else None
     if as_data:
-        as_json(facts_of_backup(file, written, how))
+        print_json(backup_as_json(file, written, how))
     else:
-        tell_backup(file, written, how)
+        print_backup(file, written, how)
 
 
-def facts_of_backup(file: str, written: Written, how: str | None) -> dict[str, Any]:
+def backup_as_json(file: str, written: BackupResult, how: str | None) -> dict[str, Any]:
     about = written.about
     return {
         "file": file,
@@ -109,12 +111,12 @@ def facts_of_backup(file: str, written: Written, how: str | None) -> dict[str, A
     }
 
 
-def tell_backup(file: str, written: Written, how: str | None) -> None:
+def print_backup(file: str, written: BackupResult, how: str | None) -> None:
     about = written.about
     read = "read again" if written.was_read else "its bytes read again"
     encrypted = f", encrypted with a {how}" if how else ""
     size = f"{max(written.size / 1e6, 0.1):.1f} MB"
-    click.echo(f"{file}: {counted(about.counts)}; {size}{encrypted}, {read}.")
+    click.echo(f"{file}: {counts_text(about.counts)}; {size}{encrypted}, {read}.")
     if how is None:
         click.echo(
             "It is not encrypted and has people's names; --recipient encrypts it.",
@@ -126,7 +128,7 @@ def tell_backup(file: str, written: Written, how: str | None) -> None:
         )
 
 
-def counted(counts: Any) -> str:
+def counts_text(counts: Any) -> str:
     names = ("event", "registration", "account")
     numbers = [(counts[f"{name}s"], name) for name in names]
     return ", ".join(f"{n} {name}{'' if n == 1 else 's'}" for n, name in numbers)
@@ -183,27 +185,29 @@ def restore(
     from rsvp.backup import encryption
     from rsvp.backup import restore as restoring
 
-    with mistakes():
-        secrets = [key for name in identities for key in encryption.identities(name)]
+    with as_command_errors():
+        secrets = [
+            key for name in identities for key in encryption.read_identities(name)
+        ]
         for name in erasures:
             if not name.is_file():
-                raise Mistake(f"{name} is no file")
-        wishes = restoring.Wishes(
-            replace, secrets, old_passphrase, erasures, send_waiting
+                raise CommandError(f"{name} is no file")
+        wishes = restoring.RestoreOptions(
+            replace, secrets, ask_passphrase, erasures, send_waiting
         )
-        with bars() as told:
-            done = restoring.from_file(
-                the_app(), file, wishes, now=utcnow(), progress=told
+        with progress_bars() as told:
+            done = restoring.restore_file(
+                current_flask_app(), file, wishes, now=utcnow(), progress=told
             )
     if as_data:
-        as_json(facts_of_restore(done))
+        print_json(restore_as_json(done))
     else:
-        tell_restore(done)
+        print_restore(done)
     if done.now.problems:
         raise click.exceptions.Exit(1)
 
 
-def facts_of_restore(done: Restored) -> dict[str, Any]:
+def restore_as_json(done: RestoreResult) -> dict[str, Any]:
     now, before = done.now, done.before
     return {
         "made_at": done.about.made_at.isoformat(),
@@ -211,9 +215,9 @@ def facts_of_restore(done: Restored) -> dict[str, Any]:
         "schema_then": done.about.schema,
         "schema": now.schema,
         "counts": now.counts,
-        "newest_registration": iso(now.newest),
+        "newest_registration": iso_or_none(now.newest),
         "accounts": list(now.accounts),
-        "accounts_brought_back": brought_back(done),
+        "accounts_brought_back": regained_accounts(done),
         "ended": asdict(now.ended),
         "mails_waiting": now.waiting,
         "erased_again": now.erased,
@@ -225,7 +229,7 @@ def facts_of_restore(done: Restored) -> dict[str, Any]:
     }
 
 
-def brought_back(done: Restored) -> list[str]:
+def regained_accounts(done: RestoreResult) -> list[str]:
     """The accounts that can sign in now and could not before."""
     before = done.before.accounts
     return [
@@ -233,25 +237,25 @@ def brought_back(done: Restored) -> list[str]:
     ]
 
 
-def iso(instant: datetime | None) -> str | None:
+def iso_or_none(instant: datetime | None) -> str | None:
     return instant.isoformat() if instant else None
 
 
-def tell_restore(done: Restored) -> None:
-    for line in told_of(done):
+def print_restore(done: RestoreResult) -> None:
+    for line in restore_lines(done):
         click.echo(line)
 
 
-def told_of(done: Restored) -> Iterator[str]:
+def restore_lines(done: RestoreResult) -> Iterator[str]:
     now, ended = done.now, done.now.ended
-    newest = f", the newest of {now.newest:{INSTANT}}" if now.newest else ""
+    newest = f", the newest of {now.newest:{INSTANT_FORMAT}}" if now.newest else ""
     yield (
-        f"The site is as it was on {done.about.made_at:{INSTANT}}: "
-        f"{counted(now.counts)}{newest}."
+        f"The site is as it was on {done.about.made_at:{INSTANT_FORMAT}}: "
+        f"{counts_text(now.counts)}{newest}."
     )
     if now.schema != done.about.schema:
         yield f"Its tables were of version {done.about.schema}, now {now.schema}."
-    if accounts := brought_back(done):
+    if accounts := regained_accounts(done):
         yield (
             f"Accounts it brought back: {', '.join(accounts)}; with the passwords of "
             "that day."
@@ -292,14 +296,14 @@ def told_of(done: Restored) -> Iterator[str]:
 # --- a key to encrypt for -----------------------------------------------------------
 
 
-class WithoutSite(EarlyCommand):
+class SitelessCommand(EarlyCommand):
     """A command that needs no site around it."""
 
     def invoke(self, ctx: click.Context) -> Any:
         return click.Command.invoke(self, ctx)
 
 
-@click.command("backup-key", cls=WithoutSite)
+@click.command("backup-key", cls=SitelessCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 def backup_key(file: Path) -> None:
     """Make a key for backups: the secret half into FILE, the public half printed.
@@ -309,13 +313,13 @@ def backup_key(file: Path) -> None:
     """
     from rsvp.backup import encryption
 
-    secret, public = encryption.new_identity()
+    secret, public = encryption.generate_identity()
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise Mistake(f"{file} is there already") from error
+        raise CommandError(f"{file} is there already") from error
     except OSError as error:
-        raise Mistake(f"{file} can't be written: {error.strerror}") from error
+        raise CommandError(f"{file} can't be written: {error.strerror}") from error
     with os.fdopen(handle, "w") as opened:
         opened.write(f"# public key: {public}\n{secret}\n")
     click.echo(public)
@@ -325,33 +329,35 @@ def backup_key(file: Path) -> None:
 
 
 @contextmanager
-def mistakes() -> Iterator[None]:
+def as_command_errors() -> Iterator[None]:
     from rsvp.backup.errors import BackupError
 
     try:
         yield
     except BackupError as error:
-        raise Mistake(str(error)) from error
+        raise CommandError(str(error)) from error
 
 
-def new_passphrase() -> str:
+def ask_new_passphrase() -> str:
     if sys.stdin.isatty():
         text = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True)
     else:
         text = sys.stdin.readline().rstrip("\r\n")
-    if len(text) < SHORTEST_PASSPHRASE:
-        raise Mistake(f"a passphrase has {SHORTEST_PASSPHRASE} characters or more")
+    if len(text) < MIN_PASSPHRASE_LENGTH:
+        raise CommandError(
+            f"a passphrase has {MIN_PASSPHRASE_LENGTH} characters or more"
+        )
     return str(text)
 
 
-def old_passphrase() -> str:
+def ask_passphrase() -> str:
     if sys.stdin.isatty():
         return str(click.prompt("Passphrase", hide_input=True, err=True))
     return sys.stdin.readline().rstrip("\r\n")
 
 
 @contextmanager
-def bars() -> Iterator[Any]:
+def progress_bars() -> Iterator[Any]:
     """Where somebody looks on: a bar for each thing that is done."""
     if not sys.stderr.isatty():
         yield lambda *_: None

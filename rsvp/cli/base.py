@@ -1,4 +1,4 @@
-"""What every command shares: the application around it, and mistakes in one line."""
+"""Base classes of commands: the application around them, and errors in one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rsvp.config import UnsafeStart
 from rsvp.database import checks, outages
 from rsvp.errors import Refusal
 
-WORDS = {
+REFUSAL_TEXTS = {
     "event_over": "the event is over",
     "event_cancelled": "the event is cancelled",
     "in_use": "people already use it",
@@ -30,7 +30,7 @@ WORDS = {
 """Refusals as an operator reads them; any other is told by its code."""
 
 
-class Mistake(click.ClickException):
+class CommandError(click.ClickException):
     """What was asked for can't be done: one clear line, exit 1, nothing changed."""
 
 
@@ -54,14 +54,14 @@ class Command(click.Command):
                 finally:
                     startup.close_database()
         except (Refusal, UnsafeStart) as error:
-            raise Mistake(in_one_line(error)) from error
+            raise CommandError(error_line(error)) from error
         except Exception as error:
             if outages.find(error) is None:
                 raise
-            raise Mistake(in_one_line(error)) from error
+            raise CommandError(error_line(error)) from error
 
     def invoke_inside(self, ctx: click.Context) -> Any:
-        with checks.in_one_line():
+        with checks.errors_as_unsafe_start():
             if self.needs_database:
                 startup.verify()
             return super().invoke(ctx)
@@ -80,22 +80,22 @@ class Group(click.Group):
     group_class = type
 
 
-def in_one_line(error: Exception) -> str:
+def error_line(error: Exception) -> str:
     if isinstance(error, Refusal):
-        words = WORDS.get(error.code, error.code.replace("_", " "))
-        return words + told(error.facts)
+        words = REFUSAL_TEXTS.get(error.code, error.code.replace("_", " "))
+        return words + facts_suffix(error.facts)
     if isinstance(error, OSError):
         # The disk may be another one than the database's.
         return f"{error.strerror}: {error.filename or 'the output'}"
     return str(outages.find(error) or error)
 
 
-def told(facts: Mapping[str, Any]) -> str:
+def facts_suffix(facts: Mapping[str, Any]) -> str:
     return (
         " (" + ", ".join(f"{k}: {v}" for k, v in facts.items()) + ")" if facts else ""
     )
 
 
-def as_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print one value for machines."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))

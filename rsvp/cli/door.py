@@ -1,4 +1,4 @@
-"""`rsvp door`: passes that let phones scan at the door of an event."""
+"""`rsvp door`: create door passes, which let phones scan tickets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 import click
 from flask import current_app
 
-from rsvp.cli.base import Group, Mistake, as_json
+from rsvp.cli.base import CommandError, Group, print_json
 from rsvp.db import utcnow, write
 from rsvp.domain.checkin import passes
-from rsvp.models.checkin import PHONES, counting_from, door_ends_at
+from rsvp.models.checkin import DEFAULT_PHONES_MAX, check_in_ends_at, check_in_starts_at
 from rsvp.queries import events as event_queries
 
-INSTANT = "%Y-%m-%d %H:%M %Z"
+INSTANT_FORMAT = "%Y-%m-%d %H:%M %Z"
 
 
 @click.group(cls=Group)
@@ -25,8 +25,8 @@ def door() -> None:
 @click.argument("slug")
 @click.option(
     "--phones",
-    type=click.IntRange(1, passes.MOST_PHONES),
-    default=PHONES,
+    type=click.IntRange(1, passes.MAX_PHONES),
+    default=DEFAULT_PHONES_MAX,
     show_default=True,
     help="How many phones it enrols.",
 )
@@ -46,10 +46,12 @@ def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
     """
     event = event_queries.find_event(slug)
     if event is None:
-        raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
+        raise CommandError(
+            f"there is no event {slug}; `rsvp event list` shows them all"
+        )
     event_id, code_key = event.id, current_app.config["CODE_KEY"]
     made = write(
-        lambda _again: passes.make_pass(
+        lambda _again: passes.create_pass(
             event_id,
             code_key=code_key,
             phones_max=phones,
@@ -58,10 +60,12 @@ def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
             now=utcnow(),
         )
     )
-    link = f"{current_app.config['PUBLIC_URL']}/door/{passes.token_of(made, code_key)}"
-    begins, ends = counting_from(made.event), door_ends_at(made.event)
+    link = (
+        f"{current_app.config['PUBLIC_URL']}/door/{passes.pass_token(made, code_key)}"
+    )
+    begins, ends = check_in_starts_at(made.event), check_in_ends_at(made.event)
     if as_data:
-        as_json(
+        print_json(
             {
                 "event": slug,
                 "link": link,
@@ -76,13 +80,16 @@ def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
     zone = made.event.zone
     if at_once:
         click.echo(
-            f"It works now; scans count from {begins.astimezone(zone):{INSTANT}}.",
+            "It works now; scans count from"
+            f" {begins.astimezone(zone):{INSTANT_FORMAT}}.",
             err=True,
         )
     else:
-        click.echo(f"It works from {begins.astimezone(zone):{INSTANT}}.", err=True)
+        click.echo(
+            f"It works from {begins.astimezone(zone):{INSTANT_FORMAT}}.", err=True
+        )
     click.echo(
-        f"It ends {ends.astimezone(zone):{INSTANT}} and enrols {phones} phones. "
+        f"It ends {ends.astimezone(zone):{INSTANT_FORMAT}} and enrols {phones} phones. "
         "Whoever has the link can enrol one.",
         err=True,
     )

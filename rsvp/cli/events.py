@@ -1,4 +1,4 @@
-"""`rsvp event`: events from files, back to files, and what there is."""
+"""`rsvp event`: import, export and list events."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from rsvp import event_definition
-from rsvp.cli.base import Group, Mistake, as_json
+from rsvp.cli.base import CommandError, Group, print_json
 from rsvp.db import current_session, utcnow, write
 from rsvp.domain.events import mapping
 from rsvp.domain.events import publish as event_publish
 from rsvp.errors import InUse, OtherTeam
 from rsvp.formats.eventfile import dump, parse, readers
-from rsvp.formats.eventfile.yaml_nodes import LARGEST
+from rsvp.formats.eventfile.yaml_nodes import MAX_CHARACTERS
 from rsvp.models import Admission, Event
-from rsvp.text.mail_addresses import find_meant
+from rsvp.text.mail_addresses import suggest_address
 
 
 @click.group("event", cls=Group)
@@ -32,12 +32,12 @@ def event() -> None:
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file that was read, with its text for the lines of later refusals."""
 
     name: str
     text: str
-    event: event_definition.EventFile
+    event: event_definition.EventDefinition
 
 
 @event.command("import")
@@ -50,18 +50,18 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
     is changed. Registrations are never touched. The keys of a file are described in
     docs/event-file.md.
     """
-    sources = read_all(files)
-    results = write(lambda _: [publish(source) for source in sources])
+    sources = read_files(files)
+    results = write(lambda _: [publish_event(source) for source in sources])
     for source in sources:
-        if meant := find_meant(source.event.contact or ""):
-            click.echo(at(source, "contact", f"did you mean {meant}?"), err=True)
+        if meant := suggest_address(source.event.contact or ""):
+            click.echo(error_at(source, "contact", f"did you mean {meant}?"), err=True)
     if as_data:
-        as_json(
+        print_json(
             [
                 {
                     "file": source.name,
                     "slug": source.event.slug,
-                    "result": outcome(done),
+                    "result": outcome_text(done),
                     "changed": done.changed,
                     "told": done.told,
                 }
@@ -71,67 +71,69 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
         return
     for source, done in zip(sources, results, strict=True):
         details = f" ({', '.join(done.changed)})" if done.changed else ""
-        click.echo(f"{source.event.slug}: {outcome(done)}{details}")
+        click.echo(f"{source.event.slug}: {outcome_text(done)}{details}")
         if done.told:
             many = "" if done.told == 1 else "s"
             click.echo(f"Told by mail: {done.told} registration{many}.")
 
 
-def read_all(files: tuple[str, ...]) -> list[Source]:
+def read_files(files: tuple[str, ...]) -> list[SourceFile]:
     """Every file, read and checked; or the mistakes of all of them, and exit 1."""
     sources, mistakes = [], []
     for file in files:
         try:
-            sources.append(read(file))
+            sources.append(read_file(file))
         except parse.EventFileError as error:
             mistakes.append(str(error))
     if mistakes:
-        refuse("\n".join(mistakes))
+        print_and_exit("\n".join(mistakes))
     first: dict[str, str] = {}
     for source in sources:
         slug = source.event.slug
         if slug in first:
-            refuse(at(source, "slug", f"{first[slug]} has the same slug"))
+            print_and_exit(error_at(source, "slug", f"{first[slug]} has the same slug"))
         first[slug] = source.name
     return sources
 
 
-def read(file: str) -> Source:
+def read_file(file: str) -> SourceFile:
     name = "stdin" if file == "-" else file
     try:
         # A few bytes a character at most: enough to see that it is too long.
         if file == "-":
-            raw = sys.stdin.buffer.read(4 * LARGEST + 1)
+            raw = sys.stdin.buffer.read(4 * MAX_CHARACTERS + 1)
         else:
             with Path(file).open("rb") as opened:
-                raw = opened.read(4 * LARGEST + 1)
+                raw = opened.read(4 * MAX_CHARACTERS + 1)
     except OSError as error:
-        raise Mistake(f"{file}: {error.strerror}") from error
+        raise CommandError(f"{file}: {error.strerror}") from error
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         mistake = readers.Mistake(line, "", "is not UTF-8 text")
         raise parse.EventFileError(name, [mistake]) from error
-    return Source(name, text, parse.parse(text, name))
+    return SourceFile(name, text, parse.parse_event(text, name))
 
 
-def publish(source: Source) -> event_publish.Published:
+def publish_event(source: SourceFile) -> event_publish.PublishResult:
     try:
-        return event_publish.publish(source.event, actor="command", now=utcnow())
+        return event_publish.publish_definition(
+            source.event, actor="command", now=utcnow()
+        )
     except InUse as error:
-        refuse(at(source, error.facts["at"], in_use(error.facts)))
+        print_and_exit(error_at(source, error.facts["at"], in_use_text(error.facts)))
     except OtherTeam as error:
         key = "team" if error.facts["kind"] == "event" else "series"
         reason = "the {kind} {slug} belongs to the team {team}".format(**error.facts)
-        refuse(at(source, key, reason))
+        print_and_exit(error_at(source, key, reason))
 
 
-def at(source: Source, key: str, reason: str) -> str:
+def error_at(source: SourceFile, key: str, reason: str) -> str:
     return f"{source.name}:{parse.key_line(source.text, key)}: {key}: {reason}"
 
 
-def in_use(facts: dict[str, Any]) -> str:
+def in_use_text(facts: dict[str, Any]) -> str:
     thing = "{kind} {key}".format(**facts)
     people = facts["people"]
     used = f"{people} use it" if people > 1 else "1 uses it"
@@ -155,13 +157,13 @@ def in_use(facts: dict[str, Any]) -> str:
             return f"the {change} of {thing} can't change: {used}"
 
 
-def refuse(lines: str) -> NoReturn:
+def print_and_exit(lines: str) -> NoReturn:
     """Say it as compilers do, the place first, and end; the transaction is undone."""
     click.echo(lines, err=True)
     raise click.exceptions.Exit(1)
 
 
-def outcome(done: event_publish.Published) -> str:
+def outcome_text(done: event_publish.PublishResult) -> str:
     if done.created:
         return "created"
     return "updated" if done.changed else "unchanged"
@@ -181,15 +183,17 @@ def export_event(slug: str, output: str | None) -> None:
     """Write the event SLUG as a file that `rsvp event import` takes."""
     found = current_session().scalar(select(Event).where(Event.slug == slug))
     if found is None:
-        raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
-    text = dump.dump(mapping.to_file(found))
+        raise CommandError(
+            f"there is no event {slug}; `rsvp event list` shows them all"
+        )
+    text = dump.dump_event(mapping.to_definition(found))
     if output is None:
         click.echo(text.encode(), nl=False)
         return
     try:
         Path(output).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise Mistake(f"{output} can't be written: {error.strerror}") from error
+        raise CommandError(f"{output} can't be written: {error.strerror}") from error
 
 
 @event.command("list")
@@ -202,9 +206,9 @@ def list_events(as_data: bool) -> None:
         .order_by(Event.starts_at, Event.id)
     )
     if as_data:
-        as_json([summary(one) for one in found])
+        print_json([event_as_json(one) for one in found])
         return
-    rows = [line(one) for one in found]
+    rows = [event_row(one) for one in found]
     if not rows:
         click.echo("There are no events yet; `rsvp event import FILE` publishes one.")
         return
@@ -215,19 +219,25 @@ def list_events(as_data: bool) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def line(one: Event) -> tuple[str, ...]:
+def event_row(one: Event) -> tuple[str, ...]:
     title = one.title if len(one.title) <= 40 else one.title[:39] + "…"
     starts = f"{one.starts_local:%Y-%m-%d %H:%M} {one.timezone}"
-    return one.slug, title, starts, one.status, "; ".join(map(seats, one.admissions))
+    return (
+        one.slug,
+        title,
+        starts,
+        one.status,
+        "; ".join(map(seats_text, one.admissions)),
+    )
 
 
-def seats(admission: Admission) -> str:
+def seats_text(admission: Admission) -> str:
     limit = "no limit" if admission.capacity is None else admission.capacity
     waiting = f", {admission.waiting} waiting" if admission.waiting else ""
     return f"{admission.key} {admission.seats_taken}/{limit}{waiting}"
 
 
-def summary(one: Event) -> dict[str, Any]:
+def event_as_json(one: Event) -> dict[str, Any]:
     return {
         "slug": one.slug,
         "title": one.title,

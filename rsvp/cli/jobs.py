@@ -1,4 +1,4 @@
-"""`rsvp jobs`: what goes on in the background."""
+"""`rsvp jobs`: state of background jobs and of the mail queue."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from rsvp.cli.base import Command, as_json
+from rsvp.cli.base import Command, print_json
 from rsvp.db import utcnow
-from rsvp.models.jobs import CANNOT_BE_UNDONE
+from rsvp.models.jobs import IRREVERSIBLE_JOBS
 
-INSTANT = "%Y-%m-%d %H:%M:%S UTC"
-MAILS = {
+INSTANT_FORMAT = "%Y-%m-%d %H:%M:%S UTC"
+MAIL_COUNT_LABELS = {
     "queued": "not gone out",
     "due": "due now",
     "being_sent": "being sent",
@@ -34,26 +34,30 @@ def jobs(as_data: bool) -> None:
     from rsvp.queries import jobs as job_queries
 
     now = utcnow()
-    work = job_queries.background_work(now)
+    work = job_queries.load_background_work(now)
     last = work.last_ran_at(now)
     rows = {row.name: row for row in work.jobs}
     names = [job.name for job in JOBS]
     names += [name for name in rows if name not in names]
-    told = [facts(name, rows.get(name), now, work) for name in names]
+    told = [job_as_json(name, rows.get(name), now, work) for name in names]
     paused = [
-        {"domain": d.domain, "until": iso(d.pause_until), "last_error": d.last_error}
+        {
+            "domain": d.domain,
+            "until": iso_or_none(d.pause_until),
+            "last_error": d.last_error,
+        }
         for d in work.paused
     ]
     if as_data:
-        as_json(
+        print_json(
             {
-                "last_ran_at": iso(last),
-                "clock_apart": apart_facts(work.apart),
+                "last_ran_at": iso_or_none(last),
+                "clock_apart": clock_as_json(work.apart),
                 "workers_in_trouble": [
                     {
                         "host": worker.host,
                         "ends": worker.ends,
-                        "ended_at": iso(worker.ended_at),
+                        "ended_at": iso_or_none(worker.ended_at),
                         "why": worker.why,
                     }
                     for worker in work.troubled
@@ -65,18 +69,25 @@ def jobs(as_data: bool) -> None:
             }
         )
         return
-    click.echo(f"A worker last ran at {last:{INSTANT}}." if last else unknown(work))
+    click.echo(
+        f"A worker last ran at {last:{INSTANT_FORMAT}}."
+        if last
+        else never_ran_text(work)
+    )
     for worker in work.troubled:
         click.echo(
             f"Workers on {worker.host} ended {worker.ends} times within a short time, "
-            f"the last at {worker.ended_at:{INSTANT}}: {worker.why}"
+            f"the last at {worker.ended_at:{INSTANT_FORMAT}}: {worker.why}"
         )
     if work.apart:
-        click.echo(why_they_wait(work.apart))
+        click.echo(on_hold_text(work.apart))
     for each in told:
-        click.echo(line(each))
+        click.echo(job_line(each))
     mails = dataclasses.asdict(work.mails)
-    click.echo("Mails: " + ", ".join(f"{mails[k]} {word}" for k, word in MAILS.items()))
+    click.echo(
+        "Mails: "
+        + ", ".join(f"{mails[k]} {word}" for k, word in MAIL_COUNT_LABELS.items())
+    )
     if work.mailings_sending:
         click.echo(f"Mailings being written: {work.mailings_sending}")
     for each in paused:
@@ -84,33 +95,34 @@ def jobs(as_data: bool) -> None:
         click.echo(f"No mails to {each['domain']} until {each['until']}{why}")
 
 
-def unknown(work: Any) -> str:
+def never_ran_text(work: Any) -> str:
     if work.has_run:
         return "When a worker last ran is not known: it was noted by a wrong clock."
     return "None ran yet."
 
 
-def apart_facts(apart: Any) -> dict[str, Any] | None:
+def clock_as_json(apart: Any) -> dict[str, Any] | None:
     if apart is None:
         return None
     return {
-        "stood_at": iso(apart.at),
-        "last_run_at": iso(apart.last_run_at),
+        "stood_at": iso_or_none(apart.at),
+        "last_run_at": iso_or_none(apart.last_run_at),
         "seconds": round(apart.by.total_seconds()),
     }
 
 
-def why_they_wait(apart: Any) -> str:
+def on_hold_text(apart: Any) -> str:
     """Why jobs that can't be undone wait, in sentences."""
     days = apart.by / timedelta(days=1)
     return (
-        f"The clock stood at {apart.at:{INSTANT}}, {days:.1f} days from the last run "
-        f"({apart.last_run_at:{INSTANT}}). {' and '.join(CANNOT_BE_UNDONE)} wait until "
-        "it has gone on like that for an hour: then the next run does them."
+        f"The clock stood at {apart.at:{INSTANT_FORMAT}}, {days:.1f} days from the last"
+        f" run ({apart.last_run_at:{INSTANT_FORMAT}})."
+        f" {' and '.join(IRREVERSIBLE_JOBS)} wait until it has gone on like that for an"
+        " hour: then the next run does them."
     )
 
 
-def facts(name: str, row: Any, now: datetime, work: Any) -> dict[str, Any]:
+def job_as_json(name: str, row: Any, now: datetime, work: Any) -> dict[str, Any]:
     """A job as JSON has it; of one that never ran, that it is due, or on hold."""
     if row is None:
         nothing = dict.fromkeys(
@@ -118,17 +130,23 @@ def facts(name: str, row: Any, now: datetime, work: Any) -> dict[str, Any]:
         )
         counts = {"runs": 0, "done": 0, "failures": 0}
         state = "on_hold" if work.is_held_back(name) else "due"
-        return {"name": name, "state": state, "due_at": iso(now), **nothing, **counts}
+        return {
+            "name": name,
+            "state": state,
+            "due_at": iso_or_none(now),
+            **nothing,
+            **counts,
+        }
     state = work.state_of(row, now)
     running = state == "running"
     return {
         "name": name,
         "state": str(state),
-        "due_at": iso(row.due_at),
-        "running_since": iso(row.started_at) if running else None,
-        "behind_since": iso(row.due_at) if row.is_behind(now) else None,
+        "due_at": iso_or_none(row.due_at),
+        "running_since": iso_or_none(row.started_at) if running else None,
+        "behind_since": iso_or_none(row.due_at) if row.is_behind(now) else None,
         "holder": row.holder if running else None,
-        "finished_at": iso(row.finished_at),
+        "finished_at": iso_or_none(row.finished_at),
         "last_error": row.last_error,
         "runs": row.runs,
         "done": row.done,
@@ -136,7 +154,7 @@ def facts(name: str, row: Any, now: datetime, work: Any) -> dict[str, Any]:
     }
 
 
-def line(job: dict[str, Any]) -> str:
+def job_line(job: dict[str, Any]) -> str:
     if job["state"] == "running":
         more = f"since {job['running_since']} by {job['holder']}"
     else:
@@ -151,5 +169,5 @@ def line(job: dict[str, Any]) -> str:
     return f"{job['name']:<10} {job['state']:<8} {more}"
 
 
-def iso(instant: datetime | None) -> str | None:
+def iso_or_none(instant: datetime | None) -> str | None:
     return instant.isoformat(timespec="seconds") if instant else None

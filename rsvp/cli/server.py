@@ -1,4 +1,4 @@
-"""Serving: web processes and the worker beside them, all ended by one signal.
+"""Web server: starts and stops the web processes and the worker process.
 
 The application is loaded once and then forked, so that the processes share its memory.
 """
@@ -28,29 +28,29 @@ from granian.net import SocketHolder
 from granian.server import mp
 from granian.server.mp import MPServer
 
-from rsvp.cli.base import Mistake
+from rsvp.cli.base import CommandError
 from rsvp.extensions import db
 from rsvp.server import request_bodies, rsgi
 
 log = logging.getLogger("rsvp.serve")
 
-GRACE = 10
+GRACE_SECONDS = 10
 """Seconds that requests and mails under way get to finish when the site is stopped."""
-LONGEST_PAUSE = 60.0
-READER_SECONDS = 20
+MAX_RESTART_PAUSE = 60.0
+SEND_TIMEOUT_SECONDS = 20
 """How long a client may take nothing of what it is sent before it is cut off."""
-CONNECTIONS = 2048
+MAX_CONNECTIONS = 2048
 """How many connections a web process has at a time; more wait in the socket's queue."""
-LEAST_CONNECTIONS = 64
-OTHER_FILES = 256
+MIN_CONNECTIONS = 64
+RESERVED_FILES = 256
 BACKLOG = 1024
-LONGEST_HEAD = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """Bytes of a request's first line and headers."""
-LOOKS_EVERY = 0.02
-READY_SECONDS = 10
-IS_ANYBODY_THERE = b"HEAD /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n"
-ENDING = (signal.SIGINT, signal.SIGTERM)
-fork = multiprocessing.get_context("fork")
+STOP_POLL_SECONDS = 0.02
+READY_TIMEOUT_SECONDS = 10
+LIVENESS_REQUEST = b"HEAD /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n"
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+fork_context = multiprocessing.get_context("fork")
 
 
 def serve(
@@ -64,40 +64,40 @@ def serve(
     """
     host, port = app.config["HOST"], app.config["PORT"]
     processes = app.config["WEB_PROCESSES"]
-    lifeline = Lifeline()
-    server = OwnSocketServer(
+    lifeline = ParentPipe()
+    server = MultiSocketServer(
         "rsvp",
         address=host,
         port=port,
         interface=Interfaces.RSGI,
         workers=processes,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(max_buffer_size=LONGEST_HEAD),
+        http1_settings=HTTP1Settings(max_buffer_size=MAX_HEAD_BYTES),
         websockets=False,
         loop=Loops.asyncio,
         backlog=BACKLOG,
-        backpressure=room_for_connections(),
+        backpressure=connection_limit(),
         log_level=LogLevels.warning,
-        log_dictconfig=LOGGING,
+        log_dictconfig=LOGGING_CONFIG,
         respawn_failed_workers=True,
         workers_kill_timeout=1,
     )
-    server.sockets = listen(host, port, processes)
+    server.sockets = open_sockets(host, port, processes)
     server.threads = app.config["WEB_THREADS"]
     server.threads = app.config["WEB_THREADS"]
-    setattr(mp, "_new_cbscheduler", Scheduler.new)  # noqa: B010 - it is not typed so
-    server.on_startup(end_on_hangup)
+    setattr(mp, "_new_cbscheduler", DirectScheduler.new)  # noqa: B010 - it is not typed so
+    server.on_startup(stop_on_hangup)
     if work is not None:
 
         def without_sockets(ended: str | None) -> None:
             # Connections must not wait in them once the web processes are gone.
-            close_all(server.sockets)
+            close_sockets(server.sockets)
             work(ended)
 
-        worker = Beside(without_sockets, lifeline)
+        worker = WorkerProcess(without_sockets, lifeline)
         server.on_startup(worker.start)
         server.on_shutdown(worker.stop)
-    server.on_startup(lambda: when_it_answers(host, port, ready))
+    server.on_startup(lambda: call_when_ready(host, port, ready))
 
     def load() -> Any:
         lifeline.follow_parent()
@@ -106,17 +106,17 @@ def serve(
             threads=app.config["WEB_THREADS"],
             longest_body=app.config["MAX_CONTENT_LENGTH"],
             proxies=app.config["TRUSTED_PROXIES"],
-            budget=request_bodies.BODIES_AT_ONCE // processes,
+            budget=request_bodies.MAX_BYTES_IN_MEMORY // processes,
         )
-        Scheduler.front = front
+        DirectScheduler.front = front
         return front
 
-    share_memory()
-    os.register_at_fork(after_in_child=heed_the_parent_alone)
+    freeze_memory()
+    os.register_at_fork(after_in_child=reset_child_signals)
     server.serve(target_loader=load, wrap_loader=False)
 
 
-LOGGING = {
+LOGGING_CONFIG = {
     "formatters": {"generic": {"format": "%(levelname)s %(message)s"}},
     "handlers": {
         "console": {
@@ -131,7 +131,7 @@ LOGGING = {
 }
 
 
-def share_memory() -> None:
+def freeze_memory() -> None:
     """What is loaded by now stays shared: no collection touches it after the fork."""
     # Connections must not be shared: each process opens its own.
     db.session.remove()
@@ -140,7 +140,7 @@ def share_memory() -> None:
     gc.freeze()
 
 
-def heed_the_parent_alone() -> None:
+def reset_child_signals() -> None:
     """In each child, at once: Ctrl-C is the parent's, which ends its children in order.
 
     A SIGTERM that comes before the child is ready ends it; the handler it inherited
@@ -152,7 +152,7 @@ def heed_the_parent_alone() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
-class Scheduler(CallbackScheduler):
+class DirectScheduler(CallbackScheduler):
     """How Granian gives requests to the application: as it does itself, but for those
     that its own threads can answer. The way over the event loop would cost a page half
     its speed."""
@@ -182,7 +182,7 @@ class Scheduler(CallbackScheduler):
         return make(loop, callback, None, None, None)
 
 
-class OwnSocketServer(MPServer):
+class MultiSocketServer(MPServer):
     """Granian's server on sockets that we open: with options that it has no setting
     for, and one for each process, so that none takes all connections. One that dies
     leaves its socket, with who waits in it, to its successor."""
@@ -214,42 +214,42 @@ class OwnSocketServer(MPServer):
                 raise
 
     def _drop_shared_socket(self) -> None:
-        close_all(self.sockets)
+        close_sockets(self.sockets)
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:
             with contextlib.suppress(OSError):
-                os.kill(worker._id(), rsgi.STOP_READING)
+                os.kill(worker._id(), rsgi.STOP_READING_SIGNAL)
             worker.terminate()
-        end = time.monotonic() + GRACE
+        end = time.monotonic() + GRACE_SECONDS
         # Here, since two threads wait for each, and the server takes one that has ended
         # for one that refuses to where the other thread was told first.
         while any(w.is_alive() for w in self.wrks) and time.monotonic() < end:
-            time.sleep(LOOKS_EVERY)
+            time.sleep(STOP_POLL_SECONDS)
         super()._stop_workers()
 
 
-def close_all(sockets: list[socket.socket]) -> None:
+def close_sockets(sockets: list[socket.socket]) -> None:
     for each in sockets:
         each.close()
 
 
-def room_for_connections() -> int:
+def connection_limit() -> int:
     """How many connections each web process may have, by what the system allows: a
     connection is an open file, and there are some others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + OTHER_FILES
+    wanted = MAX_CONNECTIONS + RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             soft = most
     if soft == resource.RLIM_INFINITY:
-        return CONNECTIONS
-    return max(min(CONNECTIONS, soft - OTHER_FILES), LEAST_CONNECTIONS)
+        return MAX_CONNECTIONS
+    return max(min(MAX_CONNECTIONS, soft - RESERVED_FILES), MIN_CONNECTIONS)
 
 
-def listen(host: str, port: int, number: int) -> list[socket.socket]:
+def open_sockets(host: str, port: int, number: int) -> list[socket.socket]:
     """So many sockets that listen there and share what comes. Raises Mistake where that
     can't be had."""
     try:
@@ -266,7 +266,7 @@ def listen(host: str, port: int, number: int) -> list[socket.socket]:
         for each in sockets:
             each.listen(BACKLOG)
     except OSError as error:
-        raise Mistake(
+        raise CommandError(
             f"port {port} on {host} can't be used: {error.strerror}; "
             "RSVP_PORT sets another"
         ) from error
@@ -280,24 +280,26 @@ def new_socket(family: int) -> socket.socket:
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Who takes nothing of an answer is cut off.
-        patience = READER_SECONDS * 1000
+        patience = SEND_TIMEOUT_SECONDS * 1000
         one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
     return one
 
 
-def end_on_hangup() -> None:
+def stop_on_hangup() -> None:
     """A closed terminal ends the site as Ctrl-C does; under nohup it goes on."""
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def when_it_answers(host: str, port: int, ready: Callable[[], None]) -> None:
+def call_when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
     # Where "::" is all networks there may be IPv4 alone, or IPv6 alone.
     wildcards = {"0.0.0.0": ["127.0.0.1"], "::": ["127.0.0.1", "::1"]}  # noqa: S104
 
     def wait() -> None:
         for _ in range(600):
-            if any(answers(address, port) for address in wildcards.get(host, [host])):
+            if any(
+                is_answering(address, port) for address in wildcards.get(host, [host])
+            ):
                 ready()
                 return
             time.sleep(0.05)
@@ -305,19 +307,19 @@ def when_it_answers(host: str, port: int, ready: Callable[[], None]) -> None:
     threading.Thread(target=wait, name="ready", daemon=True).start()
 
 
-def answers(address: str, port: int) -> bool:
+def is_answering(address: str, port: int) -> bool:
     """Whether somebody answers there. The sockets listen before anybody does, so that a
     connection alone says nothing."""
     with (
         contextlib.suppress(OSError),
-        socket.create_connection((address, port), READY_SECONDS) as connection,
+        socket.create_connection((address, port), READY_TIMEOUT_SECONDS) as connection,
     ):
-        connection.sendall(IS_ANYBODY_THERE)
+        connection.sendall(LIVENESS_REQUEST)
         return bool(connection.recv(1))
     return False
 
 
-class Lifeline:
+class ParentPipe:
     """A pipe that closes when the parent is gone, however it went."""
 
     def __init__(self) -> None:
@@ -332,16 +334,18 @@ class Lifeline:
         os.read(self.reading, 1)
         # To the main thread: handlers run there, and it may be asleep. Again, since one
         # that is only about to sleep does not wake from the first.
-        for _ in range(GRACE):
+        for _ in range(GRACE_SECONDS):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
             time.sleep(1)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Beside:
+class WorkerProcess:
     """A process kept running beside the server: started again when it dies."""
 
-    def __init__(self, work: Callable[[str | None], None], lifeline: Lifeline) -> None:
+    def __init__(
+        self, work: Callable[[str | None], None], lifeline: ParentPipe
+    ) -> None:
         self.work = work
         self.lifeline = lifeline
         self.stopping = threading.Event()
@@ -352,7 +356,7 @@ class Beside:
         threading.Thread(target=self.watch, name="beside", daemon=True).start()
 
     def started(self, ended: str | None = None) -> Any:
-        process = fork.Process(
+        process = fork_context.Process(
             target=self.run, args=(ended,), name="worker", daemon=True
         )
         process.start()
@@ -364,14 +368,14 @@ class Beside:
         self.work(ended)
 
     def watch(self) -> None:
-        for pause in growing_pauses():
+        for pause in restart_pauses():
             began = time.monotonic()
             self.process.join()
             if self.stopping.is_set():
                 return
-            if time.monotonic() - began > LONGEST_PAUSE:
+            if time.monotonic() - began > MAX_RESTART_PAUSE:
                 pause = 1.0
-            ended = how_it_ended(self.process.exitcode)
+            ended = exit_text(self.process.exitcode)
             log.error(
                 "the worker ended (%s); starting it again in %.0f s", ended, pause
             )
@@ -382,13 +386,13 @@ class Beside:
     def stop(self) -> None:
         self.stopping.set()
         self.process.terminate()
-        self.process.join(GRACE)
+        self.process.join(GRACE_SECONDS)
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
 
 
-def how_it_ended(code: int) -> str:
+def exit_text(code: int) -> str:
     """A process's exit code in words: `signal SIGKILL`, `exit status 3`."""
     if code >= 0:
         return f"exit status {code}"
@@ -398,14 +402,14 @@ def how_it_ended(code: int) -> str:
         return f"signal {-code}"
 
 
-def growing_pauses() -> Iterator[float]:
+def restart_pauses() -> Iterator[float]:
     pause = 1.0
     while True:
         yield pause
-        pause = min(pause * 2, LONGEST_PAUSE)
+        pause = min(pause * 2, MAX_RESTART_PAUSE)
 
 
-def until_told_to_stop() -> threading.Event:
+def make_stop_event() -> threading.Event:
     """An event that SIGINT and SIGTERM set: whoever waits on it then ends its work.
 
     Must be called from the main thread.
@@ -417,12 +421,12 @@ def until_told_to_stop() -> threading.Event:
     # Not by a handler's own code: that runs in the main thread alone, which may have
     # just gone to sleep on the event, or hold its lock.
     def listen() -> None:
-        while os.read(reading, 1)[0] not in ENDING:
+        while os.read(reading, 1)[0] not in STOP_SIGNALS:
             pass
         stop.set()
 
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    for number in ENDING:
+    for number in STOP_SIGNALS:
         signal.signal(number, lambda *_: None)
     threading.Thread(target=listen, name="signals", daemon=True).start()
     return stop

@@ -10,19 +10,19 @@ import click
 from flask import Flask, current_app, url_for
 
 from rsvp import config, site_addresses, startup
-from rsvp.cli.base import Command, EarlyCommand, Mistake, as_json
-from rsvp.cli.jobs import why_they_wait
-from rsvp.clocks import read_steady
+from rsvp.cli.base import Command, CommandError, EarlyCommand, print_json
+from rsvp.cli.jobs import on_hold_text
+from rsvp.clocks import read_steady_clock
 from rsvp.database import checks
 from rsvp.db import utcnow, writing
 
-INSTANT = "%Y-%m-%d %H:%M UTC"
-BEHIND_THE_WEB = 10
+INSTANT_FORMAT = "%Y-%m-%d %H:%M UTC"
+WORKER_NICENESS = 10
 """How much nicer (nice(2)) a worker is than who answers people: on a busy machine mails
 wait for pages, not pages for mails."""
 
 
-def the_app() -> Flask:
+def current_flask_app() -> Flask:
     return current_app._get_current_object()  # type: ignore[attr-defined]
 
 
@@ -32,7 +32,7 @@ def init() -> None:
     before = startup.schema_version()
     startup.initialise()
     after = startup.schema_version()
-    where = config.where_data_is(the_app())
+    where = config.data_location(current_flask_app())
     if before == after:
         click.echo(f"The database is up to date: {where}")
     else:
@@ -43,10 +43,14 @@ def init() -> None:
 @click.command(cls=Command)
 def demo() -> None:
     """Load demo data: events of each kind, with people, if there are no events yet."""
-    if the_app().config["MAIL_SERVER"]:
-        raise Mistake("a mail server is set, and the people in demo data don't exist")
-    if not load_demo():
-        raise Mistake("there are events already; demo data is for an empty database")
+    if current_flask_app().config["MAIL_SERVER"]:
+        raise CommandError(
+            "a mail server is set, and the people in demo data don't exist"
+        )
+    if not load_demo_data():
+        raise CommandError(
+            "there are events already; demo data is for an empty database"
+        )
     click.echo("Demo data is loaded. `rsvp user create` makes an account to sign in.")
 
 
@@ -61,14 +65,14 @@ def demo() -> None:
 @click.option("--no-worker", is_flag=True, help="Only answer; workers run elsewhere.")
 def serve(with_demo: bool, no_worker: bool) -> None:
     """Run the site: web processes on RSVP_PORT, and the worker that sends mails."""
-    app = the_app()
+    app = current_flask_app()
     if app.config["DEBUG"]:
-        raise Mistake("`rsvp serve` is for real use: unset RSVP_DEBUG")
+        raise CommandError("`rsvp serve` is for real use: unset RSVP_DEBUG")
     if with_demo:
         startup.initialise()
         # Its people don't exist: with a mail server, their mails would go out.
         if not app.config["MAIL_SERVER"]:
-            load_demo()
+            load_demo_data()
         else:
             click.echo(
                 "No demo data: its people don't exist, and a mail server is set."
@@ -76,13 +80,13 @@ def serve(with_demo: bool, no_worker: bool) -> None:
     startup.verify(writes=True)
     from rsvp.cli import server as cli_server
 
-    told = where_everything_is(app)
-    app.config["HOST"] = config.read(
+    told = startup_message(app)
+    app.config["HOST"] = config.parse_setting(
         "HOST",
         app.config["HOST"],
-        lambda host: site_addresses.find_listening(host, app.config["PORT"]),
+        lambda host: site_addresses.resolve_listening_host(host, app.config["PORT"]),
     )
-    beside = None if no_worker else partial(work, app)
+    beside = None if no_worker else partial(run_worker_process, app)
     cli_server.serve(app, beside, lambda: click.echo(told))
 
 
@@ -102,12 +106,12 @@ def worker(once: bool, as_data: bool) -> None:
 
     checks.refuse_read_only()
     if not once:
-        work(the_app())
+        run_worker_process(current_flask_app())
         return
     failed: list[str] = []
     waiting: list[str] = []
-    done = scheduler.run_due(
-        utcnow(), early=True, failed=failed, waiting=waiting, steady=read_steady()
+    done = scheduler.run_due_jobs(
+        utcnow(), early=True, failed=failed, waiting=waiting, steady=read_steady_clock()
     )
     lapsed, erased = done.get("settle", 0), done.get("erase", 0)
     report = pool.deliver_due(utcnow())
@@ -115,15 +119,15 @@ def worker(once: bool, as_data: bool) -> None:
         told = {"erased": erased, "lapsed": lapsed, "jobs": done, "jobs_failed": failed}
         if waiting:
             told["jobs_waiting"] = waiting
-        as_json(dataclasses.asdict(report) | told)
+        print_json(dataclasses.asdict(report) | told)
     else:
         if lapsed:
             click.echo(f"Registrations whose time was over: {lapsed}.")
         if erased:
             click.echo(f"Events whose attendees' data was erased: {erased}.")
         if waiting:
-            apart = job_queries.clock_apart()
-            why = f" {why_they_wait(apart)}" if apart else ""
+            apart = job_queries.find_untrusted_clock()
+            why = f" {on_hold_text(apart)}" if apart else ""
             click.echo(f"Not run yet: {', '.join(waiting)}.{why}")
         if not current_app.config["MAIL_SERVER"]:
             click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
@@ -149,18 +153,20 @@ def check(fix: bool, as_data: bool) -> None:
     of events to come from their wall times again, and says on stderr which have moved.
     """
     from rsvp.domain import invariants
-    from rsvp.domain.events import publish
+    from rsvp.domain.events import zone_rules
 
     now = utcnow()
     if fix:
-        for event_id in [event.id for event in publish.find_moved(now)]:
+        for event_id in [event.id for event in zone_rules.find_moved_events(now)]:
             with writing():
-                moved = publish.rederive(event_id, actor="command", now=now)
+                moved = zone_rules.rederive_instants(event_id, actor="command", now=now)
             if moved:
-                click.echo(f"{moved.slug} now begins {moved.after:{INSTANT}}", err=True)
-    problems = invariants.all_problems(now)
+                click.echo(
+                    f"{moved.slug} now begins {moved.after:{INSTANT_FORMAT}}", err=True
+                )
+    problems = invariants.find_all_problems(now)
     if as_data:
-        as_json([dataclasses.asdict(problem) for problem in problems])
+        print_json([dataclasses.asdict(problem) for problem in problems])
     else:
         for problem in problems:
             click.echo(str(problem))
@@ -173,16 +179,16 @@ def check(fix: bool, as_data: bool) -> None:
 # --- what they share ----------------------------------------------------------------
 
 
-def work(app: Flask, ended: str | None = None) -> None:
+def run_worker_process(app: Flask, ended: str | None = None) -> None:
     """The worker's round, until SIGINT or SIGTERM. `ended`: how the one before did.
 
     Exits with status 1 where it can't go on, which is told by then.
     """
-    from rsvp.cli.server import until_told_to_stop
+    from rsvp.cli.server import make_stop_event
     from rsvp.jobs import worker as job_worker
 
-    stop = until_told_to_stop()
-    os.nice(BEHIND_THE_WEB)
+    stop = make_stop_event()
+    os.nice(WORKER_NICENESS)
     with app.app_context():
         try:
             job_worker.run_worker(stop, ended=ended)
@@ -190,36 +196,38 @@ def work(app: Flask, ended: str | None = None) -> None:
             raise SystemExit(1) from None
 
 
-def load_demo() -> bool:
+def load_demo_data() -> bool:
     from rsvp.demo import load
 
-    return load.load(utcnow(), current_app.config["CODE_KEY"])
+    return load.load_sample_data(utcnow(), current_app.config["CODE_KEY"])
 
 
-def where_everything_is(app: Flask) -> str:
+def startup_message(app: Flask) -> str:
     # Where browsers go, which is not where the site listens if a proxy is in front.
     with app.test_request_context(base_url=app.config["PUBLIC_URL"]):
         sign_in = url_for("security.login", _external=True)
-        outbox = url_for("outbox.messages", _external=True)
+        outbox = url_for("organizer.messages.list_messages", _external=True)
     mails = f"wait in the outbox; read them at {outbox}"
     if server := app.config["MAIL_SERVER"]:
         mails = f"go out through {server}"
-    here = site_addresses.own_url(app.config["HOST"], app.config["PORT"])
+    here = site_addresses.local_url(app.config["HOST"], app.config["PORT"])
     return "\n".join(
         (
             f"RSVP is running at {here} (Ctrl-C ends it)",
-            f"  Organizers  {way_in(sign_in)}",
+            f"  Organizers  {sign_in_hint(sign_in)}",
             f"  Mails       {mails}",
-            f"  Data        {config.where_data_is(app)}",
+            f"  Data        {config.data_location(app)}",
         )
     )
 
 
-def way_in(sign_in: str) -> str:
+def sign_in_hint(sign_in: str) -> str:
     """How organizers get in: the first of them by a link that nobody else sees."""
     from rsvp import security as account_security
-    from rsvp.domain import teams
+    from rsvp.domain.accounts import users
 
-    if teams.has_users():
+    if users.has_users():
         return f"sign in at {sign_in}"
-    return f"make the first account, once: {account_security.first_link(utcnow())}"
+    return (
+        f"make the first account, once: {account_security.first_account_link(utcnow())}"
+    )

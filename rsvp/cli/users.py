@@ -1,4 +1,4 @@
-"""`rsvp user`: accounts of organizers. `rsvp attendees`: who comes, as a file."""
+"""`rsvp user` and `rsvp attendees`: organizers' accounts, the attendee list."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import click
 
-from rsvp.cli.base import Command, Group, Mistake, as_json
+from rsvp.cli.base import Command, CommandError, Group, print_json
 from rsvp.db import utcnow, writing
 from rsvp.models.team import Role
 from rsvp.text import mail_addresses
@@ -39,15 +39,15 @@ def create_user(email: str, team: str, role: str, ask: bool, as_data: bool) -> N
     With --ask you type the password; it can also come through a pipe, as one line.
     """
     from rsvp import security as account_security
-    from rsvp.domain import teams
+    from rsvp.domain.accounts import users
 
-    address = checked_address(email)
-    password = asked_password() if ask else account_security.new_password()
+    address = check_address(email)
+    password = ask_password() if ask else account_security.generate_password()
     password_hash = account_security.hash_password(password)
     with writing():
-        teams.create_user(address, password_hash, team, role, now=utcnow())
-    tell_password(address, None if ask else password, as_data, team=team, role=role)
-    if meant := mail_addresses.find_meant(address):
+        users.create_user(address, password_hash, team, role, now=utcnow())
+    print_password(address, None if ask else password, as_data, team=team, role=role)
+    if meant := mail_addresses.suggest_address(address):
         click.echo(f"Is {address} right? Did you mean {meant}?", err=True)
 
 
@@ -55,31 +55,31 @@ def create_user(email: str, team: str, role: str, ask: bool, as_data: bool) -> N
 @click.argument("email")
 @click.option("--ask", is_flag=True, help="Ask for the password instead of making one.")
 @click.option("--json", "as_data", is_flag=True, help="Print for machines.")
-def new_password(email: str, ask: bool, as_data: bool) -> None:
+def set_new_password(email: str, ask: bool, as_data: bool) -> None:
     """Give an account another password; it is signed out everywhere."""
     from rsvp import security as account_security
-    from rsvp.domain import teams
+    from rsvp.domain.accounts import users
 
-    if teams.find_user(email) is None:
-        raise Mistake(f"nobody has an account with {email}")
-    password = asked_password() if ask else account_security.new_password()
+    if users.find_user(email) is None:
+        raise CommandError(f"nobody has an account with {email}")
+    password = ask_password() if ask else account_security.generate_password()
     password_hash = account_security.hash_password(password)
     with writing():
-        found = teams.find_user(email)
+        found = users.find_user(email)
         if found is None:  # pragma: no cover - gone since we looked
-            raise Mistake(f"nobody has an account with {email}")
-        teams.set_password(found, password_hash)
-    tell_password(email, None if ask else password, as_data)
+            raise CommandError(f"nobody has an account with {email}")
+        users.set_password(found, password_hash)
+    print_password(email, None if ask else password, as_data)
 
 
-def checked_address(email: str) -> str:
+def check_address(email: str) -> str:
     try:
-        return mail_addresses.read(email).text
-    except mail_addresses.NoMailAddress as wrong:
-        raise Mistake(str(wrong)) from wrong
+        return mail_addresses.parse_mail_address(email).text
+    except mail_addresses.InvalidMailAddress as wrong:
+        raise CommandError(str(wrong)) from wrong
 
 
-def asked_password() -> str:
+def ask_password() -> str:
     from rsvp import security as account_security
 
     if sys.stdin.isatty():
@@ -87,15 +87,15 @@ def asked_password() -> str:
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if problem := account_security.password_problem(password):
-        raise Mistake(problem)
+        raise CommandError(problem)
     return str(password)
 
 
-def tell_password(
+def print_password(
     email: str, password: str | None, as_data: bool, **more: str | None
 ) -> None:
     if as_data:
-        as_json({"email": email, **more, "password": password})
+        print_json({"email": email, **more, "password": password})
     elif password:
         click.echo(f"{email} can sign in with the password {password}")
         click.echo("It is not shown again.")
@@ -127,25 +127,27 @@ def attendees(slug: str, kind: str, output: str | None, as_data: bool) -> None:
 
     event = event_queries.find_event(slug)
     if event is None:
-        raise Mistake(f"there is no event {slug}; `rsvp event list` shows them all")
+        raise CommandError(
+            f"there is no event {slug}; `rsvp event list` shows them all"
+        )
     kind = "json" if as_data else kind
     if kind == "xlsx" and output is None and is_terminal():
-        raise Mistake("a workbook is nothing to read here; add --output FILE")
-    rows = attendee_queries.roster(event.id)
+        raise CommandError("a workbook is nothing to read here; add --output FILE")
+    rows = attendee_queries.iter_attendees(event.id)
     questions = [question.key for question in event.questions]
     consents = attendee_queries.consent_keys(event.id)
     if kind == "xlsx":
         from rsvp.formats.exports import attendees_xlsx
 
         book = attendees_xlsx.write_xlsx(rows, questions, consents, zone=event.zone)
-        with book, opened(output) as file:
+        with book, open_output(output) as file:
             shutil.copyfileobj(book, file)
         return
     if kind == "json":
         pieces = attendee_exports.write_json(rows)
     else:
         pieces = attendee_exports.write_csv(rows, questions, consents)
-    with opened(output) as file:
+    with open_output(output) as file:
         for piece in pieces:
             file.write(piece)
 
@@ -154,7 +156,7 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def opened(output: str | None) -> AbstractContextManager[BinaryIO]:
+def open_output(output: str | None) -> AbstractContextManager[BinaryIO]:
     """The file, or standard output, which stays open."""
     if output is None:
         return nullcontext(sys.stdout.buffer)
@@ -162,5 +164,5 @@ def opened(output: str | None) -> AbstractContextManager[BinaryIO]:
         # Names and addresses: for whoever asked, not for everybody on the machine.
         handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     except OSError as error:
-        raise Mistake(f"{output} can't be written: {error.strerror}") from error
+        raise CommandError(f"{output} can't be written: {error.strerror}") from error
     return os.fdopen(handle, "wb")

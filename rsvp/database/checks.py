@@ -1,4 +1,4 @@
-"""Database checks: whether a database can be used as it is, before a start.
+"""Database checks before a start: encoding, permissions, writable folder.
 
 Each raises UnsafeStart, with one line for the operator, where it can't.
 """
@@ -17,31 +17,31 @@ from sqlalchemy.exc import SQLAlchemyError
 from rsvp.config import UnsafeStart
 from rsvp.database import outages
 from rsvp.db import Base, writing
-from rsvp.errors import NoTurn
+from rsvp.errors import WriteLockUnavailable
 from rsvp.extensions import db
 
 log = logging.getLogger("rsvp.database")
 
 
 @contextlib.contextmanager
-def in_one_line() -> Iterator[None]:
+def errors_as_unsafe_start() -> Iterator[None]:
     """Raise what the database says inside as UnsafeStart."""
     try:
         yield
     except SQLAlchemyError as error:
         db.session.rollback()
-        raise UnsafeStart(words_for(error)) from error
-    except NoTurn as error:
+        raise UnsafeStart(error_text(error)) from error
+    except WriteLockUnavailable as error:
         raise UnsafeStart(str(outages.find(error))) from error
 
 
-def words_for(error: SQLAlchemyError) -> str:
+def error_text(error: SQLAlchemyError) -> str:
     """What is wrong with the database: what it means, where we know, and what it said
     itself."""
     said = getattr(error, "orig", None) or error
     lines = str(said).strip().splitlines() or [type(said).__name__]
     outage = outages.find(error)
-    if outage and outage.kind == outages.Kind.AWAY:
+    if outage and outage.kind == outages.OutageKind.AWAY:
         # SQLite says no more than that it can't open the file.
         try:
             refuse_unwritable_place()
@@ -76,7 +76,9 @@ def refuse_unwritable_place() -> None:
         if not place.exists():
             continue
         if not os.access(place, os.W_OK):
-            raise UnsafeStart(f"{outages.Kind.READ_ONLY}: {place} can't be written")
+            raise UnsafeStart(
+                f"{outages.OutageKind.READ_ONLY}: {place} can't be written"
+            )
 
 
 def refuse_read_only() -> None:
@@ -90,21 +92,21 @@ def refuse_read_only() -> None:
             session.execute(text("UPDATE code_keys SET id = id"))
             if db.engine.dialect.name == "postgresql":
                 refuse_missing_rights(session.connection())
-            raise NotKept
-    except NotKept:
+            raise DiscardChanges
+    except DiscardChanges:
         return
     except SQLAlchemyError as error:
         outage = outages.find(error)
-        if outage is None or outage.kind != outages.Kind.FULL:
+        if outage is None or outage.kind != outages.OutageKind.FULL:
             raise
         log.error("nothing can be stored: %s", outage)
 
 
-class NotKept(Exception):
+class DiscardChanges(Exception):
     """Ends a block without keeping what was written in it."""
 
 
-RIGHTS = """
+RIGHTS_QUERY = """
 SELECT c.relname FROM pg_class c
 WHERE c.relname = ANY(:names) AND c.relnamespace = (
     SELECT relnamespace FROM pg_class WHERE oid = to_regclass('code_keys')
@@ -122,9 +124,9 @@ may not write to."""
 def refuse_missing_rights(connection: Connection) -> None:
     tables = [table.name for table in Base.metadata.sorted_tables]
     names = [*tables, *(f"{name}_id_seq" for name in tables)]
-    missing = connection.execute(text(RIGHTS), {"names": names}).scalar()
+    missing = connection.execute(text(RIGHTS_QUERY), {"names": names}).scalar()
     if missing is not None:
         raise UnsafeStart(
-            f"{outages.Kind.READ_ONLY}: the role may not read, insert, update and "
-            f"delete in {missing}"
+            f"{outages.OutageKind.READ_ONLY}: the role may not read, insert, update"
+            f" and delete in {missing}"
         )

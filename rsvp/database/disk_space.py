@@ -1,4 +1,4 @@
-"""The disk: whether there is room for what people send."""
+"""Disk space: whether the data folder has room left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOW_FILES = 100
 """A file system may also run out of names for files; SQLite makes three or four."""
 
 
-def folder(app: Flask) -> Path:
+def data_folder(app: Flask) -> Path:
     """Where the database is: SQLite's own folder, else the instance folder (a database
     server's disk can't be seen from here)."""
     engine = db.engine
@@ -27,7 +27,7 @@ def folder(app: Flask) -> Path:
     return Path(app.instance_path)
 
 
-def trouble(folder: Path) -> str | None:
+def find_shortage(folder: Path) -> str | None:
     """What is wrong with the disk of this folder, in words for the log; None: nothing.
 
     The room counted is what this process may use: file systems keep some for root.

@@ -1,5 +1,4 @@
-"""Who uses the database: a shared lock, held by each process from its first connection
-until its last; a restore takes the whole of it.
+"""Database lock: shared by running processes, exclusive for a restore.
 
 On SQLite that is a flock on `<database>.in-use`, on PostgreSQL an advisory lock of each
 connection. Both end with the process, however it went, so nothing stale is ever left.
@@ -25,22 +24,22 @@ try:
 except ImportError:  # pragma: no cover - Windows has no flock
     fcntl = None  # type: ignore[assignment]
 
-KEY = 0x52535655
+ADVISORY_LOCK = 0x52535655
 """The advisory lock's number: one that others in the database don't use."""
 
-LENGTH = 120
+NOTE_LENGTH = 120
 """Bytes of a note."""
-PATIENCE = 3.0
+LOCK_TIMEOUT = 3.0
 """Seconds to wait for somebody who is only looking: a restore takes longer."""
 
-BEING_RESTORED = "a backup is being put back into it; start again when that has ended"
+RESTORING_TEXT = "a backup is being put back into it; start again when that has ended"
 
 
-class InUse(Exception):
+class DatabaseInUse(Exception):
     """Somebody else has the database open."""
 
 
-def watch(engine: Engine) -> None:
+def lock_while_connected(engine: Engine) -> None:
     """From here on this process holds the lock while `engine` has connections.
 
     Connecting raises OperationalError while a restore has the lock, and UnsafeStart
@@ -56,7 +55,7 @@ def watch(engine: Engine) -> None:
                 share_postgresql(connection)
 
         event.listen(engine, "connect", share)
-    elif (file := sqlite_file.path_of(engine)) is not None:
+    elif (file := sqlite_file.database_path(engine)) is not None:
         lock = engine.__dict__["rsvp_use"] = FileLock(file)
         # Before the driver opens the file: that alone would read a leftover WAL.
         event.listen(engine, "do_connect", lambda *_: lock.share())
@@ -64,7 +63,7 @@ def watch(engine: Engine) -> None:
 
 
 @contextlib.contextmanager
-def not_shared(engine: Engine) -> Iterator[None]:
+def without_sharing(engine: Engine) -> Iterator[None]:
     """For the restore itself, which has the lock: no connection asks for a share."""
     engine.__dict__["rsvp_not_shared"] = True
     try:
@@ -74,36 +73,39 @@ def not_shared(engine: Engine) -> Iterator[None]:
 
 
 def share_postgresql(connection: Any) -> None:
-    is_ours = within(
-        PATIENCE, lambda: had(connection, f"SELECT pg_try_advisory_lock_shared({KEY})")
+    is_ours = retry_within(
+        LOCK_TIMEOUT,
+        lambda: query_flag(
+            connection, f"SELECT pg_try_advisory_lock_shared({ADVISORY_LOCK})"
+        ),
     )
     connection.rollback()  # the lock is the session's, not the transaction's
     if not is_ours:
-        raise busy()
+        raise restoring_error()
 
 
 @contextlib.contextmanager
-def postgresql_alone(connection: Any) -> Iterator[None]:
+def lock_postgresql(connection: Any) -> Iterator[None]:
     """Have a PostgreSQL database alone, as long as a psycopg connection in autocommit
     mode stays open. Raises InUse."""
-    take = f"SELECT pg_try_advisory_lock({KEY})"
+    take = f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"
     # The server takes a moment to notice that a client was killed.
-    if not within(PATIENCE, lambda: had(connection, take)):
-        raise InUse
+    if not retry_within(LOCK_TIMEOUT, lambda: query_flag(connection, take)):
+        raise DatabaseInUse
     try:
         yield
     finally:
         if not connection.closed:
-            connection.execute(f"SELECT pg_advisory_unlock({KEY})")
+            connection.execute(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
 
 
-def had(connection: Any, query: str) -> bool:
+def query_flag(connection: Any, query: str) -> bool:
     with connection.cursor() as cursor:
         return bool(cursor.execute(query).fetchone()[0])
 
 
-def busy() -> OperationalError:
-    return OperationalError(None, None, Exception(BEING_RESTORED))
+def restoring_error() -> OperationalError:
+    return OperationalError(None, None, Exception(RESTORING_TEXT))
 
 
 class FileLock:
@@ -116,7 +118,7 @@ class FileLock:
         self.threads = threading.Lock()
         self.handle: int | None = None
         self.held_by: int | None = None
-        self.was_left = sqlite_file.Left.WHOLE
+        self.was_left = sqlite_file.LastClose.WHOLE
         """How this process found the database, until somebody has looked into it."""
 
     def share(self) -> None:
@@ -130,10 +132,10 @@ class FileLock:
                 # A folder that can't be written to: SQLite says so itself.
                 return
             try:
-                if lock(handle, fcntl.LOCK_EX):
+                if try_flock(handle, fcntl.LOCK_EX):
                     self.begin(handle)
-                elif not lock(handle, fcntl.LOCK_SH, PATIENCE):
-                    raise busy()
+                elif not try_flock(handle, fcntl.LOCK_SH, LOCK_TIMEOUT):
+                    raise restoring_error()
             except BaseException:
                 os.close(handle)
                 raise
@@ -142,14 +144,14 @@ class FileLock:
 
     def begin(self, handle: int) -> None:
         """The first to use it: see how the last one left it; note that it is open."""
-        noted = what_is_noted(handle)
-        sqlite_file.refuse_other_wal(self.file, noted, os.fstat(handle))
-        self.was_left = sqlite_file.how_it_was_left(self.file, noted)
+        noted = read_note(handle)
+        sqlite_file.refuse_foreign_wal(self.file, noted, os.fstat(handle))
+        self.was_left = sqlite_file.find_last_close(self.file, noted)
         # It must be on the disk before a WAL is: a WAL beside a file that was closed
         # is another one's.
-        note(handle, sqlite_file.opened(self.file, os.fstat(handle)))
+        write_note(handle, sqlite_file.open_note(self.file, os.fstat(handle)))
         os.fsync(handle)
-        lock(handle, fcntl.LOCK_SH)
+        try_flock(handle, fcntl.LOCK_SH)
 
     def release(self) -> None:
         """Whoever is the last to leave notes whether one whole file is left."""
@@ -159,9 +161,9 @@ class FileLock:
             handle, self.handle = self.handle, None
             is_ours, self.held_by = self.held_by == os.getpid(), None
             try:
-                is_whole = self.was_left is sqlite_file.Left.WHOLE
-                if is_ours and is_whole and lock(handle, fcntl.LOCK_EX):
-                    note(handle, sqlite_file.closed(self.file))
+                is_whole = self.was_left is sqlite_file.LastClose.WHOLE
+                if is_ours and is_whole and try_flock(handle, fcntl.LOCK_EX):
+                    write_note(handle, sqlite_file.closed_note(self.file))
             finally:
                 os.close(handle)
 
@@ -170,20 +172,20 @@ class FileLock:
         """Have it without anybody else. Raises InUse, and OSError."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            if fcntl is not None and not lock(handle, fcntl.LOCK_EX, PATIENCE):
-                raise InUse
+            if fcntl is not None and not try_flock(handle, fcntl.LOCK_EX, LOCK_TIMEOUT):
+                raise DatabaseInUse
             yield
-            note(handle, sqlite_file.closed(self.file))
+            write_note(handle, sqlite_file.closed_note(self.file))
         finally:
             os.close(handle)
 
     def noted(self) -> tuple[str, os.stat_result]:
         """What its file says, and what the system says of the file."""
         with self.path.open("rb") as file:
-            return what_is_noted(file.fileno()), os.fstat(file.fileno())
+            return read_note(file.fileno()), os.fstat(file.fileno())
 
 
-def lock(handle: int, kind: int, patience: float = 0) -> bool:
+def try_flock(handle: int, kind: int, patience: float = 0) -> bool:
     """Whether the lock was had, at once or within so many seconds."""
 
     def try_it() -> bool:
@@ -193,10 +195,10 @@ def lock(handle: int, kind: int, patience: float = 0) -> bool:
             return False
         return True
 
-    return within(patience, try_it)
+    return retry_within(patience, try_it)
 
 
-def within(seconds: float, succeeds: Callable[[], bool]) -> bool:
+def retry_within(seconds: float, succeeds: Callable[[], bool]) -> bool:
     """Whether it did, tried again and again for so many seconds."""
     end = time.monotonic() + seconds
     while not succeeds():
@@ -206,10 +208,10 @@ def within(seconds: float, succeeds: Callable[[], bool]) -> bool:
     return True
 
 
-def note(handle: int, text: str) -> None:
+def write_note(handle: int, text: str) -> None:
     """Write it over what stands there, in one length: a full disk has room for that."""
-    os.pwrite(handle, text.rstrip().ljust(LENGTH).encode() + b"\n", 0)
+    os.pwrite(handle, text.rstrip().ljust(NOTE_LENGTH).encode() + b"\n", 0)
 
 
-def what_is_noted(handle: int) -> str:
+def read_note(handle: int) -> str:
     return os.pread(handle, 200, 0).decode(errors="replace").rstrip() + "\n"

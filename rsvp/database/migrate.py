@@ -1,4 +1,4 @@
-"""Migrating: the tables are brought up to date, also while a site runs on them.
+"""Migrate the database, also while a site is running on it.
 
 All migrations that are missing run in one transaction, so one that is killed or fails
 leaves what was there. How a site waits meanwhile is told in docs/operators.md.
@@ -18,23 +18,23 @@ from sqlalchemy.exc import OperationalError
 from rsvp.config import UnsafeStart
 from rsvp.database import outages
 from rsvp.db import Base
-from rsvp.errors import NoTurn
+from rsvp.errors import WriteLockUnavailable
 
 log = logging.getLogger("rsvp.migrating")
 
-PATIENCE = 60.0
+LOCK_TIMEOUT = 60.0
 """Seconds for which tables that others use are tried for."""
-SHORTEST_TRY, LONGEST_TRY = 50, 400
+MIN_TRY_MS, MAX_TRY_MS = 50, 400
 """Milliseconds that a try may take, and that the site waits behind it; each is longer
 than the one before. Between two the site works off what had to wait, for as long."""
-FIRST = ("events", "registrations")
+LOCKED_FIRST = ("events", "registrations")
 """What requests begin with: whoever comes while a try waits for these has nothing yet
 that the try would wait for in turn."""
 
 # PostgreSQL's words for: cancelled by our own limit, a lock not had, a deadlock.
-IN_USE = {"57014", "55P03", "40P01"}
+IN_USE_CODES = {"57014", "55P03", "40P01"}
 
-LONGEST = text(
+LONGEST_USER_QUERY = text(
     "SELECT a.pid, a.application_name FROM pg_locks l JOIN pg_stat_activity a"
     " USING (pid) WHERE l.granted AND l.relation IN (SELECT c.oid FROM pg_class c"
     " WHERE c.relkind = 'r' AND c.relname IN :names)"
@@ -51,14 +51,14 @@ def upgrade() -> None:
     """
     try:
         flask_migrate.upgrade()
-    except (OperationalError, NoTurn) as error:
+    except (OperationalError, WriteLockUnavailable) as error:
         outage = outages.find(error)
-        if outage and outage.kind == outages.Kind.BUSY:
-            raise in_use("others write to the database") from error
+        if outage and outage.kind == outages.OutageKind.BUSY:
+            raise in_use_error("others write to the database") from error
         raise
 
 
-def hold_tables(connection: Connection) -> None:
+def lock_tables(connection: Connection) -> None:
     """In the transaction, before its first change: have all tables to ourselves.
 
     On PostgreSQL a change waits until nobody reads the table, and whoever comes later
@@ -70,7 +70,7 @@ def hold_tables(connection: Connection) -> None:
     there = inspect(connection).get_table_names()
     ours = sorted(
         Base.metadata.tables.keys() & set(there),
-        key=lambda one: (one not in FIRST, one),
+        key=lambda one: (one not in LOCKED_FIRST, one),
     )
     if connection.dialect.name != "postgresql" or not ours:
         return
@@ -78,23 +78,23 @@ def hold_tables(connection: Connection) -> None:
     looks_after = run(
         "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
     ).scalar_one()
-    longest = max(1, min(looks_after // 2, LONGEST_TRY))
-    wait, until = min(SHORTEST_TRY, longest), time.monotonic() + PATIENCE
+    longest = max(1, min(looks_after // 2, MAX_TRY_MS))
+    wait, until = min(MIN_TRY_MS, longest), time.monotonic() + LOCK_TIMEOUT
     told = False
-    while not has_locked(connection, ours, wait):
+    while not try_lock(connection, ours, wait):
         if time.monotonic() >= until:
             run("SET LOCAL statement_timeout = 0")
-            raise in_use(who_uses(connection, ours))
+            raise in_use_error(describe_users(connection, ours))
         if not told:
-            log.warning("the tables are in use; trying for up to %.0f s", PATIENCE)
+            log.warning("the tables are in use; trying for up to %.0f s", LOCK_TIMEOUT)
             told = True
-        pause(wait)
+        sleep_about(wait)
         wait = min(wait * 2, longest)
     # From here on it has what it needs, and takes the time it takes.
     run("SET LOCAL statement_timeout = 0")
 
 
-def has_locked(connection: Connection, tables: list[str], milliseconds: int) -> bool:
+def try_lock(connection: Connection, tables: list[str], milliseconds: int) -> bool:
     """Whether all could be had in that time; if not, none of them is held."""
     run = connection.exec_driver_sql
     run(f"SET LOCAL statement_timeout = {milliseconds}")
@@ -102,26 +102,26 @@ def has_locked(connection: Connection, tables: list[str], milliseconds: int) -> 
         with connection.begin_nested():
             run(f"LOCK TABLE {', '.join(tables)} IN ACCESS EXCLUSIVE MODE")
     except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) not in IN_USE:
+        if getattr(error.orig, "sqlstate", None) not in IN_USE_CODES:
             raise
         return False
     return True
 
 
-def pause(milliseconds: int) -> None:
+def sleep_about(milliseconds: int) -> None:
     # About: not in step with anything else that comes again and again.
     time.sleep(milliseconds / 1000 * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
-def who_uses(connection: Connection, tables: list[str]) -> str:
-    row = connection.execute(LONGEST, {"names": tables}).first()
+def describe_users(connection: Connection, tables: list[str]) -> str:
+    row = connection.execute(LONGEST_USER_QUERY, {"names": tables}).first()
     if row is None:
         return "the tables are in use"
     name = row.application_name or "without a name"
     return f"the tables are in use, longest by process {row.pid} ({name})"
 
 
-def in_use(what: str) -> UnsafeStart:
+def in_use_error(what: str) -> UnsafeStart:
     return UnsafeStart(
         f"{what} without a break; nothing was changed: run `rsvp init` again when "
         "that has ended"

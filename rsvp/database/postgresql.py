@@ -1,4 +1,4 @@
-"""PostgreSQL: how its connections are made, set up, and noticed to be dead.
+"""PostgreSQL connections: options, session settings, timeouts, dead ones.
 
 What a server's, a database's or a role's settings say otherwise is set right here, and
 no wait for a server is without an end.
@@ -20,7 +20,7 @@ from sqlalchemy.exc import DisconnectionError
 
 T = TypeVar("T")
 
-CONNECTING = {
+CONNECT_OPTIONS = {
     "connect_timeout": 5,  # seconds, for each of the server's addresses
     # A machine that has vanished says nothing: after 20 seconds it is given up.
     "keepalives_idle": 10,
@@ -31,7 +31,7 @@ CONNECTING = {
 }
 """What is asked of libpq, unless the address of the database says otherwise."""
 
-SETTINGS = {
+SESSION_SETTINGS = {
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
     "TimeZone": "UTC",
@@ -56,37 +56,39 @@ that a database must not be changed now."""
 
 # A commit that was answered survives a power cut; waiting for a standby, too, is the
 # operator's choice.
-DURABLE = (
+MAKE_DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
 
-LONGEST_ANSWER = 75.0
+MAX_ANSWER_SECONDS = 75.0
 """Seconds to wait for a server that does not even say that a statement takes long."""
 
-REST = 2.0
+RETRY_SECONDS = 2.0
 """Seconds in which nobody tries again, after a connection that did not come about."""
 
 
 def prepare_engine(engine: Engine) -> None:
     """Make and keep the connections of this engine as they must be."""
-    gate = Gate()
+    gate = CircuitBreaker()
 
     @event.listens_for(engine, "do_connect")
-    def connect(_dialect: Any, _entry: Any, args: Any, values: Any) -> Connection:
-        wanted = CONNECTING | values
-        return gate.through(lambda: made(Connection.connect(*args, **wanted)))
+    def connect(_dialect: Any, _entry: Any, args: Any, values: Any) -> TimedConnection:
+        wanted = CONNECT_OPTIONS | values
+        return gate.through(
+            lambda: set_up_connection(TimedConnection.connect(*args, **wanted))
+        )
 
-    event.listen(engine, "checkout", refuse_dead)
+    event.listen(engine, "checkout", refuse_dead_connection)
 
 
-class Connection(psycopg.Connection[Any]):
+class TimedConnection(psycopg.Connection[Any]):
     """A connection whose server answers within some time, or is given up.
 
     `statement_timeout` is the server's own clock; a server that hangs has none.
     """
 
-    patience: float | None = LONGEST_ANSWER
+    patience: float | None = MAX_ANSWER_SECONDS
 
     def wait(self, gen: Any, *args: Any, **values: Any) -> Any:
         if "timeout" in values:
@@ -99,7 +101,7 @@ class Connection(psycopg.Connection[Any]):
             raise psycopg.OperationalError("the server does not answer") from None
 
 
-class Gate:
+class CircuitBreaker:
     """Lets all connect while that works; where it took long in vain, one tries again
     after a rest, and the others hear at once that there is no server."""
 
@@ -120,7 +122,7 @@ class Gate:
         except BaseException:
             now = time.monotonic()
             # A server that refuses says so at once, and may be back at once.
-            self.note(is_broken=now - began > 1.0, rests_until=now + REST)
+            self.note(is_broken=now - began > 1.0, rests_until=now + RETRY_SECONDS)
             raise
         self.note(is_broken=False, rests_until=0.0)
         return connection
@@ -131,30 +133,30 @@ class Gate:
             self.is_tried = False
 
 
-def made(connection: Connection) -> Connection:
+def set_up_connection(connection: TimedConnection) -> TimedConnection:
     """Set it up, before SQLAlchemy asks it the first thing: of a database in SQL_ASCII
     it would not understand the answer."""
     # Outside of a transaction: a rollback would take them back.
     connection.autocommit = True
     statements = [
         sql.SQL("SET {} TO {}").format(sql.Identifier(name), sql.Literal(value))
-        for name, value in SETTINGS.items()
+        for name, value in SESSION_SETTINGS.items()
     ]
-    connection.execute(sql.SQL("; ").join([*statements, sql.SQL(DURABLE)]))
+    connection.execute(sql.SQL("; ").join([*statements, sql.SQL(MAKE_DURABLE)]))
     connection.autocommit = False
     return connection
 
 
-def refuse_dead(connection: Any, _entry: Any, _fairy: Any) -> None:
+def refuse_dead_connection(connection: Any, _entry: Any, _fairy: Any) -> None:
     """Notice that the server has closed a connection that nobody used meanwhile, as at
     a restart; the pool then makes another. Costs no question to the server."""
     # While nothing was asked a server has nothing to say but its end.
-    if connection.closed or can_be_read(connection.pgconn.socket):
+    if connection.closed or is_readable(connection.pgconn.socket):
         raise DisconnectionError
-    connection.patience = LONGEST_ANSWER
+    connection.patience = MAX_ANSWER_SECONDS
 
 
-def can_be_read(socket: int) -> bool:
+def is_readable(socket: int) -> bool:
     if not hasattr(select, "poll"):  # pragma: no cover - Windows
         return bool(select.select([socket], [], [], 0)[0])
     poll = select.poll()
@@ -162,7 +164,7 @@ def can_be_read(socket: int) -> bool:
     return bool(poll.poll(0))
 
 
-def wait_patiently(connection: SqlConnection) -> None:
+def disable_timeouts(connection: SqlConnection) -> None:
     """Let statements and locks of this transaction take as long as they take: tables
     are changed, or somebody waits until another has changed them."""
     driver: Any = connection.connection.driver_connection

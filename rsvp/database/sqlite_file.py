@@ -1,4 +1,4 @@
-"""The SQLite file: one whole file after each end, and looked at after an unclean one.
+"""SQLite file: closing it cleanly, and checking it after an unclean end.
 
 SQLite keeps what was written last in a file beside the database, the WAL, and moves it
 over when the last connection is closed. A WAL is applied to whatever lies beside it, so
@@ -25,14 +25,14 @@ from rsvp.database import outages
 
 log = logging.getLogger("rsvp.database")
 
-BESIDE = ("-wal", "-shm")
-LONGEST_CHECK = 60.0
+COMPANION_SUFFIXES = ("-wal", "-shm")
+MAX_CHECK_SECONDS = 60.0
 """Seconds that a start spends on reading the database after an unclean end."""
-LONGEST_CHECKPOINT = 5.0
+MAX_CHECKPOINT_SECONDS = 5.0
 """Seconds by which the file of a site that was killed may be newer than its WAL."""
 
 
-class Left(Enum):
+class LastClose(Enum):
     """How the database was left by who had it open before."""
 
     WHOLE = auto()
@@ -40,7 +40,7 @@ class Left(Enum):
     UNCLEAN = auto()  # killed, or the power failed: a WAL is left
 
 
-def path_of(engine: Engine) -> Path | None:
+def database_path(engine: Engine) -> Path | None:
     """The file of a SQLite database; None for any other."""
     name = engine.url.database
     if engine.dialect.name != "sqlite" or not name or name == ":memory:":
@@ -48,16 +48,16 @@ def path_of(engine: Engine) -> Path | None:
     return Path(name)
 
 
-def beside(file: Path, ending: str) -> Path:
+def companion_path(file: Path, ending: str) -> Path:
     return Path(f"{file}{ending}")
 
 
 def has_wal(file: Path) -> bool:
     """Whether something may not have been moved into the file yet."""
-    return size_of(beside(file, "-wal")) > 0
+    return size_or_zero(companion_path(file, "-wal")) > 0
 
 
-def size_of(file: Path) -> int:
+def size_or_zero(file: Path) -> int:
     try:
         return file.stat().st_size
     except OSError:
@@ -67,14 +67,14 @@ def size_of(file: Path) -> int:
 # --- the end ------------------------------------------------------------------------
 
 
-def close(engine: Engine) -> None:
+def close_connections(engine: Engine) -> None:
     """Close all connections of this process; the last process leaves one whole file.
 
     SQLite moves the WAL into the file when the last connection of all processes is
     closed, and leaves it alone while another one is open. So that it does so where the
     last of them was killed, one is opened here.
     """
-    file = path_of(engine)
+    file = database_path(engine)
     if file is not None and file.exists() and has_wal(file):
         with contextlib.suppress(DBAPIError, UnsafeStart), engine.connect() as opened:
             opened.exec_driver_sql("SELECT count(*) FROM sqlite_master")
@@ -84,14 +84,14 @@ def close(engine: Engine) -> None:
 # --- what is noted about the file while it is open, and when it was closed -----------
 
 
-def opened(file: Path, note: os.stat_result) -> str:
+def open_note(file: Path, note: os.stat_result) -> str:
     """What stands in the lock's file while the database is open: which files both are,
     by their inodes (0: not made yet)."""
     inode = file.stat().st_ino if file.exists() else 0
     return f"open {inode} {note.st_ino}\n"
 
 
-def closed(file: Path) -> str:
+def closed_note(file: Path) -> str:
     """What stands there after the last one closed it whole."""
     if has_wal(file) or not file.exists():
         return "unknown\n"
@@ -99,23 +99,23 @@ def closed(file: Path) -> str:
     return f"closed {found.st_size} {found.st_mtime_ns}\n"
 
 
-def how_it_was_left(file: Path, noted: str) -> Left:
+def find_last_close(file: Path, noted: str) -> LastClose:
     if has_wal(file):
-        return Left.UNCLEAN
-    is_known = not file.exists() or noted == closed(file)
-    return Left.WHOLE if is_known else Left.CHANGED
+        return LastClose.UNCLEAN
+    is_known = not file.exists() or noted == closed_note(file)
+    return LastClose.WHOLE if is_known else LastClose.CHANGED
 
 
 # --- a WAL that is not of this file ---------------------------------------------------
 
 
-def refuse_other_wal(file: Path, noted: str, note: os.stat_result) -> None:
+def refuse_foreign_wal(file: Path, noted: str, note: os.stat_result) -> None:
     """Raise UnsafeStart where the file beside the database was not left by it, before
     SQLite mixes the two.
 
     `noted` is what the lock's file says, `note` what the system says of that file.
     """
-    wal = beside(file, "-wal")
+    wal = companion_path(file, "-wal")
     if not file.exists() or not has_wal(file):
         if noted.startswith("closed ") and noted.split()[1] != "0":
             refuse_emptied(file)
@@ -135,10 +135,12 @@ def refuse_other_wal(file: Path, noted: str, note: os.stat_result) -> None:
 
 def refuse_emptied(file: Path) -> None:
     if file.exists() and file.stat().st_size == 0:
-        raise UnsafeStart(f"{file} is empty, and was not when the site ended: {ADVICE}")
+        raise UnsafeStart(
+            f"{file} is empty, and was not when the site ended: {RESTORE_ADVICE}"
+        )
 
 
-ADVICE = "put the last backup back with `rsvp restore --replace FILE`"
+RESTORE_ADVICE = "put the last backup back with `rsvp restore --replace FILE`"
 
 
 def was_replaced(file: Path, noted: str, note: os.stat_result) -> bool:
@@ -147,7 +149,7 @@ def was_replaced(file: Path, noted: str, note: os.stat_result) -> bool:
     A site that is killed leaves a WAL that is newer than the file, or older by as much
     as it takes to move it over; SQLite notes whether it had begun to.
     """
-    now, wal = file.stat(), beside(file, "-wal").stat()
+    now, wal = file.stat(), companion_path(file, "-wal").stat()
     is_here = noted.startswith("open ") and noted.split()[2:] == [str(note.st_ino)]
     if is_here and noted.split()[1] not in ("0", str(now.st_ino)):
         return True
@@ -155,14 +157,14 @@ def was_replaced(file: Path, noted: str, note: os.stat_result) -> bool:
     # files have changed since (another owner, a copied folder) it says nothing.
     if is_here and note.st_ctime_ns <= wal.st_ctime_ns:
         age = now.st_ctime_ns - wal.st_ctime_ns
-        if age > 0 and was_never_moved(file):
+        if age > 0 and is_wal_unmoved(file):
             return True
     else:
         age = now.st_mtime_ns - wal.st_mtime_ns
-    return age > LONGEST_CHECKPOINT * 1e9
+    return age > MAX_CHECKPOINT_SECONDS * 1e9
 
 
-def was_never_moved(file: Path) -> bool:
+def is_wal_unmoved(file: Path) -> bool:
     """Whether nothing of the WAL has been moved into the file yet: then the site did
     not write to the file since it wrote to the WAL. False where that is not known.
 
@@ -170,8 +172,8 @@ def was_never_moved(file: Path) -> bool:
     """
     try:
         with (
-            beside(file, "-wal").open("rb") as wal,
-            beside(file, "-shm").open("rb") as shm,
+            companion_path(file, "-wal").open("rb") as wal,
+            companion_path(file, "-shm").open("rb") as shm,
         ):
             header, index = wal.read(32), shm.read(136)
     except OSError:
@@ -186,29 +188,31 @@ def was_never_moved(file: Path) -> bool:
 # --- the look after an unclean end ----------------------------------------------------
 
 
-def look_into(file: Path, left: Left) -> None:
+def verify_after(file: Path, left: LastClose) -> None:
     """Read the database after an end that was not clean, or after somebody else changed
     the file. Raises UnsafeStart where it is damaged, with what to do.
 
     Reads all of it, for LONGEST_CHECK seconds at most.
     """
-    if left is Left.WHOLE or not file.exists():
+    if left is LastClose.WHOLE or not file.exists():
         return
     try:
-        problem = problem_of(file, LONGEST_CHECK)
+        problem = find_problem(file, MAX_CHECK_SECONDS)
     except TimeoutError:
         log.warning(
             "%s is too large to be checked whole in %.0f s; what was read is well",
-            *(file.name, LONGEST_CHECK),
+            *(file.name, MAX_CHECK_SECONDS),
         )
         return
     if problem:
-        raise UnsafeStart(f"the database {file} is damaged ({problem}): {ADVICE}")
-    if left is Left.UNCLEAN:
+        raise UnsafeStart(
+            f"the database {file} is damaged ({problem}): {RESTORE_ADVICE}"
+        )
+    if left is LastClose.UNCLEAN:
         log.warning("the last end was not a clean one; the database is whole")
 
 
-def problem_of(file: Path, seconds: float) -> str | None:
+def find_problem(file: Path, seconds: float) -> str | None:
     """What is wrong with the file, in a few words; None where it is whole. Raises
     TimeoutError after so many seconds, OperationalError where it can't be read now."""
     end = time.monotonic() + seconds
@@ -219,8 +223,8 @@ def problem_of(file: Path, seconds: float) -> str | None:
     except sqlite3.DatabaseError as error:
         if str(error) == "interrupted":
             raise TimeoutError from error
-        outage = outages.of_driver(error)
-        if outage and outage.kind != outages.Kind.DAMAGED:
+        outage = outages.driver_outage(error)
+        if outage and outage.kind != outages.OutageKind.DAMAGED:
             # A file that can't be opened, or a full disk, is no damage.
             raise OperationalError("PRAGMA quick_check", {}, error) from error
         return str(error)

@@ -1,4 +1,4 @@
-"""Writer queue: where SQLite's writers wait for each other: threads, then processes."""
+"""Writer queue: one SQLite writer at a time, of all threads and processes."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from rsvp.errors import NoTurn
+from rsvp.errors import WriteLockUnavailable
 
 try:
     import fcntl
 except ImportError:  # pragma: no cover - Windows has one web process and no flock
     fcntl = None  # type: ignore[assignment]
 
-PATIENCE = 10.0
+WAIT_SECONDS = 10.0
 """Seconds to wait for a turn. A writer takes some milliseconds; who holds the lock for
 so long was stopped, or its disk hangs."""
-PATIENCE_WHEN_STUCK = 1.0
+STUCK_WAIT_SECONDS = 1.0
 """The same once somebody waited in vain, until a turn went well: whoever waits keeps a
 thread from those who only read."""
-LOOKS_EVERY = 0.5
+POLL_SECONDS = 0.5
 """Seconds after which those who wait notice that another has."""
 
 QUEUES: weakref.WeakSet[WriterQueue] = weakref.WeakSet()
@@ -34,7 +34,7 @@ class WriterQueue:
     """A fair-enough queue in front of `BEGIN IMMEDIATE`: p99 tens of milliseconds,
     where SQLite's own sleeping retries reach seconds under a rush."""
 
-    def __init__(self, path: Path, patience: float = PATIENCE) -> None:
+    def __init__(self, path: Path, patience: float = WAIT_SECONDS) -> None:
         self.path = path
         self.patience = patience
         self.file: IO[str] | None = None
@@ -64,7 +64,7 @@ class WriterQueue:
         """
         began = time.monotonic()
         if not self.waited(self.threads, began, patience):
-            raise NoTurn
+            raise WriteLockUnavailable
         try:
             if fcntl is None:
                 yield
@@ -73,7 +73,7 @@ class WriterQueue:
                 file = self.file = self.file or self.opened()
                 self.lock(file, began, patience)
             except OSError as error:
-                raise NoTurn from error
+                raise WriteLockUnavailable from error
             try:
                 yield
                 self.is_stuck = False
@@ -96,10 +96,10 @@ class WriterQueue:
         while True:
             left = (patience or self.patience) - (time.monotonic() - began)
             if patience is None and self.is_stuck:
-                left = min(left, began + PATIENCE_WHEN_STUCK - time.monotonic())
-            if lock.acquire(timeout=max(0.0, min(left, LOOKS_EVERY))):
+                left = min(left, began + STUCK_WAIT_SECONDS - time.monotonic())
+            if lock.acquire(timeout=max(0.0, min(left, POLL_SECONDS))):
                 return True
-            if left <= LOOKS_EVERY:
+            if left <= POLL_SECONDS:
                 self.is_stuck = True
                 return False
 
@@ -124,7 +124,7 @@ class WriterQueue:
                 self.is_wanted = False
                 # Unless it came in this very moment.
                 if not self.arrived.acquire(blocking=False):
-                    raise NoTurn
+                    raise WriteLockUnavailable
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
@@ -159,10 +159,10 @@ class WriterQueue:
                     fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def begin_anew() -> None:
+def reset_after_fork() -> None:
     for queue in list(QUEUES):
         queue.begin_anew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=begin_anew)
+    os.register_at_fork(after_in_child=reset_after_fork)

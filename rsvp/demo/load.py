@@ -1,4 +1,4 @@
-"""Demo data: sample events around today, and people who registered for them.
+"""Demo data: load sample events dated around today, with registrations.
 
 The events are the files in `sample/`, whose dates are counted from today: `{{+16 fri}}`
 is the first Friday that is at least 16 days away, `{{-6}}` is six days ago, both in the
@@ -21,20 +21,20 @@ from rsvp import event_definition
 from rsvp.db import current_session, writing
 from rsvp.domain.events import publish
 from rsvp.domain.registrations import approval, create
-from rsvp.domain.registrations.create import Person, Wanted
+from rsvp.domain.registrations.create import RegistrationRequest, RequestedAttendee
 from rsvp.formats.eventfile import parse
 from rsvp.models import Admission, Event, Question, Registration
-from rsvp.models.event import Per, QuestionType
+from rsvp.models.event import QuestionScope, QuestionType
 from rsvp.models.registration import State
 from rsvp.models.team import DEFAULT_TEAM
 
-SAMPLE = Path(__file__).parent / "files"
-DATE = re.compile(r"\{\{([+-]\d+)(?: (mon|tue|wed|thu|fri|sat|sun))?\}\}")
-ZONE = re.compile(r"^timezone: (\S+)$", re.MULTILINE)
+SAMPLE_FOLDER = Path(__file__).parent / "files"
+DATE_PATTERN = re.compile(r"\{\{([+-]\d+)(?: (mon|tue|wed|thu|fri|sat|sun))?\}\}")
+ZONE_PATTERN = re.compile(r"^timezone: (\S+)$", re.MULTILINE)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # How many seats are asked for, in parties of these sizes in turn.
-BOOKINGS: tuple[tuple[str, str, int, tuple[int, ...]], ...] = (
+REGISTRATIONS: tuple[tuple[str, str, int, tuple[int, ...]], ...] = (
     ("seed-swap-supper", "table", 31, (2, 1, 1, 3, 1)),
     ("harbour-forum", "hall", 46, (1, 2, 1, 4, 1, 2)),
     ("harbour-forum", "stream", 29, (1, 1, 2)),
@@ -61,10 +61,12 @@ NAMES = (
     *("तारा मेहता", "한지우"),
 )
 
-YES = "Bring an apron if you have one."
-NO = "You asked for the day before; that one is full. Write to us about the next."
+APPROVAL_NOTE = "Bring an apron if you have one."
+DECLINE_REASON = (
+    "You asked for the day before; that one is full. Write to us about the next."
+)
 
-WORDS = {
+TEXT_ANSWERS = {
     "diet": ("No nuts, please", "Nothing from the sea", "No celery, I am allergic"),
     "access": ("A seat near the door", "Large print", "Somebody who signs"),
     "ask": (
@@ -81,36 +83,42 @@ WORDS = {
 }
 
 
-def load(now: datetime, code_key: bytes) -> bool:
+def load_sample_data(now: datetime, code_key: bytes) -> bool:
     """Load sample events and people if there is no event yet; say whether it did."""
-    files = [read(path, now) for path in sorted(SAMPLE.glob("*.yaml"))]
+    files = [read_sample(path, now) for path in sorted(SAMPLE_FOLDER.glob("*.yaml"))]
     with writing() as session:
         # Whoever else loads them at this moment waits here, and then finds them.
-        publish.team_of(DEFAULT_TEAM)
+        publish.get_or_create_team(DEFAULT_TEAM)
         if session.scalar(select(Event.id).limit(1)) is not None:
             return False
         for file in files:
-            publish.publish(file, actor="command", now=now - timedelta(days=6))
-        for slug, key, seats, sizes in BOOKINGS:
+            publish.publish_definition(
+                file, actor="command", now=now - timedelta(days=6)
+            )
+        for slug, key, seats, sizes in REGISTRATIONS:
             event = session.scalars(select(Event).where(Event.slug == slug)).one()
             admission = next(a for a in event.admissions if a.key == key)
-            register(event, admission, seats, sizes, now=now, code_key=code_key)
-        decide(now)
+            register_parties(event, admission, seats, sizes, now=now, code_key=code_key)
+        decide_requests(now)
     return True
 
 
-def read(path: Path, now: datetime) -> event_definition.EventFile:
-    return parse.parse(dated(path.read_text(encoding="utf-8"), now), path.name)
+def read_sample(path: Path, now: datetime) -> event_definition.EventDefinition:
+    return parse.parse_event(
+        fill_in_dates(path.read_text(encoding="utf-8"), now), path.name
+    )
 
 
-def dated(text: str, now: datetime) -> str:
+def fill_in_dates(text: str, now: datetime) -> str:
     """The text with each `{{…}}` as a date, counted from today in the event's zone."""
-    [zone] = ZONE.findall(text)
+    [zone] = ZONE_PATTERN.findall(text)
     today = now.astimezone(ZoneInfo(zone)).date()
-    return DATE.sub(lambda found: f"{day(today, found[1], found[2])}", text)
+    return DATE_PATTERN.sub(
+        lambda found: f"{relative_day(today, found[1], found[2])}", text
+    )
 
 
-def day(today: date, days: str, weekday: str | None) -> date:
+def relative_day(today: date, days: str, weekday: str | None) -> date:
     found = today + timedelta(days=int(days))
     if weekday:
         found += timedelta(days=(WEEKDAYS.index(weekday) - found.weekday()) % 7)
@@ -120,7 +128,7 @@ def day(today: date, days: str, weekday: str | None) -> date:
 # --- people -------------------------------------------------------------------------
 
 
-def register(
+def register_parties(
     event: Event,
     admission: Admission,
     seats: int,
@@ -130,21 +138,23 @@ def register(
     code_key: bytes,
 ) -> None:
     """Register parties until this many seats are asked for, the latest an hour ago."""
-    parties = list(parties_of(seats, sizes))
+    parties = list(party_sizes(seats, sizes))
     for number, size in enumerate(parties):
         email = f"{event.slug.split('-')[0]}-{admission.key}-{number + 1}@example.org"
-        wanted = Wanted(
+        wanted = RegistrationRequest(
             admission_id=admission.id,
             email=email,
             email_key=email,
             party=tuple(
-                Person(
-                    name(event, number, guest),
-                    answers(event, admission, Per.ATTENDEE, number + guest),
+                RequestedAttendee(
+                    attendee_name(event, number, guest),
+                    make_answers(
+                        event, admission, QuestionScope.ATTENDEE, number + guest
+                    ),
                 )
                 for guest in range(size)
             ),
-            answers=answers(event, admission, Per.REGISTRATION, number),
+            answers=make_answers(event, admission, QuestionScope.REGISTRATION, number),
             consents={
                 consent.id: consent.required or number % 3 == 0
                 for consent in event.consents
@@ -156,7 +166,7 @@ def register(
         create.register(plan, look_again=True)
 
 
-def decide(now: datetime) -> None:
+def decide_requests(now: datetime) -> None:
     """Answer the older half of the requests, as their organizers would: one no, and
     yes to the others."""
     asked = list(
@@ -167,12 +177,12 @@ def decide(now: datetime) -> None:
         )
     )
     first, *others = asked[: len(asked) // 2]
-    approval.decline(first, why=NO, actor="command", now=now)
+    approval.decline(first, why=DECLINE_REASON, actor="command", now=now)
     for registration_id in others:
-        approval.approve(registration_id, why=YES, actor="command", now=now)
+        approval.approve(registration_id, why=APPROVAL_NOTE, actor="command", now=now)
 
 
-def parties_of(seats: int, sizes: tuple[int, ...]) -> Iterator[int]:
+def party_sizes(seats: int, sizes: tuple[int, ...]) -> Iterator[int]:
     for size in cycle(sizes):
         if seats <= 0:
             return
@@ -180,7 +190,7 @@ def parties_of(seats: int, sizes: tuple[int, ...]) -> Iterator[int]:
         seats -= size
 
 
-def name(event: Event, number: int, guest: int) -> str | None:
+def attendee_name(event: Event, number: int, guest: int) -> str | None:
     """A name; some guests have none yet, as it is in life."""
     if guest and number % 4 == 1:
         return None
@@ -188,19 +198,19 @@ def name(event: Event, number: int, guest: int) -> str | None:
     return next(islice(cycle(NAMES), start, None))
 
 
-def answers(
-    event: Event, admission: Admission, per: Per, number: int
+def make_answers(
+    event: Event, admission: Admission, per: QuestionScope, number: int
 ) -> dict[str, Any]:
     """Answers to what is asked; what needs none is often left empty."""
     return {
-        question.key: answer(question, number)
+        question.key: make_answer(question, number)
         for question in event.questions
         if question.per == per and question.is_for(admission)
         if question.required or number % 3 == 0
     }
 
 
-def answer(question: Question, number: int) -> Any:
+def make_answer(question: Question, number: int) -> Any:
     match question.type:
         case QuestionType.YES_NO:
             return number % 2 == 0
@@ -208,5 +218,5 @@ def answer(question: Question, number: int) -> Any:
             return question.options[number % len(question.options)]
         case QuestionType.CHOICES:
             return question.options[: 1 + number % 2]
-    said = WORDS[question.key]
+    said = TEXT_ANSWERS[question.key]
     return said[number // 3 % len(said)]

@@ -1,5 +1,4 @@
-"""Restored: what must not go on as if nothing had happened in a database that was put
-back from a backup.
+"""After a restore: what must end in a database that was put back from a backup.
 
 What happened since the backup is not known to it: sign-ins and phones that were ended,
 mails that have gone out, people who asked to be forgotten.
@@ -23,11 +22,13 @@ from rsvp.domain.checkin import passes as checkin_passes
 from rsvp.models import Device, DoorPass, Event, Message, Registration, User
 from rsvp.models.message import MessageState
 
-HELD_BACK = "not sent: the site was restored from a backup, and it may have gone out"
+HELD_BACK_REASON = (
+    "not sent: the site was restored from a backup, and it may have gone out"
+)
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedCounts:
     """How many sign-ins' accounts, door passes, phones, mails and mailings it was."""
 
     accounts: int = 0
@@ -37,23 +38,25 @@ class Ended:
     mailings: int = 0
 
 
-def begin_anew(
+def end_stale_access(
     made_at: datetime, *, hold_mails: bool | None, actor: str, now: datetime
-) -> Ended:
+) -> EndedCounts:
     """End all sign-ins, links to passwords, door passes and phones, and hold mails back
     that were due: whoever was at it since the backup may be somebody else by now.
 
     `hold_mails` None: where this site has ever sent one.
     """
     accounts = end_sign_ins()
-    phones = count(select(func.count(Device.id)).where(Device.revoked_at.is_(None)))
-    passes = end_doors(actor, now)
+    phones = scalar_count(
+        select(func.count(Device.id)).where(Device.revoked_at.is_(None))
+    )
+    passes = revoke_door_passes(actor, now)
     if hold_mails is None:
         sent = select(Message.id).where(Message.state == MessageState.SENT).limit(1)
         hold_mails = current_session().scalar(sent) is not None
     stopped = stop_mailings(actor, now) if hold_mails else 0
-    mails = hold_back(now) if hold_mails else 0
-    done = Ended(accounts, passes, phones, mails, stopped)
+    mails = hold_back_messages(now) if hold_mails else 0
+    done = EndedCounts(accounts, passes, phones, mails, stopped)
     audit.record(
         "restore",
         actor=actor,
@@ -72,7 +75,7 @@ def end_sign_ins() -> int:
     return len(users)
 
 
-def end_doors(actor: str, now: datetime) -> int:
+def revoke_door_passes(actor: str, now: datetime) -> int:
     """End all door passes and their phones: one of them may have been lost since."""
     live = select(DoorPass.id).where(DoorPass.revoked_at.is_(None))
     passes = current_session().scalars(live.order_by(DoorPass.id)).all()
@@ -85,19 +88,21 @@ def end_doors(actor: str, now: datetime) -> int:
 
 def stop_mailings(actor: str, now: datetime) -> int:
     """Stop those of the organizers' mailings that were to go out by now."""
-    due = domain_mailings.due(now)
+    due = domain_mailings.due_mailings(now)
     for mailing_id in due:
         domain_mailings.stop(mailing_id, actor=actor, now=now)
     return len(due)
 
 
-def hold_back(now: datetime) -> int:
+def hold_back_messages(now: datetime) -> int:
     """Send none of the mails that were due by now, unless somebody says so: they count
     as failed, and organizers can send each of them again."""
     held: Any = current_session().execute(
         update(Message)
         .where(Message.state == MessageState.QUEUED, Message.due_at <= now)
-        .values(state=MessageState.FAILED, last_error=HELD_BACK, lease_until=None)
+        .values(
+            state=MessageState.FAILED, last_error=HELD_BACK_REASON, lease_until=None
+        )
         .execution_options(synchronize_session=False)
     )
     return int(held.rowcount)
@@ -106,45 +111,47 @@ def hold_back(now: datetime) -> int:
 # --- what was erased since ------------------------------------------------------------
 
 
-def to_erase_again(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def erasures_to_repeat(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of the noted erasures that are of this database and not done in it, each
     once, in their order. An entry names a `registration`, or an `event` with, where
     not all was erased, the `questions` whose answers were."""
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
         if "registration" in entry:
-            one = registration_of(entry)
+            one = find_registration(entry)
             if one is not None and not one.is_erased and one.event.erased_at is None:
                 found[entry["registration"]] = entry
         elif "event" in entry:
-            event = event_of(entry)
+            event = find_event(entry)
             if event is not None and event.erased_at is None:
                 found[f"{entry['event']}/{entry.get('questions')}"] = entry
     return list(found.values())
 
 
-def erase_again(entry: dict[str, Any], *, actor: str, now: datetime) -> None:
+def repeat_erasure(entry: dict[str, Any], *, actor: str, now: datetime) -> None:
     """Do one of them; safe to repeat."""
     if "registration" in entry:
-        one = registration_of(entry)
+        one = find_registration(entry)
         if one is None:
             return
         try:
             privacy.erase_registration(one.id, actor=actor, now=now, even_if_in=True)
         except errors.EventOver:
             return  # all of its event is
-    elif (event := event_of(entry)) is not None:
-        privacy.erase_again(event.id, entry.get("questions"), actor=actor, now=now)
+    elif (event := find_event(entry)) is not None:
+        privacy.erase_event_again(
+            event.id, entry.get("questions"), actor=actor, now=now
+        )
 
 
-def registration_of(entry: dict[str, Any]) -> Registration | None:
+def find_registration(entry: dict[str, Any]) -> Registration | None:
     wanted = select(Registration).where(
         Registration.uuid == UUID(entry["registration"])
     )
     return current_session().scalar(wanted)
 
 
-def event_of(entry: dict[str, Any]) -> Event | None:
+def find_event(entry: dict[str, Any]) -> Event | None:
     return current_session().scalar(
         select(Event).where(Event.uuid == UUID(entry["event"]))
     )
@@ -153,14 +160,14 @@ def event_of(entry: dict[str, Any]) -> Event | None:
 # --- what is there --------------------------------------------------------------------
 
 
-def waiting_mails() -> int:
+def count_queued_messages() -> int:
     wanted = select(func.count(Message.id)).where(Message.state == MessageState.QUEUED)
-    return count(wanted)
+    return scalar_count(wanted)
 
 
-def newest_registration() -> datetime | None:
+def newest_registration_at() -> datetime | None:
     return current_session().scalar(select(func.max(Registration.registered_at)))
 
 
-def count(query: Any) -> int:
+def scalar_count(query: Any) -> int:
     return int(current_session().scalar(query) or 0)

@@ -13,7 +13,7 @@ from rsvp.models import AuditEntry
 ATTENDEE = "attendee"
 """The actor of what a secret link or the public form does."""
 
-ENTRY = insert(table_of(AuditEntry))
+INSERT_ENTRY = insert(table_of(AuditEntry))
 
 
 def record(
@@ -39,12 +39,12 @@ def record(
         "from_state": states[0],
         "to_state": states[1],
         "details": details or {},
-        "lock_number": None if event_id is None else lock_numbers().get(event_id),
+        "lock_number": None if event_id is None else held_lock_numbers().get(event_id),
     }
-    current_connection().execute(ENTRY, entry)
+    current_connection().execute(INSERT_ENTRY, entry)
 
 
-def lock_numbers() -> dict[int, int]:
+def held_lock_numbers() -> dict[int, int]:
     """Of each event whose lock this transaction holds, how often it was taken."""
     numbers: dict[int, int] = current_session().info.setdefault("lock_numbers", {})
     return numbers

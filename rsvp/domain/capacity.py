@@ -28,7 +28,7 @@ from rsvp.db import changed_one, current_connection, current_session, table_of
 from rsvp.domain import audit
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode
-from rsvp.models.registration import SEATED, State
+from rsvp.models.registration import SEATED_STATES, State
 
 HELD_SEATS = func.coalesce(Registration.offered_seats, Registration.seats)
 """The seats a registration holds, or waits for: an offer may be of a part of them."""
@@ -45,22 +45,22 @@ class LockedEvent:
 # --- deciding -----------------------------------------------------------------------
 
 
-def claim_at_once(admission_id: int, seats: int, event_version: int) -> bool:
+def claim_seats_without_lock(admission_id: int, seats: int, event_version: int) -> bool:
     """Take the seats where one cap applies, and say whether they were taken.
 
     One UPDATE decides: they must fit, nobody may be waiting, and the event must still
     be as it was when the rules were looked up. It takes no other lock.
     """
     values = {"admission": admission_id, "seats": seats, "version": event_version}
-    claimed = current_connection().execute(CLAIM_AT_ONCE, values)
+    claimed = current_connection().execute(CLAIM_WITHOUT_LOCK, values)
     return claimed.rowcount == 1
 
 
-def claim(locked: LockedEvent, admission: Admission, seats: int) -> bool:
+def claim_seats(locked: LockedEvent, admission: Admission, seats: int) -> bool:
     """Take the seats under every cap that applies, or none of them. Needs the lock."""
     take = (
         update(Admission)
-        .where(Admission.id == admission.id, fits(seats))
+        .where(Admission.id == admission.id, seats_fit(seats))
         .values(seats_taken=Admission.seats_taken + seats)
     )
     if not under_room_cap(locked.event, admission):
@@ -81,24 +81,26 @@ def claim(locked: LockedEvent, admission: Admission, seats: int) -> bool:
     return taken
 
 
-def claim_above(locked: LockedEvent, admission: Admission, seats: int) -> bool:
+def claim_seats_above_caps(
+    locked: LockedEvent, admission: Admission, seats: int
+) -> bool:
     """Take the seats whatever the caps say, and say whether any was exceeded: what is
     taken beyond one becomes its ceiling, which falls again as seats come free. Needs
     the lock."""
-    if claim(locked, admission, seats):
+    if claim_seats(locked, admission, seats):
         return False
-    take(locked, admission, seats)
+    take_seats(locked, admission, seats)
     return True
 
 
-def deciding_statement() -> Update:
+def claim_statement() -> Update:
     """The UPDATE behind `claim_at_once`; its values are admission, seats, version."""
     seats = bindparam("seats", type_=Integer)
     return (
         update(table_of(Admission))
         .where(
             Admission.id == bindparam("admission"),
-            fits(seats),
+            seats_fit(seats),
             nobody_waits(),
             Admission.event_version == bindparam("version"),
         )
@@ -106,7 +108,7 @@ def deciding_statement() -> Update:
     )
 
 
-def fits(seats: int | BindParameter[int]) -> ColumnElement[bool]:
+def seats_fit(seats: int | BindParameter[int]) -> ColumnElement[bool]:
     return or_(
         Admission.capacity.is_(None),
         Admission.seats_taken + seats <= Admission.capacity,
@@ -118,7 +120,7 @@ def nobody_waits() -> ColumnElement[bool]:
 
 
 # Built once: building it took longer than sending it.
-CLAIM_AT_ONCE = deciding_statement()
+CLAIM_WITHOUT_LOCK = claim_statement()
 
 
 def under_room_cap(event: Event, admission: Admission) -> bool:
@@ -138,9 +140,9 @@ def lock_event(event_id: int) -> LockedEvent:
     """
     session = current_session()
     fresh = {"populate_existing": True}
-    if event_id not in audit.lock_numbers():
-        counted = session.execute(LOCK, {"event": event_id}).scalar_one()
-        audit.lock_numbers()[event_id] = counted
+    if event_id not in audit.held_lock_numbers():
+        counted = session.execute(LOCK_EVENT, {"event": event_id}).scalar_one()
+        audit.held_lock_numbers()[event_id] = counted
     event = session.scalars(
         select(Event).where(Event.id == event_id), execution_options=fresh
     ).one()
@@ -154,7 +156,7 @@ def lock_event(event_id: int) -> LockedEvent:
     return LockedEvent(event, {admission.id: admission for admission in admissions})
 
 
-LOCK = (
+LOCK_EVENT = (
     update(table_of(Event))
     .where(Event.id == bindparam("event"))
     .values(lock_number=Event.lock_number + 1)
@@ -185,38 +187,40 @@ def free_seats(locked: LockedEvent) -> dict[int, int | None]:
 # --- giving back, and the line ------------------------------------------------------
 
 
-def release(locked: LockedEvent, admission: Admission, seats: int) -> None:
+def release_seats(locked: LockedEvent, admission: Admission, seats: int) -> None:
     """Give taken seats back; a ceiling falls with them. Needs the lock."""
-    take(locked, admission, -seats)
+    take_seats(locked, admission, -seats)
 
 
-def take(locked: LockedEvent, admission: Admission, seats: int) -> None:
+def take_seats(locked: LockedEvent, admission: Admission, seats: int) -> None:
     taken = Admission.seats_taken + seats
     changed_one(
         update(Admission)
         .where(Admission.id == admission.id)
-        .values(seats_taken=taken, ceiling=ceiling(taken, Admission.capacity))
+        .values(seats_taken=taken, ceiling=ceiling_for(taken, Admission.capacity))
     )
     if under_room_cap(locked.event, admission):
         taken = Event.room_taken + seats
         changed_one(
             update(Event)
             .where(Event.id == locked.event.id)
-            .values(room_taken=taken, room_ceiling=ceiling(taken, Event.room_capacity))
+            .values(
+                room_taken=taken, room_ceiling=ceiling_for(taken, Event.room_capacity)
+            )
         )
 
 
-def join_line(locked: LockedEvent, admission: Admission, seats: int) -> int | None:
+def join_waitlist(locked: LockedEvent, admission: Admission, seats: int) -> int | None:
     """Count the seats as waiting and give the next number in line; None, and nothing
     changes, where more would wait than may. Needs the lock."""
-    if not count_waiting(locked, admission, seats, may_wait(seats)):
+    if not change_waiting_count(locked, admission, seats, waitlist_has_room(seats)):
         return None
     values = {"event": locked.event.id}
-    number: int = current_connection().execute(NEXT_IN_LINE, values).scalar_one()
+    number: int = current_connection().execute(NEXT_LINE_NUMBER, values).scalar_one()
     return number
 
 
-NEXT_IN_LINE = (
+NEXT_LINE_NUMBER = (
     update(table_of(Event))
     .where(Event.id == bindparam("event"))
     .values(last_line_number=Event.last_line_number + 1)
@@ -224,17 +228,17 @@ NEXT_IN_LINE = (
 )
 
 
-def rejoin_line(locked: LockedEvent, admission: Admission, seats: int) -> None:
+def rejoin_waitlist(locked: LockedEvent, admission: Admission, seats: int) -> None:
     """Count the seats as waiting again, for one who kept a place. Needs the lock."""
-    count_waiting(locked, admission, seats)
+    change_waiting_count(locked, admission, seats)
 
 
-def leave_line(locked: LockedEvent, admission: Admission, seats: int) -> None:
+def leave_waitlist(locked: LockedEvent, admission: Admission, seats: int) -> None:
     """Count the seats as waiting no longer. Needs the lock."""
-    count_waiting(locked, admission, -seats)
+    change_waiting_count(locked, admission, -seats)
 
 
-def count_waiting(
+def change_waiting_count(
     locked: LockedEvent,
     admission: Admission,
     seats: int,
@@ -254,7 +258,7 @@ def count_waiting(
     return counted
 
 
-def may_wait(seats: int) -> ColumnElement[bool]:
+def waitlist_has_room(seats: int) -> ColumnElement[bool]:
     return or_(
         Admission.waitlist_max.is_(None),
         Admission.waiting + seats <= Admission.waitlist_max,
@@ -269,15 +273,15 @@ def set_capacity(admission: Admission, capacity: int | None) -> None:
     it is kept as the ceiling. Needs the lock; afterwards the line may move up.
     """
     admission.capacity = capacity
-    note_ceiling(admission)
+    update_ceiling(admission)
 
 
-def note_ceiling(admission: Admission) -> None:
+def update_ceiling(admission: Admission) -> None:
     cap, taken = admission.capacity, admission.seats_taken or 0
     admission.ceiling = taken if cap is not None and taken > cap else None
 
 
-def set_room(event: Event, capacity: int | None) -> None:
+def set_room_capacity(event: Event, capacity: int | None) -> None:
     """Set the cap over all in-person seats (None: no such cap) and count them anew,
     reserved ones among them.
 
@@ -288,29 +292,29 @@ def set_room(event: Event, capacity: int | None) -> None:
     if capacity is not None:
         event.room_taken = event.reserved_seats or 0
         if event.id is not None:
-            event.room_taken += seats_in_room(event.id, SEATED)
+            event.room_taken += seats_in_room(event.id, SEATED_STATES)
             event.room_waiting = seats_in_room(event.id, (State.WAITLISTED,))
     over = capacity is not None and event.room_taken > capacity
     event.room_ceiling = event.room_taken if over else None
 
 
-def set_reserved(event: Event) -> None:
+def apply_reserved_seats(event: Event) -> None:
     """Count the seats that an event keeps for its own people (`reserved_seats`) as
     taken: of its room, or of one admission where it has no room cap.
 
     Needs the lock. Nobody is dropped: what is taken beyond a cap becomes its ceiling.
     """
     if event.room_capacity is not None:
-        set_room(event, event.room_capacity)
-    keeper = keeps_reserved(event)
+        set_room_capacity(event, event.room_capacity)
+    keeper = admission_with_reserved(event)
     for admission in event.admissions:
         reserved = (event.reserved_seats or 0) if admission is keeper else 0
         taken = (admission.seats_taken or 0) - (admission.reserved or 0)
         admission.seats_taken, admission.reserved = taken + reserved, reserved
-        note_ceiling(admission)
+        update_ceiling(admission)
 
 
-def keeps_reserved(event: Event) -> Admission | None:
+def admission_with_reserved(event: Event) -> Admission | None:
     """The admission whose seats are reserved: none where the room's are, else the first
     in-person one with a cap, else the first with one."""
     if event.room_capacity is not None:
@@ -333,7 +337,7 @@ def seats_in_room(event_id: int, states: tuple[State, ...]) -> int:
     return int(current_session().scalars(seats).one())
 
 
-def ceiling(
+def ceiling_for(
     taken: ColumnElement[int], capacity: InstrumentedAttribute[int | None]
 ) -> ColumnElement[int]:
     """The ceiling once so many seats are taken: none when they fit the capacity."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 from rsvp.db import current_session
 from rsvp.domain.capacity import HELD_SEATS
 from rsvp.domain.checkin import attendance
-from rsvp.domain.events import publish
+from rsvp.domain.events import zone_rules
 from rsvp.domain.messages import mail_limits
 from rsvp.models import (
     Admission,
@@ -27,16 +27,20 @@ from rsvp.models import (
 )
 from rsvp.models.event import Mode
 from rsvp.models.message import MessageKind
-from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
+from rsvp.models.registration import LIVE_STATES, SEATED_STATES, AttendeeState, State
 
 # What people are told of, by the verb of its audit entry.
-AGAIN = (MessageKind.TICKET_AGAIN, MessageKind.CONFIRM_ADDRESS, MessageKind.OFFER)
-PLACED = (MessageKind.CONFIRMATION, MessageKind.WAITLISTED)
-TOLD = {
-    "register": (*PLACED, MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED),
-    "confirm_address": PLACED,
-    "approve": PLACED,
-    "reinstate": PLACED,
+RESEND_KINDS = (
+    MessageKind.TICKET_AGAIN,
+    MessageKind.CONFIRM_ADDRESS,
+    MessageKind.OFFER,
+)
+PLACED_KINDS = (MessageKind.CONFIRMATION, MessageKind.WAITLISTED)
+KINDS_BY_VERB = {
+    "register": (*PLACED_KINDS, MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED),
+    "confirm_address": PLACED_KINDS,
+    "approve": PLACED_KINDS,
+    "reinstate": PLACED_KINDS,
     "decline": (MessageKind.DECLINED,),
     "offer": (MessageKind.OFFER,),
     "accept": (MessageKind.CONFIRMATION,),
@@ -48,15 +52,15 @@ TOLD = {
     "promote": (MessageKind.PROMOTED,),
     "confirm": (MessageKind.PROMOTED,),
     "confirm_above": (MessageKind.PROMOTED,),
-    "send_again": AGAIN,
-    "replace_codes": AGAIN,
+    "send_again": RESEND_KINDS,
+    "replace_codes": RESEND_KINDS,
     "cancel": (MessageKind.CANCELLED,),
     "cancel_guest": (MessageKind.CHANGED,),
     "change_details": (MessageKind.CHANGED,),
     "add_guest": (MessageKind.CHANGED,),
     "move": (MessageKind.CHANGED,),
     "correct_address": (
-        *PLACED,
+        *PLACED_KINDS,
         MessageKind.CONFIRM_ADDRESS,
         MessageKind.REQUESTED,
         MessageKind.OFFER,
@@ -65,7 +69,7 @@ TOLD = {
 }
 
 
-CAPS: tuple[tuple[Any, str, str, str, str], ...] = (
+CAPPED_TABLES: tuple[tuple[Any, str, str, str, str], ...] = (
     (Admission, "admissions", "seats_taken", "capacity", "ceiling"),
     (Event, "events", "room_taken", "room_capacity", "room_ceiling"),
 )
@@ -84,7 +88,7 @@ class Problem:
         return f"{self.rule} {self.table} {self.id}: {self.text}"
 
 
-def problems(now: datetime) -> list[Problem]:
+def find_problems(now: datetime) -> list[Problem]:
     """Every row that breaks an invariant, in the order of the rules.
 
     I1 counts are the sums of what they count · I2 nobody above the caps and ceilings ·
@@ -97,22 +101,22 @@ def problems(now: datetime) -> list[Problem]:
     return [problem for rule in RULES for problem in rule(now)]
 
 
-def all_problems(now: datetime) -> list[Problem]:
+def find_all_problems(now: datetime) -> list[Problem]:
     """The same, and the events whose instants are not what zone rules make of them."""
-    return problems(now) + [
+    return find_problems(now) + [
         Problem(
             "zone",
             "events",
             event.id,
             f"{event.slug}: times are not what they are by today's zone rules",
         )
-        for event in publish.find_moved(now)
+        for event in zone_rules.find_moved_events(now)
     ]
 
 
 def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
-    taken = seats_in(SEATED) + Admission.reserved
-    waiting = seats_in((State.WAITLISTED,))
+    taken = sum_of_seats(SEATED_STATES) + Admission.reserved
+    waiting = sum_of_seats((State.WAITLISTED,))
     rows = current_session().execute(
         select(Admission.id, Admission.seats_taken, taken, Admission.waiting, waiting)
         .outerjoin(Registration, Registration.admission_id == Admission.id)
@@ -136,8 +140,8 @@ def wrong_admission_counts(_now: datetime) -> Iterator[Problem]:
 
 def wrong_room_counts(_now: datetime) -> Iterator[Problem]:
     in_room = Admission.mode == Mode.IN_PERSON
-    taken = seats_in(SEATED, in_room) + Event.reserved_seats
-    waiting = seats_in((State.WAITLISTED,), in_room)
+    taken = sum_of_seats(SEATED_STATES, in_room) + Event.reserved_seats
+    waiting = sum_of_seats((State.WAITLISTED,), in_room)
     rows = current_session().execute(
         select(Event.id, Event.room_taken, taken, Event.room_waiting, waiting)
         .outerjoin(Registration, Registration.event_id == Event.id)
@@ -176,7 +180,7 @@ def wrong_parties(_now: datetime) -> Iterator[Problem]:
     rows = current_session().execute(
         select(Registration.id, Registration.seats, coming)
         .outerjoin(Attendee, Attendee.registration_id == Registration.id)
-        .where(Registration.state.in_(LIVE))
+        .where(Registration.state.in_(LIVE_STATES))
         .group_by(Registration.id)
         .having(Registration.seats != coming)
         .order_by(Registration.id)
@@ -186,8 +190,8 @@ def wrong_parties(_now: datetime) -> Iterator[Problem]:
         yield Problem("I1", "registrations", row_id, text)
 
 
-def overfull(_now: datetime) -> Iterator[Problem]:
-    for table, name, taken, capacity, ceiling in CAPS:
+def exceeded_caps(_now: datetime) -> Iterator[Problem]:
+    for table, name, taken, capacity, ceiling in CAPPED_TABLES:
         seats, cap, top = (getattr(table, c) for c in (taken, capacity, ceiling))
         limit = case((and_(top.is_not(None), top > cap), top), else_=cap)
         rows = current_session().execute(
@@ -199,7 +203,7 @@ def overfull(_now: datetime) -> Iterator[Problem]:
 
 def stale_ceilings(_now: datetime) -> Iterator[Problem]:
     """A ceiling is what is taken beyond the cap, and falls with it."""
-    for table, name, taken, capacity, ceiling in CAPS:
+    for table, name, taken, capacity, ceiling in CAPPED_TABLES:
         seats, cap, top = (getattr(table, c) for c in (taken, capacity, ceiling))
         rows = current_session().execute(
             select(table.id, top, seats)
@@ -211,7 +215,7 @@ def stale_ceilings(_now: datetime) -> Iterator[Problem]:
             yield Problem("I2", name, row_id, text)
 
 
-def untold_changes(_now: datetime) -> Iterator[Problem]:
+def unmailed_changes(_now: datetime) -> Iterator[Problem]:
     # One pass over the log, whatever the number of verbs: it is long.
     told_by = or_(
         *(
@@ -240,7 +244,7 @@ def untold_changes(_now: datetime) -> Iterator[Problem]:
     )
     rows = current_session().execute(
         select(AuditEntry.registration_id, AuditEntry.verb)
-        .where(AuditEntry.verb.in_(TOLD), ~told, ~why_not)
+        .where(AuditEntry.verb.in_(KINDS_BY_VERB), ~told, ~why_not)
         .order_by(AuditEntry.id)
     )
     for row_id, verb in rows:
@@ -250,12 +254,12 @@ def untold_changes(_now: datetime) -> Iterator[Problem]:
 
 def verbs_by_kinds() -> dict[tuple[MessageKind, ...], list[str]]:
     verbs: dict[tuple[MessageKind, ...], list[str]] = defaultdict(list)
-    for verb, kinds in TOLD.items():
+    for verb, kinds in KINDS_BY_VERB.items():
         verbs[kinds].append(verb)
     return verbs
 
 
-def left_waiting(now: datetime) -> Iterator[Problem]:
+def waiting_despite_free_seats(now: datetime) -> Iterator[Problem]:
     session = current_session()
     needed = case((Registration.fewer_ok, 1), else_=Registration.seats)
     rows = session.execute(
@@ -298,7 +302,7 @@ def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
     )
     for attendee_id, *stay in rows:
         kept[attendee_id].append(tuple(stay))
-    scanned = attendance.passages_of_all()
+    scanned = attendance.all_passages()
     for attendee_id in sorted(kept.keys() | scanned.keys()):
         folded = [
             (
@@ -307,7 +311,7 @@ def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
                 stay.out.at if stay.out else None,
                 stay.out.scan_id if stay.out else None,
             )
-            for stay in attendance.fold(scanned.get(attendee_id, []))
+            for stay in attendance.fold_passages(scanned.get(attendee_id, []))
         ]
         if kept[attendee_id] != folded:
             text = (
@@ -365,7 +369,7 @@ def broken_histories(_now: datetime) -> Iterator[Problem]:
         yield Problem("I6", "audit_entries", row_id, text)
 
 
-def seats_in(states: tuple[State, ...], *where: ColumnElement[bool]) -> Any:
+def sum_of_seats(states: tuple[State, ...], *where: ColumnElement[bool]) -> Any:
     """The sum of the seats of joined registrations in these states."""
     counted = and_(Registration.state.in_(states), *where)
     return func.coalesce(func.sum(case((counted, HELD_SEATS), else_=0)), 0)
@@ -376,10 +380,10 @@ RULES = (
     wrong_room_counts,
     wrong_reserved,
     wrong_parties,
-    overfull,
+    exceeded_caps,
     stale_ceilings,
-    untold_changes,
-    left_waiting,
+    unmailed_changes,
+    waiting_despite_free_seats,
     wrong_check_ins,
     unaudited_states,
     broken_histories,

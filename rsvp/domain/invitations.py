@@ -12,18 +12,18 @@ from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
 from rsvp.models import Event, Invitation, Registration
 from rsvp.models.event import Phase
-from rsvp.models.registration import LIVE, State
+from rsvp.models.registration import LIVE_STATES, State
 
-MOST_AT_ONCE = 500
-MOST_USES = 100_000
-LONGEST_LABEL = 200
+MAX_AT_ONCE = 500
+MAX_USES = 100_000
+MAX_LABEL_LENGTH = 200
 """How many codes are made at once, how often each works, characters of its label."""
 
-USING = (*LIVE, State.RELEASED)
+USING_STATES = (*LIVE_STATES, State.RELEASED)
 """The states in which a registration uses its invitation up."""
 
 
-def make(
+def create(
     event_id: int,
     *,
     count: int,
@@ -42,13 +42,13 @@ def make(
     that make no sense.
     """
     label = (label or "").strip() or None
-    if not 1 <= count <= MOST_AT_ONCE:
+    if not 1 <= count <= MAX_AT_ONCE:
         raise ValueError("count")
-    if uses_max is not None and not 1 <= uses_max <= MOST_USES:
+    if uses_max is not None and not 1 <= uses_max <= MAX_USES:
         raise ValueError("uses_max")
     if expires_at is not None and (expires_at.tzinfo is None or expires_at <= now):
         raise ValueError("expires_at")
-    if label is not None and len(label) > LONGEST_LABEL:
+    if label is not None and len(label) > MAX_LABEL_LENGTH:
         raise ValueError("label")
     session = current_session()
     event = session.get_one(Event, event_id)
@@ -67,7 +67,9 @@ def make(
             created_at=now,
             created_by=actor,
         )
-        invitation.code_id = tokens.invitation_id(code_of(invitation, code_key)) or b""
+        invitation.code_id = (
+            tokens.invitation_id(invitation_code(invitation, code_key)) or b""
+        )
         made.append(invitation)
     session.add_all(made)
     session.flush()
@@ -81,7 +83,7 @@ def make(
     return made
 
 
-def code_of(invitation: Invitation, code_key: bytes) -> str:
+def invitation_code(invitation: Invitation, code_key: bytes) -> str:
     """An invitation's code as people type it: `ABCD-EFGH-JKMN`."""
     return tokens.invitation_code(code_key, invitation.uuid)
 
@@ -112,7 +114,7 @@ def revoke(invitation_id: int, *, actor: str, now: datetime) -> None:
 # --- using one ----------------------------------------------------------------------
 
 
-def find(event_id: int, typed: str) -> Invitation | None:
+def find_by_code(event_id: int, typed: str) -> Invitation | None:
     """The invitation of this event whose code was typed, whether or not it works."""
     code_id = tokens.invitation_id(typed)
     if code_id is None:
@@ -124,48 +126,50 @@ def find(event_id: int, typed: str) -> Invitation | None:
     )
 
 
-def refuse_unless_usable(event_id: int, typed: str, now: datetime) -> Invitation:
+def lock_usable(event_id: int, typed: str, now: datetime) -> Invitation:
     """The invitation that a typed code opens the event with, once more at least.
 
     Needs the event's lock, under which the one who registers by it is written: its last
     use is then given once. Raises NoInvitation.
     """
-    invitation = find(event_id, typed)
+    invitation = find_by_code(event_id, typed)
     if invitation is not None:
         # Whoever revokes it meanwhile waits, or was first.
         current_session().refresh(invitation, with_for_update={"key_share": True})
-    return refuse_unless(invitation, now)
+    return usable_or_refuse(invitation, now)
 
 
-def refuse_at_a_glance(event_id: int, typed: str, now: datetime) -> None:
+def refuse_without_lock(event_id: int, typed: str, now: datetime) -> None:
     """Raise NoInvitation where a code opens nothing as things stand, without a lock.
 
     For forms whose answer must not depend on who asks; `refuse_unless_usable` decides.
     """
-    refuse_unless(find(event_id, typed), now)
+    usable_or_refuse(find_by_code(event_id, typed), now)
 
 
-def refuse_unless(invitation: Invitation | None, now: datetime) -> Invitation:
+def usable_or_refuse(invitation: Invitation | None, now: datetime) -> Invitation:
     if invitation is None:
-        raise errors.NoInvitation(why="unknown")
-    if why := why_not(invitation, now):
-        raise errors.NoInvitation(why=why)
+        raise errors.InvalidInvitation(why="unknown")
+    if why := unusable_reason(invitation, now):
+        raise errors.InvalidInvitation(why=why)
     return invitation
 
 
-def why_not(invitation: Invitation, now: datetime) -> str | None:
+def unusable_reason(invitation: Invitation, now: datetime) -> str | None:
     """Why it lets nobody in (`ended`, `used_up`), or None where it does."""
     if not invitation.works_at(now):
         return "ended"
     is_used_up = (
-        invitation.uses_max is not None and used(invitation.id) >= invitation.uses_max
+        invitation.uses_max is not None
+        and count_uses(invitation.id) >= invitation.uses_max
     )
     return "used_up" if is_used_up else None
 
 
-def used(invitation_id: int) -> int:
+def count_uses(invitation_id: int) -> int:
     """How often it was used: registrations that name it and are not over."""
     uses = select(func.count(Registration.id)).where(
-        Registration.invitation_id == invitation_id, Registration.state.in_(USING)
+        Registration.invitation_id == invitation_id,
+        Registration.state.in_(USING_STATES),
     )
     return current_session().scalars(uses).one()

@@ -18,17 +18,17 @@ from rsvp.models.mailing import MailingState
 from rsvp.models.message import MessageKind, MessageState
 from rsvp.models.registration import State
 
-LONGEST_SUBJECT = 200
-LONGEST_TEXT = 5000
-MOST_A_DAY = 20
+MAX_SUBJECT_LENGTH = 200
+MAX_TEXT_LENGTH = 5000
+MAX_PER_DAY = 20
 """How many of them an event may send within 24 hours."""
-BATCH = 200
+BATCH_SIZE = 200
 """For how many registrations messages are written in one transaction."""
 
-ON_ITS_WAY = (MailingState.SCHEDULED, MailingState.SENDING)
+ACTIVE_STATES = (MailingState.SCHEDULED, MailingState.SENDING)
 
-GETS_IT = (
-    *bulk.gets_extras(),
+RECIPIENT_CONDITIONS = (
+    *bulk.accepts_optional_mail(),
     # An address that nobody has confirmed may be a stranger's.
     Registration.state != State.HELD,
     or_(Registration.ended_from.is_(None), Registration.ended_from != State.HELD),
@@ -39,7 +39,7 @@ GETS_IT = (
 # --- writing it ---------------------------------------------------------------------
 
 
-def draft(
+def create_draft(
     event_id: int,
     *,
     subject: str,
@@ -52,7 +52,7 @@ def draft(
 
     Raises NobodyToWriteTo.
     """
-    refuse_unless_open(current_session().get_one(Event, event_id))
+    refuse_without_recipients(current_session().get_one(Event, event_id))
     mailing = Mailing(
         event_id=event_id,
         subject=subject,
@@ -66,37 +66,39 @@ def draft(
     return mailing
 
 
-def change(mailing_id: int, *, subject: str, text: str, wanted: dict[str, Any]) -> None:
+def update_draft(
+    mailing_id: int, *, subject: str, text: str, wanted: dict[str, Any]
+) -> None:
     """Raises OnItsWay where it is no draft any more."""
-    mailing = locked(mailing_id)
+    mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
-        raise errors.OnItsWay
+        raise errors.MailingNotDraft
     mailing.subject, mailing.text, mailing.wanted = subject, text, wanted
 
 
-def remove(mailing_id: int) -> None:
+def delete_draft(mailing_id: int) -> None:
     """Throw a draft away. Raises OnItsWay where it is none any more."""
-    mailing = locked(mailing_id)
+    mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
-        raise errors.OnItsWay
+        raise errors.MailingNotDraft
     current_session().delete(mailing)
 
 
-def locked(mailing_id: int) -> Mailing:
+def lock_mailing(mailing_id: int) -> Mailing:
     wanted = select(Mailing).where(Mailing.id == mailing_id)
     fresh = {"populate_existing": True}
     lock = wanted.with_for_update(key_share=True)
     return current_session().scalars(lock, execution_options=fresh).one()
 
 
-def refuse_unless_open(event: Event) -> None:
+def refuse_without_recipients(event: Event) -> None:
     """Organizers may have to explain what was cancelled, but nobody is left to write to
     once the event's data is erased."""
     if event.status == Status.DRAFT or event.erased_at is not None:
         raise errors.NobodyToWriteTo(title=event.title)
 
 
-def send_test(
+def send_test_mail(
     *,
     event_id: int,
     user_id: int,
@@ -109,7 +111,7 @@ def send_test(
     """Send an organizer, and nobody else, the mail as the registration `like` would get
     it; without its secret links."""
     facts = {"like": like.hex if like else None, "subject": subject, "text": text}
-    outbox.write_to(
+    outbox.insert_for_user(
         user_id, address, MessageKind.NOTE, now=now, event_id=event_id, facts=facts
     )
 
@@ -128,13 +130,13 @@ def schedule(
     event_id = session.get_one(Mailing, mailing_id).event_id
     # Under the event's lock no other one is counted past the limit.
     event = capacity.lock_event(event_id).event
-    mailing = locked(mailing_id)
+    mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
-        raise errors.OnItsWay
-    refuse_unless_open(event)
+        raise errors.MailingNotDraft
+    refuse_without_recipients(event)
     at = max(send_at or now, now)
-    if sent_around(event_id, at) >= MOST_A_DAY:
-        raise errors.TooManyMailings(limit=MOST_A_DAY)
+    if count_sent_around(event_id, at) >= MAX_PER_DAY:
+        raise errors.TooManyMailings(limit=MAX_PER_DAY)
     mailing.send_at = at
     # At once means at once, also if the clock turns out to be ahead at this moment.
     is_later = send_at is not None and send_at > now
@@ -149,7 +151,7 @@ def schedule(
     )
 
 
-def sent_around(event_id: int, at: datetime) -> int:
+def count_sent_around(event_id: int, at: datetime) -> int:
     """How many of an event's mails go out, or went, within a day of that time."""
     a_day = timedelta(days=1)
     counted = select(func.count(Mailing.id)).where(
@@ -158,7 +160,7 @@ def sent_around(event_id: int, at: datetime) -> int:
         Mailing.send_at < at + a_day,
         # One that was stopped before its time has bothered nobody.
         or_(
-            Mailing.state.in_((*ON_ITS_WAY, MailingState.SENT)),
+            Mailing.state.in_((*ACTIVE_STATES, MailingState.SENT)),
             Mailing.started_at.is_not(None),
         ),
     )
@@ -168,12 +170,12 @@ def sent_around(event_id: int, at: datetime) -> int:
 def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
     """Send no more of it, and say how many messages were stopped; what is being sent at
     this moment goes out, and is not tried again. Raises NothingToStop."""
-    mailing = locked(mailing_id)
+    mailing = lock_mailing(mailing_id)
     waiting = (
         Message.mailing_id == mailing_id,
         Message.state == MessageState.QUEUED,
     )
-    if not may_be_stopped(mailing, holds(*waiting)):
+    if not may_be_stopped(mailing, message_exists(*waiting)):
         raise errors.NothingToStop
     mailing.state, mailing.finished_at = MailingState.STOPPED, now
     stopped: Any = current_session().execute(
@@ -192,7 +194,7 @@ def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
     return int(stopped.rowcount)
 
 
-def scheduled(event_id: int) -> list[int]:
+def scheduled_mailings(event_id: int) -> list[int]:
     """Ids of those whose time has not come."""
     wanted = select(Mailing.id).where(
         Mailing.event_id == event_id, Mailing.state == MailingState.SCHEDULED
@@ -203,9 +205,9 @@ def scheduled(event_id: int) -> list[int]:
 def stop_scheduled(event_id: int, *, actor: str, now: datetime) -> None:
     """The event is off: what was to be sent about it later is not. Needs the event's
     lock."""
-    for mailing_id in scheduled(event_id):
+    for mailing_id in scheduled_mailings(event_id):
         # Somebody may have stopped it at this moment.
-        if locked(mailing_id).state == MailingState.SCHEDULED:
+        if lock_mailing(mailing_id).state == MailingState.SCHEDULED:
             stop(mailing_id, actor=actor, now=now)
 
 
@@ -213,10 +215,10 @@ def may_be_stopped(mailing: Mailing, waiting: int) -> bool:
     """Whether any of it may be kept back; `waiting` of its messages are in the outbox:
     even after the last one was written some may be."""
     is_sent_out = mailing.state == MailingState.SENT and not waiting
-    return mailing.state in (*ON_ITS_WAY, MailingState.SENT) and not is_sent_out
+    return mailing.state in (*ACTIVE_STATES, MailingState.SENT) and not is_sent_out
 
 
-def holds(*conditions: Any) -> bool:
+def message_exists(*conditions: Any) -> bool:
     found = select(Message.id).where(*conditions).limit(1)
     return current_session().scalar(found) is not None
 
@@ -224,7 +226,7 @@ def holds(*conditions: Any) -> bool:
 # --- the worker's part --------------------------------------------------------------
 
 
-def due(now: datetime) -> list[int]:
+def due_mailings(now: datetime) -> list[int]:
     """Ids of those whose messages are to be written at `now`, in the order of their
     times. One that was begun goes on, whatever the clock was then."""
     wanted = select(Mailing.id).where(
@@ -237,16 +239,16 @@ def due(now: datetime) -> list[int]:
     return list(current_session().scalars(ordered))
 
 
-def begin(mailing_id: int, now: datetime) -> Mailing | None:
+def begin_sending(mailing_id: int, now: datetime) -> Mailing | None:
     """Lock a mailing whose messages are to be written, its event first; None where that
     is over, or stopped."""
     session = current_session()
     # Under the event's lock nobody's address is erased or corrected meanwhile.
     event_id = session.get_one(Mailing, mailing_id).event_id
     event = capacity.lock_event(event_id).event
-    mailing = locked(mailing_id)
+    mailing = lock_mailing(mailing_id)
     is_later = (mailing.send_at or now) > now
-    if mailing.state not in ON_ITS_WAY:
+    if mailing.state not in ACTIVE_STATES:
         return None
     if mailing.state == MailingState.SCHEDULED and is_later:
         return None
@@ -258,7 +260,7 @@ def begin(mailing_id: int, now: datetime) -> Mailing | None:
     return mailing
 
 
-def write_some(
+def write_batch(
     mailing: Mailing, matching: Select[Registration], *, now: datetime
 ) -> int:
     """Write the messages of the next registrations among those `matching`, and say how
@@ -270,20 +272,20 @@ def write_some(
     session = current_session()
     some = session.execute(
         matching.join(Admission, Admission.id == Registration.admission_id)
-        .where(Registration.id > mailing.reached_id, *GETS_IT)
+        .where(Registration.id > mailing.reached_id, *RECIPIENT_CONDITIONS)
         .with_only_columns(
             *(Registration.id, Registration.state, Registration.seats),
             *(Registration.email, Registration.email_key),
             *(Admission.name, Admission.mode),
         )
         .order_by(Registration.id)
-        .limit(BATCH)
+        .limit(BATCH_SIZE)
     ).all()
     if some:
-        rows = [row_of(mailing, *each, now) for each in some]
-        bulk.write_once(rows)
+        rows = [mailing_row(mailing, *each, now) for each in some]
+        bulk.insert_once(rows)
         mailing.reached_id = some[-1][0]
-    if len(some) < BATCH:
+    if len(some) < BATCH_SIZE:
         mailing.state, mailing.finished_at = MailingState.SENT, now
     written = select(func.count(Message.id)).where(Message.mailing_id == mailing.id)
     mailing.total = session.scalars(written).one()
@@ -291,7 +293,7 @@ def write_some(
     return len(some)
 
 
-def row_of(
+def mailing_row(
     mailing: Mailing,
     registration_id: int,
     state: str,
@@ -302,7 +304,7 @@ def row_of(
     mode: str,
     now: datetime,
 ) -> dict[str, Any]:
-    return outbox.row(
+    return outbox.message_row(
         MessageKind.NOTE,
         email,
         email_key,
@@ -321,12 +323,12 @@ def row_of(
     )
 
 
-def erase(event_id: int, now: datetime) -> None:
+def erase_texts(event_id: int, now: datetime) -> None:
     """Forget what was written, which may name somebody; what has not gone out stays
     here."""
     mine = update(Mailing).where(Mailing.event_id == event_id)
     session = current_session()
-    waiting = Mailing.state.in_(ON_ITS_WAY)
+    waiting = Mailing.state.in_(ACTIVE_STATES)
     stopped = {"state": MailingState.STOPPED, "finished_at": now}
     session.execute(mine.where(waiting).values(stopped))
     session.execute(mine.values(subject="", text="", wanted={}))

@@ -1,4 +1,4 @@
-"""Privacy: attendees' data goes away by itself once an event's time for it is over.
+"""Privacy: attendees' data is erased once an event's time for it is over.
 
 Counts, states and the audit log stay: they name nobody.
 """
@@ -15,7 +15,7 @@ from rsvp import errors
 from rsvp.db import current_session
 from rsvp.domain import audit, mailings, waitlist
 from rsvp.domain.registrations import locking
-from rsvp.domain.transitions import record, step
+from rsvp.domain.transitions import record_change, transition
 from rsvp.models import (
     Attendee,
     Event,
@@ -26,7 +26,7 @@ from rsvp.models import (
     Registration,
 )
 from rsvp.models.message import MessageState
-from rsvp.models.registration import LIVE, State
+from rsvp.models.registration import LIVE_STATES, State
 
 
 def due_for_erasure(now: datetime) -> list[int]:
@@ -39,15 +39,15 @@ def due_for_erasure(now: datetime) -> list[int]:
 
 
 def is_due(event: Event, now: datetime) -> bool:
-    return everything_goes_at(event) <= now or bool(questions_due(event, now))
+    return erasure_due_at(event) <= now or bool(questions_to_erase(event, now))
 
 
-def everything_goes_at(event: Event) -> datetime:
+def erasure_due_at(event: Event) -> datetime:
     """When attendees' data of an event is erased; its form says so."""
     return event.ends_at + timedelta(days=event.retention_days)
 
 
-def questions_due(event: Event, now: datetime) -> list[Question]:
+def questions_to_erase(event: Event, now: datetime) -> list[Question]:
     return [
         question
         for question in event.questions
@@ -57,18 +57,18 @@ def questions_due(event: Event, now: datetime) -> list[Question]:
     ]
 
 
-def erase(event_id: int, *, actor: str, now: datetime) -> None:
+def erase_due(event_id: int, *, actor: str, now: datetime) -> None:
     """Erase what is due of one event; safe to repeat."""
     locked = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
     event = current_session().scalars(locked).one()
     if event.erased_at is not None:
         return
-    is_all = everything_goes_at(event) <= now
-    questions = None if is_all else questions_due(event, now)
-    erase_of(event, questions, actor=actor, now=now)
+    is_all = erasure_due_at(event) <= now
+    questions = None if is_all else questions_to_erase(event, now)
+    erase_event_data(event, questions, actor=actor, now=now)
 
 
-def erase_again(
+def erase_event_again(
     event_id: int, keys: Collection[str] | None, *, actor: str, now: datetime
 ) -> None:
     """Erase all of one event, or the answers to some questions, whatever its rules say
@@ -82,10 +82,10 @@ def erase_again(
         asked = [question for question in event.questions if question.key in keys]
         questions = [question for question in asked if question.erased_at is None]
     if questions is None or questions:
-        erase_of(event, questions, actor=actor, now=now)
+        erase_event_data(event, questions, actor=actor, now=now)
 
 
-def erase_of(
+def erase_event_data(
     event: Event, questions: list[Question] | None, *, actor: str, now: datetime
 ) -> None:
     """Erase the answers to some questions, or (None) everything."""
@@ -93,18 +93,18 @@ def erase_of(
         erase_everything(event, now)
         event.erased_at = now
         details: dict[str, Any] = {"all": True}
-        note_erased(now, event=event.uuid.hex)
+        note_erasure(now, event=event.uuid.hex)
     else:
         erase_answers(event, {question.key for question in questions})
         for question in questions:
             question.erased_at = now
         details = {"questions": sorted(question.key for question in questions)}
-        note_erased(now, event=event.uuid.hex, **details)
+        note_erasure(now, event=event.uuid.hex, **details)
     current_session().flush()
     audit.record("erase", actor=actor, now=now, event_id=event.id, details=details)
 
 
-def note_erased(now: datetime, **what: Any) -> None:
+def note_erasure(now: datetime, **what: Any) -> None:
     """Note ids, which name nobody, for the file from which a restored backup learns
     what was erased since: `writing()` hands them on."""
     noted = current_session().info.setdefault("erased", [])
@@ -112,7 +112,7 @@ def note_erased(now: datetime, **what: Any) -> None:
 
 
 # What a registration is once it is erased: it names nobody, and nothing finds it.
-ERASED: dict[str, Any] = {
+ERASED_COLUMNS: dict[str, Any] = {
     "name": "",
     "email": "",
     "email_key": "",
@@ -131,7 +131,9 @@ def erase_everything(event: Event, now: datetime) -> None:
     """Names, addresses and answers; also from the outbox, which sends nothing more."""
     session = current_session()
     session.execute(
-        update(Registration).where(Registration.event_id == event.id).values(ERASED)
+        update(Registration)
+        .where(Registration.event_id == event.id)
+        .values(ERASED_COLUMNS)
     )
     session.execute(
         update(Attendee)
@@ -142,11 +144,11 @@ def erase_everything(event: Event, now: datetime) -> None:
     session.execute(
         update(Invitation).where(Invitation.event_id == event.id).values(label=None)
     )
-    mailings.erase(event.id, now)
-    erase_mails(Message.event_id == event.id)
+    mailings.erase_texts(event.id, now)
+    erase_messages(Message.event_id == event.id)
 
 
-def erase_mails(about: ColumnElement[bool], *, counts: bool = False) -> None:
+def erase_messages(about: ColumnElement[bool], *, counts: bool = False) -> None:
     """Forget who got these mails. Those that were counted go on counting, by a keyed
     hash that names nobody, where it `counts` until a day is over."""
     for message in current_session().scalars(select(Message).where(about)):
@@ -155,14 +157,16 @@ def erase_mails(about: ColumnElement[bool], *, counts: bool = False) -> None:
             message.mailbox = message.network = None
         message.last_error = None
         message.facts = {
-            key: fact for key, fact in message.facts.items() if key not in PERSONAL
+            key: fact
+            for key, fact in message.facts.items()
+            if key not in PERSONAL_FACTS
         }
         if message.state == MessageState.QUEUED:
             message.state = MessageState.FAILED
             message.last_error = "erased before it could be sent"
 
 
-PERSONAL = ("who", "why", "subject", "text", "like")
+PERSONAL_FACTS = ("who", "why", "subject", "text", "like")
 """Facts of a message that name somebody, or are words written to them."""
 
 
@@ -189,7 +193,7 @@ def erase_registration(
     Safe to repeat. Raises AlreadyIn while one of the party is in (`even_if_in`: their
     seats are kept), and EventOver where all of the event is erased.
     """
-    locked, registration = locking.lock_any(registration_id, now)
+    locked, registration = locking.lock_in_any_state(registration_id, now)
     event, was = locked.event, registration.state
     if event.erased_at is not None:
         raise errors.EventOver(title=event.title)
@@ -197,25 +201,29 @@ def erase_registration(
         return
     is_over = now >= event.ends_at
     mine = Attendee.registration_id == registration.id
-    stays = even_if_in and locking.is_in(mine)
-    if was in (*LIVE, State.RELEASED) and not is_over and not stays:
-        locking.refuse_if_in(mine)
+    stays = even_if_in and locking.is_checked_in(mine)
+    if was in (*LIVE_STATES, State.RELEASED) and not is_over and not stays:
+        locking.refuse_if_checked_in(mine)
         admission = locked.admissions[registration.admission_id]
-        waitlist.give_back(locked, admission, registration)
-        step(registration, State.CANCELLED, verb="erase_one", actor=actor, now=now)
+        waitlist.release_place(locked, admission, registration)
+        transition(
+            registration, State.CANCELLED, verb="erase_one", actor=actor, now=now
+        )
     else:
-        record("erase_one", registration, actor=actor, now=now)
+        record_change("erase_one", registration, actor=actor, now=now)
     session = current_session()
     session.execute(update(Attendee).where(mine).values(name=None, answers={}))
     given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
     session.execute(given)
     session.execute(
-        update(Registration).where(Registration.id == registration.id).values(ERASED)
+        update(Registration)
+        .where(Registration.id == registration.id)
+        .values(ERASED_COLUMNS)
     )
     # By the link anybody may erase whom they have registered: if that made the mails
     # uncounted, they could go on registering and erasing a stranger.
     is_by_link = actor == audit.ATTENDEE
-    erase_mails(Message.registration_id == registration.id, counts=is_by_link)
-    note_erased(now, registration=registration.uuid.hex)
+    erase_messages(Message.registration_id == registration.id, counts=is_by_link)
+    note_erasure(now, registration=registration.uuid.hex)
     session.flush()
     waitlist.promote(locked, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""Questions: what the form asks, and whether an answer is one."""
+"""Questions: what the registration form asks, and checking the answers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rsvp.models import Admission, Event, Question
-from rsvp.models.event import Per, QuestionType
+from rsvp.models.event import QuestionScope, QuestionType
 
-TEXT_LENGTH = 500
-LONG_TEXT_LENGTH = 5000
+MAX_TEXT_LENGTH = 500
+MAX_LONG_TEXT_LENGTH = 5000
 
 Answer = str | list[str] | bool
 
 YES, NO = "yes", "no"
 
 
-def asked(event: Event, admission: Admission, per: Per) -> list[Question]:
+def questions_for(
+    event: Event, admission: Admission, per: QuestionScope
+) -> list[Question]:
     """What is asked per registration, or of each attendee, for this admission."""
     return [q for q in event.questions if q.per == per and q.is_for(admission)]
 
@@ -33,7 +35,7 @@ def check_answers(
     answers: dict[str, Answer] = {}
     mistakes: dict[str, str] = {}
     for question in questions:
-        answer, mistake = check(question, raw.get(question.key, ""))
+        answer, mistake = check_answer(question, raw.get(question.key, ""))
         if mistake:
             mistakes[question.key] = mistake
         elif answer is not None:
@@ -41,9 +43,11 @@ def check_answers(
     return answers, mistakes
 
 
-def check(question: Question, raw: str | list[str]) -> tuple[Answer | None, str | None]:
+def check_answer(
+    question: Question, raw: str | list[str]
+) -> tuple[Answer | None, str | None]:
     given = [
-        text for text in map(clean, [raw] if isinstance(raw, str) else raw) if text
+        text for text in map(clean_text, [raw] if isinstance(raw, str) else raw) if text
     ]
     if not given:
         return None, "required" if question.required else None
@@ -58,11 +62,15 @@ def check(question: Question, raw: str | list[str]) -> tuple[Answer | None, str 
         case QuestionType.YES_NO:
             known = given[0] in (YES, NO)
             return (given[0] == YES, None) if known else (None, "not_an_option")
-    limit = LONG_TEXT_LENGTH if question.type == QuestionType.LONG_TEXT else TEXT_LENGTH
+    limit = (
+        MAX_LONG_TEXT_LENGTH
+        if question.type == QuestionType.LONG_TEXT
+        else MAX_TEXT_LENGTH
+    )
     return (given[0], None) if len(given[0]) <= limit else (None, "too_long")
 
 
-def clean(text: Any) -> str:
+def clean_text(text: Any) -> str:
     """Typed text without control characters, its line ends as newlines."""
     text = str(text).replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in text if c in "\n\t" or ord(c) >= 32).strip()

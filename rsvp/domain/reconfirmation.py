@@ -1,4 +1,4 @@
-"""Reconfirmation: people are asked whether they still come, and what no answer means.
+"""Reconfirmation: attendees are asked whether they still come; no answer has effects.
 
 Each event is asked about once for each day it is set on. Who says yes keeps the place,
 whatever the clock says; the lock of the event decides between a yes and the deadline.
@@ -14,20 +14,20 @@ from sqlalchemy.orm import joinedload, load_only, selectinload
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import capacity, deadlines, trusted_clock, waitlist
+from rsvp.domain import capacity, quiet_hours, trusted_clock, waitlist
 from rsvp.domain.checkin import attendance
 from rsvp.domain.messages import outbox
 from rsvp.domain.registrations import door_seating, locking
-from rsvp.domain.transitions import NOT_ASKED, record
+from rsvp.domain.transitions import NOT_ASKED, record_change
 from rsvp.models import Admission, Attendee, Event, Message, Registration
-from rsvp.models.event import FRESH, Mode, NoAnswer, Status
+from rsvp.models.event import RECENT_CONFIRMATION, Mode, NoAnswer, Status
 from rsvp.models.message import MessageKind, MessageState
-from rsvp.models.registration import Asked, State
+from rsvp.models.registration import AskedAbout, State
 
-TO_ANSWER = timedelta(hours=2)
+MIN_TIME_TO_ANSWER = timedelta(hours=2)
 """With less time than this to answer nobody is asked, where the event planned more."""
 
-BATCH = 100
+BATCH_SIZE = 100
 """How many registrations one commit asks, or deals with."""
 
 # Why somebody is flagged: wants no such mails, gets none, was mailed for this day once
@@ -36,28 +36,28 @@ MUTED, UNREACHABLE, MAILED_BEFORE = "muted", "address_failed", "mailed_before"
 NOT_MAILED, NO_ANSWER = "not_mailed", door_seating.NO_ANSWER
 
 
-def day_of(event: Event) -> date:
+def event_day(event: Event) -> date:
     """The day a question is about: an event that moves to another is asked anew."""
     return event.starts_local.date()
 
 
-def occasion(event: Event) -> str:
-    return f"still_coming:{day_of(event).isoformat()}"
+def occasion_of(event: Event) -> str:
+    return f"still_coming:{event_day(event).isoformat()}"
 
 
 # --- asking -------------------------------------------------------------------------
 
 
-def due_to_ask(now: datetime) -> list[int]:
+def events_to_ask(now: datetime) -> list[int]:
     """Ids of the events whose people are to be asked now."""
     return [
         event.id
-        for event in that_ask(now)
-        if event.asked_for != day_of(event) and now >= time_to_ask(event, now)
+        for event in events_with_reconfirmation(now)
+        if event.asked_for != event_day(event) and now >= ask_time(event, now)
     ]
 
 
-def that_ask(now: datetime) -> list[Event]:
+def events_with_reconfirmation(now: datetime) -> list[Event]:
     """The events to come that ask, with what says when."""
     wanted = (
         select(Event)
@@ -79,24 +79,24 @@ def that_ask(now: datetime) -> list[Event]:
     return list(current_session().scalars(wanted))
 
 
-def time_to_ask(event: Event, now: datetime) -> datetime:
+def ask_time(event: Event, now: datetime) -> datetime:
     """When to ask, as seen at `now`: as planned or, late, at once; at night not before
     the morning, unless the event is near or the time to answer would be too short."""
     assert event.ask_at is not None and event.answer_by is not None
     at = max(event.ask_at, now)
-    morning = deadlines.mail_after(at, event)
-    is_near = event.starts_at - at <= deadlines.NEAR
-    is_too_late = event.answer_by - morning < least_time(event)
+    morning = quiet_hours.mail_time(at, event)
+    is_near = event.starts_at - at <= quiet_hours.NEAR_EVENT
+    is_too_late = event.answer_by - morning < least_time_to_answer(event)
     return at if is_near or is_too_late else morning
 
 
-def least_time(event: Event) -> timedelta:
+def least_time_to_answer(event: Event) -> timedelta:
     """The least that people must have to answer."""
     assert event.ask_at is not None and event.answer_by is not None
-    return min(TO_ANSWER, (event.answer_by - event.ask_at) / 2)
+    return min(MIN_TIME_TO_ANSWER, (event.answer_by - event.ask_at) / 2)
 
 
-def ask(event_id: int, *, now: datetime) -> int:
+def ask_batch(event_id: int, *, now: datetime) -> int:
     """Ask those who have one of the limited places, and say how many were dealt with:
     fewer than BATCH, then that was all of them.
 
@@ -105,37 +105,37 @@ def ask(event_id: int, *, now: datetime) -> int:
     workers.
     """
     event = capacity.lock_event(event_id).event
-    if not asks(event, now) or event.asked_for == day_of(event):
+    if not is_reconfirmation_on(event, now) or event.asked_for == event_day(event):
         return 0
-    if now < time_to_ask(event, now):
+    if now < ask_time(event, now):
         return 0
     assert event.answer_by is not None
     found: list[Registration] = []
-    if event.answer_by - now >= least_time(event):
-        found = to_ask(event, now)
-    elif trusted_clock.trusted_instant(now) is not None:
+    if event.answer_by - now >= least_time_to_answer(event):
+        found = registrations_to_ask(event, now)
+    elif trusted_clock.last_run_if_apart(now) is not None:
         # It may not be so late: nobody is passed over by a clock that is not trusted.
         return 0
-    mailed = mailed_for(event, found)
+    mailed = mails_about_day(event, found)
     for registration in found:
         for column, nothing in NOT_ASKED.items():
             setattr(registration, column, nothing)
         if registration.muted_at is not None:
-            flag(registration, MUTED, now)
+            flag_registration(registration, MUTED, now)
         elif registration.address_failed_at is not None:
-            flag(registration, UNREACHABLE, now)
+            flag_registration(registration, UNREACHABLE, now)
         elif registration.id in mailed:
             # The event came back to a day it had left: a mail of before says nothing.
-            flag(registration, MAILED_BEFORE, now)
+            flag_registration(registration, MAILED_BEFORE, now)
         else:
-            put_question(event, registration, now)
-    if len(found) < BATCH:
-        event.asked_for = day_of(event)
+            ask_registration(event, registration, now)
+    if len(found) < BATCH_SIZE:
+        event.asked_for = event_day(event)
     current_session().flush()
     return len(found)
 
 
-def asks(event: Event, now: datetime) -> bool:
+def is_reconfirmation_on(event: Event, now: datetime) -> bool:
     return (
         event.ask_hours is not None
         and event.status == Status.PUBLISHED
@@ -144,7 +144,7 @@ def asks(event: Event, now: datetime) -> bool:
     )
 
 
-def to_ask(event: Event, now: datetime) -> list[Registration]:
+def registrations_to_ask(event: Event, now: datetime) -> list[Registration]:
     """Those to ask next, locked; not who took the place, or said yes to a change, less
     than a day ago, and nobody who is in."""
     limited: ColumnElement[bool] = Admission.capacity.is_not(None)
@@ -158,50 +158,50 @@ def to_ask(event: Event, now: datetime) -> list[Registration]:
             Registration.state == State.CONFIRMED,
             Registration.search != "",  # erased
             limited,
-            Registration.state_since <= now - FRESH,
-            Registration.asked_about.is_distinct_from(Asked.COMING),
+            Registration.state_since <= now - RECENT_CONFIRMATION,
+            Registration.asked_about.is_distinct_from(AskedAbout.COMING),
             or_(
                 Registration.answered_at.is_(None),
-                Registration.answered_at <= now - FRESH,
+                Registration.answered_at <= now - RECENT_CONFIRMATION,
             ),
             # Flagged, but not of a change: it was dealt with.
             or_(Registration.flagged_at.is_(None), Registration.asked_at.is_not(None)),
-            ~attendance.was_in(),
+            ~attendance.was_checked_in(),
         )
         .options(
             joinedload(Registration.admission), selectinload(Registration.attendees)
         )
         .order_by(Registration.id)
-        .limit(BATCH)
+        .limit(BATCH_SIZE)
         .with_for_update(key_share=True, of=Registration)
     )
     fresh = {"populate_existing": True}
     return list(current_session().scalars(wanted, execution_options=fresh))
 
 
-def mailed_for(
+def mails_about_day(
     event: Event, registrations: Collection[Registration]
 ) -> dict[int, Message]:
     """The mail that asked each of these about this day, by the registration's id."""
     ids = [registration.id for registration in registrations]
     wanted = select(Message).where(
-        Message.registration_id.in_(ids), Message.occasion == occasion(event)
+        Message.registration_id.in_(ids), Message.occasion == occasion_of(event)
     )
     found = current_session().scalars(wanted)
     return {mail.registration_id or 0: mail for mail in found}
 
 
-def put_question(event: Event, registration: Registration, now: datetime) -> None:
-    registration.asked_at, registration.asked_about = now, Asked.COMING
+def ask_registration(event: Event, registration: Registration, now: datetime) -> None:
+    registration.asked_at, registration.asked_about = now, AskedAbout.COMING
     registration.answer_by = event.answer_by
     assert event.answer_by is not None
-    outbox.queue(
+    outbox.enqueue_to_address(
         MessageKind.STILL_COMING,
         event_id=event.id,
         registration_id=registration.id,
         recipient=registration.email,
         recipient_key=registration.email_key,
-        facts=outbox.facts(
+        facts=outbox.build_facts(
             registration.admission,
             [attendee.uuid for attendee in registration.coming],
             until=event.answer_by.isoformat(),
@@ -210,14 +210,14 @@ def put_question(event: Event, registration: Registration, now: datetime) -> Non
         now=now,
         # None of its kind waits: the occasion is another.
         is_first=True,
-        occasion=occasion(event),
+        occasion=occasion_of(event),
     )
 
 
-def flag(registration: Registration, why: str, now: datetime) -> None:
+def flag_registration(registration: Registration, why: str, now: datetime) -> None:
     """Leave it to the organizers whether this place is given on."""
     registration.flagged_at = now
-    record("flag", registration, {"what": why}, actor="worker", now=now)
+    record_change("flag", registration, {"what": why}, actor="worker", now=now)
 
 
 def ask_about_change(
@@ -233,27 +233,27 @@ def ask_about_change(
             Registration.id.in_(registrations),
             Registration.state == State.CONFIRMED,
         )
-        .values(NOT_ASKED | {"asked_at": now, "asked_about": Asked.CHANGE})
+        .values(NOT_ASKED | {"asked_at": now, "asked_about": AskedAbout.CHANGE})
     )
 
 
 # --- answers ------------------------------------------------------------------------
 
 
-def say_yes(registration_id: int, *, actor: str, now: datetime) -> bool:
+def reconfirm(registration_id: int, *, actor: str, now: datetime) -> bool:
     """Keep the place: they still come. Say whether it is news; safe to repeat.
 
     It counts after the deadline as well, as long as the place is not given on. Raises
     NotConfirmed, AlreadyOver, EventCancelled and EventOver.
     """
-    locked, registration = locking.lock(registration_id, now)
-    locking.refuse_over(locked, now)
+    locked, registration = locking.lock_registration(registration_id, now)
+    locking.refuse_if_event_over(locked, now)
     if registration.state != State.CONFIRMED:
         raise errors.NotConfirmed
     if not registration.awaits_answer:
         return False
     registration.answered_at, registration.flagged_at = now, None
-    record("say_yes", registration, actor=actor, now=now)
+    record_change("say_yes", registration, actor=actor, now=now)
     current_session().flush()
     return True
 
@@ -261,47 +261,49 @@ def say_yes(registration_id: int, *, actor: str, now: datetime) -> bool:
 # --- no answer ----------------------------------------------------------------------
 
 
-def due_to_close(now: datetime) -> list[int]:
+def events_to_close(now: datetime) -> list[int]:
     """Ids of the events in which the time to answer is over."""
     return [
         event.id
-        for event in that_ask(now)
+        for event in events_with_reconfirmation(now)
         if event.answer_by is not None
         and event.answer_by <= now
-        and event.settled_for != day_of(event)
+        and event.settled_for != event_day(event)
     ]
 
 
-def close(event_id: int, *, now: datetime) -> int:
+def close_batch(event_id: int, *, now: datetime) -> int:
     """Give on the places of those who did not answer in time, or flag them, as the
     event says; how many were dealt with: fewer than BATCH, then that was all of them.
 
     Nobody is released who is in, who was not asked in good time, or after doors: then
     presence decides. Safe to repeat, and at once in several workers.
     """
-    locked = waitlist.lock(event_id, now)
+    locked = waitlist.lock_and_expire(event_id, now)
     event = locked.event
-    if not asks(event, now) or event.settled_for == day_of(event):
+    if not is_reconfirmation_on(event, now) or event.settled_for == event_day(event):
         return 0
     if event.answer_by is None or now < event.answer_by:
         return 0
-    silent = unanswered(event, now)
-    mailed = mailed_for(event, silent)
+    silent = unanswered_registrations(event, now)
+    mailed = mails_about_day(event, silent)
     for registration in silent:
         if not was_asked_in_time(registration, mailed.get(registration.id), now):
-            flag(registration, NOT_MAILED, now)
-        elif is_left_to_them(event, registration, now):
-            flag(registration, NO_ANSWER, now)
+            flag_registration(registration, NOT_MAILED, now)
+        elif is_left_to_organizers(event, registration, now):
+            flag_registration(registration, NO_ANSWER, now)
         else:
-            door_seating.give_on(locked, registration, NO_ANSWER, "worker", now)
-    if len(silent) < BATCH:
-        event.settled_for = day_of(event)
+            door_seating.release_seat(locked, registration, NO_ANSWER, "worker", now)
+    if len(silent) < BATCH_SIZE:
+        event.settled_for = event_day(event)
     current_session().flush()
     waitlist.promote(locked, actor="worker", now=now)
     return len(silent)
 
 
-def is_left_to_them(event: Event, registration: Registration, now: datetime) -> bool:
+def is_left_to_organizers(
+    event: Event, registration: Registration, now: datetime
+) -> bool:
     """Whether no answer changes nothing by itself: the organizers decide, or presence,
     or nobody needs the place, since there is no limit any more."""
     return (
@@ -311,37 +313,37 @@ def is_left_to_them(event: Event, registration: Registration, now: datetime) -> 
     )
 
 
-def give_on(registration_id: int, *, actor: str, now: datetime) -> None:
+def release_unanswered(registration_id: int, *, actor: str, now: datetime) -> None:
     """Give the places of who did not say that they still come on; an organizer does.
 
     Raises Outdated where they said yes meanwhile or nobody asked, AlreadyIn where one
     of them is in, AlreadyOver, EventCancelled and EventOver.
     """
-    locked, registration = locking.lock(registration_id, now)
-    locking.refuse_over(locked, now)
+    locked, registration = locking.lock_registration(registration_id, now)
+    locking.refuse_if_event_over(locked, now)
     if not registration.awaits_answer:
         raise errors.Outdated
-    locking.refuse_if_in(Attendee.registration_id == registration.id)
+    locking.refuse_if_checked_in(Attendee.registration_id == registration.id)
     what = NO_ANSWER if registration.asked_at is not None else door_seating.NOT_REACHED
-    door_seating.give_on(locked, registration, what, actor, now)
+    door_seating.release_seat(locked, registration, what, actor, now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def unanswered(event: Event, now: datetime) -> list[Registration]:
+def unanswered_registrations(event: Event, now: datetime) -> list[Registration]:
     """Those whose time to answer is over without an answer, locked."""
     wanted = (
         select(Registration)
         .where(
             Registration.event_id == event.id,
             Registration.state == State.CONFIRMED,
-            Registration.asked_about == Asked.COMING,
+            Registration.asked_about == AskedAbout.COMING,
             Registration.answer_by <= now,
             Registration.answered_at.is_(None),
             Registration.flagged_at.is_(None),
-            ~attendance.was_in(),
+            ~attendance.was_checked_in(),
         )
         .order_by(Registration.id)
-        .limit(BATCH)
+        .limit(BATCH_SIZE)
         .with_for_update(key_share=True)
     )
     fresh = {"populate_existing": True}
@@ -369,25 +371,25 @@ def was_asked_in_time(
 # --- when the event changes ---------------------------------------------------------
 
 
-def follow(event: Event, day_before: date) -> None:
+def follow_event_change(event: Event, day_before: date) -> None:
     """Follow a change of the event, which was on `day_before`: on another day nothing
     asked or answered before counts; on the same day the deadline moves along. Needs
     the event's lock."""
-    if day_of(event) != day_before:
-        forget_answers(event)
+    if event_day(event) != day_before:
+        clear_answers(event)
         return
     current_session().execute(
         update(Registration)
         .where(
             Registration.event_id == event.id,
-            Registration.asked_about == Asked.COMING,
+            Registration.asked_about == AskedAbout.COMING,
             Registration.answered_at.is_(None),
         )
         .values(answer_by=event.answer_by)
     )
 
 
-def forget_answers(event: Event) -> None:
+def clear_answers(event: Event) -> None:
     """What was asked and answered is of another day. Needs the event's lock."""
     session = current_session()
     session.execute(

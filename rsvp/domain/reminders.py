@@ -1,4 +1,4 @@
-"""Reminders: mails to whoever has a place, so long before the start or after the end.
+"""Reminders: mails to attendees some time before the start or after the end.
 
 When one goes out follows from the event's times and is kept (`due_at`). Each occasion
 is the day of the start, or of the end: an event that moves to another day is told of
@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload
 
 from rsvp.db import current_session
-from rsvp.domain import deadlines, trusted_clock, waitlist
+from rsvp.domain import quiet_hours, trusted_clock, waitlist
 from rsvp.domain.checkin import attendance
 from rsvp.domain.messages import bulk, outbox
 from rsvp.models import CheckIn, Event, Message, Registration, Reminder
@@ -24,13 +24,13 @@ from rsvp.models.event import Anchor, Mode, Status
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 
-BATCH = 200
+BATCH_SIZE = 200
 """How many registrations are written to in one transaction."""
 
-LATEST = timedelta(days=7)
+MAX_THANK_YOU_DELAY = timedelta(days=7)
 """How late a thank-you may come: after that it would only puzzle people."""
 
-KINDS = {
+KIND_BY_ANCHOR = {
     Anchor.START: MessageKind.REMINDER,
     Anchor.END: MessageKind.THANK_YOU,
 }
@@ -48,40 +48,42 @@ def reschedule(event: Event, now: datetime) -> None:
     and are of another day by now are dropped. Needs the event's lock.
     """
     for reminder in event.reminders:
-        due_at = due(reminder, event)
+        due_at = send_time(reminder, event)
         if due_at > now:
             reminder.done_for, reminder.reached_id = None, 0
         elif due_at != reminder.due_at:
-            reminder.done_for = day_of(reminder, event)
+            reminder.done_for = anchor_day(reminder, event)
         reminder.due_at = due_at
     if event.id is not None:
-        drop_outdated(event, now)
+        drop_outdated_messages(event, now)
 
 
-def drop_outdated(event: Event, now: datetime) -> None:
-    current = [occasion(reminder, event) for reminder in event.reminders]
-    for kind in KINDS.values():
+def drop_outdated_messages(event: Event, now: datetime) -> None:
+    current = [occasion_of(reminder, event) for reminder in event.reminders]
+    for kind in KIND_BY_ANCHOR.values():
         of_another_day = and_(
             Message.event_id == event.id, Message.occasion.not_in(current)
         )
         outbox.supersede(of_another_day, kind, now)
 
 
-def due(reminder: Reminder, event: Event) -> datetime:
+def send_time(reminder: Reminder, event: Event) -> datetime:
     """When it goes out: not at night, unless the event is near."""
     minutes = timedelta(minutes=reminder.minutes)
     is_before = reminder.anchor == Anchor.START
     anchor = anchor_at(reminder, event)
-    return by_day(anchor - minutes if is_before else anchor + minutes, reminder, event)
+    return by_daylight(
+        anchor - minutes if is_before else anchor + minutes, reminder, event
+    )
 
 
-def by_day(at: datetime, reminder: Reminder, event: Event) -> datetime:
+def by_daylight(at: datetime, reminder: Reminder, event: Event) -> datetime:
     if reminder.anchor == Anchor.START:
-        return deadlines.mail_before(at, event)
-    return deadlines.mail_after(at, event)
+        return quiet_hours.mail_time_before_start(at, event)
+    return quiet_hours.mail_time(at, event)
 
 
-def day_of(reminder: Reminder, event: Event) -> date:
+def anchor_day(reminder: Reminder, event: Event) -> date:
     """The day that it is sent for, in the event's zone."""
     return anchor_at(reminder, event).astimezone(event.zone).date()
 
@@ -90,22 +92,22 @@ def anchor_at(reminder: Reminder, event: Event) -> datetime:
     return event.starts_at if reminder.anchor == Anchor.START else event.ends_at
 
 
-def occasion(reminder: Reminder, event: Event) -> str:
-    return f"reminder:{reminder.key}:{day_of(reminder, event).isoformat()}"
+def occasion_of(reminder: Reminder, event: Event) -> str:
+    return f"reminder:{reminder.key}:{anchor_day(reminder, event).isoformat()}"
 
 
 # --- what is due --------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Due:
+class DueReminder:
     """A reminder whose time has come, of an event that takes place."""
 
     id: int
     event_id: int
 
 
-def due_reminders(now: datetime) -> list[Due]:
+def due_reminders(now: datetime) -> list[DueReminder]:
     """Those to be sent at `now`, the oldest first."""
     rows = current_session().execute(
         select(Reminder.id, Reminder.event_id)
@@ -118,7 +120,7 @@ def due_reminders(now: datetime) -> list[Due]:
         )
         .order_by(Reminder.due_at, Reminder.id)
     )
-    return [Due(*row) for row in rows]
+    return [DueReminder(*row) for row in rows]
 
 
 def is_too_late(reminder: Reminder, event: Event, now: datetime) -> bool:
@@ -129,49 +131,49 @@ def is_too_late(reminder: Reminder, event: Event, now: datetime) -> bool:
         return True
     if reminder.anchor == Anchor.START:
         return now >= event.starts_at
-    return now - reminder.due_at > LATEST
+    return now - reminder.due_at > MAX_THANK_YOU_DELAY
 
 
 # --- sending ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchResult:
     """How many mails were written, and whether there may be more to write."""
 
     written: int
     goes_on: bool
 
 
-NOTHING = Batch(0, goes_on=False)
+NOTHING_SENT = BatchResult(0, goes_on=False)
 
 
-def send_batch(wanted: Due, now: datetime) -> Batch:
+def send_batch(wanted: DueReminder, now: datetime) -> BatchResult:
     """Write the next mails of a reminder, to registrations by their number.
 
     Safe to repeat, and for two workers at once: one of them goes on, the other finds
     nothing to do.
     """
-    reminder = locked(wanted)
+    reminder = lock_reminder(wanted)
     if reminder is None or not is_due(reminder, now):
-        return NOTHING
+        return NOTHING_SENT
     event = reminder.event
     if is_too_late(reminder, event, now):
         # Of a clock that is not trusted it may not be so: then it keeps its time.
-        if trusted_clock.trusted_instant(now) is None:
-            reminder.done_for = day_of(reminder, event)
-        return NOTHING
-    people = next_people(reminder, event)
-    written = write_to(reminder, event, people, now)
-    goes_on = len(people) == BATCH
+        if trusted_clock.last_run_if_apart(now) is None:
+            reminder.done_for = anchor_day(reminder, event)
+        return NOTHING_SENT
+    people = next_registrations(reminder, event)
+    written = write_messages(reminder, event, people, now)
+    goes_on = len(people) == BATCH_SIZE
     if people:
         reminder.reached_id = people[-1].id
     if not goes_on:
-        reminder.done_for = day_of(reminder, event)
-    return Batch(written, goes_on)
+        reminder.done_for = anchor_day(reminder, event)
+    return BatchResult(written, goes_on)
 
 
-def locked(wanted: Due) -> Reminder | None:
+def lock_reminder(wanted: DueReminder) -> Reminder | None:
     """The reminder, unless another worker has it: then that one goes on.
 
     The event comes first, as for whoever changes it: until this is committed nobody can
@@ -195,77 +197,79 @@ def is_due(reminder: Reminder, now: datetime) -> bool:
     event = reminder.event
     return (
         reminder.due_at <= now
-        and by_day(now, reminder, event) <= now
+        and by_daylight(now, reminder, event) <= now
         and reminder.done_for is None
         and event.status == Status.PUBLISHED
         and event.erased_at is None
     )
 
 
-def next_people(reminder: Reminder, event: Event) -> Sequence[Registration]:
+def next_registrations(reminder: Reminder, event: Event) -> Sequence[Registration]:
     """The next registrations that it is for."""
     wanted = (
         select(Registration)
         .where(
             Registration.event_id == event.id,
             Registration.id > reminder.reached_id,
-            *bulk.gets_extras(),
-            *is_meant(reminder, event),
+            *bulk.accepts_optional_mail(),
+            *recipient_conditions(reminder, event),
         )
         .order_by(Registration.id)
-        .limit(BATCH)
+        .limit(BATCH_SIZE)
     )
     return current_session().scalars(wanted).all()
 
 
-def is_meant(reminder: Reminder, event: Event) -> list[ColumnElement[bool]]:
+def recipient_conditions(reminder: Reminder, event: Event) -> list[ColumnElement[bool]]:
     meant: list[ColumnElement[bool]] = [
         Registration.state.in_(reminder.states or [State.CONFIRMED])
     ]
     ways = [a for a in event.admissions if a.key in reminder.admissions]
     if reminder.admissions:
         meant.append(Registration.admission_id.in_([way.id for way in ways]))
-    if reminder.anchor == Anchor.END and somebody_was_in(event):
+    if reminder.anchor == Anchor.END and anyone_checked_in(event):
         online = [a.id for a in event.admissions if a.mode == Mode.ONLINE]
-        meant.append(or_(Registration.admission_id.in_(online), attendance.was_in()))
+        meant.append(
+            or_(Registration.admission_id.in_(online), attendance.was_checked_in())
+        )
     return meant
 
 
-def somebody_was_in(event: Event) -> bool:
+def anyone_checked_in(event: Event) -> bool:
     scanned = select(CheckIn.id).where(CheckIn.event_id == event.id).limit(1)
     return current_session().scalar(scanned) is not None
 
 
-def write_to(
+def write_messages(
     reminder: Reminder, event: Event, people: Sequence[Registration], now: datetime
 ) -> int:
     """Write to each of them, and say to how many: not to who has it already."""
     if not people:
         return 0
-    kind, of = KINDS[Anchor(reminder.anchor)], occasion(reminder, event)
+    kind, of = KIND_BY_ANCHOR[Anchor(reminder.anchor)], occasion_of(reminder, event)
     admissions = {admission.id: admission for admission in event.admissions}
-    coming = bulk.parties([one.id for one in people])
-    places = waitlist.places_of(event, people)
-    scanned = reminder.anchor == Anchor.END and somebody_was_in(event)
+    coming = bulk.coming_by_registration([one.id for one in people])
+    places = waitlist.positions_of(event, people)
+    scanned = reminder.anchor == Anchor.END and anyone_checked_in(event)
     letters = []
     for one in people:
         way = admissions[one.admission_id]
-        more = own(reminder) | bulk.answer_wanted(one)
+        more = reminder_facts(reminder) | bulk.deadline_facts(one)
         if scanned and way.mode == Mode.IN_PERSON:
             more["came"] = True
         place = places.get(one.id)
-        facts = outbox.facts(way, coming[one.id], place, **more)
-        letters.append(bulk.Letter(one, facts))
+        facts = outbox.build_facts(way, coming[one.id], place, **more)
+        letters.append(bulk.BulkMessage(one, facts))
     # An older reminder that is still in the outbox says the same, and says it wrong.
     earlier = and_(
         Message.registration_id.in_([one.id for one in people]),
         Message.occasion != of,
     )
     outbox.supersede(earlier, kind, now)
-    return bulk.queue_many(kind, letters, event_id=event.id, occasion=of, now=now)
+    return bulk.enqueue_many(kind, letters, event_id=event.id, occasion=of, now=now)
 
 
-def own(reminder: Reminder) -> dict[str, Any]:
+def reminder_facts(reminder: Reminder) -> dict[str, Any]:
     """What the facts of its mails say about the reminder."""
     said = {
         "reminder": reminder.key,

@@ -1,4 +1,4 @@
-"""Steps: a registration goes from one state to another, once, and it is on record."""
+"""Transitions: a registration changes its state once, with an audit entry."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from rsvp import errors
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
 from rsvp.models import Registration
-from rsvp.models.registration import IN_LINE, LIVE, UNTIL, State
+from rsvp.models.registration import (
+    DEADLINE_STATES,
+    LIVE_STATES,
+    WAITLIST_STATES,
+    State,
+)
 
 NOT_ASKED: dict[str, Any] = {
     "asked_at": None,
@@ -25,7 +30,7 @@ NOT_ASKED: dict[str, Any] = {
 """A registration that nobody has asked whether they still come."""
 
 
-def step(
+def transition(
     registration: Registration,
     to: State,
     *,
@@ -46,19 +51,19 @@ def step(
     """
     was = registration.state
     values |= {"state": to, "state_since": now}
-    if to not in IN_LINE:
+    if to not in WAITLIST_STATES:
         values["line_number"] = None
-    if to not in UNTIL:
+    if to not in DEADLINE_STATES:
         values["decide_by"] = None
     if to != State.OFFERED:
         values["offered_seats"] = None
-    ended = to not in LIVE
+    ended = to not in LIVE_STATES
     values |= {
         "ended_from": was if ended else None,
         "ended_by": actor if ended else None,
         "ended_why": why if ended else None,
     }
-    comes_back = was not in LIVE and not ended
+    comes_back = was not in LIVE_STATES and not ended
     if comes_back:
         # An exception of before is none any more, unless it is made again.
         values.setdefault("exception_why", None)
@@ -70,7 +75,7 @@ def step(
         .where(Registration.id == registration.id, Registration.state == was)
         .values(values)
     )
-    if not (changed_back(move) if comes_back else changed_one(move)):
+    if not (changed_one_live(move) if comes_back else changed_one(move)):
         raise errors.AlreadyOver
     for name, value in values.items():
         # The row in memory follows, without asking the database for it.
@@ -87,7 +92,7 @@ def step(
     return was
 
 
-def record(
+def record_change(
     verb: str,
     registration: Registration,
     details: dict[str, Any] | None = None,
@@ -107,13 +112,15 @@ def record(
     )
 
 
-def count_as_yes(registration: Registration, *, actor: str, now: datetime) -> None:
+def reconfirm_by_change(
+    registration: Registration, *, actor: str, now: datetime
+) -> None:
     """Whoever changes their own while asked whether they still come says yes by it."""
     if actor == audit.ATTENDEE and registration.awaits_answer:
         registration.answered_at, registration.flagged_at = now, None
 
 
-def changed_back(move: Any) -> bool:
+def changed_one_live(move: Any) -> bool:
     """Like `changed_one`, of a change that the one live registration of each address
     may forbid."""
     try:

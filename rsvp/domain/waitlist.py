@@ -1,4 +1,4 @@
-"""The waitlist: one line per event, served from its head whenever seats come free.
+"""The waitlist: one per event, served from its head whenever seats come free.
 
 Whoever frees seats calls `promote` in the same transaction, under the event's lock, so
 that no free seat is left behind and none is given to a newcomer instead. Whoever locks
@@ -19,25 +19,25 @@ from rsvp.domain import capacity, deadlines
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import Cause
-from rsvp.domain.transitions import step
+from rsvp.domain.transitions import transition
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode, Promotion, Status
 from rsvp.models.message import MessageKind
-from rsvp.models.registration import SEATED, State
+from rsvp.models.registration import SEATED_STATES, State
 
 # --- under the lock, up to date -----------------------------------------------------
 
 
-def lock(event_id: int, now: datetime) -> LockedEvent:
+def lock_and_expire(event_id: int, now: datetime) -> LockedEvent:
     """The event's lock, with all that has ended by `now` lapsed and given on."""
     locked = capacity.lock_event(event_id)
-    if settle(locked, now):
+    if expire_due(locked, now):
         # Read again what the lapses changed.
         locked = capacity.lock_event(event_id)
     return locked
 
 
-def settle(locked: LockedEvent, now: datetime) -> int:
+def expire_due(locked: LockedEvent, now: datetime) -> int:
     """Let lapse what has ended: offers and held places past their time, and, once the
     event is over, whoever still waits. What comes free goes to the line. Says how many.
 
@@ -46,7 +46,7 @@ def settle(locked: LockedEvent, now: datetime) -> int:
     event = locked.event
     if event.status != Status.PUBLISHED or event.erased_at is not None:
         return 0
-    ended = has_ended(event, now)
+    ended = has_expired(event, now)
     wanted = (
         select(Registration)
         .where(Registration.event_id == event.id, ended)
@@ -56,41 +56,43 @@ def settle(locked: LockedEvent, now: datetime) -> int:
     fresh = {"populate_existing": True}
     due = current_session().scalars(wanted, execution_options=fresh).all()
     for registration in due:
-        lapse(locked, registration, now)
+        expire_registration(locked, registration, now)
     if due:
         promote(locked, actor="worker", now=now)
     return len(due)
 
 
-def has_ended(event: Event, now: datetime) -> ColumnElement[bool]:
+def has_expired(event: Event, now: datetime) -> ColumnElement[bool]:
     past = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
     waits = Registration.state.in_((State.WAITLISTED, State.REQUESTED))
     return or_(past, waits if now >= event.ends_at else false())
 
 
-def is_behind(event: Event, now: datetime) -> bool:
+def has_due_expiry(event: Event, now: datetime) -> bool:
     """Whether something has ended by `now` that nobody has settled yet."""
     ended = select(Registration.id).where(
-        Registration.event_id == event.id, has_ended(event, now)
+        Registration.event_id == event.id, has_expired(event, now)
     )
     return current_session().scalar(ended.limit(1)) is not None
 
 
-def lapse(locked: LockedEvent, registration: Registration, now: datetime) -> None:
+def expire_registration(
+    locked: LockedEvent, registration: Registration, now: datetime
+) -> None:
     admission = locked.admissions[registration.admission_id]
-    give_back(locked, admission, registration)
-    was = step(registration, State.LAPSED, verb="lapse", actor="worker", now=now)
-    outbox.tell(registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=was)
+    release_place(locked, admission, registration)
+    was = transition(registration, State.LAPSED, verb="lapse", actor="worker", now=now)
+    outbox.enqueue(registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=was)
 
 
-def give_back(
+def release_place(
     locked: LockedEvent, admission: Admission, registration: Registration
 ) -> None:
     """Give back the seats it holds, or its waiting for them; before its state moves."""
-    if registration.state in SEATED:
-        capacity.release(locked, admission, registration.held_seats)
+    if registration.state in SEATED_STATES:
+        capacity.release_seats(locked, admission, registration.held_seats)
     elif registration.state == State.WAITLISTED:
-        capacity.leave_line(locked, admission, registration.seats)
+        capacity.leave_waitlist(locked, admission, registration.seats)
 
 
 # --- promotion ----------------------------------------------------------------------
@@ -110,23 +112,25 @@ def promote(
         return []
     free = capacity.free_seats(locked)
     promoted = []
-    for registration in in_line(locked, free):
+    for registration in waiting_registrations(locked, free):
         admission = locked.admissions[registration.admission_id]
-        seats = seats_for(registration, free[admission.id])
+        seats = seats_for_party(registration, free[admission.id])
         if not seats or registration.id == but:
             continue
-        if not capacity.claim(locked, admission, seats):
+        if not capacity.claim_seats(locked, admission, seats):
             continue
-        capacity.leave_line(locked, admission, registration.seats)
-        give(locked, registration, seats, actor=actor, now=now)
+        capacity.leave_waitlist(locked, admission, registration.seats)
+        seat_or_offer(locked, registration, seats, actor=actor, now=now)
         promoted.append(registration.id)
         free = capacity.free_seats(locked)
-        if not any(free[admission_id] != 0 for admission_id in waited_for(locked)):
+        if not any(
+            free[admission_id] != 0 for admission_id in awaited_admissions(locked)
+        ):
             break
     return promoted
 
 
-def seats_for(registration: Registration, left: int | None) -> int:
+def seats_for_party(registration: Registration, left: int | None) -> int:
     """How many of the seats left a party in line would get: all of its own, fewer where
     that is fine, or none."""
     if left is None or registration.seats <= left:
@@ -134,7 +138,7 @@ def seats_for(registration: Registration, left: int | None) -> int:
     return left if registration.fewer_ok else 0
 
 
-def give(
+def seat_or_offer(
     locked: LockedEvent,
     registration: Registration,
     seats: int,
@@ -146,12 +150,14 @@ def give(
     its own its holder has to say who comes, so they are offered in any case."""
     is_whole = seats == registration.seats
     if is_whole and locked.event.promotion == Promotion.CONFIRM:
-        confirm(registration, actor=actor, now=now)
+        confirm_place(registration, actor=actor, now=now)
     else:
-        offer(locked.event, registration, seats, actor=actor, now=now)
+        make_offer(locked.event, registration, seats, actor=actor, now=now)
 
 
-def in_line(locked: LockedEvent, free: dict[int, int | None]) -> list[Registration]:
+def waiting_registrations(
+    locked: LockedEvent, free: dict[int, int | None]
+) -> list[Registration]:
     """Those who wait for an admission that has seats free, by their place, locked."""
     open_now = [admission_id for admission_id, left in free.items() if left != 0]
     if not open_now:
@@ -170,7 +176,7 @@ def in_line(locked: LockedEvent, free: dict[int, int | None]) -> list[Registrati
     return list(session.scalars(waiting, execution_options={"populate_existing": True}))
 
 
-def waited_for(locked: LockedEvent) -> list[int]:
+def awaited_admissions(locked: LockedEvent) -> list[int]:
     """The admissions that somebody still waits for."""
     return list(
         current_session().scalars(
@@ -181,7 +187,7 @@ def waited_for(locked: LockedEvent) -> list[int]:
     )
 
 
-def confirm(
+def confirm_place(
     registration: Registration,
     *,
     actor: str,
@@ -191,7 +197,7 @@ def confirm(
 ) -> None:
     """Note that one who waited has a place, and tell them. `why` is kept of one who was
     seated above the cap. The seats are taken by whoever calls this."""
-    step(
+    transition(
         registration,
         State.CONFIRMED,
         verb=verb,
@@ -199,12 +205,12 @@ def confirm(
         now=now,
         exception_why=why,
     )
-    outbox.tell(
+    outbox.enqueue(
         registration, MessageKind.PROMOTED, cause=Cause.RULE, now=now, what=verb
     )
 
 
-def offer(
+def make_offer(
     event: Event,
     registration: Registration,
     seats: int,
@@ -215,8 +221,8 @@ def offer(
 ) -> None:
     """Keep claimed seats for one in line until a deadline, and tell them. It keeps its
     place, to put the offer off."""
-    until = deadlines.offer_by(event, now)
-    step(
+    until = deadlines.offer_deadline(event, now)
+    transition(
         registration,
         State.OFFERED,
         verb="offer",
@@ -226,7 +232,7 @@ def offer(
         decide_by=until,
         offered_seats=seats,
     )
-    outbox.tell(
+    outbox.enqueue(
         registration,
         MessageKind.OFFER,
         cause=Cause.RULE,
@@ -255,9 +261,9 @@ def has_seats_for_newcomer(
     `but` is who asks, where it waits itself: it is no rival of its own.
     """
     free = capacity.free_seats(locked)
-    if not fits(locked, admission, seats, free, gives_back):
+    if not party_fits(locked, admission, seats, free, gives_back):
         return False
-    rivals = [other.id for other in rivals_of(locked, admission)]
+    rivals = [other.id for other in admissions_sharing_seats(locked, admission)]
     needs = case((Registration.fewer_ok, 1), else_=Registration.seats)
     smallest = current_session().execute(
         select(Registration.admission_id, func.min(needs))
@@ -277,7 +283,7 @@ def has_seats_for_newcomer(
     return True
 
 
-def fits(
+def party_fits(
     locked: LockedEvent,
     admission: Admission,
     seats: int,
@@ -303,7 +309,9 @@ def fits(
     return has_own and locked.event.room_taken - returned + seats <= room
 
 
-def rivals_of(locked: LockedEvent, admission: Admission) -> Iterable[Admission]:
+def admissions_sharing_seats(
+    locked: LockedEvent, admission: Admission
+) -> Iterable[Admission]:
     """The admissions whose line waits for the same seats."""
     event = locked.event
     for other in locked.admissions.values():
@@ -314,32 +322,32 @@ def rivals_of(locked: LockedEvent, admission: Admission) -> Iterable[Admission]:
             yield other
 
 
-def end_of_line(locked: LockedEvent, admission: Admission, seats: int) -> int:
+def join(locked: LockedEvent, admission: Admission, seats: int) -> int:
     """Join the end of the line for so many seats, and give the number in it.
 
     Raises AdmissionFull where there is no line, LineFull where it is full.
     """
     if not admission.waitlist:
         raise errors.AdmissionFull(admission=admission.name)
-    number = capacity.join_line(locked, admission, seats)
+    number = capacity.join_waitlist(locked, admission, seats)
     if number is None:
-        raise errors.LineFull(admission=admission.name)
+        raise errors.WaitlistFull(admission=admission.name)
     return number
 
 
 # --- places in line -----------------------------------------------------------------
 
 
-def place(event: Event, admission: Admission, line_number: int | None = None) -> int:
+def position(event: Event, admission: Admission, line_number: int | None = None) -> int:
     """The place in line of a number (None: of whoever joins next), counted from 1."""
-    waiting = waiting_for_the_same(event, admission)
+    waiting = waiting_for_same_seats(event, admission)
     ahead = select(func.count(Registration.id)).where(*waiting)
     if line_number is not None:
         ahead = ahead.where(Registration.line_number < line_number)
     return current_session().scalars(ahead).one() + 1
 
 
-def waiting_for_the_same(
+def waiting_for_same_seats(
     event: Event, admission: Admission
 ) -> tuple[ColumnElement[bool], ...]:
     """Who waits for the same seats: the same admission, or any in-person one where the
@@ -355,28 +363,28 @@ def waiting_for_the_same(
     )
 
 
-def same_line(event: Event, admission: Admission) -> list[Admission]:
+def admissions_sharing_line(event: Event, admission: Admission) -> list[Admission]:
     """The admissions that `waiting_for_the_same` counts together."""
     if not capacity.under_room_cap(event, admission):
         return [admission]
     return [one for one in event.admissions if one.counts_in_room]
 
 
-def places_of(event: Event, people: Sequence[Registration]) -> dict[int, int]:
+def positions_of(event: Event, people: Sequence[Registration]) -> dict[int, int]:
     """The place in line of each of them that waits."""
     waited_for = {p.admission_id for p in people if p.state == State.WAITLISTED}
     places: dict[int, int] = {}
     for admission in event.admissions:
         if admission.id in waited_for:
-            places |= line(event, admission)
+            places |= positions(event, admission)
     return places
 
 
-def line(event: Event, admission: Admission) -> dict[int, int]:
+def positions(event: Event, admission: Admission) -> dict[int, int]:
     """The places, counted from 1, of all who wait for an admission."""
     rows = current_session().execute(
         select(Registration.id, Registration.admission_id)
-        .where(*waiting_for_the_same(event, admission))
+        .where(*waiting_for_same_seats(event, admission))
         .order_by(Registration.line_number)
     )
     return {

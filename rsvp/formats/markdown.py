@@ -1,4 +1,4 @@
-"""Markdown: what organizers write, as HTML that can do no harm.
+"""Markdown: organizers' text as sanitized HTML.
 
 CommonMark without raw HTML, then an allow-list over the result: two walls, each of
 which would hold alone.
@@ -22,7 +22,7 @@ ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"http", "https", "mailto", "tel"}
 REL = "nofollow noopener noreferrer"
 
-HIGHEST = 3
+TOP_HEADING_LEVEL = 3
 """The page has a title (h1) and sections (h2): a text's own headings begin below."""
 
 parser = (
@@ -42,11 +42,11 @@ for ruler in (
 
 def to_html(text: str | None) -> Markup:
     """The text as HTML for a page; nothing for no text."""
-    return rendered(text) if text else Markup()
+    return render_markdown(text) if text else Markup()
 
 
 @lru_cache(maxsize=512)
-def rendered(text: str) -> Markup:
+def render_markdown(text: str) -> Markup:
     tokens = parser.parse(text)
     lower_headings(tokens)
     html = parser.renderer.render(tokens, parser.options, {})
@@ -65,4 +65,4 @@ def lower_headings(tokens: list[Token]) -> None:
     headings = [t for t in tokens if t.type in ("heading_open", "heading_close")]
     levels = [int(token.tag[1]) for token in headings]
     for token, level in zip(headings, levels, strict=True):
-        token.tag = f"h{min(6, level - min(levels) + HIGHEST)}"
+        token.tag = f"h{min(6, level - min(levels) + TOP_HEADING_LEVEL)}"

@@ -1,4 +1,4 @@
-"""Rounds: the jobs that come round again and again, each done by one worker at a time.
+"""Scheduler: recurring jobs, each run by one worker at a time.
 
 Each job has a row. A worker claims the row by a lease, does the job, and notes how it
 went and when it is due again. One that dies or stalls keeps nobody waiting: when its
@@ -22,25 +22,34 @@ from pathlib import Path
 from sqlalchemy import or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from rsvp.clocks import Steady, latest
+from rsvp.clocks import SteadyTime, latest_end
 from rsvp.db import changed_one, current_session, table_of, write, writing
 from rsvp.domain import trusted_clock
-from rsvp.domain.trusted_clock import Standing
-from rsvp.jobs import error_summary, forgetting
-from rsvp.jobs.delivery.domain_backoff import forget_due
-from rsvp.jobs.erasing import erase_due
-from rsvp.jobs.mailing import write_due
-from rsvp.jobs.reminding import remind_due
-from rsvp.jobs.settling import settle_due
-from rsvp.jobs.tasks import ask_due, close_due
+from rsvp.domain.trusted_clock import ClockTrust
+from rsvp.jobs import error_summary, tasks
+from rsvp.jobs.delivery.domain_backoff import forget_domains
+from rsvp.jobs.tasks import (
+    close_reconfirmations,
+    erase_expired,
+    expire_registrations,
+    send_mailings,
+    send_reconfirmations,
+    send_reminders,
+)
 from rsvp.models import Job
-from rsvp.models.jobs import CANNOT_BE_UNDONE, EVERY, JOB_LEASE, JOB_PAUSES, latest_due
+from rsvp.models.jobs import (
+    IRREVERSIBLE_JOBS,
+    JOB_INTERVALS,
+    JOB_LEASE,
+    JOB_RETRY_DELAYS,
+    latest_due_at,
+)
 
 log = logging.getLogger("rsvp.jobs")
 
 
 @dataclass(frozen=True)
-class Every:
+class RecurringJob:
     """A job that is due every so many seconds: `run(now)` does what is due at `now` and
     says how many things that were. It is safe to run twice and at once."""
 
@@ -50,40 +59,43 @@ class Every:
 
     @property
     def can_be_undone(self) -> bool:
-        return self.name not in CANNOT_BE_UNDONE
+        return self.name not in IRREVERSIBLE_JOBS
 
 
-RUNS = {
-    "settle": settle_due,
-    "close": close_due,
-    "ask": ask_due,
-    "remind": remind_due,
-    "mailings": write_due,
-    "erase": erase_due,
-    "domains": forget_due,
-    "counts": forgetting.forget_due,
+JOB_FUNCTIONS = {
+    "settle": expire_registrations,
+    "close": close_reconfirmations,
+    "ask": send_reconfirmations,
+    "remind": send_reminders,
+    "mailings": send_mailings,
+    "erase": erase_expired,
+    "domains": forget_domains,
+    "counts": tasks.forget_mail_counts,
 }
-JOBS = tuple(Every(name, seconds, RUNS[name]) for name, seconds in EVERY.items())
+JOBS = tuple(
+    RecurringJob(name, seconds, JOB_FUNCTIONS[name])
+    for name, seconds in JOB_INTERVALS.items()
+)
 """In the order in which they run when several are due."""
 
-LEASE, PAUSES = JOB_LEASE, JOB_PAUSES
+LEASE, RETRY_PAUSES = JOB_LEASE, JOB_RETRY_DELAYS
 
 # A conflict means that another worker was quicker to write the job's first row.
-FIRST_ROW = {
+INSERT_FIRST_ROW = {
     "sqlite": sqlite.insert(table_of(Job)).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(table_of(Job)).on_conflict_do_nothing(),
 }
 
 
-def run_due(
+def run_due_jobs(
     now: datetime,
     *,
-    jobs: Sequence[Every] = JOBS,
+    jobs: Sequence[RecurringJob] = JOBS,
     early: bool = False,
     stop: threading.Event | None = None,
     failed: list[str] | None = None,
     waiting: list[str] | None = None,
-    steady: Steady | None = None,
+    steady: SteadyTime | None = None,
 ) -> dict[str, int]:
     """Run each of `jobs` that is due at `now` and that no other worker is at; how many
     things each did.
@@ -98,7 +110,7 @@ def run_due(
     due = due_jobs(now, jobs, early=early)
     if not due:
         return done
-    standing = stand(now, steady) if steady else Standing()
+    standing = read_clock_state(now, steady) if steady else ClockTrust()
     for job in due:
         if stop is not None and stop.is_set():
             break
@@ -116,25 +128,27 @@ def run_due(
     return done
 
 
-def stand(now: datetime, steady: Steady) -> Standing:
+def read_clock_state(now: datetime, steady: SteadyTime) -> ClockTrust:
     """How the clock of a round stands; most of the time that takes one read."""
-    is_noted = trusted_clock.is_noted(now, steady)
+    is_noted = trusted_clock.is_up_to_date(now, steady)
     current_session().rollback()
     if is_noted:
-        return Standing()
-    standing = write(lambda _again: trusted_clock.look(now, steady))
+        return ClockTrust()
+    standing = write(lambda _again: trusted_clock.check_clock(now, steady))
     if standing.is_new:
         log.warning(
             "the clock stands at %s, %s from the last run: %s wait until it has gone "
             "on like that for an hour",
             f"{now:%Y-%m-%d %H:%M} UTC",
             standing.apart,
-            " and ".join(CANNOT_BE_UNDONE),
+            " and ".join(IRREVERSIBLE_JOBS),
         )
     return standing
 
 
-def due_jobs(now: datetime, jobs: Sequence[Every], *, early: bool) -> list[Every]:
+def due_jobs(
+    now: datetime, jobs: Sequence[RecurringJob], *, early: bool
+) -> list[RecurringJob]:
     """Those that look due: one read, and most of the time there is nothing."""
     session = current_session()
     rows = {row.name: row for row in session.scalars(select(Job))}
@@ -143,25 +157,25 @@ def due_jobs(now: datetime, jobs: Sequence[Every], *, early: bool) -> list[Every
     return due
 
 
-def is_due(job: Every, row: Job | None, now: datetime, *, early: bool) -> bool:
+def is_due(job: RecurringJob, row: Job | None, now: datetime, *, early: bool) -> bool:
     if row is None:  # it never ran
         return True
-    is_held = row.is_held(now) and not is_gone(row.holder)
+    is_held = row.is_held(now) and not is_holder_gone(row.holder)
     return (early or row.is_due(now, job.seconds)) and not is_held
 
 
 # --- who holds a job ----------------------------------------------------------------
 
-HELD: set[str] = set()
+LIVE_HOLDERS: set[str] = set()
 """What this process holds at present."""
 
 
-def new_holder() -> str:
+def new_holder_name() -> str:
     """A name that nobody else has: the machine, the process, and something random."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
-def is_gone(holder: str | None) -> bool:
+def is_holder_gone(holder: str | None) -> bool:
     """Whether it is certain that whoever holds a job has ended, so that nobody needs to
     wait for the end of the lease. Of another machine that is never certain.
 
@@ -173,7 +187,7 @@ def is_gone(holder: str | None) -> bool:
     if machine != socket.gethostname()[:40] or not Path("/proc/self").exists():
         return False
     if process == str(os.getpid()):
-        return holder not in HELD
+        return holder not in LIVE_HOLDERS
     return not Path("/proc", process).exists()
 
 
@@ -181,24 +195,26 @@ def is_gone(holder: str | None) -> bool:
 class JobClaim:
     """A job that this worker may do until its lease ends."""
 
-    job: Every
+    job: RecurringJob
     holder: str
     now: datetime
     clock: float
 
     @classmethod
-    def of(cls, job: Every, now: datetime, *, early: bool = False) -> JobClaim | None:
+    def of(
+        cls, job: RecurringJob, now: datetime, *, early: bool = False
+    ) -> JobClaim | None:
         """Take the job, if it is due and no other worker is at it."""
-        claim = cls(job, new_holder(), now, time.monotonic())
-        HELD.add(claim.holder)
+        claim = cls(job, new_holder_name(), now, time.monotonic())
+        LIVE_HOLDERS.add(claim.holder)
         try:
             is_mine = claim.take(early=early)
         except BaseException:
-            HELD.discard(claim.holder)
+            LIVE_HOLDERS.discard(claim.holder)
             raise
         if is_mine:
             return claim
-        HELD.discard(claim.holder)
+        LIVE_HOLDERS.discard(claim.holder)
         return None
 
     def take(self, *, early: bool) -> bool:
@@ -207,22 +223,20 @@ class JobClaim:
         with writing() as session:
             found = session.execute(row).one_or_none()
             if found is None:
-                first = FIRST_ROW[session.get_bind().dialect.name]
+                first = INSERT_FIRST_ROW[session.get_bind().dialect.name]
                 name, due = self.job.name, self.now
-                session.execute(
-                    first, {"name": name, "due_at": due, **NOTHING_DONE_YET}
-                )
+                session.execute(first, {"name": name, "due_at": due, **ZERO_COUNTS})
             is_free = or_(
                 Job.lease_until.is_(None),
                 Job.lease_until <= self.now,
-                Job.lease_until > latest(self.now, LEASE),
+                Job.lease_until > latest_end(self.now, LEASE),
             )
-            if found is not None and found.holder and is_gone(found.holder):
+            if found is not None and found.holder and is_holder_gone(found.holder):
                 is_free = or_(is_free, Job.holder == found.holder)
             claim = update(Job).where(Job.name == self.job.name, is_free)
             if not early:
                 failures = found.failures if found is not None else 0
-                at_the_latest = latest_due(self.job.seconds, failures, self.now)
+                at_the_latest = latest_due_at(self.job.seconds, failures, self.now)
                 claim = claim.where(
                     or_(Job.due_at <= self.now, Job.due_at > at_the_latest)
                 )
@@ -247,7 +261,7 @@ class JobClaim:
             self.note_done(done)
             return done
         finally:
-            HELD.discard(self.holder)
+            LIVE_HOLDERS.discard(self.holder)
 
     def note_done(self, done: int) -> None:
         due = self.now + timedelta(seconds=self.job.seconds)
@@ -255,17 +269,17 @@ class JobClaim:
 
     def note_failure(self, error: Exception) -> None:
         """Its text is left out, from the log too: it may quote somebody's data."""
-        name, told = type(error).__name__, error_summary.at_length(error)
+        name, told = type(error).__name__, error_summary.error_traceback(error)
         log.error("job %s failed: %s\n%s", self.job.name, name, told)
         with writing() as session:
             before = session.scalars(
                 select(Job.failures).where(Job.name == self.job.name)
             ).one()
-            pause = PAUSES[min(before, len(PAUSES) - 1)]
+            pause = RETRY_PAUSES[min(before, len(RETRY_PAUSES) - 1)]
             self.write(
                 due_at=self.instant() + pause,
                 failures=before + 1,
-                last_error=error_summary.in_short(error),
+                last_error=error_summary.error_summary(error),
             )
 
     def note(self, **values: object) -> None:
@@ -284,4 +298,4 @@ class JobClaim:
         return self.now + timedelta(seconds=time.monotonic() - self.clock)
 
 
-NOTHING_DONE_YET = {"runs": 0, "done": 0, "failures": 0}
+ZERO_COUNTS = {"runs": 0, "done": 0, "failures": 0}

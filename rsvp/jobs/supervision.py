@@ -1,4 +1,4 @@
-"""Supervising: how a worker fares, noted in the database, where people look.
+"""Worker supervision: records in the database how a worker fares.
 
 Whoever started it starts it again. Without this a worker that dies each time would look
 as if it worked. What the database doesn't take stands in the log.
@@ -21,63 +21,67 @@ from rsvp.database import outages
 from rsvp.db import changed_one, current_session, table_of, write
 from rsvp.domain import workers
 from rsvp.jobs import error_summary
-from rsvp.jobs.scheduler import HELD, is_gone, new_holder
+from rsvp.jobs.scheduler import LIVE_HOLDERS, is_holder_gone, new_holder_name
 from rsvp.models import Job, Worker
-from rsvp.models.jobs import TOO_OFTEN
+from rsvp.models.jobs import CRASHES_TO_REPORT
 
 log = logging.getLogger("rsvp.jobs")
 
 T = TypeVar("T")
 
-WELL_AFTER = 180.0
+HEALTHY_AFTER = 180.0
 """Seconds that a worker runs before what ended those before it is forgotten."""
-WITHOUT_A_WORD = "it was killed, or ended without a word"
+UNKNOWN_EXIT = "it was killed, or ended without a word"
 
-INSERT: dict[str, Callable[[Table], Any]] = {
+INSERT_BY_ENGINE: dict[str, Callable[[Table], Any]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
 
 
-class Supervised:
+class SupervisedWorker:
     """A worker of this machine, from its start to its end."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self.clock = clock
         self.host = socket.gethostname()[:40]
-        self.holder = new_holder()
+        self.holder = new_holder_name()
         self.began = time.monotonic()
         self.is_known_to_be_well = False
 
     def begin(self, ended: str | None) -> None:
         """`ended`: how the one before did, where whoever started this one knows."""
-        HELD.add(self.holder)
+        LIVE_HOLDERS.add(self.holder)
 
         def change() -> Worker:
-            before = workers.find_holder(self.host)
-            has_gone = before is not None and is_gone(before)
-            why = (ended or WITHOUT_A_WORD) if has_gone else None
-            return workers.begin(self.host, self.holder, why, now=self.clock())
+            before = workers.find_running_worker(self.host)
+            has_gone = before is not None and is_holder_gone(before)
+            why = (ended or UNKNOWN_EXIT) if has_gone else None
+            return workers.record_start(self.host, self.holder, why, now=self.clock())
 
         self.tell(self.note(change))
 
     def end(self, error: BaseException | None) -> None:
         """It ends because of this error, or (None) as it was told to."""
-        HELD.discard(self.holder)
-        why = error_summary.in_short(error) if error is not None else None
+        LIVE_HOLDERS.discard(self.holder)
+        why = error_summary.error_summary(error) if error is not None else None
         if error is not None:
-            log.error("the worker ends: %s\n%s", why, error_summary.at_length(error))
+            log.error(
+                "the worker ends: %s\n%s", why, error_summary.error_traceback(error)
+            )
         self.tell(
             self.note(
-                lambda: workers.end(self.host, self.holder, why, now=self.clock())
+                lambda: workers.record_end(
+                    self.host, self.holder, why, now=self.clock()
+                )
             )
         )
 
     def runs(self) -> None:
         """It has done a round; after some minutes of them it is well."""
-        if self.is_known_to_be_well or time.monotonic() - self.began < WELL_AFTER:
+        if self.is_known_to_be_well or time.monotonic() - self.began < HEALTHY_AFTER:
             return
-        self.note(lambda: workers.ran_well(self.host, now=self.clock()))
+        self.note(lambda: workers.clear_crashes(self.host, now=self.clock()))
         self.is_known_to_be_well = True
 
     def note(self, change: Callable[[], Worker | None]) -> tuple[int, str] | None:
@@ -88,15 +92,15 @@ class Supervised:
             row = change()
             return (row.ends, row.why) if row and row.why else None
 
-        return noted("how the worker fares", changed)
+        return write_if_possible("how the worker fares", changed)
 
     def tell(self, ends: tuple[int, str] | None) -> None:
-        if ends and ends[0] >= TOO_OFTEN:
+        if ends and ends[0] >= CRASHES_TO_REPORT:
             told = "workers of this machine ended %d times within a short time: %s"
             log.error(told, *ends)
 
 
-def noted(what: str, change: Callable[[bool], T]) -> T | None:
+def write_if_possible(what: str, change: Callable[[bool], T]) -> T | None:
     """Note it, or where the database takes nothing say so: None."""
     try:
         return write(change)
@@ -109,7 +113,7 @@ def noted(what: str, change: Callable[[bool], T]) -> T | None:
         return None
 
 
-class Part:
+class WorkerLoop:
     """What a worker does again and again. While it fails it has a row among the jobs,
     so that it is told of like one of them."""
 
@@ -127,7 +131,9 @@ class Part:
             return
         row = delete(table_of(Job)).where(Job.name == self.name)
         if current_session().get(Job, self.name) is not None:
-            noted(f"that {self.name} goes on", lambda _again: changed_one(row))
+            write_if_possible(
+                f"that {self.name} goes on", lambda _again: changed_one(row)
+            )
         current_session().rollback()
         self.may_have_row = False
 
@@ -135,9 +141,9 @@ class Part:
         """Tell of it, and say after which pause it is tried again."""
         pause = pauses[min(self.failures, len(pauses) - 1)]
         self.failures += 1
-        why = error_summary.in_short(error)
+        why = error_summary.error_summary(error)
         told = "%s failed, to be tried again in %s: %s\n%s"
-        log.error(told, self.name, pause, why, error_summary.at_length(error))
+        log.error(told, self.name, pause, why, error_summary.error_traceback(error))
         now = self.clock()
         values = {
             "due_at": now + pause,
@@ -150,10 +156,12 @@ class Part:
 
         def change(_again: bool) -> None:
             session = current_session()
-            row = INSERT[session.get_bind().dialect.name](table_of(Job)).values(fresh)
+            row = INSERT_BY_ENGINE[session.get_bind().dialect.name](
+                table_of(Job)
+            ).values(fresh)
             known = row.on_conflict_do_update(index_elements=["name"], set_=values)
             session.execute(known)
 
-        noted(f"that {self.name} failed", change)
+        write_if_possible(f"that {self.name} failed", change)
         self.may_have_row = True
         return pause

@@ -1,37 +1,155 @@
-"""Asking: whether people still come, and what no answer means for a place."""
+"""Tasks: what the recurring jobs do, for everything that is due."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
+from rsvp.database import outages
 from rsvp.db import current_session, write
-from rsvp.domain import reconfirmation
-from rsvp.jobs.turns import in_turn
+from rsvp.domain import mailings, privacy, reconfirmation, reminders
+from rsvp.domain.messages import mail_limits
+from rsvp.domain.registrations import expiry
+from rsvp.queries import attendees as attendee_queries
+from rsvp.queries import mailings as mailing_queries
+
+log = logging.getLogger("rsvp.jobs")
 
 
-def ask_due(now: datetime) -> int:
+def send_reconfirmations(now: datetime) -> int:
     """Ask everybody who is to be asked now; how many they were."""
-    return in_batches(reconfirmation.due_to_ask, reconfirmation.ask, now)
+    return run_in_batches(reconfirmation.events_to_ask, reconfirmation.ask_batch, now)
 
 
-def close_due(now: datetime) -> int:
+def close_reconfirmations(now: datetime) -> int:
     """Give on, or flag, the places of those whose time to answer is over; how many."""
-    return in_batches(reconfirmation.due_to_close, reconfirmation.close, now)
+    return run_in_batches(
+        reconfirmation.events_to_close, reconfirmation.close_batch, now
+    )
 
 
-def in_batches(
+def run_in_batches(
     find: Callable[[datetime], list[int]], deal: Callable[..., int], now: datetime
 ) -> int:
     session = current_session()
     due = find(now)
     session.rollback()
-    return in_turn(due, lambda event_id: all_of(deal, event_id, now))
+    return run_each(due, lambda event_id: run_all_batches(deal, event_id, now))
 
 
-def all_of(deal: Callable[..., int], event_id: int, now: datetime) -> int:
-    done, dealt = 0, reconfirmation.BATCH
-    while dealt >= reconfirmation.BATCH:
+def run_all_batches(deal: Callable[..., int], event_id: int, now: datetime) -> int:
+    done, dealt = 0, reconfirmation.BATCH_SIZE
+    while dealt >= reconfirmation.BATCH_SIZE:
         dealt = write(lambda _again: deal(event_id, now=now))
         done += dealt
+    return done
+
+
+def erase_expired(now: datetime) -> int:
+    """Erase attendees' data whose time is over; of how many events."""
+    session = current_session()
+    due = privacy.due_for_erasure(now)
+    session.rollback()
+    return run_each(due, lambda event_id: erase_event(event_id, now))
+
+
+def erase_event(event_id: int, now: datetime) -> int:
+    write(lambda _again: privacy.erase_due(event_id, actor="worker", now=now))
+    log.info("event %d: attendees' data erased", event_id)
+    return 1
+
+
+def forget_mail_counts(now: datetime) -> int:
+    """Drop the hashes of mailboxes and networks that are older than a day; of how many
+    mails. In small steps: others want to write meanwhile."""
+    total = 0
+    while dropped := write(lambda _again: mail_limits.forget_old_marks(now)):
+        total += dropped
+    return total
+
+
+def send_mailings(now: datetime) -> int:
+    """Write the messages of all mailings whose time has come; how many registrations
+    that were. Safe to run twice and at once: each registration gets one."""
+    due = mailings.due_mailings(now)
+    current_session().rollback()
+    return run_each(due, lambda mailing_id: send_mailing(mailing_id, now))
+
+
+def send_mailing(mailing_id: int, now: datetime) -> int:
+    """In short transactions, so that whoever stops it is heard in between."""
+    reached = 0
+    while some := write(lambda _again: send_mailing_batch(mailing_id, now)):
+        reached += some
+    return reached
+
+
+def send_mailing_batch(mailing_id: int, now: datetime) -> int:
+    mailing = mailings.begin_sending(mailing_id, now)
+    if mailing is None:
+        return 0
+    # Whoever is on the list at this moment.
+    wanted = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
+    matching = attendee_queries.matching_registrations(mailing.event_id, wanted)
+    return mailings.write_batch(mailing, matching, now=now)
+
+
+def send_reminders(now: datetime) -> int:
+    """Write the reminders that are due, a few at a time; how many mails they are.
+
+    Safe to stop anywhere: what was written stays, and the next round goes on there.
+    """
+    session = current_session()
+    due = reminders.due_reminders(now)
+    session.rollback()
+    written = run_each(due, lambda reminder: send_reminder(reminder, now))
+    if written:
+        log.info("%d reminders written", written)
+    return written
+
+
+def send_reminder(reminder: reminders.DueReminder, now: datetime) -> int:
+    written, goes_on = 0, True
+    while goes_on:
+        batch = write(lambda _again: reminders.send_batch(reminder, now))
+        written += batch.written
+        goes_on = batch.goes_on
+    return written
+
+
+def expire_registrations(now: datetime) -> int:
+    """End the offers and held places whose time is over, and give their seats on; how
+    many they were."""
+    session = current_session()
+    due = expiry.events_to_expire(now)
+    session.rollback()
+    return run_each(due, lambda event_id: expire_event(event_id, now))
+
+
+def expire_event(event_id: int, now: datetime) -> int:
+    return write(lambda _again: expiry.expire_due(event_id, now=now))
+
+
+Item = TypeVar("Item")
+
+
+def run_each(all_of_them: Iterable[Item], deal: Callable[[Item], int]) -> int:
+    """Deal with each by itself, and say how many things that did.
+
+    One that fails is left as it was; its error (the first, of several) is raised once
+    all have had their turn. A database that can't be used is told of at once.
+    """
+    done, first = 0, None
+    for one in all_of_them:
+        try:
+            done += deal(one)
+        except Exception as error:
+            if outages.find(error):
+                raise
+            current_session().rollback()
+            first = first or error
+    if first is not None:
+        raise first
     return done

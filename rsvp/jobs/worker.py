@@ -1,4 +1,4 @@
-"""Working: what a worker does from its start until it is told to stop."""
+"""Worker: runs mail delivery and the scheduler until it is told to stop."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from datetime import datetime, timedelta
 from flask import Flask, current_app
 from sqlalchemy.exc import DBAPIError
 
-from rsvp.clocks import read_steady
+from rsvp.clocks import read_steady_clock
 from rsvp.database import outages
 from rsvp.db import current_session, utcnow
 from rsvp.extensions import db
 from rsvp.jobs.delivery.pool import deliver_due
-from rsvp.jobs.scheduler import run_due
-from rsvp.jobs.supervision import Part, Supervised
-from rsvp.models.jobs import DELIVERY, JOB_PAUSES, ROUNDS
+from rsvp.jobs.scheduler import run_due_jobs
+from rsvp.jobs.supervision import SupervisedWorker, WorkerLoop
+from rsvp.models.jobs import DELIVERY_JOB, JOB_RETRY_DELAYS, SCHEDULER_JOB
 
 log = logging.getLogger("rsvp.jobs")
 
 POLL_SECONDS = 1.0
-PAUSE_AFTER_TROUBLE = 5.0
-LEAP = timedelta(minutes=1)
+ERROR_PAUSE = 5.0
+CLOCK_JUMP = timedelta(minutes=1)
 """A clock that moved so much otherwise than the steady one was set."""
 
 
@@ -42,21 +42,21 @@ def run_worker(
     mails the one that is being sent, for at most MAIL_TIMEOUT seconds. What fails is
     told and tried again. `ended`: how the worker before did, where that is known.
     """
-    supervised = Supervised(clock)
+    supervised = SupervisedWorker(clock)
     supervised.begin(ended)
     try:
-        work(stop, poll_seconds, clock, supervised)
+        run_loops(stop, poll_seconds, clock, supervised)
     except BaseException as error:
         supervised.end(error)
         raise
     supervised.end(None)
 
 
-def work(
+def run_loops(
     stop: threading.Event,
     poll_seconds: float,
     clock: Callable[[], datetime],
-    supervised: Supervised,
+    supervised: SupervisedWorker,
 ) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     broken: list[BaseException] = []
@@ -64,25 +64,29 @@ def work(
     def beside() -> None:
         try:
             with app.app_context():
-                again_and_again(Part(ROUNDS, rounds, clock), stop, poll_seconds)
+                repeat_until_stopped(
+                    WorkerLoop(SCHEDULER_JOB, rounds, clock), stop, poll_seconds
+                )
                 db.session.remove()
         except BaseException as error:
             broken.append(error)
             stop.set()
 
     def rounds() -> bool:
-        run_due(clock(), stop=stop, steady=read_steady())
+        run_due_jobs(clock(), stop=stop, steady=read_steady_clock())
         supervised.runs()
         return False
 
     def delivery() -> bool:
-        return deliver_due(clock(), stop=UntilTheClockLeaps(stop, clock)).sent > 0
+        return deliver_due(clock(), stop=StopOnClockJump(stop, clock)).sent > 0
 
     thread = threading.Thread(target=beside, name="rounds")
     thread.start()
     try:
         if app.config["MAIL_SERVER"]:
-            again_and_again(Part(DELIVERY, delivery, clock), stop, poll_seconds)
+            repeat_until_stopped(
+                WorkerLoop(DELIVERY_JOB, delivery, clock), stop, poll_seconds
+            )
         else:
             log.info("no mail server is set: messages wait in the outbox")
             stop.wait()
@@ -93,7 +97,7 @@ def work(
         raise broken[0]
 
 
-class UntilTheClockLeaps:
+class StopOnClockJump:
     """`stop`; also set where the clock is not what it was plus what has passed since,
     so that who counts from there begins anew."""
 
@@ -103,10 +107,10 @@ class UntilTheClockLeaps:
 
     def is_set(self) -> bool:
         passed = timedelta(seconds=time.monotonic() - self.since)
-        return self.stop.is_set() or abs(self.clock() - self.at - passed) > LEAP
+        return self.stop.is_set() or abs(self.clock() - self.at - passed) > CLOCK_JUMP
 
 
-def again_and_again(part: Part, stop: threading.Event, pause: float) -> None:
+def repeat_until_stopped(part: WorkerLoop, stop: threading.Event, pause: float) -> None:
     """Do it until `stop` is set: at once again where it says so, else after a pause."""
     while not stop.is_set():
         try:
@@ -118,8 +122,8 @@ def again_and_again(part: Part, stop: threading.Event, pause: float) -> None:
             if outage is None and not isinstance(error, DBAPIError):
                 # A mistake of ours; whoever ends for it would be started again, and
                 # again, and do nothing else either.
-                wait = max(pause, part.failed(error, JOB_PAUSES).total_seconds())
+                wait = max(pause, part.failed(error, JOB_RETRY_DELAYS).total_seconds())
             else:
                 log.error("trying again soon: %s", outage or type(error).__name__)
-                wait = max(pause, PAUSE_AFTER_TROUBLE)
+                wait = max(pause, ERROR_PAUSE)
         stop.wait(wait)

@@ -1,4 +1,4 @@
-"""Mail on the wire: Flask-Mail's message and connection, set right in three things.
+"""Mail connection: Flask-Mail's message and connection, extended.
 
 Inline pictures belong to the HTML (multipart/related), a server that does not answer
 must not hold us for ever, and an encrypted connection is one to a server whose
@@ -32,28 +32,28 @@ from email_validator import validate_email
 from flask import current_app
 
 from rsvp.mailer import mime
-from rsvp.mailer.smtp import InTime, InTimeOverTLS, Unusable
+from rsvp.mailer.smtp import TimedSMTP, TimedSMTPOverTLS, UnusableServer
 from rsvp.text.cleaning import one_line
 
 # 7-bit: nothing on the way has a reason to rewrite it.
-READING = default
-POLICY = SMTP.clone(cte_type="7bit")
-POLICY_FOR_OTHER_ALPHABETS = POLICY.clone(utf8=True)
-ANYBODY = "postmaster"
-SIMPLE = re.compile(r"[A-Za-z0-9@._+-][A-Za-z0-9@._+ '!-]{0,60}", re.ASCII)
+PARSE_POLICY = default
+HEADER_POLICY = SMTP.clone(cte_type="7bit")
+UTF8_HEADER_POLICY = HEADER_POLICY.clone(utf8=True)
+CHECKED_LOCAL_PART = "postmaster"
+SIMPLE_HEADER = re.compile(r"[A-Za-z0-9@._+-][A-Za-z0-9@._+ '!-]{0,60}", re.ASCII)
 """What means the same in any header, however it is read."""
-ENCODED = "=?"
+ENCODED_WORD_START = "=?"
 """How a word begins that stands for other letters (RFC 2047)."""
 PLAIN_ADDRESS = re.compile(r"(\w+(?:[.+-]\w+)*)@(\w+(?:[.-]\w+)*)", re.ASCII)
 """An address without a name that says what it says, without being taken apart."""
 
-OK, WILL_FORWARD, GOING, TOO_LARGE = 250, 251, 421, 552
+OK, WILL_FORWARD, CLOSING, TOO_LARGE = 250, 251, 421, 552
 """Answers of a mail server: taken, taken for somebody else, closing down; too large."""
 
-GOODBYE = 5.0
+QUIT_SECONDS = 5.0
 """Seconds that a server may take to say goodbye."""
 
-OUR_LETTERS = (
+SENDER_UNSUPPORTED = (
     "the mail server can't send for an address like ours, with other letters than "
     "ASCII before the @"
 )
@@ -69,7 +69,7 @@ class MailRefused(smtplib.SMTPResponseException):
 
 
 @dataclass(frozen=True)
-class Part:
+class MailPart:
     """A picture in the HTML (`name` is its Content-ID) or a file beside it."""
 
     name: str
@@ -77,7 +77,7 @@ class Part:
     data: bytes
 
 
-class Message(flask_mail.Message):
+class OutgoingMail(flask_mail.Message):
     """One mail to one recipient, as a standard EmailMessage.
 
     `pictures` are PNGs shown where the HTML says `cid:<name>`; `calendar` is attached
@@ -95,16 +95,16 @@ class Message(flask_mail.Message):
         message_id: str,
         at: datetime,
         reply_to: str | None = None,
-        pictures: Sequence[Part] = (),
-        calendar: Part | None = None,
+        pictures: Sequence[MailPart] = (),
+        calendar: MailPart | None = None,
         method: str = "PUBLISH",
         unsubscribe: str | None = None,
     ) -> None:
         # Not the library's own: for a Message-ID that we replace it would look up this
         # machine's name, which may ask the DNS for each mail.
         self.from_setting = current_app.config["MAIL_DEFAULT_SENDER"]
-        self.sender = known_address(self.from_setting).addr_spec
-        self.to = address(recipient)
+        self.sender = parse_known_address(self.from_setting).addr_spec
+        self.to = parse_address(recipient)
         self.recipients = [self.to.addr_spec]
         self.subject = one_line(subject)
         self.alts = {"html": html}
@@ -128,7 +128,7 @@ class Message(flask_mail.Message):
         return not f"{self.recipients[0]}{self.sender}".isascii()
 
     def message(self) -> EmailMessage:
-        parsed = message_from_bytes(self.as_bytes(), policy=READING)
+        parsed = message_from_bytes(self.as_bytes(), policy=PARSE_POLICY)
         assert isinstance(parsed, EmailMessage)
         return parsed
 
@@ -144,23 +144,27 @@ class Message(flask_mail.Message):
         The calendar is a file beside the text: as an alternative some clients would
         show it instead of the mail.
         """
-        html = mime.text(self.html or "", "html")
+        html = mime.text_part(self.html or "", "html")
         if self.pictures:
-            html = mime.several("related", [html, *map(picture_part, self.pictures)])
-        body = mime.several("alternative", [mime.text(self.body or "", "plain"), html])
+            html = mime.multipart(
+                "related", [html, *map(inline_picture, self.pictures)]
+            )
+        body = mime.multipart(
+            "alternative", [mime.text_part(self.body or "", "plain"), html]
+        )
         if self.calendar:
-            body = mime.several("mixed", [body, self.calendar_part(self.calendar)])
+            body = mime.multipart("mixed", [body, self.calendar_part(self.calendar)])
         return self.head() + body
 
     def head(self) -> bytes:
         utf8 = self.needs_utf8
         lines = [
-            named("From", self.from_setting, utf8),
-            folded("To", self.to, utf8),
-            folded("Subject", self.subject, utf8),
+            address_header("From", self.from_setting, utf8),
+            fold_header("To", self.to, utf8),
+            fold_header("Subject", self.subject, utf8),
         ]
         if self.reply_to:
-            lines.append(named("Reply-To", str(self.reply_to), utf8))
+            lines.append(address_header("Reply-To", str(self.reply_to), utf8))
         plain = {
             "Date": format_datetime(self.at),
             "Message-ID": self.msgId,
@@ -173,10 +177,10 @@ class Message(flask_mail.Message):
             plain["List-Unsubscribe"] = f"<{self.unsubscribe}>"
             plain["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         plain["MIME-Version"] = "1.0"
-        return b"".join([*lines, *(mime.header(*each) for each in plain.items())])
+        return b"".join([*lines, *(mime.header_line(*each) for each in plain.items())])
 
-    def calendar_part(self, calendar: Part) -> bytes:
-        return mime.text(
+    def calendar_part(self, calendar: MailPart) -> bytes:
+        return mime.text_part(
             calendar.data.decode(),
             calendar.subtype,
             parameters=f'; method="{self.method}"',
@@ -191,7 +195,7 @@ class Message(flask_mail.Message):
         return False
 
 
-class Step(StrEnum):
+class SmtpStep(StrEnum):
     """How far a mail has got on its way to the server."""
 
     CONNECT = auto()
@@ -200,7 +204,7 @@ class Step(StrEnum):
     DATA = auto()
 
 
-class Connection(flask_mail.Connection):
+class SmtpConnection(flask_mail.Connection):
     """A connection that takes its time, but no more, and checks certificates.
 
     The authorities are the system's; SSL_CERT_FILE names others. `step` says how far
@@ -212,7 +216,7 @@ class Connection(flask_mail.Connection):
         super().__init__(mail)
         self.timeout = timeout
         self.ends_at = math.inf
-        self.step = Step.CONNECT
+        self.step = SmtpStep.CONNECT
 
     def left(self) -> float:
         left = self.ends_at - time.monotonic()
@@ -220,19 +224,19 @@ class Connection(flask_mail.Connection):
             raise TimeoutError("timed out")
         return min(self.timeout, left)
 
-    def configure_host(self) -> InTime:
-        host: InTime
+    def configure_host(self) -> TimedSMTP:
+        host: TimedSMTP
         if not self.mail.server:
             raise NoMailServer("set RSVP_MAIL_SERVER")
         if self.mail.use_ssl:
-            host = InTimeOverTLS(
+            host = TimedSMTPOverTLS(
                 self.mail.server,
                 self.mail.port,
                 left=self.left,
                 context=ssl.create_default_context(),
             )
         else:
-            host = InTime(self.mail.server, self.mail.port, left=self.left)
+            host = TimedSMTP(self.mail.server, self.mail.port, left=self.left)
         try:
             if self.mail.use_tls:
                 host.starttls(context=ssl.create_default_context())
@@ -250,7 +254,7 @@ class Connection(flask_mail.Connection):
         envelope_from: str | tuple[str, str] | None = None,
     ) -> None:
         """Send one mail; ours go as they are, with addresses in any alphabet."""
-        if not isinstance(message, Message):
+        if not isinstance(message, OutgoingMail):
             super().send(message, envelope_from)
             return
         assert self.host is not None, "connect first: `with mail.connect() as …`"
@@ -258,7 +262,7 @@ class Connection(flask_mail.Connection):
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         flask_mail.email_dispatched.send(app, message=message)
 
-    def transfer(self, host: smtplib.SMTP, message: Message) -> None:
+    def transfer(self, host: smtplib.SMTP, message: OutgoingMail) -> None:
         """The dialogue of RFC 5321 for one mail, and how far it got.
 
         Raises smtplib's errors, as its `sendmail` does, and MailRefused; after an
@@ -266,11 +270,11 @@ class Connection(flask_mail.Connection):
         """
         sender, recipient = str(message.sender), str(message.recipients[0])
         data = message.written
-        self.step = Step.SENDER
+        self.step = SmtpStep.SENDER
         if message.needs_utf8 and not host.has_extn("smtputf8"):
             if not sender.isascii():
-                raise Unusable(OUR_LETTERS)
-            self.step = Step.RECIPIENT
+                raise UnusableServer(SENDER_UNSUPPORTED)
+            self.step = SmtpStep.RECIPIENT
             raise smtplib.SMTPNotSupportedError("SMTPUTF8")
         options = list(message.mail_options)
         if host.has_extn("size"):
@@ -279,15 +283,15 @@ class Connection(flask_mail.Connection):
         if code != OK:
             self.begin_again(code)
             is_for_letters = message.needs_utf8 and sender.isascii()
-            if code == TOO_LARGE or (is_for_letters and code != GOING):
+            if code == TOO_LARGE or (is_for_letters and code != CLOSING):
                 raise MailRefused(code, said)
             raise smtplib.SMTPSenderRefused(code, said, sender)
-        self.step = Step.RECIPIENT
+        self.step = SmtpStep.RECIPIENT
         code, said = host.rcpt(recipient)
         if code not in (OK, WILL_FORWARD):
             self.begin_again(code)
             raise smtplib.SMTPRecipientsRefused({recipient: (code, said)})
-        self.step = Step.DATA
+        self.step = SmtpStep.DATA
         try:
             code, said = host.data(data)
         except smtplib.SMTPDataError as error:
@@ -300,7 +304,7 @@ class Connection(flask_mail.Connection):
     def begin_again(self, code: int) -> None:
         """After a refusal: the next mail is another one. Where that isn't agreed on, it
         is sent over another connection. (421: the server has gone.)"""
-        if code == GOING or self.host is None:
+        if code == CLOSING or self.host is None:
             return
         is_agreed_on = False
         with contextlib.suppress(OSError):
@@ -312,7 +316,7 @@ class Connection(flask_mail.Connection):
         """Say goodbye; that the server has gone already is no mistake of ours."""
         if self.host is None:
             return
-        self.ends_at = min(self.ends_at, time.monotonic() + GOODBYE)
+        self.ends_at = min(self.ends_at, time.monotonic() + QUIT_SECONDS)
         with contextlib.suppress(Exception):
             self.host.quit()
         self.host.close()
@@ -329,49 +333,51 @@ class Mail(flask_mail.Mail):
         # Never with the application's debug flag: smtplib would print addresses.
         return super().init_mail(config, debug=False, testing=False)
 
-    def connect(self) -> Connection:
+    def connect(self) -> SmtpConnection:
         config = current_app.config
-        return Connection(self.init_mail(config), timeout=config["MAIL_TIMEOUT"])
+        return SmtpConnection(self.init_mail(config), timeout=config["MAIL_TIMEOUT"])
 
 
-def folded(name: str, value: str | Address, utf8: bool) -> bytes:
+def fold_header(name: str, value: str | Address, utf8: bool) -> bytes:
     """A header with whatever people are called; the library knows how, and where
     nothing needs to be known, it takes its time."""
     text = str(value)
-    if SIMPLE.fullmatch(text):
-        return mime.header(name, text)
+    if SIMPLE_HEADER.fullmatch(text):
+        return mime.header_line(name, text)
     # The library would take encoded words apart, and write what is in them as it is:
     # line breaks and half characters, too. And where it folds other letters, it loses
     # spaces now and then, or adds some.
-    if isinstance(value, str) and (ENCODED in value or not value.isascii()):
-        return encoded(name, Header(value, "utf-8", header_name=name))
-    if isinstance(value, Address) and is_only_named_oddly(value):
+    if isinstance(value, str) and (ENCODED_WORD_START in value or not value.isascii()):
+        return encode_header(name, Header(value, "utf-8", header_name=name))
+    if isinstance(value, Address) and needs_encoded_name(value):
         header = Header(value.display_name, "utf-8", header_name=name)
         header.append(f"<{value.addr_spec}>", "us-ascii")
-        return encoded(name, header)
-    policy = POLICY_FOR_OTHER_ALPHABETS if utf8 else POLICY
+        return encode_header(name, header)
+    policy = UTF8_HEADER_POLICY if utf8 else HEADER_POLICY
     stored: bytes = policy.fold_binary(name, policy.header_store_parse(name, value)[1])
     return stored
 
 
-def is_only_named_oddly(who: Address) -> bool:
+def needs_encoded_name(who: Address) -> bool:
     """Whether the name has other letters than ASCII, or what stands for them, and the
     address has none."""
     name = who.display_name
-    return (ENCODED in name or not name.isascii()) and who.addr_spec.isascii()
+    return (
+        ENCODED_WORD_START in name or not name.isascii()
+    ) and who.addr_spec.isascii()
 
 
-def encoded(name: str, value: Header) -> bytes:
+def encode_header(name: str, value: Header) -> bytes:
     lines = value.encode(linesep="\r\n")
     return f"{name}: {lines}\r\n".encode()
 
 
-def picture_part(picture: Part) -> bytes:
+def inline_picture(picture: MailPart) -> bytes:
     name = f"{picture.name.partition('@')[0]}.{picture.subtype}"
-    return mime.picture(picture.data, picture.subtype, cid=picture.name, name=name)
+    return mime.picture_part(picture.data, picture.subtype, cid=picture.name, name=name)
 
 
-def address(given: str | tuple[str, str]) -> Address:
+def parse_address(given: str | tuple[str, str]) -> Address:
     """An address from a setting or a row, safe to stand in a header.
 
     Domains in other alphabets are written in ASCII. Raises ValueError for what is no
@@ -385,7 +391,9 @@ def address(given: str | tuple[str, str]) -> Address:
         raise ValueError("not a mail address")
     if not domain.isascii():
         # The current rules (IDNA 2008), where ß is not ss: that is another's domain.
-        checked = validate_email(f"{ANYBODY}@{domain}", check_deliverability=False)
+        checked = validate_email(
+            f"{CHECKED_LOCAL_PART}@{domain}", check_deliverability=False
+        )
         domain = checked.ascii_domain
     if local.isascii():
         return Address(one_line(name), addr_spec=f"{local}@{domain}")
@@ -393,18 +401,18 @@ def address(given: str | tuple[str, str]) -> Address:
 
 
 # Senders and contacts are few, and the same for thousands of mails.
-known_address = lru_cache(maxsize=64)(address)
+parse_known_address = lru_cache(maxsize=64)(parse_address)
 
 
 @lru_cache(maxsize=64)
-def named(name: str, given: str | tuple[str, str], utf8: bool) -> bytes:
-    return folded(name, address(given), utf8)
+def address_header(name: str, given: str | tuple[str, str], utf8: bool) -> bytes:
+    return fold_header(name, parse_address(given), utf8)
 
 
 def reply_address(contact: str | None) -> str | None:
     """Where answers go, or None: a contact that can't be one must not stop the mail."""
     try:
-        spec = known_address(contact or "").addr_spec
+        spec = parse_known_address(contact or "").addr_spec
     except (ValueError, MessageError):
         return None
     return spec if spec.isascii() else None

@@ -1,4 +1,4 @@
-"""Mail settings: RSVP_MAIL_* as people write them, made plain or refused.
+"""Mail settings: RSVP_MAIL_* parsed and checked.
 
 What is wrong is told by a ValueError that does not repeat what was set: of one setting,
 in words that follow its name; of several, in a whole line.
@@ -16,21 +16,21 @@ from email_validator import EmailNotValidError, validate_email
 
 from rsvp import site_addresses
 from rsvp.text import mail_addresses
-from rsvp.text.cleaning import is_unseen, one_line
+from rsvp.text.cleaning import is_invisible, one_line
 
-SECRET_AT_MOST = 4096
+MAX_SECRET_LENGTH = 4096
 """Bytes of a user name or a password: both, in base64, fit into the 12,288 bytes that
 an answer may have while signing in (RFC 4954)."""
-NAME_AT_MOST = 100
+MAX_NAME_LENGTH = 100
 """Characters of the site's name, and of the sender's."""
-LOCAL_AT_MOST = 64
+MAX_LOCAL_LENGTH = 64
 """Bytes before the @ of an address (RFC 5321)."""
-SMTPS = 465
+SMTPS_PORT = 465
 """The port that speaks TLS from the first byte on (RFC 8314)."""
-NAMED = re.compile(r"(.*?)\s*<([^<>]*)>")
-QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
-ANYWHERE = "example.org"
-NO_SENDER = (
+NAMED_ADDRESS = re.compile(r"(.*?)\s*<([^<>]*)>")
+QUOTED_NAME = re.compile(r'"(?:[^"\\]|\\.)*"')
+EXAMPLE_DOMAIN = "example.org"
+SENDER_REASON = (
     "must be one mail address, such as rsvp@example.org or "
     "Reading Room <rsvp@example.org>"
 )
@@ -39,7 +39,7 @@ NO_SENDER = (
 # --- one by one ---------------------------------------------------------------------
 
 
-def line(text: str) -> str:
+def single_line(text: str) -> str:
     """Text of one line, without the line break that a file of secrets ends with."""
     text = text.removesuffix("\n").removesuffix("\r")
     try:
@@ -51,27 +51,27 @@ def line(text: str) -> str:
     return text
 
 
-def secret(text: str) -> str:
+def parse_secret(text: str) -> str:
     """A user name or a password, to the letter: spaces are part of it."""
-    plain = line(text)
-    if len(plain.encode()) > SECRET_AT_MOST:
-        raise ValueError(f"must have {SECRET_AT_MOST} bytes at most")
+    plain = single_line(text)
+    if len(plain.encode()) > MAX_SECRET_LENGTH:
+        raise ValueError(f"must have {MAX_SECRET_LENGTH} bytes at most")
     return plain
 
 
-def name(text: str) -> str:
+def parse_name(text: str) -> str:
     """A name that may stand before an address."""
-    plain = line(text).strip()
+    plain = single_line(text).strip()
     if not one_line(plain):
         raise ValueError("must have a name that can be seen")
-    if len(plain) > NAME_AT_MOST:
-        raise ValueError(f"must have a name of {NAME_AT_MOST} characters at most")
+    if len(plain) > MAX_NAME_LENGTH:
+        raise ValueError(f"must have a name of {MAX_NAME_LENGTH} characters at most")
     return plain
 
 
-def server(text: str) -> str:
+def parse_server(text: str) -> str:
     """A host's name, or an address, that of IPv6 without its brackets."""
-    host = line(text)
+    host = single_line(text)
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not host or is_address(bare):
         return bare
@@ -85,38 +85,40 @@ def server(text: str) -> str:
     return host
 
 
-def sender(text: str) -> tuple[str, str]:
+def parse_sender(text: str) -> tuple[str, str]:
     """The name, or "", and the address of `Reading Room <rsvp@example.org>`, with
     around it what `mail_addresses` reads past."""
-    plain = mail_addresses.strip(line(text))
-    named = NAMED.fullmatch(plain)
+    plain = mail_addresses.strip_enclosing(single_line(text))
+    named = NAMED_ADDRESS.fullmatch(plain)
     called, spec = (named[1], named[2]) if named else ("", plain)
-    spec = mail_addresses.bare(spec)
-    if any(map(is_unseen, spec.replace(" ", ""))):
+    spec = mail_addresses.bare_address(spec)
+    if any(map(is_invisible, spec.replace(" ", ""))):
         raise ValueError(
             "must have no invisible character in its address: type it instead of "
             "pasting it"
         )
-    if QUOTED.fullmatch(called):
+    if QUOTED_NAME.fullmatch(called):
         called = unquote(called)
     elif "<" in called:
-        raise ValueError(NO_SENDER)
+        raise ValueError(SENDER_REASON)
     if called.strip():
-        called = name(called)
+        called = parse_name(called)
     local, _, domain = spec.rpartition("@")
     if not local.isascii():
         # Such a mail would reach those alone whose servers know such addresses.
         raise ValueError("must have ASCII before the @")
     try:
-        mail_addresses.read(f"{local}@{ANYWHERE}")
-    except mail_addresses.NoMailAddress:
-        raise ValueError(NO_SENDER) from None
-    if len(local) > LOCAL_AT_MOST:
-        raise ValueError(f"must have {LOCAL_AT_MOST} characters at most before the @")
-    return called.strip(), f"{local}@{mail_domain(domain)}"
+        mail_addresses.parse_mail_address(f"{local}@{EXAMPLE_DOMAIN}")
+    except mail_addresses.InvalidMailAddress:
+        raise ValueError(SENDER_REASON) from None
+    if len(local) > MAX_LOCAL_LENGTH:
+        raise ValueError(
+            f"must have {MAX_LOCAL_LENGTH} characters at most before the @"
+        )
+    return called.strip(), f"{local}@{parse_mail_domain(domain)}"
 
 
-def mail_domain(text: str) -> str:
+def parse_mail_domain(text: str) -> str:
     """What stands behind the @ as it goes over the wire: a domain in ASCII, or an
     address in brackets."""
     bare = text[1:-1].removeprefix("IPv6:") if re.fullmatch(r"\[.*\]", text) else text
@@ -126,10 +128,10 @@ def mail_domain(text: str) -> str:
         try:
             found = validate_email(f"rsvp@{text}", check_deliverability=False)
         except EmailNotValidError:
-            raise ValueError(NO_SENDER) from None
+            raise ValueError(SENDER_REASON) from None
         return found.ascii_domain
     if not is_host(text) or "_" in text or text.endswith("."):
-        raise ValueError(NO_SENDER)
+        raise ValueError(SENDER_REASON)
     return text
 
 
@@ -139,7 +141,7 @@ def is_host(text: str) -> bool:
         all(map(site_addresses.is_label, labels))
         # It would be read as an address, and a strange one.
         and not site_addresses.NUMBER.fullmatch(labels[-1])
-        and len(text) <= site_addresses.HOST_LENGTH
+        and len(text) <= site_addresses.MAX_HOST_LENGTH
     )
 
 
@@ -151,19 +153,19 @@ def is_address(text: str) -> bool:
     return True
 
 
-READINGS: dict[str, Callable[[str], Any]] = {
-    "SITE_NAME": name,
-    "MAIL_SERVER": server,
-    "MAIL_USERNAME": secret,
-    "MAIL_PASSWORD": secret,
-    "MAIL_DEFAULT_SENDER": sender,
+PARSERS: dict[str, Callable[[str], Any]] = {
+    "SITE_NAME": parse_name,
+    "MAIL_SERVER": parse_server,
+    "MAIL_USERNAME": parse_secret,
+    "MAIL_PASSWORD": parse_secret,
+    "MAIL_DEFAULT_SENDER": parse_sender,
 }
 
 
 # --- together -----------------------------------------------------------------------
 
 
-def refuse_odd(config: Mapping[str, Any]) -> None:
+def refuse_conflicts(config: Mapping[str, Any]) -> None:
     """Raises ValueError, with a line for the operator, where settings don't agree."""
     if config["MAIL_SERVER"] and not config["PUBLIC_URL"]:
         raise ValueError(
@@ -174,12 +176,12 @@ def refuse_odd(config: Mapping[str, Any]) -> None:
         raise ValueError("set RSVP_MAIL_USE_TLS or RSVP_MAIL_USE_SSL, not both")
     if (
         config["MAIL_SERVER"]
-        and config["MAIL_PORT"] == SMTPS
+        and config["MAIL_PORT"] == SMTPS_PORT
         and not config["MAIL_USE_SSL"]
     ):
         raise ValueError(
-            f"RSVP_MAIL_PORT is {SMTPS}, where servers encrypt from the first byte on: "
-            "set RSVP_MAIL_USE_SSL"
+            f"RSVP_MAIL_PORT is {SMTPS_PORT}, where servers encrypt from the first byte"
+            " on: set RSVP_MAIL_USE_SSL"
         )
     # With one of them we would not sign in, and say nothing of it.
     pair = ("MAIL_USERNAME", "MAIL_PASSWORD")

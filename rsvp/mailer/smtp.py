@@ -1,5 +1,4 @@
-"""SMTP as we speak it: it ends in time, reads whatever answers there are, and signs in
-with any letters.
+"""SMTP client: bounded in time and size, sign-in with non-ASCII passwords.
 
 The library's time-out is for each read: a server that says a letter now and then (some
 do so on purpose, to those they take for spammers) would hold us for hours. It also
@@ -20,15 +19,15 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-Left = Callable[[], float]
+SecondsLeft = Callable[[], float]
 """Seconds that the next read or write may take; TimeoutError where none are left."""
 
-ANSWER_AT_MOST = 1024 * 1024
+MAX_ANSWER_BYTES = 1024 * 1024
 """Bytes of one answer, all lines together. RFC 5321 has 512 a line; some say more."""
-A_READ = 16 * 1024
-LINE_AT_MOST = 512
+READ_BYTES = 16 * 1024
+MAX_LINE_BYTES = 512
 """Bytes of a command (RFC 5321); a longer AUTH waits to be asked (RFC 4954)."""
-CHALLENGES_AT_MOST = 5
+MAX_CHALLENGES = 5
 
 ANSWER = re.compile(rb"([2-5]\d\d)(?!\d)(-?)(.*)", re.DOTALL)
 MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
@@ -36,13 +35,13 @@ MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
 """Ways to sign in that we know, the ones to try first first."""
 FULL_NAME = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE | re.ASCII)
 
-READY, SIGNED_IN, GO_ON, SIGNED_IN_ALREADY, GOING = 220, 235, 334, 503, 421
+READY, SIGNED_IN, CONTINUE, ALREADY_SIGNED_IN, CLOSING = 220, 235, 334, 503, 421
 
 NO_SMTP = "the mail server's answer was none that SMTP knows"
-ENDLESS = "the mail server's answer had no end"
+ANSWER_TOO_LONG = "the mail server's answer had no end"
 HUNG_UP = "the mail server hung up"
 NO_ENCRYPTION = "the mail server offers no encryption after connecting (STARTTLS)"
-TOO_SOON = (
+TOO_MUCH_BEFORE_TLS = (
     "the mail server, or somebody on the way to it, said more than it may before "
     "encryption"
 )
@@ -50,21 +49,21 @@ NO_SIGN_IN = "the mail server offers no sign-in"
 NO_SIGN_IN_YET = f"{NO_SIGN_IN}; without encryption many offer none"
 
 
-class Unusable(smtplib.SMTPException):
+class UnusableServer(smtplib.SMTPException):
     """Nothing can be sent over this connection; the message is for organizers, and
     names nobody."""
 
 
-class InTime(smtplib.SMTP):
+class TimedSMTP(smtplib.SMTP):
     """Raises what smtplib does, Unusable for what it has no words for, and TimeoutError
     before it sends anything too late."""
 
-    def __init__(self, host: str, port: int, *, left: Left, **more: Any) -> None:
+    def __init__(self, host: str, port: int, *, left: SecondsLeft, **more: Any) -> None:
         self.left = left
         self.unread = bytearray()
         # Its own name is asked for below: the library would ask the DNS each time.
         super().__init__(host, port, local_hostname="", timeout=left(), **more)
-        self.local_hostname = our_full_name() or our_address(self.connected())
+        self.local_hostname = local_host_name() or local_address(self.connected())
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         # The dot of a name that is whole is the DNS's alone: certificates have none.
@@ -82,14 +81,14 @@ class InTime(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """The code and the words of an answer, its lines joined by line breaks."""
         words: list[bytes] = []
-        room = ANSWER_AT_MOST
+        room = MAX_ANSWER_BYTES
         while True:
             line = self.read_line(room)
             room -= len(line)
             answer = ANSWER.fullmatch(line.rstrip(b" \t\r\n"))
             if not answer:
                 self.close()
-                raise Unusable(NO_SMTP)
+                raise UnusableServer(NO_SMTP)
             words.append(answer[3].strip())
             if not answer[2]:
                 return int(answer[1]), b"\n".join(words)
@@ -100,7 +99,7 @@ class InTime(smtplib.SMTP):
             looked_at = len(self.unread)
             if looked_at >= room:
                 self.close()
-                raise Unusable(ENDLESS)
+                raise UnusableServer(ANSWER_TOO_LONG)
             self.unread += self.read()
         line = bytes(self.unread[: end + 1])
         del self.unread[: end + 1]
@@ -110,7 +109,7 @@ class InTime(smtplib.SMTP):
         source = self.connected()
         try:
             source.settimeout(self.left())
-            data = source.recv(A_READ)
+            data = source.recv(READ_BYTES)
         except OSError as error:
             self.close()
             raise smtplib.SMTPServerDisconnected(HUNG_UP) from error
@@ -140,7 +139,7 @@ class InTime(smtplib.SMTP):
         if self.helo_resp is not None or self.ehlo_resp is not None:
             return
         code, said = self.ehlo()
-        if not 200 <= code <= 299 and code != GOING:
+        if not 200 <= code <= 299 and code != CLOSING:
             code, said = self.helo()
         if not 200 <= code <= 299:
             raise smtplib.SMTPHeloError(code, said)
@@ -149,13 +148,13 @@ class InTime(smtplib.SMTP):
         """Encrypt; of what was said before nothing counts (RFC 3207)."""
         self.ehlo_or_helo_if_needed()
         if not self.has_extn("starttls"):
-            raise Unusable(NO_ENCRYPTION)
+            raise UnusableServer(NO_ENCRYPTION)
         code, said = self.docmd("STARTTLS")
         if code != READY:
             raise smtplib.SMTPResponseException(code, said)
         if self.unread:
             # It would be taken for what the server says encrypted.
-            raise Unusable(TOO_SOON)
+            raise UnusableServer(TOO_MUCH_BEFORE_TLS)
         plain = self.connected()
         plain.settimeout(self.left())
         self.sock = context.wrap_socket(plain, server_hostname=self._host)
@@ -173,7 +172,7 @@ class InTime(smtplib.SMTP):
         self.ehlo_or_helo_if_needed()
         if not self.has_extn("auth"):
             is_encrypted = isinstance(self.sock, ssl.SSLSocket)
-            raise Unusable(NO_SIGN_IN if is_encrypted else NO_SIGN_IN_YET)
+            raise UnusableServer(NO_SIGN_IN if is_encrypted else NO_SIGN_IN_YET)
         offered = self.esmtp_features["auth"].upper().split()
         refusal: smtplib.SMTPAuthenticationError | None = None
         # Some offer ways that they don't have, so each is tried.
@@ -193,7 +192,7 @@ class InTime(smtplib.SMTP):
             raise refusal
         names = [name for name in offered if MECHANISM.fullmatch(name)][:5]
         known = ", ".join(MECHANISMS)
-        raise Unusable(
+        raise UnusableServer(
             f"{NO_SIGN_IN} that we know ({known}), only {', '.join(names) or 'none'}"
         )
 
@@ -203,40 +202,40 @@ class InTime(smtplib.SMTP):
         command = f"AUTH {mechanism}"
         if mechanism == "PLAIN":
             answers = [b"\0" + user + b"\0" + password]
-            at_once = f"{command} {encoded(answers[0])}"
-            if len(at_once) + len(smtplib.CRLF) <= LINE_AT_MOST:
+            at_once = f"{command} {base64_text(answers[0])}"
+            if len(at_once) + len(smtplib.CRLF) <= MAX_LINE_BYTES:
                 command, answers = at_once, []
         code, said = self.docmd(command)
-        for _ in range(CHALLENGES_AT_MOST):
-            if code != GO_ON:
+        for _ in range(MAX_CHALLENGES):
+            if code != CONTINUE:
                 break
             if mechanism == "CRAM-MD5":
-                answers = [crammed(user, password, said)]
+                answers = [cram_md5_answer(user, password, said)]
             # "*" ends it (RFC 4954): the server wants to know more than there is.
-            code, said = self.docmd(encoded(answers.pop(0)) if answers else "*")
-        if code not in (SIGNED_IN, SIGNED_IN_ALREADY):
+            code, said = self.docmd(base64_text(answers.pop(0)) if answers else "*")
+        if code not in (SIGNED_IN, ALREADY_SIGNED_IN):
             raise smtplib.SMTPAuthenticationError(code, said)
 
 
-class InTimeOverTLS(InTime, smtplib.SMTP_SSL):
+class TimedSMTPOverTLS(TimedSMTP, smtplib.SMTP_SSL):
     """The same, encrypted from the first byte on."""
 
 
-def encoded(answer: bytes) -> str:
+def base64_text(answer: bytes) -> str:
     return base64.b64encode(answer).decode()
 
 
-def crammed(user: bytes, password: bytes, challenge: bytes) -> bytes:
+def cram_md5_answer(user: bytes, password: bytes, challenge: bytes) -> bytes:
     """The answer of CRAM-MD5 (RFC 2195)."""
     try:
         asked = base64.b64decode(challenge)
     except binascii.Error as error:
-        raise Unusable(NO_SMTP) from error
+        raise UnusableServer(NO_SMTP) from error
     return user + b" " + hmac.new(password, asked, "md5").hexdigest().encode()
 
 
 @functools.cache
-def our_full_name() -> str:
+def local_host_name() -> str:
     """This machine's name with its domain, for EHLO; empty where it has none."""
     try:
         name = socket.getfqdn()
@@ -245,7 +244,7 @@ def our_full_name() -> str:
     return name if FULL_NAME.fullmatch(name) else ""
 
 
-def our_address(connected: socket.socket) -> str:
+def local_address(connected: socket.socket) -> str:
     """Our end of a connection, as EHLO has it (RFC 5321, 4.1.3)."""
     address = connected.getsockname()[0].partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

@@ -1,4 +1,4 @@
-"""The door: passes that let phones scan, what they scanned, and who is in."""
+"""Check-in: door passes, the phones they enrol, scans, and who is in."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from rsvp.db import Base, BigId, UtcDateTime
 from rsvp.models.event import Event
 from rsvp.models.registration import Attendee
-from rsvp.models.types import Line, Word, one_of
+from rsvp.models.types import Line, Word, enum_check
 
-OPENS_BEFORE_DOORS = timedelta(hours=24)
-ENDS_AFTER_EVENT = timedelta(hours=12)
+PASS_STARTS_BEFORE_DOORS = timedelta(hours=24)
+PASS_ENDS_AFTER_EVENT = timedelta(hours=12)
 """When a door pass works: from a day before doors until half a day after the end."""
 
-PHONES = 10
+DEFAULT_PHONES_MAX = 10
 """How many phones a pass enrols unless it says otherwise."""
 
 
@@ -36,7 +36,7 @@ class Direction(StrEnum):
     LOOK = "look"  # what `in` would be answered; never stored
 
 
-STORED = (Direction.IN, Direction.OUT, Direction.UNDO)
+STORED_DIRECTIONS = (Direction.IN, Direction.OUT, Direction.UNDO)
 """The directions of scans that are kept."""
 
 
@@ -60,13 +60,13 @@ class Verdict(StrEnum):
     UNDONE = "undone"
 
 
-def counting_from(event: Event) -> datetime:
+def check_in_starts_at(event: Event) -> datetime:
     """When a door begins to count; what is scanned before is a rehearsal."""
-    return event.doors_open_at - OPENS_BEFORE_DOORS
+    return event.doors_open_at - PASS_STARTS_BEFORE_DOORS
 
 
-def door_ends_at(event: Event) -> datetime:
-    return event.ends_at + ENDS_AFTER_EVENT
+def check_in_ends_at(event: Event) -> datetime:
+    return event.ends_at + PASS_ENDS_AFTER_EVENT
 
 
 class DoorPass(Base):
@@ -85,7 +85,7 @@ class DoorPass(Base):
     event_id: Mapped[int] = mapped_column(ForeignKey("events.id"), index=True)
     version: Mapped[int] = mapped_column(default=0)
     link_id: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
-    phones_max: Mapped[int] = mapped_column(default=PHONES)
+    phones_max: Mapped[int] = mapped_column(default=DEFAULT_PHONES_MAX)
     at_once: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     # An audit actor: `user:<id>` or `command`.
@@ -99,9 +99,9 @@ class DoorPass(Base):
 
     def works_at(self, now: datetime) -> bool:
         """Whether phones may enrol and scan with it at `now`."""
-        if self.revoked_at is not None or now >= door_ends_at(self.event):
+        if self.revoked_at is not None or now >= check_in_ends_at(self.event):
             return False
-        return self.at_once or now >= counting_from(self.event)
+        return self.at_once or now >= check_in_starts_at(self.event)
 
 
 class Device(Base):
@@ -137,8 +137,8 @@ class Scan(Base):
 
     __tablename__ = "scans"
     __table_args__ = (
-        one_of("direction", STORED),
-        one_of("verdict", Verdict),
+        enum_check("direction", STORED_DIRECTIONS),
+        enum_check("verdict", Verdict),
         Index("ix_scans_attendee", "attendee_id", "at", "id"),
         Index("ix_scans_event", "event_id", "received_at", "id"),
         Index("ix_scans_undoes", "undoes"),

@@ -1,4 +1,4 @@
-"""Events: what is announced, the ways to attend it, and what its form asks."""
+"""Events: event, admissions, questions, reminders, consents and series."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, Json, UtcDateTime, utcnow
 from rsvp.models.team import Team
-from rsvp.models.types import Key, Line, Url, Word, one_of
+from rsvp.models.types import Key, Line, Url, Word, enum_check
 
 
 class Status(StrEnum):
@@ -71,7 +71,7 @@ class QuestionType(StrEnum):
     YES_NO = "yes_no"
 
 
-class Per(StrEnum):
+class QuestionScope(StrEnum):
     REGISTRATION = "registration"
     ATTENDEE = "attendee"
 
@@ -89,8 +89,8 @@ class Phase(StrEnum):
 
 
 DOORS_BEFORE_START = timedelta(minutes=30)
-STANDBY_MINUTES = 15
-FRESH = timedelta(hours=24)
+DEFAULT_STANDBY_MINUTES = 15
+RECENT_CONFIRMATION = timedelta(hours=24)
 """Who has had a place for less than this said yes, they come, by taking it."""
 
 
@@ -120,11 +120,11 @@ class Event(Base):
 
     __tablename__ = "events"
     __table_args__ = (
-        one_of("status", Status),
-        one_of("visibility", Visibility),
-        one_of("allocation", Allocation),
-        one_of("promotion", Promotion),
-        one_of("no_answer", NoAnswer),
+        enum_check("status", Status),
+        enum_check("visibility", Visibility),
+        enum_check("allocation", Allocation),
+        enum_check("promotion", Promotion),
+        enum_check("no_answer", NoAnswer),
         CheckConstraint("ends_at > starts_at", name="ends_after_start"),
         CheckConstraint(
             "doors_at IS NULL OR doors_at <= starts_at", name="doors_first"
@@ -198,7 +198,7 @@ class Event(Base):
     reserved_seats: Mapped[int] = mapped_column(default=0)
     # Minutes after the start from which seats of those not in count as free; None: off.
     standby_minutes: Mapped[int | None] = mapped_column(
-        Integer().evaluates_none(), default=STANDBY_MINUTES
+        Integer().evaluates_none(), default=DEFAULT_STANDBY_MINUTES
     )
     # Hours before the start at which people are asked whether they still come, and at
     # which the time to answer ends; None: nobody is asked.
@@ -297,7 +297,7 @@ class Event(Base):
     def will_ask(self, admission: Admission, since: datetime) -> bool:
         """Whether who has a place since then will be asked whether they still come: it
         is one of a limited number, and they did not take it just before."""
-        if self.ask_at is None or since > self.ask_at - FRESH:
+        if self.ask_at is None or since > self.ask_at - RECENT_CONFIRMATION:
             return False
         return self.is_limited(admission)
 
@@ -366,7 +366,7 @@ class Admission(Base):
     __tablename__ = "admissions"
     __table_args__ = (
         UniqueConstraint("event_id", "key"),
-        one_of("mode", Mode),
+        enum_check("mode", Mode),
         CheckConstraint("capacity >= 0", name="capacity"),
         CheckConstraint("seats_taken >= 0", name="seats_taken"),
         CheckConstraint("waiting >= 0", name="waiting"),
@@ -403,8 +403,8 @@ class Question(Base):
     __tablename__ = "questions"
     __table_args__ = (
         UniqueConstraint("event_id", "key"),
-        one_of("type", QuestionType),
-        one_of("per", Per),
+        enum_check("type", QuestionType),
+        enum_check("per", QuestionScope),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -416,7 +416,7 @@ class Question(Base):
     type: Mapped[str] = mapped_column(Word)
     options: Mapped[list[str]] = mapped_column(Json, default=list)
     required: Mapped[bool] = mapped_column(default=False)
-    per: Mapped[str] = mapped_column(Word, default=Per.REGISTRATION)
+    per: Mapped[str] = mapped_column(Word, default=QuestionScope.REGISTRATION)
     # Keys of the admissions it is asked for; empty: all of them.
     only_for: Mapped[list[str]] = mapped_column(Json, default=list)
     # Days after the end until its answers are erased, where sooner than the rest.
@@ -448,7 +448,7 @@ class Reminder(Base):
     __tablename__ = "reminders"
     __table_args__ = (
         UniqueConstraint("event_id", "key"),
-        one_of("anchor", Anchor),
+        enum_check("anchor", Anchor),
         CheckConstraint("minutes >= 0", name="minutes"),
         Index("ix_reminders_due_at", "due_at"),
     )

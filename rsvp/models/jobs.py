@@ -1,4 +1,4 @@
-"""Work: what the worker keeps of its jobs and of the domains that mails go to."""
+"""Jobs: the state of background jobs, workers, clocks and mail domains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from rsvp import clocks
 from rsvp.db import Base, UtcDateTime
 
-EVERY = {
+JOB_INTERVALS = {
     "settle": 5,
     "close": 10,
     "ask": 20,
@@ -23,22 +23,24 @@ EVERY = {
 """How many seconds after its last run each job is due again; in the order in which they
 run when several are due."""
 JOB_LEASE = timedelta(minutes=10)
-JOB_PAUSES = [timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600)]
+JOB_RETRY_DELAYS = [
+    timedelta(seconds=seconds) for seconds in (10, 30, 60, 120, 300, 600)
+]
 """How long after a failure the next try comes; the last stands for all that follow."""
-MACHINES_DIFFER = timedelta(minutes=1)
+JOB_CLOCK_TOLERANCE = timedelta(minutes=1)
 """By how much the clocks of two workers may differ, and neither runs a job early."""
-PATIENCE = timedelta(minutes=2)
+BEHIND_AFTER = timedelta(minutes=2)
 """One that is due for longer is behind: some job is due every few seconds."""
 
-CANNOT_BE_UNDONE = ("close", "erase")
+IRREVERSIBLE_JOBS = ("close", "erase")
 """The jobs that wait until a clock is trusted (domain.trusted_clock)."""
 
-DELIVERY, ROUNDS = "deliver", "rounds"
+DELIVERY_JOB, SCHEDULER_JOB = "deliver", "rounds"
 """What a worker does besides: while one of them fails, it has a row among the jobs."""
-TOO_OFTEN = 2
+CRASHES_TO_REPORT = 2
 """So many workers that ended shortly after one another are told of."""
 
-DOMAIN_RESTS = timedelta(minutes=30)
+MAX_DOMAIN_PAUSE = timedelta(minutes=30)
 """For how long a domain is left alone at the most."""
 
 
@@ -63,15 +65,15 @@ class Job(Base):
 
     def is_held(self, now: datetime) -> bool:
         """Whether a worker is at it at `now`."""
-        return clocks.lasts(self.lease_until, now, JOB_LEASE)
+        return clocks.is_lasting(self.lease_until, now, JOB_LEASE)
 
     def is_ahead(self, now: datetime, every: float | None = None) -> bool:
         """Whether it is due later than its own interval (`every` so many seconds) or
         pause can account for: a clock that ran ahead wrote that, and it is due now."""
-        seconds = EVERY.get(self.name) if every is None else every
+        seconds = JOB_INTERVALS.get(self.name) if every is None else every
         if seconds is None:  # a job of another version
             return False
-        return self.due_at > latest_due(seconds, self.failures, now)
+        return self.due_at > latest_due_at(seconds, self.failures, now)
 
     def is_due(self, now: datetime, every: float | None = None) -> bool:
         return self.due_at <= now or self.is_ahead(now, every)
@@ -79,15 +81,15 @@ class Job(Base):
     def is_behind(self, now: datetime) -> bool:
         """Whether it is due for so long that no worker can be at work, or each has
         more to do than it can."""
-        return self.due_at <= now - PATIENCE and not self.is_held(now)
+        return self.due_at <= now - BEHIND_AFTER and not self.is_held(now)
 
 
-def latest_due(every: float, failures: int, now: datetime) -> datetime:
+def latest_due_at(every: float, failures: int, now: datetime) -> datetime:
     """When a job that has run by now is due again at the latest."""
     wait = timedelta(seconds=every)
     if failures:
-        wait = JOB_PAUSES[min(failures, len(JOB_PAUSES)) - 1]
-    return now + wait + MACHINES_DIFFER
+        wait = JOB_RETRY_DELAYS[min(failures, len(JOB_RETRY_DELAYS)) - 1]
+    return now + wait + JOB_CLOCK_TOLERANCE
 
 
 class Clock(Base):
@@ -150,5 +152,5 @@ class MailDomain(Base):
     @classmethod
     def rests(cls, now: datetime) -> ColumnElement[bool]:
         """That it is left alone at `now`."""
-        latest = clocks.latest(now, DOMAIN_RESTS)
+        latest = clocks.latest_end(now, MAX_DOMAIN_PAUSE)
         return and_(cls.pause_until > now, cls.pause_until <= latest)

@@ -1,4 +1,4 @@
-"""Mailings: what organizers write themselves, and to whom it goes."""
+"""Mailings: mails that organizers write themselves, and to whom they go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, Json, UtcDateTime
 from rsvp.models.event import Event
-from rsvp.models.types import Line, Word, one_of
+from rsvp.models.types import Line, Word, enum_check
 
 
 class MailingState(StrEnum):
@@ -35,7 +35,7 @@ class Mailing(Base):
 
     __tablename__ = "mailings"
     __table_args__ = (
-        one_of("state", MailingState),
+        enum_check("state", MailingState),
         Index(
             "ix_mailings_due",
             "send_at",

@@ -1,4 +1,4 @@
-"""The ledger: messages to send, the audit trail, and the key that codes come from."""
+"""Messages: the mails of the outbox, their kinds and states."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rsvp.models.event import Event
 from rsvp.models.mailing import Mailing
 from rsvp.models.registration import Registration
 from rsvp.models.team import User
-from rsvp.models.types import Word, one_of
+from rsvp.models.types import Word, enum_check
 
 
 class MessageKind(StrEnum):
@@ -54,11 +54,11 @@ class MessageKind(StrEnum):
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a mail
 
 
-TO_ACCOUNTS = (MessageKind.PASSWORD_RESET, MessageKind.UNDELIVERED)
-TO_ATTENDEES = tuple(kind for kind in MessageKind if kind not in TO_ACCOUNTS)
+ACCOUNT_KINDS = (MessageKind.PASSWORD_RESET, MessageKind.UNDELIVERED)
+ATTENDEE_KINDS = tuple(kind for kind in MessageKind if kind not in ACCOUNT_KINDS)
 """The kinds of mail about a registration; the others are about an account."""
 
-EXTRAS = (
+OPTIONAL_KINDS = (
     MessageKind.REMINDER,
     MessageKind.STILL_COMING,
     MessageKind.THANK_YOU,
@@ -66,14 +66,14 @@ EXTRAS = (
 )
 """The mails that people may ask not to get: all but tickets and changes."""
 
-NEWS = (MessageKind.EVENT_CHANGED, MessageKind.EVENT_CANCELLED)
-RANKS = dict.fromkeys(NEWS, 1) | dict.fromkeys(EXTRAS, 2)
+EVENT_NOTICE_KINDS = (MessageKind.EVENT_CHANGED, MessageKind.EVENT_CANCELLED)
+RANK_BY_KIND = dict.fromkeys(EVENT_NOTICE_KINDS, 1) | dict.fromkeys(OPTIONAL_KINDS, 2)
 """What goes to many at once waits for what one person waits for, which has rank 0."""
 
 
-MAIL_LEASE = timedelta(minutes=5)
+MESSAGE_LEASE = timedelta(minutes=5)
 """For how long a worker has a message to itself that it is to send."""
-LONGEST_WAIT = timedelta(hours=12)
+MAX_RETRY_DELAY = timedelta(hours=12)
 """How long after it is put off a message goes out at the latest: the next try comes
 after eight hours at most, and a night ends after ten."""
 
@@ -100,8 +100,8 @@ class Message(Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        one_of("kind", MessageKind),
-        one_of("state", MessageState),
+        enum_check("kind", MessageKind),
+        enum_check("state", MessageState),
         CheckConstraint(
             "(user_id IS NULL) = (registration_id IS NOT NULL)", name="about"
         ),
@@ -187,21 +187,21 @@ class Message(Base):
 
     def is_in_hand(self, now: datetime) -> bool:
         """Whether a worker is sending it at `now`."""
-        return clocks.lasts(self.lease_until, now, MAIL_LEASE)
+        return clocks.is_lasting(self.lease_until, now, MESSAGE_LEASE)
 
     def is_due(self, now: datetime) -> bool:
-        return not now < self.due_at <= now + LONGEST_WAIT
+        return not now < self.due_at <= now + MAX_RETRY_DELAY
 
 
-def in_hand(now: datetime) -> ColumnElement[bool]:
+def is_being_sent(now: datetime) -> ColumnElement[bool]:
     """That a worker is sending a message at `now`."""
-    latest = clocks.latest(now, MAIL_LEASE)
+    latest = clocks.latest_end(now, MESSAGE_LEASE)
     return and_(Message.lease_until > now, Message.lease_until <= latest)
 
 
-def in_nobodys_hand(now: datetime) -> ColumnElement[bool]:
+def is_not_being_sent(now: datetime) -> ColumnElement[bool]:
     """The contrary of `in_hand`."""
-    latest = clocks.latest(now, MAIL_LEASE)
+    latest = clocks.latest_end(now, MESSAGE_LEASE)
     is_over = or_(Message.lease_until <= now, Message.lease_until > latest)
     return or_(Message.lease_until.is_(None), is_over)
 
@@ -209,40 +209,4 @@ def in_nobodys_hand(now: datetime) -> ColumnElement[bool]:
 def has_come_due(now: datetime) -> ColumnElement[bool]:
     """That the time of a message has come; one that waits for longer than any may was
     put off by a clock that ran ahead."""
-    return or_(Message.due_at <= now, Message.due_at > now + LONGEST_WAIT)
-
-
-class AuditEntry(Base):
-    """Who did what, when, and from which state to which; never changed afterwards.
-
-    `actor` is `attendee`, `worker`, `command`, `user:<id>` or `door:<device id>`.
-    `details` name nobody. `lock_number` is the event's own at that moment, where its
-    lock was held: what happened under it happened in that order.
-    """
-
-    __tablename__ = "audit_entries"
-    __table_args__ = (
-        Index("ix_audit_entries_registration", "registration_id", "id"),
-        Index("ix_audit_entries_event", "event_id", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    actor: Mapped[str] = mapped_column(String(64))
-    event_id: Mapped[int | None] = mapped_column(ForeignKey("events.id"))
-    registration_id: Mapped[int | None] = mapped_column(ForeignKey("registrations.id"))
-    verb: Mapped[str] = mapped_column(Word)
-    from_state: Mapped[str | None] = mapped_column(Word)
-    to_state: Mapped[str | None] = mapped_column(Word)
-    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    lock_number: Mapped[int | None]
-
-
-class CodeKey(Base):
-    """The fingerprint of the key that codes are derived from. A process with another
-    key must not start: its tickets would be unknown at the door."""
-
-    __tablename__ = "code_keys"
-
-    id: Mapped[str] = mapped_column(String(16), primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    return or_(Message.due_at <= now, Message.due_at > now + MAX_RETRY_DELAY)

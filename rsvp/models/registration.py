@@ -1,4 +1,4 @@
-"""Registrations: one booking, the party on it, and what they answered."""
+"""Registrations: one booking, its party, answers and consents."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, Json, UtcDateTime
 from rsvp.models.event import Admission, Consent, Event
-from rsvp.models.types import Line, Word, one_of
+from rsvp.models.types import Line, Word, enum_check
 
 
 class State(StrEnum):
@@ -36,19 +36,19 @@ class State(StrEnum):
     LAPSED = "lapsed"
 
 
-SEATED = (State.HELD, State.OFFERED, State.CONFIRMED)
+SEATED_STATES = (State.HELD, State.OFFERED, State.CONFIRMED)
 """The states that hold seats."""
-IN_LINE = (State.WAITLISTED, State.OFFERED)
+WAITLIST_STATES = (State.WAITLISTED, State.OFFERED)
 """The states that have a place in line: an offer can be put off, and keeps it."""
-UNTIL = (State.HELD, State.OFFERED)
+DEADLINE_STATES = (State.HELD, State.OFFERED)
 """The states that end by themselves, at `decide_by`."""
-LIVE = (*SEATED, State.REQUESTED, State.WAITLISTED)
+LIVE_STATES = (*SEATED_STATES, State.REQUESTED, State.WAITLISTED)
 """The states in which an address has its one registration."""
-OVER = (State.CANCELLED, State.DECLINED, State.LAPSED)
+ENDED_STATES = (State.CANCELLED, State.DECLINED, State.LAPSED)
 """The states from which only an organizer, or being late, leads back."""
 
 
-class Asked(StrEnum):
+class AskedAbout(StrEnum):
     """What people were asked about when they were asked whether they still come."""
 
     COMING = "coming"
@@ -79,7 +79,7 @@ class Registration(Base):
 
     __tablename__ = "registrations"
     __table_args__ = (
-        one_of("state", State),
+        enum_check("state", State),
         CheckConstraint("seats >= 0", name="seats"),
         CheckConstraint(
             "(state IN ('waitlisted', 'offered')) = (line_number IS NOT NULL)",
@@ -220,7 +220,7 @@ class Registration(Base):
 
     @property
     def is_live(self) -> bool:
-        return self.state in LIVE
+        return self.state in LIVE_STATES
 
 
 class Attendee(Base):
@@ -228,7 +228,7 @@ class Attendee(Base):
 
     __tablename__ = "attendees"
     __table_args__ = (
-        one_of("state", AttendeeState),
+        enum_check("state", AttendeeState),
         UniqueConstraint("registration_id", "position"),
         Index("ix_attendees_event", "event_id", "registration_id"),
     )

@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from rsvp.db import Base, BigId, UtcDateTime, utcnow
-from rsvp.models.types import Key, Line, Word, one_of
+from rsvp.models.types import Key, Line, Word, enum_check
 
 DEFAULT_TEAM = "default"
 
@@ -63,7 +63,7 @@ class Membership(Base):
     __tablename__ = "memberships"
     __table_args__ = (
         UniqueConstraint("team_id", "user_id"),
-        one_of("role", Role),
+        enum_check("role", Role),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -76,3 +76,6 @@ class Membership(Base):
 
     team: Mapped[Team] = relationship(back_populates="members")
     user: Mapped[User] = relationship(back_populates="memberships")
+
+
+DEFAULT_TEAM = "default"

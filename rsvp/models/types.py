@@ -1,4 +1,4 @@
-"""Column kinds that several tables share."""
+"""Column types that several tables share."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import CheckConstraint, String
 
 
-def one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
+def enum_check(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
     """The check that keeps an enumeration, stored as text, within its values."""
     allowed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({allowed})", name=column)

@@ -1,4 +1,4 @@
-"""Queries about who comes: the list behind pages and files alike."""
+"""Queries about attendees: the list behind pages and exports alike."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ from rsvp.models import (
     Registration,
 )
 from rsvp.models.registration import REFERENCE_LENGTH, AttendeeState, State
-from rsvp.queries.filters import Answered, Coming, gave, said
+from rsvp.queries.filters import (
+    AnswerFilter,
+    ReconfirmationStatus,
+    has_answer,
+    has_reconfirmation_status,
+)
 from rsvp.text.search import folded
 
 
 @dataclass(frozen=True)
-class Filter:
+class RegistrationFilter:
     """Which registrations of an event are wanted; the default is all of them.
 
     `search` is looked for word by word in references, names and addresses, as typed on
@@ -40,18 +45,20 @@ class Filter:
     sees_addresses: bool = True
     # One of several states; none: any.
     states: tuple[State, ...] = ()
-    answered: Answered | None = None
+    answered: AnswerFilter | None = None
     checked_in: bool | None = None
-    coming: Coming | None = None
+    coming: ReconfirmationStatus | None = None
 
     def __bool__(self) -> bool:
         return replace(self, sees_addresses=True) != NO_FILTER
 
 
-NO_FILTER = Filter()
+NO_FILTER = RegistrationFilter()
 
 
-def matching(event_id: int, wanted: Filter) -> Select[Registration]:
+def matching_registrations(
+    event_id: int, wanted: RegistrationFilter
+) -> Select[Registration]:
     """The registrations of an event that a filter lets through, in no order: what the
     page, the CSV and the workbook all show."""
     found = select(Registration).where(Registration.event_id == event_id)
@@ -62,13 +69,15 @@ def matching(event_id: int, wanted: Filter) -> Select[Registration]:
     if wanted.states:
         found = found.where(Registration.state.in_(wanted.states))
     if wanted.answered is not None:
-        found = found.where(gave(wanted.answered))
+        found = found.where(has_answer(wanted.answered))
     if wanted.checked_in is not None:
         found = found.where(
-            attendance.was_in() if wanted.checked_in else ~attendance.was_in()
+            attendance.was_checked_in()
+            if wanted.checked_in
+            else ~attendance.was_checked_in()
         )
     if wanted.coming is not None:
-        found = found.where(said(wanted.coming))
+        found = found.where(has_reconfirmation_status(wanted.coming))
     for word in folded(wanted.search).split():
         found = found.where(
             Registration.search.contains(word, autoescape=True)
@@ -90,7 +99,7 @@ def in_reference_or_names(word: str) -> ColumnElement[bool]:
     )
 
 
-class RosterRow(NamedTuple):
+class AttendeeRow(NamedTuple):
     """One attendee as lists and exports show them; `party` counts those coming.
 
     `checked_in_at` is when they first came in. `answers` is `{question key: answer}`:
@@ -110,9 +119,9 @@ class RosterRow(NamedTuple):
     consents: dict[str, bool]
 
 
-def roster(
-    event_id: int, wanted: Filter = NO_FILTER, batch: int = 1000
-) -> Iterator[RosterRow]:
+def iter_attendees(
+    event_id: int, wanted: RegistrationFilter = NO_FILTER, batch: int = 1000
+) -> Iterator[AttendeeRow]:
     """Everybody on the registrations that a filter lets through, in the order they
     registered; read through a cursor of the server's, `batch` registrations in memory.
 
@@ -120,7 +129,7 @@ def roster(
     of it takes PostgreSQL minutes where its statistics are older than a rush.
     """
     bookings = (
-        matching(event_id, wanted)
+        matching_registrations(event_id, wanted)
         .with_only_columns(
             Registration.id,
             Registration.reference,
@@ -134,14 +143,14 @@ def roster(
         .order_by(Registration.id)
         .execution_options(yield_per=batch)
     )
-    admissions = names_of_admissions(event_id)
-    consents = keys_of_consents(event_id)
+    admissions = admission_names(event_id)
+    consents = consent_keys_by_id(event_id)
     for rows in current_session().execute(bookings).partitions():
         ids = [row[0] for row in rows]
-        parties, ticked = parties_of(ids), ticked_boxes(ids, consents)
+        parties, ticked = load_parties(ids), load_given_consents(ids, consents)
         for number, reference, state, admission, email, seats, at, shared in rows:
             for name, own, there, came in parties[number]:
-                yield RosterRow(
+                yield AttendeeRow(
                     reference,
                     state if there == AttendeeState.COMING else State.CANCELLED,
                     admissions[admission],
@@ -157,12 +166,12 @@ def roster(
                 shared = {}
 
 
-def names_of_admissions(event_id: int) -> dict[int, str]:
+def admission_names(event_id: int) -> dict[int, str]:
     named = select(Admission.id, Admission.name).where(Admission.event_id == event_id)
     return {row[0]: row[1] for row in current_session().execute(named)}
 
 
-def parties_of(registration_ids: list[int]) -> dict[int, list[Any]]:
+def load_parties(registration_ids: list[int]) -> dict[int, list[Any]]:
     """`{registration id: [(name, answers, state, when first let in), …]}`."""
     first_in = (
         select(func.min(CheckIn.in_at))
@@ -177,7 +186,7 @@ def parties_of(registration_ids: list[int]) -> dict[int, list[Any]]:
             Attendee.state,
             first_in,
         )
-        .where(among(Attendee.registration_id, registration_ids))
+        .where(is_among(Attendee.registration_id, registration_ids))
         .order_by(Attendee.registration_id, Attendee.position)
     )
     found: dict[int, list[Any]] = {number: [] for number in registration_ids}
@@ -187,7 +196,7 @@ def parties_of(registration_ids: list[int]) -> dict[int, list[Any]]:
     return found
 
 
-def among(column: InstrumentedAttribute[int], ids: list[int]) -> ColumnElement[bool]:
+def is_among(column: InstrumentedAttribute[int], ids: list[int]) -> ColumnElement[bool]:
     """Whether it is one of these ids, which ascend; where they lie close together, as a
     range that lets through what lies between, too.
 
@@ -204,10 +213,10 @@ def among(column: InstrumentedAttribute[int], ids: list[int]) -> ColumnElement[b
 
 def consent_keys(event_id: int) -> list[str]:
     """The keys of every consent the event asks for or ever did, in its order."""
-    return list(dict.fromkeys(keys_of_consents(event_id).values()))
+    return list(dict.fromkeys(consent_keys_by_id(event_id).values()))
 
 
-def keys_of_consents(event_id: int) -> dict[int, str]:
+def consent_keys_by_id(event_id: int) -> dict[int, str]:
     """`{consent id: key}`, one for each wording, in the event's order."""
     consents = (
         select(Consent.id, Consent.key)
@@ -217,7 +226,7 @@ def keys_of_consents(event_id: int) -> dict[int, str]:
     return {row[0]: row[1] for row in current_session().execute(consents)}
 
 
-def ticked_boxes(
+def load_given_consents(
     registration_ids: list[int], keys: dict[int, str]
 ) -> dict[int, dict[str, bool]]:
     """Which boxes were ticked and which not, in the wording last shown: `{registration
@@ -227,7 +236,7 @@ def ticked_boxes(
     table = GivenConsent
     given = (
         select(table.registration_id, table.consent_id, table.given)
-        .where(among(table.registration_id, registration_ids))
+        .where(is_among(table.registration_id, registration_ids))
         .order_by(table.registration_id, table.consent_id)
     )
     found: dict[int, dict[str, bool]] = {}

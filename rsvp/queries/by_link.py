@@ -1,4 +1,4 @@
-"""Queries behind secret links: one registration, or one attendee's ticket."""
+"""Queries by secret link: one registration, or one attendee's ticket."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rsvp.db import code_key, current_session
 from rsvp.domain import waitlist
 from rsvp.models import Attendee, Event, Registration
 from rsvp.models.registration import State
-from rsvp.queries.events import event_page
+from rsvp.queries.events import load_detached_event
 
-FindEvent = Callable[[str, int], Event | None]
-
-
-def fresh_event(slug: str, _version: int) -> Event | None:
-    return event_page(slug)
+EventLoader = Callable[[str, int], Event | None]
 
 
-def registration_by_link(
-    token: str, find_event: FindEvent = fresh_event
+def load_event(slug: str, _version: int) -> Event | None:
+    return load_detached_event(slug)
+
+
+def find_linked_registration(
+    token: str, find_event: EventLoader = load_event
 ) -> Registration | None:
     """The registration a manage link opens, with its event, admission and party:
     the page's link or one from a mail (`tokens.is_mailed`).
@@ -31,7 +31,7 @@ def registration_by_link(
     Whether the page's link has ended is for the caller to see (`proved_at`).
     `find_event(slug, version)` may give the event from memory; it is the larger part.
     """
-    uuid = tokens.is_for(token)
+    uuid = tokens.registration_of_token(token)
     if uuid is not None:
         found = current_session().execute(BY_UUID, {"uuid": uuid}).one_or_none()
     elif (link_id := tokens.link_id(token)) is not None:
@@ -43,12 +43,14 @@ def registration_by_link(
     registration, slug, version = found
     if uuid is not None:
         mine = tokens.mailed_token(code_key(), uuid, registration.link_version)
-        if not tokens.is_same(mine, token):
+        if not tokens.is_same_token(mine, token):
             return None
-    return with_event(registration, find_event(slug, version))
+    return attach_event(registration, find_event(slug, version))
 
 
-def ticket_by_link(token: str, find_event: FindEvent = fresh_event) -> Attendee | None:
+def find_linked_ticket(
+    token: str, find_event: EventLoader = load_event
+) -> Attendee | None:
     """The attendee a view-only ticket link shows, with registration and event."""
     ticket_id = tokens.link_id(token)
     if ticket_id is None:
@@ -57,17 +59,17 @@ def ticket_by_link(token: str, find_event: FindEvent = fresh_event) -> Attendee 
     if row is None:
         return None
     attendee, slug, version = row
-    with_event(attendee.registration, find_event(slug, version))
+    attach_event(attendee.registration, find_event(slug, version))
     return attendee
 
 
-WHOLE = (
+SELECT_REGISTRATION = (
     select(Registration, Event.slug, Event.version)
     .join(Event, Event.id == Registration.event_id)
     .options(selectinload(Registration.attendees))
 )
-BY_LINK = WHOLE.where(Registration.link_id == bindparam("link_id"))
-BY_UUID = WHOLE.where(Registration.uuid == bindparam("uuid"))
+BY_LINK = SELECT_REGISTRATION.where(Registration.link_id == bindparam("link_id"))
+BY_UUID = SELECT_REGISTRATION.where(Registration.uuid == bindparam("uuid"))
 BY_TICKET = (
     select(Attendee, Event.slug, Event.version)
     .join(Event, Event.id == Attendee.event_id)
@@ -76,7 +78,7 @@ BY_TICKET = (
 )
 
 
-def with_event(registration: Registration, event: Event | None) -> Registration:
+def attach_event(registration: Registration, event: Event | None) -> Registration:
     """Put the event, and the admission as it knows it, beside a registration."""
     assert event is not None
     admission = next(a for a in event.admissions if a.id == registration.admission_id)
@@ -85,10 +87,10 @@ def with_event(registration: Registration, event: Event | None) -> Registration:
     return registration
 
 
-def place_in_line(registration: Registration) -> int | None:
+def waitlist_position(registration: Registration) -> int | None:
     """Which place in line it has, from 1; None where it does not wait."""
     if registration.state != State.WAITLISTED:
         return None
-    return waitlist.place(
+    return waitlist.position(
         registration.event, registration.admission, registration.line_number
     )

@@ -1,4 +1,4 @@
-"""Queries about the door: how many are in, who came when, and who is still to come."""
+"""Queries about check-in: counts of attendance, arrivals, and who is not here yet."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rsvp.domain.checkin import results
 from rsvp.models import Admission, Attendee, CheckIn, Device, Event, Registration, Scan
 from rsvp.models.event import Mode
 from rsvp.models.registration import AttendeeState, State
-from rsvp.queries.attendees import Filter, matching
-from rsvp.queries.outbox import PAGE_SIZE, Page
+from rsvp.queries.attendees import RegistrationFilter, matching_registrations
+from rsvp.queries.pagination import PAGE_SIZE, Page
 
-ALL = Filter()
+ALL = RegistrationFilter()
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Attendance:
         return min(100, 100 * self.inside // self.expected) if self.expected else 0
 
 
-def attendance(event: Event) -> Attendance:
-    now_in = results.counts(event.id)
+def attendance_of(event: Event) -> Attendance:
+    now_in = results.count_attendance(event.id)
     came = select(func.count(CheckIn.attendee_id.distinct())).where(
         CheckIn.event_id == event.id
     )
@@ -49,11 +49,11 @@ def attendance(event: Event) -> Attendance:
         inside=now_in.inside,
         came=current_connection().execute(came).scalar_one(),
         expected=now_in.expected,
-        free=free_in_hall(event),
+        free=free_in_person_seats(event),
     )
 
 
-def free_in_hall(event: Event) -> int | None:
+def free_in_person_seats(event: Event) -> int | None:
     """Places of the hall that nobody has, under every cap; None: without limit."""
     halls = [a for a in event.admissions if a.mode == Mode.IN_PERSON]
     own = [None if a.capacity is None else a.capacity - a.seats_taken for a in halls]
@@ -80,7 +80,7 @@ class Arrival:
     out_at: datetime | None
 
 
-def arrivals(event_id: int, before: int | None = None) -> Page[Arrival]:
+def list_arrivals(event_id: int, before: int | None = None) -> Page[Arrival]:
     """Who came when, latest first; `before` is the id that ended the page before."""
     wanted = (
         select(
@@ -114,7 +114,7 @@ def arrivals(event_id: int, before: int | None = None) -> Page[Arrival]:
 
 
 @dataclass(frozen=True)
-class Awaited:
+class NotArrived:
     """Somebody with a place in the hall who is not in."""
 
     id: int
@@ -125,12 +125,12 @@ class Awaited:
     admission: str
 
 
-def awaited(
-    event_id: int, wanted: Filter = ALL, after: int | None = None
-) -> Page[Awaited]:
+def list_not_arrived(
+    event_id: int, wanted: RegistrationFilter = ALL, after: int | None = None
+) -> Page[NotArrived]:
     """Who has not come yet, of the registrations that a filter lets through, in the
     order they registered; `after` is the id that ended the page before."""
-    through = matching(event_id, wanted).subquery()
+    through = matching_registrations(event_id, wanted).subquery()
     came = select(CheckIn.id).where(CheckIn.attendee_id == Attendee.id).exists()
     people = (
         select(
@@ -156,18 +156,18 @@ def awaited(
     if after is not None:
         people = people.where(Attendee.id > after)
     rows = current_session().execute(people.limit(PAGE_SIZE + 1)).all()
-    found = [Awaited(*row) for row in rows[:PAGE_SIZE]]
+    found = [NotArrived(*row) for row in rows[:PAGE_SIZE]]
     return Page(found, is_last=len(rows) <= PAGE_SIZE)
 
 
-def attendee_of(event_id: int, uuid: UUID) -> int | None:
+def find_attendee_id(event_id: int, uuid: UUID) -> int | None:
     """The id of an attendee of this event."""
     return current_session().scalar(
         select(Attendee.id).where(Attendee.uuid == uuid, Attendee.event_id == event_id)
     )
 
 
-def phones_scans(event_id: int) -> dict[int, int]:
+def count_scans_by_device(event_id: int) -> dict[int, int]:
     """How many scans each phone of an event has sent, by device id."""
     rows = current_session().execute(
         select(Scan.device_id, func.count())

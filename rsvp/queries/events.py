@@ -104,13 +104,13 @@ class EventState:
         """The place in line that whoever joins next would have, from 1."""
         session = current_session()
         event = session.get_one(Event, self.event_id)
-        return waitlist.place(event, session.get_one(Admission, admission_id))
+        return waitlist.position(event, session.get_one(Admission, admission_id))
 
     def in_room(self, seats: AdmissionSeats) -> bool:
         return self.room_capacity is not None and seats.counts_in_room
 
 
-STATE = (
+SELECT_STATE = (
     select(
         Event.id,
         Event.version,
@@ -137,9 +137,9 @@ STATE = (
 )
 
 
-def event_state(slug: str) -> EventState | None:
+def find_event_state(slug: str) -> EventState | None:
     """The event's version and counts, drafts too; None where there is no such event."""
-    rows = state_rows(current_session().get_bind().engine, slug)
+    rows = fetch_state_rows(current_session().get_bind().engine, slug)
     if not rows:
         return None
     seats = {
@@ -160,13 +160,13 @@ def event_state(slug: str) -> EventState | None:
     )
 
 
-def state_rows(engine: Engine, slug: str) -> StateRows:
+def fetch_state_rows(engine: Engine, slug: str) -> StateRows:
     """The rows an event's state is made of, as the driver gives them; none: no event.
 
     Past session and statement, straight to the driver: it runs for each page view, and
     what is in between would cost five times what the read does.
     """
-    statement, takes_names = state_statement(engine.dialect)
+    statement, takes_names = compile_state_statement(engine.dialect)
     connection = engine.raw_connection()
     driver: Any = connection.driver_connection
     try:
@@ -188,12 +188,12 @@ def state_rows(engine: Engine, slug: str) -> StateRows:
 
 
 @lru_cache
-def state_statement(dialect: Dialect) -> tuple[str, bool]:
-    compiled = STATE.compile(dialect=dialect)
+def compile_state_statement(dialect: Dialect) -> tuple[str, bool]:
+    compiled = SELECT_STATE.compile(dialect=dialect)
     return str(compiled), not compiled.positional
 
 
-WHOLE = (
+LOAD_WHOLE_EVENT = (
     joinedload(Event.team),
     joinedload(Event.series),
     selectinload(Event.admissions),
@@ -202,7 +202,7 @@ WHOLE = (
 )
 
 
-def event_page(slug: str) -> Event | None:
+def load_detached_event(slug: str) -> Event | None:
     """The event with all its page shows, cut loose from the database to be kept.
 
     Good for as long as its `version` is; its counts are of the moment it was read, so
@@ -210,7 +210,9 @@ def event_page(slug: str) -> Event | None:
     """
     # A session of its own: nothing that the present one holds is cut loose with it.
     with Session(current_session().get_bind()) as session:
-        return session.scalar(select(Event).where(Event.slug == slug).options(*WHOLE))
+        return session.scalar(
+            select(Event).where(Event.slug == slug).options(*LOAD_WHOLE_EVENT)
+        )
 
 
 # --- lists --------------------------------------------------------------------------
@@ -223,7 +225,7 @@ class SeriesPage:
     past: list[Event]
 
 
-def on_show(now: datetime) -> Select[Any]:
+def public_events(now: datetime) -> Select[Any]:
     """The events everybody may find; a cancelled one stays until it would be over."""
     return (
         select(Event)
@@ -237,14 +239,14 @@ def on_show(now: datetime) -> Select[Any]:
     )
 
 
-def listing(now: datetime, limit: int = 200) -> list[Event]:
+def list_public_events(now: datetime, limit: int = 200) -> list[Event]:
     """What's on, soonest first."""
-    return list(current_session().scalars(on_show(now).limit(limit)))
+    return list(current_session().scalars(public_events(now).limit(limit)))
 
 
-def listing_key(now: datetime) -> str:
+def public_events_key(now: datetime) -> str:
     """Changes when anything on the list does: events, their seats, one being over."""
-    shown = on_show(now).with_only_columns(Event.id, Event.version).subquery()
+    shown = public_events(now).with_only_columns(Event.id, Event.version).subquery()
     counts = (
         select(
             shown.c.id,
@@ -260,7 +262,7 @@ def listing_key(now: datetime) -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
-def series_page(slug: str, now: datetime) -> SeriesPage | None:
+def find_series_page(slug: str, now: datetime) -> SeriesPage | None:
     """A series with its public events: those to come soonest first, then the past ones
     latest first."""
     session = current_session()

@@ -1,4 +1,4 @@
-"""Queries by answers: what people said in the form, or when they were asked again."""
+"""Filters: registrations by what was answered in the form or to a reconfirmation."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from rsvp.db import current_session
 from rsvp.models import Attendee, Registration
-from rsvp.models.event import Per
+from rsvp.models.event import QuestionScope
 from rsvp.models.registration import AttendeeState, State
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnswerFilter:
     """An answer to the question with this key: one of its options, yes or no."""
 
     question: str
     answer: str | bool
-    per: str = Per.REGISTRATION
+    per: str = QuestionScope.REGISTRATION
 
 
-def gave(wanted: Answered) -> ColumnElement[bool]:
+def has_answer(wanted: AnswerFilter) -> ColumnElement[bool]:
     """Whether a registration's answer is this one, or has it among others; where each
     attendee is asked, that of one who is coming."""
-    if wanted.per == Per.REGISTRATION:
-        return holds(Registration.answers, wanted)
+    if wanted.per == QuestionScope.REGISTRATION:
+        return contains_answer(Registration.answers, wanted)
     return (
         select(Attendee.id)
         .where(
             Attendee.registration_id == Registration.id,
             Attendee.state == AttendeeState.COMING,
-            holds(Attendee.answers, wanted),
+            contains_answer(Attendee.answers, wanted),
         )
         .exists()
     )
 
 
-def holds(
-    answers: InstrumentedAttribute[dict[str, Any]], wanted: Answered
+def contains_answer(
+    answers: InstrumentedAttribute[dict[str, Any]], wanted: AnswerFilter
 ) -> ColumnElement[bool]:
     answer = wanted.answer
     if current_session().get_bind().dialect.name == "postgresql":
@@ -59,7 +59,7 @@ def holds(
     return select(each.c.type).where(is_it).exists()
 
 
-class Coming(StrEnum):
+class ReconfirmationStatus(StrEnum):
     """What came of asking whether they still come."""
 
     ASKED = auto()  # no answer yet
@@ -67,36 +67,42 @@ class Coming(StrEnum):
     FLAGGED = auto()  # none came, and the organizer decides
 
 
-def said(answer: Coming) -> ColumnElement[bool]:
+def has_reconfirmation_status(answer: ReconfirmationStatus) -> ColumnElement[bool]:
     """Whether it has a place, and this is what came of the question."""
-    return and_(Registration.state == State.CONFIRMED, came_of_it() == answer.value)
-
-
-def came_of_it() -> ColumnElement[str]:
-    """What came of asking a registration, as `said_by` tells it of one; or null."""
-    return case(
-        (Registration.flagged_at.is_not(None), Coming.FLAGGED.value),
-        (Registration.answered_at.is_not(None), Coming.YES.value),
-        (Registration.asked_at.is_not(None), Coming.ASKED.value),
+    return and_(
+        Registration.state == State.CONFIRMED,
+        reconfirmation_status_column() == answer.value,
     )
 
 
-def said_by(registration: Registration) -> Coming | None:
+def reconfirmation_status_column() -> ColumnElement[str]:
+    """What came of asking a registration, as `said_by` tells it of one; or null."""
+    return case(
+        (Registration.flagged_at.is_not(None), ReconfirmationStatus.FLAGGED.value),
+        (Registration.answered_at.is_not(None), ReconfirmationStatus.YES.value),
+        (Registration.asked_at.is_not(None), ReconfirmationStatus.ASKED.value),
+    )
+
+
+def reconfirmation_status(registration: Registration) -> ReconfirmationStatus | None:
     """What came of asking who has a place; None: nobody asked, or it has none."""
     if registration.state != State.CONFIRMED:
         return None
     if registration.flagged_at is not None:
-        return Coming.FLAGGED
+        return ReconfirmationStatus.FLAGGED
     if registration.answered_at is not None:
-        return Coming.YES
-    return Coming.ASKED if registration.asked_at is not None else None
+        return ReconfirmationStatus.YES
+    return ReconfirmationStatus.ASKED if registration.asked_at is not None else None
 
 
-def how_many_said(event_id: int) -> dict[Coming, int]:
+def count_reconfirmations(event_id: int) -> dict[ReconfirmationStatus, int]:
     """Of those who have a place: how many registrations said what."""
-    counted = select(*(func.count().filter(said(answer)) for answer in Coming)).where(
-        Registration.event_id == event_id, Registration.state == State.CONFIRMED
-    )
+    counted = select(
+        *(
+            func.count().filter(has_reconfirmation_status(answer))
+            for answer in ReconfirmationStatus
+        )
+    ).where(Registration.event_id == event_id, Registration.state == State.CONFIRMED)
     numbers = current_session().execute(counted).one()
-    found = zip(Coming, numbers, strict=True)
+    found = zip(ReconfirmationStatus, numbers, strict=True)
     return {answer: number for answer, number in found if number}

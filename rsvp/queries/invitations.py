@@ -8,37 +8,43 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, select
 
 from rsvp.db import current_session
-from rsvp.domain.invitations import USING
+from rsvp.domain.invitations import USING_STATES
 from rsvp.models import Invitation, Registration
-from rsvp.queries.outbox import PAGE_SIZE, Page
+from rsvp.queries.pagination import PAGE_SIZE, Page
 
 
 @dataclass(frozen=True)
-class Issued:
+class InvitationUse:
     """An invitation, and how many registrations use it."""
 
     invitation: Invitation
     used: int
 
 
-def invitations(event_id: int) -> list[Issued]:
+def list_invitations(event_id: int) -> list[InvitationUse]:
     """The invitations of an event, newest first."""
-    return [Issued(*row) for row in current_session().execute(issued(event_id))]
+    return [
+        InvitationUse(*row)
+        for row in current_session().execute(invitations_with_uses(event_id))
+    ]
 
 
-def some_invitations(event_id: int, before: int | None = None) -> Page[Issued]:
+def page_of_invitations(
+    event_id: int, before: int | None = None
+) -> Page[InvitationUse]:
     """A page of them; `before` is the id of the one that ended the page before."""
-    wanted = issued(event_id)
+    wanted = invitations_with_uses(event_id)
     if before is not None:
         wanted = wanted.where(Invitation.id < before)
     rows = current_session().execute(wanted.limit(PAGE_SIZE + 1)).all()
-    found = [Issued(*row) for row in rows[:PAGE_SIZE]]
+    found = [InvitationUse(*row) for row in rows[:PAGE_SIZE]]
     return Page(found, is_last=len(rows) <= PAGE_SIZE)
 
 
-def issued(event_id: int) -> Select[Invitation, int]:
+def invitations_with_uses(event_id: int) -> Select[Invitation, int]:
     uses = and_(
-        Registration.invitation_id == Invitation.id, Registration.state.in_(USING)
+        Registration.invitation_id == Invitation.id,
+        Registration.state.in_(USING_STATES),
     )
     return (
         select(Invitation, func.count(Registration.id))

@@ -1,4 +1,4 @@
-"""Work: what is due, running and failed of all that goes on in the background."""
+"""Queries about jobs: what is due, running or failed in the background."""
 
 from __future__ import annotations
 
@@ -9,19 +9,30 @@ from enum import StrEnum, auto
 
 from sqlalchemy import ColumnElement, and_, case, func, select
 
-from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.clocks import MAX_CLOCK_SKEW
 from rsvp.db import current_session
 from rsvp.domain import trusted_clock
 from rsvp.models import Job, MailDomain, Mailing, Message, Worker
-from rsvp.models.jobs import CANNOT_BE_UNDONE, DELIVERY, PATIENCE, ROUNDS, TOO_OFTEN
+from rsvp.models.jobs import (
+    BEHIND_AFTER,
+    CRASHES_TO_REPORT,
+    DELIVERY_JOB,
+    IRREVERSIBLE_JOBS,
+    SCHEDULER_JOB,
+)
 from rsvp.models.mailing import MailingState
-from rsvp.models.message import MessageState, has_come_due, in_hand, in_nobodys_hand
+from rsvp.models.message import (
+    MessageState,
+    has_come_due,
+    is_being_sent,
+    is_not_being_sent,
+)
 
 A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Mails:
+class MessageCounts:
     """How many mails are where: `queued` are all that have not gone out, of which `due`
     may go now, `retrying` wait after a try that failed, and `being_sent` are in a
     worker's hands; `of_mailings` were written by organizers. `failed` were given up
@@ -35,11 +46,11 @@ class Mails:
     failed: int
 
 
-NO_MAILS = Mails(0, 0, 0, 0, 0, 0)
+NO_MESSAGES = MessageCounts(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True)
-class Apart:
+class UntrustedClock:
     """A clock of a worker that stood `at` an instant more than a day from the last run
     (`last_run_at`), so that it is not trusted yet."""
 
@@ -52,21 +63,21 @@ class Apart:
 
 
 @dataclass(frozen=True)
-class Work:
+class BackgroundWork:
     """It names nobody: counts, jobs, and the domains that get a pause."""
 
     jobs: Sequence[Job]
-    mails: Mails
+    mails: MessageCounts
     mailings_sending: int
     paused: Sequence[MailDomain]
-    apart: Apart | None = None
+    apart: UntrustedClock | None = None
     troubled: Sequence[Worker] = ()
 
     def last_ran_at(self, now: datetime) -> datetime | None:
         """When a worker last began or finished a job, as far as that is known: what a
         clock that ran ahead has noted of it is not so."""
         noted = [i for j in self.jobs for i in (j.started_at, j.finished_at) if i]
-        return max((i for i in noted if i <= now + CLOCKS_DIFFER), default=None)
+        return max((i for i in noted if i <= now + MAX_CLOCK_SKEW), default=None)
 
     @property
     def has_run(self) -> bool:
@@ -77,7 +88,7 @@ class Work:
         """Whether a worker is at a job, or was lately: some job is due every few
         seconds."""
         last = self.last_ran_at(now)
-        was_lately = last is not None and now - last < PATIENCE
+        was_lately = last is not None and now - last < BEHIND_AFTER
         return was_lately or any(job.is_held(now) for job in self.jobs)
 
     def trouble(self, now: datetime, *, may_begin: bool = False) -> str | None:
@@ -88,7 +99,7 @@ class Work:
                 f"workers ended {worker.ends} times within a short time: {worker.why}"
             )
         for job in self.jobs:
-            if job.name in (DELIVERY, ROUNDS) and job.failures > 1:
+            if job.name in (DELIVERY_JOB, SCHEDULER_JOB) and job.failures > 1:
                 return f"{job.name} failed {job.failures} times: {job.last_error}"
         if may_begin or self.is_at_work(now):
             return None
@@ -97,7 +108,7 @@ class Work:
 
     def is_held_back(self, name: str) -> bool:
         """Whether a job waits until the clock is trusted."""
-        return self.apart is not None and name in CANNOT_BE_UNDONE
+        return self.apart is not None and name in IRREVERSIBLE_JOBS
 
     def state_of(self, job: Job, now: datetime) -> JobState:
         if job.is_held(now):
@@ -125,11 +136,11 @@ class JobState(StrEnum):
     WAITING = auto()
 
 
-def background_work(now: datetime) -> Work:
+def load_background_work(now: datetime) -> BackgroundWork:
     session = current_session()
-    return Work(
+    return BackgroundWork(
         jobs=session.scalars(select(Job).order_by(Job.name)).all(),
-        mails=mails(now),
+        mails=count_messages(now),
         mailings_sending=session.scalar(
             select(func.count())
             .select_from(Mailing)
@@ -141,14 +152,14 @@ def background_work(now: datetime) -> Work:
             .where(MailDomain.rests(now))
             .order_by(MailDomain.pause_until.desc(), MailDomain.domain)
         ).all(),
-        apart=clock_apart(),
-        troubled=troubled(),
+        apart=find_untrusted_clock(),
+        troubled=crashing_workers(),
     )
 
 
-def troubled() -> Sequence[Worker]:
+def crashing_workers() -> Sequence[Worker]:
     """Machines whose workers ended shortly after one another, since none ran well."""
-    wanted = select(Worker).where(Worker.ends >= TOO_OFTEN)
+    wanted = select(Worker).where(Worker.ends >= CRASHES_TO_REPORT)
     latest = wanted.order_by(Worker.ended_at.desc(), Worker.host)
     return current_session().scalars(latest).all()
 
@@ -156,19 +167,24 @@ def troubled() -> Sequence[Worker]:
 def worker_trouble(now: datetime, *, may_begin: bool) -> str | None:
     """`Work.trouble`, without counting mails."""
     jobs = current_session().scalars(select(Job)).all()
-    return Work(jobs, NO_MAILS, 0, (), troubled=troubled()).trouble(
-        now, may_begin=may_begin
+    return BackgroundWork(
+        jobs, NO_MESSAGES, 0, (), troubled=crashing_workers()
+    ).trouble(now, may_begin=may_begin)
+
+
+def find_untrusted_clock() -> UntrustedClock | None:
+    """The clock that stands apart from the last run, as it was first seen."""
+    trusted, looks = (
+        trusted_clock.find_trusted_clock(),
+        trusted_clock.untrusted_clocks(),
+    )
+    return (
+        UntrustedClock(looks[0].at, trusted.trusted_at) if trusted and looks else None
     )
 
 
-def clock_apart() -> Apart | None:
-    """The clock that stands apart from the last run, as it was first seen."""
-    trusted, looks = trusted_clock.last_trusted(), trusted_clock.looks()
-    return Apart(looks[0].at, trusted.trusted_at) if trusted and looks else None
-
-
-def mails(now: datetime) -> Mails:
-    is_free, tried = in_nobodys_hand(now), Message.attempts > 0
+def count_messages(now: datetime) -> MessageCounts:
+    is_free, tried = is_not_being_sent(now), Message.attempts > 0
 
     def how_many(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
         return func.coalesce(func.sum(case((and_(*conditions), 1), else_=0)), 0)
@@ -179,7 +195,7 @@ def mails(now: datetime) -> Mails:
             func.count(),
             how_many(is_free, has_come_due(now)),
             how_many(is_free, tried, ~has_come_due(now)),
-            how_many(in_hand(now)),
+            how_many(is_being_sent(now)),
             how_many(Message.mailing_id.is_not(None)),
         ).where(Message.state == MessageState.QUEUED)
     ).one()
@@ -193,4 +209,4 @@ def mails(now: datetime) -> Mails:
         )
     )
     queued, due, retrying, being_sent, of_mailings = map(int, counts)
-    return Mails(queued, due, retrying, being_sent, of_mailings, failed or 0)
+    return MessageCounts(queued, due, retrying, being_sent, of_mailings, failed or 0)

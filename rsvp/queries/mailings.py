@@ -9,15 +9,15 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from rsvp.db import current_session
-from rsvp.domain.mailings import GETS_IT
+from rsvp.domain.mailings import RECIPIENT_CONDITIONS
 from rsvp.models import Event, Mailing, Message, Registration
 from rsvp.models.message import MessageState
 from rsvp.models.registration import State
-from rsvp.queries.attendees import Filter, matching
-from rsvp.queries.filters import Answered, Coming
+from rsvp.queries.attendees import RegistrationFilter, matching_registrations
+from rsvp.queries.filters import AnswerFilter, ReconfirmationStatus
 
 
-def mailings(event_id: int) -> list[Mailing]:
+def list_mailings(event_id: int) -> list[Mailing]:
     """All of an event, the newest first."""
     wanted = select(Mailing).where(Mailing.event_id == event_id)
     return list(current_session().scalars(wanted.order_by(Mailing.id.desc())))
@@ -28,7 +28,7 @@ def find_mailing(event_id: int, uuid: UUID) -> Mailing | None:
     return current_session().scalar(wanted)
 
 
-def filter_of(event: Event, wanted: dict[str, Any]) -> Filter:
+def mailing_filter(event: Event, wanted: dict[str, Any]) -> RegistrationFilter:
     """The filter that a mailing's plain values mean. What the event has no longer lets
     nobody through."""
     admission_id = None
@@ -38,13 +38,13 @@ def filter_of(event: Event, wanted: dict[str, Any]) -> Filter:
     answered = None
     if key := wanted.get("question"):
         pers = {question.key: question.per for question in event.questions}
-        answered = Answered(key, wanted["answer"], *filter(None, [pers.get(key)]))
-    return Filter(
+        answered = AnswerFilter(key, wanted["answer"], *filter(None, [pers.get(key)]))
+    return RegistrationFilter(
         states=tuple(State(state) for state in wanted.get("states", ())),
         admission_id=admission_id,
         answered=answered,
         checked_in=wanted.get("checked_in"),
-        coming=Coming(wanted["coming"]) if wanted.get("coming") else None,
+        coming=ReconfirmationStatus(wanted["coming"]) if wanted.get("coming") else None,
     )
 
 
@@ -60,19 +60,19 @@ class Reach:
         return self.matching - self.reached
 
 
-def reach(event_id: int, wanted: Filter) -> Reach:
-    found = matching(event_id, wanted).order_by(None)
+def count_reach(event_id: int, wanted: RegistrationFilter) -> Reach:
+    found = matching_registrations(event_id, wanted).order_by(None)
     counted = found.with_only_columns(func.count())
     session = current_session()
     return Reach(
         matching=session.scalars(counted).one(),
-        reached=session.scalars(counted.where(*GETS_IT)).one(),
+        reached=session.scalars(counted.where(*RECIPIENT_CONDITIONS)).one(),
     )
 
 
-def first_reached(event_id: int, wanted: Filter) -> Registration | None:
+def first_recipient(event_id: int, wanted: RegistrationFilter) -> Registration | None:
     """Whoever would get it first: whose mail is looked at beforehand."""
-    found = matching(event_id, wanted).where(*GETS_IT)
+    found = matching_registrations(event_id, wanted).where(*RECIPIENT_CONDITIONS)
     return current_session().scalar(found.order_by(Registration.id).limit(1))
 
 
@@ -90,7 +90,7 @@ class Progress:
         return self.total - self.sent - self.failed - self.stopped
 
 
-def progress(mailing_ids: list[int]) -> dict[int, Progress]:
+def progress_by_mailing(mailing_ids: list[int]) -> dict[int, Progress]:
     """`{mailing id: how far it has come}`, of those that have messages."""
     counted = (
         select(Message.mailing_id, Message.state, func.count())

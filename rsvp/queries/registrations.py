@@ -25,13 +25,13 @@ from rsvp.models import (
     Registration,
     User,
 )
-from rsvp.models.registration import UNTIL, State
-from rsvp.queries.attendees import Filter, matching
-from rsvp.queries.outbox import Page, page_of
+from rsvp.models.registration import DEADLINE_STATES, State
+from rsvp.queries.attendees import RegistrationFilter, matching_registrations
+from rsvp.queries.pagination import Page, page_of
 
 
 @dataclass(frozen=True)
-class Count:
+class StateCount:
     """Registrations in one state for one admission, and the people they are for."""
 
     state: State
@@ -40,27 +40,27 @@ class Count:
     people: int
 
 
-def in_line_order(wanted: Filter) -> bool:
+def is_waitlist_order(wanted: RegistrationFilter) -> bool:
     """Whether a list shows the line, from its head; others begin with the newest."""
     return wanted.state == State.WAITLISTED
 
 
-def oldest_first(wanted: Filter) -> bool:
+def is_oldest_first(wanted: RegistrationFilter) -> bool:
     """Whether a list begins with the oldest: requests are decided in that order."""
     return wanted.state == State.REQUESTED
 
 
-def bookings(
-    event_id: int, wanted: Filter, after: int | None = None
+def list_registrations(
+    event_id: int, wanted: RegistrationFilter, after: int | None = None
 ) -> Page[Registration]:
     """A page of an event's registrations; `after` is the `cursor` of the one that ended
     the page before."""
-    found = matching(event_id, wanted)
-    if in_line_order(wanted):
+    found = matching_registrations(event_id, wanted)
+    if is_waitlist_order(wanted):
         if after is not None:
             found = found.where(Registration.line_number > after)
         found = found.order_by(Registration.line_number)
-    elif oldest_first(wanted):
+    elif is_oldest_first(wanted):
         if after is not None:
             found = found.where(Registration.id > after)
         found = found.order_by(Registration.id)
@@ -74,35 +74,37 @@ def bookings(
     return page_of(found)
 
 
-def newest(
+def find_newest(
     event_id: int,
     state: State | None = None,
     admission_ids: Sequence[int] = (),
 ) -> Registration | None:
     """The newest registration of an event that is not erased, in that state or any, for
     one of these ways of attending or any."""
-    found = matching(event_id, Filter(state=state)).where(Registration.search != "")
+    found = matching_registrations(event_id, RegistrationFilter(state=state)).where(
+        Registration.search != ""
+    )
     if admission_ids:
         found = found.where(Registration.admission_id.in_(admission_ids))
     return current_session().scalar(found.order_by(Registration.id.desc()).limit(1))
 
 
-def cursor(registration: Registration, wanted: Filter) -> int | None:
-    return registration.line_number if in_line_order(wanted) else registration.id
+def cursor_of(registration: Registration, wanted: RegistrationFilter) -> int | None:
+    return registration.line_number if is_waitlist_order(wanted) else registration.id
 
 
-def counts(event_id: int, wanted: Filter) -> list[Count]:
+def count_by_state(event_id: int, wanted: RegistrationFilter) -> list[StateCount]:
     """How many registrations match, and how many people they are for.
 
     Looks at each of them, in an index that holds all it takes unless it is a search: 40
     ms for 100,000, three times what the rest of the page takes.
     """
     by = (Registration.state, Registration.admission_id)
-    counted = matching(event_id, wanted).with_only_columns(
+    counted = matching_registrations(event_id, wanted).with_only_columns(
         *by, func.count(), func.sum(Registration.seats)
     )
     rows = current_session().execute(counted.group_by(*by))
-    return [Count(State(state), *numbers) for state, *numbers in rows]
+    return [StateCount(State(state), *numbers) for state, *numbers in rows]
 
 
 def kept_seats(event_id: int) -> dict[int, dict[State, int]]:
@@ -112,7 +114,9 @@ def kept_seats(event_id: int) -> dict[int, dict[State, int]]:
     by = (Registration.admission_id, Registration.state)
     rows = current_session().execute(
         select(*by, func.sum(held))
-        .where(Registration.event_id == event_id, Registration.state.in_(UNTIL))
+        .where(
+            Registration.event_id == event_id, Registration.state.in_(DEADLINE_STATES)
+        )
         .group_by(*by)
     )
     found: dict[int, dict[State, int]] = {}
@@ -121,7 +125,7 @@ def kept_seats(event_id: int) -> dict[int, dict[State, int]]:
     return found
 
 
-def counted_at(event: Event) -> tuple[object, ...]:
+def counts_key(event: Event) -> tuple[object, ...]:
     """What changes whenever the counts of an event do, and costs nothing to read.
 
     Each change of a state has its audit entry. The seats are there because, of two
@@ -136,10 +140,10 @@ def counted_at(event: Event) -> tuple[object, ...]:
     )
 
 
-def places(
+def waitlist_positions(
     event: Event,
     registrations: Sequence[Registration],
-    whole: Sequence[Count] | None = None,
+    whole: Sequence[StateCount] | None = None,
 ) -> dict[int, int]:
     """The place in line of those that wait, by id, counted from 1.
 
@@ -155,13 +159,15 @@ def places(
             if one.admission_id == admission.id and one.line_number is not None
         }
         if waiting:
-            length = length_of_line(event, admission, whole) if whole else None
-            found |= places_in(event, admission, waiting, length)
+            length = waitlist_length(event, admission, whole) if whole else None
+            found |= positions_in(event, admission, waiting, length)
     return found
 
 
-def length_of_line(event: Event, admission: Admission, whole: Sequence[Count]) -> int:
-    same = {one.id for one in waitlist.same_line(event, admission)}
+def waitlist_length(
+    event: Event, admission: Admission, whole: Sequence[StateCount]
+) -> int:
+    same = {one.id for one in waitlist.admissions_sharing_line(event, admission)}
     return sum(
         count.registrations
         for count in whole
@@ -169,10 +175,10 @@ def length_of_line(event: Event, admission: Admission, whole: Sequence[Count]) -
     )
 
 
-def places_in(
+def positions_in(
     event: Event, admission: Admission, waiting: dict[int, int], length: int | None
 ) -> dict[int, int]:
-    line = waitlist.waiting_for_the_same(event, admission)
+    line = waitlist.waiting_for_same_seats(event, admission)
     number, session = Registration.line_number, current_session()
     first, last = min(waiting.values()), max(waiting.values())
     beyond = number < first if length is None else number > last
@@ -193,7 +199,7 @@ def places_in(
 # --- one registration ---------------------------------------------------------------
 
 
-def find_registration(event_id: int, reference: str) -> Registration | None:
+def find_by_reference(event_id: int, reference: str) -> Registration | None:
     """The registration of this event with this reference, with its party."""
     return current_session().scalar(
         select(Registration)
@@ -202,7 +208,7 @@ def find_registration(event_id: int, reference: str) -> Registration | None:
     )
 
 
-def by_references(event_id: int, references: Iterable[str]) -> list[Registration]:
+def list_by_references(event_id: int, references: Iterable[str]) -> list[Registration]:
     """Those registrations of this event that have one of these references."""
     mine = Registration.event_id == event_id
     wanted = select(Registration).where(mine, Registration.reference.in_(references))
@@ -220,7 +226,7 @@ def first_check_ins(registration_id: int) -> dict[int, datetime]:
     return {row[0]: row[1] for row in rows}
 
 
-def given_consents(registration_id: int) -> list[GivenConsent]:
+def list_given_consents(registration_id: int) -> list[GivenConsent]:
     """What was ticked or left, each with its wording."""
     given = (
         select(GivenConsent)
@@ -232,27 +238,27 @@ def given_consents(registration_id: int) -> list[GivenConsent]:
     return list(current_session().scalars(given))
 
 
-def label_of_invitation(invitation_id: int) -> str | None:
+def invitation_label(invitation_id: int) -> str | None:
     return current_session().scalar(
         select(Invitation.label).where(Invitation.id == invitation_id)
     )
 
 
-def messages_about(registration_id: int) -> list[Message]:
+def list_messages(registration_id: int) -> list[Message]:
     about = Message.registration_id == registration_id
     return list(
         current_session().scalars(select(Message).where(about).order_by(Message.id))
     )
 
 
-def history(registration_id: int) -> list[AuditEntry]:
+def list_audit_entries(registration_id: int) -> list[AuditEntry]:
     """What happened to it, newest last."""
     mine = AuditEntry.registration_id == registration_id
     wanted = select(AuditEntry).where(mine).order_by(AuditEntry.id)
     return list(current_session().scalars(wanted))
 
 
-def names_of_actors(actors: Iterable[str]) -> dict[str, str]:
+def actor_names(actors: Iterable[str]) -> dict[str, str]:
     """The address of each account and the name of each door that acted, by actor."""
     ids: dict[str, list[int]] = {"user": [], "door": []}
     for kind, _colon, number in (actor.partition(":") for actor in set(actors)):

@@ -1,4 +1,4 @@
-"""Counter: how often somebody did something lately, in this process's memory.
+"""Rate limit storage in this process's memory.
 
 It goes by the steady clock: a server's clock that is wrong for seconds, and then right
 again, locks nobody out for as long as it was ahead.
@@ -14,13 +14,13 @@ import time
 
 from limits.storage import Storage
 
-ADDRESS = "process://"
+STORAGE_URI = "process://"
 """What RATELIMIT_STORAGE_URI says to count here."""
 
-SWEEP_EVERY = 10.0  # seconds
+SWEEP_SECONDS = 10.0  # seconds
 
 
-class ProcessStorage(Storage):
+class ProcessMemoryStorage(Storage):
     STORAGE_SCHEME = ["process"]
 
     def __init__(self, uri: str | None = None, **options: bool) -> None:
@@ -39,7 +39,7 @@ class ProcessStorage(Storage):
         with self.lock:
             if now >= self.sweep_at:
                 self.counts = {k: c for k, c in self.counts.items() if c[1] > now}
-                self.sweep_at = now + SWEEP_EVERY
+                self.sweep_at = now + SWEEP_SECONDS
             count, expires_at = self.counts.get(key, (0, 0.0))
             if expires_at <= now:
                 count, expires_at = 0, now + expiry

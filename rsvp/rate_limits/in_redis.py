@@ -1,5 +1,4 @@
-"""Shared counter: how often somebody did something lately, counted in Redis for all
-processes and machines; and in this process while Redis does not answer.
+"""Rate limit storage in Redis; in memory while Redis does not answer.
 
 Nobody waits for Redis for long, whatever it does: hang, drip, talk nonsense, be a name
 that nobody resolves. A thread of its own asks it, and others wait for that thread as
@@ -21,38 +20,38 @@ from typing import Any
 
 from limits.storage import RedisStorage, Storage
 
-from rsvp.rate_limits.in_memory import ProcessStorage
+from rsvp.rate_limits.in_memory import ProcessMemoryStorage
 
 log = logging.getLogger("rsvp.limits")
 
 SCHEMES = ("redis://", "rediss://", "unix://")
-PREFIX = "shared+"
+URI_PREFIX = "shared+"
 """What stands before the address of Redis in RATELIMIT_STORAGE_URI, to count here."""
 
-PATIENCE = 0.4
+ANSWER_TIMEOUT = 0.4
 """Seconds that somebody waits for an answer."""
-SLOW = 0.1
+SLOW_SECONDS = 0.1
 """Seconds after which an answer is slow; in a row they may take PATIENCE together."""
-REST = 30.0
+RETRY_SECONDS = 30.0
 """Seconds in which Redis is left alone before it is tried again."""
 
-QUICK: dict[str, Any] = {
-    "socket_connect_timeout": PATIENCE,
-    "socket_timeout": PATIENCE,
+POOL_OPTIONS: dict[str, Any] = {
+    "socket_connect_timeout": ANSWER_TIMEOUT,
+    "socket_timeout": ANSWER_TIMEOUT,
     "socket_keepalive": True,
     "retry": None,
     "retry_on_error": [],
 }
 """Whatever the address says of these: it is asked once, and soon left alone."""
 
-COUNTERS: weakref.WeakSet[Courier] = weakref.WeakSet()
+CLIENTS: weakref.WeakSet[RedisClient] = weakref.WeakSet()
 
 
 class NoAnswer(Exception):
     """Redis did not answer, or is not asked now."""
 
 
-def storage_address(url: str) -> str:
+def storage_uri(url: str) -> str:
     """What RATELIMIT_STORAGE_URI must be to count in this Redis.
 
     Raises ValueError where the address has options that no Redis knows, in words
@@ -62,7 +61,7 @@ def storage_address(url: str) -> str:
         make_pool(url).make_connection()  # which connects to nothing yet
     except (ValueError, TypeError, OSError):
         raise ValueError("has an option behind its ? that can't be used") from None
-    return PREFIX + url
+    return URI_PREFIX + url
 
 
 def make_pool(url: str) -> Any:
@@ -70,25 +69,25 @@ def make_pool(url: str) -> Any:
     from redis.connection import ConnectionPool, parse_url
     from redis.retry import Retry
 
-    options: dict[str, Any] = {**parse_url(url), **QUICK}
+    options: dict[str, Any] = {**parse_url(url), **POOL_OPTIONS}
     options["retry"] = Retry(NoBackoff(), 0)
     if "path" in options:  # a socket in the file system knows no keepalive
         del options["socket_keepalive"]
     return ConnectionPool(**options)
 
 
-class SharedStorage(Storage):
+class SharedRedisStorage(Storage):
     """The limits library's storage; it always has an answer, and soon."""
 
-    STORAGE_SCHEME = [PREFIX + scheme.removesuffix("://") for scheme in SCHEMES]
+    STORAGE_SCHEME = [URI_PREFIX + scheme.removesuffix("://") for scheme in SCHEMES]
 
     def __init__(self, uri: str, **options: Any) -> None:
         super().__init__(uri, **options)
-        pool = make_pool(uri.removeprefix(PREFIX))
-        self.here = ProcessStorage()
+        pool = make_pool(uri.removeprefix(URI_PREFIX))
+        self.here = ProcessMemoryStorage()
         self.there = RedisStorage("redis://", connection_pool=pool)
         # Not a ping: one that takes no writes answers that.
-        self.courier = Courier(lambda: self.there.incr("probe", 60))
+        self.courier = RedisClient(lambda: self.there.incr("probe", 60))
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -127,7 +126,7 @@ class SharedStorage(Storage):
             self.courier.ask(lambda: self.there.clear(key))
 
 
-class Question:
+class RedisCall:
     """What is asked, and what came of it."""
 
     def __init__(self, ask: Callable[[], Any]) -> None:
@@ -138,19 +137,21 @@ class Question:
         self.is_abandoned = False
 
 
-class Courier:
+class RedisClient:
     """Asks in a thread of its own, one question after the other."""
 
-    def __init__(self, probe: Callable[[], object], rest: float = REST) -> None:
+    def __init__(
+        self, probe: Callable[[], object], rest: float = RETRY_SECONDS
+    ) -> None:
         self.probe = probe
         self.rest = rest
         self.begin_anew()
-        COUNTERS.add(self)
+        CLIENTS.add(self)
 
     def begin_anew(self) -> None:
         """In a process just forked: the parent's thread stays the parent's."""
         self.lock = threading.Lock()
-        self.questions: queue.SimpleQueue[Question] = queue.SimpleQueue()
+        self.questions: queue.SimpleQueue[RedisCall] = queue.SimpleQueue()
         self.is_resting = self.is_started = False
         self.lost = 0.0
 
@@ -159,17 +160,17 @@ class Courier:
         if self.is_resting:
             raise NoAnswer
         self.start()
-        asked, began = Question(question), time.monotonic()
+        asked, began = RedisCall(question), time.monotonic()
         self.questions.put(asked)
-        if not asked.answered.wait(PATIENCE):
+        if not asked.answered.wait(ANSWER_TIMEOUT):
             asked.is_abandoned = True
             self.leave_alone("no answer in time")
             raise NoAnswer
         if asked.failure is not None:
             raise NoAnswer from asked.failure
         took = time.monotonic() - began
-        self.lost = self.lost + took if took > SLOW else 0.0
-        if self.lost > PATIENCE:
+        self.lost = self.lost + took if took > SLOW_SECONDS else 0.0
+        if self.lost > ANSWER_TIMEOUT:
             self.leave_alone("it is slow")
         return asked.answer
 
@@ -188,7 +189,7 @@ class Courier:
             self.is_resting, self.lost = True, 0.0
         log.warning("Redis is left alone, and each process counts for itself: %s", why)
         # Its thread may wait for a question, and has something else to do now.
-        self.questions.put(Question(lambda: None))
+        self.questions.put(RedisCall(lambda: None))
 
     # --- in its thread ---
 
@@ -209,7 +210,7 @@ class Courier:
             else:
                 asked.answered.set()
 
-    def refuse(self, asked: Question, error: Exception) -> None:
+    def refuse(self, asked: RedisCall, error: Exception) -> None:
         """Tell all who wait, so that none waits for nothing."""
         asked.failure = error
         asked.answered.set()
@@ -226,15 +227,15 @@ class Courier:
             began = time.monotonic()
             with contextlib.suppress(Exception):
                 self.probe()
-                is_well = time.monotonic() - began < SLOW
+                is_well = time.monotonic() - began < SLOW_SECONDS
         self.is_resting = False
         log.warning("Redis answers again, and counts for all")
 
 
-def begin_anew() -> None:
-    for courier in list(COUNTERS):
+def reset_after_fork() -> None:
+    for courier in list(CLIENTS):
         courier.begin_anew()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=begin_anew)
+    os.register_at_fork(after_in_child=reset_after_fork)

@@ -1,4 +1,4 @@
-"""Front: what the server's front and the application tell each other in the environ.
+"""Environ keys shared by the server and the application.
 
 Under a server that has no such front (any other than `rsvp serve`) neither is there.
 """

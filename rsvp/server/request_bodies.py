@@ -1,4 +1,4 @@
-"""Bodies: what comes with a request, read in time and within limits on memory."""
+"""Request bodies: read with a deadline, a minimum rate and a limit on memory."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import threading
 from collections import Counter
 from typing import Any
 
-FORM_SECONDS = 10.0
+BODY_SECONDS = 10.0
 """How long a body may take in all; a longer one goes on while it is fast enough:"""
-LEAST_RATE = 50_000
+MIN_BYTES_PER_SECOND = 50_000
 """Bytes a second, on average since the body began."""
-BODIES_AT_ONCE = 32 * 1024 * 1024
+MAX_BYTES_IN_MEMORY = 32 * 1024 * 1024
 """Bytes of bodies in memory at a time, over all web processes."""
-SHARE_OF_A_NETWORK = 4
+NETWORK_SHARE = 4
 """One network has a quarter of that at most."""
 
 REQUEST_TIMEOUT, TOO_LARGE, UNAVAILABLE = 408, 413, 503
@@ -27,11 +27,11 @@ class BodyRefused(Exception):
         self.status = status
 
 
-class ClientGone(Exception):
+class ClientDisconnected(Exception):
     """The client went away before its request was whole."""
 
 
-class Budget:
+class MemoryBudget:
     """How many bytes of bodies are in memory, and whose. For any thread.
 
     One body of `longest` bytes always finds room where there is no other.
@@ -39,7 +39,7 @@ class Budget:
 
     def __init__(self, total: int, longest: int) -> None:
         self.total = max(total, longest)
-        self.share = max(self.total // SHARE_OF_A_NETWORK, longest)
+        self.share = max(self.total // NETWORK_SHARE, longest)
         self.used = 0
         self.by_network: Counter[str] = Counter()
         self.lock = threading.Lock()
@@ -61,11 +61,16 @@ class Budget:
                 del self.by_network[network]
 
 
-class Body:
+class RequestBody:
     """A body on its way in, and what it takes of the budget until it is let go."""
 
     def __init__(
-        self, protocol: Any, headers: Any, longest: int, budget: Budget, network: str
+        self,
+        protocol: Any,
+        headers: Any,
+        longest: int,
+        budget: MemoryBudget,
+        network: str,
     ) -> None:
         self.protocol = protocol
         declared = headers.get("content-length")
@@ -94,10 +99,10 @@ class Body:
             self.budget.take(self.network, len(piece))
             self.size += len(piece)
             pieces.append(piece)
-            if (seconds := self.size / LEAST_RATE) > FORM_SECONDS:
+            if (seconds := self.size / MIN_BYTES_PER_SECOND) > BODY_SECONDS:
                 deadline.reschedule(began + seconds)
         if ends > 1 or self.length not in (None, self.size):
-            raise ClientGone
+            raise ClientDisconnected
         return b"".join(pieces)
 
     def let_go(self) -> None:

@@ -1,4 +1,4 @@
-"""Turns: how many requests the application works on at a time, and in which threads."""
+"""Request slots: how many requests run at a time, and in which threads."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Job = TypeVar("Job")
+Item = TypeVar("Item")
 
 
-class Turns(Generic[Job]):
+class RequestSlots(Generic[Item]):
     """`number` jobs at most are worked on at a time; others wait, first come first
     served. `work` does one, in any thread, and must not raise.
 
@@ -19,14 +19,14 @@ class Turns(Generic[Job]):
     hands its own over to a thread that is kept for that.
     """
 
-    def __init__(self, number: int, work: Callable[[Job], None]) -> None:
+    def __init__(self, number: int, work: Callable[[Item], None]) -> None:
         self.number = number
         self.work = work
         self.free = number
-        self.waiting: deque[Job] = deque()
+        self.waiting: deque[Item] = deque()
         self.lock = threading.Lock()
         self.threads: list[threading.Thread] = []
-        self.handed_over: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self.handed_over: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         self.threads = [
@@ -46,17 +46,17 @@ class Turns(Generic[Job]):
     def are_taken(self) -> bool:
         return self.free == 0
 
-    def take(self, job: Job) -> None:
+    def take(self, job: Item) -> None:
         """Do it in this thread; if it is not its turn, a thread that gets free will."""
         if self.has_turn(job):
             self.go_on(job)
 
-    def hand_over(self, job: Job) -> None:
+    def hand_over(self, job: Item) -> None:
         """Have another thread do it."""
         if self.has_turn(job):
             self.handed_over.put(job)
 
-    def has_turn(self, job: Job) -> bool:
+    def has_turn(self, job: Item) -> bool:
         with self.lock:
             if not self.free:
                 self.waiting.append(job)
@@ -64,7 +64,7 @@ class Turns(Generic[Job]):
             self.free -= 1
             return True
 
-    def go_on(self, job: Job) -> None:
+    def go_on(self, job: Item) -> None:
         """This job, and then those that wait, until there are none."""
         while True:
             self.work(job)

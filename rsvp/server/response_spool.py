@@ -1,4 +1,4 @@
-"""Aside: where a long answer waits for its reader, complete before it goes out."""
+"""Response spool: long responses are written to a file before they go out."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import threading
 from collections import OrderedDict
 from pathlib import Path
 
-AT_MOST_IN_MEMORY = 16 * 1024 * 1024
+MAX_MEMORY_BYTES = 16 * 1024 * 1024
 """Bytes of an answer that are kept in memory where the disk has no room for it."""
-KEPT = 4
+MAX_CACHED_RESPONSES = 4
 """Answers in one piece that are kept for the next who asks."""
 
 
-class Aside:
+class SpooledResponse:
     """A long answer, complete before it goes out: in a file without a name, or where
     the disk has no room for that, in memory. OSError where there is room in neither."""
 
@@ -40,9 +40,9 @@ class Aside:
                 file, self.file = self.file, None
                 with file:
                     file.seek(0)
-                    self.pieces.append(file.read(min(self.size, AT_MOST_IN_MEMORY)))
+                    self.pieces.append(file.read(min(self.size, MAX_MEMORY_BYTES)))
         if self.file is None:
-            if self.size + len(piece) > AT_MOST_IN_MEMORY:
+            if self.size + len(piece) > MAX_MEMORY_BYTES:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             self.pieces.append(piece)
         self.size += len(piece)
@@ -63,30 +63,30 @@ class Aside:
             self.file.close()
 
 
-class Kept:
+class SpoolCache:
     """Answers in one piece that were asked for lately: the scanner's files are the same
     for everybody, and needn't be written for each."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.asides: OrderedDict[bytes, Aside] = OrderedDict()
+        self.asides: OrderedDict[bytes, SpooledResponse] = OrderedDict()
 
-    def get(self, content: bytes) -> Aside | None:
+    def get(self, content: bytes) -> SpooledResponse | None:
         with self.lock:
             aside = self.asides.get(content)
             if aside is not None:
                 self.asides.move_to_end(content)
             return aside
 
-    def keep(self, content: bytes, aside: Aside) -> Aside:
+    def keep(self, content: bytes, aside: SpooledResponse) -> SpooledResponse:
         """The one that is kept from now on: this, or what another thread put there."""
         with self.lock:
             kept = self.asides.setdefault(content, aside)
-            while len(self.asides) > KEPT:
+            while len(self.asides) > MAX_CACHED_RESPONSES:
                 self.asides.popitem(last=False)
             return kept
 
-    def has(self, aside: Aside) -> bool:
+    def has(self, aside: SpooledResponse) -> bool:
         with self.lock:
             return aside in self.asides.values()
 

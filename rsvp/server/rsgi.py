@@ -1,4 +1,4 @@
-"""RSGI: what stands between the server's event loop and the WSGI application.
+"""RSGI application: connects the server's event loop to the WSGI application.
 
 A request's body is read with a deadline and limits on memory, and only then does a
 thread run the application. So whoever sends or reads slowly costs a connection, and no
@@ -28,27 +28,32 @@ from typing import Any
 from rsvp.networks import network_of
 from rsvp.server import environ as environ_keys
 from rsvp.server import request_bodies, short_requests
-from rsvp.server.request_bodies import Body, BodyRefused, Budget, ClientGone
-from rsvp.server.request_slots import Turns
-from rsvp.server.response_spool import Aside, Kept
+from rsvp.server.request_bodies import (
+    BodyRefused,
+    ClientDisconnected,
+    MemoryBudget,
+    RequestBody,
+)
+from rsvp.server.request_slots import RequestSlots
+from rsvp.server.response_spool import SpoolCache, SpooledResponse
 from rsvp.server.short_requests import ShortBodies
 
 log = logging.getLogger("rsvp.serve")
 
-IN_MEMORY = 256 * 1024
+MAX_MEMORY_BYTES = 256 * 1024
 """Bytes of an answer that wait in memory for their reader; a longer one waits in a
 file without a name."""
-SECONDS_TO_OPEN = 120
+SPOOL_OPEN_SECONDS = 120
 """When a file without a name is let go: by then the server has long opened it. It is
 asked for by its number, which another file may have afterwards."""
 
-SECONDS_TO_END = 1.0
+IDLE_EXIT_SECONDS = 1.0
 """How long after it is told to stop a process ends if nothing is under way."""
-LOOKS_EVERY = 0.1
-SECONDS_BETWEEN_LOOKS = 0.5
+IDLE_CHECK_SECONDS = 0.1
+LATE_CHECK_SECONDS = 0.5
 """How often somebody looks for forms that are late."""
 
-STOP_READING = signal.SIGUSR1
+STOP_READING_SIGNAL = signal.SIGUSR1
 """Tells a web process that the site stops."""
 
 
@@ -69,27 +74,27 @@ class Application:
         threads: int,
         longest_body: int,
         proxies: int = 0,
-        budget: int = request_bodies.BODIES_AT_ONCE,
+        budget: int = request_bodies.MAX_BYTES_IN_MEMORY,
     ) -> None:
         self.app = app
         self.longest_body = longest_body
         self.proxies = proxies
-        self.budget = Budget(budget, longest_body)
-        self.turns = Turns(threads, self.work)
+        self.budget = MemoryBudget(budget, longest_body)
+        self.turns = RequestSlots(threads, self.work)
         self.reading: set[asyncio.Timeout] = set()
         self.short = ShortBodies(self.budget, self.ready)
-        self.long_answers: set[Aside] = set()
-        self.kept = Kept()
+        self.long_answers: set[SpooledResponse] = set()
+        self.kept = SpoolCache()
         self.is_stopping = False
         self.loop: asyncio.AbstractEventLoop
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.loops_thread = threading.get_ident()
-        loop.add_signal_handler(STOP_READING, self.stop_reading)
-        short_requests.arrive_past(loop)
+        loop.add_signal_handler(STOP_READING_SIGNAL, self.stop_reading)
+        short_requests.bypass_loop(loop)
         self.turns.start()
-        loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
+        loop.call_later(LATE_CHECK_SECONDS, self.look)
 
     def stop_reading(self) -> None:
         """The site stops: bodies that are still on their way are not waited for."""
@@ -97,7 +102,7 @@ class Application:
         self.short.refuse_all()
         for deadline in self.under_way():
             deadline.reschedule(self.loop.time())
-        self.loop.call_later(SECONDS_TO_END, self.end_when_idle)
+        self.loop.call_later(IDLE_EXIT_SECONDS, self.end_when_idle)
 
     def under_way(self) -> list[asyncio.Timeout]:
         """The deadlines of the bodies that the loop reads, without those just over:
@@ -107,12 +112,12 @@ class Application:
     def look(self) -> None:
         """Refuse what is late. While every thread is taken nobody is: what has arrived
         waits for us."""
-        self.loop.call_later(SECONDS_BETWEEN_LOOKS, self.look)
+        self.loop.call_later(LATE_CHECK_SECONDS, self.look)
         if self.turns.are_taken():
-            self.short.wait_longer(SECONDS_BETWEEN_LOOKS)
+            self.short.wait_longer(LATE_CHECK_SECONDS)
             for deadline in self.under_way():
                 end = deadline.when() or self.loop.time()
-                deadline.reschedule(end + SECONDS_BETWEEN_LOOKS)
+                deadline.reschedule(end + LATE_CHECK_SECONDS)
         else:
             self.short.refuse_late(time.monotonic())
 
@@ -128,7 +133,7 @@ class Application:
         if is_idle and was_idle:
             os._exit(0)
         again = partial(self.end_when_idle, was_idle=is_idle)
-        self.loop.call_later(LOOKS_EVERY, again)
+        self.loop.call_later(IDLE_CHECK_SECONDS, again)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.turns.end()
@@ -140,16 +145,18 @@ class Application:
         if scope.proto != "http":
             return False
         request = Request(scope, protocol, finish)
-        if scope.method in BODILESS:
+        if scope.method in BODILESS_METHODS:
             self.turns.take(request)
             return True
-        length = short_requests.length_of(scope.headers)
+        length = short_requests.short_length(scope.headers)
         if length is None:
             return False
         try:
             if self.is_stopping:
                 raise BodyRefused(request_bodies.UNAVAILABLE)
-            self.short.read(request, length, network_of(client_of(scope, self.proxies)))
+            self.short.read(
+                request, length, network_of(client_address(scope, self.proxies))
+            )
         except BodyRefused as refused:
             request.refused = refused.status
             self.turns.take(request)
@@ -167,21 +174,23 @@ class Application:
             protocol.close(404)
             return
         answered = self.loop.create_future()
-        finish = partial(self.loop.call_soon_threadsafe, done, answered)
+        finish = partial(self.loop.call_soon_threadsafe, mark_done, answered)
         request = Request(scope, protocol, finish)
-        if scope.method in BODILESS:
+        if scope.method in BODILESS_METHODS:
             self.turns.hand_over(request)
             await answered
             return
-        network = network_of(client_of(scope, self.proxies))
-        body = Body(protocol, scope.headers, self.longest_body, self.budget, network)
+        network = network_of(client_address(scope, self.proxies))
+        body = RequestBody(
+            protocol, scope.headers, self.longest_body, self.budget, network
+        )
         try:
             try:
                 request.body = await self.whole(body)
             except BodyRefused as refused:
                 body.let_go()
                 request.refused = refused.status
-            except ClientGone:
+            except ClientDisconnected:
                 protocol.response_empty(400, [])
                 return
             self.turns.hand_over(request)
@@ -189,11 +198,11 @@ class Application:
         finally:
             body.let_go()
 
-    async def whole(self, body: Body) -> bytes:
+    async def whole(self, body: RequestBody) -> bytes:
         """The body, read in time. Raises BodyRefused or ClientGone."""
         if self.is_stopping:
             raise BodyRefused(request_bodies.UNAVAILABLE)
-        deadline = asyncio.timeout(request_bodies.FORM_SECONDS)
+        deadline = asyncio.timeout(request_bodies.BODY_SECONDS)
         self.reading.add(deadline)
         try:
             async with deadline:
@@ -236,16 +245,16 @@ class Application:
         if is_plain and type(answer) is list and len(answer) == 1:
             # As kept pages are: with nothing to close, and nothing to wait for.
             (content,) = answer
-            if len(content) < IN_MEMORY:
+            if len(content) < MAX_MEMORY_BYTES:
                 request.protocol.response_bytes(*began[0], content)
                 return
         try:
             pieces = iter(answer)
-            first = b"".join([*written, *up_to(pieces, IN_MEMORY)])
+            first = b"".join([*written, *read_up_to(pieces, MAX_MEMORY_BYTES)])
             status, headers = began[0]
             if request.refused:
                 headers = [*headers, ("connection", "close")]
-            if len(first) < IN_MEMORY:
+            if len(first) < MAX_MEMORY_BYTES:
                 answer_now = request.protocol.response_bytes
                 self.in_time(request, partial(answer_now, status, headers, first))
             else:
@@ -260,7 +269,7 @@ class Application:
         if wait <= 0:
             answer_now()
             return
-        finish, request.finish = request.finish, nothing
+        finish, request.finish = request.finish, do_nothing
 
         def then() -> None:
             answer_now()
@@ -284,7 +293,7 @@ class Application:
         if aside is not None:
             self.answer_from(aside, request, status, headers)
             return
-        aside = Aside()
+        aside = SpooledResponse()
         try:
             aside.add(first)
             if more is not None:
@@ -304,7 +313,7 @@ class Application:
         self.answer_from(aside, request, status, headers)
 
     def answer_from(
-        self, aside: Aside, request: Request, status: int, headers: Headers
+        self, aside: SpooledResponse, request: Request, status: int, headers: Headers
     ) -> None:
         headers = [each for each in headers if each[0].lower() != "content-length"]
         headers.append(("content-length", str(aside.size)))
@@ -316,17 +325,17 @@ class Application:
         self.loop.call_soon_threadsafe(self.let_go_later, aside)
         request.protocol.response_file(status, headers, path)
 
-    def let_go_later(self, aside: Aside) -> None:
+    def let_go_later(self, aside: SpooledResponse) -> None:
         """When the server has opened it: what it has open stays there."""
 
         def let_go() -> None:
-            is_old = time.monotonic() >= aside.used_at + SECONDS_TO_OPEN
+            is_old = time.monotonic() >= aside.used_at + SPOOL_OPEN_SECONDS
             if is_old and not self.kept.has(aside):
                 self.long_answers.discard(aside)
                 aside.close()
 
         self.long_answers.add(aside)
-        self.loop.call_later(SECONDS_TO_OPEN, let_go)
+        self.loop.call_later(SPOOL_OPEN_SECONDS, let_go)
 
 
 class Request:
@@ -350,20 +359,20 @@ class Request:
         would pass for those with `-`, which proxies vouch for."""
         scope = self.scope
         environ: dict[str, Any] = {
-            **THE_SAME_FOR_ALL,
-            **of_server(scope.server),
+            **CONSTANT_ENVIRON,
+            **server_environ(scope.server),
             "REQUEST_METHOD": scope.method,
             "PATH_INFO": scope.path.encode().decode("latin-1"),
             "QUERY_STRING": scope.query_string,
             "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
-            "REMOTE_ADDR": host_of(scope.client),
+            "REMOTE_ADDR": host_part(scope.client),
             "wsgi.url_scheme": scope.scheme,
             "wsgi.input": io.BytesIO(self.body or b""),
             environ_keys.NOT_BEFORE: self.answer_not_before,
         }
         headers = scope.headers
         for name, value in headers.items():
-            key = KEYS.get(name) or key_of(name)
+            key = USUAL_ENVIRON_KEYS.get(name) or environ_key(name)
             if key is None:
                 continue
             if key in environ:
@@ -380,10 +389,10 @@ class Request:
         return environ
 
 
-BODILESS = ("GET", "HEAD")
+BODILESS_METHODS = ("GET", "HEAD")
 """Methods whose body, if there is one, means nothing (RFC 9110) and is not read."""
-OF_THE_BODY = ("content-type", "content-length", "transfer-encoding")
-THE_SAME_FOR_ALL = {
+BODY_HEADERS = ("content-type", "content-length", "transfer-encoding")
+CONSTANT_ENVIRON = {
     "SCRIPT_NAME": "",
     "wsgi.version": (1, 0),
     "wsgi.input_terminated": True,
@@ -395,20 +404,20 @@ THE_SAME_FOR_ALL = {
 
 
 @functools.lru_cache(16)
-def of_server(address: str) -> dict[str, str]:
+def server_environ(address: str) -> dict[str, str]:
     server, _, port = address.rpartition(":")
     return {"SERVER_NAME": server, "SERVER_PORT": port}
 
 
-def key_of(header: str) -> str | None:
+def environ_key(header: str) -> str | None:
     """What a header is called in the environ, or None where it does not stand there."""
-    if header in OF_THE_BODY or "_" in header:
+    if header in BODY_HEADERS or "_" in header:
         return None
     return "HTTP_" + header.upper().replace("-", "_")
 
 
-KEYS = {
-    name: key_of(name)
+USUAL_ENVIRON_KEYS = {
+    name: environ_key(name)
     for name in (
         *("host", "user-agent", "accept", "accept-language", "accept-encoding"),
         *("cookie", "referer", "origin", "if-none-match", "connection"),
@@ -419,31 +428,31 @@ KEYS = {
 """Of the usual headers, so that most need no working out."""
 
 
-def up_to(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+def read_up_to(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
     """The next pieces, until they are `size` bytes or more."""
     while size > 0 and (piece := next(pieces, None)) is not None:
         size -= len(piece)
         yield piece
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """What there is to do where another does it."""
 
 
-def done(future: asyncio.Future[None]) -> None:
+def mark_done(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
 
 
-def host_of(address: str) -> str:
+def host_part(address: str) -> str:
     """The host of `127.0.0.1:80` or `[::1]:80`."""
     return address.rpartition(":")[0].strip("[]")
 
 
-def client_of(scope: Any, proxies: int) -> str:
+def client_address(scope: Any, proxies: int) -> str:
     """The client's address, as so many trusted proxies in front tell it."""
     if proxies and (forwarded := ",".join(scope.headers.get_all("x-forwarded-for"))):
         told = [each.strip() for each in forwarded.split(",")]
         if len(told) >= proxies:
             return told[-proxies]
-    return host_of(scope.client)
+    return host_part(scope.client)

@@ -1,4 +1,4 @@
-"""Short bodies: forms, read past the event loop by the server's own threads.
+"""Short request bodies: forms, read by the server's threads without the event loop.
 
 The server gathers a body by itself and tells of it as an asyncio future would: it has
 the loop make a call. Here that call is made at once, by the thread that tells of it.
@@ -14,35 +14,35 @@ from functools import partial
 from typing import Any
 
 from rsvp.server import request_bodies
-from rsvp.server.request_bodies import Budget
+from rsvp.server.request_bodies import MemoryBudget
 
-SHORT = 16 * 1024
+MAX_SHORT_BYTES = 16 * 1024
 """Bytes that a form has at most; longer bodies are the loop's, which counts them."""
 
 
-def length_of(headers: Any) -> int | None:
+def short_length(headers: Any) -> int | None:
     """How long a body says it is, if it is short; None where it is the loop's."""
     declared = headers.get("content-length")
     if declared is None or not declared.isdecimal():
         return None
-    return length if (length := int(declared)) <= SHORT else None
+    return length if (length := int(declared)) <= MAX_SHORT_BYTES else None
 
 
 class ShortBodies:
     """The short bodies under way; for any thread. `ready` gets each request once its
     `body` is there, or `refused` says why not."""
 
-    def __init__(self, budget: Budget, ready: Callable[[Any], None]) -> None:
+    def __init__(self, budget: MemoryBudget, ready: Callable[[Any], None]) -> None:
         self.budget = budget
         self.ready = ready
-        self.pending: set[Arrival] = set()
+        self.pending: set[PendingBody] = set()
 
     def read(self, request: Any, length: int, network: str) -> None:
         """Have it read. Its place in the budget is kept until the request is finished.
         Raises BodyRefused where there is none."""
         self.budget.take(network, length)
         request.finish = partial(self.finish, request.finish, network, length)
-        arrival = Arrival(self, request)
+        arrival = PendingBody(self, request)
         arrival.future = request.protocol()
         self.pending.add(arrival)
         arrival.future.add_done_callback(arrival)
@@ -55,7 +55,7 @@ class ShortBodies:
         self.budget.give_back(network, length)
         and_then()
 
-    def arrived(self, arrival: Arrival) -> None:
+    def arrived(self, arrival: PendingBody) -> None:
         request = arrival.request
         if not self.is_ours(arrival):
             return
@@ -82,13 +82,13 @@ class ShortBodies:
         for arrival in self.pending.copy():
             self.refuse(arrival, request_bodies.UNAVAILABLE)
 
-    def refuse(self, arrival: Arrival, status: int) -> None:
+    def refuse(self, arrival: PendingBody, status: int) -> None:
         if self.is_ours(arrival):
             arrival.future.cancel()
             arrival.request.refused = status
             self.ready(arrival.request)
 
-    def is_ours(self, arrival: Arrival) -> bool:
+    def is_ours(self, arrival: PendingBody) -> bool:
         """Whether nobody else has dealt with it; from now on nobody else will."""
         with contextlib.suppress(KeyError):
             self.pending.remove(arrival)
@@ -96,7 +96,7 @@ class ShortBodies:
         return False
 
 
-class Arrival:
+class PendingBody:
     """A body under way; the server calls it when it is there."""
 
     __slots__ = ("bodies", "future", "request", "until")
@@ -104,19 +104,19 @@ class Arrival:
     def __init__(self, ours: ShortBodies, request: Any) -> None:
         self.bodies = ours
         self.request = request
-        self.until = time.monotonic() + request_bodies.FORM_SECONDS
+        self.until = time.monotonic() + request_bodies.BODY_SECONDS
         self.future: Any = None
 
     def __call__(self, _future: Any) -> None:
         self.bodies.arrived(self)
 
 
-def arrive_past(loop: asyncio.AbstractEventLoop) -> None:
+def bypass_loop(loop: asyncio.AbstractEventLoop) -> None:
     """Have arrivals called where they are told of, and all else by the loop as ever."""
     by_the_loop = loop.call_soon_threadsafe
 
     def call(callback: Callable[..., Any], *args: Any, context: Any = None) -> Any:
-        if type(callback) is Arrival:
+        if type(callback) is PendingBody:
             return callback(*args)
         return by_the_loop(callback, *args, context=context)
 

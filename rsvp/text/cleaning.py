@@ -1,17 +1,22 @@
-"""Plain text: what somebody wrote, without what nobody can read."""
+"""Text cleaning: without control characters and invisible ones."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
-UNSEEN = "\u200c\u200d\u200e\u200f\u061c"
+JOINING_CHARACTERS = "\u200c\u200d\u200e\u200f\u061c"
 """What joins letters, or says in which direction they read: Persian and Sinhala need
 it, and so do pictures made of several."""
 
-VARIATIONS = (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+VARIATION_SELECTORS = (
+    *range(0x180B, 0x1810),
+    *range(0xFE00, 0xFE10),
+    *range(0xE0100, 0xE01F0),
+)
 """What chooses one of a letter's shapes: Mongolian and Japanese names need it."""
 
-HIDDEN = dict.fromkeys(
+HIDDEN_CHARACTERS = dict.fromkeys(
     [
         *(0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E),
         *(0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070)),
@@ -24,37 +29,51 @@ HIDDEN = dict.fromkeys(
 (`str.translate`): Unicode's Default_Ignorable_Code_Point (marks of direction, blank
 letters of Hangul, tags …) but for what joins or varies letters, and annotations."""
 
-BLANK = dict.fromkeys((0x2800, 0x1D159), " ")
+BLANK_SYMBOLS = dict.fromkeys((0x2800, 0x1D159), " ")
 """Symbols that look like a space: of braille, and of notes."""
 
 
-def readable(text: str, keep: str = "") -> str:
+def strip_unprintable(text: str, keep: str = "") -> str:
     """Text with a space for each control character and the like, but for those to
     `keep`; nothing where there is nothing to see."""
-    kept = UNSEEN + keep
+    kept = JOINING_CHARACTERS + keep
     plain = "".join(c if c.isprintable() or c in kept else " " for c in text)
-    return plain if not all(map(is_unseen, plain)) else ""
+    return plain if not all(map(is_invisible, plain)) else ""
 
 
-def is_unseen(character: str) -> bool:
+def is_invisible(character: str) -> bool:
     """Whether a character shows nothing where it stands: spaces, control characters,
     what is hidden or looks blank, what joins or varies letters."""
     code = ord(character)
     return (
         unicodedata.category(character)[0] in "CZ"
-        or code in HIDDEN
-        or code in BLANK
-        or code in VARIATIONS
+        or code in HIDDEN_CHARACTERS
+        or code in BLANK_SYMBOLS
+        or code in VARIATION_SELECTORS
     )
 
 
 def one_line(text: str) -> str:
     """The same in one line, with single spaces and none around it."""
-    return " ".join(readable(text).split())
+    return " ".join(strip_unprintable(text).split())
 
 
-def bare_line(text: str) -> str:
+def trimmed_line(text: str) -> str:
     """The same, and no word with what is unseen around it: other programs put marks of
     direction around what is copied from them."""
-    words = (word.strip(UNSEEN) for word in one_line(text).split())
+    words = (word.strip(JOINING_CHARACTERS) for word in one_line(text).split())
     return " ".join(word for word in words if word)
+
+
+CONTROL_CHARACTERS = re.compile(
+    # C0 and C1 controls, half surrogate pairs, and what XML 1.0 has no way to write.
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]"
+)
+
+
+def strip_controls(text: str, *, keep_lines: bool = False) -> str:
+    """Text without control characters, on one line unless `keep_lines`."""
+    text = CONTROL_CHARACTERS.sub(
+        "", text.replace("\r\n", "\n").replace("\r", "\n")
+    ).strip()
+    return text if keep_lines else " ".join(text.split())

@@ -1,21 +1,21 @@
-"""Spans of time as people write them: `2 days`, `90 minutes`."""
+"""Durations as people write them: `2 days`, `90 minutes`."""
 
 import re
 
 MINUTES_IN = {"day": 24 * 60, "hour": 60, "minute": 1}
-SPAN = re.compile(r"([0-9]{1,6}) *(minute|hour|day|week)s?")
+DURATION = re.compile(r"([0-9]{1,6}) *(minute|hour|day|week)s?")
 
 
-def minutes_of(text: str) -> int:
+def parse_duration(text: str) -> int:
     """How many minutes a span is. Raises ValueError for what is none."""
-    found = SPAN.fullmatch(text.strip().lower())
+    found = DURATION.fullmatch(text.strip().lower())
     if found is None:
         raise ValueError("must be a span of time, as in 2 days or 90 minutes")
     number, unit = int(found[1]), found[2]
     return number * (7 * MINUTES_IN["day"] if unit == "week" else MINUTES_IN[unit])
 
 
-def written(minutes: int) -> str:
+def format_duration(minutes: int) -> str:
     """A span in the largest unit that it is a whole number of."""
     unit = next(unit for unit, length in MINUTES_IN.items() if minutes % length == 0)
     unit = unit if minutes else "minute"

@@ -1,4 +1,4 @@
-"""Mail addresses: read as people type and paste them, wherever one is asked for.
+"""Mail addresses: parsed from what people type or paste; mistakes and suggestions.
 
 Forms, commands, event files and settings all read by `read`; each says in its own
 words what is wrong.
@@ -16,9 +16,9 @@ from urllib.parse import unquote
 
 from email_validator import EmailNotValidError, validate_email
 
-from rsvp.text.cleaning import is_unseen, one_line
+from rsvp.text.cleaning import is_invisible, one_line
 
-LONGEST = 320
+MAX_LENGTH = 320
 """Characters of an address (RFC 3696, erratum 1690)."""
 
 
@@ -30,7 +30,7 @@ class MailAddress:
     key: str
 
 
-class Slip(StrEnum):
+class AddressMistake(StrEnum):
     """What is wrong with an address, in words that go on after "it"."""
 
     EMPTY = "is empty"
@@ -46,17 +46,17 @@ class Slip(StrEnum):
     OTHER = "is no mail address"
 
 
-class NoMailAddress(ValueError):
+class InvalidMailAddress(ValueError):
     """What was typed is no address; `slip` says why, and its text does in English, as
     in "x is not a mail address: it has no @"."""
 
-    def __init__(self, slip: Slip, typed: str) -> None:
-        why = "" if slip == Slip.OTHER else f": it {slip}"
-        super().__init__(f"{one_line(typed)[:LONGEST]} is not a mail address{why}")
+    def __init__(self, slip: AddressMistake, typed: str) -> None:
+        why = "" if slip == AddressMistake.OTHER else f": it {slip}"
+        super().__init__(f"{one_line(typed)[:MAX_LENGTH]} is not a mail address{why}")
         self.slip = slip
 
 
-def read(typed: str) -> MailAddress:
+def parse_mail_address(typed: str) -> MailAddress:
     """The address in what was typed or pasted: `Ada Bell <ada@example.org>`,
     `mailto:ada@example.org`, `ada＠example.org,` and marks of direction around it too.
 
@@ -64,109 +64,129 @@ def read(typed: str) -> MailAddress:
     lower case and the domain in ASCII: case folding would make one mailbox of straße@
     and strasse@, which are two people's, and one domain of two.
     """
-    if len(typed) > 4 * LONGEST:
-        raise NoMailAddress(Slip.OTHER, typed)
-    text = bare(typed)
+    if len(typed) > 4 * MAX_LENGTH:
+        raise InvalidMailAddress(AddressMistake.OTHER, typed)
+    text = bare_address(typed)
     is_plain = text.isascii() and text.isprintable()
-    if not is_plain and any(map(is_unseen, text.replace(" ", ""))):
-        raise NoMailAddress(Slip.UNSEEN, typed)
+    if not is_plain and any(map(is_invisible, text.replace(" ", ""))):
+        raise InvalidMailAddress(AddressMistake.UNSEEN, typed)
     try:
         found = validate_email(text, check_deliverability=False)
     except EmailNotValidError:
-        raise NoMailAddress(slip_in(text), typed) from None
+        raise InvalidMailAddress(find_mistake(text), typed) from None
     if "=?" in found.local_part:
         # Mail programs read other letters out of that (RFC 2047), or none at all.
-        raise NoMailAddress(Slip.OTHER, typed)
+        raise InvalidMailAddress(AddressMistake.OTHER, typed)
     return MailAddress(
-        found.normalized, f"{lower(found.local_part)}@{found.ascii_domain}"
+        found.normalized, f"{to_lower_case(found.local_part)}@{found.ascii_domain}"
     )
 
 
-def lower(text: str) -> str:
+def to_lower_case(text: str) -> str:
     """In lower case, composed, and no letter become another one."""
     return unicodedata.normalize("NFC", text.lower())
 
 
 # --- what stands around it ----------------------------------------------------------
 
-WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+FULLWIDTH_LETTERS = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 """The forms as wide as a Chinese letter, as keyboards for such languages type them."""
-WIDE |= {ord(wide): ord(plain) for wide, plain in zip("﹫。｡、", "@..,", strict=True)}
+FULLWIDTH_LETTERS |= {
+    ord(wide): ord(plain) for wide, plain in zip("﹫。｡、", "@..,", strict=True)
+}
 
-NAMED = re.compile(r"[^<>]*<([^<>]*)>|\[[^\[\]]*\]\(([^()]*)\)")
+NAMED_ADDRESS = re.compile(r"[^<>]*<([^<>]*)>|\[[^\[\]]*\]\(([^()]*)\)")
 """`Ada Bell <ada@example.org>`, and how chats write a link."""
-LINK = re.compile(r"mailto:(?://)?([^?]*)(?:\?.*)?", re.IGNORECASE)
-AROUND = ('""', "''", "()", "[]", "{}", "<>", "“”", "„“", "‘’", "‚‘", "«»", "»«", "‹›")
-BEFORE, AFTER = ",;:", ",;:.!?"
+MAILTO_LINK = re.compile(r"mailto:(?://)?([^?]*)(?:\?.*)?", re.IGNORECASE)
+ENCLOSING_PAIRS = (
+    '""',
+    "''",
+    "()",
+    "[]",
+    "{}",
+    "<>",
+    "“”",
+    "„“",
+    "‘’",
+    "‚‘",
+    "«»",
+    "»«",
+    "‹›",
+)
+LEADING_PUNCTUATION, TRAILING_PUNCTUATION = ",;:", ",;:.!?"
 """What belongs to the sentence the address was taken from."""
 
 
-def bare(typed: str) -> str:
+def bare_address(typed: str) -> str:
     """The address without what is around it; nothing of it is changed but its wide
     letters, and spaces beside the @."""
-    text = unicodedata.normalize("NFC", typed).translate(WIDE)
-    text = strip("".join(" " if c.isspace() else c for c in text))
-    if named := NAMED.fullmatch(text):
-        text = strip(named[1] or named[2] or "")
-    if link := LINK.fullmatch(text):
-        text = strip(unquote(link[1]))
+    text = unicodedata.normalize("NFC", typed).translate(FULLWIDTH_LETTERS)
+    text = strip_enclosing("".join(" " if c.isspace() else c for c in text))
+    if named := NAMED_ADDRESS.fullmatch(text):
+        text = strip_enclosing(named[1] or named[2] or "")
+    if link := MAILTO_LINK.fullmatch(text):
+        text = strip_enclosing(unquote(link[1]))
     joined = re.sub(" *@ *", "@", text)
     return text if " " in joined else joined
 
 
-def strip(text: str) -> str:
+def strip_enclosing(text: str) -> str:
     """Without what can't be seen around it, quotes or brackets, and the sentence's
     punctuation."""
     before = None
     while text != before:
         before = text
         first, last = 0, len(text)
-        while first < last and is_around(text[first], BEFORE):
+        while first < last and is_around(text[first], LEADING_PUNCTUATION):
             first += 1
-        while first < last and is_around(text[last - 1], AFTER):
+        while first < last and is_around(text[last - 1], TRAILING_PUNCTUATION):
             last -= 1
         text = text[first:last]
-        if len(text) > 1 and text[0] + text[-1] in AROUND:
+        if len(text) > 1 and text[0] + text[-1] in ENCLOSING_PAIRS:
             text = text[1:-1]
     return text
 
 
 def is_around(character: str, punctuation: str) -> bool:
-    return character in punctuation or is_unseen(character)
+    return character in punctuation or is_invisible(character)
 
 
 # --- what is wrong ------------------------------------------------------------------
 
 
-def slip_in(text: str) -> Slip:
+def find_mistake(text: str) -> AddressMistake:
     """What is wrong with a text that is no address."""
     name, at, domain = text.partition("@")
     if not text:
-        return Slip.EMPTY
+        return AddressMistake.EMPTY
     if text.count("@") > 1:
-        return Slip.SEVERAL if re.search("[ ,;]", text) else Slip.TWO_AT
+        return (
+            AddressMistake.SEVERAL
+            if re.search("[ ,;]", text)
+            else AddressMistake.TWO_AT
+        )
     if " " in text:
-        return Slip.SPACE
+        return AddressMistake.SPACE
     if not at:
-        return Slip.NO_AT
+        return AddressMistake.NO_AT
     if not name:
-        return Slip.NO_NAME
+        return AddressMistake.NO_NAME
     if "," in domain:
-        return Slip.COMMA
+        return AddressMistake.COMMA
     if "." in (name[0], name[-1], domain[:1]) or ".." in text:
-        return Slip.DOTS
+        return AddressMistake.DOTS
     if "." not in domain:
-        return Slip.NO_DOMAIN
-    return Slip.OTHER
+        return AddressMistake.NO_DOMAIN
+    return AddressMistake.OTHER
 
 
 # --- what may have been meant -------------------------------------------------------
 
-AT_ONE_DOMAIN = {"gmail", "googlemail", "icloud", "protonmail"}
+DOT_COM_PROVIDERS = {"gmail", "googlemail", "icloud", "protonmail"}
 """Providers that are found at .com alone."""
-COUNTRIES = {"gmx", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"}
+COUNTRY_PROVIDERS = {"gmx", "hotmail", "live", "msn", "outlook", "yahoo", "yandex"}
 """Providers that are at home under many countries' domains."""
-WELL_KNOWN = """
+WELL_KNOWN_DOMAINS = """
     126.com 163.com abv.bg alice.it aol.com aol.de arcor.de att.net bigpond.com
     bk.ru bluewin.ch bol.com.br btinternet.com centrum.cz comcast.net cox.net
     daum.net earthlink.net email.com email.cz email.de fastmail.com foxmail.com
@@ -183,29 +203,33 @@ WELL_KNOWN = """
     yahoo.co.jp yahoo.co.uk yahoo.com yahoo.com.br yahoo.de yahoo.es yahoo.fr
     yahoo.it yandex.com yandex.ru ymail.com zeelandnet.nl ziggo.nl zoho.com
 """
-PROVIDERS = frozenset(WELL_KNOWN.split())
+PROVIDERS = frozenset(WELL_KNOWN_DOMAINS.split())
 """Where most people have their mailbox."""
-ALIKE = 0.85
+MIN_SIMILARITY = 0.85
 """How alike (difflib's ratio) a domain and a provider's are where it is taken for a
 slip of the finger: two letters swapped, one too many, too few or another one."""
 
 
-def find_meant(address: str) -> str | None:
+def suggest_address(address: str) -> str | None:
     """The address that may have been meant where the domain looks like a slip of a
     well-known one's: `ada@gmail.com` for `ada@gmial.com`. A guess, never a mistake."""
     name, _, domain = address.rpartition("@")
-    meant = find_domain_meant(domain.lower())
+    meant = suggest_domain(domain.lower())
     return f"{name}@{meant}" if meant else None
 
 
 @functools.lru_cache(1024)
-def find_domain_meant(domain: str) -> str | None:
+def suggest_domain(domain: str) -> str | None:
     provider, _, country = domain.partition(".")
-    if provider in AT_ONE_DOMAIN:
+    if provider in DOT_COM_PROVIDERS:
         return f"{provider}.com" if country != "com" else None
     if domain in PROVIDERS:
         return None
-    if provider in COUNTRIES and len(country) == 2 and country not in ("co", "cm"):
+    if (
+        provider in COUNTRY_PROVIDERS
+        and len(country) == 2
+        and country not in ("co", "cm")
+    ):
         return None
-    close = get_close_matches(domain, sorted(PROVIDERS), n=1, cutoff=ALIKE)
+    close = get_close_matches(domain, sorted(PROVIDERS), n=1, cutoff=MIN_SIMILARITY)
     return close[0] if close else None

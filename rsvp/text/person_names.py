@@ -1,4 +1,4 @@
-"""Names: what people, guests and doors are called, read as it is typed."""
+"""Person names: cleaned as they are typed; web addresses in them are detected."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from rsvp.text.cleaning import BLANK, HIDDEN, VARIATIONS
+from rsvp.text.cleaning import BLANK_SYMBOLS, HIDDEN_CHARACTERS, VARIATION_SELECTORS
 
-LONGEST = 200
+MAX_LENGTH = 200
 """Characters of a name."""
 
 if TYPE_CHECKING:
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 
 # --- reading ------------------------------------------------------------------------
 
-SPACES = ("Cc", "Cs", "Zl", "Zp", "Zs")
+SPACE_CATEGORIES = ("Cc", "Cs", "Zl", "Zp", "Zs")
 
 
-def clean(text: str) -> str:
+def clean_name(text: str) -> str:
     """A name in any script: composed (NFC), on one line, single spaces, nothing hidden.
 
     What joins or varies letters stays (U+200C, U+200D, variation selectors): Persian,
     Sinhala and Japanese names need it. A text without anything to see is no name and
     comes back empty.
     """
-    text = unicodedata.normalize("NFC", text).translate(HIDDEN).translate(BLANK)
-    text = "".join(" " if unicodedata.category(c) in SPACES else c for c in text)
+    text = (
+        unicodedata.normalize("NFC", text)
+        .translate(HIDDEN_CHARACTERS)
+        .translate(BLANK_SYMBOLS)
+    )
+    text = "".join(
+        " " if unicodedata.category(c) in SPACE_CATEGORIES else c for c in text
+    )
     text = " ".join(text.split())
     seen = any(unicodedata.category(c)[0] in "LNSP" for c in text)
     return text if seen else ""
@@ -40,16 +46,16 @@ DOTS = str.maketrans("。｡．․﹒ꓸ", "......")
 """What IDNA (UTS 46) reads as a dot, what a dot is composed of, and the one letter (of
 Lisu) that looks like it (UTS 39)."""
 
-JOINERS = dict.fromkeys((0x200C, 0x200D, 0x034F, *VARIATIONS))
+JOINERS = dict.fromkeys((0x200C, 0x200D, 0x034F, *VARIATION_SELECTORS))
 """What IDNA leaves out of a domain, or may."""
 
-SPELLED_OUT = re.compile(
+EXPLICIT_LINK = re.compile(
     r"://|\b(https?|ftps?|mailto|tel|sms|javascript|data):\S|\bwww\d*\.\S",
     re.IGNORECASE,
 )
 MAIL_ADDRESS = re.compile(r"[^\s@]@[^\s@]+\.[^\s@.]")
 IP_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(\.\d{1,3}){3}(?![\w.])")
-DOTTED = re.compile(r"[^\s./]+(?:\.[^\s./]+)+(?P<path>/+\S)?")
+DOTTED_WORD = re.compile(r"[^\s./]+(?:\.[^\s./]+)+(?P<path>/+\S)?")
 SLASHES = "/\\?#:⁄∕⧸"
 """Where the host of an address ends and something follows; the last three only look
 like it."""
@@ -63,7 +69,7 @@ ABBREVIATIONS = """
     mohd mr mrs ms msgr mst mt mtro muh mx ob pd ph phil pr priv prof pte pvt rer
     rev sc sen sgt sh shri sir smt sr sra sri srta st sta ste th tn univ ust ven wm
 """
-SHORTENED = frozenset(ABBREVIATIONS.split())
+ABBREVIATION_SET = frozenset(ABBREVIATIONS.split())
 
 
 def has_web_address(name: str) -> bool:
@@ -77,9 +83,11 @@ def has_web_address(name: str) -> bool:
     text = unicodedata.normalize("NFKC", name.translate(JOINERS)).translate(DOTS)
     if not any(mark in text for mark in ".:"):
         return False
-    if any(kind.search(text) for kind in (SPELLED_OUT, MAIL_ADDRESS, IP_ADDRESS)):
+    if any(kind.search(text) for kind in (EXPLICIT_LINK, MAIL_ADDRESS, IP_ADDRESS)):
         return True
-    return any(map(is_web_address, DOTTED.finditer("".join(map(host_or_space, text)))))
+    return any(
+        map(is_web_address, DOTTED_WORD.finditer("".join(map(host_or_space, text))))
+    )
 
 
 def host_or_space(character: str) -> str:
@@ -95,17 +103,17 @@ def is_web_address(dotted: re.Match[str]) -> bool:
     words, path = dotted[0], dotted["path"]
     labels = words.removesuffix(path or "").casefold().split(".")
     return any(
-        is_top_level(label) and (path or not all(map(is_short, labels[:number])))
+        is_top_level(label) and (path or not all(map(is_abbreviation, labels[:number])))
         for number, label in enumerate(labels)
         if number
     )
 
 
-def is_short(label: str) -> bool:
+def is_abbreviation(label: str) -> bool:
     """Whether it is an initial or an abbreviation, with a hyphen before it or not."""
     bare = label.strip("-_'’")
     letters = [c for c in bare if not unicodedata.combining(c)]
-    return len(letters) <= 1 or bare in SHORTENED
+    return len(letters) <= 1 or bare in ABBREVIATION_SET
 
 
 def is_top_level(label: str) -> bool:
@@ -113,11 +121,11 @@ def is_top_level(label: str) -> bool:
     first = label.partition("-")[0]
     if label.startswith("xn--"):
         return True
-    return bool(first) and suffixes().publicsuffix(f"name.{first}") is not None
+    return bool(first) and public_suffixes().publicsuffix(f"name.{first}") is not None
 
 
 @functools.cache
-def suffixes() -> PublicSuffixList:
+def public_suffixes() -> PublicSuffixList:
     """The domains under which names are registered. Read when the first name with a dot
     inside a word asks for it: it takes 30 ms."""
     from publicsuffixlist import PublicSuffixList

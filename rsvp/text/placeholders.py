@@ -1,4 +1,4 @@
-"""Placeholders: what organizers may leave open in their own words, as in `{name}`.
+"""Placeholders such as `{name}` in organizers' texts: checked and filled in.
 
 Names only, from a fixed list: no expressions, no formats. `{{` and `}}` are braces.
 """
@@ -23,7 +23,7 @@ PLACEHOLDERS = (
     "contact",
 )
 
-NEEDED = {
+REQUIRED_PLACEHOLDERS = {
     ("offer", "headline"): "until",
     ("confirm_address", "headline"): "until",
     ("still_coming", "headline"): "until",
@@ -33,21 +33,21 @@ NEEDED = {
 TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
-class Wrong(StrEnum):
+class MistakeKind(StrEnum):
     BRACE = auto()  # one that stands alone
     UNKNOWN = auto()
     MISSING = auto()
 
 
 @dataclass(frozen=True)
-class Slip:
+class PlaceholderMistake:
     """What is wrong with a text; `name` is the placeholder it has, or lacks."""
 
-    wrong: Wrong
+    wrong: MistakeKind
     name: str = ""
 
 
-def slip_in(text: str, needed: str | None = None) -> Slip | None:
+def find_mistake(text: str, needed: str | None = None) -> PlaceholderMistake | None:
     """The first thing that is wrong with the placeholders of a text."""
     named = set()
     for found in TOKEN.finditer(text):
@@ -55,41 +55,45 @@ def slip_in(text: str, needed: str | None = None) -> Slip | None:
         if found[0] in ("{{", "}}"):
             continue
         if name is None:
-            return Slip(Wrong.BRACE)
+            return PlaceholderMistake(MistakeKind.BRACE)
         if name not in PLACEHOLDERS:
-            return Slip(Wrong.UNKNOWN, name)
+            return PlaceholderMistake(MistakeKind.UNKNOWN, name)
         named.add(name)
-    return Slip(Wrong.MISSING, needed) if needed and needed not in named else None
+    return (
+        PlaceholderMistake(MistakeKind.MISSING, needed)
+        if needed and needed not in named
+        else None
+    )
 
 
-def mistake(text: str, needed: str | None = None) -> str | None:
+def mistake_text(text: str, needed: str | None = None) -> str | None:
     """What is wrong with the placeholders of a text, for who wrote an event file."""
-    match slip_in(text, needed):
-        case Slip(Wrong.BRACE):
+    match find_mistake(text, needed):
+        case PlaceholderMistake(MistakeKind.BRACE):
             return "has a single brace: write it twice, {{ or }}"
-        case Slip(Wrong.UNKNOWN, name):
-            there = listed(PLACEHOLDERS)
+        case PlaceholderMistake(MistakeKind.UNKNOWN, name):
+            there = join_placeholders(PLACEHOLDERS)
             return f"has the unknown placeholder {{{name}}}; there are {there}"
-        case Slip(Wrong.MISSING, name):
+        case PlaceholderMistake(MistakeKind.MISSING, name):
             return f"must say until when people may answer: use {{{name}}}"
     return None
 
 
-def known(*, has_deadline: bool) -> list[str]:
+def known_placeholders(*, has_deadline: bool) -> list[str]:
     """Those that say something in a mail."""
     return [name for name in PLACEHOLDERS if name != "until" or has_deadline]
 
 
-def listed(names: Iterable[str]) -> str:
+def join_placeholders(names: Iterable[str]) -> str:
     return ", ".join(f"{{{name}}}" for name in names)
 
 
-def named(text: str) -> set[str]:
+def placeholders_in(text: str) -> set[str]:
     """The placeholders that a text has."""
     return {found[1] for found in TOKEN.finditer(text) if found[1] is not None}
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
+def fill_in(text: str, values: Mapping[str, str]) -> str:
     """The text with its placeholders replaced; what has no value is left empty."""
 
     def value(found: re.Match[str]) -> str:

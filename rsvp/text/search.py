@@ -1,4 +1,4 @@
-"""Folding: how a text is compared with what somebody types to find it."""
+"""Search text: case and accent folding for comparing what people type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 
 # Letters that have no accent to take off; people without them type these.
-PLAIN = str.maketrans(
+PLAIN_LETTERS = str.maketrans(
     {
         "æ": "ae",
         "œ": "oe",
@@ -32,7 +32,7 @@ def folded(text: str) -> str:
     # Twice: a compatibility form may unfold into capitals.
     letters = unicodedata.normalize("NFKD", text.casefold()).casefold()
     plain = "".join(c for c in letters if not unicodedata.combining(c))
-    return " ".join(plain.translate(PLAIN).split())
+    return " ".join(plain.translate(PLAIN_LETTERS).split())
 
 
 def search_text(reference: str, email: str, names: Iterable[str | None]) -> str:

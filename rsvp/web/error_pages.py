@@ -1,7 +1,8 @@
-"""Answers to what can't be done: refusals and errors, each as a calm page or JSON."""
+"""Error pages: refusals and HTTP errors, each as a calm page or as JSON (RFC 9457)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import (
@@ -20,11 +21,10 @@ from werkzeug.exceptions import HTTPException
 from rsvp.database import outages
 from rsvp.errors import Refusal
 from rsvp.extensions import db
-from rsvp.web.organizer import layout
 
 # --- the words ----------------------------------------------------------------------
 
-REFUSALS: dict[str, tuple[Any, Any]] = {
+REFUSAL_TEXTS: dict[str, tuple[Any, Any]] = {
     "event_cancelled": (
         _("This event is cancelled"),
         _("It will not take place, so nobody can register any more."),
@@ -78,7 +78,7 @@ REFUSALS: dict[str, tuple[Any, Any]] = {
     ),
 }
 # What one's own registration answers.
-REFUSALS |= {
+REFUSAL_TEXTS |= {
     "link_ended": (
         _("This link has ended"),
         _(
@@ -147,7 +147,7 @@ REFUSALS |= {
         _("The code opens nothing, or not any more. Ask whoever invited you."),
     ),
 }
-REFUSALS |= {
+REFUSAL_TEXTS |= {
     "not_admitted": (
         _("They can’t be let in"),
         _(
@@ -193,7 +193,7 @@ REFUSALS |= {
 }
 
 # Said to organizers, where what is said to attendees would be wrong.
-TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
+ORGANIZER_REFUSAL_TEXTS: dict[str, tuple[Any, Any]] = {
     "already_over": (
         _("This registration is over"),
         _("Somebody cancelled it before. Its page shows who, and when."),
@@ -270,9 +270,9 @@ TO_ORGANIZERS: dict[str, tuple[Any, Any]] = {
         ),
     ),
 }
-REFUSED = (_("That is not possible"), _("Nothing was changed."))
+DEFAULT_REFUSAL_TEXT = (_("That is not possible"), _("Nothing was changed."))
 
-ERRORS: dict[int, tuple[Any, Any]] = {
+HTTP_ERROR_TEXTS: dict[int, tuple[Any, Any]] = {
     400: (
         _("We could not read that"),
         _("What reached us was incomplete. Please go back and try again."),
@@ -316,9 +316,9 @@ ERRORS: dict[int, tuple[Any, Any]] = {
         _("Please try again in a minute."),
     ),
 }
-ERROR = (_("That did not work"), _("Please go back and try again."))
+DEFAULT_ERROR_TEXT = (_("That did not work"), _("Please go back and try again."))
 # The same whether it is not there or somebody else's: nobody learns which.
-NOT_AT_THE_DESK = (
+ORGANIZER_NOT_FOUND_TEXT = (
     _("There is nothing at this address"),
     _(
         "The link may be mistyped, what it led to may be gone, or it belongs to a team "
@@ -329,36 +329,44 @@ NOT_AT_THE_DESK = (
 
 # --- the handlers -------------------------------------------------------------------
 
+LAYOUTS = "rsvp_error_layouts"
+
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(Refusal, refused)
-    app.register_error_handler(HTTPException, failed)
+    app.register_error_handler(Refusal, handle_refusal)
+    app.register_error_handler(HTTPException, handle_http_error)
 
 
-def refused(refusal: Refusal) -> Response:
+def handle_refusal(refusal: Refusal) -> Response:
     """A rule said no: nothing has changed, and the page says which rule it was."""
     db.session.rollback()
-    words = REFUSALS | TO_ORGANIZERS if from_organizer() else REFUSALS
-    title, text = words.get(refusal.code, REFUSED)
-    return answer(
+    words = (
+        REFUSAL_TEXTS | ORGANIZER_REFUSAL_TEXTS
+        if is_organizer_page()
+        else REFUSAL_TEXTS
+    )
+    title, text = words.get(refusal.code, DEFAULT_REFUSAL_TEXT)
+    return error_response(
         Response(), "errors/refusal.html", refusal.status, refusal.code, title, text
     )
 
 
-def failed(error: HTTPException) -> Response:
+def handle_http_error(error: HTTPException) -> Response:
     """An error of HTTP, a mistake of ours (500) among them."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
-    title, text = ERRORS.get(status, ERROR)
-    if status == 404 and from_organizer():
-        title, text = NOT_AT_THE_DESK
+    title, text = HTTP_ERROR_TEXTS.get(status, DEFAULT_ERROR_TEXT)
+    if status == 404 and is_organizer_page():
+        title, text = ORGANIZER_NOT_FOUND_TEXT
     # Keeps what belongs to the error: Allow, Retry-After.
     response = Response(headers=error.get_headers())
-    return answer(response, "errors/error.html", status, f"http_{status}", title, text)
+    return error_response(
+        response, "errors/error.html", status, f"http_{status}", title, text
+    )
 
 
-def answer(
+def error_response(
     response: Response,
     template: str,
     status: int,
@@ -381,9 +389,9 @@ def answer(
         code=code,
         title=title,
         text=text,
-        back=way_back(status),
-        at_desk=from_organizer(),
-        **desk_head(status),
+        back=form_page_url(status),
+        at_desk=is_organizer_page(),
+        **layout_context(status),
         **context,
         # Whoever follows a dead link of their own can have it mailed again.
         lost=status in (404, 410) and request.path.startswith(("/r/", "/t/")),
@@ -398,17 +406,32 @@ def wants_json() -> bool:
     return accepted["application/json"] > accepted["text/html"]
 
 
-def from_organizer() -> bool:
+def is_organizer_page() -> bool:
     return request.path.startswith("/organize/")
 
 
-def desk_head(status: int) -> dict[str, Any]:
-    """The head of organizers' pages, for whoever is signed in on one of them."""
+def use_layout(
+    app: Flask, path_prefix: str, context: Callable[[], dict[str, Any]]
+) -> None:
+    """Give error pages below a path their audience's layout, for whoever is signed in.
+
+    `context` returns what that layout's template needs.
+    """
+    app.extensions.setdefault(LAYOUTS, {})[path_prefix] = context
+
+
+def layout_context(status: int) -> dict[str, Any]:
+    """What the audience's layout needs, where somebody is signed in on its pages."""
     # Where we failed it may be the database that did: it is asked nothing more.
-    if status >= 500 or not from_organizer():
+    if status >= 500:
+        return {}
+    contexts = current_app.extensions.get(LAYOUTS, {})
+    below = (c for prefix, c in contexts.items() if request.path.startswith(prefix))
+    context = next(below, None)
+    if context is None:
         return {}
     try:
-        return layout.head() if is_user_authenticated(current_user) else {}
+        return context() if is_user_authenticated(current_user) else {}
     except Exception as error:
         if outages.find(error) is None:
             raise
@@ -416,44 +439,51 @@ def desk_head(status: int) -> dict[str, Any]:
         return {}
 
 
-# The page that a blueprint's forms are on.
-PAGES = {
-    "attendee": "public.event",
-    "own": "attendee.registration",
-    "coming": "attendee.registration",
-    "changes": "attendee.registration",
-    "lost": "lost.ask",
-    "unsubscribing": "unsubscribing.ask",
-    "door": "door.scanner",
-    "first": "first.show_form",
-    "passwords": "passwords.show_ask",
-    "organizer": "organizer.event",
-    "registration": "registration.show",
-    "outbox": "outbox.message",
-    "roster": "roster.show",
-    "seats": "seats.show",
-    "invitations": "invitations.show",
-    "mailings": "mailings.show",
-    "wording": "wording.show",
-    "door_desk": "door_desk.passes",
+FORM_PAGES = {
+    "attendee": "attendee.show_registration",
+    "door": "door.show_scanner",
+    "account": "account.show_reset_request",
+    "organizer.events": "organizer.events.show_event",
+    "organizer.registrations": "organizer.registrations.show_registration",
+    "organizer.messages": "organizer.messages.show_mailing",
+    "organizer.door": "organizer.door.list_passes",
     "security": "security.login",
 }
-# The pages of forms that are not on the one above.
-OTHER_PAGES = {
-    "door.enrol": "door.show_pass",
-    "passwords.set_new": "passwords.show_new",
-    "mailings.make": "mailings.new",
-    "door_desk.let_in": "door_desk.check_in",
-    "door_desk.take_back": "door_desk.check_in",
+"""The page that most forms of a blueprint are on."""
+
+REGISTRATIONS = "organizer.registrations"
+
+OTHER_FORM_PAGES = {
+    "account.create_first_account": "account.show_first_account_form",
+    "account.set_new_password": "account.show_new_password",
+    "attendee.resend_links": "attendee.show_resend_form",
+    "attendee.resubscribe": "attendee.show_unsubscribe",
+    "attendee.submit_registration": "public.show_event",
+    "attendee.unsubscribe": "attendee.show_unsubscribe",
+    "door.enrol_phone": "door.show_enrolment",
+    "organizer.door.check_in_attendee": "organizer.door.show_attendance",
+    "organizer.door.undo_check_in": "organizer.door.show_attendance",
+    "organizer.events.set_admission_capacity": "organizer.events.show_seats",
+    "organizer.events.set_reserved_seats": "organizer.events.show_seats",
+    "organizer.events.set_room_capacity": "organizer.events.show_seats",
+    "organizer.messages.change_custom_text": "organizer.messages.show_custom_text",
+    "organizer.messages.correct_address": "organizer.messages.show_message",
+    "organizer.messages.create_mailing": "organizer.messages.show_new_mailing",
+    "organizer.messages.resend_message": "organizer.messages.show_message",
+    "organizer.messages.reset_custom_text": "organizer.messages.show_custom_text",
+    f"{REGISTRATIONS}.create_invitations": f"{REGISTRATIONS}.list_invitations",
+    f"{REGISTRATIONS}.decide_requests": f"{REGISTRATIONS}.list_registrations",
+    f"{REGISTRATIONS}.revoke_invitation": f"{REGISTRATIONS}.list_invitations",
 }
+"""The pages of the forms that are on another one."""
 
 
-def way_back(status: int) -> str | None:
+def form_page_url(status: int) -> str | None:
     """The page a form was sent from: the event's, the ticket, the door, the desk."""
     endpoint, blueprint = request.endpoint, request.blueprint
     if request.method != "POST" or endpoint is None or status == 404:
         return None
-    page = OTHER_PAGES.get(endpoint) or PAGES.get(blueprint or "")
+    page = OTHER_FORM_PAGES.get(endpoint) or FORM_PAGES.get(blueprint or "")
     if page is None:
         return None
     takes = next(current_app.url_map.iter_rules(page)).arguments

@@ -26,17 +26,23 @@ from rsvp import i18n, site_addresses
 from rsvp.database import outages
 from rsvp.db import utcnow, write
 from rsvp.domain.checkin import passes
-from rsvp.errors import DoorClosed, DoorFull, DoorUnknown, PhoneStopped, PhoneUnknown
+from rsvp.errors import (
+    DoorPassFull,
+    DoorPassInactive,
+    DoorPassUnknown,
+    PhoneStopped,
+    PhoneUnknown,
+)
 from rsvp.extensions import csrf, limiter
 from rsvp.models import Device
-from rsvp.models.checkin import door_ends_at
+from rsvp.models.checkin import check_in_ends_at
 from rsvp.networks import network_of
 
 View = TypeVar("View", bound=Callable[..., Any])
 
-READING = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
-DECLARED = "rsvp_guard"
+GUARD_KEY = "rsvp_guard"
 
 PHONE_COOKIE = "rsvp_door"
 
@@ -54,7 +60,7 @@ def public_form(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not came_from_here():
+        if not is_same_origin():
             abort(403)
         return view(*args, **kwargs)
 
@@ -76,7 +82,9 @@ def kept_private(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         # These pages send no referrer, and browsers then write `Origin: null`.
-        if request.method not in READING and not came_from_here(hidden_is_fine=True):
+        if request.method not in SAFE_METHODS and not is_same_origin(
+            hidden_is_fine=True
+        ):
             abort(403)
         response: Response = current_app.make_response(view(*args, **kwargs))
         keep_private(response)
@@ -91,7 +99,7 @@ def by_mail_button(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if not (is_one_click() or came_from_here(hidden_is_fine=True)):
+        if not (is_one_click() or is_same_origin(hidden_is_fine=True)):
             abort(403)
         response: Response = current_app.make_response(view(*args, **kwargs))
         keep_private(response)
@@ -118,13 +126,13 @@ def by_door_pass(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(token: str) -> Any:
-        door_pass = passes.find_pass(token)
+        door_pass = passes.find_pass_by_token(token)
         if door_pass is None:
-            raise DoorUnknown
+            raise DoorPassUnknown
         g.language = i18n.language_for(door_pass.event.language)
-        has_ended = utcnow() >= door_ends_at(door_pass.event)
+        has_ended = utcnow() >= check_in_ends_at(door_pass.event)
         if door_pass.revoked_at is not None or has_ended:
-            raise DoorClosed(opens_at=None)
+            raise DoorPassInactive(opens_at=None)
         return view(door_pass)
 
     # Where it came from is looked at before anything is looked up.
@@ -136,39 +144,39 @@ def by_phone(view: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        g.phone = phone_at_door()
+        g.phone = current_phone()
         g.language = i18n.language_for(g.phone.door_pass.event.language)
-        if request.method not in READING and g.phone.came_back_at is None:
-            take_place(g.phone.id)
-            g.phone = phone_at_door()
+        if request.method not in SAFE_METHODS and g.phone.came_back_at is None:
+            confirm_phone(g.phone.id)
+            g.phone = current_phone()
         return view(*args, **kwargs)
 
     return declare(kept_private(guarded), "by_phone")
 
 
-def take_place(phone_id: int) -> None:
+def confirm_phone(phone_id: int) -> None:
     """The first form of a phone that was not known to keep cookies."""
     now = utcnow()
     try:
         # Where nothing can be written its scans are told so, and it counts later.
-        with outages.if_possible(f"that phone {phone_id} came back"):
-            write(lambda _again: passes.come_back(phone_id, now=now))
-    except DoorFull as full:
+        with outages.best_effort(f"that phone {phone_id} came back"):
+            write(lambda _again: passes.confirm_device(phone_id, now=now))
+    except DoorPassFull as full:
         # As for any phone that may not scan: its script then stops, and says why.
         full.status = PhoneStopped.status
         raise
 
 
-def phone_at_door() -> Device:
+def current_phone() -> Device:
     """The phone that asks, with its pass and event.
 
     Raises PhoneUnknown where it was never enrolled, PhoneStopped where it may not scan
     any more.
     """
-    device = passes.find_device(request.cookies.get(PHONE_COOKIE, ""))
+    device = passes.find_device_by_secret(request.cookies.get(PHONE_COOKIE, ""))
     if device is None:
         raise PhoneUnknown
-    if not passes.works_at(device, utcnow()):
+    if not passes.may_scan(device, utcnow()):
         raise PhoneStopped
     return device
 
@@ -184,15 +192,15 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
     @auth_required("session")
     def inside(*args: Any, **kwargs: Any) -> Any:
         # The library has looked at the token, too; that is a matter of its settings.
-        if request.method not in READING:
+        if request.method not in SAFE_METHODS:
             check_session_form()
         return view(*args, **kwargs)
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        if request.method not in READING:
+        if request.method not in SAFE_METHODS:
             refuse_other_sites()
-            is_ours = came_from_here(for_sure=True)
+            is_ours = is_same_origin(for_sure=True)
             if is_ours and not is_user_authenticated(current_user):
                 raise SignedOut
         return inside(*args, **kwargs)
@@ -213,11 +221,11 @@ def before_sign_in(
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            if request.method not in READING:
+            if request.method not in SAFE_METHODS:
                 try:
                     check_session_form()
                 except CSRFError:
-                    return asked_again(again, *args, **kwargs)
+                    return form_again_page(again, *args, **kwargs)
             return view(*args, **kwargs)
 
         return declare(guarded, "before_sign_in")
@@ -225,7 +233,7 @@ def before_sign_in(
     return decorate
 
 
-def asked_again(page: Callable[..., Any], *args: Any, **kwargs: Any) -> Response:
+def form_again_page(page: Callable[..., Any], *args: Any, **kwargs: Any) -> Response:
     """A page that shows its form once more, since what was sent can't be taken."""
     g.form_notice = session_notice()
     response: Response = current_app.make_response(page(*args, **kwargs))
@@ -240,13 +248,13 @@ class SignedOut(Forbidden):
 
 def declare(view: View, guard: str) -> View:
     """Note which guard a view has; used directly for views that guard themselves."""
-    setattr(view, DECLARED, guard)
+    setattr(view, GUARD_KEY, guard)
     return view
 
 
 def declare_prefix(app: Flask, prefix: str, guard: str) -> None:
     """Note the guard of a library's own views, whose endpoints begin with `prefix`."""
-    noted = app.extensions.setdefault(DECLARED, {})
+    noted = app.extensions.setdefault(GUARD_KEY, {})
     noted.update(
         (name, guard) for name in app.view_functions if name.startswith(prefix)
     )
@@ -254,8 +262,8 @@ def declare_prefix(app: Flask, prefix: str, guard: str) -> None:
 
 def declared(app: Flask, endpoint: str) -> str | None:
     """The guard that a route has, or None where it has none."""
-    noted: dict[str, str] = app.extensions.get(DECLARED, {})
-    return noted.get(endpoint) or getattr(app.view_functions[endpoint], DECLARED, None)
+    noted: dict[str, str] = app.extensions.get(GUARD_KEY, {})
+    return noted.get(endpoint) or getattr(app.view_functions[endpoint], GUARD_KEY, None)
 
 
 # --- what they check ----------------------------------------------------------------
@@ -273,11 +281,11 @@ def check_session_form() -> None:
 
 def refuse_other_sites() -> None:
     """Browsers may leave the Referer out, so its absence says nothing."""
-    if not came_from_here(hidden_is_fine=True) or has_referer_from_elsewhere():
+    if not is_same_origin(hidden_is_fine=True) or has_foreign_referer():
         abort(403)
 
 
-def came_from_here(*, hidden_is_fine: bool = False, for_sure: bool = False) -> bool:
+def is_same_origin(*, hidden_is_fine: bool = False, for_sure: bool = False) -> bool:
     """Whether a page of ours sent this, as far as the browser says.
 
     Sec-Fetch-Site and Origin are written by browsers and can't be set by a page. What
@@ -293,10 +301,10 @@ def came_from_here(*, hidden_is_fine: bool = False, for_sure: bool = False) -> b
         return not for_sure
     if site == "cross-site" or not origin:
         return False
-    return is_ours(origin)
+    return is_our_origin(origin)
 
 
-def is_ours(origin: str) -> bool:
+def is_our_origin(origin: str) -> bool:
     """Whether an Origin is the public address, or the host that was asked.
 
     A proxy may lose the host or write a usual port behind it, so either will do.
@@ -315,7 +323,7 @@ def is_ours(origin: str) -> bool:
         return False
 
 
-def has_referer_from_elsewhere() -> bool:
+def has_foreign_referer() -> bool:
     """Whether a browser that says nothing else names another site's page."""
     if "Origin" in request.headers or "Sec-Fetch-Site" in request.headers:
         return False
@@ -376,7 +384,7 @@ def is_kept_from_cookies() -> bool:
         return False
     # A proxy that speaks https may not say so, but the browser does.
     origin = request.headers.get("Origin", "")
-    return origin.startswith("http://") and is_ours(origin)
+    return origin.startswith("http://") and is_our_origin(origin)
 
 
 def keep_private(response: Response) -> None:
@@ -386,7 +394,7 @@ def keep_private(response: Response) -> None:
     response.headers["X-Robots-Tag"] = "noindex"
 
 
-def network() -> str:
+def client_network() -> str:
     """Whose requests are counted together with this one."""
     return network_of(request.remote_addr)
 
@@ -396,7 +404,9 @@ def form_limit() -> str:
     return limit
 
 
-within_form_limit = limiter.shared_limit(form_limit, scope="forms", key_func=network)
+within_form_limit = limiter.shared_limit(
+    form_limit, scope="forms", key_func=client_network
+)
 within_link_limit = limiter.shared_limit(
-    form_limit, scope="forms", key_func=network, methods=["POST"]
+    form_limit, scope="forms", key_func=client_network, methods=["POST"]
 )

@@ -37,17 +37,21 @@ def ready() -> ResponseReturnValue:
     answers; `degraded` then asks an operator to look. 503 where they can't be. What
     went wrong stays in the log: anybody may read this page.
     """
-    checks = {name: state_of(name, check, "failed") for name, check in NEEDED.items()}
+    checks = {
+        name: check_state(name, check, "failed") for name, check in NEEDED.items()
+    }
     for name, check in USEFUL.items():
         if checks.get(name, "ok") == "ok":
-            checks[name] = state_of(name, check, "degraded")
+            checks[name] = check_state(name, check, "degraded")
     if "failed" in checks.values():
         return {"status": "failed", "checks": checks}, 503
     status = "degraded" if "degraded" in checks.values() else "ok"
     return {"status": status, "checks": checks}
 
 
-def state_of(name: str, find_trouble: Callable[[], str | None], otherwise: str) -> str:
+def check_state(
+    name: str, find_trouble: Callable[[], str | None], otherwise: str
+) -> str:
     """`ok`, or `otherwise` with a line in the log, once until it changes: monitors ask
     every few seconds."""
     try:
@@ -55,7 +59,9 @@ def state_of(name: str, find_trouble: Callable[[], str | None], otherwise: str) 
     except SQLAlchemyError as error:
         db.session.rollback()
         trouble = type(error).__name__
-    told: dict[tuple[str, str], bool] = current_app.extensions.setdefault(TOLD, {})
+    told: dict[tuple[str, str], bool] = current_app.extensions.setdefault(
+        LOGGED_EXTENSION, {}
+    )
     if told.get((name, otherwise), False) != bool(trouble):
         told[name, otherwise] = bool(trouble)
         if trouble:
@@ -75,8 +81,8 @@ def database_trouble() -> str | None:
 
 
 def schema_trouble() -> str | None:
-    version, newest = startup.schema_version(), startup.newest_version()
-    if version == newest or startup.is_newer(version):
+    version, newest = startup.schema_version(), startup.latest_version()
+    if version == newest or startup.is_unknown_version(version):
         return None
     return f"it is at {version}, not at {newest}"
 
@@ -85,23 +91,23 @@ def newer_schema_trouble() -> str | None:
     """While an update is under way: migrations only add, so what this process reads and
     writes is still there."""
     version = startup.schema_version()
-    if not startup.is_newer(version):
+    if not startup.is_unknown_version(version):
         return None
     return f"it is at {version}, newer than this process: start it anew"
 
 
 def code_key_trouble() -> str | None:
-    is_ours = startup.our_key_id() in db.session.scalars(select(CodeKey.id)).all()
+    is_ours = startup.current_key_id() in db.session.scalars(select(CodeKey.id)).all()
     return None if is_ours else "it is not the one the database was made with"
 
 
 def disk_trouble() -> str | None:
-    return disk_space.trouble(disk_space.folder(current_app))
+    return disk_space.find_shortage(disk_space.data_folder(current_app))
 
 
 def worker_trouble() -> str | None:
     """The worker beside a site that was only just started gets a moment to begin."""
-    is_new = time.monotonic() - STARTED < TO_BEGIN
+    is_new = time.monotonic() - STARTED_AT < WORKER_GRACE_SECONDS
     return job_queries.worker_trouble(utcnow(), may_begin=is_new)
 
 
@@ -119,8 +125,8 @@ USEFUL: dict[str, Callable[[], str | None]] = {
 }
 """Requests are served without these; an operator has to look all the same."""
 
-TOLD = "rsvp_health_told"
+LOGGED_EXTENSION = "rsvp_health_told"
 
-STARTED = time.monotonic()
-TO_BEGIN = 30.0
+STARTED_AT = time.monotonic()
+WORKER_GRACE_SECONDS = 30.0
 """Seconds."""

@@ -1,4 +1,4 @@
-"""Logs: what requests leave behind, with no address, name or secret link in it."""
+"""Request log: one line per request, without addresses, names and secret links."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ SECRET_PATH = re.compile(
     # Door passes stand beside addresses with names, which are shorter.
     r"(/[rtu]/|/organize/(?:first|password)/|/door/(?=[\w-]{12}))[^/\s?#\"'\])]+"
 )
-ADDRESS = re.compile(r"[^\s@<>()\"'=,;:]+@[^\s@<>()\"'=,;:]+")
+MAIL_ADDRESS = re.compile(r"[^\s@<>()\"'=,;:]+@[^\s@<>()\"'=,;:]+")
 
 log = logging.getLogger("rsvp.requests")
-FORMAT = logging.Formatter()
+FORMATTER = logging.Formatter()
 
 
 def init_app(app: Flask) -> None:
-    app.logger.addFilter(Masking())
-    log.addFilter(Masking())
-    app.before_request(note_start)
+    app.logger.addFilter(MaskingFilter())
+    log.addFilter(MaskingFilter())
+    app.before_request(record_start)
     app.after_request(log_request)
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """The text without secret links and mail addresses: `/r/…/cancellation`."""
-    return ADDRESS.sub("…@…", SECRET_PATH.sub(r"\1…", text))
+    return MAIL_ADDRESS.sub("…@…", SECRET_PATH.sub(r"\1…", text))
 
 
-class Masking(logging.Filter):
+class MaskingFilter(logging.Filter):
     """Mask each record, its traceback too: errors quote the row they stumbled over."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = masked(record.getMessage()), ()
+        record.msg, record.args = mask_secrets(record.getMessage()), ()
         if record.exc_info and not record.exc_text:
-            record.exc_text = masked(FORMAT.formatException(record.exc_info))
+            record.exc_text = mask_secrets(FORMATTER.formatException(record.exc_info))
         return True
 
 
-def note_start() -> None:
+def record_start() -> None:
     if log.isEnabledFor(logging.INFO):
         g.request_started = time.perf_counter()
 

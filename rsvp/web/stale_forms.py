@@ -1,4 +1,4 @@
-"""Stale forms: sent by somebody who has signed out or in since, or without a cookie.
+"""Stale forms: sent in another session, signed out, or without a cookie.
 
 Nothing is done, the answer says what is wrong, and a button sends once more what was
 typed.
@@ -14,9 +14,9 @@ from flask_wtf.csrf import CSRFError, generate_csrf
 
 from rsvp.web import error_pages, guards, unavailable
 
-FIELD = "csrf_token"
+CSRF_FIELD = "csrf_token"
 
-SIGNED_OUT = (
+SIGNED_OUT_TEXT = (
     _("You are not signed in any more"),
     _(
         "Nothing was saved. Sign in again, in another tab so that this page stays; "
@@ -26,29 +26,33 @@ SIGNED_OUT = (
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(CSRFError, other_session)
-    app.register_error_handler(guards.SignedOut, signed_out)
+    app.register_error_handler(CSRFError, handle_csrf_error)
+    app.register_error_handler(guards.SignedOut, handle_signed_out)
 
 
-def other_session(_error: CSRFError) -> Response:
+def handle_csrf_error(_error: CSRFError) -> Response:
     """Signed in, but the page is from another session: the form gets this one's token,
     if a page of ours sent it for sure."""
     notice = guards.session_notice()
-    kept = kept_form()
+    kept = form_to_resend()
     if kept is not None:
-        kept = [(name, value) for name, value in kept if name != FIELD]
-        kept.append((FIELD, generate_csrf()))
-    return page(CSRFError.code, "stale_form", (notice.title, notice.text), kept)
+        kept = [(name, value) for name, value in kept if name != CSRF_FIELD]
+        kept.append((CSRF_FIELD, generate_csrf()))
+    return stale_form_page(
+        CSRFError.code, "stale_form", (notice.title, notice.text), kept
+    )
 
 
-def signed_out(_error: guards.SignedOut) -> Response:
-    return page(guards.SignedOut.code, "signed_out", SIGNED_OUT, kept_form())
+def handle_signed_out(_error: guards.SignedOut) -> Response:
+    return stale_form_page(
+        guards.SignedOut.code, "signed_out", SIGNED_OUT_TEXT, form_to_resend()
+    )
 
 
-def page(
+def stale_form_page(
     status: int, code: str, words: tuple[Any, Any], kept: list[tuple[str, str]] | None
 ) -> Response:
-    return error_pages.answer(
+    return error_pages.error_response(
         Response(),
         "errors/stale_form.html",
         status,
@@ -60,5 +64,7 @@ def page(
     )
 
 
-def kept_form() -> list[tuple[str, str]] | None:
-    return unavailable.kept_form() if guards.came_from_here(for_sure=True) else None
+def form_to_resend() -> list[tuple[str, str]] | None:
+    return (
+        unavailable.form_to_resend() if guards.is_same_origin(for_sure=True) else None
+    )

@@ -1,4 +1,4 @@
-"""Assets: styles, scripts and fonts at addresses that change when any of them does.
+"""Static files: styles, scripts and fonts at URLs that change with their content.
 
 `asset("js/public/event.js")` gives `/assets/<version>/js/public/event.js`, where the
 version is a hash over all of `static/`: so files may name each other by relative
@@ -22,13 +22,13 @@ from rsvp.web import guards
 
 bp = Blueprint("assets", __name__)
 
-SHEET = "css/all.css"
-FIRST, LAST = ("tokens", "base", "layout"), ("utilities",)
+STYLESHEET = "css/all.css"
+FIRST_SHEETS, LAST_SHEETS = ("tokens", "base", "layout"), ("utilities",)
 FOLDERS = ("components", "public", "attendee", "organizer", "door")
 """Styles by audience, after those that all share."""
-SQUEEZED = {"text/css", "text/javascript", "image/svg+xml", "application/json"}
-SQUEEZED |= {"application/wasm"}
-FOREVER = "public, max-age=31536000, immutable"
+COMPRESSIBLE = {"text/css", "text/javascript", "image/svg+xml", "application/json"}
+COMPRESSIBLE |= {"application/wasm"}
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 
 mimetypes.add_type("font/woff2", ".woff2")
 mimetypes.add_type("text/javascript", ".js")
@@ -43,7 +43,9 @@ class Asset:
     @cached_property
     def squeezed(self) -> bytes | None:
         """The same by gzip, where that makes it smaller."""
-        return gzip.compress(self.content, mtime=0) if self.kind in SQUEEZED else None
+        return (
+            gzip.compress(self.content, mtime=0) if self.kind in COMPRESSIBLE else None
+        )
 
 
 class Assets:
@@ -56,7 +58,7 @@ class Assets:
                 kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                 name = path.relative_to(folder).as_posix()
                 self.files[name] = Asset(path.read_bytes(), kind)
-        self.files[SHEET] = Asset(self.one_sheet(), "text/css")
+        self.files[STYLESHEET] = Asset(self.one_sheet(), "text/css")
         total = hashlib.sha256()
         for name, asset in self.files.items():
             total.update(name.encode() + b"\0" + asset.content)
@@ -64,48 +66,48 @@ class Assets:
 
     def one_sheet(self) -> bytes:
         # One folder deep, like the files at the root, so that relative addresses hold.
-        names = [f"css/{name}.css" for name in FIRST]
+        names = [f"css/{name}.css" for name in FIRST_SHEETS]
         for folder in FOLDERS:
             names += [name for name in self.files if name.startswith(f"css/{folder}/")]
-        names += [f"css/{name}.css" for name in LAST]
+        names += [f"css/{name}.css" for name in LAST_SHEETS]
         return b"\n".join(self.files[name].content for name in names)
 
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
-    read(app)
-    app.jinja_env.globals["asset"] = asset
+    load_assets(app)
+    app.jinja_env.globals["asset"] = asset_url
 
 
-def read(app: Flask) -> None:
+def load_assets(app: Flask) -> None:
     assert app.static_folder is not None
     app.extensions["rsvp_assets"] = Assets(Path(app.static_folder))
 
 
-def held() -> Assets:
+def loaded_assets() -> Assets:
     if current_app.debug:
-        read(current_app)  # whoever edits a file sees it at the next reload
+        load_assets(current_app)  # whoever edits a file sees it at the next reload
     assets: Assets = current_app.extensions["rsvp_assets"]
     return assets
 
 
-def asset(name: str) -> str:
+def asset_url(name: str) -> str:
     """The address of a file in `static/`; KeyError for one that isn't there."""
-    assets = held()
+    assets = loaded_assets()
     assets.files[name]
-    return url_for("assets.file", version=assets.version, name=name)
+    return url_for("assets.send_asset", version=assets.version, name=name)
 
 
 @bp.get("/assets/<version>/<path:name>")
 @guards.public
-def file(version: str, name: str) -> Response:
-    assets = held()
+def send_asset(version: str, name: str) -> Response:
+    assets = loaded_assets()
     found = assets.files.get(name)
     if found is None:
         abort(404)
     headers = {
         # An old page still finds its file, as it is now, but nobody may keep it.
-        "Cache-Control": FOREVER if version == assets.version else "no-cache",
+        "Cache-Control": CACHE_FOREVER if version == assets.version else "no-cache",
         "Content-Type": found.kind,
     }
     content = found.content

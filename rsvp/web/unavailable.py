@@ -1,4 +1,4 @@
-"""Unavailable: what is answered while the database can't be used for now.
+"""Unavailable: 503 responses while the database can't be used.
 
 A 503 that says whether anything was saved, and a form keeps what was typed into it. The
 log says why in one line, without the statement and its values.
@@ -18,41 +18,41 @@ from rsvp.database.outages import Outage
 from rsvp.extensions import db
 from rsvp.web import error_pages, guards
 
-CODE = "unavailable"
+ERROR_CODE = "unavailable"
 
-SOON, LATER = 5, 60
+RETRY_SOON, RETRY_LATER = 5, 60
 """Seconds after which to try again: what passes by itself, and what somebody mends."""
 
-TO_READ = (
+NOT_READY_TEXT = (
     _("We are not ready for a moment"),
     _("Please try again in a minute."),
 )
-NOT_SAVED = (
+NOT_SAVED_TEXT = (
     _("This could not be saved"),
     _(
         "Something is wrong on our side, and it is noted. Nothing was saved. Please "
         "try again in a minute."
     ),
 )
-PERHAPS_SAVED = (
+PERHAPS_SAVED_TEXT = (
     _("This may not be saved"),
     _(
         "Our database was away for a moment, and it is noted. Please look in a minute "
         "whether it was saved, and else try again."
     ),
 )
-BESIDE_A_FORM = _(
+FORM_NOT_SAVED_TEXT = _(
     "Something is wrong on our side, and nothing was saved. Please send the form once "
     "more in a minute."
 )
 
-TELLS_EVERY = 10.0
+LOG_INTERVAL = 10.0
 """Seconds between two lines in the log about one outage."""
-TOLD = "rsvp_outages_told"
+LOGGED_EXTENSION = "rsvp_outages_told"
 
 
 @dataclass
-class Told:
+class LoggedOutage:
     """When the log had a line about an outage (monotonic), and how often not since."""
 
     at: float
@@ -64,25 +64,25 @@ NEVER_KEPT = "password"
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(Exception, unavailable)
+    app.register_error_handler(Exception, handle_unavailable)
 
 
-def unavailable(error: Exception) -> Response:
+def handle_unavailable(error: Exception) -> Response:
     """The answer where the database can't be used; any other error is raised on."""
     outage = outages.find(error)
     if outage is None:
         raise error
     db.session.rollback()
-    note(outage)
-    title, text = words_for(outage)
-    response = error_pages.answer(
+    log_outage(outage)
+    title, text = outage_texts(outage)
+    response = error_pages.error_response(
         Response(headers={"Retry-After": str(retry_after(outage))}),
         "errors/unavailable.html",
         503,
-        CODE,
+        ERROR_CODE,
         title,
         text,
-        kept=kept_form(),
+        kept=form_to_resend(),
         address=request.full_path.rstrip("?"),
     )
     if request.path.startswith(("/r/", "/t/", "/u/", "/door/")):
@@ -90,40 +90,42 @@ def unavailable(error: Exception) -> Response:
     return response
 
 
-def words_for(outage: Outage) -> tuple[Any, Any]:
-    if request.method in guards.READING:
-        return TO_READ
-    return PERHAPS_SAVED if outage.may_be_stored else NOT_SAVED
+def outage_texts(outage: Outage) -> tuple[Any, Any]:
+    if request.method in guards.SAFE_METHODS:
+        return NOT_READY_TEXT
+    return PERHAPS_SAVED_TEXT if outage.may_be_stored else NOT_SAVED_TEXT
 
 
 def retry_after(outage: Outage) -> int:
-    return SOON if outage.kind in outages.PASSES_SOON else LATER
+    return RETRY_SOON if outage.kind in outages.TEMPORARY_KINDS else RETRY_LATER
 
 
-def note(outage: Outage) -> None:
+def log_outage(outage: Outage) -> None:
     """One line for the operator: what could not be done, and why. While it lasts, one
     every few seconds and how many it stands for: a rush would fill a full disk's log.
     """
-    told: dict[Outage, Told] = current_app.extensions.setdefault(TOLD, {})
+    told: dict[Outage, LoggedOutage] = current_app.extensions.setdefault(
+        LOGGED_EXTENSION, {}
+    )
     before, now = told.get(outage), time.monotonic()
-    if before is not None and now < before.at + TELLS_EVERY:
+    if before is not None and now < before.at + LOG_INTERVAL:
         before.untold += 1
         return
-    told[outage] = Told(now)
+    told[outage] = LoggedOutage(now)
     more = f" (as {before.untold} more before)" if before and before.untold else ""
     current_app.logger.error(
         "%s %s answered 503: %s%s", request.method, request.path, outage, more
     )
 
 
-def kept_form() -> list[tuple[str, str]] | None:
+def form_to_resend() -> list[tuple[str, str]] | None:
     """What was sent, for a button that sends it once more; None where that can't be:
     files and passwords are not kept, nor is what may come from another site."""
     if request.method != "POST" or request.is_json or request.files:
         return None
     if any(NEVER_KEPT in name for name in request.form):
         return None
-    if not guards.came_from_here(hidden_is_fine=True):
+    if not guards.is_same_origin(hidden_is_fine=True):
         return None
     return list(request.form.items(multi=True))
 
@@ -131,16 +133,16 @@ def kept_form() -> list[tuple[str, str]] | None:
 # --- views that know better ---------------------------------------------------------
 
 
-def beside_form(error: Exception) -> Outage:
+def outage_beside_form(error: Exception) -> Outage:
     """The outage, noted, of which a view tells beside its own form; that needs nothing
     but reading. Raises the error on where it is none, or may be stored all the same."""
     outage = outages.find(error)
     if outage is None or outage.may_be_stored:
         raise error
     db.session.rollback()
-    note(outage)
+    log_outage(outage)
     return outage
 
 
-def html(page: str, outage: Outage) -> tuple[str, int, dict[str, str]]:
+def unavailable_page(page: str, outage: Outage) -> tuple[str, int, dict[str, str]]:
     return page, 503, {"Retry-After": str(retry_after(outage))}

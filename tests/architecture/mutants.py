@@ -52,7 +52,7 @@ LOCKED_ADMISSIONS = """        .order_by(Admission.id)
 UNLOCKED_ADMISSIONS = """        .order_by(Admission.id),
         execution_options=fresh,
 """
-COUNTED = """session.execute(LOCK, {"event": event_id}).scalar_one()"""
+COUNTED = """session.execute(LOCK_EVENT, {"event": event_id}).scalar_one()"""
 ONLY_READ = """(
             session.scalars(
                 select(Event.lock_number).where(Event.id == event_id)
@@ -69,8 +69,9 @@ MUTANTS = (
         (
             (
                 CAUSES,
-                "if is_anothers_turn(mailbox) or has_enough(mailbox, event_id, now):",
-                "if is_anothers_turn(mailbox):",
+                "if is_mark_locked(mailbox)"
+                " or is_mailbox_at_limit(mailbox, event_id, now):",
+                "if is_mark_locked(mailbox):",
             ),
         ),
         "tests/domain/model/test_mail_attacker.py::"
@@ -78,7 +79,13 @@ MUTANTS = (
     ),
     Mutant(
         "changes are counted by the network, too",
-        ((CAUSES, "if network is not None and is_busy(network, now):", "if False:"),),
+        (
+            (
+                CAUSES,
+                "if network is not None and is_network_at_limit(network, now):",
+                "if False:",
+            ),
+        ),
         f"{CANNON}::test_changes_from_one_network_cause_twenty_mails_an_hour[sqlite]",
     ),
     Mutant(
@@ -86,7 +93,7 @@ MUTANTS = (
         (
             (
                 CAUSES,
-                "    if is_shared():\n        lock =",
+                "    if has_concurrent_writers():\n        lock =",
                 "    if False:\n        lock =",
             ),
         ),
@@ -107,7 +114,7 @@ MUTANTS = (
         "the first form from a mailed link ends the page's",
         (
             (
-                "rsvp/web/attendee/registration.py",
+                "rsvp/web/attendee/access.py",
                 "    elif found.proved_at is not None:\n",
                 "    elif False:\n",
             ),
@@ -120,7 +127,7 @@ MUTANTS = (
         (
             (
                 "rsvp/formats/mail/unproved_names.py",
-                "return registration.proved_at is not None or is_plain(name)",
+                "return registration.proved_at is not None or is_plain_name(name)",
                 "return True",
             ),
         ),
@@ -132,7 +139,7 @@ MUTANTS = (
         (
             (
                 CAPACITY,
-                "            fits(seats),\n            nobody",
+                "            seats_fit(seats),\n            nobody",
                 "            nobody",
             ),
         ),
@@ -259,7 +266,7 @@ MUTANTS = (
     ),
     Mutant(
         "whoever touches an event lets lapse what has ended",
-        ((WAITLIST, "    if settle(locked, now):\n", "    if False:\n"),),
+        ((WAITLIST, "    if expire_due(locked, now):\n", "    if False:\n"),),
         "tests/domain/registrations/test_offers.py::test_a_late_worker_gives_no_seat_twice[sqlite]",
     ),
     Mutant(
@@ -286,9 +293,9 @@ MUTANTS = (
                 RECONFIRMATION,
                 "            Registration.answered_at.is_(None),\n"
                 "            Registration.flagged_at.is_(None),\n"
-                "            ~attendance.was_in(),\n",
+                "            ~attendance.was_checked_in(),\n",
                 "            Registration.flagged_at.is_(None),\n"
-                "            ~attendance.was_in(),\n",
+                "            ~attendance.was_checked_in(),\n",
             ),
         ),
         "tests/domain/test_reconfirmation_answers.py::test_who_says_yes_keeps_the_place[sqlite]",
@@ -310,8 +317,9 @@ MUTANTS = (
         (
             (
                 RECONFIRMATION,
-                "    locked, registration = locking.lock(registration_id, now)\n"
-                "    locking.refuse_over(locked, now)\n"
+                "    locked, registration ="
+                " locking.lock_registration(registration_id, now)\n"
+                "    locking.refuse_if_event_over(locked, now)\n"
                 "    if registration.state != State.CONFIRMED:\n",
                 "    registration = current_session().get_one("
                 "Registration, registration_id)\n"
@@ -333,9 +341,8 @@ MUTANTS = (
         (
             (
                 "rsvp/jobs/delivery/render.py",
-                "one.id for one in messages if one.id in now and now[one.id] =="
-                " decisive(one)",
-                "one.id for one in messages if one.id in now",
+                "if one.id in now and now[one.id] == decisive_values(one)",
+                "if one.id in now",
             ),
         ),
         "tests/jobs/delivery/test_batches.py::"
@@ -347,7 +354,7 @@ MUTANTS = (
             (
                 "rsvp/jobs/delivery/claims.py",
                 "            earlier.state == MessageState.QUEUED,\n"
-                "            ~is_over(earlier.lease_until, LATEST_LEASE),\n",
+                "            ~is_past(earlier.lease_until, LATEST_LEASE),\n",
                 "            earlier.state == MessageState.QUEUED,\n",
             ),
         ),
@@ -361,7 +368,7 @@ MUTANTS = (
             (
                 SCANS,
                 "        return self.shown is None and self.age is not None "
-                "and self.age <= AT_ONCE\n",
+                "and self.age <= MAX_LIVE_AGE\n",
                 "        return False\n",
             ),
         ),
@@ -373,7 +380,7 @@ MUTANTS = (
         (
             (
                 SCANS,
-                "        return max(at, max(times) + INSTANT)\n",
+                "        return max(at, max(times) + MIN_TIME_STEP)\n",
                 "        return at\n",
             ),
         ),
@@ -396,7 +403,7 @@ MUTANTS = (
 )
 
 
-def tried(
+def try_mutants(
     mutants: tuple[Mutant, ...] = MUTANTS, times: int = 1
 ) -> Iterator[tuple[Mutant, str]]:
     """Try each so often; give it with what became of it: `caught` each time, or what is
@@ -465,7 +472,7 @@ def main() -> int:
     wanted = parser.parse_args()
     mutants = tuple(mutant for mutant in MUTANTS if wanted.only in mutant.guard)
     left = 0
-    for mutant, became in tried(mutants, wanted.times):
+    for mutant, became in try_mutants(mutants, wanted.times):
         left += became != "caught"
         print(f"{became:<8} {mutant.guard}\n         by {mutant.test}", flush=True)
     return min(left, 1)

@@ -139,16 +139,27 @@ def floor_of(module: str) -> int:
     return floors[0] if floors else REST
 
 
-def test_a_module_with_a_blueprint_imports_no_other_with_one():
-    blueprints = {
-        module
-        for module, path in MODULES.items()
-        if within(module, ("rsvp.web",)) and "flask.Blueprint" in imports_of(path)
-    }
-    assert len(blueprints) >= 3
-    for module in blueprints:
-        others = tuple(blueprints - {module})
+AUDIENCES = ("public", "attendee", "organizer", "door", "account")
+
+
+@pytest.mark.parametrize("audience", AUDIENCES)
+def test_an_audience_imports_no_other_audience(audience):
+    package = f"rsvp.web.{audience}"
+    others = tuple(f"rsvp.web.{name}" for name in AUDIENCES if name != audience)
+    modules = [module for module in MODULES if within(module, (package,))]
+    assert modules
+    for module in modules:
         assert {n for n in imports_of(MODULES[module]) if within(n, others)} == set()
+
+
+def test_what_audiences_share_knows_none_of_them():
+    audiences = tuple(f"rsvp.web.{name}" for name in AUDIENCES)
+    for module in MODULES:
+        if within(module, ("rsvp.web",)) and not within(module, audiences):
+            if module == "rsvp.web":
+                continue  # it puts them together
+            imported = imports_of(MODULES[module])
+            assert {n for n in imported if within(n, audiences)} == set(), module
 
 
 def test_domain_functions_never_commit():

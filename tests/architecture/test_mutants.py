@@ -21,7 +21,7 @@ def test_the_named_tests_pass_while_the_guards_stand():
 @pytest.mark.postgresql
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.guard)
 def test_a_guard_taken_out_is_noticed(mutant):
-    [(_, became)] = mutants.tried((mutant,))
+    [(_, became)] = mutants.try_mutants((mutant,))
 
     assert became == "caught"
 

@@ -13,11 +13,11 @@ from tests.backup.conftest import Site
 from tests.support.factories import NOON, make_user, register
 
 LATER = NOON + timedelta(days=1)
-SECRET, PUBLIC = encryption.new_identity()
-READER = encryption.recipient(PUBLIC)
+SECRET, PUBLIC = encryption.generate_identity()
+RECIPIENT = encryption.parse_recipient(PUBLIC)
 
 
-def files(site: Site) -> list[str]:
+def files_in(site: Site) -> list[str]:
     """What is in the folder but the keys and the locks."""
     known = ("code_key", "secret_key", "erasures")
     return sorted(
@@ -33,7 +33,7 @@ def add_cleo(site: Site) -> None:
         make_user("cleo@example.org")
 
 
-def addresses() -> list[str]:
+def registered_emails() -> list[str]:
     rows = db.session.scalars(select(Registration.email).order_by(Registration.id))
     return list(rows)
 

@@ -24,7 +24,7 @@ from tests.support import services
 from tests.support.factories import NOON, make_event, make_user, register
 
 
-def quiet(*_: Any) -> None:
+def ignore_progress(*_: Any) -> None:
     """Progress that nobody looks at."""
 
 
@@ -68,9 +68,9 @@ class Site:
         path = path or self.folder.with_name("site.backup")
         with self.context() as app:
             create.to_file(
-                *(app, path, create.Wishes(**wishes)),
+                *(app, path, create.BackupOptions(**wishes)),
                 now=now,
-                progress=quiet,
+                progress=ignore_progress,
                 force=True,
             )
         return path
@@ -84,8 +84,10 @@ class Site:
         **wishes: Any,
     ) -> restore.Restored:
         with self.context(**(config or {})) as app:
-            return backup_restore.from_file(
-                *(app, path, backup_restore.Wishes(**wishes)), now=now, progress=quiet
+            return backup_restore.restore_file(
+                *(app, path, backup_restore.RestoreOptions(**wishes)),
+                now=now,
+                progress=ignore_progress,
             )
 
     def rows(self) -> dict[str, list[Any]]:

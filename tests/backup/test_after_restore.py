@@ -15,9 +15,15 @@ from rsvp.domain.checkin import passes
 from rsvp.extensions import db
 from rsvp.models import Device, DoorPass, Event, Mailing, Message, Registration, User
 from rsvp.models.mailing import MailingState
-from tests.backup.backed_up_event import LATER, addresses, drop_tables
+from tests.backup.backed_up_event import LATER, drop_tables, registered_emails
 from tests.backup.conftest import Site
-from tests.support.factories import CODE_KEY, NOON, make_event, register, stored
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    load_registration,
+    make_event,
+    register,
+)
 
 # --- what ends ----------------------------------------------------------------------
 
@@ -26,15 +32,18 @@ def test_sign_ins_links_passes_and_phones_end(site, evening):
     with site.used() as app:
         event = db.session.get_one(Event, site.event_id)
         user = db.session.scalars(select(User)).one()
-        mark, link = user.fs_uniquifier, account_security.reset_link(user, LATER)
+        mark, link = (
+            user.fs_uniquifier,
+            account_security.password_reset_link(user, LATER),
+        )
         made = write(
-            lambda _: passes.make_pass(
+            lambda _: passes.create_pass(
                 event.id, code_key=CODE_KEY, actor="command", at_once=True, now=NOON
             )
         )
         with writing():
-            passes.enrol(made.id, "Main", tokens.new_device_secret(), now=NOON)
-        assert account_security.find_by_reset_token(link.rsplit("/", 1)[1], LATER)
+            passes.enrol_device(made.id, "Main", tokens.new_device_secret(), now=NOON)
+        assert account_security.find_user_by_reset_token(link.rsplit("/", 1)[1], LATER)
         assert app
     done = site.restore(site.back_up(), replace=True, now=LATER)
 
@@ -44,7 +53,8 @@ def test_sign_ins_links_passes_and_phones_end(site, evening):
         user = db.session.scalars(select(User)).one()
         assert user.fs_uniquifier != mark
         assert (
-            account_security.find_by_reset_token(link.rsplit("/", 1)[1], LATER) is None
+            account_security.find_user_by_reset_token(link.rsplit("/", 1)[1], LATER)
+            is None
         )
         assert db.session.scalars(select(DoorPass.revoked_at)).all() == [LATER]
         assert db.session.scalars(select(Device.revoked_at)).all() == [LATER]
@@ -59,7 +69,7 @@ def test_mails_that_were_due_are_held_back_where_mails_go_out(site, evening):
     assert (held.ended.mails, held.waiting) == (2, 0)
     with site.used():
         errors = db.session.scalars(select(Message.last_error)).all()
-        assert set(errors) == {after_restore.HELD_BACK}
+        assert set(errors) == {after_restore.HELD_BACK_REASON}
 
     asked = {"config": sends, "send_waiting": True}
     sent = site.restore(evening, replace=True, now=LATER, **asked).now
@@ -91,7 +101,7 @@ def test_a_mailing_whose_time_came_meanwhile_is_not_sent_again(sqlite_site):
     with site.used():
         states = db.session.scalars(select(Mailing.state).order_by(Mailing.id)).all()
         assert states == ["stopped", "scheduled"]
-        assert mailings.due(now) == []
+        assert mailings.due_mailings(now) == []
 
 
 def test_accounts_it_brings_back_are_known(site, evening):
@@ -132,8 +142,8 @@ def test_who_was_erased_since_stays_erased(site, evening, known_by, tmp_path):
 
     assert done.now.erased == 1
     with site.used():
-        assert addresses() == ["", "ben@example.org"]
-        assert stored(site.zoe).state == "cancelled"
+        assert registered_emails() == ["", "ben@example.org"]
+        assert load_registration(site.zoe).state == "cancelled"
         assert db.session.get_one(Event, site.event_id).admissions[0].seats_taken == 1
         everything = str([db.session.execute(t.select()).all() for t in TABLES])
         assert "zoe" not in everything.casefold()
@@ -172,7 +182,7 @@ def test_what_was_erased_of_an_event_stays_erased_whatever_its_rules_were(site):
             )
         for event_id in ids:
             with writing():
-                privacy.erase(event_id, actor="worker", now=much_later)
+                privacy.erase_due(event_id, actor="worker", now=much_later)
     done = site.restore(path, replace=True, now=NOON + timedelta(days=15))
 
     assert done.now.erased == 2
@@ -183,14 +193,14 @@ def test_what_was_erased_of_an_event_stays_erased_whatever_its_rules_were(site):
 
 
 def test_an_erasure_is_repeated_although_they_are_in_by_the_backup(site, evening):
-    from tests.support.door import make_phone, scan
+    from tests.support.door import make_phone, record_scan
 
     with site.used():
         event = db.session.get_one(Event, site.event_id)
         evening_at = event.starts_at
         phone = make_phone(event)
-        people = stored(site.zoe).attendees
-        scan(phone, people[0], at=evening_at)
+        people = load_registration(site.zoe).attendees
+        record_scan(phone, people[0], at=evening_at)
     path = site.back_up()
     forgotten = {"at": LATER.isoformat(), "registration": site_uuid(site)}
     (site.folder / "erasures").write_text(str(forgotten).replace("'", '"') + "\n")
@@ -199,13 +209,13 @@ def test_an_erasure_is_repeated_although_they_are_in_by_the_backup(site, evening
     assert done.now.erased == 1
     assert done.now.problems == []
     with site.used():
-        zoe = stored(site.zoe)
+        zoe = load_registration(site.zoe)
         assert (zoe.email, zoe.state) == ("", "confirmed")
 
 
 def site_uuid(site: Site) -> str:
     with site.used():
-        return stored(site.zoe).uuid.hex
+        return load_registration(site.zoe).uuid.hex
 
 
 def test_it_says_where_it_does_not_know_what_was_erased(site, evening, tmp_path):

@@ -14,8 +14,8 @@ import pytest
 from rsvp import cli, startup
 from rsvp.domain import invariants as restoring
 from tests.conftest import TEST_SETTINGS
-from tests.server.test_serve import RSVP, Site, kill_what_is_left
 from tests.support.factories import make_event, make_user, register
+from tests.support.serve_process import RSVP_COMMAND, ServeProcess, kill_remaining
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_what_check_finds_is_told_and_the_exit_status_says_so(
     file = tmp_path / "site.backup"
     rsvp("backup", file)
     problem = restoring.Problem("I1", "admissions", 7, "counts 3 seats taken")
-    monkeypatch.setattr(restoring, "all_problems", lambda _: [problem])
+    monkeypatch.setattr(restoring, "find_all_problems", lambda _: [problem])
     status, out, _ = rsvp("restore", file, "--replace")
 
     assert status == 1
@@ -141,12 +141,12 @@ def test_what_check_finds_is_told_and_the_exit_status_says_so(
 def test_a_site_is_backed_up_and_put_back_by_the_installed_command(
     sqlite_site, tmp_path
 ):
-    site = Site(sqlite_site.folder, RSVP_CODE_KEY=TEST_SETTINGS["CODE_KEY"])
+    site = ServeProcess(sqlite_site.folder, RSVP_CODE_KEY=TEST_SETTINGS["CODE_KEY"])
     file = tmp_path / "site.backup"
 
     def run(*args):
         return subprocess.run(
-            [RSVP, *map(str, args)], env=site.environment, capture_output=True
+            [RSVP_COMMAND, *map(str, args)], env=site.environment, capture_output=True
         )
 
     try:
@@ -161,5 +161,5 @@ def test_a_site_is_backed_up_and_put_back_by_the_installed_command(
         site.end(signal.SIGTERM)
         done = run("restore", file, "--replace")
     finally:
-        kill_what_is_left(site)
+        kill_remaining(site)
     assert (done.returncode, done.stderr) == (0, b"")

@@ -25,12 +25,12 @@ from rsvp.backup import (
 from rsvp.backup.errors import BackupError
 from rsvp.extensions import db
 from rsvp.models import Registration
-from tests.backup.conftest import quiet
+from tests.backup.conftest import ignore_progress
 from tests.support.factories import NOON, make_event, make_user, register
 from tests.support.processes import Process
 
-SECRET, PUBLIC = encryption.new_identity()
-READER = encryption.recipient(PUBLIC)
+SECRET, PUBLIC = encryption.generate_identity()
+READER = encryption.parse_recipient(PUBLIC)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def evening(site):
 
 
 def about_of(path: Path, **wishes) -> archive.About:
-    with restore.opened(path, restore.Wishes(**wishes)) as found:
-        found.copy_database(None, quiet)
+    with restore.open_backup(path, restore.RestoreOptions(**wishes)) as found:
+        found.copy_database(None, ignore_progress)
         return found.about
 
 
@@ -61,7 +61,7 @@ def test_a_backup_says_what_it_is(site, evening, tmp_path):
     with tarfile.open(path) as tar:
         names = tar.getnames()
         told = json.load(tar.extractfile("about.json"))
-    assert names == ["about.json", archive.DATABASES[about.engine]]
+    assert names == ["about.json", archive.DATABASE_NAMES[about.engine]]
     assert told["what"] == "backup of rsvp"
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         site.folder.name,
@@ -71,7 +71,7 @@ def test_a_backup_says_what_it_is(site, evening, tmp_path):
 
 def test_the_keys_are_left_out_unless_asked_for(site, evening, tmp_path):
     with site.context() as app:
-        code_key, secret_key = create.keys_of(app).values()
+        code_key, secret_key = create.key_file_contents(app).values()
     for with_keys in (False, True):
         path = site.back_up(tmp_path / "site.backup", with_keys=with_keys)
         shutil.unpack_archive(path, tmp_path / "apart", "gztar")
@@ -88,12 +88,12 @@ def test_an_encrypted_backup_tells_nothing_and_needs_its_key(site, evening, tmp_
     identity.write_text(f"# mine\n{SECRET}\n")
 
     assert b"zoe" not in path.read_bytes()
-    keys = encryption.identities(identity)
+    keys = encryption.read_identities(identity)
     assert about_of(path, identities=keys).counts["registrations"] == 1
     other = tmp_path / "other"
-    other.write_text(encryption.new_identity()[0])
+    other.write_text(encryption.generate_identity()[0])
     with pytest.raises(BackupError, match="encrypted for another key"):
-        about_of(path, identities=encryption.identities(other))
+        about_of(path, identities=encryption.read_identities(other))
     with pytest.raises(BackupError, match="--identity names the file"):
         about_of(path)
 
@@ -105,7 +105,7 @@ def test_a_passphrase_encrypts_too_up_to_a_size(sqlite_site, tmp_path, monkeypat
     with pytest.raises(BackupError, match="the passphrase is another one"):
         about_of(path, passphrase=lambda: "a walk by the river")
 
-    monkeypatch.setattr(encryption, "LARGEST_WITH_PASSPHRASE", 1000)
+    monkeypatch.setattr(encryption, "MAX_BYTES_WITH_PASSPHRASE", 1000)
     before = path.read_bytes()
     with pytest.raises(BackupError, match="use --recipient"):
         sqlite_site.back_up(path, passphrase="a walk by the sea")
@@ -131,7 +131,7 @@ def test_a_backup_under_a_rush_has_all_that_was_answered_before(
     """And is of one moment, although it is copied a piece at a time."""
     from rsvp.backup import sqlite_copy
 
-    monkeypatch.setattr(sqlite_copy, "PAGES", 5)
+    monkeypatch.setattr(sqlite_copy, "PAGES_PER_STEP", 5)
     with site.used() as app:
         event = make_event({"capacity": 100_000})
         event_id = event.id
@@ -149,7 +149,7 @@ def test_a_backup_under_a_rush_has_all_that_was_answered_before(
                     said_meanwhile.append(rush.hear())
 
             path = tmp_path / "site.backup"
-            create.to_file(app, path, create.Wishes(), now=NOON, progress=heard)
+            create.to_file(app, path, create.BackupOptions(), now=NOON, progress=heard)
         finally:
             rush.process.kill()
             rush.process.join()
@@ -175,7 +175,7 @@ def back_up_slowly(wire, path):
         wire.hear()
 
     app = current_app._get_current_object()
-    create.to_file(app, Path(path), create.Wishes(), now=NOON, progress=progress)
+    create.to_file(app, Path(path), create.BackupOptions(), now=NOON, progress=progress)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -210,8 +210,10 @@ def test_nothing_is_replaced_unasked_and_no_folder_is_made(sqlite_site, tmp_path
     with sqlite_site.context() as app:
 
         def write(to: Path, *, force: bool = False) -> None:
-            wishes = create.Wishes()
-            create.to_file(app, to, wishes, now=NOON, progress=quiet, force=force)
+            wishes = create.BackupOptions()
+            create.to_file(
+                app, to, wishes, now=NOON, progress=ignore_progress, force=force
+            )
 
         with pytest.raises(BackupError, match="is there already; --force"):
             write(path)
@@ -237,7 +239,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, has_tmpfile, monkeypatch):
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, before[1]))
     try:
         full = pytest.raises(BackupError, match="can't be written: File too large")
-        with full, output_file.writing(path, force=False) as file:
+        with full, output_file.open_output(path, force=False) as file:
             for _ in range(10):
                 file.write(b"x" * 1_000_000)
             file.read_again()
@@ -257,7 +259,7 @@ def test_two_at_once_don_t_replace_each_other(
         if not has_links:
             monkeypatch.setattr(os, "link", refuse_links)
     path = tmp_path / "site.backup"
-    with output_file.writing(path, force=False) as file:
+    with output_file.open_output(path, force=False) as file:
         file.write(b"the second")
         path.write_text("the first")
         file.read_again()
@@ -267,7 +269,7 @@ def test_two_at_once_don_t_replace_each_other(
     assert path.read_text() == "the first"
     assert list(tmp_path.iterdir()) == [path]
     path.unlink()
-    with output_file.writing(path, force=False) as file:
+    with output_file.open_output(path, force=False) as file:
         file.write(b"the third")
         file.read_again()
         file.finish()
@@ -281,14 +283,14 @@ def refuse_links(*_args, **_more):
 def test_what_the_disk_has_changed_is_told(sqlite_site, tmp_path, monkeypatch):
     """Also where only its bytes can be read again."""
     path = tmp_path / "site.backup"
-    read_again = output_file.Target.read_again
+    read_again = output_file.OutputFile.read_again
 
     def after_a_bad_block(self):
         file = read_again(self)
         os.pwrite(self.handle, b"\xff\x00\xff", self.size // 2)
         return file
 
-    monkeypatch.setattr(output_file.Target, "read_again", after_a_bad_block)
+    monkeypatch.setattr(output_file.OutputFile, "read_again", after_a_bad_block)
     for wishes in ({}, {"recipients": [READER]}, {"passphrase": "a walk by the sea"}):
         with pytest.raises(BackupError, match="look after the disk"):
             sqlite_site.back_up(path, **wishes)
@@ -328,7 +330,7 @@ def a_program(folder: Path, version: str) -> None:
 
 
 def test_pg_dump_must_be_as_new_as_the_server(tmp_path, monkeypatch):
-    monkeypatch.setattr(postgresql_dump, "INSTALLED", str(tmp_path / "installed"))
+    monkeypatch.setattr(postgresql_dump, "INSTALL_FOLDER", str(tmp_path / "installed"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match=r"pg_dump is not installed .*client-15"):
         postgresql_dump.find_program("pg_dump", 15)
@@ -347,14 +349,14 @@ def test_pg_dump_must_be_as_new_as_the_server(tmp_path, monkeypatch):
 
 def test_a_password_is_in_no_command_line(postgresql_site, monkeypatch):
     ran = []
-    monkeypatch.setattr(postgresql_dump, "run", lambda *args: ran.append(args))
+    monkeypatch.setattr(postgresql_dump, "run_program", lambda *args: ran.append(args))
     uri = postgresql_site.settings["SQLALCHEMY_DATABASE_URI"]
     postgresql_site.settings["SQLALCHEMY_DATABASE_URI"] = uri.replace(
         "postgres@", "postgres:a-password-that-is-secret@"
     )
     monkeypatch.setenv("RSVP_SECRET_KEY", "x" * 40)
     monkeypatch.setenv("PGHOST", "elsewhere.example.org")
-    with postgresql_site.context() as app, create.taken(app, NOON, quiet):
+    with postgresql_site.context() as app, create.snapshot(app, NOON, ignore_progress):
         pass
     [(command, environment, *_)] = ran
     assert "a-password" not in " ".join(command)
@@ -369,4 +371,6 @@ def test_what_pg_dump_complains_of_is_told_in_one_line(postgresql_site, tmp_path
     program.chmod(0o755)
     refused = pytest.raises(BackupError, match=r"^pg_dump: error: no$")
     with (tmp_path / "out").open("wb") as file, refused:
-        postgresql_dump.run([str(program)], dict(os.environ), file, quiet)
+        postgresql_dump.run_program(
+            [str(program)], dict(os.environ), file, ignore_progress
+        )

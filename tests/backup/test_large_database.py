@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from tests.conftest import TEST_SETTINGS
-from tests.server.test_serve import LINUX, RSVP
-from tests.server.test_serve import Site as Running
+from tests.support.serve_process import IS_LINUX, RSVP_COMMAND
+from tests.support.serve_process import ServeProcess as Running
 
 MEGABYTES = 400
 MOST = 160
@@ -51,7 +51,7 @@ sys.exit(ended.returncode)
 
 
 @pytest.mark.soak
-@pytest.mark.skipif(not LINUX, reason="memory is measured in Linux's units")
+@pytest.mark.skipif(not IS_LINUX, reason="memory is measured in Linux's units")
 def test_memory_does_not_grow_with_the_database(site, tmp_path):
     fill(site)
     environment = Running(site.folder, RSVP_CODE_KEY=TEST_SETTINGS["CODE_KEY"])
@@ -61,20 +61,22 @@ def test_memory_does_not_grow_with_the_database(site, tmp_path):
         values["RSVP_SQLALCHEMY_DATABASE_URI"] = uri
 
     def megabytes(*args: str | Path) -> int:
-        command = [sys.executable, "-c", MEASURED, RSVP, *map(str, args)]
+        command = [sys.executable, "-c", MEASURED, RSVP_COMMAND, *map(str, args)]
         ended = subprocess.run(command, env=values, capture_output=True, text=True)
         assert ended.returncode == 0, ended.stderr
         print(args, ended.stdout.splitlines()[-1])
         return int(ended.stdout.splitlines()[-1])
 
     file, key = tmp_path / "site.backup", tmp_path / "key"
-    public = subprocess.check_output([RSVP, "backup-key", key], text=True).strip()
+    public = subprocess.check_output(
+        [RSVP_COMMAND, "backup-key", key], text=True
+    ).strip()
     assert megabytes("backup", file, "--recipient", public) < MOST
     assert file.stat().st_size > 200_000_000
     assert megabytes("restore", file, "--replace", "--identity", key) < MOST
     # One that is too large for a passphrase says so.
     refused = subprocess.run(
-        [RSVP, "backup", tmp_path / "other", "--passphrase"],
+        [RSVP_COMMAND, "backup", tmp_path / "other", "--passphrase"],
         env=values,
         input="a walk by the sea\n",
         capture_output=True,

@@ -22,7 +22,13 @@ from rsvp.db import Base, writing
 from rsvp.domain import after_restore
 from rsvp.extensions import db
 from rsvp.models import Event, User
-from tests.backup.backed_up_event import LATER, add_cleo, addresses, drop_tables, files
+from tests.backup.backed_up_event import (
+    LATER,
+    add_cleo,
+    drop_tables,
+    files_in,
+    registered_emails,
+)
 from tests.backup.conftest import Site
 from tests.support.factories import make_user, register
 from tests.support.processes import Process
@@ -42,7 +48,7 @@ def test_a_site_comes_back_as_it_was(site, evening):
         if table not in ("users", "audit_entries"):
             assert after[table] == before[table], table
     with site.used():
-        assert addresses() == ["zoe@example.org", "ben@example.org"]
+        assert registered_emails() == ["zoe@example.org", "ben@example.org"]
         # It goes on: numbers that are given out are new ones.
         register(db.session.get_one(Event, site.event_id), email="cleo@example.org")
         make_user("cleo@example.org")
@@ -100,9 +106,9 @@ def test_an_empty_place_needs_no_leave_and_keeps_nothing(site, evening, tmp_path
         kept = place.restore(evening, now=LATER).kept
     assert kept is None
     with place.used():
-        assert addresses() == ["zoe@example.org", "ben@example.org"]
+        assert registered_emails() == ["zoe@example.org", "ben@example.org"]
     if site.is_sqlite:
-        assert files(place) == ["rsvp.db"]
+        assert files_in(place) == ["rsvp.db"]
 
 
 def test_a_place_that_init_alone_has_used_counts_as_empty(site, evening):
@@ -125,7 +131,7 @@ def test_data_is_replaced_only_with_leave_and_kept(site, evening):
     assert done.kept
     if site.is_sqlite:
         kept = Path(done.kept)
-        assert files(site) == ["rsvp.db", kept.name]
+        assert files_in(site) == ["rsvp.db", kept.name]
         assert kept.stat().st_mode & 0o077 == 0
         # Which is how it is undone, too.
         undone = site.restore(kept, replace=True, now=LATER)
@@ -148,7 +154,7 @@ def test_a_backup_of_an_earlier_version_is_brought_up_to_date(site):
     done = site.restore(old, replace=True, now=LATER)
 
     assert done.about.schema == "0004"
-    assert done.now.schema == startup.newest_version()
+    assert done.now.schema == startup.latest_version()
     with site.used(), db.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
@@ -161,7 +167,7 @@ def test_a_backup_of_a_newer_version_is_refused(site, evening):
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     newer = site.back_up(evening.with_name("newer"))
     with site.context(), writing() as session:
-        newest = startup.newest_version()
+        newest = startup.latest_version()
         session.connection().exec_driver_sql(
             f"UPDATE alembic_version SET version_num = '{newest}'"
         )
@@ -187,7 +193,7 @@ def serve(wire):
 
 
 def test_a_running_site_is_left_alone(site, evening, monkeypatch):
-    monkeypatch.setattr(lock, "PATIENCE", 0)
+    monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
     app = site.app()
     running = Process(serve, app)
     try:
@@ -218,9 +224,9 @@ def wait_until_gone(site: Site) -> None:
 
 
 def test_a_start_during_a_restore_is_refused(site, evening, monkeypatch):
-    monkeypatch.setattr(lock, "PATIENCE", 0)
-    engine = destination_sqlite.SqlitePlace if site.is_sqlite else None
-    place = engine or destination_postgresql.PostgresqlPlace
+    monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
+    engine = destination_sqlite.SqliteDestination if site.is_sqlite else None
+    place = engine or destination_postgresql.PostgresqlDestination
     look = place.look
     refused = []
 
@@ -246,7 +252,7 @@ class Cut(Exception):
     """Whatever may go wrong."""
 
 
-@pytest.mark.parametrize("step", ["fill", "begin_anew", "swap"])
+@pytest.mark.parametrize("step", ["fill", "end_stale_access", "swap"])
 def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
     add_cleo(site)
     before = site.rows()
@@ -255,18 +261,18 @@ def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
         raise Cut
 
     place = (
-        destination_sqlite.SqlitePlace
+        destination_sqlite.SqliteDestination
         if site.is_sqlite
-        else destination_postgresql.PostgresqlPlace
+        else destination_postgresql.PostgresqlDestination
     )
-    where = after_restore if step == "begin_anew" else place
+    where = after_restore if step == "end_stale_access" else place
     with monkeypatch.context() as broken:
         broken.setattr(where, step, fail)
         with pytest.raises(Cut):
             site.restore(evening, replace=True)
     assert site.rows() == before
     if site.is_sqlite:
-        assert files(site) == ["rsvp.db"]
+        assert files_in(site) == ["rsvp.db"]
     else:
         with site.used(), db.engine.connect() as connection:
             schemas = connection.exec_driver_sql(
@@ -277,8 +283,8 @@ def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
 
 def restore_slowly(wire, site, path):
     # Its own application, as another process has.
-    fill = destination_sqlite.SqlitePlace.fill
-    load = postgresql_dump.load
+    fill = destination_sqlite.SqliteDestination.fill
+    load = postgresql_dump.load_dump
 
     def fill_and_wait(*args, **more):
         fill(*args, **more)
@@ -290,8 +296,8 @@ def restore_slowly(wire, site, path):
         wire.say("filled")
         wire.hear()
 
-    destination_sqlite.SqlitePlace.fill = fill_and_wait
-    postgresql_dump.load = load_and_wait
+    destination_sqlite.SqliteDestination.fill = fill_and_wait
+    postgresql_dump.load_dump = load_and_wait
     site.restore(path, replace=True)
 
 
@@ -309,7 +315,7 @@ def test_a_restore_that_is_killed_changes_nothing_and_leaves_no_lock(site, eveni
     assert site.rows() == before
     assert site.restore(evening, replace=True).now.counts["registrations"] == 2
     if site.is_sqlite:
-        assert [name for name in files(site) if "restoring" in name] == []
+        assert [name for name in files_in(site) if "restoring" in name] == []
 
 
 def test_a_kept_file_of_sqlite_gets_a_free_name(tmp_path):

@@ -14,7 +14,7 @@ from rsvp.backup import encryption, postgresql_dump
 from rsvp.backup.errors import BackupError
 from rsvp.extensions import db
 from rsvp.models import User
-from tests.backup.backed_up_event import LATER, READER, SECRET, files
+from tests.backup.backed_up_event import LATER, RECIPIENT, SECRET, files_in
 from tests.backup.conftest import Site
 from tests.support.factories import CODE_KEY, make_event, make_user
 from tests.support.processes import Process
@@ -29,8 +29,8 @@ def plain(site: Site, path: Path):
 def for_a_key(site: Site, path: Path):
     identity = path.with_name("identity")
     identity.write_text(SECRET)
-    keys = encryption.identities(identity)
-    return site.back_up(path, recipients=[READER]), {"identities": keys}
+    keys = encryption.read_identities(identity)
+    return site.back_up(path, recipients=[RECIPIENT]), {"identities": keys}
 
 
 @pytest.mark.parametrize("kind", [plain, for_a_key])
@@ -56,7 +56,7 @@ def test_a_file_that_is_cut_off_or_changed_is_refused(sqlite_site, tmp_path, kin
             sqlite_site.restore(changed, replace=True, **wishes)
         assert str(told.value).startswith(f"{changed} "), place
     assert sqlite_site.rows() == before
-    assert files(sqlite_site) == ["rsvp.db"]
+    assert files_in(sqlite_site) == ["rsvp.db"]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_dump_with_other_sql_is_refused(postgresql_site):
             pytest.raises(BackupError, match="SQL"),
             db.engine.connect() as connection,
         ):
-            postgresql_dump.load(
+            postgresql_dump.load_dump(
                 connection.connection.driver_connection,
                 lines(text),
                 was="public",
@@ -125,7 +125,7 @@ def test_a_bare_copy_is_put_back_without_the_old_wal(sqlite_site, tmp_path):
     done = site.restore(bare, replace=True, now=LATER)
     assert list(done.now.accounts) == ["ada@example.org"]
     assert done.before.accounts.keys() == {"ada@example.org", "ben@example.org"}
-    assert files(site) == ["rsvp.db", Path(done.kept).name]
+    assert files_in(site) == ["rsvp.db", Path(done.kept).name]
     with site.used():
         assert db.session.scalars(select(User.email)).all() == ["ada@example.org"]
 
@@ -167,7 +167,7 @@ def test_a_site_that_can_not_start_is_replaced(sqlite_site, damage):
     assert not done.before.is_read
     with site.used():
         assert db.session.scalars(select(User.email)).all() == ["ada@example.org"]
-    kept = [name for name in files(site) if "before" in name]
+    kept = [name for name in files_in(site) if "before" in name]
     assert any(name.endswith("-wal") for name in kept) is (damage != "garbage")
 
 

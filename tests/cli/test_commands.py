@@ -18,11 +18,11 @@ from sqlalchemy import select, update
 from rsvp import cli, startup
 from rsvp import security as account_security
 from rsvp.cli import server, users
-from rsvp.cli.base import Command, Group, in_one_line
+from rsvp.cli.base import Command, Group, error_line
 from rsvp.db import writing
-from rsvp.domain import teams
+from rsvp.domain.accounts import users as account_users
 from rsvp.domain.registrations import expiry
-from rsvp.errors import AddressTaken, PartyTooLarge
+from rsvp.errors import AccountExists, PartyTooLarge
 from rsvp.extensions import db
 from rsvp.jobs import scheduler
 from rsvp.models import Admission, Membership, Team
@@ -95,10 +95,10 @@ def test_bad_input_ends_with_one_clear_line(args, capsys):
 
 
 def test_refusals_are_told_in_words():
-    assert in_one_line(AddressTaken(email="ada@example.org")) == (
+    assert error_line(AccountExists(email="ada@example.org")) == (
         "this address has an account already (email: ada@example.org)"
     )
-    assert in_one_line(PartyTooLarge()) == "party too large"
+    assert error_line(PartyTooLarge()) == "party too large"
 
 
 # --- accounts -----------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_an_account_gets_a_password_that_is_shown_once(rsvp):
     password = out.splitlines()[0].split()[-1]
 
     assert status == 0
-    user = teams.find_user("ada@example.org")
+    user = account_users.find_user("ada@example.org")
     assert account_security.password_problem(password) is None
     assert password not in user.password
     assert db.session.scalars(select(Membership.role)).all() == ["owner"]
@@ -154,20 +154,20 @@ def test_a_password_may_come_through_a_pipe(rsvp, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("too short\n"))
     status, _, err = rsvp("user", "create", "ada@example.org", "--ask")
     assert (status, err.count("\n")) == (1, 1)
-    assert teams.find_user("ada@example.org") is None
+    assert account_users.find_user("ada@example.org") is None
 
     monkeypatch.setattr(sys, "stdin", io.StringIO("a long walk by the river\n"))
     status, out, _ = rsvp("user", "create", "ada@example.org", "--ask")
     assert status == 0
     assert "river" not in out
-    assert teams.find_user("ada@example.org")
+    assert account_users.find_user("ada@example.org")
 
 
 def test_a_new_password_signs_the_account_out_everywhere(rsvp):
     before = make_user("ada@example.org")
     kept = (before.password, before.fs_uniquifier)
     status, out, _ = rsvp("user", "password", "ada@example.org", "--json")
-    after = teams.find_user("ada@example.org")
+    after = account_users.find_user("ada@example.org")
 
     assert status == 0
     assert json.loads(out)["password"]
@@ -259,7 +259,7 @@ def test_a_list_that_can_not_be_written_is_refused(rsvp, evening, tmp_path):
 
 def test_the_folder_may_be_closed_to_us(tmp_path):
     with pytest.raises(click.ClickException, match="can't be written"):
-        users.opened(str(tmp_path))
+        users.open_output(str(tmp_path))
 
 
 # --- check --------------------------------------------------------------------------
@@ -315,7 +315,7 @@ def test_a_worker_that_ends_says_which_job_failed(rsvp, evening, monkeypatch):
         raise ZeroDivisionError
 
     with monkeypatch.context() as broken:
-        broken.setattr(expiry, "due_to_settle", fail)
+        broken.setattr(expiry, "events_to_expire", fail)
         status, out, err = rsvp("worker", "--once", "--json")
 
     assert (status, json.loads(out)["jobs_failed"]) == (1, ["settle"])

@@ -21,7 +21,7 @@ def test_a_pass_is_printed_as_a_link(app):
     assert done.exit_code == 0, done.output
     link = done.stdout.splitlines()[0]
     assert link.startswith("https://rsvp.example.org/door/")
-    found = passes.find_pass(link.rpartition("/")[2])
+    found = passes.find_pass_by_token(link.rpartition("/")[2])
     assert (found.event.slug, found.phones_max) == (event.slug, 10)
     assert not found.works_at(utcnow())
     assert "It works from" in done.output
@@ -35,7 +35,7 @@ def test_a_rehearsal_works_at_once_and_machines_read_it(app):
     )
 
     told = json.loads(done.stdout)
-    found = passes.find_pass(told["link"].rpartition("/")[2])
+    found = passes.find_pass_by_token(told["link"].rpartition("/")[2])
     assert found.works_at(utcnow())
     assert (told["phones"], found.phones_max) == (3, 3)
     assert told["works_from"] is None

@@ -177,8 +177,8 @@ def test_every_acceptance_file_is_imported_and_exported_again(rsvp, tmp_path):
     assert {line.rpartition(": ")[2] for line in again} == {"unchanged"}
 
 
-def parsed(file: Path) -> event_definition.EventFile:
-    return parse.parse(file.read_text(), file.name)
+def parsed(file: Path) -> event_definition.EventDefinition:
+    return parse.parse_event(file.read_text(), file.name)
 
 
 def test_requests_that_wait_are_named_at_the_key_that_would_change(rsvp, tmp_path):
@@ -269,8 +269,8 @@ def test_an_exported_file_is_the_event(rsvp, tmp_path):
     shown = rsvp("export", "open-assembly-2027")
     written = rsvp("export", "open-assembly-2027", "--output", output)
 
-    file = parse.parse((EVENT_FILES / "open-assembly.yaml").read_text(), "")
-    assert parse.parse(shown.stdout, "") == file
+    file = parse.parse_event((EVENT_FILES / "open-assembly.yaml").read_text(), "")
+    assert parse.parse_event(shown.stdout, "") == file
     assert (written.exit_code, output.read_text()) == (0, shown.stdout)
     assert rsvp("import", output).stdout == "open-assembly-2027: unchanged\n"
 

@@ -13,7 +13,7 @@ from rsvp import create_app, startup
 from rsvp.config import UnsafeStart
 from tests.conftest import TEST_SETTINGS, database_file
 from tests.support import outages
-from tests.support.unprivileged import give_away, nobodys_folder, run_as_nobody
+from tests.support.unprivileged import chown_to_nobody, folder_of_nobody, run_as_nobody
 
 STARTS = (("init",), ("serve", "--no-worker"), ("worker", "--once"), ("wsgi",))
 
@@ -21,14 +21,14 @@ STARTS = (("init",), ("serve", "--no-worker"), ("worker", "--once"), ("wsgi",))
 @pytest.fixture
 def folder(sqlite_app: Flask) -> Iterator[Path]:
     """The instance folder of somebody else than root, with a database in it."""
-    with nobodys_folder() as folder:
+    with folder_of_nobody() as folder:
         source = sqlite3.connect(database_file(sqlite_app).with_suffix(".empty"))
         target = sqlite3.connect(folder / "rsvp.db")
         source.backup(target)
         target.execute("PRAGMA journal_mode = wal")
         target.close()
         source.close()
-        give_away(folder / "rsvp.db")
+        chown_to_nobody(folder / "rsvp.db")
         yield folder
 
 

@@ -22,13 +22,17 @@ from sqlalchemy.exc import OperationalError
 from rsvp import create_app, startup
 from rsvp.config import UnsafeStart
 from rsvp.database import outages, postgresql
-from rsvp.database.outages import Kind
+from rsvp.database.outages import OutageKind
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
 from tests.support import services
-from tests.support.pages.registration_form import send, soon, typed
-from tests.support.servers import OwnPostgreSQL, Silence
+from tests.support.pages.registration_form import (
+    form_data,
+    make_upcoming_event,
+    submit_form,
+)
+from tests.support.servers import OwnPostgreSQL, SilentServer
 
 pytestmark = pytest.mark.postgresql
 
@@ -101,9 +105,9 @@ def test_what_a_databases_settings_say_otherwise_changes_nothing(
         with site(tmp_path, uri) as app, app.app_context():
             startup.initialise()
             startup.verify(writes=True)
-            event = soon(title="Žluťoučký kůň 🐎")
+            event = make_upcoming_event(title="Žluťoučký kůň 🐎")
             starts = event.starts_at
-            sent = send(app.test_client(), event, name="Ólafur Ðøng")
+            sent = submit_form(app.test_client(), event, name="Ólafur Ðøng")
             assert sent.status_code == 303
             db.session.expire_all()
             assert event.title == "Žluťoučký kůň 🐎"
@@ -213,7 +217,7 @@ class Load:
 
     def __init__(self, app: Flask, event: Event, threads: int = 4) -> None:
         self.app = app
-        self.slug, self.form = event.slug, typed(event)
+        self.slug, self.form = event.slug, form_data(event)
         self.statuses: Counter[int] = Counter()
         self.kept: set[str] = set()
         self.last_success = [0.0] * threads
@@ -260,7 +264,7 @@ def test_a_restart_under_load_is_some_503s_and_loses_nothing(tmp_path: Path):
     with OwnPostgreSQL() as server, site(tmp_path, server.uri) as app:
         with app.app_context():
             startup.initialise()
-            event = soon({"capacity": None})
+            event = make_upcoming_event({"capacity": None})
             load = Load(app, event)
         with load:
             assert load.all_succeed_after(time.monotonic())
@@ -290,8 +294,8 @@ def addresses() -> set[str]:
 def test_a_server_that_hangs_costs_seconds_and_is_then_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setitem(postgresql.CONNECTING, "connect_timeout", 2)
-    with Silence() as server:
+    monkeypatch.setitem(postgresql.CONNECT_OPTIONS, "connect_timeout", 2)
+    with SilentServer() as server:
         uri = f"postgresql://postgres@127.0.0.1:{server.port}/rsvp"
         with site(tmp_path, uri) as app:
             client, took = app.test_client(), []
@@ -308,7 +312,7 @@ def test_a_server_that_stops_in_the_middle_is_given_up(
 ):
     pid = db.session.scalar(text("SELECT pg_backend_pid()"))
     driver = db.session.connection().connection.driver_connection
-    assert isinstance(driver, postgresql.Connection)
+    assert isinstance(driver, postgresql.TimedConnection)
     driver.patience = 0.2
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -334,13 +338,15 @@ def test_what_takes_longer_than_it_may_is_ended_by_the_server(here: None):
     db.session.execute(text("SELECT set_config('statement_timeout', '50', true)"))
     with pytest.raises(OperationalError) as ended:
         db.session.execute(text("SELECT pg_sleep(20)"))
-    assert outages.find(ended.value) == outages.Outage(Kind.BUSY, "SQLSTATE 57014")
+    assert outages.find(ended.value) == outages.Outage(
+        OutageKind.BUSY, "SQLSTATE 57014"
+    )
     db.session.rollback()
 
 
 def test_changing_the_tables_may_take_its_time(here: None):
     with db.engine.connect() as connection:
-        postgresql.wait_patiently(connection)
+        postgresql.disable_timeouts(connection)
         limits = connection.exec_driver_sql("SHOW statement_timeout").scalar()
         driver = connection.connection.driver_connection
         assert (limits, driver.patience) == ("0", None)
@@ -348,4 +354,4 @@ def test_changing_the_tables_may_take_its_time(here: None):
     with db.engine.connect() as connection:
         limits = connection.exec_driver_sql("SHOW statement_timeout").scalar()
         driver = connection.connection.driver_connection
-        assert (limits, driver.patience) == ("1min", postgresql.LONGEST_ANSWER)
+        assert (limits, driver.patience) == ("1min", postgresql.MAX_ANSWER_SECONDS)

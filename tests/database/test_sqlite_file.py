@@ -25,8 +25,13 @@ from rsvp.extensions import db
 from rsvp.models import User
 from tests.conftest import TEST_SETTINGS
 from tests.conftest import database_file as file_of
-from tests.server.test_serve import LINUX, RSVP, Site, kill_what_is_left
 from tests.support.factories import make_user
+from tests.support.serve_process import (
+    IS_LINUX,
+    RSVP_COMMAND,
+    ServeProcess,
+    kill_remaining,
+)
 
 
 @pytest.fixture
@@ -85,14 +90,14 @@ def leftovers(place: Path) -> list[str]:
 
 
 @pytest.fixture
-def site(place) -> Iterator[Site]:
+def site(place) -> Iterator[ServeProcess]:
     key = TEST_SETTINGS["CODE_KEY"]
-    site = Site(place, RSVP_CODE_KEY=key)
+    site = ServeProcess(place, RSVP_CODE_KEY=key)
     yield site
-    kill_what_is_left(site)
+    kill_remaining(site)
 
 
-@pytest.mark.skipif(not LINUX, reason="children are read from /proc")
+@pytest.mark.skipif(not IS_LINUX, reason="children are read from /proc")
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_a_site_that_ends_leaves_one_file_with_everything(site, place, told, tmp_path):
     site.start()
@@ -110,9 +115,13 @@ def test_a_site_that_ends_leaves_one_file_with_everything(site, place, told, tmp
 
 
 def test_a_command_closes_what_it_opened_also_when_it_fails(place):
-    environment = Site(place, RSVP_CODE_KEY=TEST_SETTINGS["CODE_KEY"]).environment
+    environment = ServeProcess(
+        place, RSVP_CODE_KEY=TEST_SETTINGS["CODE_KEY"]
+    ).environment
     for args, status in ((("event", "list"), 0), (("attendees", "none"), 1)):
-        ended = subprocess.run([RSVP, *args], env=environment, capture_output=True)
+        ended = subprocess.run(
+            [RSVP_COMMAND, *args], env=environment, capture_output=True
+        )
         assert ended.returncode == status
         assert leftovers(place) == []
 
@@ -120,7 +129,7 @@ def test_a_command_closes_what_it_opened_also_when_it_fails(place):
 def test_the_wal_of_a_database_in_use_is_left_alone(place):
     with used(place):
         make_user("ada@example.org")
-        written = sqlite_file.size_of(place / "rsvp.db-wal")
+        written = sqlite_file.size_or_zero(place / "rsvp.db-wal")
         child = multiprocessing.get_context("fork").Process(
             target=use_from_another_process, args=(place,)
         )
@@ -128,7 +137,7 @@ def test_the_wal_of_a_database_in_use_is_left_alone(place):
         child.join(60)
 
         assert child.exitcode == 0
-        assert sqlite_file.size_of(place / "rsvp.db-wal") == written > 0
+        assert sqlite_file.size_or_zero(place / "rsvp.db-wal") == written > 0
     assert leftovers(place) == []
 
 
@@ -156,7 +165,7 @@ def test_a_killed_process_loses_nothing_and_is_told_of(place, caplog):
 
 def test_the_database_is_read_whole_after_an_unclean_end_alone(place, monkeypatch):
     looked = []
-    monkeypatch.setattr(sqlite_file, "problem_of", lambda *args: looked.append(args))
+    monkeypatch.setattr(sqlite_file, "find_problem", lambda *args: looked.append(args))
     with used(place):
         pass
     assert len(looked) == 1, "nobody knows yet how it was left"
@@ -316,7 +325,7 @@ def test_a_damaged_file_is_refused_with_what_to_do(place, damage):
 def test_a_database_too_large_to_be_checked_at_a_start_is_told_of(
     place, monkeypatch, caplog
 ):
-    monkeypatch.setattr(sqlite_file, "LONGEST_CHECK", -1)
+    monkeypatch.setattr(sqlite_file, "MAX_CHECK_SECONDS", -1)
     killed_while(place, lambda: [make_user(f"{n}@example.org") for n in range(5)])
     monkeypatch.setattr(sqlite3, "connect", checking_often(sqlite3.connect))
     with used(place):
@@ -336,12 +345,12 @@ def checking_often(connect):
 
 
 def test_a_start_during_a_restore_is_refused_in_words(place, monkeypatch):
-    monkeypatch.setattr(lock, "PATIENCE", 0)
+    monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
     use = lock.FileLock(place / "rsvp.db")
     refused = pytest.raises(UnsafeStart, match="a backup is being put back")
     with use.alone(), refused, used(place):
         pass
-    with used(place), pytest.raises(lock.InUse), use.alone():
+    with used(place), pytest.raises(lock.DatabaseInUse), use.alone():
         pass
     with use.alone():
         pass
@@ -354,8 +363,8 @@ def test_what_is_noted_about_the_file_takes_no_more_room_from_note_to_note(tmp_p
     texts = ("open 1 2\n", "closed 123456789012 1234567890123456789\n", "unknown\n")
     try:
         for text in texts:
-            lock.note(handle, text)
-            assert lock.what_is_noted(handle) == text
-            assert path.stat().st_size == lock.LENGTH + 1
+            lock.write_note(handle, text)
+            assert lock.read_note(handle) == text
+            assert path.stat().st_size == lock.NOTE_LENGTH + 1
     finally:
         os.close(handle)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rsvp.database.writer_queue import WriterQueue
-from rsvp.errors import NoTurn
+from rsvp.errors import WriteLockUnavailable
 
 fork = multiprocessing.get_context("fork")
 
@@ -49,7 +49,7 @@ def test_a_stopped_process_holds_up_nobody_for_ever(path: Path):
     holder = Holder(path)
     try:
         for _ in range(3):
-            with pytest.raises(NoTurn), queue.turn():
+            with pytest.raises(WriteLockUnavailable), queue.turn():
                 pass
     finally:
         holder.end()
@@ -62,7 +62,7 @@ def test_a_stopped_process_holds_up_nobody_for_ever(path: Path):
 def test_who_comes_while_another_gave_up_has_the_next_turn(path: Path):
     queue = WriterQueue(path, patience=0.1)
     holder = Holder(path)
-    with pytest.raises(NoTurn), queue.turn():
+    with pytest.raises(WriteLockUnavailable), queue.turn():
         pass
     queue.patience = 20
     threading.Timer(0.2, holder.end).start()
@@ -70,14 +70,14 @@ def test_who_comes_while_another_gave_up_has_the_next_turn(path: Path):
     with queue.turn():
         # Nobody else has it meanwhile.
         other = WriterQueue(path, patience=0.1)
-        with pytest.raises(NoTurn), other.turn():
+        with pytest.raises(WriteLockUnavailable), other.turn():
             pass
 
 
 def test_a_lock_that_nobody_waits_for_any_more_is_given_back(path: Path):
     queue = WriterQueue(path, patience=0.1)
     holder = Holder(path)
-    with pytest.raises(NoTurn), queue.turn():
+    with pytest.raises(WriteLockUnavailable), queue.turn():
         pass
     holder.end()
 
@@ -93,7 +93,7 @@ def one_who_waits(queue: WriterQueue) -> tuple[threading.Thread, threading.Event
         try:
             with queue.turn():
                 pass
-        except NoTurn:
+        except WriteLockUnavailable:
             refused.set()
 
     thread = threading.Thread(target=wait)
@@ -139,13 +139,13 @@ def test_one_turn_at_a_time_of_all_threads_and_processes(path: Path, tmp_path: P
 def test_who_waits_after_another_waited_in_vain_waits_less(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("rsvp.database.writer_queue.PATIENCE_WHEN_STUCK", 0.1)
+    monkeypatch.setattr("rsvp.database.writer_queue.STUCK_WAIT_SECONDS", 0.1)
     queue = WriterQueue(path, patience=30)
     holder = Holder(path)
     try:
         queue.is_stuck = True
         began = time.monotonic()
-        with pytest.raises(NoTurn), queue.turn():
+        with pytest.raises(WriteLockUnavailable), queue.turn():
             pass
         assert time.monotonic() - began < 10
     finally:
@@ -165,6 +165,9 @@ def test_who_waits_already_notices_that_another_waited_in_vain(path: Path):
 
 
 def test_a_file_that_can_not_be_used_is_no_turn(tmp_path: Path):
-    with pytest.raises(NoTurn) as refusal, WriterQueue(tmp_path / "no" / "f").turn():
+    with (
+        pytest.raises(WriteLockUnavailable) as refusal,
+        WriterQueue(tmp_path / "no" / "f").turn(),
+    ):
         pass
     assert isinstance(refusal.value.__cause__, FileNotFoundError)

@@ -20,7 +20,7 @@ from rsvp.models.event import QuestionType, Visibility
 from rsvp.queries import events as event_queries
 from tests.support.factories import CODE_KEY, NOON, make_event
 
-FILES = sorted(load.SAMPLE.glob("*.yaml"))
+FILES = sorted(load.SAMPLE_FOLDER.glob("*.yaml"))
 
 
 def count(table) -> int:
@@ -28,10 +28,10 @@ def count(table) -> int:
 
 
 def test_the_demo_has_events_of_every_kind_with_people(app):
-    assert load.load(NOON, CODE_KEY)
+    assert load.load_sample_data(NOON, CODE_KEY)
 
     states = {
-        event.slug: event_queries.event_state(event.slug) for event in all_events()
+        event.slug: event_queries.find_event_state(event.slug) for event in all_events()
     }
     assert len(states) == len(FILES) == 8
     supper = next(iter(states["seed-swap-supper"].seats.values()))
@@ -49,7 +49,7 @@ def test_the_demo_has_events_of_every_kind_with_people(app):
     [quiet] = [event for event in all_events() if event.discreet]
     assert quiet.visibility == Visibility.UNLISTED
     assert quiet.room_capacity == 14 == sum(a.seats_taken for a in quiet.admissions) + 1
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def states_of(slug: str) -> Counter[str]:
@@ -62,25 +62,25 @@ def all_events() -> list[Event]:
 
 
 def test_every_demo_event_is_listed_but_the_discreet_one(app):
-    load.load(NOON, CODE_KEY)
+    load.load_sample_data(NOON, CODE_KEY)
 
-    listed = {event.slug for event in event_queries.listing(NOON)}
+    listed = {event.slug for event in event_queries.list_public_events(NOON)}
 
     assert {event.slug for event in all_events()} - listed == {"quiet-table-4m7x"}
 
 
 def test_a_second_load_changes_nothing(app):
-    load.load(NOON, CODE_KEY)
+    load.load_sample_data(NOON, CODE_KEY)
     before = count(Registration)
 
-    assert not load.load(NOON, CODE_KEY)
+    assert not load.load_sample_data(NOON, CODE_KEY)
     assert count(Registration) == before
 
 
 def test_a_database_with_an_event_of_its_own_is_left_alone(app):
     make_event()
 
-    assert not load.load(NOON, CODE_KEY)
+    assert not load.load_sample_data(NOON, CODE_KEY)
     assert count(Event) == 1
 
 
@@ -89,8 +89,8 @@ def test_sample_times_exist_and_lie_ahead_whatever_the_day(file):
     text = file.read_text()
     for days in range(800):
         now = datetime(2026, 1, 1, 23, 30, tzinfo=UTC) + timedelta(days=days)
-        dated = load.dated(text, now)
-        zone = ZoneInfo(load.ZONE.findall(dated)[0])
+        dated = load.fill_in_dates(text, now)
+        zone = ZoneInfo(load.ZONE_PATTERN.findall(dated)[0])
         times = {
             key: walltime.instant(datetime.fromisoformat(wall), zone)
             for key, wall in re.findall(r'(\w+): "(\d{4}-[\d-]+ [\d:]+)"', dated)
@@ -110,18 +110,23 @@ def test_sample_times_exist_and_lie_ahead_whatever_the_day(file):
     ],
 )
 def test_a_sample_date_is_counted_from_today(written, read):
-    assert load.dated(f"timezone: UTC\n{written}", NOON) == f"timezone: UTC\n{read}"
+    assert (
+        load.fill_in_dates(f"timezone: UTC\n{written}", NOON)
+        == f"timezone: UTC\n{read}"
+    )
 
 
 def test_today_is_the_day_it_is_in_the_event_zone():
     late = datetime(2027, 1, 15, 23, 30, tzinfo=UTC)
 
-    assert load.dated("timezone: Asia/Tokyo\n{{+0}}", late).endswith("2027-01-16")
+    assert load.fill_in_dates("timezone: Asia/Tokyo\n{{+0}}", late).endswith(
+        "2027-01-16"
+    )
 
 
 def test_the_samples_are_our_own_and_complete():
     for file in FILES:
-        event = parse.parse(load.dated(file.read_text(), NOON), file.name)
+        event = parse.parse_event(load.fill_in_dates(file.read_text(), NOON), file.name)
         assert event.summary
         assert event.description
         assert event.contact

@@ -54,7 +54,7 @@ EVENING = Event(
     ],
 )
 def test_an_offer_stands_until(made, ends):
-    assert deadlines.offer_by(EVENING, at(made)) == at(ends)
+    assert deadlines.offer_deadline(EVENING, at(made)) == at(ends)
 
 
 def test_an_early_morning_ends_at_its_doors_not_at_ten():
@@ -62,20 +62,20 @@ def test_an_early_morning_ends_at_its_doors_not_at_ten():
         timezone="Europe/Brussels", starts_at=at("29 08:30"), doors_at=at("29 08:15")
     )
 
-    assert deadlines.offer_by(breakfast, at("28 22:00")) == at("29 08:15")
+    assert deadlines.offer_deadline(breakfast, at("28 22:00")) == at("29 08:15")
 
 
 def test_without_doors_they_are_half_an_hour_before_the_start():
     evening = Event(timezone="Europe/Brussels", starts_at=at("29 18:00"))
 
-    assert deadlines.offer_by(evening, at("29 17:00")) == at("29 17:30")
+    assert deadlines.offer_deadline(evening, at("29 17:00")) == at("29 17:30")
 
 
 def test_night_is_where_the_event_is():
     tokyo = Event(timezone="Asia/Tokyo", starts_at=at("29 18:00"))
 
     # 22:30 in Tokyo; in Brussels it is early afternoon.
-    ends_at = deadlines.offer_by(tokyo, at("15 14:30"))
+    ends_at = deadlines.offer_deadline(tokyo, at("15 14:30"))
 
     assert ends_at.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%d %H:%M") == "17 10:00"
 
@@ -88,7 +88,7 @@ def test_the_clock_change_does_not_move_the_morning():
     )
     made = datetime(2027, 10, 30, 1, 0, tzinfo=BRUSSELS)
 
-    ends_at = deadlines.offer_by(walk, made).astimezone(BRUSSELS)
+    ends_at = deadlines.offer_deadline(walk, made).astimezone(BRUSSELS)
 
     assert ends_at == datetime(2027, 10, 31, 10, 0, tzinfo=BRUSSELS)
 
@@ -96,4 +96,4 @@ def test_the_clock_change_does_not_move_the_morning():
 def test_an_address_can_be_confirmed_for_two_hours_at_night_too():
     made = at("16 01:00")
 
-    assert deadlines.address_by(made) - made == timedelta(hours=2)
+    assert deadlines.address_deadline(made) - made == timedelta(hours=2)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from rsvp.db import writing
 from rsvp.domain.events import capacity_changes
-from rsvp.domain.invariants import problems
+from rsvp.domain.invariants import find_problems
 from rsvp.domain.registrations import approval
 from rsvp.models.event import Promotion
 from tests.support.factories import NOON, cancel, make_event, register
@@ -32,7 +32,7 @@ def another_with_offers():
     4: Ivy held. Gives their registrations' ids."""
     event = make_event({"capacity": 4}, promotion=Promotion.OFFER)
     with writing():
-        capacity_changes.reserve(event.id, 1, actor="user:1", now=NOON)
+        capacity_changes.set_reserved_seats(event.id, 1, actor="user:1", now=NOON)
     people = {
         "ada": register(event),
         "ben": register(event),
@@ -48,14 +48,14 @@ def another_with_offers():
 def broken(statement):
     with writing() as session:
         session.execute(text(statement))
-    return [f"{p.rule} {p.table} {p.id}" for p in problems(NOON)]
+    return [f"{p.rule} {p.table} {p.id}" for p in find_problems(NOON)]
 
 
 def test_a_sound_database_has_no_problems(app):
     a_lively_evening()
     another_with_offers()
 
-    assert problems(NOON) == []
+    assert find_problems(NOON) == []
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_somebody_left_waiting_for_a_free_seat_is_named(app):
     with writing() as session:
         session.execute(text("UPDATE admissions SET capacity = 2"))
 
-    [problem] = problems(NOON)
+    [problem] = find_problems(NOON)
 
     assert (problem.rule, problem.id) == ("I4", waiting.registration_id)
-    assert problems(event.starts_at - timedelta(minutes=1)) == []
+    assert find_problems(event.starts_at - timedelta(minutes=1)) == []
 
 
 def test_a_party_fine_with_fewer_is_left_waiting_by_a_single_seat(app):
@@ -193,4 +193,4 @@ def test_what_is_merely_overdue_is_no_problem(app):
     """The worker may be late: whoever touches the event next lets it lapse."""
     another_with_offers()
 
-    assert problems(NOON + timedelta(days=7)) == []
+    assert find_problems(NOON + timedelta(days=7)) == []

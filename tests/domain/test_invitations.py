@@ -18,8 +18,8 @@ from rsvp.models import AuditEntry, Event, Invitation, Registration
 from rsvp.models.event import Status, Visibility
 from rsvp.models.registration import State
 from rsvp.queries import invitations as invitation_queries
-from tests.support.bookings import at_once
 from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register
+from tests.support.registrations import run_at_once
 
 ACTOR = "user:1"
 LATER = NOON + timedelta(days=1)
@@ -28,7 +28,7 @@ LATER = NOON + timedelta(days=1)
 def invite(event, count=1, uses_max=1, expires_at=None, label=None, now=NOON):
     """The codes of new invitations, committed."""
     with writing():
-        made = invitations.make(
+        made = invitations.create(
             event.id,
             count=count,
             uses_max=uses_max,
@@ -38,12 +38,12 @@ def invite(event, count=1, uses_max=1, expires_at=None, label=None, now=NOON):
             actor=ACTOR,
             now=now,
         )
-    return [invitations.code_of(invitation, CODE_KEY) for invitation in made]
+    return [invitations.invitation_code(invitation, CODE_KEY) for invitation in made]
 
 
 def the_invitation(event, code) -> Invitation:
     db.session.rollback()
-    found = invitations.find(event.id, code)
+    found = invitations.find_by_code(event.id, code)
     assert found is not None
     return found
 
@@ -59,7 +59,7 @@ def use(event, code, outcome, now=NOON):
 
     def change(_again):
         capacity.lock_event(event.id)
-        invitation = invitations.refuse_unless_usable(event.id, code, now)
+        invitation = invitations.lock_usable(event.id, code, now)
         db.session.execute(
             update(Registration)
             .where(Registration.id == outcome.registration_id)
@@ -74,8 +74,8 @@ def refusal(event, code, now=NOON):
     try:
         with writing():
             capacity.lock_event(event.id)
-            invitations.refuse_unless_usable(event.id, code, now)
-    except errors.NoInvitation as refused:
+            invitations.lock_usable(event.id, code, now)
+    except errors.InvalidInvitation as refused:
         return refused.facts["why"]
     return None
 
@@ -100,7 +100,7 @@ def test_codes_are_made_in_bulk_and_none_is_kept(app):
     [entry] = entries("make_invitations")
     assert (entry.actor, entry.event_id) == (ACTOR, event.id)
     assert entry.details == {"count": 500, "uses": 1}
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_invitations_that_make_no_sense_are_not_made(app, asked):
     with pytest.raises(ValueError, match=next(iter(asked))):
         invite(event, **asked)
 
-    assert invitation_queries.invitations(event.id) == []
+    assert invitation_queries.list_invitations(event.id) == []
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_most_uses_are_many_or_without_limit(app, asked, uses_max):
 
     invite(event, label=" ", **asked)
 
-    [issued] = invitation_queries.invitations(event.id)
+    [issued] = invitation_queries.list_invitations(event.id)
     assert (issued.invitation.uses_max, issued.invitation.label) == (uses_max, None)
 
 
@@ -150,7 +150,7 @@ def test_nobody_is_invited_to_what_is_off_or_over(app):
     with pytest.raises(errors.EventCancelled):
         invite(event)
 
-    assert invitation_queries.invitations(event.id) == []
+    assert invitation_queries.list_invitations(event.id) == []
 
 
 # --- using --------------------------------------------------------------------------
@@ -161,7 +161,10 @@ def test_a_code_is_found_however_it_is_typed(app):
     [code] = invite(event)
 
     for typed in (code, code.lower(), code.replace("-", " "), f" {code} "):
-        assert invitations.find(event.id, typed).id == the_invitation(event, code).id
+        assert (
+            invitations.find_by_code(event.id, typed).id
+            == the_invitation(event, code).id
+        )
 
 
 def test_a_code_of_another_event_or_of_none_opens_nothing(app):
@@ -169,7 +172,7 @@ def test_a_code_of_another_event_or_of_none_opens_nothing(app):
     [code] = invite(other)
 
     for typed in (code, "", "ABCD-EFGH-JKM", "0000-0000-0000", "x" * 5000):
-        assert invitations.find(event.id, typed) is None
+        assert invitations.find_by_code(event.id, typed) is None
         assert refusal(event, typed) == "unknown"
     assert refusal(other, code) is None
 
@@ -212,7 +215,7 @@ def test_a_use_counts_until_its_registration_is_over(app, state):
 
     counts = state not in ("cancelled", "declined", "lapsed")
     assert refusal(event, code) == ("used_up" if counts else None)
-    [issued] = invitation_queries.invitations(event.id)
+    [issued] = invitation_queries.list_invitations(event.id)
     assert issued.used == counts
 
 
@@ -225,7 +228,7 @@ def test_a_use_that_is_given_up_can_be_used_again(app):
     cancel(leaving)
     use(event, code, register(event))
 
-    with pytest.raises(errors.NoInvitation):
+    with pytest.raises(errors.InvalidInvitation):
         use(event, code, register(event))
 
 
@@ -242,7 +245,7 @@ def test_the_last_use_of_a_code_is_given_once(app):
             start.wait()
             try:
                 use(event, code, outcome)
-            except errors.NoInvitation:
+            except errors.InvalidInvitation:
                 return False
             finally:
                 db.session.remove()
@@ -252,7 +255,7 @@ def test_the_last_use_of_a_code_is_given_once(app):
         used = list(pool.map(press, made))
 
     assert sorted(used) == [False] * 4 + [True] * 2
-    [issued] = invitation_queries.invitations(event.id)
+    [issued] = invitation_queries.list_invitations(event.id)
     assert issued.used == 2
 
 
@@ -264,10 +267,10 @@ def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
     def come():
         return register(page, invitation=code.lower()).kind
 
-    assert at_once(app, *[come] * 4) == ["made"] + ["no_invitation"] * 3
-    [issued] = invitation_queries.invitations(event.id)
+    assert run_at_once(app, *[come] * 4) == ["made"] + ["no_invitation"] * 3
+    [issued] = invitation_queries.list_invitations(event.id)
     assert issued.used == 1
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_who_revokes_a_code_waits_for_who_uses_it(app):
@@ -282,7 +285,7 @@ def test_who_revokes_a_code_waits_for_who_uses_it(app):
     thread = threading.Thread(target=revoke_elsewhere)
     with writing():
         capacity.lock_event(event_id)
-        invitations.refuse_unless_usable(event_id, code, NOON)
+        invitations.lock_usable(event_id, code, NOON)
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
@@ -310,10 +313,10 @@ def test_a_revoked_code_lets_nobody_in_but_who_is_registered_stays(app):
     assert (entry.actor, entry.at) == (ACTOR, NOON)
     found = {
         one.invitation.code_id: one.used
-        for one in invitation_queries.invitations(event.id)
+        for one in invitation_queries.list_invitations(event.id)
     }
     assert list(found.values()) == [0, 1]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_the_page_of_invitations_shows_those_of_its_event_newest_first(app):
@@ -321,9 +324,11 @@ def test_the_page_of_invitations_shows_those_of_its_event_newest_first(app):
     invite(other)
     first, second = invite(event, label="One"), invite(event, label="Two")
 
-    labels = [one.invitation.label for one in invitation_queries.invitations(event.id)]
+    labels = [
+        one.invitation.label for one in invitation_queries.list_invitations(event.id)
+    ]
     assert labels == ["Two", "One"]
     assert first != second
     with writing() as session:
         session.execute(delete(Invitation))
-    assert invitation_queries.invitations(event.id) == []
+    assert invitation_queries.list_invitations(event.id) == []

@@ -14,41 +14,22 @@ from rsvp.db import write, writing
 from rsvp.domain import mailings, privacy
 from rsvp.domain.events import lifecycle
 from rsvp.extensions import db
-from rsvp.jobs import mailing as jobs
+from rsvp.jobs import tasks as jobs
 from rsvp.models import Attendee, AuditEntry, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
 from rsvp.queries import mailings as mailing_queries
-from tests.support.door import make_phone, scan
+from tests.support.door import make_phone, record_scan
 from tests.support.event_files import publish
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.mailings import ADA, draft_mailing, schedule_mailing
 
-ADA = "user:1"
 LATER = NOON + timedelta(hours=5)
 
 
-def draft(event, **wanted) -> int:
-    return write(
-        lambda _: (
-            mailings.draft(
-                event.id,
-                subject="Bring a bowl",
-                text="Soup is at six.",
-                wanted={"states": ["confirmed"]} | wanted,
-                actor=ADA,
-                now=NOON,
-            ).id
-        )
-    )
-
-
-def schedule(mailing_id, send_at=None, now=NOON) -> None:
-    write(lambda _: mailings.schedule(mailing_id, send_at=send_at, actor=ADA, now=now))
-
-
 def send(event, now=NOON, **wanted) -> int:
-    mailing_id = draft(event, **wanted)
-    schedule(mailing_id, now=now)
-    jobs.write_due(now)
+    mailing_id = draft_mailing(event, **wanted)
+    schedule_mailing(mailing_id, now=now)
+    jobs.send_mailings(now)
     return mailing_id
 
 
@@ -131,8 +112,8 @@ def test_a_mail_goes_to_whoever_is_on_its_list(evening, wanted, who):
     assert sorted(told(mailing_id)) == sorted(who.split())
     assert stored(mailing_id).state == "sent"
     assert stored(mailing_id).total == len(who.split())
-    found = mailing_queries.filter_of(evening, stored(mailing_id).wanted)
-    assert mailing_queries.reach(evening.id, found).reached == len(who.split())
+    found = mailing_queries.mailing_filter(evening, stored(mailing_id).wanted)
+    assert mailing_queries.count_reach(evening.id, found).reached == len(who.split())
 
 
 def test_what_each_attendee_answered_counts_while_they_come(evening):
@@ -150,7 +131,7 @@ def test_those_who_were_in_are_told_apart(evening):
     at_doors = evening.doors_open_at
     ada = db.session.scalars(select(Attendee).where(Attendee.name == "ada")).one()
     phone = make_phone(evening, "Main entrance", at_doors)
-    scan(phone, ada, now=at_doors)
+    record_scan(phone, ada, now=at_doors)
 
     assert told(send(evening, checked_in=True)) == ["ada"]
     assert told(send(evening, checked_in=False)) == ["bo", "cy", "fay"]
@@ -185,8 +166,8 @@ def test_who_asked_for_no_more_or_can_not_be_reached_is_left_out(evening, values
     mailing_id = send(evening, states=["confirmed", "held", "lapsed"])
 
     assert told(mailing_id) == ["ada", "cy", "fay"]
-    found = mailing_queries.filter_of(evening, stored(mailing_id).wanted)
-    assert mailing_queries.reach(evening.id, found).skipped == 1
+    found = mailing_queries.mailing_filter(evening, stored(mailing_id).wanted)
+    assert mailing_queries.count_reach(evening.id, found).skipped == 1
 
 
 def test_who_asked_to_be_forgotten_is_left_out(evening):
@@ -200,13 +181,13 @@ def test_who_asked_to_be_forgotten_is_left_out(evening):
 def test_the_list_is_that_of_the_moment_it_is_sent(app):
     event = make_event()
     come(event, "ada", "bo")
-    mailing_id = draft(event)
-    schedule(mailing_id, LATER)
+    mailing_id = draft_mailing(event)
+    schedule_mailing(mailing_id, LATER)
     come(event, "cy")
     cancel(register(event, "di", email="di@example.org"))
     set_rows(Registration, Registration.name == "bo", muted_at=NOON)
 
-    jobs.write_due(LATER)
+    jobs.send_mailings(LATER)
 
     assert told(mailing_id) == ["ada", "cy"]
 
@@ -217,15 +198,15 @@ def test_the_list_is_that_of_the_moment_it_is_sent(app):
 def test_it_goes_when_they_say_and_once(app):
     event = make_event()
     come(event, "ada")
-    mailing_id = draft(event)
+    mailing_id = draft_mailing(event)
 
-    assert jobs.write_due(LATER) == 0
-    schedule(mailing_id, LATER)
-    assert jobs.write_due(LATER - timedelta(seconds=1)) == 0
+    assert jobs.send_mailings(LATER) == 0
+    schedule_mailing(mailing_id, LATER)
+    assert jobs.send_mailings(LATER - timedelta(seconds=1)) == 0
     assert stored(mailing_id).state == "scheduled"
-    assert jobs.write_due(LATER) == 1
+    assert jobs.send_mailings(LATER) == 1
     come(event, "bo", now=LATER)
-    assert jobs.write_due(LATER + timedelta(days=1)) == 0
+    assert jobs.send_mailings(LATER + timedelta(days=1)) == 0
 
     assert told(mailing_id) == ["ada"]
     message = db.session.scalars(select(Message).where(Message.kind == "note")).one()
@@ -236,11 +217,11 @@ def test_it_goes_when_they_say_and_once(app):
 
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_workers_at_once_write_to_each_once(app, monkeypatch, workers):
-    monkeypatch.setattr(mailings, "BATCH", 3)
+    monkeypatch.setattr(mailings, "BATCH_SIZE", 3)
     event = make_event({"capacity": None})
     come(event, *(f"guest-{number:02}" for number in range(14)))
-    mailing_id = draft(event)
-    schedule(mailing_id)
+    mailing_id = draft_mailing(event)
+    schedule_mailing(mailing_id)
     db.session.remove()
     start = threading.Barrier(workers, timeout=30)
 
@@ -248,7 +229,7 @@ def test_workers_at_once_write_to_each_once(app, monkeypatch, workers):
         with app.app_context():
             start.wait()
             try:
-                return jobs.write_due(NOON)
+                return jobs.send_mailings(NOON)
             finally:
                 db.session.remove()
 
@@ -268,22 +249,22 @@ def test_one_that_was_written_before_is_not_written_again(app):
     again = {"state": "sending", "reached_id": 0}
     set_rows(Mailing, Mailing.id == mailing_id, **again)
 
-    jobs.write_due(NOON)
+    jobs.send_mailings(NOON)
 
     assert told(mailing_id) == ["ada", "bo"]
     assert stored(mailing_id).total == 2
 
 
 def test_one_that_broke_off_goes_on_where_it_was(app, monkeypatch):
-    monkeypatch.setattr(mailings, "BATCH", 2)
+    monkeypatch.setattr(mailings, "BATCH_SIZE", 2)
     event = make_event()
     come(event, "ada", "bo", "cy")
-    mailing_id = draft(event)
-    schedule(mailing_id)
+    mailing_id = draft_mailing(event)
+    schedule_mailing(mailing_id)
 
-    assert write(lambda _: jobs.write_some(mailing_id, NOON)) == 2
+    assert write(lambda _: jobs.send_mailing_batch(mailing_id, NOON)) == 2
     assert stored(mailing_id).state == "sending"
-    assert jobs.write_due(NOON) == 1
+    assert jobs.send_mailings(NOON) == 1
 
     assert told(mailing_id) == ["ada", "bo", "cy"]
 
@@ -292,12 +273,12 @@ def test_one_that_broke_off_goes_on_where_it_was(app, monkeypatch):
 
 
 def test_stopping_keeps_back_what_has_not_gone_out(app, monkeypatch):
-    monkeypatch.setattr(mailings, "BATCH", 3)
+    monkeypatch.setattr(mailings, "BATCH_SIZE", 3)
     event = make_event()
     come(event, "ada", "bo", "cy", "di")
-    mailing_id = draft(event)
-    schedule(mailing_id)
-    write(lambda _: jobs.write_some(mailing_id, NOON))
+    mailing_id = draft_mailing(event)
+    schedule_mailing(mailing_id)
+    write(lambda _: jobs.send_mailing_batch(mailing_id, NOON))
     mine = Message.mailing_id == mailing_id
     is_adas = mine & Message.recipient.startswith("ada")
     set_rows(Message, is_adas, state="sent", sent_at=NOON)
@@ -306,11 +287,11 @@ def test_stopping_keeps_back_what_has_not_gone_out(app, monkeypatch):
 
     assert stop(mailing_id) == 2
 
-    assert jobs.write_due(NOON) == 0
+    assert jobs.send_mailings(NOON) == 0
     assert stored(mailing_id).state == "stopped"
     # A worker has one in hand: what it is sending goes out, but nothing is tried again.
     assert told(mailing_id, state="superseded") == ["bo", "cy"]
-    found = mailing_queries.progress([mailing_id])[mailing_id]
+    found = mailing_queries.progress_by_mailing([mailing_id])[mailing_id]
     assert (found.total, found.sent, found.waiting, found.stopped) == (3, 1, 0, 2)
     with pytest.raises(errors.NothingToStop):
         stop(mailing_id)
@@ -319,14 +300,14 @@ def test_stopping_keeps_back_what_has_not_gone_out(app, monkeypatch):
 def test_one_whose_time_has_not_come_is_stopped_for_nobody(app):
     event = make_event()
     come(event, "ada")
-    mailing_id = draft(event)
+    mailing_id = draft_mailing(event)
     with pytest.raises(errors.NothingToStop):
         stop(mailing_id)
-    schedule(mailing_id, LATER)
+    schedule_mailing(mailing_id, LATER)
 
     assert stop(mailing_id) == 0
 
-    assert jobs.write_due(LATER) == 0
+    assert jobs.send_mailings(LATER) == 0
     assert told(mailing_id) == []
 
 
@@ -348,36 +329,40 @@ def test_what_waits_in_the_outbox_can_still_be_stopped(app):
 
 def test_only_a_draft_is_changed_sent_or_thrown_away(app):
     event = make_event()
-    mailing_id, unwanted = draft(event), draft(event)
-    write(lambda _: mailings.change(mailing_id, subject="Soup", text="Six", wanted={}))
-    write(lambda _: mailings.remove(unwanted))
+    mailing_id, unwanted = draft_mailing(event), draft_mailing(event)
+    write(
+        lambda _: mailings.update_draft(
+            mailing_id, subject="Soup", text="Six", wanted={}
+        )
+    )
+    write(lambda _: mailings.delete_draft(unwanted))
     assert stored(mailing_id).subject == "Soup"
     assert db.session.get(Mailing, unwanted) is None
-    schedule(mailing_id)
+    schedule_mailing(mailing_id)
 
     for change in (
-        lambda _: mailings.change(mailing_id, subject="a", text="b", wanted={}),
-        lambda _: mailings.remove(mailing_id),
+        lambda _: mailings.update_draft(mailing_id, subject="a", text="b", wanted={}),
+        lambda _: mailings.delete_draft(mailing_id),
         lambda _: mailings.schedule(mailing_id, actor=ADA, now=NOON),
     ):
-        with pytest.raises(errors.OnItsWay):
+        with pytest.raises(errors.MailingNotDraft):
             write(change)
 
 
 def test_an_event_sends_so_many_a_day(app):
     event, other = make_event(), make_event()
-    for _ in range(mailings.MOST_A_DAY):
-        schedule(draft(event), LATER)
+    for _ in range(mailings.MAX_PER_DAY):
+        schedule_mailing(draft_mailing(event), LATER)
 
-    more = draft(event)
+    more = draft_mailing(event)
     for at in (None, LATER, LATER + timedelta(hours=23)):
         with pytest.raises(errors.TooManyMailings):
-            schedule(more, at)
-    schedule(draft(other))
+            schedule_mailing(more, at)
+    schedule_mailing(draft_mailing(other))
     first = db.session.scalars(select(Mailing.id).order_by(Mailing.id)).first()
     stop(first)
-    schedule(more)
-    schedule(draft(event), LATER + timedelta(hours=25))
+    schedule_mailing(more)
+    schedule_mailing(draft_mailing(event), LATER + timedelta(hours=25))
 
 
 def test_a_cancelled_event_is_explained_a_draft_and_an_erased_one_are_not(app):
@@ -387,16 +372,16 @@ def test_a_cancelled_event_is_explained_a_draft_and_an_erased_one_are_not(app):
     for values in ({"status": "draft"}, {"erased_at": NOON}):
         event = make_event(**values)
         with pytest.raises(errors.NobodyToWriteTo):
-            draft(event)
+            draft_mailing(event)
     event = make_event()
-    mailing_id = draft(event)
+    mailing_id = draft_mailing(event)
     set_rows(Event, Event.id == event.id, erased_at=NOON)
     with pytest.raises(errors.NobodyToWriteTo):
-        schedule(mailing_id)
+        schedule_mailing(mailing_id)
 
 
 def by_button(event_id: int) -> None:
-    write(lambda _: lifecycle.cancel(event_id, actor=ADA, now=NOON))
+    write(lambda _: lifecycle.cancel_event(event_id, actor=ADA, now=NOON))
 
 
 def by_file(_event_id: int) -> None:
@@ -407,10 +392,10 @@ def by_file(_event_id: int) -> None:
 def test_what_was_to_go_out_later_is_not_sent_once_the_event_is_off(app, call_off):
     event = db.session.get_one(Event, publish().event_id)
     register(event, admission="hall")
-    begun, later, kept = send(event), draft(event), draft(event)
-    schedule(later, send_at=LATER)
+    begun, later, kept = send(event), draft_mailing(event), draft_mailing(event)
+    schedule_mailing(later, send_at=LATER)
     call_off(event.id)
-    jobs.write_due(LATER)
+    jobs.send_mailings(LATER)
 
     states = [stored(one).state for one in (begun, later, kept)]
     assert states == ["sent", "stopped", "draft"]
@@ -423,13 +408,13 @@ def test_one_that_is_stopped_at_that_moment_does_not_keep_the_event_on(
 ):
     event = make_event()
     come(event, "ada")
-    stopped, later = draft(event), draft(event)
-    schedule(stopped, send_at=LATER)
-    schedule(later, send_at=LATER)
+    stopped, later = draft_mailing(event), draft_mailing(event)
+    schedule_mailing(stopped, send_at=LATER)
+    schedule_mailing(later, send_at=LATER)
     # Read before the other one's commit, and looked at after it.
-    read = mailings.scheduled(event.id)
+    read = mailings.scheduled_mailings(event.id)
     stop(stopped)
-    monkeypatch.setattr(mailings, "scheduled", lambda _event_id: read)
+    monkeypatch.setattr(mailings, "scheduled_mailings", lambda _event_id: read)
 
     by_button(event.id)
 
@@ -440,12 +425,12 @@ def test_one_that_is_stopped_at_that_moment_does_not_keep_the_event_on(
 def test_with_an_events_data_its_mails_are_forgotten(app):
     event = make_event()
     come(event, "ada")
-    sent, waits = send(event), draft(event)
+    sent, waits = send(event), draft_mailing(event)
     over = event.ends_at + timedelta(days=31)
-    schedule(waits, over)
+    schedule_mailing(waits, over)
 
-    write(lambda _: privacy.erase(event.id, actor="worker", now=over))
-    jobs.write_due(over)
+    write(lambda _: privacy.erase_due(event.id, actor="worker", now=over))
+    jobs.send_mailings(over)
 
     assert (stored(sent).subject, stored(sent).text) == ("", "")
     assert stored(waits).state == "stopped"

@@ -17,24 +17,31 @@ from rsvp.domain.registrations import (
     mail_preferences,
     organizer_actions,
 )
-from rsvp.domain.registrations.create import Person
+from rsvp.domain.registrations.create import RequestedAttendee
 from rsvp.extensions import db
-from rsvp.jobs import erasing
+from rsvp.jobs import tasks
 from rsvp.models import Event, GivenConsent, Message, Registration
 from rsvp.models.event import Status
-from rsvp.models.registration import OVER, State
+from rsvp.models.registration import ENDED_STATES, State
 from rsvp.queries import registrations as registration_queries
-from tests.support.bookings import (
-    at_once,
-    booked,
-    do,
-    entries,
-    everything,
-    mails,
-    seats,
+from tests.support.door import DURING_ENTRY, make_phone, record_scan
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
 )
-from tests.support.door import EVENING, make_phone, scan
-from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+from tests.support.registrations import (
+    audit_entries,
+    commit,
+    messages_of,
+    register_in_state,
+    rows_of_event,
+    run_at_once,
+    seats_by_admission,
+)
 
 CANARIES = ("Zoë Canary", "Ada Canary", "canary@example.org", "no canaries, please")
 
@@ -55,7 +62,10 @@ def an_evening():
         "Ada Canary",
         email="canary@example.org",
         answers=answers,
-        people=(Person("Zoë Canary", answers), Person("Ada Canary", answers)),
+        people=(
+            RequestedAttendee("Zoë Canary", answers),
+            RequestedAttendee("Ada Canary", answers),
+        ),
     )
     leaving = register(event, "Somebody Canary", email="another-canary@example.org")
     cancel(leaving)
@@ -76,25 +86,25 @@ def test_after_its_days_nothing_of_the_attendees_is_left_but_the_counts(app):
     event, party = an_evening()
     before = event.ends_at + timedelta(days=30) - timedelta(seconds=1)
 
-    erasing.erase_due(before)
+    tasks.erase_expired(before)
     assert "Zoë Canary" in everything_stored()
-    assert erasing.erase_due(event.ends_at + timedelta(days=30)) == 1
+    assert tasks.erase_expired(event.ends_at + timedelta(days=30)) == 1
 
     assert "anary" not in everything_stored()
-    assert stored(party).admission.seats_taken == 2
-    assert invariants.problems(before) == []
-    assert erasing.erase_due(event.ends_at + timedelta(days=31)) == 0
+    assert load_registration(party).admission.seats_taken == 2
+    assert invariants.find_problems(before) == []
+    assert tasks.erase_expired(event.ends_at + timedelta(days=31)) == 0
 
 
 def test_an_answer_goes_sooner_where_its_question_says_so(app):
     event, party = an_evening()
 
-    assert erasing.erase_due(event.ends_at + timedelta(days=2)) == 1
+    assert tasks.erase_expired(event.ends_at + timedelta(days=2)) == 1
 
-    attendee = stored(party).attendees[0]
+    attendee = load_registration(party).attendees[0]
     assert (attendee.name, attendee.answers) == ("Zoë Canary", {"song": "a canary's"})
     assert "no canaries, please" not in everything_stored()
-    assert erasing.erase_due(event.ends_at + timedelta(days=3)) == 0
+    assert tasks.erase_expired(event.ends_at + timedelta(days=3)) == 0
     assert db.session.get_one(Event, event.id).erased_at is None
 
 
@@ -112,7 +122,7 @@ WHO = ("Canary", "canary@example.org", "555-0199", "crumbs", "for canaries")
 
 def canaries(state, **values):
     """A registration in this state, with everything of it that names somebody."""
-    event, party = booked(
+    event, party = register_in_state(
         state,
         "Zoë Canary",
         "Ada Canary",
@@ -142,7 +152,7 @@ def canaries(state, **values):
 
 
 def erase_one(outcome, actor="attendee", now=NOON):
-    do(
+    commit(
         lambda: privacy.erase_registration(
             outcome.registration_id, actor=actor, now=now
         )
@@ -154,30 +164,30 @@ def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     event, party = canaries(state)
     if state == State.CONFIRMED:
         waits = register(event, "Cy", "Di", admission="hall")
-        assert stored(waits).state == "waitlisted"
+        assert load_registration(waits).state == "waitlisted"
     text_before = everything_stored()
     for canary in WHO:
         assert canary in text_before
-    told = len(mails(party))
+    told = len(messages_of(party))
 
     erase_one(party)
 
     text_after = everything_stored()
     for canary in (*WHO, "canary"):
         assert canary not in text_after
-    erased = stored(party)
+    erased = load_registration(party)
     assert erased.is_erased
-    assert erased.state == (state if state in OVER else "cancelled")
+    assert erased.state == (state if state in ENDED_STATES else "cancelled")
     assert (erased.email, erased.email_key, erased.submission) == ("", "", None)
     assert [(one.name, one.answers) for one in erased.attendees] == [(None, {})] * 2
-    assert registration_queries.given_consents(party.registration_id) == []
-    assert len(mails(party)) == told
-    entry = entries(party)[-1]
+    assert registration_queries.list_given_consents(party.registration_id) == []
+    assert len(messages_of(party)) == told
+    entry = audit_entries(party)[-1]
     assert (entry.verb, entry.actor) == ("erase_one", "attendee")
     assert (entry.from_state, entry.to_state) == (state, erased.state)
     if state == State.CONFIRMED:
-        assert stored(waits).state == "confirmed"
-    assert invariants.problems(NOON) == []
+        assert load_registration(waits).state == "confirmed"
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize("over", [False, True])
@@ -186,11 +196,11 @@ def test_what_was_not_mailed_yet_is_not_mailed_to_who_is_forgotten(app, over):
 
     erase_one(party, now=event.ends_at if over else NOON)
 
-    [message] = mails(party)
+    [message] = messages_of(party)
     assert (message.state, message.recipient) == ("failed", "")
     message_id = message.id
     with pytest.raises(errors.Outdated):
-        do(lambda: outbox.try_again(message_id, actor="user:1", now=NOON))
+        commit(lambda: outbox.retry_failed(message_id, actor="user:1", now=NOON))
 
 
 def test_others_are_not_forgotten_with_them(app):
@@ -199,47 +209,47 @@ def test_others_are_not_forgotten_with_them(app):
 
     erase_one(party)
 
-    assert stored(other).email == "cy@example.org"
-    assert [one.name for one in stored(other).attendees] == ["Cy", "Di"]
-    assert [mail.recipient for mail in mails(other)] == ["cy@example.org"]
+    assert load_registration(other).email == "cy@example.org"
+    assert [one.name for one in load_registration(other).attendees] == ["Cy", "Di"]
+    assert [mail.recipient for mail in messages_of(other)] == ["cy@example.org"]
 
 
 def test_being_forgotten_twice_changes_nothing(app):
     event, party = canaries("confirmed")
     erase_one(party)
-    before = everything(event)
+    before = rows_of_event(event)
 
     erase_one(party)
 
-    assert everything(event) == before
+    assert rows_of_event(event) == before
 
 
 def test_an_address_that_was_forgotten_can_register_again(app):
-    event, party = booked("confirmed")
+    event, party = register_in_state("confirmed")
     erase_one(party)
 
     again = register(event, "Ada", email="ada@example.org", admission="hall")
 
     assert (again.kind, again.state) == ("made", "confirmed")
     erase_one(again)
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_who_is_in_is_forgotten_once_it_is_over(app):
     event, party = canaries("confirmed")
-    scan(make_phone(event), stored(party).attendees[1])
-    before = everything(event)
+    record_scan(make_phone(event), load_registration(party).attendees[1])
+    before = rows_of_event(event)
 
-    with pytest.raises(errors.AlreadyIn):
-        erase_one(party, now=EVENING)
-    assert everything(event) == before
+    with pytest.raises(errors.AlreadyCheckedIn):
+        erase_one(party, now=DURING_ENTRY)
+    assert rows_of_event(event) == before
     erase_one(party, now=event.ends_at)
 
-    erased = stored(party)
+    erased = load_registration(party)
     assert (erased.state, erased.is_erased) == ("confirmed", True)
     assert erased.admission.seats_taken == 2
     assert "canary" not in everything_stored().casefold()
-    assert invariants.problems(event.ends_at) == []
+    assert invariants.find_problems(event.ends_at) == []
 
 
 @pytest.mark.parametrize("actor", ["attendee", "user:1"])
@@ -250,14 +260,14 @@ def test_neither_a_deadline_nor_a_cancelled_event_keeps_anybody_known(app, actor
 
     erase_one(party, actor, now=event.starts_at)
 
-    assert stored(party).is_erased
-    assert invariants.problems(event.starts_at) == []
+    assert load_registration(party).is_erased
+    assert invariants.find_problems(event.starts_at) == []
 
 
 def test_once_all_of_the_event_is_erased_there_is_nobody_to_forget(app):
-    event, party = booked("confirmed")
+    event, party = register_in_state("confirmed")
     later = event.ends_at + timedelta(days=40)
-    assert erasing.erase_due(later) == 1
+    assert tasks.erase_expired(later) == 1
 
     with pytest.raises(errors.EventOver):
         erase_one(party, now=later)
@@ -267,18 +277,18 @@ def test_nothing_is_done_for_or_told_to_who_is_forgotten(app):
     event, party = canaries("confirmed")
     erase_one(party, now=event.ends_at)
     one, by = party.registration_id, {"actor": "user:1", "now": event.ends_at}
-    before = everything(event)
+    before = rows_of_event(event)
 
     for change in (
-        lambda: organizer_actions.send_again(one, **by),
+        lambda: organizer_actions.resend_mail(one, **by),
         lambda: cancellation.cancel(one, **by),
         lambda: approval.reinstate(one, **by),
-        lambda: changes.change_details(one, {0: Person("Zoë")}, **by),
+        lambda: changes.change_details(one, {0: RequestedAttendee("Zoë")}, **by),
     ):
         with pytest.raises((errors.AlreadyOver, errors.NotOver)):
-            do(change)
+            commit(change)
 
-    assert everything(event) == before
+    assert rows_of_event(event) == before
 
 
 @pytest.mark.parametrize("was_muted", [False, True])
@@ -288,22 +298,22 @@ def test_who_is_forgotten_while_the_mail_programs_button_is_pressed_stays_so(
     event, party = canaries("confirmed")
     one, by = party.registration_id, {"actor": "attendee", "now": NOON}
     if was_muted:
-        do(lambda: mail_preferences.mute(one, **by))
+        commit(lambda: mail_preferences.mute(one, **by))
     erase_one(party)
-    before = everything(event)
+    before = rows_of_event(event)
 
     # The link was looked up before; only the lock shows what has happened since.
-    do(lambda: mail_preferences.mute(one, **by))
-    do(lambda: mail_preferences.unmute(one, **by))
+    commit(lambda: mail_preferences.mute(one, **by))
+    commit(lambda: mail_preferences.unmute(one, **by))
 
-    assert stored(party).is_erased
-    assert everything(event) == before
+    assert load_registration(party).is_erased
+    assert rows_of_event(event) == before
 
 
 def test_the_labels_of_invitations_go_with_all_the_rest(app):
     event = make_event()
     with writing():
-        invitations.make(
+        invitations.create(
             event.id,
             count=2,
             uses_max=1,
@@ -314,21 +324,21 @@ def test_the_labels_of_invitations_go_with_all_the_rest(app):
             now=NOON,
         )
 
-    erasing.erase_due(event.ends_at + timedelta(days=30))
+    tasks.erase_expired(event.ends_at + timedelta(days=30))
 
     assert "Canary" not in everything_stored()
 
 
 def test_who_leaves_and_is_forgotten_at_once_frees_their_seats_once(app):
-    event, party = booked("confirmed", hall=2)
+    event, party = register_in_state("confirmed", hall=2)
     waits = register(event, admission="hall")
 
-    at_once(
+    run_at_once(
         app, lambda: cancel(party) or "left", lambda: erase_one(party) or "forgotten"
     )
 
-    assert stored(party).is_erased
-    assert stored(waits).state == "confirmed"
-    assert seats(event)[0] == (1, 0)
-    assert [one.verb for one in entries(party)].count("erase_one") == 1
-    assert invariants.problems(NOON) == []
+    assert load_registration(party).is_erased
+    assert load_registration(waits).state == "confirmed"
+    assert seats_by_admission(event)[0] == (1, 0)
+    assert [one.verb for one in audit_entries(party)].count("erase_one") == 1
+    assert invariants.find_problems(NOON) == []

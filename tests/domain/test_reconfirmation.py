@@ -9,30 +9,30 @@ import sqlalchemy as sa
 
 from rsvp.db import writing
 from rsvp.domain import capacity, reconfirmation
-from rsvp.jobs.tasks import ask_due, close_due
+from rsvp.jobs.tasks import close_reconfirmations, send_reconfirmations
 from rsvp.models import Event
-from tests.support.door import make_phone, scan
-from tests.support.factories import NOON, cancel, register, stored
+from tests.support.door import make_phone, record_scan
+from tests.support.factories import NOON, cancel, load_registration, register
 from tests.support.reconfirmation import (
     ANSWER_BY,
-    ASKED,
-    START,
-    ask,
-    asking,
-    flagged_for,
-    note,
+    ASKED_AT,
+    STARTS_AT,
+    ask_and_send,
+    flag_reason,
+    make_asking_event,
     say_yes,
+    set_registration,
 )
 from tests.support.registrations import (
     DAY,
     HOUR,
     MINUTE,
-    last_mail,
-    mails,
-    state,
-    states,
-    verbs,
-    well,
+    audit_verbs,
+    is_consistent,
+    last_message,
+    mail_kinds,
+    state_of,
+    states_of,
 )
 
 pytestmark = pytest.mark.one_engine
@@ -42,23 +42,23 @@ pytestmark = pytest.mark.one_engine
 
 @pytest.mark.both_engines
 def test_everybody_with_a_limited_place_is_asked_once(app):
-    event = asking()
+    event = make_asking_event()
     ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
 
-    assert ask_due(ASKED - MINUTE) == 0
-    assert ask_due(ASKED) == 2
-    assert ask_due(ASKED + MINUTE) == 0
+    assert send_reconfirmations(ASKED_AT - MINUTE) == 0
+    assert send_reconfirmations(ASKED_AT) == 2
+    assert send_reconfirmations(ASKED_AT + MINUTE) == 0
 
-    assert mails(ada) == mails(ben) == ["confirmation", "still_coming"]
-    assert mails(cem) == ["waitlisted"]
-    mail = last_mail(ada)
+    assert mail_kinds(ada) == mail_kinds(ben) == ["confirmation", "still_coming"]
+    assert mail_kinds(cem) == ["waitlisted"]
+    mail = last_message(ada)
     assert mail.facts["until"] == ANSWER_BY.isoformat()
     assert mail.facts["no_answer"] == "release"
     assert mail.occasion == "still_coming:2027-01-29"
-    asked = stored(ada)
-    assert (asked.asked_at, asked.asked_about) == (ASKED, "coming")
+    asked = load_registration(ada)
+    assert (asked.asked_at, asked.asked_about) == (ASKED_AT, "coming")
     assert (asked.answer_by, asked.answered_at) == (ANSWER_BY, None)
-    assert well(ASKED)
+    assert is_consistent(ASKED_AT)
 
 
 @pytest.mark.parametrize(
@@ -72,12 +72,12 @@ def test_everybody_with_a_limited_place_is_asked_once(app):
     ],
 )
 def test_only_where_seats_are_limited_anybody_is_asked(app, admissions, room, kinds):
-    event = asking(*admissions, room_capacity=room)
+    event = make_asking_event(*admissions, room_capacity=room)
     ada = register(event, "Ada")
 
-    ask()
+    ask_and_send()
 
-    assert mails(ada)[1:] == kinds
+    assert mail_kinds(ada)[1:] == kinds
 
 
 @pytest.mark.parametrize(
@@ -89,81 +89,85 @@ def test_only_where_seats_are_limited_anybody_is_asked(app, admissions, room, ki
     ],
 )
 def test_no_other_event_asks(app, values):
-    event = asking()
+    event = make_asking_event()
     ada = register(event, "Ada")
     with writing() as session:
         session.execute(sa.update(Event).values(values))
 
-    assert ask_due(ASKED) == close_due(ANSWER_BY) == 0
-    assert mails(ada) == ["confirmation"]
+    assert send_reconfirmations(ASKED_AT) == close_reconfirmations(ANSWER_BY) == 0
+    assert mail_kinds(ada) == ["confirmation"]
 
 
 @pytest.mark.parametrize("late", ["registered", "promoted"])
 def test_who_got_the_place_within_a_day_said_yes_by_that(app, late):
-    event = asking({"capacity": 1})
-    yesterday = ASKED - DAY + MINUTE
+    event = make_asking_event({"capacity": 1})
+    yesterday = ASKED_AT - DAY + MINUTE
     if late == "promoted":
         ada, fresh = register(event, "Ada"), register(event, "Ben")
         cancel(ada, now=yesterday)
     else:
         fresh = register(event, "Ben", now=yesterday)
 
-    ask()
-    close_due(ANSWER_BY)
+    ask_and_send()
+    close_reconfirmations(ANSWER_BY)
 
-    assert state(fresh) == "confirmed"
-    assert "still_coming" not in mails(fresh)
-    assert flagged_for(fresh) is None
+    assert state_of(fresh) == "confirmed"
+    assert "still_coming" not in mail_kinds(fresh)
+    assert flag_reason(fresh) is None
 
 
 def test_who_is_in_already_is_not_asked(app):
-    event = asking(ask_hours=20, answer_hours=10)
+    event = make_asking_event(ask_hours=20, answer_hours=10)
     ada = register(event, "Ada")
-    scan(make_phone(event), stored(ada).attendees[0], now=START - 21 * HOUR)
+    record_scan(
+        make_phone(event),
+        load_registration(ada).attendees[0],
+        now=STARTS_AT - 21 * HOUR,
+    )
 
-    ask(START - 20 * HOUR)
+    ask_and_send(STARTS_AT - 20 * HOUR)
 
-    assert mails(ada) == ["confirmation"]
+    assert mail_kinds(ada) == ["confirmation"]
 
 
 @pytest.mark.parametrize(
     ("column", "why"), [("muted_at", "muted"), ("address_failed_at", "address_failed")]
 )
 def test_who_cannot_be_asked_is_flagged_and_keeps_the_place(app, column, why):
-    event = asking({"capacity": 1})
+    event = make_asking_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    note(ada, **{column: NOON})
+    set_registration(ada, **{column: NOON})
 
-    ask()
-    assert ask_due(ASKED + MINUTE) == 0
-    close_due(ANSWER_BY)
+    ask_and_send()
+    assert send_reconfirmations(ASKED_AT + MINUTE) == 0
+    close_reconfirmations(ANSWER_BY)
 
-    assert states(ada, ben) == ["confirmed", "waitlisted"]
-    assert flagged_for(ada) == why
-    assert stored(ada).asked_at is None
-    assert mails(ada) == ["confirmation"]
-    assert verbs(ada) == ["register", "flag"]
+    assert states_of(ada, ben) == ["confirmed", "waitlisted"]
+    assert flag_reason(ada) == why
+    assert load_registration(ada).asked_at is None
+    assert mail_kinds(ada) == ["confirmation"]
+    assert audit_verbs(ada) == ["register", "flag"]
 
 
 def test_whose_data_is_erased_is_not_asked(app):
-    event = asking()
+    event = make_asking_event()
     ada = register(event, "Ada")
-    note(ada, search="", email="", email_key="")
+    set_registration(ada, search="", email="", email_key="")
 
-    assert ask_due(ASKED) == 0
+    assert send_reconfirmations(ASKED_AT) == 0
 
 
 def test_many_are_asked_in_batches_and_a_repeat_asks_nobody_twice(app, monkeypatch):
-    monkeypatch.setattr(reconfirmation, "BATCH", 2)
-    event = asking({"capacity": 9})
+    monkeypatch.setattr(reconfirmation, "BATCH_SIZE", 2)
+    event = make_asking_event({"capacity": 9})
     people = [register(event) for _ in range(5)]
     number = event.id
     with writing():
-        reconfirmation.ask(number, now=ASKED)  # and the worker dies here
+        reconfirmation.ask_batch(number, now=ASKED_AT)  # and the worker dies here
 
-    assert [len(mails(one)) for one in people] == [2, 2, 1, 1, 1]
-    assert ask_due(ASKED + MINUTE) == 3
-    assert [len(mails(one)) for one in people] == [2] * 5
+    assert [len(mail_kinds(one)) for one in people] == [2, 2, 1, 1, 1]
+    assert send_reconfirmations(ASKED_AT + MINUTE) == 3
+    assert [len(mail_kinds(one)) for one in people] == [2] * 5
 
 
 # --- when ---------------------------------------------------------------------------
@@ -185,40 +189,40 @@ def test_many_are_asked_in_batches_and_a_repeat_asks_nobody_twice(app, monkeypat
 def test_nobody_is_asked_at_night_unless_there_is_no_other_time(
     app, starts, hours, asked_at
 ):
-    event = asking(
+    event = make_asking_event(
         starts=starts, timezone="UTC", ask_hours=hours[0], answer_hours=hours[1]
     )
     register(event, "Ada")
     at = asked_at.replace(tzinfo=NOON.tzinfo)
 
-    assert ask_due(at - MINUTE) == 0
-    assert ask_due(at) == 1
+    assert send_reconfirmations(at - MINUTE) == 0
+    assert send_reconfirmations(at) == 1
 
 
 def test_late_but_with_time_to_answer_people_are_asked_at_once(app):
-    event = asking()
+    event = make_asking_event()
     ada = register(event, "Ada")
 
-    assert ask_due(ANSWER_BY - 2 * HOUR) == 1
-    assert stored(ada).asked_at == ANSWER_BY - 2 * HOUR
+    assert send_reconfirmations(ANSWER_BY - 2 * HOUR) == 1
+    assert load_registration(ada).asked_at == ANSWER_BY - 2 * HOUR
 
 
 def test_with_less_than_two_hours_to_answer_nobody_is_asked_or_released(app):
-    event = asking()
+    event = make_asking_event()
     ada = register(event, "Ada")
 
-    assert ask_due(ANSWER_BY - 2 * HOUR + MINUTE) == 0
-    close_due(ANSWER_BY)
+    assert send_reconfirmations(ANSWER_BY - 2 * HOUR + MINUTE) == 0
+    close_reconfirmations(ANSWER_BY)
 
-    assert mails(ada) == ["confirmation"]
-    assert (state(ada), flagged_for(ada)) == ("confirmed", None)
+    assert mail_kinds(ada) == ["confirmation"]
+    assert (state_of(ada), flag_reason(ada)) == ("confirmed", None)
 
 
 def test_a_short_time_to_answer_that_was_planned_so_is_enough(app):
-    event = asking(ask_hours=25, answer_hours=24)
+    event = make_asking_event(ask_hours=25, answer_hours=24)
     register(event, "Ada")
 
-    assert ask_due(START - 25 * HOUR + MINUTE) == 1
+    assert send_reconfirmations(STARTS_AT - 25 * HOUR + MINUTE) == 1
 
 
 # --- when the event changes ---------------------------------------------------------
@@ -228,82 +232,82 @@ def move(event, by):
     """Move the event, as a file that says another time does."""
     with writing():
         moved = capacity.lock_event(event.id).event
-        before = reconfirmation.day_of(moved)
+        before = reconfirmation.event_day(moved)
         for name in ("starts", "ends"):
             for kind in ("local", "at"):
                 at = f"{name}_{kind}"
                 setattr(moved, at, getattr(moved, at) + by)
-        reconfirmation.follow(moved, before)
+        reconfirmation.follow_event_change(moved, before)
 
 
 @pytest.mark.both_engines
 def test_on_another_day_everybody_is_asked_anew(app):
-    event = asking({"capacity": 1})
+    event = make_asking_event({"capacity": 1})
     ada = register(event, "Ada")
-    ask()
+    ask_and_send()
     say_yes(ada)
 
     move(event, 7 * DAY)
 
-    assert stored(ada).answered_at is None
-    assert close_due(ANSWER_BY + DAY) == 0
-    assert ask(ASKED + 7 * DAY) == 1
-    assert mails(ada)[-2:] == ["still_coming", "still_coming"]
-    assert last_mail(ada).occasion == "still_coming:2027-02-05"
-    close_due(ANSWER_BY + 7 * DAY)
-    assert state(ada) == "released"
+    assert load_registration(ada).answered_at is None
+    assert close_reconfirmations(ANSWER_BY + DAY) == 0
+    assert ask_and_send(ASKED_AT + 7 * DAY) == 1
+    assert mail_kinds(ada)[-2:] == ["still_coming", "still_coming"]
+    assert last_message(ada).occasion == "still_coming:2027-02-05"
+    close_reconfirmations(ANSWER_BY + 7 * DAY)
+    assert state_of(ada) == "released"
 
 
 def test_what_was_asked_of_the_day_before_and_not_sent_is_dropped(app):
-    event = asking({"capacity": 1})
+    event = make_asking_event({"capacity": 1})
     ada = register(event, "Ada")
-    ask_due(ASKED)
+    send_reconfirmations(ASKED_AT)
 
     move(event, 7 * DAY)
 
-    assert stored(ada).asked_at is None
-    assert last_mail(ada).state == "superseded"
+    assert load_registration(ada).asked_at is None
+    assert last_message(ada).state == "superseded"
 
 
 def test_back_on_a_day_that_was_asked_about_nobody_is_released(app):
-    event = asking({"capacity": 1})
+    event = make_asking_event({"capacity": 1})
     ada = register(event, "Ada")
-    ask()
+    ask_and_send()
     say_yes(ada)
     move(event, DAY)
     move(event, -DAY)
 
-    ask(ASKED + 2 * HOUR)
-    close_due(ANSWER_BY)
+    ask_and_send(ASKED_AT + 2 * HOUR)
+    close_reconfirmations(ANSWER_BY)
 
-    assert (state(ada), flagged_for(ada)) == ("confirmed", "mailed_before")
-    assert mails(ada).count("still_coming") == 1
+    assert (state_of(ada), flag_reason(ada)) == ("confirmed", "mailed_before")
+    assert mail_kinds(ada).count("still_coming") == 1
 
 
 def test_within_the_day_the_deadline_moves_along(app):
-    event = asking({"capacity": 2})
+    event = make_asking_event({"capacity": 2})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    ask()
+    ask_and_send()
     say_yes(ben)
 
     move(event, HOUR)
 
-    assert stored(ada).answer_by == ANSWER_BY + HOUR
-    assert stored(ben).answered_at == ASKED + HOUR
-    assert close_due(ANSWER_BY) == 0
-    close_due(ANSWER_BY + HOUR)
-    assert states(ada, ben) == ["released", "confirmed"]
+    assert load_registration(ada).answer_by == ANSWER_BY + HOUR
+    assert load_registration(ben).answered_at == ASKED_AT + HOUR
+    assert close_reconfirmations(ANSWER_BY) == 0
+    close_reconfirmations(ANSWER_BY + HOUR)
+    assert states_of(ada, ben) == ["released", "confirmed"]
 
 
 def test_nobody_is_released_before_the_deadline_that_the_mail_told(app):
-    event = asking({"capacity": 1})
+    event = make_asking_event({"capacity": 1})
     ada = register(event, "Ada")
-    ask()
+    ask_and_send()
 
     move(event, -HOUR)
-    close_due(ANSWER_BY - HOUR)
+    close_reconfirmations(ANSWER_BY - HOUR)
 
-    assert (state(ada), flagged_for(ada)) == ("confirmed", "not_mailed")
+    assert (state_of(ada), flag_reason(ada)) == ("confirmed", "not_mailed")
 
 
 def ask_about_change(event, *outcomes, now):
@@ -314,27 +318,27 @@ def ask_about_change(event, *outcomes, now):
 
 
 def test_who_does_not_answer_about_a_change_is_never_released(app):
-    event = asking({"capacity": 2})
+    event = make_asking_event({"capacity": 2})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    ask()
+    ask_and_send()
     say_yes(ben)
-    ask_about_change(event, ada, ben, now=ASKED + 2 * HOUR)
+    ask_about_change(event, ada, ben, now=ASKED_AT + 2 * HOUR)
 
-    close_due(ANSWER_BY)
+    close_reconfirmations(ANSWER_BY)
 
-    assert states(ada, ben) == ["confirmed", "confirmed"]
-    assert stored(ben).answered_at is None
+    assert states_of(ada, ben) == ["confirmed", "confirmed"]
+    assert load_registration(ben).answered_at is None
     assert say_yes(ben, now=ANSWER_BY + HOUR) is True
 
 
 def test_who_said_yes_to_a_change_within_a_day_is_not_asked_again(app):
-    event = asking({"capacity": 2})
+    event = make_asking_event({"capacity": 2})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    ask_about_change(event, ada, ben, now=ASKED - 2 * HOUR)
-    say_yes(ben, now=ASKED - HOUR)
+    ask_about_change(event, ada, ben, now=ASKED_AT - 2 * HOUR)
+    say_yes(ben, now=ASKED_AT - HOUR)
 
-    ask()
+    ask_and_send()
 
-    assert "still_coming" in mails(ada)
-    assert "still_coming" not in mails(ben)
-    assert stored(ada).asked_about == "coming"
+    assert "still_coming" in mail_kinds(ada)
+    assert "still_coming" not in mail_kinds(ben)
+    assert load_registration(ada).asked_about == "coming"

@@ -11,25 +11,25 @@ from rsvp.db import writing
 from rsvp.domain import invariants, reminders
 from rsvp.domain.events import lifecycle
 from rsvp.extensions import db
-from rsvp.jobs import reminding
+from rsvp.jobs import tasks
 from rsvp.models import Event, Message, Registration, Reminder
 from rsvp.models.event import Allocation, Mode, Promotion, Status
 from rsvp.models.registration import State
-from tests.support.bookings import at_once, change, do, mails
-from tests.support.door import EVENING, attendees, make_phone, scan
+from tests.support.door import DURING_ENTRY, attendees_of, make_phone, record_scan
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.registrations import commit, messages_of, run_at_once, set_columns
 from tests.support.reminders import (
     DAY,
     HOUR,
     THANKS,
     TWO_DAYS,
     TWO_HOURS,
-    at,
-    change_times,
-    remind,
-    round_at,
-    rules,
-    written,
+    add_reminders,
+    local_time,
+    move_event,
+    reminder_mails,
+    reminders_by_key,
+    run_reminders,
 )
 
 # --- when ---------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def event_at(starts: datetime, hours: float = 3) -> Event:
 def test_a_reminder_is_due(starts, anchor, minutes, due):
     rule = Reminder(anchor=anchor, minutes=minutes)
 
-    assert reminders.due(rule, event_at(at(starts))) == at(due)
+    assert reminders.send_time(rule, event_at(local_time(starts))) == local_time(due)
 
 
 def test_an_event_soon_after_the_morning_is_told_of_in_time():
@@ -75,10 +75,16 @@ def test_an_event_soon_after_the_morning_is_told_of_in_time():
     would leave half an hour."""
     rule = Reminder(anchor="start", minutes=13 * HOUR)
 
-    assert reminders.due(rule, event_at(at("29 11:45"))) == at("29 08:00")
-    assert reminders.due(rule, event_at(at("29 08:59"))) == at("28 19:59")
+    assert reminders.send_time(rule, event_at(local_time("29 11:45"))) == local_time(
+        "29 08:00"
+    )
+    assert reminders.send_time(rule, event_at(local_time("29 08:59"))) == local_time(
+        "28 19:59"
+    )
     late = Reminder(anchor="start", minutes=9 * HOUR)
-    assert reminders.due(late, event_at(at("29 08:59"))) == at("28 23:59")
+    assert reminders.send_time(late, event_at(local_time("29 08:59"))) == local_time(
+        "28 23:59"
+    )
 
 
 def test_night_is_by_the_clocks_of_the_event():
@@ -87,7 +93,7 @@ def test_night_is_by_the_clocks_of_the_event():
     event = Event(timezone="Asia/Tokyo", starts_at=starts, ends_at=starts)
     rule = Reminder(anchor="start", minutes=2 * DAY)
 
-    assert reminders.due(rule, event) == datetime(2027, 1, 28, 8, 0, tzinfo=tokyo)
+    assert reminders.send_time(rule, event) == datetime(2027, 1, 28, 8, 0, tzinfo=tokyo)
 
 
 def test_two_days_before_are_48_hours_also_where_the_clocks_change():
@@ -95,7 +101,7 @@ def test_two_days_before_are_48_hours_also_where_the_clocks_change():
     starts = datetime(2027, 3, 29, 18, 0, tzinfo=ZoneInfo("Europe/Amsterdam"))
     rule = Reminder(anchor="start", minutes=2 * DAY)
 
-    due = reminders.due(rule, event_at(starts.astimezone(UTC)))
+    due = reminders.send_time(rule, event_at(starts.astimezone(UTC)))
     assert due == datetime(2027, 3, 27, 16, 0, tzinfo=UTC)
 
 
@@ -106,52 +112,57 @@ def test_each_goes_out_once_when_its_time_has_come(app):
     event = make_event()
     register(event, "Ada", "Bo", email="ada@example.org")
     register(event, "Cy", email="cy@example.org")
-    remind(event, TWO_DAYS, TWO_HOURS, THANKS)
+    add_reminders(event, TWO_DAYS, TWO_HOURS, THANKS)
 
-    assert round_at("27 17:59") == 0
-    assert round_at("27 18:00") == 2
-    assert round_at("27 18:01") == 0
-    assert round_at("29 16:00") == 2
-    assert round_at("30 08:59") == 0
-    assert round_at("30 09:00") == 2
-    assert round_at("31 09:00") == 0
+    assert run_reminders("27 17:59") == 0
+    assert run_reminders("27 18:00") == 2
+    assert run_reminders("27 18:01") == 0
+    assert run_reminders("29 16:00") == 2
+    assert run_reminders("30 08:59") == 0
+    assert run_reminders("30 09:00") == 2
+    assert run_reminders("31 09:00") == 0
 
     occasions = [
         *("reminder:two-days:2027-01-29", "reminder:two-hours:2027-01-29"),
         "reminder:thanks:2027-01-29",
     ]
-    assert written() == [(who, of) for of in occasions for who in ("ada", "cy")]
-    assert {rule.done_for.isoformat() for rule in rules().values()} == {"2027-01-29"}
-    assert invariants.problems(at("31 09:00")) == []
+    assert reminder_mails() == [(who, of) for of in occasions for who in ("ada", "cy")]
+    assert {rule.done_for.isoformat() for rule in reminders_by_key().values()} == {
+        "2027-01-29"
+    }
+    assert invariants.find_problems(local_time("31 09:00")) == []
 
 
 def test_a_worker_that_comes_late_wakes_nobody(app):
     event = make_event(starts=datetime(2027, 1, 29, 23, 30), hours=1)
     register(event)
-    remind(event, TWO_DAYS | {"minutes": 50 * HOUR}, TWO_HOURS, THANKS)
+    add_reminders(event, TWO_DAYS | {"minutes": 50 * HOUR}, TWO_HOURS, THANKS)
 
     # Due on the 27th at 21:30: it waits for the morning.
-    assert [round_at(f"28 {clock}") for clock in ("02:00", "07:59", "08:00")] == [
+    assert [run_reminders(f"28 {clock}") for clock in ("02:00", "07:59", "08:00")] == [
         *(0, 0, 1)
     ]
     # Due at 21:30, and the event is near.
-    assert round_at("29 22:10") == 1
+    assert run_reminders("29 22:10") == 1
     # Due on the 30th at 12:30.
-    assert [round_at(f"30 {clock}") for clock in ("22:00", "23:59")] == [0, 0]
-    assert [round_at(f"31 {clock}") for clock in ("07:59", "08:00")] == [0, 1]
+    assert [run_reminders(f"30 {clock}") for clock in ("22:00", "23:59")] == [0, 0]
+    assert [run_reminders(f"31 {clock}") for clock in ("07:59", "08:00")] == [0, 1]
 
 
 def test_its_facts_are_what_the_mail_tells(app):
     event = make_event()
     ada = register(event, "Ada", "Bo")
-    remind(event, TWO_DAYS | {"subject": "Bring a cup", "text": "We have few."})
-    round_at("27 18:00")
+    add_reminders(event, TWO_DAYS | {"subject": "Bring a cup", "text": "We have few."})
+    run_reminders("27 18:00")
 
-    told = mails(ada)[-1]
+    told = messages_of(ada)[-1]
     assert (told.kind, told.rank, told.state) == ("reminder", 2, "queued")
     assert told.domain == "example.org"
-    assert (told.created_at, told.due_at) == (at("27 18:00"), at("27 18:00"))
-    names = [one.uuid.hex for one in attendees(event)]
+    assert (told.created_at, told.due_at) == (
+        local_time("27 18:00"),
+        local_time("27 18:00"),
+    )
+    names = [one.uuid.hex for one in attendees_of(event)]
     assert told.facts == {
         "seats": 2,
         "admission": "In person",
@@ -183,30 +194,30 @@ def test_it_is_for_the_states_that_it_names(app, states, who):
     register(event, "Ada", "Bo", email="waitlisted@example.org")
     register(event, email="second@example.org")
     cancel(gone)
-    remind(event, TWO_DAYS | {"states": states})
-    round_at("27 18:00")
+    add_reminders(event, TWO_DAYS | {"states": states})
+    run_reminders("27 18:00")
 
-    assert [address for address, _ in written()] == who
+    assert [address for address, _ in reminder_mails()] == who
 
 
 def test_those_in_line_read_their_place(app):
     event = make_event({"capacity": 1}, {"key": "lounge"}, room_capacity=1)
     outcomes = [register(event) for _ in range(2)]
     outcomes += [register(event, admission="lounge"), register(event)]
-    remind(event, TWO_DAYS | {"states": ["waitlisted"]})
-    round_at("27 18:00")
+    add_reminders(event, TWO_DAYS | {"states": ["waitlisted"]})
+    run_reminders("27 18:00")
 
-    assert [mails(one)[-1].facts["place"] for one in outcomes[1:]] == [1, 2, 3]
+    assert [messages_of(one)[-1].facts["place"] for one in outcomes[1:]] == [1, 2, 3]
 
 
 def test_those_with_an_offer_read_until_when(app):
     event = make_event({"capacity": 1}, promotion=Promotion.OFFER)
     ada, bo = register(event), register(event)
-    cancel(ada, now=at("28 15:00"))
-    remind(event, TWO_DAYS | {"states": ["offered"], "minutes": 26 * HOUR})
-    round_at("28 16:00")
+    cancel(ada, now=local_time("28 15:00"))
+    add_reminders(event, TWO_DAYS | {"states": ["offered"], "minutes": 26 * HOUR})
+    run_reminders("28 16:00")
 
-    facts = mails(bo)[-1].facts
+    facts = messages_of(bo)[-1].facts
     assert (facts["until"], facts["offered"]) == ("2027-01-28T18:00:00+00:00", 1)
 
 
@@ -214,10 +225,10 @@ def test_it_is_for_the_admissions_that_it_names(app):
     event = make_event({}, {"key": "online", "mode": Mode.ONLINE, "capacity": None})
     register(event, email="ada@example.org")
     register(event, email="bo@example.org", admission="online")
-    remind(event, TWO_DAYS | {"admissions": ["online"]})
-    round_at("27 18:00")
+    add_reminders(event, TWO_DAYS | {"admissions": ["online"]})
+    run_reminders("27 18:00")
 
-    assert [address for address, _ in written()] == ["bo"]
+    assert [address for address, _ in reminder_mails()] == ["bo"]
 
 
 def test_who_wants_no_more_or_gets_no_mail_or_is_forgotten_is_left_out(app):
@@ -230,22 +241,22 @@ def test_who_wants_no_more_or_gets_no_mail_or_is_forgotten_is_left_out(app):
     ]
     for number, some in enumerate(values):
         outcome = register(event, email=f"{number}@example.org")
-        change(some, Registration, Registration.id == outcome.registration_id)
-    remind(event, TWO_DAYS)
-    round_at("27 18:00")
+        set_columns(some, Registration, Registration.id == outcome.registration_id)
+    add_reminders(event, TWO_DAYS)
+    run_reminders("27 18:00")
 
-    assert [address for address, _ in written()] == ["3"]
+    assert [address for address, _ in reminder_mails()] == ["3"]
 
 
 def test_who_registers_after_it_went_out_gets_the_next_one_only(app):
     event = make_event()
-    remind(event, TWO_DAYS, TWO_HOURS)
-    round_at("27 18:00")
-    ada = register(event, email="ada@example.org", now=at("28 12:00"))
-    round_at("29 16:00")
+    add_reminders(event, TWO_DAYS, TWO_HOURS)
+    run_reminders("27 18:00")
+    ada = register(event, email="ada@example.org", now=local_time("28 12:00"))
+    run_reminders("29 16:00")
 
-    assert written() == [("ada", "reminder:two-hours:2027-01-29")]
-    assert [mail.kind for mail in mails(ada)] == ["confirmation", "reminder"]
+    assert reminder_mails() == [("ada", "reminder:two-hours:2027-01-29")]
+    assert [mail.kind for mail in messages_of(ada)] == ["confirmation", "reminder"]
 
 
 # --- thank you ----------------------------------------------------------------------
@@ -256,37 +267,41 @@ def test_where_doors_scanned_those_who_came_are_thanked(app):
     came = register(event, "Ada", "Bo", email="ada@example.org")
     register(event, email="away@example.org")
     online = register(event, email="online@example.org", admission="online")
-    scan(make_phone(event), attendees(event)[1])
-    remind(event, THANKS, now=EVENING)
-    round_at("30 09:00")
+    record_scan(make_phone(event), attendees_of(event)[1])
+    add_reminders(event, THANKS, now=DURING_ENTRY)
+    run_reminders("30 09:00")
 
-    assert [address for address, _ in written()] == ["ada", "online"]
-    assert mails(came)[-1].kind == "thank_you"
-    assert mails(came)[-1].facts["came"] is True
-    assert "came" not in mails(online)[-1].facts
+    assert [address for address, _ in reminder_mails()] == ["ada", "online"]
+    assert messages_of(came)[-1].kind == "thank_you"
+    assert messages_of(came)[-1].facts["came"] is True
+    assert "came" not in messages_of(online)[-1].facts
 
 
 def test_where_no_door_scanned_all_who_had_a_place_are_thanked(app):
     event = make_event()
     ada = register(event)
-    remind(event, THANKS)
-    round_at("30 09:00")
+    add_reminders(event, THANKS)
+    run_reminders("30 09:00")
 
-    assert mails(ada)[-1].kind == "thank_you"
-    assert "came" not in mails(ada)[-1].facts
+    assert messages_of(ada)[-1].kind == "thank_you"
+    assert "came" not in messages_of(ada)[-1].facts
 
 
 def test_thanks_are_given_within_a_week_or_not_at_all(app):
     for slug in ("first", "second"):
         event = make_event(slug=slug)
         register(event, email=f"{slug}@example.org")
-        remind(event, THANKS | {"key": slug})
+        add_reminders(event, THANKS | {"key": slug})
 
-    change({"done_for": at("29 00:00").date()}, Reminder, Reminder.key == "second")
-    assert reminding.remind_due(at("30 09:00") + timedelta(days=7)) == 1
-    change({"done_for": None}, Reminder, Reminder.key == "second")
-    assert reminding.remind_due(at("30 09:00") + timedelta(days=7, seconds=1)) == 0
-    assert rules()["second"].done_for == at("29 00:00").date()
+    set_columns(
+        {"done_for": local_time("29 00:00").date()}, Reminder, Reminder.key == "second"
+    )
+    assert tasks.send_reminders(local_time("30 09:00") + timedelta(days=7)) == 1
+    set_columns({"done_for": None}, Reminder, Reminder.key == "second")
+    assert (
+        tasks.send_reminders(local_time("30 09:00") + timedelta(days=7, seconds=1)) == 0
+    )
+    assert reminders_by_key()["second"].done_for == local_time("29 00:00").date()
 
 
 # --- never in vain ------------------------------------------------------------------
@@ -298,19 +313,19 @@ def test_thanks_are_given_within_a_week_or_not_at_all(app):
 def test_before_the_start_comes_before_it_or_not_at_all(app, when, sent):
     event = make_event()
     register(event)
-    remind(event, TWO_HOURS)
+    add_reminders(event, TWO_HOURS)
 
-    assert round_at(when) == sent
-    assert rules()["two-hours"].done_for == at("29 00:00").date()
+    assert run_reminders(when) == sent
+    assert reminders_by_key()["two-hours"].done_for == local_time("29 00:00").date()
 
 
 def test_what_was_due_before_it_was_made_goes_to_nobody(app):
     event = make_event()
     register(event)
-    remind(event, TWO_DAYS, TWO_HOURS, now=at("28 12:00"))
+    add_reminders(event, TWO_DAYS, TWO_HOURS, now=local_time("28 12:00"))
 
-    assert round_at("28 12:00") == 0
-    assert round_at("29 16:00") == 1
+    assert run_reminders("28 12:00") == 0
+    assert run_reminders("29 16:00") == 1
 
 
 @pytest.mark.parametrize(
@@ -324,24 +339,28 @@ def test_what_was_due_before_it_was_made_goes_to_nobody(app):
 def test_nobody_is_reminded_of_what_is_off_not_public_or_forgotten(app, values):
     event = make_event()
     register(event)
-    remind(event, TWO_DAYS)
-    change(values, Event, Event.id == event.id)
+    add_reminders(event, TWO_DAYS)
+    set_columns(values, Event, Event.id == event.id)
 
-    assert round_at("27 18:00") == 0
+    assert run_reminders("27 18:00") == 0
 
 
 def test_called_off_between_two_batches_it_goes_no_further(app, monkeypatch):
-    monkeypatch.setattr(reminders, "BATCH", 2)
+    monkeypatch.setattr(reminders, "BATCH_SIZE", 2)
     event = make_event()
     for _ in range(3):
         register(event)
-    remind(event, TWO_DAYS)
-    [due] = reminders.due_reminders(at("27 18:00"))
+    add_reminders(event, TWO_DAYS)
+    [due] = reminders.due_reminders(local_time("27 18:00"))
     with writing():
-        first = reminders.send_batch(due, at("27 18:00"))
-    do(lambda: lifecycle.cancel(event.id, actor="user:1", now=at("27 18:00")))
+        first = reminders.send_batch(due, local_time("27 18:00"))
+    commit(
+        lambda: lifecycle.cancel_event(
+            event.id, actor="user:1", now=local_time("27 18:00")
+        )
+    )
     with writing():
-        second = reminders.send_batch(due, at("27 18:00"))
+        second = reminders.send_batch(due, local_time("27 18:00"))
 
     assert (first.written, first.goes_on) == (2, True)
     assert (second.written, second.goes_on) == (0, False)
@@ -351,54 +370,58 @@ def test_called_off_between_two_batches_it_goes_no_further(app, monkeypatch):
 
 
 def test_a_round_that_was_stopped_goes_on_where_it_was(app, monkeypatch):
-    monkeypatch.setattr(reminders, "BATCH", 2)
+    monkeypatch.setattr(reminders, "BATCH_SIZE", 2)
     event = make_event()
     for number in range(5):
         register(event, email=f"{number}@example.org")
-    remind(event, TWO_DAYS)
-    [due] = reminders.due_reminders(at("27 18:00"))
+    add_reminders(event, TWO_DAYS)
+    [due] = reminders.due_reminders(local_time("27 18:00"))
     with writing():
-        reminders.send_batch(due, at("27 18:00"))
+        reminders.send_batch(due, local_time("27 18:00"))
 
-    assert [address for address, _ in written()] == ["0", "1"]
-    assert round_at("27 18:01") == 3
-    assert [address for address, _ in written()] == ["0", "1", "2", "3", "4"]
+    assert [address for address, _ in reminder_mails()] == ["0", "1"]
+    assert run_reminders("27 18:01") == 3
+    assert [address for address, _ in reminder_mails()] == ["0", "1", "2", "3", "4"]
 
 
 def test_workers_at_once_write_to_each_once(app, monkeypatch):
-    monkeypatch.setattr(reminders, "BATCH", 3)
+    monkeypatch.setattr(reminders, "BATCH_SIZE", 3)
     event = make_event()
     for _ in range(20):
         register(event)
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
 
-    counts = at_once(app, *[lambda: reminding.remind_due(at("27 18:00"))] * 4)
-    rest = round_at("27 18:01")
+    counts = run_at_once(
+        app, *[lambda: tasks.send_reminders(local_time("27 18:00"))] * 4
+    )
+    rest = run_reminders("27 18:01")
 
     assert sum(counts) + rest == 20
-    assert len(written()) == len(set(written())) == 20
+    assert len(reminder_mails()) == len(set(reminder_mails())) == 20
 
 
 def test_a_worker_that_lost_its_place_writes_to_nobody_twice(app):
     """As if the note of how far it had come were gone."""
     event = make_event()
     register(event)
-    remind(event, TWO_DAYS)
-    round_at("27 18:00")
-    change({"done_for": None, "reached_id": 0}, Reminder, Reminder.key == "two-days")
+    add_reminders(event, TWO_DAYS)
+    run_reminders("27 18:00")
+    set_columns(
+        {"done_for": None, "reached_id": 0}, Reminder, Reminder.key == "two-days"
+    )
 
-    assert round_at("27 18:01") == 0
-    assert len(written()) == 1
+    assert run_reminders("27 18:01") == 0
+    assert len(reminder_mails()) == 1
 
 
 def test_of_two_that_wait_in_the_outbox_the_newer_one_goes_out(app):
     event = make_event()
     ada = register(event)
-    remind(event, TWO_DAYS, TWO_HOURS)
-    round_at("27 18:00")
-    round_at("29 16:00")
+    add_reminders(event, TWO_DAYS, TWO_HOURS)
+    run_reminders("27 18:00")
+    run_reminders("29 16:00")
 
-    assert [(m.kind, m.state) for m in mails(ada)[1:]] == [
+    assert [(m.kind, m.state) for m in messages_of(ada)[1:]] == [
         ("reminder", "superseded"),
         ("reminder", "queued"),
     ]
@@ -410,18 +433,18 @@ def test_of_two_that_wait_in_the_outbox_the_newer_one_goes_out(app):
 def test_moved_to_another_day_it_goes_again(app):
     event = make_event()
     register(event, email="ada@example.org")
-    remind(event, TWO_DAYS)
-    round_at("27 18:00")
-    change_times(
+    add_reminders(event, TWO_DAYS)
+    run_reminders("27 18:00")
+    move_event(
         event,
         starts=datetime(2027, 2, 5, 18, 0),
         ends=datetime(2027, 2, 5, 21, 0),
-        now=at("28 12:00"),
+        now=local_time("28 12:00"),
     )
 
-    assert round_at("29 18:00") == 0
-    assert reminding.remind_due(datetime(2027, 2, 3, 17, 0, tzinfo=UTC)) == 1
-    assert [of for _, of in written()] == [
+    assert run_reminders("29 18:00") == 0
+    assert tasks.send_reminders(datetime(2027, 2, 3, 17, 0, tzinfo=UTC)) == 1
+    assert [of for _, of in reminder_mails()] == [
         "reminder:two-days:2027-01-29",
         "reminder:two-days:2027-02-05",
     ]
@@ -430,60 +453,60 @@ def test_moved_to_another_day_it_goes_again(app):
 def test_moved_to_another_day_what_waits_in_the_outbox_is_dropped(app):
     event = make_event()
     ada = register(event)
-    remind(event, TWO_DAYS)
-    round_at("27 18:00")
+    add_reminders(event, TWO_DAYS)
+    run_reminders("27 18:00")
     days = {
         "starts": datetime(2027, 2, 5, 18, 0),
         "ends": datetime(2027, 2, 5, 21, 0),
     }
-    change_times(event, now=at("27 18:01"))
-    assert mails(ada)[-1].state == "queued"
+    move_event(event, now=local_time("27 18:01"))
+    assert messages_of(ada)[-1].state == "queued"
 
-    change_times(event, now=at("27 18:01"), **days)
+    move_event(event, now=local_time("27 18:01"), **days)
 
-    assert mails(ada)[-1].state == "superseded"
+    assert messages_of(ada)[-1].state == "superseded"
 
 
 def test_moved_within_its_day_only_who_has_none_yet_gets_one(app):
     event = make_event()
     register(event, email="ada@example.org")
-    remind(event, TWO_HOURS)
-    round_at("29 16:00")
-    register(event, email="bo@example.org", now=at("29 16:10"))
-    change_times(event, starts=datetime(2027, 1, 29, 20, 0), now=at("29 16:20"))
+    add_reminders(event, TWO_HOURS)
+    run_reminders("29 16:00")
+    register(event, email="bo@example.org", now=local_time("29 16:10"))
+    move_event(event, starts=datetime(2027, 1, 29, 20, 0), now=local_time("29 16:20"))
 
-    assert round_at("29 17:59") == 0
-    assert round_at("29 18:00") == 1
-    assert [who for who, _ in written()] == ["ada", "bo"]
+    assert run_reminders("29 17:59") == 0
+    assert run_reminders("29 18:00") == 1
+    assert [who for who, _ in reminder_mails()] == ["ada", "bo"]
 
 
 def test_moved_so_near_that_it_would_be_late_it_is_let_go(app):
     """Who moved it has just told everybody when it is."""
     event = make_event()
     register(event)
-    remind(event, TWO_DAYS, TWO_HOURS)
-    change_times(event, starts=datetime(2027, 1, 25, 18, 0), now=at("24 12:00"))
+    add_reminders(event, TWO_DAYS, TWO_HOURS)
+    move_event(event, starts=datetime(2027, 1, 25, 18, 0), now=local_time("24 12:00"))
 
-    assert round_at("24 12:00") == 0
-    assert round_at("25 16:00") == 1
+    assert run_reminders("24 12:00") == 0
+    assert run_reminders("25 16:00") == 1
 
 
 def test_the_same_times_again_change_nothing(app):
     event = make_event()
     register(event)
-    remind(event, TWO_DAYS)
-    round_at("27 18:00")
-    change_times(event, now=at("28 12:00"))
+    add_reminders(event, TWO_DAYS)
+    run_reminders("27 18:00")
+    move_event(event, now=local_time("28 12:00"))
 
-    assert rules()["two-days"].done_for == at("29 00:00").date()
-    assert round_at("28 12:00") == 0
+    assert reminders_by_key()["two-days"].done_for == local_time("29 00:00").date()
+    assert run_reminders("28 12:00") == 0
 
 
 def test_asking_for_a_place_can_be_reminded_of_too(app):
     event = make_event(allocation=Allocation.APPROVAL)
     ada = register(event)
-    remind(event, TWO_DAYS | {"states": [State.REQUESTED]})
-    round_at("27 18:00")
+    add_reminders(event, TWO_DAYS | {"states": [State.REQUESTED]})
+    run_reminders("27 18:00")
 
-    assert mails(ada)[-1].kind == "reminder"
+    assert messages_of(ada)[-1].kind == "reminder"
     assert db.session.query(Message).count() == 2

@@ -6,8 +6,9 @@ import pytest
 
 from rsvp.db import writing
 from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.domain.teams import Action, may
-from rsvp.errors import AddressTaken
+from rsvp.errors import AccountExists
 from rsvp.extensions import db
 from rsvp.models import Event, Membership, Team, User
 from rsvp.models.team import Role
@@ -70,7 +71,7 @@ def test_what_is_listed_is_what_may_allows(app, role, action):
     user = make_user("ada@example.org", role=role)
     member = teams.membership_for(user, ours.team)
 
-    listed = set(db.session.scalars(teams.events_of(user, action)))
+    listed = set(db.session.scalars(teams.events_where_may(user, action)))
 
     assert listed == {e for e in (ours, theirs) if may(member, action, e)}
     assert teams.may_anywhere(user, action) is may(member, action, None)
@@ -99,7 +100,7 @@ def test_a_team_is_made_where_it_does_not_exist(app):
 def test_an_address_has_one_account(app, again):
     make_user("Ada@example.org")
 
-    with pytest.raises(AddressTaken) as refusal:
+    with pytest.raises(AccountExists) as refusal:
         make_user(again)
 
     assert refusal.value.code == "address_taken"
@@ -110,10 +111,10 @@ def test_an_address_has_one_account(app, again):
     "typed", ["ada@example.org", "ADA@EXAMPLE.ORG", "Ada@Example.org "]
 )
 def test_an_account_is_found_in_any_case(app, typed):
-    assert teams.find_user(typed) is None
+    assert users.find_user(typed) is None
     user = make_user("Ada@Example.org")
 
-    assert teams.find_user(typed) == user
+    assert users.find_user(typed) == user
 
 
 def test_another_password_signs_out_everywhere(app):
@@ -121,7 +122,7 @@ def test_another_password_signs_out_everywhere(app):
     before = user.fs_uniquifier
 
     with writing():
-        teams.set_password(user, "another hash")
+        users.set_password(user, "another hash")
 
     db.session.expire_all()
     assert user.password == "another hash"
@@ -131,11 +132,11 @@ def test_another_password_signs_out_everywhere(app):
 def test_a_stronger_hash_does_not_undo_another_password(app):
     user = make_user("ada@example.org")
     with writing():
-        teams.replace_hash(user.id, user.password, "stronger")
+        users.replace_password_hash(user.id, user.password, "stronger")
     assert db.session.get_one(User, user.id).password == "stronger"
 
     with writing():
-        teams.replace_hash(user.id, "the hash before", "the old password")
+        users.replace_password_hash(user.id, "the hash before", "the old password")
 
     assert db.session.get_one(User, user.id).password == "stronger"
 
@@ -143,9 +144,13 @@ def test_a_stronger_hash_does_not_undo_another_password(app):
 def test_an_account_that_was_kept_case_folded_is_found_when_signing_in_alone(app):
     make_user("strasse@example.org")
 
-    assert teams.find_signing_in("Straße@example.org").email == "strasse@example.org"
-    assert teams.find_user("straße@example.org") is None
+    assert (
+        users.find_user_to_sign_in("Straße@example.org").email == "strasse@example.org"
+    )
+    assert users.find_user("straße@example.org") is None
     with writing():
-        teams.create_user("straße@example.org", None, now=NOON)
-    assert teams.find_signing_in("Straße@example.org").email == "straße@example.org"
-    assert teams.find_signing_in("bo@example.org") is None
+        users.create_user("straße@example.org", None, now=NOON)
+    assert (
+        users.find_user_to_sign_in("Straße@example.org").email == "straße@example.org"
+    )
+    assert users.find_user_to_sign_in("bo@example.org") is None

@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from rsvp import errors
 from rsvp.db import writing
-from rsvp.domain.transitions import step
+from rsvp.domain.transitions import transition
 from rsvp.models import AuditEntry, Registration
 from rsvp.models.registration import State
 from tests.support.factories import NOON, make_event, register
@@ -22,7 +22,9 @@ def test_only_what_is_still_as_it_was_read_moves_on(app):
         before = session.query(AuditEntry).count()
 
         with pytest.raises(errors.AlreadyOver):
-            step(registration, State.RELEASED, verb="release", actor="x", now=NOON)
+            transition(
+                registration, State.RELEASED, verb="release", actor="x", now=NOON
+            )
 
         assert session.query(AuditEntry).count() == before
         stored = session.execute(text("SELECT state FROM registrations")).scalar()

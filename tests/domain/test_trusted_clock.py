@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from rsvp import clocks
-from rsvp.clocks import Steady
+from rsvp.clocks import SteadyTime
 from rsvp.db import writing
 from rsvp.domain import trusted_clock
-from rsvp.domain.trusted_clock import LOOKS_APART, look
+from rsvp.domain.trusted_clock import OBSERVATION_TIME, check_clock
 from rsvp.extensions import db
 from rsvp.models import Clock
 from tests.support.factories import NOON
@@ -33,9 +33,9 @@ class Machine:
 
     def run(self, at: timedelta) -> bool:
         """A worker's run, so long after noon; whether its clock is trusted."""
-        steady = Steady((self.up + at).total_seconds(), self.boot)
+        steady = SteadyTime((self.up + at).total_seconds(), self.boot)
         with writing():
-            standing = look(NOON + at + self.ahead, steady)
+            standing = check_clock(NOON + at + self.ahead, steady)
         assert standing.is_trusted is (standing.left == timedelta())
         return standing.is_trusted
 
@@ -151,28 +151,28 @@ def test_where_no_job_ever_ran_there_is_nothing_to_tell_by(app):
 
 
 def test_what_is_noted_takes_no_write_again_for_a_while(machine):
-    steady = Steady((machine.up + MINUTE).total_seconds(), machine.boot)
-    assert trusted_clock.is_noted(NOON + MINUTE, steady)
-    assert not trusted_clock.is_noted(NOON + 20 * MINUTE, steady)
-    assert not trusted_clock.is_noted(NOON, Steady(1, "another"))
-    assert not trusted_clock.is_noted(NOON + 60 * DAY, steady)
+    steady = SteadyTime((machine.up + MINUTE).total_seconds(), machine.boot)
+    assert trusted_clock.is_up_to_date(NOON + MINUTE, steady)
+    assert not trusted_clock.is_up_to_date(NOON + 20 * MINUTE, steady)
+    assert not trusted_clock.is_up_to_date(NOON, SteadyTime(1, "another"))
+    assert not trusted_clock.is_up_to_date(NOON + 60 * DAY, steady)
 
 
 def test_the_hour_that_is_left_is_told(machine):
     machine.ahead = 60 * DAY
     runs(machine, 0)
-    steady = Steady((machine.up + 20 * MINUTE).total_seconds(), machine.boot)
+    steady = SteadyTime((machine.up + 20 * MINUTE).total_seconds(), machine.boot)
     with writing():
-        standing = look(NOON + 60 * DAY + 20 * MINUTE, steady)
-    assert (standing.left, standing.is_new) == (LOOKS_APART - 20 * MINUTE, False)
+        standing = check_clock(NOON + 60 * DAY + 20 * MINUTE, steady)
+    assert (standing.left, standing.is_new) == (OBSERVATION_TIME - 20 * MINUTE, False)
     assert standing.apart == 60 * DAY + 21 * MINUTE
     db.session.rollback()
     assert db.session.get(Clock, 1).trusted_at == NOON - MINUTE
 
 
 def test_the_steady_clock_only_passes_and_has_a_name(monkeypatch, tmp_path):
-    first, second = clocks.read_steady(), clocks.read_steady()
+    first, second = clocks.read_steady_clock(), clocks.read_steady_clock()
     assert 0 < first.seconds <= second.seconds
     assert first.boot == second.boot != ""
-    monkeypatch.setattr(clocks, "BOOT_ID", tmp_path / "none")
-    assert clocks.read_steady().boot
+    monkeypatch.setattr(clocks, "BOOT_ID_PATH", tmp_path / "none")
+    assert clocks.read_steady_clock().boot

@@ -9,7 +9,7 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page
 
-SWITCHES = [
+CHROMIUM_SWITCHES = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -18,7 +18,7 @@ SWITCHES = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 20.0
+MAX_WAIT = 20.0
 """Seconds that a mail or a page may take on a busy machine."""
 
 OURS = ("http://127.0.0.1:", "data:", "blob:")
@@ -33,7 +33,7 @@ def phone_page(
     context = browser.new_context(
         viewport={"width": 360, "height": 740}, java_script_enabled=script
     )
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(MAX_WAIT * 1000)
     strangers: list[str] = []
     complaints: list[str] = []
 
@@ -60,7 +60,7 @@ def phone_page(
     assert complaints == []
 
 
-def violations(page: Page) -> list[str]:
+def axe_violations(page: Page) -> list[str]:
     """What axe-core finds, in a line each. A mail's preview is a document by itself."""
     if not page.evaluate("'axe' in globalThis"):
         page.evaluate(AXE_SCRIPT)

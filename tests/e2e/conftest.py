@@ -13,11 +13,11 @@ import zxingcpp
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.e2e.browser_guard import PATIENCE, SWITCHES, phone_page
+from tests.e2e.browser_guard import CHROMIUM_SWITCHES, MAX_WAIT, phone_page
 from tests.paths import EVENT_FILES
 from tests.support import services
-from tests.support.live_site import Site, run, site
-from tests.support.smtp_server import MailServer, running
+from tests.support.live_site import Site, run_rsvp, run_site
+from tests.support.smtp_server import MailServer, running_server
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="session")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(
-        executable_path=services.CHROMIUM, args=SWITCHES
+        executable_path=services.CHROMIUM, args=CHROMIUM_SWITCHES
     )
     yield browser
     browser.close()
@@ -38,7 +38,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def mailbox() -> Iterator[MailServer]:
-    with running(MailServer()) as server:
+    with running_server(MailServer()) as server:
         yield server
 
 
@@ -49,7 +49,7 @@ def here(request: pytest.FixtureRequest, mailbox: MailServer) -> Iterator[Site]:
         services.need("postgresql")
     # One web process is enough for one browser, and starts sooner.
     to_mailbox = {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(mailbox.port)}
-    with site(request.param, WEB_PROCESSES="1", **to_mailbox) as running_site:
+    with run_site(request.param, WEB_PROCESSES="1", **to_mailbox) as running_site:
         yield running_site
 
 
@@ -63,16 +63,16 @@ def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
 def import_case(here: Site, name: str) -> None:
     """Import an acceptance event, moved fifty years on so that it is always to come."""
     text = (EVENT_FILES / f"{name}.yaml").read_text().replace(": 2027-", ": 2077-")
-    run("event", "import", "-", environ=here.environ, stdin=text)
+    run_rsvp("event", "import", "-", environ=here.environ, stdin=text)
 
 
 def next_mail(mailbox: MailServer, address: str, number: int = 1) -> EmailMessage:
     """The number-th mail to an address, once it has arrived."""
-    return until(lambda: (mailbox.mails_to(address)[number - 1 :] or [None])[0])
+    return wait_for(lambda: (mailbox.mails_to(address)[number - 1 :] or [None])[0])
 
 
-def until(find: Callable[[], Any]) -> Any:
-    end = time.monotonic() + PATIENCE
+def wait_for(find: Callable[[], Any]) -> Any:
+    end = time.monotonic() + MAX_WAIT
     while time.monotonic() < end:
         if found := find():
             return found

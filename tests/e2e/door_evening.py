@@ -15,15 +15,15 @@ from rsvp.db import utcnow, writing
 from rsvp.domain.checkin import passes
 from rsvp.extensions import db
 from rsvp.models import CheckIn, Scan
-from tests.e2e.browser_guard import PATIENCE
-from tests.support.door import attendees
-from tests.support.door_client import evening, pass_link, printed
+from tests.e2e.browser_guard import MAX_WAIT
+from tests.support.door import attendees_of
+from tests.support.door_client import make_event_today, pass_link, printed_code
 from tests.support.factories import cancel, register
 from tests.support.live_site import Site
 
 
 @dataclass(frozen=True)
-class Evening:
+class DoorEvening:
     """An event that begins in half an hour, its door's link, its people's codes."""
 
     here: Site
@@ -52,7 +52,7 @@ class Evening:
     def end_door(self) -> None:
         """The organizer takes all the event's passes back."""
         with inside(self.here):
-            ids = [door_pass.id for door_pass in passes.passes_of(self.event_id)]
+            ids = [door_pass.id for door_pass in passes.list_passes(self.event_id)]
             with writing():
                 for pass_id in ids:
                     passes.revoke_pass(pass_id, actor="command", now=utcnow())
@@ -67,22 +67,24 @@ def inside(here: Site) -> Iterator[None]:
         db.engine.dispose()
 
 
-def prepare(here: Site, *parties: tuple[str, ...], gave_up: str = "") -> Evening:
+def make_door_evening(
+    here: Site, *parties: tuple[str, ...], gave_up: str = ""
+) -> DoorEvening:
     """An evening with these parties registered; the party of `gave_up` no more."""
     with inside(here):
-        event = evening(title="Letters and Soup")
+        event = make_event_today(title="Letters and Soup")
         for names in parties:
             outcome = register(event, *names, now=utcnow())
             if gave_up in names:
                 cancel(outcome, utcnow())
-        codes = {a.name or "": printed(a) for a in attendees(event)}
-        return Evening(here, event.id, here.url + pass_link(event), codes)
+        codes = {a.name or "": printed_code(a) for a in attendees_of(event)}
+        return DoorEvening(here, event.id, here.url + pass_link(event), codes)
 
 
 # --- what volunteers press ----------------------------------------------------------
 
 
-def enrol(page: Page, link: str, door: str = "Main entrance") -> None:
+def enrol_phone(page: Page, link: str, door: str = "Main entrance") -> None:
     page.goto(link)
     page.get_by_label("Which door are you at?").fill(door)
     page.get_by_role("button", name="Scan with this phone").click()
@@ -102,7 +104,7 @@ def type_code(page: Page, code: str) -> None:
     page.get_by_role("button", name="Check the code").click()
 
 
-def scan_by_keys(page: Page, text: str, end: str = "Enter") -> None:
+def scan_by_keyboard(page: Page, text: str, end: str = "Enter") -> None:
     """What a scanner does that stands for a keyboard: real keys, a hundredth of a
     second apart by their own time, however busy this machine is."""
     session = page.context.new_cdp_session(page)
@@ -124,12 +126,12 @@ def scan_by_keys(page: Page, text: str, end: str = "Enter") -> None:
 def expect_verdict(page: Page, word: str, *texts: str) -> None:
     verdict = page.locator("section.verdict")
     heading = verdict.get_by_role("heading", name=word, exact=True)
-    expect(heading).to_be_visible(timeout=PATIENCE * 1000)
+    expect(heading).to_be_visible(timeout=MAX_WAIT * 1000)
     for text in texts:
         expect(verdict).to_contain_text(text)
 
 
-def next_one(page: Page) -> None:
+def dismiss_verdict(page: Page) -> None:
     """Put the verdict away."""
     page.get_by_role("button", name="Next", exact=True).click()
     expect(page.locator("section.verdict")).to_be_hidden()

@@ -13,7 +13,7 @@ import qrcode
 from PIL import Image
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.e2e.browser_guard import SWITCHES
+from tests.e2e.browser_guard import CHROMIUM_SWITCHES
 from tests.support import services
 
 SIZE = (640, 480)
@@ -76,10 +76,10 @@ def qr(text: str, module: int) -> Image.Image:
 
 
 @contextlib.contextmanager
-def browser_with(playwright: Playwright, camera: Camera) -> Iterator[Browser]:
+def browser_with_camera(playwright: Playwright, camera: Camera) -> Iterator[Browser]:
     """A browser of its own, since the camera is chosen when it starts."""
     browser = playwright.chromium.launch(
-        executable_path=services.CHROMIUM, args=[*SWITCHES, *camera.switches]
+        executable_path=services.CHROMIUM, args=[*CHROMIUM_SWITCHES, *camera.switches]
     )
     try:
         yield browser
@@ -87,7 +87,7 @@ def browser_with(playwright: Playwright, camera: Camera) -> Iterator[Browser]:
         browser.close()
 
 
-class HandHeld:
+class PageCamera:
     """Cameras in a page of any browser, made of a canvas; `devices` are their names.
 
     What is held up is seen at once. Cameras open at once, too, or when they are let

@@ -11,8 +11,8 @@ from rsvp.db import writing
 from rsvp.domain.registrations import create, mail_preferences
 from rsvp.jobs.delivery import domain_backoff
 from rsvp.models import Message, Registration
-from tests.support.factories import CODE_KEY, cancel, register, stored
-from tests.support.pages.registration_form import HALL, WEBINAR, soon
+from tests.support.factories import CODE_KEY, cancel, load_registration, register
+from tests.support.pages.registration_form import HALL, WEBINAR, make_upcoming_event
 
 CAPTIONS = {
     "key": "captions",
@@ -24,21 +24,23 @@ CAPTIONS = {
 DIET = {"key": "diet", "per": "attendee"}
 
 
-def make_holders(now: datetime) -> dict[str, str]:
+def make_registrations(now: datetime) -> dict[str, str]:
     """What each page is of, and its path."""
-    few = soon({"capacity": 3}, title="The small room", promotion="offer")
+    few = make_upcoming_event(
+        {"capacity": 3}, title="The small room", promotion="offer"
+    )
     register(few, "Ann Po", now=now)
     leaves = register(few, "Cem Ay", "Kim Ay", now=now)
     fewer = register(few, "Dora Quill", "Eva Quill", "Fay", fewer_ok=True, now=now)
     cancel(leaves, now=now)
     passed = register(few, "Gil Roy", "Hal Roy", now=now)
 
-    one = soon({"capacity": 1}, title="One chair", promotion="offer")
+    one = make_upcoming_event({"capacity": 1}, title="One chair", promotion="offer")
     leaves = register(one, "Bea Sun", now=now)
     offered = register(one, "Ida Blau", now=now)
     cancel(leaves, now=now)
 
-    late = soon({"capacity": 1}, title="A late chair", promotion="offer")
+    late = make_upcoming_event({"capacity": 1}, title="A late chair", promotion="offer")
     leaves = register(late, "Bea Sun", now=now)
     ended = register(late, "Jo Blau", now=now)
     cancel(leaves, now=now)
@@ -49,13 +51,21 @@ def make_holders(now: datetime) -> dict[str, str]:
             .values(decide_by=now - timedelta(hours=1))
         )
 
-    approval = soon({"capacity": 4}, title="Bookbinding", allocation="approval")
+    approval = make_upcoming_event(
+        {"capacity": 4}, title="Bookbinding", allocation="approval"
+    )
     asked = register(approval, "Lea Orn", now=now)
-    confirmed = soon({"capacity": 4}, title="Night walk", confirm_address=True)
+    confirmed = make_upcoming_event(
+        {"capacity": 4}, title="Night walk", confirm_address=True
+    )
     held = register(confirmed, "Nia Vek", now=now)
-    ways = soon(HALL, WEBINAR, title="Two ways", questions=(DIET, CAPTIONS))
+    ways = make_upcoming_event(
+        HALL, WEBINAR, title="Two ways", questions=(DIET, CAPTIONS)
+    )
     mine = register(ways, "Ada Marsh", "Ben Marsh", now=now)
-    reading = soon({"capacity": 4}, title="Late reading", ask_hours=48, answer_hours=24)
+    reading = make_upcoming_event(
+        {"capacity": 4}, title="Late reading", ask_hours=48, answer_hours=24
+    )
     coming = register(reading, "Pia Lund", "Ole Lund", now=now)
     comes = register(reading, "Rut Ness", now=now)
     with writing() as session:
@@ -71,7 +81,9 @@ def make_holders(now: datetime) -> dict[str, str]:
             .where(Registration.id == comes.registration_id)
             .values(answered_at=now)
         )
-    invited = soon({"capacity": 4}, title="House concert", visibility="invitation")
+    invited = make_upcoming_event(
+        {"capacity": 4}, title="House concert", visibility="invitation"
+    )
     quiet, lost = register(ways, "Uwe Tal", now=now), register(ways, "Ivo Zak", now=now)
     with writing():
         mail_preferences.mute(quiet.registration_id, actor="attendee", now=now)
@@ -91,14 +103,14 @@ def make_holders(now: datetime) -> dict[str, str]:
         "answers": f"/organize/events/{reading.slug}/registrations"
         "?coming=asked&checked_in=no",
         "silent": f"/organize/events/{reading.slug}/registrations/"
-        f"{stored(coming).reference}",
+        f"{load_registration(coming).reference}",
         "approval": f"/events/{approval.slug}",
         "invited": f"/events/{invited.slug}?invitation=1ABC",
     }
 
 
 def mute_path(outcome: create.Outcome) -> str:
-    found = stored(outcome)
+    found = load_registration(outcome)
     return f"/u/{tokens.mute_token(CODE_KEY, found.uuid, found.link_version)}"
 
 
@@ -111,6 +123,6 @@ def refused_message(outcome: create.Outcome, now: datetime) -> str:
             .where(mine)
             .values(state="failed", last_error="550 5.1.1 no such mailbox here")
         )
-        domain_backoff.pause("example.org", 2, "421", now + timedelta(hours=1))
+        domain_backoff.pause_domain("example.org", 2, "421", now + timedelta(hours=1))
         uuid = session.scalars(select(Message.uuid).where(mine)).one()
     return f"/organize/messages/{uuid}"

@@ -11,16 +11,22 @@ from rsvp.domain import invitations, mailings
 from rsvp.domain.checkin import passes
 from rsvp.extensions import db
 from rsvp.models import Event, Message
-from tests.e2e.registrations import make_holders
+from tests.e2e.registrations import make_registrations
 from tests.support.door import make_pass
-from tests.support.factories import CODE_KEY, cancel, make_user, register, stored
-from tests.support.pages.registration_form import YESTERDAY, soon
+from tests.support.factories import (
+    CODE_KEY,
+    cancel,
+    load_registration,
+    make_user,
+    register,
+)
+from tests.support.pages.registration_form import YESTERDAY, make_upcoming_event
 
 ORGANIZER = "ada@example.org"
 
 
 @dataclass(frozen=True)
-class Made:
+class SiteData:
     """What there is to look at: slugs of events, paths of tickets, a message's id;
     `own` are the paths of pages that ask something of their visitor."""
 
@@ -42,10 +48,10 @@ class Made:
     own: dict[str, str]
 
 
-def fill() -> Made:
+def make_site_data() -> SiteData:
     make_user(ORGANIZER)
     now = utcnow()
-    opened = soon(
+    opened = make_upcoming_event(
         {"name": "In person", "capacity": 12},
         {"key": "webinar", "name": "Webinar", "mode": "online", "capacity": None},
         title="Letters and soup",
@@ -65,37 +71,38 @@ def fill() -> Made:
         ),
         consents=({"key": "photos", "required": True},),
     )
-    full = soon({"capacity": 1}, title="The small room")
-    closed = soon(title="Last month’s walk", closes_local=YESTERDAY)
+    full = make_upcoming_event({"capacity": 1}, title="The small room")
+    closed = make_upcoming_event(title="Last month’s walk", closes_local=YESTERDAY)
     party = register(opened, "Ada Marsh", "Ben Marsh", now=now)
     register(full, "Cleo Winter", now=now)
     waits = register(full, "Dora Quill", now=now)
     over = register(full, "Edgar Sloe", now=now)
     cancel(over, now=now)
-    asked = soon(title="The long table", allocation="approval")
+    asked = make_upcoming_event(title="The long table", allocation="approval")
     asks = register(asked, "Fay Abe", "Gil Roy", now=now)
-    invited = soon(title="Members’ evening", visibility="invitation")
+    invited = make_upcoming_event(title="Members’ evening", visibility="invitation")
     make_codes(invited.id, now)
-    guest = stored(party).attendees[1]
+    guest = load_registration(party).attendees[1]
     secret = tokens.ticket_token(CODE_KEY, guest.uuid, guest.code_version)
     first = db.session.query(Message).order_by(Message.id).first()
     assert first
     made = {"open": opened, "full": full, "asked": asked, "invited": invited}
     slugs = {name: slug(event) for name, event in made.items()}
-    return Made(
+    return SiteData(
         **slugs,
         closed=slug(closed),
         ticket=f"/r/{party.token}",
         waitlist=f"/r/{waits.token}",
         guest=f"/t/{secret}",
         message=str(first.uuid),
-        reference=stored(party).reference,
-        waits=stored(waits).reference,
-        over=stored(over).reference,
-        asks=stored(asks).reference,
+        reference=load_registration(party).reference,
+        waits=load_registration(waits).reference,
+        over=load_registration(over).reference,
+        asks=load_registration(asks).reference,
         mailing=make_draft(opened.id, now),
-        own=make_holders(now),
-        door=f"/door/{passes.token_of(make_pass(opened, now, at_once=True), CODE_KEY)}",
+        own=make_registrations(now),
+        door="/door/"
+        + passes.pass_token(make_pass(opened, now, at_once=True), CODE_KEY),
     )
 
 
@@ -103,7 +110,7 @@ def make_draft(event_id: int, now: datetime) -> str:
     """A mail that an organizer is writing; its uuid."""
     return write(
         lambda _: str(
-            mailings.draft(
+            mailings.create_draft(
                 event_id,
                 subject="Bring a bowl, {name}",
                 text="Soup is at {time}.\n\nhttps://map.example.org/boat-house",
@@ -117,7 +124,7 @@ def make_draft(event_id: int, now: datetime) -> str:
 
 def make_codes(event_id: int, now: datetime) -> None:
     write(
-        lambda _: invitations.make(
+        lambda _: invitations.create(
             event_id,
             count=2,
             uses_max=40,

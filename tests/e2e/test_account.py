@@ -27,8 +27,8 @@ def test_an_account_from_its_link_to_its_second_password(
     page.on("request", lambda asked: told.append(asked.headers.get("referer", "")))
 
     # The first account, by the link that the start has printed.
-    token = tokens.first_token(here.environ["RSVP_SECRET_KEY"], utcnow())
-    page.goto(f"{here.url}{account_security.FIRST_PATH}/{token}")
+    token = tokens.first_account_token(here.environ["RSVP_SECRET_KEY"], utcnow())
+    page.goto(f"{here.url}{account_security.FIRST_ACCOUNT_PATH}/{token}")
     page.get_by_label("Email").fill(ADA)
     page.get_by_label("Password").fill("too short")
     page.get_by_role("button", name="Make the account").click()

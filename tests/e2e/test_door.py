@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.e2e.browser_guard import phone_page, violations
-from tests.e2e.conftest import until
+from tests.e2e.browser_guard import axe_violations, phone_page
+from tests.e2e.conftest import wait_for
 from tests.e2e.door_evening import (
-    enrol,
+    dismiss_verdict,
+    enrol_phone,
     expect_verdict,
-    next_one,
-    prepare,
-    scan_by_keys,
+    make_door_evening,
+    scan_by_keyboard,
     start_scanning,
     type_code,
 )
-from tests.e2e.fake_camera import Camera, HandHeld, browser_with
-from tests.support.live_site import Site, site
+from tests.e2e.fake_camera import Camera, PageCamera, browser_with_camera
+from tests.support.live_site import Site, run_site
 
 pytestmark = pytest.mark.browser
 
@@ -31,22 +31,22 @@ COUNT = "[data-count]"
 @pytest.fixture(scope="module")
 def here() -> Iterator[Site]:
     """One site for all of these: what differs between engines is tested elsewhere."""
-    with site("sqlite") as running_site:
+    with run_site("sqlite") as running_site:
         yield running_site
 
 
 def test_a_phone_scans_and_another_door_knows(
     here: Site, playwright: Playwright, tmp_path: Path
 ) -> None:
-    tonight = prepare(here, ("Zoë Ωmega", "Ada Bell"))
+    tonight = make_door_evening(here, ("Zoë Ωmega", "Ada Bell"))
     camera = Camera(tmp_path)
     camera.show(tonight.codes["Zoë Ωmega"], seconds=20)
 
-    with browser_with(playwright, camera) as browser:
+    with browser_with_camera(playwright, camera) as browser:
         with phone_page(browser) as page:
             asked: list[str] = []
             page.context.on("request", lambda one: asked.append(one.url))
-            enrol(page, tonight.link)
+            enrol_phone(page, tonight.link)
             start_scanning(page)
             expect_verdict(page, "Welcome", "Zoë Ωmega", "Ada Bell", "not in yet")
             # A welcome goes by itself, and what is still held up is no new scan.
@@ -73,7 +73,7 @@ def test_a_phone_scans_and_another_door_knows(
 
         camera.show(tonight.codes["Zoë Ωmega"])
         with phone_page(browser) as page:
-            enrol(page, tonight.link, "Side door")
+            enrol_phone(page, tonight.link, "Side door")
             start_scanning(page)
             expect_verdict(page, "Already in", "Zoë Ωmega")
             why = page.locator("section.verdict [data-why]")
@@ -85,11 +85,11 @@ def test_a_phone_scans_and_another_door_knows(
 
 
 def test_a_picture_is_judged_as_a_whole(here: Site, chromium: Browser) -> None:
-    tonight = prepare(here, ("Zoë Ωmega", "Ada Bell"), ("Ben Ito",))
+    tonight = make_door_evening(here, ("Zoë Ωmega", "Ada Bell"), ("Ben Ito",))
     zoe, ada, ben = (tonight.codes[n] for n in ("Zoë Ωmega", "Ada Bell", "Ben Ito"))
     with phone_page(chromium) as page:
-        camera = HandHeld(page)
-        enrol(page, tonight.link)
+        camera = PageCamera(page)
+        enrol_phone(page, tonight.link)
         start_scanning(page)
         verdict = page.locator("section.verdict")
 
@@ -115,7 +115,7 @@ def test_a_picture_is_judged_as_a_whole(here: Site, chromium: Browser) -> None:
         # Two of one party are let in together, by one tap.
         camera.hold(zoe, ada)
         expect_verdict(page, "One party", "Zoë Ωmega", "Ada Bell", "not in yet")
-        assert violations(page) == []
+        assert axe_violations(page) == []
         assert tonight.is_in() == 1
         page.get_by_role("button", name="Let 2 in").click()
         expect_verdict(page, "Welcome", "Zoë Ωmega", "Ada Bell")
@@ -130,16 +130,16 @@ def test_a_scanner_that_types_scans_wherever_the_focus_is(
     here: Site, chromium: Browser
 ) -> None:
     names = ("Zoë Ωmega", "Ada Bell", "Ben Ito", "Cy Vos")
-    tonight = prepare(here, *((name,) for name in names))
+    tonight = make_door_evening(here, *((name,) for name in names))
     zoe, ada, ben, cy = (tonight.codes[name] for name in names)
     with phone_page(chromium) as page:
-        enrol(page, tonight.link)
+        enrol_phone(page, tonight.link)
         # On a button, which its Enter must not press.
         page.get_by_role("button", name="Start scanning").focus()
-        scan_by_keys(page, zoe)
+        scan_by_keyboard(page, zoe)
         expect_verdict(page, "Welcome", "Zoë Ωmega")
         # While a verdict is shown: it is not put away, and the next one follows it.
-        scan_by_keys(page, f"]Q1{ada}")
+        scan_by_keyboard(page, f"]Q1{ada}")
         expect_verdict(page, "Welcome", "Ada Bell")
         expect(page.locator("[data-trouble]")).to_be_hidden()
         page.keyboard.press("Escape")
@@ -147,17 +147,17 @@ def test_a_scanner_that_types_scans_wherever_the_focus_is(
         page.get_by_role("button", name="Type a code").click()
         field = page.get_by_label("The code under the QR picture")
         field.fill("1AB")
-        scan_by_keys(page, ben.translate(str.maketrans("YZ", "ZY")), end="Tab")
+        scan_by_keyboard(page, ben.translate(str.maketrans("YZ", "ZY")), end="Tab")
         expect_verdict(page, "Welcome", "Ben Ito")
         expect(field).to_have_value("1AB")
         page.keyboard.press("Escape")
-        scan_by_keys(page, cy[:20])
+        scan_by_keyboard(page, cy[:20])
         expect(page.get_by_text("This code is too short")).to_be_visible()
         field.blur()
-        scan_by_keys(page, cy[:20])
+        scan_by_keyboard(page, cy[:20])
         expect_verdict(page, "Not read in full")
         # One that ends with no key.
-        scan_by_keys(page, zoe, end="")
+        scan_by_keyboard(page, zoe, end="")
         expect_verdict(page, "Already in", "Zoë Ωmega")
         # Nothing but the verdict can be reached, and Escape puts it away from anywhere.
         expect(page.locator(".skip")).to_have_js_property("inert", True)
@@ -171,10 +171,10 @@ def test_a_scanner_that_types_scans_wherever_the_focus_is(
 def test_a_camera_that_is_off_is_off_and_one_that_is_taken_says_so(
     here: Site, chromium: Browser
 ) -> None:
-    tonight = prepare(here, ("Zoë Ωmega",))
+    tonight = make_door_evening(here, ("Zoë Ωmega",))
     with phone_page(chromium) as page:
-        camera = HandHeld(page, "one", "two")
-        enrol(page, tonight.link)
+        camera = PageCamera(page, "one", "two")
+        enrol_phone(page, tonight.link)
         camera.hold(tonight.codes["Zoë Ωmega"])
 
         def press(name: str) -> None:
@@ -185,7 +185,7 @@ def test_a_camera_that_is_off_is_off_and_one_that_is_taken_says_so(
         start_scanning(page)
         press("Camera off")
         camera.open_all()
-        until(lambda: camera.opened() == ["one"])
+        wait_for(lambda: camera.opened() == ["one"])
         assert camera.live() == []
 
         # The other one, twice: one of them is live.
@@ -196,8 +196,8 @@ def test_a_camera_that_is_off_is_off_and_one_that_is_taken_says_so(
         press("Other camera")
         press("Other camera")
         camera.open_all()
-        until(lambda: len(camera.opened()) == 4)
-        until(lambda: camera.live() == ["one"])
+        wait_for(lambda: len(camera.opened()) == 4)
+        wait_for(lambda: camera.live() == ["one"])
 
         # A light that stays dark is not said to be on.
         press("Light")
@@ -214,13 +214,13 @@ def test_a_camera_that_is_off_is_off_and_one_that_is_taken_says_so(
         expect(page.get_by_text("The camera was taken away")).to_be_visible()
         assert camera.live() == []
         start_scanning(page)
-        until(lambda: camera.live() == ["one"])
+        wait_for(lambda: camera.live() == ["one"])
         expect_verdict(page, "Already in", "Zoë Ωmega")
 
 
 def test_codes_are_typed(here: Site, page: Page) -> None:
-    tonight = prepare(here, ("Zoë Ωmega", "Ada Bell"))
-    enrol(page, tonight.link)
+    tonight = make_door_evening(here, ("Zoë Ωmega", "Ada Bell"))
+    enrol_phone(page, tonight.link)
     code = tonight.codes["Zoë Ωmega"]
     # Scanners that type need it where no script hears them.
     if page.get_by_text("This browser runs no scripts").is_visible():
@@ -248,9 +248,9 @@ def test_codes_are_typed(here: Site, page: Page) -> None:
 def test_what_could_not_be_sent_is_sent_once_the_network_is_back(
     here: Site, chromium: Browser
 ) -> None:
-    tonight = prepare(here, ("Zoë Ωmega",))
+    tonight = make_door_evening(here, ("Zoë Ωmega",))
     with phone_page(chromium, expected=("ERR_INTERNET_DISCONNECTED",)) as page:
-        enrol(page, tonight.link)
+        enrol_phone(page, tonight.link)
         page.context.set_offline(True)
         type_code(page, tonight.codes["Zoë Ωmega"])
         expect(page.get_by_text("Not sent yet: trying again")).to_be_visible()
@@ -264,9 +264,9 @@ def test_an_answer_that_is_lost_is_asked_for_again(
     here: Site, chromium: Browser
 ) -> None:
     """The scan arrived, the answer did not: the guest is welcome, not already in."""
-    tonight = prepare(here, ("Zoë Ωmega",))
+    tonight = make_door_evening(here, ("Zoë Ωmega",))
     with phone_page(chromium, expected=("ERR_FAILED",)) as page:
-        enrol(page, tonight.link)
+        enrol_phone(page, tonight.link)
         lost: list[str] = []
 
         def lose_one(route, request) -> None:
@@ -287,45 +287,45 @@ def test_an_answer_that_is_lost_is_asked_for_again(
 def test_without_a_camera_the_page_leads_to_the_typed_code(
     here: Site, chromium: Browser
 ) -> None:
-    tonight = prepare(here, ("Zoë Ωmega",))
+    tonight = make_door_evening(here, ("Zoë Ωmega",))
     with phone_page(chromium) as page:
-        enrol(page, tonight.link)
+        enrol_phone(page, tonight.link)
         start_scanning(page)
         expect(page.locator("[data-trouble]")).to_be_visible()
         expect(page.get_by_role("button", name="Check the code")).to_be_visible()
         type_code(page, tonight.codes["Zoë Ωmega"])
         expect_verdict(page, "Welcome", "Zoë Ωmega")
-        next_one(page)
+        dismiss_verdict(page)
         expect(page.locator(COUNT)).to_have_text("1 of 1 in")
 
 
 def test_a_phone_stops_once_its_pass_is_taken_back(
     here: Site, chromium: Browser
 ) -> None:
-    tonight = prepare(here, ("Zoë Ωmega",))
+    tonight = make_door_evening(here, ("Zoë Ωmega",))
     with phone_page(chromium, expected=("403",)) as page:
-        camera = HandHeld(page)
-        enrol(page, tonight.link)
+        camera = PageCamera(page)
+        enrol_phone(page, tonight.link)
         start_scanning(page)
         camera.hold(tonight.codes["Zoë Ωmega"])
         expect_verdict(page, "Welcome", "Zoë Ωmega")
-        next_one(page)
+        dismiss_verdict(page)
         tonight.end_door()
         camera.hold()
-        scan_by_keys(page, tonight.codes["Zoë Ωmega"])
+        scan_by_keyboard(page, tonight.codes["Zoë Ωmega"])
         expect(page.get_by_role("heading", name="no longer scans")).to_be_visible()
         expect(page.get_by_role("button", name="Camera off")).to_be_hidden()
         # It can be read, though the camera's dark picture was there before.
-        assert violations(page) == []
+        assert axe_violations(page) == []
         assert camera.live() == []
 
     assert tonight.scans() == ["welcome"]
 
 
 def test_a_phone_that_is_done_scans_no_more(here: Site, chromium: Browser) -> None:
-    tonight = prepare(here, ("Zoë Ωmega",))
+    tonight = make_door_evening(here, ("Zoë Ωmega",))
     with phone_page(chromium, expected=("401",)) as page:
-        enrol(page, tonight.link)
+        enrol_phone(page, tonight.link)
         page.get_by_text("This phone is done", exact=True).click()
         page.get_by_role("button", name="Stop scanning with this phone").click()
         title = page.get_by_role("heading", level=1)

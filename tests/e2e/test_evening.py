@@ -16,10 +16,15 @@ from rsvp.db import utcnow
 from rsvp.domain import invariants
 from tests.e2e.browser_guard import phone_page
 from tests.e2e.conftest import next_mail, qr_texts
-from tests.e2e.door_evening import enrol, expect_verdict, next_one, start_scanning
-from tests.e2e.fake_camera import Camera, browser_with
+from tests.e2e.door_evening import (
+    dismiss_verdict,
+    enrol_phone,
+    expect_verdict,
+    start_scanning,
+)
+from tests.e2e.fake_camera import Camera, browser_with_camera
 from tests.paths import EVENT_FILES
-from tests.support.live_site import Site, run
+from tests.support.live_site import Site, run_rsvp
 from tests.support.smtp_server import MailServer
 
 pytestmark = pytest.mark.browser
@@ -40,7 +45,7 @@ def import_for_tonight(here: Site) -> None:
     def moved(found: re.Match[str]) -> str:
         return f"{datetime.fromisoformat(found[0]) + by:%Y-%m-%d %H:%M}"
 
-    run(
+    run_rsvp(
         "event",
         "import",
         "-",
@@ -86,7 +91,7 @@ def test_from_the_announcement_to_the_door(
     tmp_path: Path,
 ) -> None:
     import_for_tonight(here)
-    run(
+    run_rsvp(
         *("user", "create", "organizer@example.org", "--ask"),
         environ=here.environ,
         stdin=PASSWORD,
@@ -106,8 +111,11 @@ def test_from_the_announcement_to_the_door(
     # A volunteer scans what the mail showed.
     camera = Camera(tmp_path)
     camera.show(zoe)
-    with browser_with(playwright, camera) as browser, phone_page(browser) as phone:
-        enrol(phone, link, "Courtyard")
+    with (
+        browser_with_camera(playwright, camera) as browser,
+        phone_page(browser) as phone,
+    ):
+        enrol_phone(phone, link, "Courtyard")
         start_scanning(phone)
         expect_verdict(phone, "Welcome", "Zoë Ωmega", "Ada Guest")
         expect(phone.locator("section.verdict")).to_be_hidden()
@@ -117,7 +125,7 @@ def test_from_the_announcement_to_the_door(
         phone.reload()
         start_scanning(phone)
         expect_verdict(phone, "Already in", "Zoë Ωmega", "Courtyard")
-        next_one(phone)
+        dismiss_verdict(phone)
 
     # The organizer sees who is in, and who is not yet.
     desk.get_by_role("link", name="Who is in", exact=True).click()
@@ -137,4 +145,4 @@ def test_from_the_announcement_to_the_door(
     assert ada != zoe
 
     with create_app(here.settings).app_context():
-        assert invariants.problems(utcnow()) == []
+        assert invariants.find_problems(utcnow()) == []

@@ -8,13 +8,13 @@ from email.message import EmailMessage
 import pytest
 from playwright.sync_api import Page, expect
 
-from bench.load import Connection, fields, form_token
 from rsvp import create_app, tokens
 from rsvp.db import utcnow
 from rsvp.domain import invariants
 from rsvp.queries import events as event_queries
-from tests.e2e.conftest import body_text, import_case, next_mail, qr_texts, until
-from tests.support.live_site import Site, run
+from tests.e2e.conftest import body_text, import_case, next_mail, qr_texts, wait_for
+from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.live_site import Site, run_rsvp
 from tests.support.smtp_server import MailServer
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ def fill(here: Site, slug: str, admission: str, people: int) -> list[str]:
     token = form_token(connection.get(f"/events/{slug}").body)
     addresses = []
     for _ in range(people):
-        sent = fields(token, admission) | {"answers-group": "Routes"}
+        sent = form_fields(token, admission) | {"answers-group": "Routes"}
         addresses.append(sent["email"])
         assert connection.post(f"/events/{slug}/registrations", sent).status == 303
     return addresses
@@ -46,7 +46,7 @@ def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
     page.get_by_role("link", name="Letters and Soup").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Letters and Soup")
     # Counts may be a second late while many register.
-    until(lambda: page.reload() and "2 of 30 left" in page.content())
+    wait_for(lambda: page.reload() and "2 of 30 left" in page.content())
     open_form(here, page, "letters-and-soup")
     page.get_by_label("Your email address").fill("zoe@example.org")
     bring_a_guest(page, "Ada Guest")
@@ -66,8 +66,8 @@ def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
     assert len(codes) == 2
     assert all(tokens.read_code(code) for code in codes)
     for code in codes:
-        expect(page.get_by_text(tokens.grouped(code))).to_be_visible()
-        assert tokens.grouped(code) in body_text(mail)
+        expect(page.get_by_text(tokens.group_code(code))).to_be_visible()
+        assert tokens.group_code(code) in body_text(mail)
     calendar = next(p for p in mail.walk() if p.get_content_type() == "text/calendar")
     assert b"BEGIN:VEVENT" in calendar.get_payload(decode=True)
 
@@ -88,14 +88,14 @@ def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
     assert next_mail(mailbox, "zoe@example.org", 2)["message-id"] != mail["message-id"]
 
     with create_app(here.settings).app_context():
-        assert event_queries.event_state("letters-and-soup").left(1) == 1
-        assert invariants.problems(utcnow()) == []
+        assert event_queries.find_event_state("letters-and-soup").left(1) == 1
+        assert invariants.find_problems(utcnow()) == []
 
 
 def test_from_an_address_to_a_place_passed_on(
     here: Site, page: Page, mailbox: MailServer
 ) -> None:
-    run("event", "import", "-", environ=here.environ, stdin=CONFIRMED)
+    run_rsvp("event", "import", "-", environ=here.environ, stdin=CONFIRMED)
     heading = page.get_by_role("heading", level=1)
 
     # Nothing but a mail says what came of it.
@@ -139,7 +139,7 @@ def test_from_an_address_to_a_place_passed_on(
     page.get_by_role("button", name="Give it up and delete all of it").click()
     expect(heading).to_have_text("The data is deleted")
     with create_app(here.settings).app_context():
-        assert invariants.problems(utcnow()) == []
+        assert invariants.find_problems(utcnow()) == []
 
 
 CONFIRMED = """

@@ -14,9 +14,9 @@ from rsvp.models.registration import State
 from tests.support.mail.messages import (
     KEY,
     PUBLIC_URL,
-    event_of,
-    message_of,
-    registration_of,
+    build_event,
+    build_message,
+    build_registration,
 )
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ WAS = {
 
 
 def mail_of_long_words(kind: str) -> Message:
-    event = event_of(
+    event = build_event(
         WAY,
         title=WORD,
         hosts=[{"name": WORD}],
@@ -45,13 +45,15 @@ def mail_of_long_words(kind: str) -> Message:
         wording={kind: {"headline": f"{LONG} {{until}}", "text": LONG}},
     )
     state = {"waitlisted": State.WAITLISTED, "offer": State.OFFERED}
-    registration = registration_of(
+    registration = build_registration(
         event, WORD, f"{WORD}, too", state=state.get(kind, State.CONFIRMED)
     )
     if kind == "note":
-        return samples.note(WORD, f"The way: {LONG}", registration)
+        return samples.sample_mailing(WORD, f"The way: {LONG}", registration)
     more = {"what": ["time", "place"], "before": WAS, "asks": True}
-    return message_of(kind, registration, **(more if kind == "event_changed" else {}))
+    return build_message(
+        kind, registration, **(more if kind == "event_changed" else {})
+    )
 
 
 @pytest.fixture

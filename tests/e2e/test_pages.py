@@ -13,14 +13,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from rsvp import create_app
-from tests.e2e.browser_guard import PATIENCE, violations
-from tests.e2e.site_data import ORGANIZER, Made, fill
+from tests.e2e.browser_guard import MAX_WAIT, axe_violations
+from tests.e2e.site_data import ORGANIZER, SiteData, make_site_data
 from tests.support.factories import PASSWORD
-from tests.support.live_site import Site, site
+from tests.support.live_site import Site, run_site
 
 pytestmark = pytest.mark.browser
 
-expect.set_options(timeout=PATIENCE * 1000)
+expect.set_options(timeout=MAX_WAIT * 1000)
 
 
 def send_empty_form(page: Page) -> None:
@@ -28,7 +28,7 @@ def send_empty_form(page: Page) -> None:
     expect(page.locator("#mistakes")).to_be_visible()
 
 
-Where = Callable[[Made], str]
+Where = Callable[[SiteData], str]
 PAGES: list[tuple[str, str, Where]] = [
     ("what's on", "anyone", lambda made: "/"),
     ("an event", "anyone", lambda made: f"/events/{made.open}"),
@@ -140,7 +140,7 @@ def people(event: str) -> str:
     return f"/organize/events/{event}/registrations"
 
 
-def mailings_of(made: Made) -> str:
+def mailings_of(made: SiteData) -> str:
     return f"/organize/events/{made.open}/mailings"
 
 
@@ -194,25 +194,27 @@ ALL_LOOKS = [(width, scheme) for width in (360, 1280) for scheme in ("light", "d
 
 @pytest.fixture(scope="module")
 def here(chromium: Browser) -> Iterator[Site]:
-    with site("sqlite", WEB_PROCESSES="1") as running_site:
+    with run_site("sqlite", WEB_PROCESSES="1") as running_site:
         yield running_site
 
 
 @pytest.fixture(scope="module")
-def made(here: Site) -> Made:
+def made(here: Site) -> SiteData:
     app = create_app(here.settings)
     with app.app_context():
-        return fill()
+        return make_site_data()
 
 
 @pytest.fixture(scope="module")
-def visitors(chromium: Browser, here: Site, made: Made) -> Iterator[dict[str, Page]]:
+def visitors(
+    chromium: Browser, here: Site, made: SiteData
+) -> Iterator[dict[str, Page]]:
     """A page for each kind of person, kept for all that they look at."""
     contexts: list[BrowserContext] = []
 
     def new_page() -> Page:
         context = chromium.new_context(reduced_motion="reduce")
-        context.set_default_timeout(PATIENCE * 1000)
+        context.set_default_timeout(MAX_WAIT * 1000)
         contexts.append(context)
         return context.new_page()
 
@@ -240,7 +242,7 @@ def test_a_page_is_for_everybody(
     name: str,
     looks: list[tuple[int, str]],
     here: Site,
-    made: Made,
+    made: SiteData,
     visitors: dict[str, Page],
 ) -> None:
     base, step = STEPS.get(name, (name, None))
@@ -253,7 +255,7 @@ def test_a_page_is_for_everybody(
     for width, scheme in looks:
         page.set_viewport_size({"width": width, "height": 800})
         page.emulate_media(color_scheme=scheme)
-        found += [f"{width} {scheme}: {line}" for line in violations(page)]
+        found += [f"{width} {scheme}: {line}" for line in axe_violations(page)]
     page.set_viewport_size({"width": 320, "height": 800})
     wide = page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -294,9 +296,11 @@ def tab_to(page: Page, name: str, limit: int = 60) -> None:
     raise AssertionError(f"Tab never reaches {name}")
 
 
-def test_an_organizer_needs_no_mouse(chromium: Browser, here: Site, made: Made) -> None:
+def test_an_organizer_needs_no_mouse(
+    chromium: Browser, here: Site, made: SiteData
+) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(MAX_WAIT * 1000)
     page = context.new_page()
     page.goto(f"{here.url}/organize/sign-in")
     # The first field has the focus already.
@@ -325,9 +329,11 @@ def test_an_organizer_needs_no_mouse(chromium: Browser, here: Site, made: Made) 
     context.close()
 
 
-def test_an_attendee_needs_no_mouse(chromium: Browser, here: Site, made: Made) -> None:
+def test_an_attendee_needs_no_mouse(
+    chromium: Browser, here: Site, made: SiteData
+) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(MAX_WAIT * 1000)
     page = context.new_page()
     page.goto(f"{here.url}/events/{made.full}")
     tab_to(page, "Skip to the content")
@@ -342,10 +348,10 @@ def test_an_attendee_needs_no_mouse(chromium: Browser, here: Site, made: Made) -
 
 
 def test_an_offer_is_answered_without_a_mouse(
-    chromium: Browser, here: Site, made: Made
+    chromium: Browser, here: Site, made: SiteData
 ) -> None:
     context = chromium.new_context(viewport={"width": 360, "height": 800})
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(MAX_WAIT * 1000)
     page = context.new_page()
     page.goto(here.url + made.own["fewer"])
     heading = page.get_by_role("heading", level=1)
@@ -364,7 +370,7 @@ def test_an_offer_is_answered_without_a_mouse(
 
 
 def test_an_invitation_is_typed_in_by_its_link(
-    chromium: Browser, here: Site, made: Made
+    chromium: Browser, here: Site, made: SiteData
 ) -> None:
     context = chromium.new_context()
     page = context.new_page()
@@ -374,7 +380,7 @@ def test_an_invitation_is_typed_in_by_its_link(
 
 
 def test_requests_are_decided_by_keyboard(
-    here: Site, made: Made, visitors: dict[str, Page]
+    here: Site, made: SiteData, visitors: dict[str, Page]
 ) -> None:
     page = visitors["organizer"]
     page.set_viewport_size({"width": 1280, "height": 800})
@@ -392,10 +398,10 @@ def test_requests_are_decided_by_keyboard(
 
 
 def test_only_a_party_is_asked_if_fewer_is_fine(
-    chromium: Browser, here: Site, made: Made
+    chromium: Browser, here: Site, made: SiteData
 ) -> None:
     context = chromium.new_context()
-    context.set_default_timeout(PATIENCE * 1000)
+    context.set_default_timeout(MAX_WAIT * 1000)
     page = context.new_page()
     page.goto(f"{here.url}/events/{made.full}")
     fewer = page.get_by_label("Fewer of us is fine")

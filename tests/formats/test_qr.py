@@ -28,7 +28,7 @@ def read(picture: Image.Image) -> zxingcpp.Barcode:
 
 def drawn(svg: str, scale: int = 8) -> Image.Image:
     """The SVG's dark path on white: rectangles only, so drawing it is simple."""
-    side = qr.SIDE * scale
+    side = qr.SIDE_MODULES * scale
     picture = Image.new("L", (side, side), 255)
     path = re.search(r'fill="#000" d="([^"]+)"', svg)
     assert path

@@ -8,11 +8,11 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
-from rsvp.broker import Doorbell
+from rsvp.broker import WorkerNotifier
 from rsvp.db import utcnow
 from rsvp.extensions import db
 from rsvp.models import Job, Message
-from tests.support.celery_broker import celery, until
+from tests.support.celery_broker import celery_worker, wait_until
 from tests.support.factories import make_event, register
 
 RABBITMQ = "amqp://guest:guest@127.0.0.1:5672//"
@@ -24,22 +24,22 @@ MAILS = [24, pytest.param(600, marks=pytest.mark.soak)]
 @pytest.mark.parametrize("mails", MAILS)
 def test_a_broker_killed_and_emptied_loses_no_mail(app, smtp, broker, tmp_path, mails):
     event = make_event({"capacity": None})
-    with celery(app, broker.url, tmp_path) as worker:
+    with celery_worker(app, broker.url, tmp_path) as worker:
         for _ in range(mails // 3):
             register(event, now=utcnow())
-        Doorbell(broker.url).ring()
-        until(lambda: smtp.received, worker)
+        WorkerNotifier(broker.url).ring()
+        wait_until(lambda: smtp.received, worker)
         broker.kill()
         for _ in range(mails // 3):
             register(event, now=utcnow())
         broker.start()
         assert not broker.client().dbsize()  # all that it knew is gone
-        until(lambda: len(smtp.received) >= 2 * mails // 3, worker)
+        wait_until(lambda: len(smtp.received) >= 2 * mails // 3, worker)
         for _ in range(mails // 3):
             register(event, now=utcnow())
-        until(lambda: len(smtp.received) >= mails, worker)
-        until(lambda: states() == {"sent": mails}, worker)
-        until(rounds_run, worker)  # beat's part: it rings every few seconds
+        wait_until(lambda: len(smtp.received) >= mails, worker)
+        wait_until(lambda: states() == {"sent": mails}, worker)
+        wait_until(rounds_run, worker)  # beat's part: it rings every few seconds
 
     sent = Counter(each.mail["Message-ID"] for each in smtp.received)
     assert len(sent) == mails
@@ -67,10 +67,10 @@ def test_rabbitmq_rings_as_well(app, smtp, tmp_path):
     except OSError:
         pytest.skip("RabbitMQ is not reachable")
     event = make_event({"capacity": None})
-    with celery(app, RABBITMQ, tmp_path) as worker:
+    with celery_worker(app, RABBITMQ, tmp_path) as worker:
         for _ in range(8):
             register(event, now=utcnow())
-        Doorbell(RABBITMQ).ring()
-        until(lambda: len(smtp.received) >= 8, worker)
+        WorkerNotifier(RABBITMQ).ring()
+        wait_until(lambda: len(smtp.received) >= 8, worker)
     sent = Counter(each.mail["Message-ID"] for each in smtp.received)
     assert set(sent.values()) == {1}

@@ -15,8 +15,14 @@ from sqlalchemy import select, update
 from rsvp.db import writing
 from rsvp.domain.registrations import expiry
 from rsvp.extensions import db
-from rsvp.jobs import scheduler, settling
-from rsvp.jobs.scheduler import LEASE, PAUSES, Every, JobClaim, run_due
+from rsvp.jobs import scheduler, tasks
+from rsvp.jobs.scheduler import (
+    LEASE,
+    RETRY_PAUSES,
+    JobClaim,
+    RecurringJob,
+    run_due_jobs,
+)
 from rsvp.models import Job, Registration
 from tests.support.factories import NOON, make_event, register
 
@@ -29,7 +35,7 @@ class Counting:
     """A job that says how often it ran, and fails as often as it is told to."""
 
     def __init__(self, name: str = "count", seconds: float = 60) -> None:
-        self.every = Every(name, seconds, self.run)
+        self.every = RecurringJob(name, seconds, self.run)
         self.ran: list = []
         self.failing = 0
 
@@ -52,7 +58,7 @@ def row(name: str = "count") -> Job:
 
 
 def run(*counting: Counting, at=NOON, **options) -> dict[str, int]:
-    return run_due(at, jobs=[each.every for each in counting], **options)
+    return run_due_jobs(at, jobs=[each.every for each in counting], **options)
 
 
 def test_a_job_runs_when_it_is_due_and_notes_how_it_went(app, count):
@@ -91,9 +97,11 @@ def test_with_nothing_due_a_worker_makes_one_read(app, count):
 
 def test_one_that_fails_is_tried_again_after_growing_pauses(app, count, caplog):
     other = Counting("other")
-    count.failing = len(PAUSES) + 2
+    count.failing = len(RETRY_PAUSES) + 2
     at = NOON
-    for number, pause in enumerate([*PAUSES, PAUSES[-1], PAUSES[-1]], 1):
+    for number, pause in enumerate(
+        [*RETRY_PAUSES, RETRY_PAUSES[-1], RETRY_PAUSES[-1]], 1
+    ):
         assert "count" not in run(count, other, at=at)
         noted = row()
         assert noted.failures == number
@@ -180,7 +188,7 @@ def test_a_claim_that_fails_is_held_by_nobody(app, count, monkeypatch):
     monkeypatch.setattr(JobClaim, "take", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         JobClaim.of(count.every, NOON)
-    assert not scheduler.HELD
+    assert not scheduler.LIVE_HOLDERS
 
 
 def test_each_job_has_a_name_of_its_own_that_fits(app, caplog):
@@ -188,7 +196,7 @@ def test_each_job_has_a_name_of_its_own_that_fits(app, caplog):
     names = [job.name for job in scheduler.JOBS]
     assert len(set(names)) == len(names)
     assert all(len(name) <= 64 for name in names)
-    assert run_due(NOON) == dict.fromkeys(names, 0)
+    assert run_due_jobs(NOON) == dict.fromkeys(names, 0)
     assert caplog.text == ""
 
 
@@ -202,18 +210,18 @@ def test_one_event_with_a_mistake_keeps_no_other_one_waiting(app, monkeypatch):
     )
     wrong = db.session.get_one(Registration, first.registration_id).event_id
     db.session.rollback()
-    settle = expiry.settle
+    settle = expiry.expire_due
 
     def stumble(event_id, *, now):
         if event_id == wrong:
             raise ZeroDivisionError
         return settle(event_id, now=now)
 
-    monkeypatch.setattr(expiry, "settle", stumble)
+    monkeypatch.setattr(expiry, "expire_due", stumble)
     later = NOON + timedelta(hours=3)
 
     with pytest.raises(ZeroDivisionError):
-        settling.settle_due(later)
+        tasks.expire_registrations(later)
 
     db.session.rollback()
     states = [
@@ -222,4 +230,4 @@ def test_one_event_with_a_mistake_keeps_no_other_one_waiting(app, monkeypatch):
     ]
     assert states == ["held", "lapsed"]
     monkeypatch.undo()
-    assert settling.settle_due(later) == 1
+    assert tasks.expire_registrations(later) == 1

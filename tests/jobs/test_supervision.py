@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import ProgrammingError
 
-from rsvp.cli.server import how_it_ended
+from rsvp.cli.server import exit_text
 from rsvp.db import utcnow, writing
 from rsvp.domain import workers
 from rsvp.extensions import db
 from rsvp.jobs import supervision
 from rsvp.jobs import worker as job_worker
-from rsvp.jobs.supervision import WELL_AFTER, Supervised
-from rsvp.jobs.worker import UntilTheClockLeaps
+from rsvp.jobs.supervision import HEALTHY_AFTER, SupervisedWorker
+from rsvp.jobs.worker import StopOnClockJump
 from rsvp.models import Job, Worker
 from tests.support.factories import NOON, make_event, register
 
@@ -44,7 +44,7 @@ def job(name: str) -> Job | None:
 @pytest.fixture
 def quick(monkeypatch):
     """Pauses as short as a test wants them."""
-    monkeypatch.setattr(job_worker, "JOB_PAUSES", [SECOND / 20])
+    monkeypatch.setattr(job_worker, "JOB_RETRY_DELAYS", [SECOND / 20])
 
 
 class work:  # noqa: N801 - reads as the verb it is
@@ -110,7 +110,7 @@ def test_a_mistake_ends_no_worker_and_is_told_until_it_is_over(
 
 
 def test_what_was_noted_by_a_worker_before_is_taken_back(app, smtp):
-    part = supervision.Part("deliver", lambda: True, utcnow)
+    part = supervision.WorkerLoop("deliver", lambda: True, utcnow)
     pauses = [MINUTE, 5 * MINUTE]
     assert [part.failed(KeyError(), pauses) for _ in range(3)] == [
         MINUTE,
@@ -118,7 +118,7 @@ def test_what_was_noted_by_a_worker_before_is_taken_back(app, smtp):
         5 * MINUTE,
     ]
     assert job("deliver").failures == 3
-    supervision.Part("deliver", lambda: True, utcnow).went_well()
+    supervision.WorkerLoop("deliver", lambda: True, utcnow).went_well()
     assert job("deliver") is None
 
 
@@ -126,9 +126,9 @@ def test_what_the_database_does_not_take_stands_in_the_log(app, monkeypatch, cap
     def refuse(*_, **__):
         raise ProgrammingError("INSERT", {}, Exception(ADA))
 
-    monkeypatch.setattr(workers, "begin", refuse)
-    monkeypatch.setattr(workers, "end", refuse)
-    worker = Supervised(utcnow)
+    monkeypatch.setattr(workers, "record_start", refuse)
+    monkeypatch.setattr(workers, "record_end", refuse)
+    worker = SupervisedWorker(utcnow)
     worker.begin(None)
     worker.end(None)
     assert caplog.text.count("how the worker fares is not noted: Programming") == 2
@@ -152,7 +152,7 @@ def clock() -> Clock:
 
 
 def dies(clock: Clock, error: BaseException, after: timedelta) -> Worker:
-    worker = Supervised(clock)
+    worker = SupervisedWorker(clock)
     worker.begin(None)
     clock.now += after
     worker.end(error)
@@ -178,7 +178,7 @@ def test_two_that_end_now_and_then_are_not(app, clock):
 
 def test_one_that_was_told_to_end_is_none_of_them(app, clock):
     for _ in range(3):
-        worker = Supervised(clock)
+        worker = SupervisedWorker(clock)
         worker.begin(None)
         worker.end(None)
     assert (row().ends, row().why, row().holder) == (0, None, None)
@@ -187,11 +187,11 @@ def test_one_that_was_told_to_end_is_none_of_them(app, clock):
 def test_one_that_runs_for_some_minutes_is_well(app, clock):
     for _ in range(2):
         dies(clock, LookupError(), SECOND)
-    worker = Supervised(clock)
+    worker = SupervisedWorker(clock)
     worker.begin(None)
     worker.runs()
     assert row().ends == 2
-    worker.began -= WELL_AFTER
+    worker.began -= HEALTHY_AFTER
     worker.runs()
     assert (row().ends, row().why, row().holder) == (0, None, worker.holder)
 
@@ -203,15 +203,15 @@ def test_one_that_runs_for_some_minutes_is_well(app, clock):
 def test_one_that_was_killed_is_noted_by_the_next(app, clock, ended, why):
     for ends in (1, 2):
         with writing():
-            workers.begin(HERE, GONE, None, now=NOON)
-        following = Supervised(clock)
+            workers.record_start(HERE, GONE, None, now=NOON)
+        following = SupervisedWorker(clock)
         following.begin(ended)
         assert (row().ends, row().why) == (ends, why)
         following.end(None)
 
 
 def test_one_that_runs_beside_another_is_not_called_killed(app, clock):
-    first, second = Supervised(clock), Supervised(clock)
+    first, second = SupervisedWorker(clock), SupervisedWorker(clock)
     first.begin(None)
     second.begin(None)
     assert row().ends == 0
@@ -224,9 +224,9 @@ def test_ends_of_machines_that_are_gone_are_forgotten(app, clock):
     with writing():
         db.session.add(Worker(host="old", ends=7, ended_at=NOON - timedelta(days=2)))
         db.session.add(Worker(host="other", ends=7, ended_at=NOON))
-    worker = Supervised(clock)
+    worker = SupervisedWorker(clock)
     worker.begin(None)
-    worker.began -= WELL_AFTER
+    worker.began -= HEALTHY_AFTER
     worker.runs()
     db.session.rollback()
     assert set(db.session.scalars(select(Worker.host))) == {"other", HERE}
@@ -237,7 +237,7 @@ def test_ends_of_machines_that_are_gone_are_forgotten(app, clock):
     [(3, "exit status 3"), (-9, "signal SIGKILL"), (-63, "signal 63")],
 )
 def test_an_exit_is_told_in_words(code, words):
-    assert how_it_ended(code) == words
+    assert exit_text(code) == words
 
 
 # --- a clock that is set while mails go out -----------------------------------------
@@ -245,7 +245,7 @@ def test_an_exit_is_told_in_words(code, words):
 
 def test_who_counts_from_an_instant_begins_anew_when_the_clock_leaps(clock):
     stop = threading.Event()
-    until_then = UntilTheClockLeaps(stop, clock)
+    until_then = StopOnClockJump(stop, clock)
     assert not until_then.is_set()
     for leap in (2 * MINUTE, timedelta(days=60), -timedelta(days=2)):
         clock.now = NOON + leap

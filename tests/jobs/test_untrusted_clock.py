@@ -9,18 +9,24 @@ import pytest
 from sqlalchemy import select, update
 
 from rsvp import cli
-from rsvp.clocks import Steady, read_steady
+from rsvp.clocks import SteadyTime, read_steady_clock
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
-from rsvp.jobs import reminding, scheduler, tasks
+from rsvp.jobs import scheduler, tasks
 from rsvp.jobs.delivery import domain_backoff
-from rsvp.jobs.scheduler import run_due
+from rsvp.jobs.scheduler import run_due_jobs
 from rsvp.models import Clock, Event, MailDomain, Message, Registration, Reminder
 from rsvp.models.team import Role
-from tests.support.factories import NOON, make_event, make_user, register, stored
-from tests.support.outbox import MINUTE, deliver, messages
+from tests.support.factories import (
+    NOON,
+    load_registration,
+    make_event,
+    make_user,
+    register,
+)
+from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.pages.sign_in import sign_in
-from tests.support.reminders import THANKS, TWO_DAYS, at, remind
+from tests.support.reminders import THANKS, TWO_DAYS, add_reminders, local_time
 
 DAY = timedelta(days=1)
 ADA = "ada@example.org"
@@ -31,9 +37,9 @@ leaps = pytest.mark.parametrize("leap", LEAPS, ids=lambda leap: f"{leap.days} da
 
 def round_at(now, passed: timedelta = timedelta()) -> tuple[dict[str, int], list[str]]:
     """What the jobs did at `now`, so long after noon, and which of them waited."""
-    steady = Steady((1000 * DAY + passed).total_seconds(), "this start")
+    steady = SteadyTime((1000 * DAY + passed).total_seconds(), "this start")
     waiting: list[str] = []
-    done = run_due(now, early=True, waiting=waiting, steady=steady)
+    done = run_due_jobs(now, early=True, waiting=waiting, steady=steady)
     db.session.rollback()
     return done, waiting
 
@@ -43,8 +49,8 @@ def asked(app, smtp):
     """An event that asks who comes; one was asked in time and has not answered."""
     event = make_event({"capacity": 1}, ask_hours=72, answer_hours=24)
     outcome = register(event, "Ada", email=ADA, now=NOON)
-    round_at(at("26 18:00"))
-    assert deliver(at("26 18:00")) == (2, 0, 0)
+    round_at(local_time("26 18:00"))
+    assert deliver(local_time("26 18:00")) == (2, 0, 0)
     return outcome
 
 
@@ -67,10 +73,10 @@ def test_nobody_is_erased_by_a_clock_that_is_wrong_for_seconds(app, leap):
     done, waiting = round_at(NOON + leap, MINUTE)
     assert waiting == ["close", "erase"]
     assert set(done) == {"settle", "ask", "remind", "mailings", "domains", "counts"}
-    assert stored(coming).name == "Ada"
-    assert stored(gone).name == "Grace"
+    assert load_registration(coming).name == "Ada"
+    assert load_registration(gone).name == "Grace"
     assert round_at(NOON + MINUTE, MINUTE)[1] == []
-    assert stored(gone).name == "Grace"
+    assert load_registration(gone).name == "Grace"
 
 
 def test_after_an_hour_by_the_steady_clock_it_erases(app):
@@ -82,33 +88,33 @@ def test_after_an_hour_by_the_steady_clock_it_erases(app):
             "close",
             "erase",
         ]
-    assert stored(outcome).name == "Ada"
+    assert load_registration(outcome).name == "Ada"
     done, waiting = round_at(later + 60 * MINUTE, 60 * MINUTE)
     assert (done["erase"], waiting) == (1, [])
-    assert stored(outcome).name == ""
+    assert load_registration(outcome).name == ""
 
 
 @pytest.mark.parametrize("leap", [2 * DAY, 366 * DAY])
 def test_nobody_loses_a_place_for_want_of_an_answer_by_a_wrong_clock(asked, leap):
-    round_at(at("26 18:01"))
-    assert round_at(at("26 18:01") + leap)[1] == ["close", "erase"]
-    assert stored(asked).state == "confirmed"
+    round_at(local_time("26 18:01"))
+    assert round_at(local_time("26 18:01") + leap)[1] == ["close", "erase"]
+    assert load_registration(asked).state == "confirmed"
 
 
 def test_by_a_right_one_they_do(asked):
     for day in ("27", "28"):
-        assert round_at(at(f"{day} 12:00"))[1] == []
-    done, _ = round_at(at("28 18:00"))
+        assert round_at(local_time(f"{day} 12:00"))[1] == []
+    done, _ = round_at(local_time("28 18:00"))
     assert done["close"] == 1
-    assert stored(asked).state == "released"
+    assert load_registration(asked).state == "released"
 
 
 def test_jobs_of_a_test_or_another_version_are_not_held_back(app):
     ran = []
-    mine = [scheduler.Every("mine", 60, lambda now: ran.append(now) or 1)]
+    mine = [scheduler.RecurringJob("mine", 60, lambda now: ran.append(now) or 1)]
     round_at(NOON)
-    steady = Steady(1, "this start")
-    assert run_due(NOON + 60 * DAY, jobs=mine, steady=steady) == {"mine": 1}
+    steady = SteadyTime(1, "this start")
+    assert run_due_jobs(NOON + 60 * DAY, jobs=mine, steady=steady) == {"mine": 1}
 
 
 # --- what does not ------------------------------------------------------------------
@@ -119,15 +125,15 @@ def test_offers_and_held_places_go_by_the_hour_of_the_event(app):
     round_at(NOON)
     done, _ = round_at(NOON + 2 * DAY)
     assert done["settle"] == 1
-    assert stored(held).state == "lapsed"
+    assert load_registration(held).state == "lapsed"
 
 
 def test_reminders_go_out_though_the_site_was_off_for_days(app):
     event = make_event()
     register(event, email=ADA)
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     round_at(NOON)
-    assert round_at(at("27 18:00"))[0]["remind"] == 1
+    assert round_at(local_time("27 18:00"))[0]["remind"] == 1
 
 
 # --- what is not lost ---------------------------------------------------------------
@@ -137,21 +143,21 @@ def test_reminders_go_out_though_the_site_was_off_for_days(app):
 def test_a_reminder_is_not_called_too_late_by_a_wrong_clock(app, leap):
     event = make_event()
     register(event, email=ADA)
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     round_at(NOON)
     round_at(NOON + leap)
 
     assert db.session.scalars(select(Reminder.done_for)).all() == [None]
     round_at(NOON + MINUTE)
-    assert reminding.remind_due(at("27 18:00")) == 1
+    assert tasks.send_reminders(local_time("27 18:00")) == 1
 
 
 def test_by_a_right_one_it_is(app):
     event = make_event()
     register(event, email=ADA)
-    remind(event, TWO_DAYS, THANKS)
+    add_reminders(event, TWO_DAYS, THANKS)
     for minutes in (0, 60):
-        round_at(at("29 18:30") + minutes * MINUTE, minutes * MINUTE)
+        round_at(local_time("29 18:30") + minutes * MINUTE, minutes * MINUTE)
     done = dict(db.session.execute(select(Reminder.key, Reminder.done_for)).all())
     assert [day is not None for day in done.values()].count(True) == 1
 
@@ -160,10 +166,10 @@ def test_nobody_is_passed_over_when_people_are_asked(app):
     event = make_event({"capacity": 2}, ask_hours=72, answer_hours=24)
     register(event, email=ADA)
     round_at(NOON)
-    assert round_at(at("28 17:59"))[0]["ask"] == 0
+    assert round_at(local_time("28 17:59"))[0]["ask"] == 0
     assert db.session.get_one(Event, event.id).asked_for is None
     round_at(NOON + MINUTE)
-    assert tasks.ask_due(at("26 18:00")) == 1
+    assert tasks.send_reconfirmations(local_time("26 18:00")) == 1
 
 
 @leaps
@@ -173,16 +179,16 @@ def test_no_mail_is_dropped_as_past_by_a_wrong_clock(app, smtp, leap):
     with writing():  # it waited for another try
         db.session.execute(update(Message).values(due_at=NOON - 400 * DAY))
     deliver(NOON + leap)
-    assert messages()[0].state != "superseded"
+    assert all_messages()[0].state != "superseded"
     deliver(NOON + 20 * MINUTE)
     assert smtp.recipients == [ADA]
 
 
 def test_by_a_right_one_it_is_dropped(app, smtp):
     register(make_event(), email=ADA)
-    round_at(at("29 21:00"))
-    assert deliver(at("29 21:01")) == (0, 0, 0)
-    assert messages()[0].state == "superseded"
+    round_at(local_time("29 21:00"))
+    assert deliver(local_time("29 21:01")) == (0, 0, 0)
+    assert all_messages()[0].state == "superseded"
 
 
 def test_a_domains_mails_are_not_given_up_as_old_by_a_wrong_clock(
@@ -224,12 +230,12 @@ def test_the_command_says_that_it_waits_and_why(long_ago, capsys):
     assert cli.run(["worker", "--once", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["erased"], told["jobs_waiting"]) == (0, ["close", "erase"])
-    assert stored(long_ago).name == "Ada"
+    assert load_registration(long_ago).name == "Ada"
 
 
 def test_the_log_says_so_once(long_ago, caplog):
     for _ in range(3):
-        run_due(utcnow(), steady=read_steady())
+        run_due_jobs(utcnow(), steady=read_steady_clock())
     said = [r.getMessage() for r in caplog.records if "the clock stands" in r.msg]
     assert len(said) == 1
     assert "60 days" in said[0]
@@ -239,7 +245,7 @@ def test_background_work_says_so_on_the_page_and_by_command(long_ago, client, ca
     make_user("owner@example.org", role=Role.OWNER)
     sign_in(client, "owner@example.org")
     assert "clock" not in client.get("/organize/work").text
-    run_due(utcnow(), steady=read_steady())
+    run_due_jobs(utcnow(), steady=read_steady_clock())
 
     told = " ".join(client.get("/organize/work").text.split())
     assert "The server’s clock stood at " in told
@@ -259,10 +265,10 @@ def test_background_work_says_so_on_the_page_and_by_command(long_ago, client, ca
 def test_a_job_that_has_run_before_is_on_hold_on_the_page(app, client):
     make_user("owner@example.org", role=Role.OWNER)
     sign_in(client, "owner@example.org")
-    run_due(utcnow(), steady=read_steady())
+    run_due_jobs(utcnow(), steady=read_steady_clock())
     with writing():
         db.session.execute(update(Clock).values(trusted_at=NOON - 400 * DAY, boot=""))
-    run_due(utcnow(), early=True, steady=read_steady())
+    run_due_jobs(utcnow(), early=True, steady=read_steady_clock())
     told = client.get("/organize/work").text
     assert told.count("On hold") == 2
     assert told.count("waits until the server’s clock is trusted") == 2

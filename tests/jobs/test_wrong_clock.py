@@ -13,16 +13,16 @@ from rsvp.db import writing
 from rsvp.domain.accounts import password_reset
 from rsvp.domain.messages import delivery_failures, mail_limits, outbox
 from rsvp.extensions import db
-from rsvp.jobs import mailing, reminding, scheduler, tasks
+from rsvp.jobs import scheduler, tasks
 from rsvp.jobs.delivery import claims, domain_backoff, sender
-from rsvp.jobs.scheduler import JOBS, run_due
+from rsvp.jobs.scheduler import JOBS, run_due_jobs
 from rsvp.models import Event, Job, MailDomain, Mailing, Message, Registration
 from rsvp.models.mailing import MailingState
-from rsvp.models.message import LONGEST_WAIT
-from tests.domain.test_mailings import draft, schedule
+from rsvp.models.message import MAX_RETRY_DELAY
 from tests.support.factories import NOON, make_event, make_user, register
-from tests.support.outbox import MINUTE, deliver, messages
-from tests.support.reminders import TWO_DAYS, at, remind
+from tests.support.mailings import draft_mailing, schedule_mailing
+from tests.support.outbox import MINUTE, all_messages, deliver
+from tests.support.reminders import TWO_DAYS, add_reminders, local_time
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
@@ -39,23 +39,23 @@ leaps = pytest.mark.parametrize("leap", LEAPS, ids=lambda leap: f"{leap.days} da
 
 @leaps
 def test_every_job_goes_on_at_its_own_pace(app, leap):
-    run_due(NOON)
-    run_due(NOON + leap, early=True)
+    run_due_jobs(NOON)
+    run_due_jobs(NOON + leap, early=True)
 
     ran = {job.name: [] for job in JOBS}
     for minutes in (1, 61, 122):
-        for name in run_due(NOON + minutes * MINUTE):
+        for name in run_due_jobs(NOON + minutes * MINUTE):
             ran[name].append(minutes)
     assert all({61, 122} <= set(minutes) for minutes in ran.values()), ran
 
 
 @ahead
 def test_one_that_failed_meanwhile_is_tried_again_and_waits_no_longer(app, leap):
-    run_due(NOON)
+    run_due_jobs(NOON)
     with writing():
         failed = {"failures": 9, "due_at": NOON + leap + 10 * MINUTE}
         db.session.execute(update(Job).values(failed))
-    assert set(run_due(NOON + MINUTE)) == {job.name for job in JOBS}
+    assert set(run_due_jobs(NOON + MINUTE)) == {job.name for job in JOBS}
 
 
 @ahead
@@ -63,20 +63,20 @@ def test_one_that_failed_meanwhile_is_tried_again_and_waits_no_longer(app, leap)
 def test_a_lease_of_another_machine_that_cannot_be_so_long_holds_nothing_up(
     app, leap, early
 ):
-    run_due(NOON)
+    run_due_jobs(NOON)
     with writing():
         taken = {"holder": "elsewhere:1:1", "lease_until": NOON + leap}
         db.session.execute(update(Job).values(taken | {"due_at": NOON}))
-    assert set(run_due(NOON, early=early)) == {job.name for job in JOBS}
+    assert set(run_due_jobs(NOON, early=early)) == {job.name for job in JOBS}
 
 
 def test_a_clock_of_another_machine_that_is_minutes_ahead_takes_no_job_away(app):
-    run_due(NOON)
+    run_due_jobs(NOON)
     with writing():
         held = NOON + scheduler.LEASE + 3 * MINUTE
         taken = {"holder": "elsewhere:1:1", "lease_until": held, "due_at": NOON}
         db.session.execute(update(Job).values(taken))
-    assert run_due(NOON + MINUTE) == {}
+    assert run_due_jobs(NOON + MINUTE) == {}
 
 
 @leaps
@@ -127,21 +127,21 @@ def test_one_in_the_hands_of_a_worker_that_died_meanwhile_goes_out(app, smtp, le
     event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
     register(event, email=ADA)
     register(event, email="grace@example.org")
-    assert len(claims.claim(NOON + leap, 1)) == 1
+    assert len(claims.claim_due(NOON + leap, 1)) == 1
 
     assert deliver(NOON + MINUTE) == (2, 0, 0)
 
 
 def test_a_lease_that_another_machines_clock_accounts_for_holds(app, smtp):
     register(make_event())
-    assert claims.claim(NOON + 4 * MINUTE, 1)
+    assert claims.claim_due(NOON + 4 * MINUTE, 1)
     assert deliver(NOON) == (0, 0, 0)
 
 
 @ahead
 def test_a_newer_mail_replaces_what_nobody_sends_any_more(app, leap):
     outcome = register(make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY))
-    claims.claim(NOON + leap, 1)
+    claims.claim_due(NOON + leap, 1)
     with writing() as session:
         about = Message.registration_id == outcome.registration_id
         outbox.supersede(about, "confirmation", NOON)
@@ -152,7 +152,7 @@ def test_a_newer_mail_replaces_what_nobody_sends_any_more(app, leap):
 def test_a_domain_rests_no_longer_than_domains_do(app, smtp, leap):
     register(make_event(), email=ADA)
     with writing():
-        domain_backoff.pause("example.org", 0, "421 busy", NOON + leap)
+        domain_backoff.pause_domain("example.org", 0, "421 busy", NOON + leap)
     assert deliver(NOON + MINUTE) == (1, 0, 0)
 
 
@@ -163,7 +163,7 @@ def test_mails_counted_in_a_minute_that_is_not_this_one_hold_up_none(
     monkeypatch.setitem(app.config, "MAIL_PER_DOMAIN_PER_MINUTE", 1)
     register(make_event(), email=ADA)
     with writing():
-        domain_backoff.count({"example.org": 1}, NOON + leap)
+        domain_backoff.count_claimed({"example.org": 1}, NOON + leap)
     assert deliver(NOON) == (1, 0, 0)
     db.session.rollback()
     known = db.session.get(MailDomain, "example.org")
@@ -174,18 +174,21 @@ def test_mails_counted_in_a_minute_that_is_not_this_one_hold_up_none(
 @ahead
 def test_what_is_known_of_a_domain_is_forgotten_all_the_same(app, leap):
     with writing():
-        domain_backoff.count({"example.org": 1}, NOON + leap)
-        domain_backoff.rest("slow.example", timedelta(seconds=30), NOON + leap)
-    assert scheduler.forget_due(NOON) == 2
+        domain_backoff.count_claimed({"example.org": 1}, NOON + leap)
+        domain_backoff.slow_down("slow.example", timedelta(seconds=30), NOON + leap)
+    assert domain_backoff.forget_domains(NOON) == 2
 
 
 def test_what_waits_for_the_morning_or_for_its_next_try_goes_no_earlier(app, smtp):
     """The longest that anything waits on purpose is shorter than what counts as due."""
     register(make_event())
     night = timedelta(hours=10)
-    assert max(*sender.PAUSES, night, delivery_failures.AT_MOST_EVERY) < LONGEST_WAIT
+    assert (
+        max(*sender.RETRY_PAUSES, night, delivery_failures.MIN_NOTICE_INTERVAL)
+        < MAX_RETRY_DELAY
+    )
     with writing():
-        db.session.execute(update(Message).values(due_at=NOON + LONGEST_WAIT))
+        db.session.execute(update(Message).values(due_at=NOON + MAX_RETRY_DELAY))
     assert deliver(NOON) == (0, 0, 0)
     assert deliver(NOON - SECOND) == (1, 0, 0)
 
@@ -194,13 +197,13 @@ def test_a_question_that_is_far_off_is_looked_at_now_and_then_and_waits(app, smt
     event = make_event({"capacity": 2}, ask_hours=48, answer_hours=24)
     register(event, email=ADA)
     deliver()
-    assert tasks.ask_due(at("27 18:00")) == 1
+    assert tasks.send_reconfirmations(local_time("27 18:00")) == 1
     with writing():  # it is asked later after all
         db.session.get_one(Event, event.id).ask_hours = 26
-    assert deliver(at("27 18:00")) == (0, 0, 0)
-    assert messages()[-1].due_at <= at("28 8:00")
-    assert deliver(at("28 9:00")) == (0, 0, 0)
-    assert deliver(at("28 16:00")) == (1, 0, 0)
+    assert deliver(local_time("27 18:00")) == (0, 0, 0)
+    assert all_messages()[-1].due_at <= local_time("28 8:00")
+    assert deliver(local_time("28 9:00")) == (0, 0, 0)
+    assert deliver(local_time("28 16:00")) == (1, 0, 0)
 
 
 # --- who is kept out ----------------------------------------------------------------
@@ -212,22 +215,24 @@ def test_forms_mail_somebody_who_had_all_their_mails_meanwhile(app, leap):
     outcome = register(event, email=ADA)
     with writing() as session:
         registration = session.get_one(Registration, outcome.registration_id)
-        mailbox = mail_limits.mark_of(ADA)
-        for _ in range(mail_limits.PER_HOUR_AND_EVENT):
-            outbox.remind(registration, cause=mail_limits.Cause.FORM, now=NOON + leap)
-        assert mail_limits.has_enough(mailbox, event.id, NOON + leap)
-        assert not mail_limits.has_enough(mailbox, event.id, NOON)
+        mailbox = mail_limits.mailbox_mark(ADA)
+        for _ in range(mail_limits.MAX_PER_HOUR_AND_EVENT):
+            outbox.enqueue_again(
+                registration, cause=mail_limits.Cause.FORM, now=NOON + leap
+            )
+        assert mail_limits.is_mailbox_at_limit(mailbox, event.id, NOON + leap)
+        assert not mail_limits.is_mailbox_at_limit(mailbox, event.id, NOON)
 
 
 @leaps
 def test_who_forgot_a_password_gets_a_mail_whatever_the_clock_was(app, leap):
     make_user(ADA)
-    for _ in range(password_reset.PER_HOUR):
+    for _ in range(password_reset.MAX_PER_HOUR):
         with writing():
-            password_reset.send_link(ADA, now=NOON + leap)
+            password_reset.send_reset_link(ADA, now=NOON + leap)
     with writing():
-        password_reset.send_link(ADA, now=NOON)
-    assert messages()[-1].created_at == NOON
+        password_reset.send_reset_link(ADA, now=NOON)
+    assert all_messages()[-1].created_at == NOON
 
 
 # --- what goes to many --------------------------------------------------------------
@@ -238,9 +243,9 @@ def test_what_an_organizer_sends_at_once_is_written_once_the_clock_is_right(app,
     event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
     for _ in range(3):
         register(event)
-    mailing_id = draft(event)
-    schedule(mailing_id, now=NOON + leap)
-    assert mailing.write_due(NOON + MINUTE) == 3
+    mailing_id = draft_mailing(event)
+    schedule_mailing(mailing_id, now=NOON + leap)
+    assert tasks.send_mailings(NOON + MINUTE) == 3
     db.session.rollback()
     assert db.session.get_one(Mailing, mailing_id).state == MailingState.SENT
 
@@ -249,18 +254,18 @@ def test_what_an_organizer_sends_at_once_is_written_once_the_clock_is_right(app,
 def test_what_is_planned_for_later_waits_for_its_time(app, leap):
     event = make_event(starts=NOON.replace(tzinfo=None) + 400 * DAY)
     register(event)
-    schedule(draft(event), send_at=NOON + DAY)
-    assert mailing.write_due(NOON) == 0
-    assert mailing.write_due(NOON + DAY) == 1
+    schedule_mailing(draft_mailing(event), send_at=NOON + DAY)
+    assert tasks.send_mailings(NOON) == 0
+    assert tasks.send_mailings(NOON + DAY) == 1
 
 
 @ahead
 def test_a_reminder_made_meanwhile_goes_out_at_its_time(app, leap):
     event = make_event()
     register(event, email=ADA)
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     with writing() as session:
         (reminder,) = session.get_one(Event, event.id).reminders
         reminder.made_at = NOON + leap
         due_at = reminder.due_at
-    assert reminding.remind_due(due_at) == 1
+    assert tasks.send_reminders(due_at) == 1

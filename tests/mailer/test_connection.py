@@ -16,8 +16,14 @@ from rsvp.jobs.delivery import sender as delivery_sender
 from rsvp.models import Message
 from rsvp.text import cleaning
 from tests.support.factories import NOON, make_event, register
-from tests.support.mail.messages import KEY, NOW, event_of, message_of, registration_of
-from tests.support.smtp_server import MailServer, running, self_signed
+from tests.support.mail.messages import (
+    KEY,
+    NOW,
+    build_event,
+    build_message,
+    build_registration,
+)
+from tests.support.smtp_server import MailServer, running_server, self_signed
 
 
 @pytest.fixture
@@ -29,7 +35,7 @@ def texts(sqlite_app, monkeypatch):
 
 def wire(message):
     """The mail as a client gets it: parsed from the bytes that go over the wire."""
-    data = render.letter_of(message, NOW).as_bytes()
+    data = render.build_mail(message, NOW).as_bytes()
     return message_from_bytes(data, policy=policy.default)
 
 
@@ -37,7 +43,7 @@ def wire(message):
 
 
 def test_the_headers_say_who_when_and_that_nobody_typed_it(texts):
-    message = message_of("confirmation", registration_of(event_of()))
+    message = build_message("confirmation", build_registration(build_event()))
     mail = wire(message)
 
     assert mail["to"] == "ada@example.org"
@@ -52,10 +58,12 @@ def test_the_headers_say_who_when_and_that_nobody_typed_it(texts):
 
 
 def test_every_line_on_the_wire_is_short_ascii(texts):
-    registration = registration_of(
-        event_of(title="Sopa y cartas — ñandú " * 8), "Søren"
+    registration = build_registration(
+        build_event(title="Sopa y cartas — ñandú " * 8), "Søren"
     )
-    data = render.letter_of(message_of("confirmation", registration), NOW).as_bytes()
+    data = render.build_mail(
+        build_message("confirmation", registration), NOW
+    ).as_bytes()
 
     assert data.isascii()
     assert b"\n" not in data.replace(b"\r\n", b"")
@@ -66,7 +74,9 @@ def test_every_line_on_the_wire_is_short_ascii(texts):
     "contact", ["a@example.org\r\nBcc: b@example.org", "Nobody", "", None]
 )
 def test_a_bad_contact_address_injects_nothing(texts, contact):
-    message = message_of("confirmation", registration_of(event_of(contact=contact)))
+    message = build_message(
+        "confirmation", build_registration(build_event(contact=contact))
+    )
     mail = wire(message)
 
     assert mail["bcc"] is None
@@ -74,14 +84,14 @@ def test_a_bad_contact_address_injects_nothing(texts, contact):
 
 
 def test_the_time_of_sending_is_the_workers(texts):
-    message = message_of("confirmation", registration_of(event_of()))
+    message = build_message("confirmation", build_registration(build_event()))
     at = datetime(2027, 1, 20, 9, 30, tzinfo=UTC)
-    assert render.letter_of(message, at).message()["date"].datetime == at
+    assert render.build_mail(message, at).message()["date"].datetime == at
 
 
 def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
-    registration = registration_of(event_of())
-    ticket = render.letter_of(message_of("confirmation", registration), NOW)
+    registration = build_registration(build_event())
+    ticket = render.build_mail(build_message("confirmation", registration), NOW)
     assert not [name for name in ticket.message() if name.startswith("List-")]
 
     ticket.unsubscribe = link = "https://rsvp.example.org/u/" + "x" * 43
@@ -102,8 +112,8 @@ def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
     ],
 )
 def test_what_people_write_stays_in_its_header(texts, title):
-    letter = render.letter_of(
-        message_of("confirmation", registration_of(event_of())), NOW
+    letter = render.build_mail(
+        build_message("confirmation", build_registration(build_event())), NOW
     )
     letter.subject = cleaning.one_line(title)
     mail = letter.message()
@@ -121,9 +131,9 @@ def test_what_people_write_stays_in_its_header(texts, title):
     "title", ["می\u200cخواهم بیایم", "👩\u200d👧 and 🏳️\u200d🌈", "שלום!\u200f (18:00)"]
 )
 def test_what_joins_letters_and_pictures_stays_in_a_subject(texts, title):
-    registration = registration_of(event_of(title=title))
+    registration = build_registration(build_event(title=title))
 
-    mail = wire(message_of("confirmation", registration))
+    mail = wire(build_message("confirmation", registration))
     assert mail["subject"] == f"Your ticket for {title}"
 
 
@@ -136,17 +146,17 @@ def test_what_joins_letters_and_pictures_stays_in_a_subject(texts, title):
     ],
 )
 def test_a_long_subject_keeps_each_space(texts, title):
-    registration = registration_of(event_of(title=title))
+    registration = build_registration(build_event(title=title))
 
-    mail = wire(message_of("confirmation", registration))
+    mail = wire(build_message("confirmation", registration))
     assert mail["subject"] == f"Your ticket for {title}"
 
 
 def test_a_long_name_of_the_sender_keeps_each_space(texts, sqlite_app, monkeypatch):
     sender = "“Lesen” Freundinnen und Führung München – Bücherei <rsvp@example.org>"
     monkeypatch.setitem(sqlite_app.config, "MAIL_DEFAULT_SENDER", sender)
-    letter = render.letter_of(
-        message_of("confirmation", registration_of(event_of())), NOW
+    letter = render.build_mail(
+        build_message("confirmation", build_registration(build_event())), NOW
     )
 
     # Not by the policy's own reader, which makes spaces of folds.
@@ -171,7 +181,7 @@ def tls_server(app, monkeypatch, tmp_path):
     certificate, key = self_signed(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    with running(MailServer(tls=context)) as server:
+    with running_server(MailServer(tls=context)) as server:
         server.certificate = certificate
         for name, value in {
             "MAIL_SERVER": "127.0.0.1",

@@ -22,7 +22,7 @@ def read(data: bytes):
     ],
 )
 def test_text_comes_back_as_it_was(content):
-    data = mime.text(content, "plain")
+    data = mime.text_part(content, "plain")
 
     assert data.isascii()
     assert max(len(line) for line in data.split(b"\r\n")) <= 998
@@ -32,9 +32,13 @@ def test_text_comes_back_as_it_was(content):
 
 
 def test_parts_are_told_apart():
-    picture = mime.picture(bytes(range(256)), "png", cid="t-1.x@h", name="t-1.x.png")
-    html = mime.several("related", [mime.text("<p>=_</p>", "html"), picture])
-    whole = read(mime.several("alternative", [mime.text("=_ hi", "plain"), html]))
+    picture = mime.picture_part(
+        bytes(range(256)), "png", cid="t-1.x@h", name="t-1.x.png"
+    )
+    html = mime.multipart("related", [mime.text_part("<p>=_</p>", "html"), picture])
+    whole = read(
+        mime.multipart("alternative", [mime.text_part("=_ hi", "plain"), html])
+    )
 
     first, second = whole.iter_parts()
     assert first.get_content().strip() == "=_ hi"
@@ -48,11 +52,11 @@ def test_parts_are_told_apart():
 @pytest.mark.parametrize("value", ["a\r\nBcc: b@example.org", "ñ", "a\x00"])
 def test_a_header_takes_nothing_but_plain_text(value):
     with pytest.raises(ValueError, match="can't be written"):
-        mime.header("X-Test", value)
+        mime.header_line("X-Test", value)
 
 
 def test_a_long_header_stays_whole():
     link = "<https://a-rather-long-name.example.org/u/" + "x" * 43 + ">"
-    data = mime.header("List-Unsubscribe", link)
+    data = mime.header_line("List-Unsubscribe", link)
     assert data == f"List-Unsubscribe: {link}\r\n".encode()
     assert read(data + b"\r\n")["list-unsubscribe"] == link

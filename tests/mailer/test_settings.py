@@ -33,7 +33,7 @@ LINE = "must be one line, with no tab and no control character"
     ],
 )
 def test_a_server_is_a_host_or_an_address(text, host):
-    assert mailer_settings.server(text) == host
+    assert mailer_settings.parse_server(text) == host
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_server_is_a_host_or_an_address(text, host):
 )
 def test_what_is_no_server_is_refused_and_not_repeated(text, why):
     with pytest.raises(ValueError, match="must") as refusal:
-        mailer_settings.server(text)
+        mailer_settings.parse_server(text)
     assert str(refusal.value).startswith(why)
     assert "pa55" not in str(refusal.value)
 
@@ -78,7 +78,7 @@ def test_what_is_no_server_is_refused_and_not_repeated(text, why):
     ],
 )
 def test_a_sender_is_a_name_and_an_address(text, sender):
-    assert mailer_settings.sender(text) == sender
+    assert mailer_settings.parse_sender(text) == sender
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_sender_is_a_name_and_an_address(text, sender):
 )
 def test_what_is_no_sender_is_refused(text, why):
     with pytest.raises(ValueError, match="must") as refusal:
-        mailer_settings.sender(text)
+        mailer_settings.parse_sender(text)
     assert str(refusal.value).startswith(why)
 
 
@@ -114,7 +114,7 @@ def test_what_is_no_sender_is_refused(text, why):
     ],
 )
 def test_a_password_is_kept_to_the_letter_but_for_its_files_last_line_break(text, kept):
-    assert mailer_settings.secret(text) == kept
+    assert mailer_settings.parse_secret(text) == kept
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_password_is_kept_to_the_letter_but_for_its_files_last_line_break(text
 )
 def test_what_no_server_could_take_as_a_password_is_refused(text):
     with pytest.raises(ValueError, match="must"):
-        mailer_settings.secret(text)
+        mailer_settings.parse_secret(text)
 
 
 @pytest.mark.parametrize(

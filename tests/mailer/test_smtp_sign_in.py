@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.factories import make_event, register
-from tests.support.outbox import deliver, messages
+from tests.support.outbox import all_messages, deliver
 
 pytestmark = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
 
@@ -58,7 +58,7 @@ def test_a_wrong_password_is_no_mails_end_and_told_to_nobody(sign_in, caplog):
     report = sign_in("zoë", "pässwörd", *WAYS, account=("zoë", "another"))
 
     assert report == (0, 1, 0)
-    [message] = messages()
+    [message] = all_messages()
     assert message.last_error == "the mail server refused our sign-in (535 5.7.8)"
     assert message.state == "queued"
     assert "pässwörd" not in caplog.text

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from rsvp.rate_limits import in_memory
-from rsvp.rate_limits.in_memory import ProcessStorage
+from rsvp.rate_limits.in_memory import ProcessMemoryStorage
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_clock_that_is_wrong_for_a_moment_locks_nobody_out(
     clock: list[float], days: int
 ):
-    storage = ProcessStorage()
+    storage = ProcessMemoryStorage()
     storage.incr("before", 60)
     clock[1] = days * 86_400
     storage.incr("meanwhile", 60)
@@ -36,7 +36,7 @@ def test_a_clock_that_is_wrong_for_a_moment_locks_nobody_out(
 
 
 def test_a_count_starts_anew_with_its_next_window(clock: list[float]):
-    storage = ProcessStorage()
+    storage = ProcessMemoryStorage()
 
     assert [storage.incr("ada", 60) for _ in range(3)] == [1, 2, 3]
     assert storage.incr("bo", 60, amount=5) == 5
@@ -49,17 +49,17 @@ def test_a_count_starts_anew_with_its_next_window(clock: list[float]):
 
 
 def test_what_has_expired_is_thrown_away(clock: list[float]):
-    storage = ProcessStorage()
+    storage = ProcessMemoryStorage()
     for number in range(1000):
         storage.incr(f"visitor {number}", 60)
-    clock[0] += 60 + in_memory.SWEEP_EVERY
+    clock[0] += 60 + in_memory.SWEEP_SECONDS
     storage.incr("ada", 60)
 
     assert list(storage.counts) == ["ada"]
 
 
 def test_a_count_can_be_cleared_and_all_can_be_reset():
-    storage = ProcessStorage()
+    storage = ProcessMemoryStorage()
     for key in ("ada", "ada", "bo", "cy"):
         storage.incr(key, 60)
     storage.clear("ada")
@@ -71,7 +71,7 @@ def test_a_count_can_be_cleared_and_all_can_be_reset():
 
 
 def test_threads_lose_no_count():
-    storage = ProcessStorage()
+    storage = ProcessMemoryStorage()
     threads = [
         threading.Thread(target=lambda: [storage.incr("ada", 60) for _ in range(2000)])
         for _ in range(4)
@@ -86,7 +86,7 @@ def test_threads_lose_no_count():
 
 def test_counting_starts_no_thread():
     before = threading.active_count()
-    storage = ProcessStorage()
+    storage = ProcessMemoryStorage()
     for _ in range(100):
         storage.incr("ada", 60)
 

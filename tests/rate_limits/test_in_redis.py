@@ -14,19 +14,19 @@ import pytest
 from rsvp import create_app
 from rsvp.config import UnsafeStart
 from rsvp.rate_limits import in_redis
-from rsvp.rate_limits.in_redis import SharedStorage, storage_address
+from rsvp.rate_limits.in_redis import SharedRedisStorage, storage_uri
 from tests.conftest import TEST_SETTINGS
 from tests.support import services
-from tests.support.servers import OwnRedis, Silence
+from tests.support.servers import OwnRedis, SilentServer
 
 
-def counting_in(url: str, rest: float = 60.0) -> SharedStorage:
-    storage = SharedStorage(storage_address(url))
+def counting_in(url: str, rest: float = 60.0) -> SharedRedisStorage:
+    storage = SharedRedisStorage(storage_uri(url))
     storage.courier.rest = rest
     return storage
 
 
-def times(storage: SharedStorage, count: int = 5) -> list[float]:
+def times(storage: SharedRedisStorage, count: int = 5) -> list[float]:
     """How long each of some counts takes; each is right, whoever counts."""
     key, took = uuid4().hex, []
     for number in range(1, count + 1):
@@ -38,7 +38,7 @@ def times(storage: SharedStorage, count: int = 5) -> list[float]:
 
 @pytest.mark.redis
 def test_it_counts_in_redis_for_all(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(in_redis, "PATIENCE", 20)
+    monkeypatch.setattr(in_redis, "ANSWER_TIMEOUT", 20)
     one, other = counting_in(services.REDIS), counting_in(services.REDIS)
     key = uuid4().hex
     assert [one.incr(key, 60), other.incr(key, 60, amount=2)] == [1, 3]
@@ -51,7 +51,7 @@ def test_it_counts_in_redis_for_all(monkeypatch: pytest.MonkeyPatch):
 # --- servers that are none ----------------------------------------------------------
 
 
-class Talker(Silence):
+class Talker(SilentServer):
     """A server that says what it is told to, whatever it hears."""
 
     def __init__(self, say: Callable[[socket.socket], object]) -> None:
@@ -90,14 +90,14 @@ def hanging_up() -> Talker:
 
 
 @contextlib.contextmanager
-def gone() -> Iterator[Silence]:
-    server = Silence()
+def gone() -> Iterator[SilentServer]:
+    server = SilentServer()
     server.socket.close()
     yield server
 
 
 SERVERS = {
-    "silence": Silence,
+    "silence": SilentServer,
     "dripping": dripping,
     "hanging up": hanging_up,
     "gone": gone,
@@ -125,7 +125,7 @@ def test_a_redis_that_does_not_count_costs_under_a_second_once(name: str, caplog
 
 def test_one_failure_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPatch):
     """Nobody waits until their patience ends for what is known."""
-    monkeypatch.setattr(in_redis, "PATIENCE", 20)
+    monkeypatch.setattr(in_redis, "ANSWER_TIMEOUT", 20)
     asked, fail = threading.Event(), threading.Event()
 
     def fails() -> None:
@@ -133,7 +133,7 @@ def test_one_failure_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPatch):
         assert fail.wait(20)
         raise ConnectionResetError
 
-    courier = in_redis.Courier(lambda: None, rest=60)
+    courier = in_redis.RedisClient(lambda: None, rest=60)
     causes: list[BaseException | None] = []
 
     def ask(question: Callable[[], object]) -> None:
@@ -158,7 +158,7 @@ def test_one_failure_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_those_who_come_together_wait_together():
-    with Silence() as server:
+    with SilentServer() as server:
         storage = counting_in(f"redis://127.0.0.1:{server.port}/0")
         took: list[float] = []
         threads = [
@@ -174,7 +174,7 @@ def test_those_who_come_together_wait_together():
         assert max(took) < 1
         # One thread asks, and none is left behind for each question.
         names = [thread.name for thread in threading.enumerate()]
-        assert names.count("shared counter") <= len(in_redis.COUNTERS)
+        assert names.count("shared counter") <= len(in_redis.CLIENTS)
 
 
 def test_a_slow_redis_is_left_alone_too():
@@ -208,7 +208,7 @@ def test_it_is_tried_again_by_nobody_who_waits(caplog: pytest.LogCaptureFixture)
 
 
 def test_limits_hold_in_a_process_though_redis_hangs(tmp_path):
-    with Silence() as server:
+    with SilentServer() as server:
         app = create_app(
             TEST_SETTINGS
             | {

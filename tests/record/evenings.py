@@ -18,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from tests.record import clock
 from tests.record.files import answer_text
-from tests.record.product import PASSWORD, db, import_case, make_user, run_due
+from tests.record.product import PASSWORD, db, import_case, make_user, run_due_jobs
 from tests.record.site import PUBLIC_URL, Site, new_site
 from tests.record.visits import Moment, Visitor
 
@@ -337,7 +337,7 @@ class Evening:
         """What the worker does now, but for sending."""
         clock.begin(f"work {clock.Clock.at}")
         with self.site.app.app_context():
-            run_due(clock.Clock.at, early=True)
+            run_due_jobs(clock.Clock.at, early=True)
             db.session.remove()
         self.collect_links()
 

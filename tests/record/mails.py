@@ -10,10 +10,10 @@ from tests.record.files import mail_text, write
 from tests.record.product import (
     EVERY_MAIL,
     STARTS,
+    build_mail,
+    build_message,
+    build_registration,
     import_case,
-    letter_of,
-    message_of,
-    registration_of,
     to_ada,
 )
 from tests.record.site import new_site
@@ -43,13 +43,13 @@ def record(folder: Path, case: str) -> None:
 def write_mail(folder: Path, event: Any, admission: int, number: int, row: Any) -> None:
     name = f"{number:02} {row.state} {row.id}"
     clock.begin(f"{event.slug} {admission} {name}")
-    registration = registration_of(
+    registration = build_registration(
         event, *row.names, state=row.state, admission=admission, **row.values
     )
-    message = message_of(row.kind, registration, **row.facts)
+    message = build_message(row.kind, registration, **row.facts)
     if row.due_at:
         message.due_at = event.starts_at - (STARTS - row.due_at)
-    write(folder, name, mail_text(letter_of(message, message.due_at).as_bytes()))
+    write(folder, name, mail_text(build_mail(message, message.due_at).as_bytes()))
 
 
 def record_accounts(folder: Path) -> None:
@@ -58,5 +58,5 @@ def record_accounts(folder: Path) -> None:
         write(
             folder,
             "new password",
-            mail_text(letter_of(to_ada(), clock.START).as_bytes()),
+            mail_text(build_mail(to_ada(), clock.START).as_bytes()),
         )

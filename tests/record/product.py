@@ -9,16 +9,16 @@ from rsvp import create_app, startup
 from rsvp.config import SETTINGS
 from rsvp.db import Base, utcnow
 from rsvp.extensions import db
-from rsvp.jobs.delivery.render import letter_of
-from rsvp.jobs.scheduler import run_due
+from rsvp.jobs.delivery.render import build_mail
+from rsvp.jobs.scheduler import run_due_jobs
 from rsvp.models import Message
-from rsvp.security import first_link
+from rsvp.security import first_account_link
 from tests.formats.mail.test_account import to_ada
 from tests.paths import EVENT_FILES, ROOT
 from tests.support.factories import PASSWORD, import_case, make_event, make_user
 from tests.support.mail.cases import EVERY_MAIL
 from tests.support.mail.event_cases import STARTS
-from tests.support.mail.messages import message_of, registration_of
+from tests.support.mail.messages import build_message, build_registration
 
 __all__ = [
     "EVENT_FILES",
@@ -29,16 +29,16 @@ __all__ = [
     "STARTS",
     "Base",
     "Message",
+    "build_mail",
+    "build_message",
+    "build_registration",
     "create_app",
     "db",
-    "first_link",
+    "first_account_link",
     "import_case",
-    "letter_of",
     "make_event",
     "make_user",
-    "message_of",
-    "registration_of",
-    "run_due",
+    "run_due_jobs",
     "startup",
     "to_ada",
     "utcnow",

@@ -12,11 +12,11 @@ from tests.record.product import (
     EVENT_FILES,
     PASSWORD,
     db,
-    first_link,
+    first_account_link,
     import_case,
     make_event,
     make_user,
-    run_due,
+    run_due_jobs,
 )
 from tests.record.site import PUBLIC_URL, Site, new_site
 from tests.record.visits import FROM_HERE, Moment, Visitor
@@ -80,7 +80,7 @@ def record_lists(folder: Path) -> None:
 def work(site: Site, name: str) -> None:
     """What the background has to say once it has run, and once a job has failed."""
     with site.app.app_context():
-        run_due(clock.Clock.at, early=True)
+        run_due_jobs(clock.Clock.at, early=True)
         db.session.remove()
     site.change(
         "UPDATE jobs SET failures = 3, last_error = 'KeyError' WHERE name = 'ask'"
@@ -130,7 +130,7 @@ def record_accounts(folder: Path) -> None:
         visitor = Visitor("visitor", site.browser())
         clock.begin("first link")
         with site.app.app_context():
-            first = first_link(clock.Clock.at).removeprefix(PUBLIC_URL)
+            first = first_account_link(clock.Clock.at).removeprefix(PUBLIC_URL)
         nobody = Moment(site, "nobody has an account", {first.split("/")[-1]: "token"})
         for path in (first, "/organize/sign-in", "/organize/", "/organize/password"):
             nobody.look(visitor, path)

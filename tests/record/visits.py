@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from tests.record import clock
 from tests.record.files import answer_text, mail_text, write
 from tests.record.forms import Sending, sendings
-from tests.record.product import Message, db, letter_of
+from tests.record.product import Message, build_mail, db
 from tests.record.site import PUBLIC_URL, Site
 
 FROM_HERE = {"Origin": PUBLIC_URL, "Sec-Fetch-Site": "same-origin"}
@@ -160,7 +160,7 @@ class Moment:
             found = []
             for message in db.session.scalars(wanted.order_by(Message.id)):
                 clock.begin(f"mail {message.uuid}")
-                letter = letter_of(message, clock.Clock.at)
+                letter = build_mail(message, clock.Clock.at)
                 found.append("MAIL " + mail_text(letter.as_bytes(), brief=brief))
             db.session.remove()
         return found

@@ -9,27 +9,31 @@ import pytest
 from flask_migrate import downgrade, upgrade
 
 from rsvp.extensions import db
-from tests.schema.earlier_database import Old, people_in_the_first, what_refers_to_them
+from tests.schema.earlier_database import (
+    EarlierTables,
+    fill_version_0001,
+    fill_version_0003,
+)
 from tests.schema.schema_dump import drop_all, whole_schema
 
 
 @pytest.fixture
-def before(app) -> Iterator[Old]:
+def before(app) -> Iterator[EarlierTables]:
     """A database of the first version, with people in it."""
     db.session.remove()
     downgrade(revision="base")
     upgrade(revision="0001")
-    yield people_in_the_first()
+    yield fill_version_0001()
     db.session.remove()
     downgrade(revision="base")
     upgrade()
 
 
 @pytest.fixture
-def a_full_evening(before) -> Old:
+def a_full_evening(before) -> EarlierTables:
     """The database of 0003 with what refers to registrations and their people."""
     upgrade(revision="0003")
-    return what_refers_to_them()
+    return fill_version_0003()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def on_sqlite(value: Any) -> Any:
     return value
 
 
-class Old:
+class EarlierTables:
     """The tables as they are in the database at this moment."""
 
     def __init__(self) -> None:
@@ -49,14 +49,14 @@ class Old:
         return done.inserted_primary_key[0]
 
 
-EVERYTHING = (
+TABLES = (
     *("events", "admissions", "registrations", "attendees", "consents"),
     *("given_consents", "messages", "audit_entries", "scans", "check_ins"),
     "retired_codes",
 )
 
 
-def booking(number: int, email: str, **values: Any) -> dict[str, Any]:
+def registration_row(number: int, email: str, **values: Any) -> dict[str, Any]:
     """A party of one in line, as a row."""
     return {
         "event_id": 1,
@@ -79,7 +79,7 @@ def booking(number: int, email: str, **values: Any) -> dict[str, Any]:
     } | values
 
 
-def person(number: int, registration: int) -> dict[str, Any]:
+def attendee_row(number: int, registration: int) -> dict[str, Any]:
     return {
         "event_id": 1,
         "registration_id": registration,
@@ -94,13 +94,15 @@ def person(number: int, registration: int) -> dict[str, Any]:
     }
 
 
-def all_of(*what: Any) -> list[Any]:
+def all_rows(*what: Any) -> list[Any]:
     found = [tuple(row) for row in db.session.execute(select(*what))]
     db.session.rollback()
     return sorted(found, key=lambda row: str(row[0]))
 
 
-def refuse_wrong(now: Old, wrong: tuple[tuple[str, dict[str, Any]], ...]) -> None:
+def assert_rejected(
+    now: EarlierTables, wrong: tuple[tuple[str, dict[str, Any]], ...]
+) -> None:
     """The database takes none of these values into the last row of their tables."""
     for table, values in wrong:
         row = {name: on_sqlite(value) for name, value in values.items()}
@@ -111,9 +113,9 @@ def refuse_wrong(now: Old, wrong: tuple[tuple[str, dict[str, Any]], ...]) -> Non
             pytest.fail(f"{table} takes {values}")
 
 
-def people_in_the_first() -> Old:
+def fill_version_0001() -> EarlierTables:
     """Fill the tables of 0001: two registrations, one of them erased, with mails."""
-    old = Old()
+    old = EarlierTables()
     team = old.insert("teams", slug="choir", name="Choir", created_at=THEN)
     event = old.insert(
         "events",
@@ -205,9 +207,9 @@ def people_in_the_first() -> Old:
     return old
 
 
-def what_refers_to_them() -> Old:
+def fill_version_0003() -> EarlierTables:
     """Fill the tables of 0003: consents, the log, the door, and somebody in line."""
-    old = Old()
+    old = EarlierTables()
     people = old["attendees"]
     [attendee, _] = db.session.scalars(select(people.c.id).order_by(people.c.id))
     db.session.rollback()
@@ -261,8 +263,8 @@ def what_refers_to_them() -> Old:
         attendee_id=attendee,
         retired_at=THEN,
     )
-    waiting = old.insert("registrations", **booking(2, "grace@example.org"))
-    old.insert("attendees", **person(2, waiting))
+    waiting = old.insert("registrations", **registration_row(2, "grace@example.org"))
+    old.insert("attendees", **attendee_row(2, waiting))
     with writing() as session:
         session.execute(update(old["admissions"]).values(waiting=1))
         session.execute(update(old["events"]).values(last_line_number=1))

@@ -17,7 +17,7 @@ from tests.paths import MIGRATIONS
 
 
 @dataclass(frozen=True)
-class Form:
+class EarlierText:
     """An earlier text of a migration: the changes that give it, and its digest."""
 
     file: str
@@ -35,12 +35,12 @@ IF_EXISTS = (
 )
 MESSAGES = "0005_messages_that_arrive.py"
 
-WITHOUT_ERASED_AT = Form(
+WITHOUT_ERASED_AT = EarlierText(
     "0001_first_tables.py",
     ((ERASED_AT, ""),),
     "78c0521d764231e257971a3f88dab5ebd7bdc1eed7b1d2269b18547ee16a73a0",
 )
-WITHOUT_FAILED = Form(
+WITHOUT_FAILED = EarlierText(
     "0003_lists.py",
     (
         (
@@ -65,7 +65,7 @@ WITHOUT_FAILED = Form(
     ),
     "40563c485c37ae131e7d0748e73a2aedf6875eabfe6f7c02ca76aa9dce749673",
 )
-WITH_THE_SHORT_NAME = Form(
+WITH_THE_SHORT_NAME = EarlierText(
     MESSAGES,
     (
         IF_EXISTS,
@@ -76,12 +76,17 @@ WITH_THE_SHORT_NAME = Form(
     ),
     "8fdf1544c8a51e249856d638aeda6e96bc75e2a90f32ee9cbce2e7f2812fa46c",
 )
-BEFORE_IF_EXISTS = Form(
+BEFORE_IF_EXISTS = EarlierText(
     MESSAGES,
     (IF_EXISTS,),
     "e377103d9fb18f40bd5705b90120d51c34f080d531693228c1f3ddc615806615",
 )
-FORMS = (WITHOUT_ERASED_AT, WITHOUT_FAILED, WITH_THE_SHORT_NAME, BEFORE_IF_EXISTS)
+EARLIER_TEXTS = (
+    WITHOUT_ERASED_AT,
+    WITHOUT_FAILED,
+    WITH_THE_SHORT_NAME,
+    BEFORE_IF_EXISTS,
+)
 
 
 def text_of(file: Path) -> str:
@@ -93,7 +98,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def as_it_was(form: Form) -> str:
+def restore_text(form: EarlierText) -> str:
     text = text_of(MIGRATIONS / "versions" / form.file)
     for now, then in form.changes:
         assert now in text, f"{form.file} has changed: {now!r} is not there"
@@ -101,7 +106,7 @@ def as_it_was(form: Form) -> str:
     return text
 
 
-def migrations_with(forms: Iterable[Form], folder: Path) -> Path:
+def migrations_with(forms: Iterable[EarlierText], folder: Path) -> Path:
     """A copy of the migrations in that folder, some of them as they were."""
     shutil.copytree(
         MIGRATIONS,
@@ -110,5 +115,7 @@ def migrations_with(forms: Iterable[Form], folder: Path) -> Path:
         dirs_exist_ok=True,
     )
     for form in forms:
-        (folder / "versions" / form.file).write_text(as_it_was(form), encoding="utf-8")
+        (folder / "versions" / form.file).write_text(
+            restore_text(form), encoding="utf-8"
+        )
     return folder

@@ -8,12 +8,12 @@ from flask_migrate import upgrade
 from rsvp.extensions import db
 from tests.schema import edited_migrations
 from tests.schema.earlier_database import (
-    EVERYTHING,
+    TABLES,
     THEN,
-    Old,
-    all_of,
-    people_in_the_first,
-    what_refers_to_them,
+    EarlierTables,
+    all_rows,
+    fill_version_0001,
+    fill_version_0003,
 )
 from tests.schema.edited_migrations import (
     BEFORE_IF_EXISTS,
@@ -55,7 +55,7 @@ NAMES = {
 }
 
 
-def named(state: tuple[str, tuple[edited_migrations.Form, ...]]) -> str:
+def named(state: tuple[str, tuple[edited_migrations.EarlierText, ...]]) -> str:
     revision, older = state
     return f"{revision} {', '.join(NAMES[form] for form in older) or 'as today'}"
 
@@ -65,26 +65,26 @@ def test_from_each_state_the_newest_schema_comes_with_every_row(blank, tmp_path,
     revision, older = state
     made_by = str(edited_migrations.migrations_with(older, tmp_path / "migrations"))
     upgrade(made_by, revision="0001")
-    people_in_the_first()
-    kept = {name for name in EVERYTHING if name in Old().metadata.tables}
+    fill_version_0001()
+    kept = {name for name in TABLES if name in EarlierTables().metadata.tables}
     if revision >= "0003":
         upgrade(made_by, revision="0003")
-        what_refers_to_them()
+        fill_version_0003()
     upgrade(made_by, revision=revision)
-    then = Old()
+    then = EarlierTables()
     if revision == "0005":
         then.insert("reminders", **REMINDER)
         kept |= {"reminders"}
-    rows = {name: all_of(then[name]) for name in kept}
+    rows = {name: all_rows(then[name]) for name in kept}
     db.session.remove()
 
     upgrade()
 
-    now = Old()
+    now = EarlierTables()
     assert whole_schema() == blank
     for name in kept:
         columns = [now[name].c[column.name] for column in then[name].c]
-        assert all_of(*columns) == rows[name], name
+        assert all_rows(*columns) == rows[name], name
 
 
 REMINDER = {
@@ -102,7 +102,8 @@ REMINDER = {
 
 
 def test_an_older_form_is_byte_for_byte_what_it_was():
-    for form in edited_migrations.FORMS:
+    for form in edited_migrations.EARLIER_TEXTS:
         assert (
-            edited_migrations.digest(edited_migrations.as_it_was(form)) == form.digest
+            edited_migrations.digest(edited_migrations.restore_text(form))
+            == form.digest
         ), NAMES[form]

@@ -14,35 +14,35 @@ from sqlalchemy.exc import IntegrityError
 from rsvp.db import writing
 from rsvp.extensions import db
 from tests.schema.earlier_database import (
-    EVERYTHING,
+    TABLES,
     THEN,
-    Old,
-    all_of,
-    booking,
-    refuse_wrong,
+    EarlierTables,
+    all_rows,
+    assert_rejected,
+    registration_row,
 )
 
 
 def test_0002_keeps_what_was_there_and_finds_people_by_name(before):
     kept = ("registrations", "attendees", "messages", "events")
-    rows = {name: all_of(before[name]) for name in kept}
+    rows = {name: all_rows(before[name]) for name in kept}
 
     upgrade(revision="0002")
-    now = Old()
+    now = EarlierTables()
 
     for name in kept:
         columns = [now[name].c[column.name] for column in before[name].c]
-        assert all_of(*columns) == rows[name]
+        assert all_rows(*columns) == rows[name]
     texts = db.session.scalars(
         select(now["registrations"].c.search).order_by(now["registrations"].c.id)
     ).all()
     assert texts == ["ref00000\nzoe@example.org\nzoe odegard", ""]
-    assert all_of(now["scans"]) == []
+    assert all_rows(now["scans"]) == []
 
 
 def test_0002_keeps_the_rules_of_the_tables_it_changes(before):
     upgrade(revision="0002")
-    now = Old()
+    now = EarlierTables()
     mail = {
         "kind": "confirmation",
         "recipient": "x@example.org",
@@ -79,46 +79,46 @@ def test_0002_keeps_the_rules_of_the_tables_it_changes(before):
 
 
 def test_0002_can_be_taken_back(before):
-    rows = {name: all_of(before[name]) for name in ("registrations", "attendees")}
+    rows = {name: all_rows(before[name]) for name in ("registrations", "attendees")}
     upgrade(revision="0002")
     db.session.remove()
 
     downgrade(revision="0001")
 
     for name, then in rows.items():
-        assert all_of(before[name]) == then
+        assert all_rows(before[name]) == then
     upgrade()
 
 
 def test_0003_and_back_keep_every_row(before):
     upgrade(revision="0002")
     kept = ("registrations", "attendees", "messages")
-    then = Old()
-    rows = {name: all_of(then[name]) for name in kept}
+    then = EarlierTables()
+    rows = {name: all_rows(then[name]) for name in kept}
 
     upgrade(revision="0003")
-    assert {name: all_of(then[name]) for name in kept} == rows
+    assert {name: all_rows(then[name]) for name in kept} == rows
     names = {i["name"] for i in inspect(db.engine).get_indexes("registrations")}
     assert {"ix_registrations_event", "ix_registrations_line"} <= names
     db.session.remove()
     downgrade(revision="0002")
 
-    assert {name: all_of(then[name]) for name in kept} == rows
+    assert {name: all_rows(then[name]) for name in kept} == rows
 
 
 def test_0004_keeps_every_row_and_what_events_did_so_far(a_full_evening):
     then = a_full_evening
-    rows = {name: all_of(then[name]) for name in EVERYTHING}
+    rows = {name: all_rows(then[name]) for name in TABLES}
     assert all(rows.values())
 
     upgrade(revision="0004")
-    now = Old()
+    now = EarlierTables()
 
-    for name in EVERYTHING:
+    for name in TABLES:
         columns = [now[name].c[column.name] for column in then[name].c]
-        assert all_of(*columns) == rows[name], name
+        assert all_rows(*columns) == rows[name], name
     events, people = now["events"], now["registrations"]
-    assert all_of(
+    assert all_rows(
         *(events.c[name] for name in ("allocation", "promotion", "confirm_address")),
         *(events.c[name] for name in ("reserved_seats", "standby_minutes")),
     ) == [("first_come", "confirm", False, 0, 15)]
@@ -128,8 +128,8 @@ def test_0004_keeps_every_row_and_what_events_did_so_far(a_full_evening):
         *("invitation_id", "ended_from"),
     }
     flags = {"fewer_ok", "was_put_off"}
-    assert set(all_of(*(c for c in new if c.name in flags))) == {(False, False)}
-    assert set(all_of(*(c for c in new if c.name not in flags))) == {(None,) * 4}
+    assert set(all_rows(*(c for c in new if c.name in flags))) == {(False, False)}
+    assert set(all_rows(*(c for c in new if c.name not in flags))) == {(None,) * 4}
 
 
 DEADLINE = {"decide_by": THEN}
@@ -160,14 +160,14 @@ WRONG = (
 
 def test_0004_refuses_rows_that_can_not_be(a_full_evening):
     upgrade(revision="0004")
-    refuse_wrong(Old(), WRONG)
+    assert_rejected(EarlierTables(), WRONG)
 
 
 def test_0004_keeps_one_live_registration_to_an_address(a_full_evening):
     upgrade(revision="0004")
-    now = Old()
+    now = EarlierTables()
     new = {"fewer_ok": False, "was_put_off": False}
-    again = booking(3, "grace@example.org") | new
+    again = registration_row(3, "grace@example.org") | new
 
     for live in (
         {"state": "waitlisted"},
@@ -182,9 +182,9 @@ def test_0004_keeps_one_live_registration_to_an_address(a_full_evening):
 
 def test_0004_taken_back_says_of_each_state_what_had_a_word(a_full_evening):
     old = a_full_evening
-    rows = {name: all_of(old[name]) for name in EVERYTHING}
+    rows = {name: all_rows(old[name]) for name in TABLES}
     upgrade(revision="0004")
-    now = Old()
+    now = EarlierTables()
     new = {"fewer_ok": False, "was_put_off": False}
     ended = {"line_number": None}
     states = {
@@ -196,7 +196,9 @@ def test_0004_taken_back_says_of_each_state_what_had_a_word(a_full_evening):
         "lapsed": ended,
     }
     for number, (state, values) in enumerate(states.items(), 20):
-        row = booking(number, f"{state}@example.org", state=state) | new | values
+        row = (
+            registration_row(number, f"{state}@example.org", state=state) | new | values
+        )
         registration = now.insert("registrations", **row)
         now.insert(
             "messages",
@@ -221,9 +223,9 @@ def test_0004_taken_back_says_of_each_state_what_had_a_word(a_full_evening):
 
     downgrade(revision="0003")
 
-    then = Old()
+    then = EarlierTables()
     kept = then["registrations"]
-    found = dict(all_of(kept.c.email, kept.c.state))
+    found = dict(all_rows(kept.c.email, kept.c.state))
     assert {state: found[f"{state}@example.org"] for state in states} == {
         "offered": "waitlisted",
         **dict.fromkeys(
@@ -231,10 +233,10 @@ def test_0004_taken_back_says_of_each_state_what_had_a_word(a_full_evening):
         ),
     }
     halls, events = then["admissions"], then["events"]
-    assert all_of(halls.c.seats_taken, halls.c.waiting) == [(2, 3)]
-    assert all_of(events.c.room_taken, events.c.room_waiting) == [(2, 3)]
-    assert all_of(events.c.visibility) == [("unlisted",)]
-    assert "offer" not in {kind for (kind,) in all_of(then["messages"].c.kind)}
+    assert all_rows(halls.c.seats_taken, halls.c.waiting) == [(2, 3)]
+    assert all_rows(events.c.room_taken, events.c.room_waiting) == [(2, 3)]
+    assert all_rows(events.c.visibility) == [("unlisted",)]
+    assert "offer" not in {kind for (kind,) in all_rows(then["messages"].c.kind)}
     for name in ("attendees", "given_consents", "scans", "check_ins", "retired_codes"):
-        assert all_of(then[name]) == rows[name], name
-    assert all_of(kept)[: len(rows["registrations"])] == rows["registrations"]
+        assert all_rows(then[name]) == rows[name], name
+    assert all_rows(kept)[: len(rows["registrations"])] == rows["registrations"]

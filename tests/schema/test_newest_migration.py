@@ -9,32 +9,32 @@ from sqlalchemy import CheckConstraint, inspect
 from rsvp.db import Base
 from rsvp.extensions import db
 from tests.schema.earlier_database import (
-    EVERYTHING,
+    TABLES,
     THEN,
-    Old,
-    all_of,
-    booking,
-    refuse_wrong,
+    EarlierTables,
+    all_rows,
+    assert_rejected,
+    registration_row,
 )
 
 
 def test_0005_keeps_every_row_and_asks_or_reminds_nobody(a_full_evening):
     upgrade(revision="0004")
-    then = Old()
-    rows = {name: all_of(then[name]) for name in EVERYTHING}
+    then = EarlierTables()
+    rows = {name: all_rows(then[name]) for name in TABLES}
 
     upgrade(revision="0005")
-    now = Old()
+    now = EarlierTables()
 
-    for name in EVERYTHING:
+    for name in TABLES:
         columns = [now[name].c[column.name] for column in then[name].c]
-        assert all_of(*columns) == rows[name], name
+        assert all_rows(*columns) == rows[name], name
     events, messages = now["events"], now["messages"]
-    assert all_of(
+    assert all_rows(
         *(events.c[name] for name in ("ask_hours", "no_answer", "wording"))
     ) == [(None, "release", {})]
-    assert all_of(messages.c.domain) == [("",), ("example.org",)]
-    assert all_of(now["reminders"]) == []
+    assert all_rows(messages.c.domain) == [("",), ("example.org",)]
+    assert all_rows(now["reminders"]) == []
 
 
 WRONG_IN_0005 = (
@@ -49,15 +49,15 @@ WRONG_IN_0005 = (
 
 def test_0005_refuses_rows_that_can_not_be(a_full_evening):
     upgrade(revision="0005")
-    refuse_wrong(Old(), WRONG_IN_0005)
+    assert_rejected(EarlierTables(), WRONG_IN_0005)
 
 
 def test_0005_can_be_taken_back(a_full_evening):
     upgrade(revision="0004")
-    then = Old()
-    rows = {name: all_of(then[name]) for name in EVERYTHING}
+    then = EarlierTables()
+    rows = {name: all_rows(then[name]) for name in TABLES}
     upgrade(revision="0005")
-    now = Old()
+    now = EarlierTables()
     mail = {"recipient": "x@example.org", "recipient_key": "x@example.org"}
     mail |= {"from_form": False, "facts": {}, "state": "queued", "attempts": 0}
     mail |= {"created_at": THEN, "due_at": THEN, "rank": 2, "domain": "example.org"}
@@ -66,8 +66,8 @@ def test_0005_can_be_taken_back(a_full_evening):
 
     downgrade(revision="0004")
 
-    for name in EVERYTHING:
-        assert all_of(then[name]) == rows[name], name
+    for name in TABLES:
+        assert all_rows(then[name]) == rows[name], name
 
 
 JOB = {"name": "erase", "runs": 1, "done": 0, "failures": 0, "due_at": THEN}
@@ -77,16 +77,16 @@ JOB = {"name": "erase", "runs": 1, "done": 0, "failures": 0, "due_at": THEN}
 def test_0007_knows_by_what_clock_jobs_ran(a_full_evening, has_run):
     upgrade(revision="0006")
     if has_run:
-        Old().insert("jobs", **JOB, finished_at=THEN)
+        EarlierTables().insert("jobs", **JOB, finished_at=THEN)
     db.session.remove()
 
     for _ in range(2):
         upgrade(revision="0007")
-        now = Old()
-        known = all_of(now["clock"].c.id, now["clock"].c.trusted_at)
+        now = EarlierTables()
+        known = all_rows(now["clock"].c.id, now["clock"].c.trusted_at)
         assert [row[0] for row in known] == ([1] if has_run else [])
         assert all(str(row[1]).startswith(str(THEN)[:19]) for row in known)
-        assert all_of(now["clock_looks"]) == all_of(now["workers"]) == []
+        assert all_rows(now["clock_looks"]) == all_rows(now["workers"]) == []
         db.session.remove()
         downgrade(revision="0006")
 
@@ -105,9 +105,9 @@ ADDRESSES = {
 
 def test_0008_compares_addresses_in_lower_case(a_full_evening):
     upgrade(revision="0007")
-    then = Old()
+    then = EarlierTables()
     for number, (email, (key, _)) in enumerate(ADDRESSES.items(), start=60):
-        then.insert("registrations", **booking(number, email, email_key=key))
+        then.insert("registrations", **registration_row(number, email, email_key=key))
         then.insert(
             "messages",
             event_id=1,
@@ -123,13 +123,13 @@ def test_0008_compares_addresses_in_lower_case(a_full_evening):
             created_at=THEN,
             due_at=THEN,
         )
-    rows = {name: all_of(then[name]) for name in EVERYTHING}
+    rows = {name: all_rows(then[name]) for name in TABLES}
 
     upgrade(revision="0008")
-    now = Old()
+    now = EarlierTables()
     for name, address in (("registrations", "email"), ("messages", "recipient")):
         columns = now[name].c
-        keys = dict(all_of(columns[address], columns[f"{address}_key"]))
+        keys = dict(all_rows(columns[address], columns[f"{address}_key"]))
         wanted = {email: key for email, (_, key) in ADDRESSES.items()}
         if name == "messages":
             # Two mails may go to one address.
@@ -138,13 +138,13 @@ def test_0008_compares_addresses_in_lower_case(a_full_evening):
     db.session.remove()
     downgrade(revision="0007")
 
-    kept = {name: len(all_of(then[name])) for name in EVERYTHING}
+    kept = {name: len(all_rows(then[name])) for name in TABLES}
     assert kept == {name: len(found) for name, found in rows.items()}
 
 
 def test_0009_leaves_phones_their_places(before):
     upgrade(revision="0008")
-    then, key = Old(), {"event_id": 1, "version": 0, "created_at": THEN}
+    then, key = EarlierTables(), {"event_id": 1, "version": 0, "created_at": THEN}
     key |= {"phones_max": 2, "at_once": False, "created_by": "command"}
     then.insert("door_passes", link_id=b"1" * 32, **key)
     seen = {"pass_id": 1, "enrolled_at": THEN, "seen_at": THEN, "name": "Side"}
@@ -154,32 +154,32 @@ def test_0009_leaves_phones_their_places(before):
     # A process of the release before enrols one more.
     then.insert("devices", secret_id=b"3" * 32, **seen)
 
-    columns = Old()["devices"].c
-    [first, second] = all_of(columns.enrolled_at, columns.came_back_at)
+    columns = EarlierTables()["devices"].c
+    [first, second] = all_rows(columns.enrolled_at, columns.came_back_at)
     assert first[0] == first[1] == second[0]
     assert second[1] is None
     db.session.remove()
     downgrade(revision="0008")
-    assert len(all_of(then["devices"])) == 2
+    assert len(all_rows(then["devices"])) == 2
 
 
 def test_0010_knows_of_nobody_that_they_have_proved_their_address(a_full_evening):
     upgrade(revision="0009")
-    then = Old()
-    rows = {name: all_of(then[name]) for name in EVERYTHING}
+    then = EarlierTables()
+    rows = {name: all_rows(then[name]) for name in TABLES}
 
     for _ in range(2):
         upgrade(revision="0010")
-        now = Old()
-        for name in EVERYTHING:
+        now = EarlierTables()
+        for name in TABLES:
             columns = [now[name].c[column.name] for column in then[name].c]
-            assert all_of(*columns) == rows[name], name
-        assert {row[0] for row in all_of(now["registrations"].c.proved_at)} == {None}
+            assert all_rows(*columns) == rows[name], name
+        assert {row[0] for row in all_rows(now["registrations"].c.proved_at)} == {None}
         marks = now["messages"].c
-        assert set(all_of(marks.mailbox, marks.network)) == {(None, None)}
+        assert set(all_rows(marks.mailbox, marks.network)) == {(None, None)}
         db.session.remove()
         downgrade(revision="0009")
-        assert {name: all_of(then[name]) for name in EVERYTHING} == rows
+        assert {name: all_rows(then[name]) for name in TABLES} == rows
 
 
 def test_the_newest_schema_checks_what_the_models_say(app):

@@ -20,7 +20,12 @@ from rsvp.database import migrate
 from rsvp.db import PRAGMAS, writing
 from rsvp.extensions import db
 from rsvp.models import Admission, Event, Registration, Team
-from tests.schema.earlier_database import EVERYTHING, Old, all_of, people_in_the_first
+from tests.schema.earlier_database import (
+    TABLES,
+    EarlierTables,
+    all_rows,
+    fill_version_0001,
+)
 from tests.schema.edited_migrations import WITHOUT_ERASED_AT, migrations_with
 from tests.schema.schema_dump import whole_schema
 
@@ -102,7 +107,7 @@ def test_who_reads_one_table_after_the_other_is_never_given_up_for_an_update(
     update.join(30)
 
     assert came == [None]
-    assert startup.schema_version() == startup.newest_version()
+    assert startup.schema_version() == startup.latest_version()
 
 
 def someone_else_uses_them() -> Any:
@@ -119,7 +124,7 @@ def someone_else_uses_them() -> Any:
 def no_patience(app, monkeypatch) -> None:
     """SQLite's own waiting for a lock takes five seconds."""
     monkeypatch.setitem(PRAGMAS, "busy_timeout", 1)
-    monkeypatch.setattr(migrate, "PATIENCE", 0)
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", 0)
     db.session.remove()
     db.engine.dispose()
 
@@ -140,13 +145,13 @@ def test_tables_that_others_go_on_using_are_left_alone(app, one_before, no_patie
 
 @pytest.mark.parametrize("app", ["postgresql"], indirect=True)
 def test_tables_that_come_free_are_brought_up_to_date(app, one_before, monkeypatch):
-    monkeypatch.setattr(migrate, "PATIENCE", 600)
-    monkeypatch.setattr(migrate, "pause", lambda _: other.close())
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT", 600)
+    monkeypatch.setattr(migrate, "sleep_about", lambda _: other.close())
     other = someone_else_uses_them()
 
     startup.initialise()
 
-    assert startup.schema_version() == startup.newest_version()
+    assert startup.schema_version() == startup.latest_version()
 
 
 @pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -219,10 +224,10 @@ def test_an_update_that_is_killed_has_changed_nothing_and_can_begin_again(
     app, blank, tmp_path, numbers
 ):
     upgrade(str(migrations_with([WITHOUT_ERASED_AT], tmp_path)), revision="0001")
-    people_in_the_first()
-    then, schema = Old(), whole_schema()
-    kept = [name for name in EVERYTHING if name in then.metadata.tables]
-    rows = {name: all_of(then[name]) for name in kept}
+    fill_version_0001()
+    then, schema = EarlierTables(), whole_schema()
+    kept = [name for name in TABLES if name in then.metadata.tables]
+    rows = {name: all_rows(then[name]) for name in kept}
 
     for number in numbers:
         _, status = os.waitpid(forked(app, killed_at(number)), 0)
@@ -230,21 +235,21 @@ def test_an_update_that_is_killed_has_changed_nothing_and_can_begin_again(
             break
         assert os.WTERMSIG(status) == signal.SIGKILL
         assert whole_schema() == schema
-        assert {name: all_of(then[name]) for name in kept} == rows
+        assert {name: all_rows(then[name]) for name in kept} == rows
     startup.initialise()
 
-    now = Old()
+    now = EarlierTables()
     assert whole_schema() == blank
     for name in kept:
         columns = [now[name].c[column.name] for column in then[name].c]
-        assert all_of(*columns) == rows[name], name
+        assert all_rows(*columns) == rows[name], name
 
 
 def test_of_processes_that_update_at_once_one_does_and_the_others_wait(
     app, blank, tmp_path
 ):
     upgrade(str(migrations_with([WITHOUT_ERASED_AT], tmp_path)), revision="0001")
-    people_in_the_first()
+    fill_version_0001()
 
     started = [forked(app, startup.initialise) for _ in range(3)]
 

@@ -9,14 +9,13 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
-from bench.__main__ import publish
-from bench.load import Connection, fields, form_token
 from rsvp import create_app
 from rsvp.db import utcnow
 from rsvp.domain import invariants
 from rsvp.extensions import db
 from rsvp.models import Job, Registration
-from tests.support.live_site import Site, site
+from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.live_site import Site, publish_event, run_site
 from tests.support.servers import OwnPostgreSQL
 
 pytestmark = [pytest.mark.soak, pytest.mark.postgresql]
@@ -45,7 +44,7 @@ class Clients:
         while not self.over.is_set():
             began = time.monotonic()
             self.statuses[connection.get("/events/evening").status] += 1
-            who = fields(self.token, "seat")
+            who = form_fields(self.token, "seat")
             sent = connection.post("/events/evening/registrations", who)
             self.slowest = max(self.slowest, time.monotonic() - began)
             self.statuses[sent.status] += 1
@@ -77,9 +76,9 @@ class Clients:
 def test_restarts_are_short_503s_and_lose_nothing(capfd: pytest.CaptureFixture[str]):
     with (
         OwnPostgreSQL() as server,
-        site("sqlite", SQLALCHEMY_DATABASE_URI=server.uri) as here,
+        run_site("sqlite", SQLALCHEMY_DATABASE_URI=server.uri) as here,
     ):
-        publish(here, "evening", "null")
+        publish_event(here, "evening", "null")
         with Clients(here) as clients:
             assert clients.all_succeed()
             for _ in range(4):
@@ -94,7 +93,7 @@ def test_restarts_are_short_503s_and_lose_nothing(capfd: pytest.CaptureFixture[s
         with create_app(here.settings).app_context():
             stored = set(db.session.scalars(select(Registration.email)))
             assert clients.kept <= stored
-            assert invariants.problems(utcnow()) == []
+            assert invariants.find_problems(utcnow()) == []
             # The worker has found its way back, too.
             end = time.monotonic() + 90
             while time.monotonic() < end:

@@ -18,15 +18,21 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import pytest
 
-from bench.__main__ import publish
-from bench.load import Connection, fields, form_token
 from rsvp import create_app
 from rsvp.db import utcnow
 from rsvp.domain import invariants
 from rsvp.queries import attendees as attendee_queries
 from rsvp.queries import events as event_queries
 from tests.paths import ROOT
-from tests.support.live_site import RSVP, Site, run, site, wait_until_ready
+from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.live_site import (
+    RSVP_COMMAND,
+    Site,
+    publish_event,
+    run_rsvp,
+    run_site,
+    wait_until_ready,
+)
 
 pytestmark = pytest.mark.soak
 
@@ -84,7 +90,7 @@ class Visitor:
 def register(here: Site) -> int:
     connection = Connection(here.port)
     token = form_token(connection.get("/events/evening").body)
-    who = fields(token, "seat")
+    who = form_fields(token, "seat")
     answer = connection.post("/events/evening/registrations", who)
     connection.close()
     if answer.status == 503:
@@ -94,9 +100,9 @@ def register(here: Site) -> int:
 
 
 def test_a_full_disk_loses_nothing_and_stops_no_page(disk: Path):
-    with site("sqlite") as here:
-        publish(here, "evening", "5000")
-        made = run("user", "create", "ada@example.org", environ=here.environ)
+    with run_site("sqlite") as here:
+        publish_event(here, "evening", "5000")
+        made = run_rsvp("user", "create", "ada@example.org", environ=here.environ)
         password = made.splitlines()[0].split()[-1]
         ada = Visitor(here)
         kept = sum(register(here) == 303 for _ in range(20))
@@ -124,14 +130,16 @@ def test_a_full_disk_loses_nothing_and_stops_no_page(disk: Path):
         assert [register(here) for _ in range(20)] == [303] * 20
         kept += 20
         with create_app(here.settings).app_context():
-            rows = list(attendee_queries.roster(event_queries.find_event("evening").id))
+            rows = list(
+                attendee_queries.iter_attendees(event_queries.find_event("evening").id)
+            )
             assert len(rows) == kept
-            assert invariants.problems(utcnow()) == []
+            assert invariants.find_problems(utcnow()) == []
 
 
 def test_a_site_that_ended_on_a_full_disk_says_why_it_does_not_start(disk: Path):
-    with site("sqlite") as here:
-        publish(here, "evening", "5000")
+    with run_site("sqlite") as here:
+        publish_event(here, "evening", "5000")
         assert register(here) == 303
         fill(disk)
         here.process.terminate()
@@ -142,7 +150,9 @@ def test_a_site_that_ended_on_a_full_disk_says_why_it_does_not_start(disk: Path)
             assert "the disk of the database is full" in complaint
 
         filler.unlink()
-        here.process = subprocess.Popen([*RSVP, "serve"], env=here.environ, cwd=ROOT)
+        here.process = subprocess.Popen(
+            [*RSVP_COMMAND, "serve"], env=here.environ, cwd=ROOT
+        )
         wait_until_ready(here.port, here.process)
         assert register(here) == 303
 
@@ -150,7 +160,7 @@ def test_a_site_that_ended_on_a_full_disk_says_why_it_does_not_start(disk: Path)
 def fails(here: Site, *words: str) -> str:
     """What a command says that can't do what it should, in its one line."""
     ended = subprocess.run(
-        [*RSVP, *words],
+        [*RSVP_COMMAND, *words],
         cwd=ROOT,
         env=here.environ,
         capture_output=True,

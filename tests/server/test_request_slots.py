@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from rsvp.server.request_slots import Turns
+from rsvp.server.request_slots import RequestSlots
 
 SOON = 10
 
@@ -16,7 +16,7 @@ class Busy:
     """Jobs that are worked on until they are let go."""
 
     def __init__(self, number: int) -> None:
-        self.turns = Turns(number, self.work)
+        self.turns = RequestSlots(number, self.work)
         self.turns.start()
         self.began: list[str] = []
         self.in_threads: dict[str, int] = {}
@@ -46,7 +46,7 @@ class Busy:
 
 def test_a_thread_does_its_own_job_and_the_loop_does_none():
     done = []
-    turns = Turns(1, lambda job: done.append((job, threading.get_ident())))
+    turns = RequestSlots(1, lambda job: done.append((job, threading.get_ident())))
     turns.start()
 
     turns.take("here")
@@ -100,7 +100,7 @@ def test_of_a_crowd_from_both_sides_each_is_served_once():
             if len(served) == 800:
                 all_served.set()
 
-    turns = Turns(3, work)
+    turns = RequestSlots(3, work)
     turns.start()
     start = threading.Barrier(8)
 

@@ -7,7 +7,6 @@ import os
 import resource
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -15,39 +14,9 @@ import pytest
 from rsvp import networks
 from rsvp.server import environ as environ_keys
 from rsvp.server import request_bodies, response_spool, rsgi
+from tests.support.rsgi import HERE, LONGEST, THERE, Echo, Headers, Scope, form_scope
 
-LONGEST = 100
 SOMEBODY = "somebody@example.org"
-HERE, THERE = "192.0.2.1", "198.51.100.7"
-
-
-class Headers:
-    def __init__(self, *pairs: tuple[str, str]) -> None:
-        self.pairs = pairs
-
-    def items(self) -> list[tuple[str, str]]:
-        return list(self.pairs)
-
-    def get(self, name: str, default: str | None = None) -> str | None:
-        return next((value for key, value in self.pairs if key == name), default)
-
-    def get_all(self, name: str) -> list[str]:
-        return [value for key, value in self.pairs if key == name]
-
-
-@dataclass
-class Scope:
-    """A request as the server tells of it."""
-
-    method: str = "POST"
-    path: str = "/form"
-    headers: Headers = field(default_factory=Headers)
-    client: str = f"{HERE}:40000"
-    proto: str = "http"
-    scheme: str = "http"
-    server: str = "127.0.0.1:8000"
-    http_version: str = "1.1"
-    query_string: str = ""
 
 
 class Protocol:
@@ -87,22 +56,6 @@ class Protocol:
         return status
 
 
-class Echo:
-    """An application that notes the bodies it got, and refuses those it is told of."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-
-    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        if status := environ.get(environ_keys.REFUSED):
-            start(f"{status} Refused", [])
-            return [b"refused"]
-        length = int(environ.get("CONTENT_LENGTH", "0"))
-        self.bodies.append(environ["wsgi.input"].read(length))
-        start("200 OK", [])
-        return [b"taken"]
-
-
 def serve(app: Any, *requests: tuple[Scope, Protocol], **limits: int) -> Any:
     """Give all of them to the front at once and wait until each is answered."""
     limits = {"longest_body": LONGEST, "threads": 1} | limits
@@ -119,25 +72,19 @@ def serve(app: Any, *requests: tuple[Scope, Protocol], **limits: int) -> Any:
     return front
 
 
-def form(body: bytes | int, client: str = HERE, **more: Any) -> Scope:
-    length = body if isinstance(body, int) else len(body)
-    headers = Headers(("content-length", str(length)), ("content-type", "text/plain"))
-    return Scope(headers=headers, client=f"{client}:40000", **more)
-
-
 CHUNKED = Scope(headers=Headers(("transfer-encoding", "chunked")))
 
 
 @pytest.mark.parametrize(
     ("scope", "protocol", "body"),
     [
-        (form(b"ab"), Protocol(b"a", b"b"), b"ab"),
+        (form_scope(b"ab"), Protocol(b"a", b"b"), b"ab"),
         (CHUNKED, Protocol(b"a", 0.01, b"b"), b"ab"),
-        (form(b""), Protocol(), b""),
+        (form_scope(b""), Protocol(), b""),
         (Scope(), Protocol(), b""),
-        (form(LONGEST), Protocol(b"x" * LONGEST), b"x" * LONGEST),
+        (form_scope(LONGEST), Protocol(b"x" * LONGEST), b"x" * LONGEST),
         # What a GET brings along means nothing, and is not waited for.
-        (form(50, method="GET"), Protocol(60.0), b""),
+        (form_scope(50, method="GET"), Protocol(60.0), b""),
     ],
 )
 def test_a_body_reaches_the_application_whole(scope, protocol, body):
@@ -151,17 +98,17 @@ def test_a_body_reaches_the_application_whole(scope, protocol, body):
 @pytest.mark.parametrize(
     ("scope", "protocol", "status"),
     [
-        (form(LONGEST + 1), Protocol(60.0), 413),
+        (form_scope(LONGEST + 1), Protocol(60.0), 413),
         (CHUNKED, Protocol(b"x" * 60, b"x" * 60, 60.0), 413),
-        (form(3), Protocol(b"a", 60.0), 408),
-        (form(50), Protocol(*[b"a", 0.03] * 50), 408),
+        (form_scope(3), Protocol(b"a", 60.0), 408),
+        (form_scope(50), Protocol(*[b"a", 0.03] * 50), 408),
         (CHUNKED, Protocol(b"a", 60.0), 408),
     ],
 )
 def test_a_body_too_long_or_too_slow_is_refused_without_a_thread(
     monkeypatch, scope, protocol, status
 ):
-    monkeypatch.setattr(request_bodies, "FORM_SECONDS", 0.1)
+    monkeypatch.setattr(request_bodies, "BODY_SECONDS", 0.1)
     app = Echo()
     serve(app, (scope, protocol))
 
@@ -173,8 +120,8 @@ def test_a_body_too_long_or_too_slow_is_refused_without_a_thread(
 @pytest.mark.parametrize(
     ("scope", "protocol"),
     [
-        (form(9), Protocol(b"abc")),
-        (form(9), Protocol(b"abc", breaks=True)),
+        (form_scope(9), Protocol(b"abc")),
+        (form_scope(9), Protocol(b"abc", breaks=True)),
         (CHUNKED, Protocol(b"abc", breaks=True)),
     ],
 )
@@ -187,12 +134,12 @@ def test_half_a_body_never_reaches_the_application(scope, protocol):
 
 
 def test_a_long_body_may_take_longer_while_it_is_fast_enough(monkeypatch):
-    monkeypatch.setattr(request_bodies, "FORM_SECONDS", 0.1)
-    monkeypatch.setattr(request_bodies, "LEAST_RATE", 100)
+    monkeypatch.setattr(request_bodies, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(request_bodies, "MIN_BYTES_PER_SECOND", 100)
     # 50 bytes in 0.05 s are good for half a second.
     protocol = Protocol(*[b"x" * 25, 0.02] * 2, 0.2, b"x" * 10)
     app = Echo()
-    serve(app, (form(60), protocol))
+    serve(app, (form_scope(60), protocol))
 
     assert protocol.status == 200
     assert app.bodies == [b"x" * 60]
@@ -200,9 +147,9 @@ def test_a_long_body_may_take_longer_while_it_is_fast_enough(monkeypatch):
 
 def test_one_network_takes_its_share_of_memory_and_no_more():
     """A quarter of 80 bytes: the second of one network finds no room, others do."""
-    first = form(20), Protocol(b"x" * 20, 0.1)
-    second = form(20), Protocol(0.02, b"x" * 20)
-    other = form(20, THERE), Protocol(0.02, b"y" * 20)
+    first = form_scope(20), Protocol(b"x" * 20, 0.1)
+    second = form_scope(20), Protocol(0.02, b"x" * 20)
+    other = form_scope(20, THERE), Protocol(0.02, b"y" * 20)
     app = Echo()
     serve(app, first, second, other, budget=80, longest_body=20)
 
@@ -210,8 +157,10 @@ def test_one_network_takes_its_share_of_memory_and_no_more():
 
 
 def test_all_networks_together_have_a_limit():
-    slow = [(form(20, f"192.0.2.{n}"), Protocol(b"x" * 20, 0.1)) for n in range(4)]
-    late = form(1, THERE), Protocol(0.02, b"y")
+    slow = [
+        (form_scope(20, f"192.0.2.{n}"), Protocol(b"x" * 20, 0.1)) for n in range(4)
+    ]
+    late = form_scope(1, THERE), Protocol(0.02, b"y")
     serve(Echo(), *slow, late, budget=80, longest_body=20)
 
     assert [each[1].status for each in (*slow, late)] == [200] * 4 + [503]
@@ -219,21 +168,21 @@ def test_all_networks_together_have_a_limit():
 
 def test_the_longest_body_finds_room_by_itself():
     protocol, app = Protocol(b"x" * LONGEST), Echo()
-    serve(app, (form(LONGEST), protocol), budget=10)
+    serve(app, (form_scope(LONGEST), protocol), budget=10)
 
     assert protocol.status == 200
 
 
 def test_a_household_is_one_network_and_proxies_tell_of_it():
-    scope = form(1, "[2001:db8::1]")
+    scope = form_scope(1, "[2001:db8::1]")
     behind = Scope(headers=Headers(("x-forwarded-for", f"{THERE}, {HERE}")))
 
-    assert networks.network_of(rsgi.client_of(scope, 0)) == "2001:db8::/64"
-    assert rsgi.client_of(behind, 0) == HERE
-    assert rsgi.client_of(behind, 1) == HERE
-    assert rsgi.client_of(behind, 2) == THERE
-    assert rsgi.client_of(behind, 3) == HERE
-    assert rsgi.client_of(scope, 1) == "2001:db8::1"
+    assert networks.network_of(rsgi.client_address(scope, 0)) == "2001:db8::/64"
+    assert rsgi.client_address(behind, 0) == HERE
+    assert rsgi.client_address(behind, 1) == HERE
+    assert rsgi.client_address(behind, 2) == THERE
+    assert rsgi.client_address(behind, 3) == HERE
+    assert rsgi.client_address(scope, 1) == "2001:db8::1"
 
 
 def test_when_the_site_stops_no_body_is_waited_for(monkeypatch):
@@ -242,13 +191,13 @@ def test_when_the_site_stops_no_body_is_waited_for(monkeypatch):
 
     async def run() -> None:
         front.__rsgi_init__(asyncio.get_running_loop())
-        under_way = asyncio.create_task(front.__rsgi__(form(9), protocol))
+        under_way = asyncio.create_task(front.__rsgi__(form_scope(9), protocol))
         await asyncio.sleep(0.02)
         monkeypatch.setattr(front, "end_when_idle", lambda: None)
         front.stop_reading()
         await under_way
         late = Protocol(b"a", 60.0)
-        await front.__rsgi__(form(9), late)
+        await front.__rsgi__(form_scope(9), late)
         assert late.status == 503
         front.__rsgi_del__(front.loop)
 
@@ -339,9 +288,9 @@ def test_a_long_answer_waits_for_its_reader_outside_of_memory():
 def test_an_answer_in_one_piece_is_written_once(monkeypatch):
     content = b"x" * 300_000
     written = []
-    add = response_spool.Aside.add
+    add = response_spool.SpooledResponse.add
     monkeypatch.setattr(
-        response_spool.Aside,
+        response_spool.SpooledResponse,
         "add",
         lambda one, piece: written.append(piece) or add(one, piece),
     )
@@ -350,7 +299,7 @@ def test_an_answer_in_one_piece_is_written_once(monkeypatch):
         start("200 OK", [])
         return [content]
 
-    protocols = [Protocol() for _ in range(response_spool.KEPT + 2)]
+    protocols = [Protocol() for _ in range(response_spool.MAX_CACHED_RESPONSES + 2)]
     serve(app, *((Scope("GET"), each) for each in protocols))
 
     assert {each.answers[0][2] for each in protocols} == {content}
@@ -358,7 +307,9 @@ def test_an_answer_in_one_piece_is_written_once(monkeypatch):
 
 
 def test_few_answers_are_kept_and_each_is_right():
-    contents = [bytes([n]) * 300_000 for n in range(response_spool.KEPT + 2)]
+    contents = [
+        bytes([n]) * 300_000 for n in range(response_spool.MAX_CACHED_RESPONSES + 2)
+    ]
 
     def app(environ: Any, start: Any) -> Iterable[bytes]:
         start("200 OK", [])
@@ -375,7 +326,7 @@ def test_few_answers_are_kept_and_each_is_right():
     )
 
     assert [each.answers[0][2] for each in protocols] == [contents[n] for n in asked]
-    assert len(front.kept.asides) == response_spool.KEPT
+    assert len(front.kept.asides) == response_spool.MAX_CACHED_RESPONSES
 
 
 @pytest.fixture
@@ -396,7 +347,7 @@ def test_without_room_on_the_disk_a_long_answer_stays_in_memory(no_room_on_the_d
 
 
 def test_without_room_anywhere_it_is_a_503(no_room_on_the_disk, monkeypatch):
-    monkeypatch.setattr(response_spool, "AT_MOST_IN_MEMORY", 500_000)
+    monkeypatch.setattr(response_spool, "MAX_MEMORY_BYTES", 500_000)
     status, _, body = answered(in_pieces(100_000, 9))
 
     assert status == 503

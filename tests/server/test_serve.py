@@ -13,85 +13,27 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
-from rsvp.cli.server import GRACE
-from rsvp.cli.site import BEHIND_THE_WEB
+from rsvp.cli.server import GRACE_SECONDS
+from rsvp.cli.site import WORKER_NICENESS
 from rsvp.config import ROOT
 from tests.conftest import new_postgresql_database
 from tests.support import services
+from tests.support.serve_process import (
+    IS_LINUX,
+    RSVP_COMMAND,
+    ServeProcess,
+    kill_remaining,
+    wait_until,
+)
 
-RSVP = Path(sys.executable).with_name("rsvp")
-LINUX = sys.platform == "linux"
 SIGN_IN = "/organize/sign-in"
-
-
-class Site:
-    """A running `rsvp serve`, in a process group of its own as a terminal gives it."""
-
-    def __init__(self, instance: Path, **settings: str) -> None:
-        self.port = free_port()
-        self.environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("RSVP_") and name != "PORT"
-        } | {"RSVP_INSTANCE_PATH": str(instance), "RSVP_PORT": str(self.port)}
-        self.environment |= settings
-        self.log = instance / "log"
-
-    def start(self, *options: str) -> None:
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [RSVP, "serve", *options],
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        until(lambda: "RSVP is running at" in self.told() or self.has_ended())
-        assert not self.has_ended(), self.told()
-
-    def told(self) -> str:
-        return self.log.read_text()
-
-    def has_ended(self) -> bool:
-        return self.process.poll() is not None
-
-    def status(self, path: str) -> int:
-        with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-            return int(answer.status)
-
-    def answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            return self.status("/health/live") == 200
-        return False
-
-    def children(self) -> list[int]:
-        """All its processes but itself: the worker, then those that answer."""
-        threads = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        return sorted(int(pid) for file in threads for pid in file.read_text().split())
-
-    def end(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(happens: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not happens():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:
@@ -101,16 +43,16 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def site(request, tmp_path, worker_name) -> Iterator[Site]:
+def site(request, tmp_path, worker_name) -> Iterator[ServeProcess]:
     with contextlib.ExitStack() as stack:
         settings = {}
         if request.param == "postgresql":
             services.need("postgresql")
             database = new_postgresql_database(f"rsvp_serve_{worker_name}")
             settings["RSVP_SQLALCHEMY_DATABASE_URI"] = stack.enter_context(database)
-        site = Site(tmp_path, **settings)
-        stack.callback(kill_what_is_left, site)
-        subprocess.run([RSVP, "init"], env=site.environment, check=True)
+        site = ServeProcess(tmp_path, **settings)
+        stack.callback(kill_remaining, site)
+        subprocess.run([RSVP_COMMAND, "init"], env=site.environment, check=True)
         yield site
 
 
@@ -118,22 +60,18 @@ def site(request, tmp_path, worker_name) -> Iterator[Site]:
 def initialised(tmp_path_factory) -> Path:
     """An instance folder as `rsvp init` leaves it."""
     folder = tmp_path_factory.mktemp("initialised")
-    subprocess.run([RSVP, "init"], env=Site(folder).environment, check=True)
+    subprocess.run(
+        [RSVP_COMMAND, "init"], env=ServeProcess(folder).environment, check=True
+    )
     return folder
 
 
 @pytest.fixture
-def sqlite_site(tmp_path, initialised) -> Iterator[Site]:
+def sqlite_site(tmp_path, initialised) -> Iterator[ServeProcess]:
     shutil.copytree(initialised, tmp_path, dirs_exist_ok=True)
-    site = Site(tmp_path)
+    site = ServeProcess(tmp_path)
     yield site
-    kill_what_is_left(site)
-
-
-def kill_what_is_left(site: Site) -> None:
-    if hasattr(site, "process") and not site.has_ended():
-        site.process.kill()
-        site.process.wait()
+    kill_remaining(site)
 
 
 def test_it_answers_and_ends_with_all_its_processes(site):
@@ -144,7 +82,7 @@ def test_it_answers_and_ends_with_all_its_processes(site):
     assert site.status("/health/ready") == 200
     assert f"http://127.0.0.1:{site.port}" in site.told()
     assert "Mails" in site.told()
-    if LINUX:
+    if IS_LINUX:
         assert len(children) == 3
 
     began = time.monotonic()
@@ -154,13 +92,13 @@ def test_it_answers_and_ends_with_all_its_processes(site):
     assert not site.answers()
 
 
-@pytest.mark.skipif(not LINUX, reason="children are read from /proc")
+@pytest.mark.skipif(not IS_LINUX, reason="children are read from /proc")
 def test_mails_wait_for_pages_where_both_want_the_processor(sqlite_site):
     sqlite_site.start()
     worker, *web = sqlite_site.children()
     ours = os.getpriority(os.PRIO_PROCESS, 0)
 
-    until(lambda: niceness(worker) == min(ours + BEHIND_THE_WEB, 19))
+    wait_until(lambda: niceness(worker) == min(ours + WORKER_NICENESS, 19))
     assert {niceness(pid) for pid in web} == {ours}
     sqlite_site.end(signal.SIGTERM)
 
@@ -173,7 +111,7 @@ def test_without_a_worker_it_only_answers(sqlite_site):
     sqlite_site.start("--no-worker")
 
     assert sqlite_site.status("/") == 200
-    if LINUX:
+    if IS_LINUX:
         assert len(sqlite_site.children()) == 2
     assert sqlite_site.end(signal.SIGTERM) == 0
 
@@ -196,7 +134,7 @@ def test_a_worker_or_web_process_that_dies_is_started_again(sqlite_site):
     for pid in (worker, web):
         os.kill(pid, signal.SIGKILL)
 
-    until(lambda: len(set(sqlite_site.children()) - {worker, web}) == 3)
+    wait_until(lambda: len(set(sqlite_site.children()) - {worker, web}) == 3)
     assert len(sqlite_site.children()) == len(before)
     assert "the worker ended" in sqlite_site.told()
     assert sqlite_site.answers()
@@ -207,25 +145,25 @@ def test_a_worker_that_dies_twice_is_told_of_with_the_reason(sqlite_site):
     sqlite_site.start()
     web = set(sqlite_site.children()[1:])
     for _ in range(2):
-        until(lambda: worker_that_began(sqlite_site) in sqlite_site.children())
+        wait_until(lambda: worker_that_began(sqlite_site) in sqlite_site.children())
         worker = worker_that_began(sqlite_site)
         assert worker not in web
         os.kill(worker, signal.SIGKILL)
-        until(lambda gone=worker: gone not in sqlite_site.children())
+        wait_until(lambda gone=worker: gone not in sqlite_site.children())
 
     told = "ended 2 times within a short time: signal SIGKILL"
-    until(lambda: told in sqlite_site.told())
+    wait_until(lambda: told in sqlite_site.told())
     address = f"http://127.0.0.1:{sqlite_site.port}/health/ready"
     with urlopen(address, timeout=10) as answer:
         assert answer.status == 200
         assert json.load(answer)["checks"]["worker"] == "degraded"
-    asked = [RSVP, "jobs"]
+    asked = [RSVP_COMMAND, "jobs"]
     shown = subprocess.run(asked, env=sqlite_site.environment, stdout=subprocess.PIPE)
     assert b"ended 2 times within a short time" in shown.stdout
     assert b"signal SIGKILL" in shown.stdout
 
 
-def worker_that_began(site: Site) -> int:
+def worker_that_began(site: ServeProcess) -> int:
     """The process of the worker that has noted its start, or 0."""
     database = site.log.with_name("rsvp.db")
     with contextlib.closing(sqlite3.connect(database)) as connection:
@@ -233,7 +171,7 @@ def worker_that_began(site: Site) -> int:
     return int(row[0].split(":")[1]) if row and row[0] else 0
 
 
-@pytest.mark.skipif(not LINUX, reason="children are read from /proc")
+@pytest.mark.skipif(not IS_LINUX, reason="children are read from /proc")
 def test_a_process_that_dies_as_the_site_is_stopped_is_no_failure(sqlite_site):
     sqlite_site.start()
     _, *web = sqlite_site.children()
@@ -253,7 +191,7 @@ def test_no_process_outlives_a_parent_that_was_killed(sqlite_site):
     sqlite_site.end(signal.SIGKILL)
 
     try:
-        until(lambda: not any(map(is_alive, children)), seconds=GRACE + 10)
+        wait_until(lambda: not any(map(is_alive, children)), seconds=GRACE_SECONDS + 10)
     finally:
         for pid in filter(is_alive, children):
             os.kill(pid, signal.SIGKILL)
@@ -261,11 +199,11 @@ def test_no_process_outlives_a_parent_that_was_killed(sqlite_site):
 
 DEAF = """
 import ctypes, os, signal, threading, time
-from rsvp.cli.server import until_told_to_stop
+from rsvp.cli.server import make_stop_event
 
 WAITED_FOR = 2  # what glibc writes into a mutex that somebody waits for
 mutex = ctypes.create_string_buffer(256)
-stop = until_told_to_stop()
+stop = make_stop_event()
 
 def tell_it():
     while ctypes.c_int.from_buffer(mutex).value != WAITED_FOR:
@@ -279,7 +217,7 @@ for _ in range(2):  # the second never returns, and no signal wakes it
 """
 
 
-@pytest.mark.skipif(not LINUX, reason="a mutex is laid out as Linux has it")
+@pytest.mark.skipif(not IS_LINUX, reason="a mutex is laid out as Linux has it")
 @pytest.mark.parametrize("told", ["SIGTERM", "SIGINT"])
 def test_a_worker_hears_a_signal_while_its_main_thread_can_run_no_handler(told):
     code = DEAF.format(told=told)
@@ -296,7 +234,7 @@ def test_a_closed_terminal_ends_it(sqlite_site):
 def test_a_taken_port_is_refused_in_one_line(sqlite_site):
     with socket.create_server(("127.0.0.1", sqlite_site.port)):
         ended = subprocess.run(
-            [RSVP, "serve"],
+            [RSVP_COMMAND, "serve"],
             env=sqlite_site.environment,
             capture_output=True,
             text=True,
@@ -365,7 +303,7 @@ def test_links_lead_to_the_public_address(sqlite_site):
     sqlite_site.end(signal.SIGINT)
 
 
-@pytest.mark.skipif(not LINUX, reason="memory is read from /proc")
+@pytest.mark.skipif(not IS_LINUX, reason="memory is read from /proc")
 def test_the_whole_idle_stack_is_small(sqlite_site):
     sqlite_site.start()
     for path in ("/", "/events.ics", "/health/ready") * 10:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rsvp.server import request_bodies, rsgi, short_requests
-from tests.server.test_rsgi import LONGEST, THERE, Echo, Headers, Scope, form
+from tests.support.rsgi import LONGEST, THERE, Echo, Headers, Scope, form_scope
 
 NEVER = 10**9
 SOON = 10
@@ -91,8 +91,11 @@ class Where(Echo):
     ("headers", "length"),
     [
         ([("content-length", "0")], 0),
-        ([("content-length", str(short_requests.SHORT))], short_requests.SHORT),
-        ([("content-length", str(short_requests.SHORT + 1))], None),
+        (
+            [("content-length", str(short_requests.MAX_SHORT_BYTES))],
+            short_requests.MAX_SHORT_BYTES,
+        ),
+        ([("content-length", str(short_requests.MAX_SHORT_BYTES + 1))], None),
         ([("content-length", "9" * 4000)], None),
         ([("content-length", "-1")], None),
         ([("content-length", "²")], None),
@@ -101,7 +104,7 @@ class Where(Echo):
     ],
 )
 def test_a_body_is_short_if_it_says_so(headers, length):
-    assert short_requests.length_of(Headers(*headers)) == length
+    assert short_requests.short_length(Headers(*headers)) == length
 
 
 @pytest.mark.parametrize("is_there", [True, False])
@@ -111,7 +114,7 @@ def test_a_form_is_answered_by_the_thread_that_brings_it(is_there):
     front = Front(app)
     protocol = Protocol(b"abc" if is_there else None)
 
-    assert front.take(form(3), protocol)
+    assert front.take(form_scope(3), protocol)
     if not is_there:
         assert protocol.status is None
         protocol.future.set_result(b"abc")
@@ -125,7 +128,7 @@ def test_a_form_is_answered_by_the_thread_that_brings_it(is_there):
 def test_what_is_not_short_is_the_loops():
     front = Front(Echo())
 
-    assert not front.take(form(short_requests.SHORT + 1), Protocol())
+    assert not front.take(form_scope(short_requests.MAX_SHORT_BYTES + 1), Protocol())
     assert not front.take(Scope(), Protocol())
     front.end()
 
@@ -134,7 +137,7 @@ def test_the_loop_answers_nothing_by_itself():
     app = Where()
     front, protocol = Front(app), Protocol()
     front.front.loops_thread = threading.get_ident()
-    front.take(form(3), protocol)
+    front.take(form_scope(3), protocol)
     protocol.future.set_result(b"abc")
     front.end()
 
@@ -145,7 +148,7 @@ def test_the_loop_answers_nothing_by_itself():
 def test_a_client_that_goes_leaves_nothing():
     app = Echo()
     front, protocol = Front(app), Protocol()
-    front.take(form(3), protocol)
+    front.take(form_scope(3), protocol)
     protocol.future.set_exception(ConnectionError())
     front.end()
 
@@ -164,7 +167,7 @@ def test_a_client_that_goes_leaves_nothing():
 def test_a_form_that_is_late_is_refused_once(refuse, status):
     app = Echo()
     front, protocol = Front(app), Protocol()
-    front.take(form(3), protocol)
+    front.take(form_scope(3), protocol)
     front.front.short.refuse_late(time.monotonic())
     assert protocol.status is None
 
@@ -182,7 +185,7 @@ def test_a_form_that_is_late_is_refused_once(refuse, status):
 def test_one_that_comes_as_it_is_refused_is_answered_once():
     """The server had it, and was about to say so."""
     front, protocol = Front(Echo()), Protocol()
-    front.take(form(3), protocol)
+    front.take(form_scope(3), protocol)
     (arrival,) = front.front.short.pending
     front.front.short.refuse_all()
     arrival(protocol.future)
@@ -195,7 +198,7 @@ def test_whoever_comes_when_the_site_stops_is_refused():
     front, protocol = Front(Echo()), Protocol()
     front.front.is_stopping = True
 
-    assert front.take(form(3), protocol)
+    assert front.take(form_scope(3), protocol)
     assert protocol.status == 503
     front.end()
 
@@ -204,21 +207,21 @@ def test_forms_have_their_share_of_memory():
     """A quarter of 80 bytes for one network; what is declared counts at once."""
     front = Front(Echo(), budget=80, longest_body=20)
     first, second, other = Protocol(), Protocol(b"x" * 20), Protocol(b"y" * 20)
-    front.take(form(20), first)
-    front.take(form(20), second)
-    front.take(form(20, THERE), other)
+    front.take(form_scope(20), first)
+    front.take(form_scope(20), second)
+    front.take(form_scope(20, THERE), other)
     assert (second.status, other.status) == (503, 200)
 
     first.future.set_result(b"x" * 20)
     again = Protocol(b"x" * 20)
-    front.take(form(20), again)
+    front.take(form_scope(20), again)
     assert (first.status, again.status) == (200, 200)
     front.end()
 
 
 def test_nobody_is_late_while_every_thread_is_taken(monkeypatch):
     """What has arrived then waits for us: the server can't say so."""
-    monkeypatch.setattr(request_bodies, "FORM_SECONDS", 0.0)
+    monkeypatch.setattr(request_bodies, "BODY_SECONDS", 0.0)
     began, go_on = threading.Event(), threading.Event()
 
     def app(environ: dict[str, Any], start: Any) -> Any:
@@ -233,7 +236,7 @@ def test_nobody_is_late_while_every_thread_is_taken(monkeypatch):
     other = threading.Thread(target=front.take, args=(Scope("GET"), Protocol()))
     other.start()
     assert began.wait(SOON)
-    front.take(form(3), protocol)
+    front.take(form_scope(3), protocol)
     front.front.look()
     assert front.front.short.pending
 
@@ -251,14 +254,14 @@ def test_the_loop_makes_all_other_calls_as_ever():
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
-        short_requests.arrive_past(loop)
+        short_requests.bypass_loop(loop)
         called = asyncio.Event()
 
         def call(name: str) -> None:
             made.append(name)
             called.set()
 
-        front.take(form(3), protocol)
+        front.take(form_scope(3), protocol)
         (arrival,) = front.front.short.pending
         protocol.future = Reading()
         protocol.future.set_result(b"abc")

@@ -13,32 +13,43 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bench.load import Connection, fields, form_token
-from bench.slow_peers import EVENT, HEAD, long_file, readers, senders
-from rsvp.cli.server import GRACE, READER_SECONDS, listen
+from rsvp.cli.server import GRACE_SECONDS, SEND_TIMEOUT_SECONDS, open_sockets
 from tests.paths import ROOT
-from tests.server.test_serve import RSVP, Site, free_port, kill_what_is_left
-from tests.support.process_memory import memory
+from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.process_memory import memory_mib
+from tests.support.serve_process import (
+    RSVP_COMMAND,
+    ServeProcess,
+    free_port,
+    kill_remaining,
+)
+from tests.support.slow_peers import (
+    EVENT,
+    HEAD,
+    longest_file_path,
+    slow_readers,
+    slow_senders,
+)
 
 PAGES = ("/", "/events/evening", "/health/live", "/health/ready")
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
     """A running site with an event."""
-    site = Site(tmp_path_factory.mktemp("instance"))
+    site = ServeProcess(tmp_path_factory.mktemp("instance"))
     try:
         rsvp(site, "init")
         rsvp(site, "event", "import", "-", stdin=EVENT)
         site.start()
         yield site
     finally:
-        kill_what_is_left(site)
+        kill_remaining(site)
 
 
-def rsvp(site: Site, *words: str, stdin: str = "") -> str:
+def rsvp(site: ServeProcess, *words: str, stdin: str = "") -> str:
     return subprocess.run(
-        [RSVP, *words],
+        [RSVP_COMMAND, *words],
         env=site.environment,
         input=stdin,
         text=True,
@@ -47,25 +58,25 @@ def rsvp(site: Site, *words: str, stdin: str = "") -> str:
     ).stdout
 
 
-def registered(site: Site) -> int:
+def registered(site: ServeProcess) -> int:
     return len(rsvp(site, "attendees", "evening", "--format", "csv").splitlines()) - 1
 
 
-def send(site: Site, data: bytes | str) -> socket.socket:
+def send(site: ServeProcess, data: bytes | str) -> socket.socket:
     peer = socket.create_connection(("127.0.0.1", site.port), timeout=20)
     peer.sendall(data.encode() if isinstance(data, str) else data)
     return peer
 
 
-def filled(site: Site) -> bytes:
+def filled(site: ServeProcess) -> bytes:
     token = form_token(Connection(site.port).get("/events/evening").body)
-    return urlencode(fields(token, "seat")).encode()
+    return urlencode(form_fields(token, "seat")).encode()
 
 
 def test_slow_senders_and_readers_keep_no_thread(site):
     """Five times as many as there are threads, and still everybody is served."""
     with contextlib.ExitStack() as stack:
-        for peer in (*senders(site.port, 40), *readers(site.port, 40)):
+        for peer in (*slow_senders(site.port, 40), *slow_readers(site.port, 40)):
             stack.enter_context(peer)
         for path in PAGES * 3:
             assert site.status(path) == 200
@@ -114,7 +125,7 @@ def test_a_form_that_is_too_long_is_refused_on_a_page_before_it_was_sent(site):
 
 
 def test_long_answers_arrive_whole(site):
-    path = long_file()
+    path = longest_file_path()
     file = ROOT / "static" / path.split("/", 3)[3]
     answer = Connection(site.port).get(path)
 
@@ -147,22 +158,22 @@ def test_odd_requests_are_answered_and_the_site_goes_on(site):
 def test_connections_inherit_the_end_of_their_patience():
     if not hasattr(socket, "TCP_USER_TIMEOUT"):
         pytest.skip("this system has no TCP_USER_TIMEOUT")
-    (listening,) = listen("127.0.0.1", free_port(), 1)
+    (listening,) = open_sockets("127.0.0.1", free_port(), 1)
     with listening, socket.create_connection(listening.getsockname()):
         accepted, _ = listening.accept()
         with accepted:
             patience = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
 
-    assert patience == READER_SECONDS * 1000
+    assert patience == SEND_TIMEOUT_SECONDS * 1000
 
 
 @pytest.mark.soak
 def test_two_hundred_of_each_take_little_memory_and_are_cut_off(site):
-    before = memory(site.process.pid)
-    peers = [*senders(site.port, 200), *readers(site.port, 200)]
+    before = memory_mib(site.process.pid)
+    peers = [*slow_senders(site.port, 200), *slow_readers(site.port, 200)]
     time.sleep(2)
-    grown = memory(site.process.pid) - before
-    end = time.monotonic() + READER_SECONDS + 40
+    grown = memory_mib(site.process.pid) - before
+    end = time.monotonic() + SEND_TIMEOUT_SECONDS + 40
     while time.monotonic() < end:
         for path in PAGES:
             assert site.status(path) == 200
@@ -183,12 +194,12 @@ def test_it_ends_at_once_while_clients_keep_their_connections(site):
     idle = [Connection(site.port) for _ in range(3)]
     for connection in idle:
         assert connection.get("/").status == 200
-    slow = senders(site.port, 12)
+    slow = slow_senders(site.port, 12)
 
     began = time.monotonic()
     assert site.end(signal.SIGTERM) == 0
     # Two seconds on a machine with nothing else to do; the grace would be ten.
-    assert time.monotonic() - began < GRACE / 2
+    assert time.monotonic() - began < GRACE_SECONDS / 2
     for peer in (*fresh, *half, *slow):
         peer.close()
     assert "Killing" not in site.told()

@@ -7,14 +7,13 @@ from collections import Counter
 
 import pytest
 
-from bench.__main__ import publish
-from bench.load import Connection, fields, form_token
 from rsvp import create_app
 from rsvp.db import utcnow
 from rsvp.domain import invariants
 from rsvp.queries import attendees as attendee_queries
 from rsvp.queries import events as event_queries
-from tests.support.live_site import site
+from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.live_site import publish_event, run_site
 
 PEOPLE = 60
 CHAIRS = 7
@@ -24,8 +23,8 @@ CHAIRS = 7
     "engine", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 )
 def test_a_rush_on_two_processes_fills_exactly_the_chairs(engine):
-    with site(engine, WEB_PROCESSES="2") as here:
-        publish(here, "evening", str(CHAIRS))
+    with run_site(engine, WEB_PROCESSES="2") as here:
+        publish_event(here, "evening", str(CHAIRS))
         start, lock = threading.Barrier(PEOPLE, timeout=60), threading.Lock()
         answers: Counter[str] = Counter()
 
@@ -34,7 +33,7 @@ def test_a_rush_on_two_processes_fills_exactly_the_chairs(engine):
             token = form_token(connection.get("/events/evening").body)
             start.wait()
             answer = connection.post(
-                "/events/evening/registrations", fields(token, "seat")
+                "/events/evening/registrations", form_fields(token, "seat")
             )
             with lock:
                 answers[f"{answer.status} {bool(answer.location)}"] += 1
@@ -48,9 +47,11 @@ def test_a_rush_on_two_processes_fills_exactly_the_chairs(engine):
 
         assert answers == {"303 True": PEOPLE}
         with create_app(here.settings).app_context():
-            rows = list(attendee_queries.roster(event_queries.find_event("evening").id))
+            rows = list(
+                attendee_queries.iter_attendees(event_queries.find_event("evening").id)
+            )
             assert Counter(row.status for row in rows) == {
                 "confirmed": CHAIRS,
                 "waitlisted": PEOPLE - CHAIRS,
             }
-            assert invariants.problems(utcnow()) == []
+            assert invariants.find_problems(utcnow()) == []

@@ -35,7 +35,7 @@ class Broker:
         self.process = subprocess.Popen(
             [str(REDIS_SERVER), *options], stdout=subprocess.DEVNULL
         )
-        until(self.answers)
+        wait_until(self.answers)
 
     def answers(self) -> bool:
         with contextlib.suppress(redis.RedisError):
@@ -66,7 +66,9 @@ def broker() -> Iterator[Broker]:
 
 
 @contextlib.contextmanager
-def celery(app: Flask, url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def celery_worker(
+    app: Flask, url: str, folder: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker with its beat, on the database and mail server of `app`."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith("RSVP_")} | {
         "RSVP_INSTANCE_PATH": str(folder),
@@ -107,7 +109,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(
+def wait_until(
     happens: Callable[[], Any], process: subprocess.Popen[bytes] | None = None
 ) -> None:
     """Wait for it, as long as `process` is there."""

@@ -20,7 +20,7 @@ from rsvp.jobs import scheduler
 from rsvp.jobs.delivery import claims, pool, sender
 from rsvp.models import Event, Registration
 from tests.domain.model import actions
-from tests.domain.model.seats import Party
+from tests.domain.model.seats import PartyModel
 from tests.support.factories import NOON
 from tests.support.processes import Wire
 
@@ -29,18 +29,18 @@ BEFORE_THE_COMMIT = "before the commit"
 AFTER_THE_COMMIT = "after the commit, before the answer and the mail"
 POINTS = (AFTER_THE_CLAIM, BEFORE_THE_COMMIT, AFTER_THE_COMMIT)
 
-BEFORE_HANDING_OVER = "before the mail is handed over"
-BEFORE_NOTING_IT = "after the mail server took it, before that is noted"
-MAIL_POINTS = (BEFORE_HANDING_OVER, BEFORE_NOTING_IT)
+BEFORE_SMTP = "before the mail is handed over"
+AFTER_SMTP = "after the mail server took it, before that is noted"
+MAIL_POINTS = (BEFORE_SMTP, AFTER_SMTP)
 
-AFTER_CLAIMING_THE_JOB = "after the job is claimed"
-AFTER_A_PART = "after the commit of a part, before the next"
-BEFORE_NOTING_THE_JOB = "after the last part, before the job is noted as done"
-A_PART = 2  # registrations
+AFTER_JOB_CLAIM = "after the job is claimed"
+AFTER_BATCH = "after the commit of a part, before the next"
+BEFORE_JOB_DONE = "after the last part, before the job is noted as done"
+BATCH_SIZE = 2  # registrations
 
 
 @dataclass
-class Doom:
+class CrashPoint:
     """Who comes to the `point` for the `countdown`-th time says so, and is killed."""
 
     wire: Wire
@@ -85,46 +85,50 @@ def register_and_cancel(
     asked, and afterwards what was answered."""
     del number
     dice = random.Random(name)
-    doom = Doom(wire, point, countdown, is_near=True)
-    capacity.claim = doom.after(capacity.claim, AFTER_THE_CLAIM)
-    capacity.claim_at_once = doom.after(capacity.claim_at_once, AFTER_THE_CLAIM)
+    doom = CrashPoint(wire, point, countdown, is_near=True)
+    capacity.claim_seats = doom.after(capacity.claim_seats, AFTER_THE_CLAIM)
+    capacity.claim_seats_without_lock = doom.after(
+        capacity.claim_seats_without_lock, AFTER_THE_CLAIM
+    )
 
     stop_at_commits(doom)
     slug = db.session.get_one(Event, event).slug
     for step in range(1000):
         verb = dice.choice(("register", "register", "cancel", "accept"))
-        whom = somebody(event, verb, dice)
+        whom = pick_registration(event, verb, dice)
         if step == 0 and first is not None:
             verb, whom = "cancel", first
         if verb == "register":
             who = f"{name}-{step}@example.org"
             people = list(range(dice.choice((1, 1, 2, 3))))
             wire.say({"verb": verb, "whom": who})
-            answer, whom = actions.ask(slug, Party("Ada", who, "hall", people), NOON)
+            answer, whom = actions.register_party(
+                slug, PartyModel("Ada", who, "hall", people), NOON
+            )
         elif whom is None:
             continue
         else:
             wire.say({"verb": verb, "whom": whom})
             given = [None] if verb == "accept" else []
-            answer = actions.do(verb, whom, *given, now=NOON)
+            answer = actions.perform(verb, whom, *given, now=NOON)
         doom.comes(AFTER_THE_COMMIT)
         wire.say({"verb": verb, "whom": whom, "told": answer})
 
 
-def stop_at_commits(doom: Doom) -> None:
+def stop_at_commits(doom: CrashPoint) -> None:
     def begins(connection: Any) -> None:
         if connection.get_execution_options().get("rsvp_writing"):
             doom.comes(BEFORE_THE_COMMIT)
 
     def is_done(session: Any) -> None:
         if session.info.get("writing") and not session.in_nested_transaction():
-            doom.comes(AFTER_A_PART)
+            doom.comes(AFTER_BATCH)
 
     events.listen(db.engine, "commit", begins)
     events.listen(db.session, "after_commit", is_done)
 
 
-def somebody(event_id: int, verb: str, dice: random.Random) -> int | None:
+def pick_registration(event_id: int, verb: str, dice: random.Random) -> int | None:
     # Not by chance among all: the line grows, and nobody would free a seat any more.
     states = {"cancel": ("confirmed", "waitlisted"), "accept": ("offered",)}
     wanted = dice.choice(states.get(verb, ("none",)))
@@ -143,16 +147,16 @@ def send_mails(
 ) -> None:
     """A worker that delivers what is due so many minutes after noon."""
     del number
-    doom = Doom(wire, point, countdown, is_near=True)
-    sender.note_sent = doom.before(claims.note_sent, BEFORE_NOTING_IT)
+    doom = CrashPoint(wire, point, countdown, is_near=True)
+    sender.note_sent = doom.before(claims.mark_sent, AFTER_SMTP)
     sender.Delivery.hand_over = doom.before(  # type: ignore[method-assign]
-        sender.Delivery.hand_over, BEFORE_HANDING_OVER
+        sender.Delivery.hand_over, BEFORE_SMTP
     )
     report = pool.deliver_due(NOON + timedelta(minutes=minutes))
     wire.say({"sent": report.sent})
 
 
-def do_work(
+def run_job(
     wire: Wire,
     *,
     number: int,
@@ -165,20 +169,20 @@ def do_work(
     """A worker that does one job, in small parts. Of one on a machine `elsewhere`
     nobody here can tell that it is gone."""
     del number
-    reconfirmation.BATCH = reminders.BATCH = mailings.BATCH = A_PART
-    doom = Doom(wire, point, countdown)
+    reconfirmation.BATCH_SIZE = reminders.BATCH_SIZE = mailings.BATCH_SIZE = BATCH_SIZE
+    doom = CrashPoint(wire, point, countdown)
     stop_at_commits(doom)
     if elsewhere:
-        scheduler.new_holder = lambda: "elsewhere:1:0"
+        scheduler.new_holder_name = lambda: "elsewhere:1:0"
     [job] = [job for job in scheduler.JOBS if job.name == name]
 
     def run(now: datetime) -> int:
         # Only what the job itself commits is near: not the claim, and not the note.
         doom.is_near = True
-        doom.comes(AFTER_CLAIMING_THE_JOB)
+        doom.comes(AFTER_JOB_CLAIM)
         done = job.run(now)
-        doom.comes(BEFORE_NOTING_THE_JOB)
+        doom.comes(BEFORE_JOB_DONE)
         doom.is_near = False
         return done
 
-    wire.say(scheduler.run_due(at, jobs=[replace(job, run=run)]))
+    wire.say(scheduler.run_due_jobs(at, jobs=[replace(job, run=run)]))

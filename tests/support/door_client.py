@@ -20,7 +20,7 @@ from tests.support.door import code_of, make_pass
 from tests.support.factories import CODE_KEY, make_event
 
 
-def evening(
+def make_event_today(
     *admissions: dict[str, Any], begins_in: float = 0.5, **values: Any
 ) -> Event:
     """An event that begins in so many hours, by the clock on the wall of this test."""
@@ -30,10 +30,10 @@ def evening(
 
 def pass_link(event: Event, **values: Any) -> str:
     made = make_pass(event, utcnow(), **values)
-    return f"/door/{passes.token_of(made, CODE_KEY)}"
+    return f"/door/{passes.pass_token(made, CODE_KEY)}"
 
 
-def enrol(
+def enrol_phone(
     client: FlaskClient, event: Event, name: str = "Main entrance", **values: Any
 ):
     answer = client.post(pass_link(event, **values), data={"name": name})
@@ -41,14 +41,14 @@ def enrol(
     return answer
 
 
-def printed(attendee: Attendee) -> str:
+def printed_code(attendee: Attendee) -> str:
     return tokens.code_text(code_of(attendee))
 
 
-def scan(code: Any = None, direction: str = "in", **values: Any) -> dict[str, Any]:
+def scan_json(code: Any = None, direction: str = "in", **values: Any) -> dict[str, Any]:
     """One scan as the page's script sends it."""
     if isinstance(code, Attendee):
-        code = printed(code)
+        code = printed_code(code)
     return {
         "id": str(uuid4()),
         "code": code,
@@ -62,7 +62,7 @@ def scan(code: Any = None, direction: str = "in", **values: Any) -> dict[str, An
     } | values
 
 
-def send(
+def send_scans(
     client: FlaskClient, *scans: Any, headers: Any = None, **batch: Any
 ) -> TestResponse:
     """A batch of scans, with what else it says (`sent_at`)."""
@@ -70,25 +70,27 @@ def send(
     return client.post("/door/api/scans", json=sent, headers=headers)
 
 
-def verdicts(client: FlaskClient, *scans: Any, **batch: Any) -> list[dict[str, Any]]:
-    answer = send(client, *scans, **batch)
+def scan_verdicts(
+    client: FlaskClient, *scans: Any, **batch: Any
+) -> list[dict[str, Any]]:
+    answer = send_scans(client, *scans, **batch)
     assert answer.status_code == 200, answer.text
     return answer.get_json()["verdicts"]
 
 
-def kept() -> list[Scan]:
+def stored_scans() -> list[Scan]:
     db.session.rollback()
     return list(db.session.scalars(select(Scan).order_by(Scan.received_at)))
 
 
-def hidden(html: str, name: str) -> str:
+def hidden_field(html: str, name: str) -> str:
     found = re.search(rf'name="{name}" value="([^"]*)"', html)
     assert found, html
     return found[1]
 
 
-def type_in(client: FlaskClient, code: str, **values: str) -> TestResponse:
+def type_code(client: FlaskClient, code: str, **values: str) -> TestResponse:
     """Type a code into the form that works without script."""
     page = client.get("/door/").text
-    form = {"id": hidden(page, "id"), "direction": "in", "code": code}
+    form = {"id": hidden_field(page, "id"), "direction": "in", "code": code}
     return client.post("/door/scans", data=form | values)

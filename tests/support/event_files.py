@@ -12,13 +12,13 @@ from rsvp.domain.events import publish as event_publish
 from rsvp.event_definition import (
     AdmissionData,
     ConsentData,
-    EventFile,
+    EventDefinition,
     QuestionData,
     RegistrationRules,
 )
 from rsvp.extensions import db
 from rsvp.models import Event
-from rsvp.models.event import Mode, Per, Promotion, QuestionType
+from rsvp.models.event import Mode, Promotion, QuestionScope, QuestionType
 from tests.support.factories import NOON
 
 HALL = AdmissionData(
@@ -34,14 +34,14 @@ BRING = QuestionData(
     ask="What do you bring?",
     type=QuestionType.CHOICES,
     options=("Bread", "Soup", "Salt"),
-    per=Per.ATTENDEE,
+    per=QuestionScope.ATTENDEE,
 )
 PHOTOS = ConsentData(key="photos", text="Photographs are fine.")
 
 # What most tests are about: who gets a seat, not how they are asked.
 RULES = RegistrationRules(party_max=3, promote=Promotion.CONFIRM)
 
-EVENING = EventFile(
+EVENT_FILE = EventDefinition(
     slug="evening",
     title="Evening",
     timezone="Europe/Amsterdam",
@@ -54,19 +54,23 @@ EVENING = EventFile(
 )
 
 
-def publish(file: EventFile = EVENING, **changes) -> event_publish.Published:
+def publish(
+    file: EventDefinition = EVENT_FILE, **changes
+) -> event_publish.PublishResult:
     with writing():
-        return event_publish.publish(replace(file, **changes), actor="user:7", now=NOON)
+        return event_publish.publish_definition(
+            replace(file, **changes), actor="user:7", now=NOON
+        )
 
 
-def event(slug: str = "evening") -> Event:
+def get_event(slug: str = "evening") -> Event:
     db.session.rollback()
     return db.session.scalars(select(Event).where(Event.slug == slug)).one()
 
 
-def with_hall(**changes) -> tuple[AdmissionData, ...]:
+def hall_and_online(**changes) -> tuple[AdmissionData, ...]:
     return replace(HALL, **changes), ONLINE
 
 
-def how_many(table, *where) -> int:
+def count_rows(table, *where) -> int:
     return db.session.scalar(select(func.count()).select_from(table).where(*where))

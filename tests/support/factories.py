@@ -11,13 +11,13 @@ from sqlalchemy import select
 
 from rsvp import security as account_security
 from rsvp.db import write, writing
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.domain.events import publish
 from rsvp.domain.registrations import cancellation, create
 from rsvp.extensions import db
 from rsvp.formats.eventfile import parse
 from rsvp.models import Admission, Consent, Event, Question, Registration, Team, User
-from rsvp.models.event import Mode, Per, Promotion, QuestionType, Status
+from rsvp.models.event import Mode, Promotion, QuestionScope, QuestionType, Status
 from rsvp.models.team import Role
 from rsvp.queries import events as event_queries
 from tests.paths import EVENT_FILES
@@ -76,7 +76,7 @@ def make_event(
                     "key": f"question-{position}",
                     "ask": "Is there anything you don't eat?",
                     "type": QuestionType.TEXT,
-                    "per": Per.REGISTRATION,
+                    "per": QuestionScope.REGISTRATION,
                     "position": position,
                 }
                 | given
@@ -117,9 +117,9 @@ def make_admission(position: int = 0, **values: Any) -> Admission:
 def import_case(name: str, now: datetime = NOON) -> Event:
     """The event of `cases/events/<name>.yaml`, published; commits."""
     file = EVENT_FILES / f"{name}.yaml"
-    parsed = parse.parse(file.read_text(encoding="utf-8"), file.name)
+    parsed = parse.parse_event(file.read_text(encoding="utf-8"), file.name)
     with writing():
-        published = publish.publish(parsed, actor="command", now=now)
+        published = publish.publish_definition(parsed, actor="command", now=now)
     return db.session.get_one(Event, published.event_id)
 
 
@@ -135,22 +135,22 @@ def register(
     admission: str | None = None,
     now: datetime = NOON,
     look_again: bool = False,
-    people: tuple[create.Person, ...] = (),
+    people: tuple[create.RequestedAttendee, ...] = (),
     **wanted: Any,
 ) -> create.Outcome:
     """Register a party (one name: alone) as the form would; commits."""
-    page = event_queries.event_page(event.slug)
+    page = event_queries.load_detached_event(event.slug)
     assert page is not None
     chosen = next(a for a in page.admissions if admission in (None, a.key))
     names = names or (f"Guest {next(numbers)}",)
     email = email or f"guest-{next(numbers)}@example.org"
     plan = create.prepare(
         page,
-        create.Wanted(
+        create.RegistrationRequest(
             admission_id=chosen.id,
             email=email,
             email_key=email.casefold(),
-            party=people or tuple(map(create.Person, names)),
+            party=people or tuple(map(create.RequestedAttendee, names)),
             **wanted,
         ),
         code_key=CODE_KEY,
@@ -170,7 +170,7 @@ def cancel(outcome: create.Outcome, now: datetime = NOON) -> None:
     )
 
 
-def stored(outcome: create.Outcome) -> Registration:
+def load_registration(outcome: create.Outcome) -> Registration:
     """The registration as it is in the database now."""
     db.session.rollback()
     return db.session.get_one(Registration, outcome.registration_id)
@@ -180,5 +180,5 @@ def make_user(email: str, *, team: str = "default", role: Role = Role.OWNER) -> 
     """An account whose password is `PASSWORD`, committed."""
     password_hash = account_security.hash_password(PASSWORD)
     with writing():
-        user = teams.create_user(email, password_hash, team, role, now=NOON)
+        user = users.create_user(email, password_hash, team, role, now=NOON)
     return db.session.get_one(User, user.id)

@@ -19,7 +19,7 @@ from pathlib import Path
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
 from tests.paths import ROOT
 
-RSVP = [str(Path(sys.executable).with_name("rsvp"))]
+RSVP_COMMAND = [str(Path(sys.executable).with_name("rsvp"))]
 
 
 @dataclass
@@ -53,7 +53,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def site(engine: str, **settings: str) -> Iterator[Site]:
+def run_site(engine: str, **settings: str) -> Iterator[Site]:
     """A site on an empty database of that engine (`sqlite`, `postgresql`), ready."""
     with contextlib.ExitStack() as stack:
         instance = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -72,8 +72,8 @@ def site(engine: str, **settings: str) -> Iterator[Site]:
             "RSVP_FORM_LIMIT": "1000000 per minute",
             **{f"RSVP_{name}": value for name, value in settings.items()},
         }
-        run("init", environ=environ)
-        process = subprocess.Popen([*RSVP, "serve"], env=environ, cwd=ROOT)
+        run_rsvp("init", environ=environ)
+        process = subprocess.Popen([*RSVP_COMMAND, "serve"], env=environ, cwd=ROOT)
         try:
             wait_until_ready(port, process)
             yield Site(port, environ, process)
@@ -86,10 +86,10 @@ def site(engine: str, **settings: str) -> Iterator[Site]:
                 process.wait()
 
 
-def run(*words: str, environ: dict[str, str], stdin: str | None = None) -> str:
+def run_rsvp(*words: str, environ: dict[str, str], stdin: str | None = None) -> str:
     """Run the `rsvp` command to its end and give what it printed."""
     done = subprocess.run(
-        [*RSVP, *words],
+        [*RSVP_COMMAND, *words],
         env=environ,
         cwd=ROOT,
         input=stdin,
@@ -112,3 +112,29 @@ def wait_until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("the site did not get ready")
+
+
+EVENT = """
+slug: {slug}
+title: Letters by the Lamp
+summary: An evening of reading aloud.
+description: We eat together first, then read a few short texts and talk.
+timezone: Europe/Amsterdam
+starts: 2035-01-29 18:00
+ends: 2035-01-29 21:30
+venue: {{name: The Boat House, address: Quay 1}}
+hosts: [{{name: Reading Room}}]
+admissions:
+  - key: seat
+    name: In person
+    mode: in_person
+    capacity: {capacity}
+    waitlist: true
+registration: {{required: true, party_max: 2}}
+contact: hello@reading-room.example.org
+"""
+
+
+def publish_event(here: Site, slug: str, capacity: str) -> None:
+    text = EVENT.format(slug=slug, capacity=capacity)
+    run_rsvp("event", "import", "-", environ=here.environ, stdin=text)

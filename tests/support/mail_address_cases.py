@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rsvp.text.mail_addresses import Slip
+from rsvp.text.mail_addresses import AddressMistake
 
 ADA = "ada@example.org"
 
-READ = {
+ACCEPTED = {
     ADA: ADA,
     "Ada.Bell@Example.ORG": "Ada.Bell@example.org",
     "ada+books@example.org": "ada+books@example.org",
@@ -46,36 +46,36 @@ READ = {
 }
 """What is typed, and the address that is kept."""
 
-WRONG = {
-    "": Slip.EMPTY,
-    " \u200b ": Slip.EMPTY,
-    "<>": Slip.EMPTY,
-    "ada\u200b@example.org": Slip.UNSEEN,
-    "ada@exam\u00adple.org": Slip.UNSEEN,
-    "ada@\u2060example.org": Slip.UNSEEN,
-    "a\u2800da@example.org": Slip.UNSEEN,
-    "ad\u202ea@example.org": Slip.UNSEEN,
-    "ada bell@example.org": Slip.SPACE,
-    "ada@exa\u00a0mple.org": Slip.SPACE,
-    "Ada ada@example.org": Slip.SPACE,
-    "ada@example.org, bo@example.org": Slip.SEVERAL,
-    "ada@example.org;bo@example.org": Slip.SEVERAL,
-    "Ada <ada@example.org>, Bo <bo@example.org>": Slip.SEVERAL,
-    "ada@example.org\nBcc: bo@example.org": Slip.SEVERAL,
-    "ada": Slip.NO_AT,
-    "ada(at)example.org": Slip.NO_AT,
-    "ada@@example.org": Slip.TWO_AT,
-    "@example.org": Slip.NO_NAME,
-    "ada@": Slip.NO_DOMAIN,
-    "ada@example": Slip.NO_DOMAIN,
-    "ada@example,org": Slip.COMMA,
-    "ada.@example.org": Slip.DOTS,
-    ".ada@example.org": Slip.DOTS,
-    "ada@example..org": Slip.DOTS,
-    "ada@[127.0.0.1]": Slip.OTHER,
-    "ada@-example.org": Slip.OTHER,
-    "ada@example.org/": Slip.OTHER,
-    "=?utf-8?q?ada?=@example.org": Slip.OTHER,
-    f"{'a' * 300}@example.org": Slip.OTHER,
+REJECTED = {
+    "": AddressMistake.EMPTY,
+    " \u200b ": AddressMistake.EMPTY,
+    "<>": AddressMistake.EMPTY,
+    "ada\u200b@example.org": AddressMistake.UNSEEN,
+    "ada@exam\u00adple.org": AddressMistake.UNSEEN,
+    "ada@\u2060example.org": AddressMistake.UNSEEN,
+    "a\u2800da@example.org": AddressMistake.UNSEEN,
+    "ad\u202ea@example.org": AddressMistake.UNSEEN,
+    "ada bell@example.org": AddressMistake.SPACE,
+    "ada@exa\u00a0mple.org": AddressMistake.SPACE,
+    "Ada ada@example.org": AddressMistake.SPACE,
+    "ada@example.org, bo@example.org": AddressMistake.SEVERAL,
+    "ada@example.org;bo@example.org": AddressMistake.SEVERAL,
+    "Ada <ada@example.org>, Bo <bo@example.org>": AddressMistake.SEVERAL,
+    "ada@example.org\nBcc: bo@example.org": AddressMistake.SEVERAL,
+    "ada": AddressMistake.NO_AT,
+    "ada(at)example.org": AddressMistake.NO_AT,
+    "ada@@example.org": AddressMistake.TWO_AT,
+    "@example.org": AddressMistake.NO_NAME,
+    "ada@": AddressMistake.NO_DOMAIN,
+    "ada@example": AddressMistake.NO_DOMAIN,
+    "ada@example,org": AddressMistake.COMMA,
+    "ada.@example.org": AddressMistake.DOTS,
+    ".ada@example.org": AddressMistake.DOTS,
+    "ada@example..org": AddressMistake.DOTS,
+    "ada@[127.0.0.1]": AddressMistake.OTHER,
+    "ada@-example.org": AddressMistake.OTHER,
+    "ada@example.org/": AddressMistake.OTHER,
+    "=?utf-8?q?ada?=@example.org": AddressMistake.OTHER,
+    f"{'a' * 300}@example.org": AddressMistake.OTHER,
 }
 """What is typed, and what is wrong with it."""

@@ -15,13 +15,13 @@ from tests.support.factories import NOON
 MINUTE = timedelta(minutes=1)
 
 
-def messages() -> list[Message]:
+def all_messages() -> list[Message]:
     db.session.rollback()
     return list(db.session.scalars(select(Message).order_by(Message.id)))
 
 
-def states() -> list[str]:
-    return [message.state for message in messages()]
+def message_states() -> list[str]:
+    return [message.state for message in all_messages()]
 
 
 def deliver(now: datetime = NOON, **options: Any) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from rsvp.domain import audit, capacity
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
 from tests.domain.model import actions
-from tests.domain.model.seats import Party
+from tests.domain.model.seats import PartyModel
 from tests.support.factories import NOON
 from tests.support.processes import Wire
 
@@ -41,7 +41,7 @@ OFTEN = {
 }
 
 
-def work(
+def act_at_random(
     wire: Wire,
     *,
     number: int,
@@ -76,7 +76,7 @@ LOCKS: dict[int, int] = {}
 def noting(lock_event: Callable[[int], Any]) -> Callable[[int], Any]:
     def lock_and_note(event_id: int) -> Any:
         locked = lock_event(event_id)
-        LOCKS[event_id] = audit.lock_numbers()[event_id]
+        LOCKS[event_id] = audit.held_lock_numbers()[event_id]
         return locked
 
     return lock_and_note
@@ -94,8 +94,8 @@ def register(here: Here, name: str) -> dict[str, Any]:
     way = here.dice.choice(here.ways)
     size = here.dice.choices((1, 2, 3), (5, 3, 1))[0]
     fewer_ok = size > 1 and here.dice.random() < 0.5
-    party = Party(name, f"{name}@example.org", way, list(range(size)), fewer_ok)
-    answer, made = actions.ask(here.slug, party, NOON)
+    party = PartyModel(name, f"{name}@example.org", way, list(range(size)), fewer_ok)
+    answer, made = actions.register_party(here.slug, party, NOON)
     asked = {"who": name, "way": way, "size": size, "fewer_ok": fewer_ok}
     return {"verb": "register", "whom": made, "given": asked, "told": answer}
 
@@ -112,10 +112,10 @@ def something(here: Here, verb: str) -> dict[str, Any] | None:
         "reinstate": lambda: [dice.random() < 0.2],
         "accept": lambda: [dice.choice([None, [0], [0, 1]])],
     }.get(verb, list)()
-    whom = here.event_id if verb in actions.WITH_THE_EVENT else anybody(here)
+    whom = here.event_id if verb in actions.EVENT_ACTIONS else anybody(here)
     if whom is None:
         return None
-    answer = actions.do(verb, whom, *given, now=NOON)
+    answer = actions.perform(verb, whom, *given, now=NOON)
     return {"verb": verb, "whom": whom, "given": given, "told": answer}
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
-from rsvp.db import write
+from rsvp import errors
+from rsvp.db import write, writing
 from rsvp.domain import invariants
-from rsvp.domain.registrations import expiry
-from rsvp.domain.registrations.create import Outcome
+from rsvp.domain.registrations import approval, door_seating, expiry
+from rsvp.domain.registrations import changes as registration_changes
+from rsvp.domain.registrations.create import Outcome, RequestedAttendee
 from rsvp.errors import Refusal
 from rsvp.extensions import db
-from rsvp.models import Attendee, AuditEntry, Event, Message, Registration
-from rsvp.models.event import Promotion
-from rsvp.models.registration import AttendeeState
-from tests.support.factories import NOON, make_event, register, stored
+from rsvp.models import Admission, Attendee, AuditEntry, Event, Message, Registration
+from rsvp.models.event import Allocation, Promotion, QuestionScope
+from rsvp.models.registration import AttendeeState, State
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
 
 ORGANIZER = "user:1"
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
@@ -37,20 +49,24 @@ def act(
     return write(lambda _: verb(number, *args, actor=actor, now=now, **values))
 
 
-def organize(verb: Callable[..., Any], outcome: Outcome, *args: Any, **values: Any):
+def act_as_organizer(
+    verb: Callable[..., Any], outcome: Outcome, *args: Any, **values: Any
+):
     return act(verb, outcome, *args, actor=ORGANIZER, **values)
 
 
-def refuses(kind: type[Refusal], verb, outcome: Outcome, *args, **values) -> Refusal:
+def assert_refused(
+    kind: type[Refusal], verb, outcome: Outcome, *args, **values
+) -> Refusal:
     """That the verb is refused, and that nothing has changed by it."""
-    before = everything()
+    before = all_rows()
     with pytest.raises(kind) as caught:
         act(verb, outcome, *args, **values)
-    assert everything() == before
+    assert all_rows() == before
     return caught.value
 
 
-def everything() -> list[tuple[Any, ...]]:
+def all_rows() -> list[tuple[Any, ...]]:
     """All rows that a booking consists of."""
     db.session.rollback()
     tables = (Event, Registration, Attendee, Message, AuditEntry)
@@ -61,35 +77,35 @@ def everything() -> list[tuple[Any, ...]]:
     ]
 
 
-def settle(event: Event, now: datetime) -> int:
+def run_expiry(event: Event, now: datetime) -> int:
     """What the worker does to the event at this instant."""
-    return write(lambda _: expiry.settle(event.id, now=now))
+    return write(lambda _: expiry.expire_due(event.id, now=now))
 
 
-def offering(*admissions: dict[str, Any], **values: Any) -> Event:
+def make_event_with_offers(*admissions: dict[str, Any], **values: Any) -> Event:
     """An event that offers free seats; without `admissions` it has one chair."""
     admissions = admissions or ({"capacity": 1},)
     return make_event(*admissions, **{"promotion": Promotion.OFFER} | values)
 
 
-def state(outcome: Outcome) -> str:
-    return str(stored(outcome).state)
+def state_of(outcome: Outcome) -> str:
+    return str(load_registration(outcome).state)
 
 
-def states(*outcomes: Outcome) -> list[str]:
-    return [state(outcome) for outcome in outcomes]
+def states_of(*outcomes: Outcome) -> list[str]:
+    return [state_of(outcome) for outcome in outcomes]
 
 
-def coming(outcome: Outcome) -> list[str | None]:
+def names_coming(outcome: Outcome) -> list[str | None]:
     """The names of those of the party who come."""
     return [
         attendee.name
-        for attendee in stored(outcome).attendees
+        for attendee in load_registration(outcome).attendees
         if attendee.state == AttendeeState.COMING
     ]
 
 
-def seats(event: Event, key: str | None = None) -> tuple[int, int]:
+def taken_and_waiting(event: Event, key: str | None = None) -> tuple[int, int]:
     """How many seats of an admission are taken, and how many wait for it."""
     db.session.rollback()
     found = db.session.get_one(Event, event.id).admissions
@@ -97,7 +113,7 @@ def seats(event: Event, key: str | None = None) -> tuple[int, int]:
     return one.seats_taken, one.waiting
 
 
-def mails(outcome: Outcome) -> list[str]:
+def mail_kinds(outcome: Outcome) -> list[str]:
     """The kinds of mail written to it so far."""
     db.session.rollback()
     about = Message.registration_id == outcome.registration_id
@@ -105,14 +121,14 @@ def mails(outcome: Outcome) -> list[str]:
     return list(map(str, db.session.scalars(kinds)))
 
 
-def last_mail(outcome: Outcome) -> Message:
+def last_message(outcome: Outcome) -> Message:
     db.session.rollback()
     about = Message.registration_id == outcome.registration_id
     newest = select(Message).where(about).order_by(Message.id.desc()).limit(1)
     return db.session.scalars(newest).one()
 
 
-def verbs(outcome: Outcome) -> list[str]:
+def audit_verbs(outcome: Outcome) -> list[str]:
     """What the audit log says happened to it."""
     db.session.rollback()
     about = AuditEntry.registration_id == outcome.registration_id
@@ -120,13 +136,192 @@ def verbs(outcome: Outcome) -> list[str]:
     return list(db.session.scalars(wanted))
 
 
-def well(now: datetime = NOON) -> bool:
+def is_consistent(now: datetime = NOON) -> bool:
     """Whether the database keeps its rules."""
     db.session.rollback()
-    return invariants.problems(now) == []
+    return invariants.find_problems(now) == []
 
 
-def waiting_behind(event: Event, *parties: tuple[str, ...], **values: Any):
+def fill_and_waitlist(event: Event, *parties: tuple[str, ...], **values: Any):
     """Fill the event's one chair, and put these parties in line behind it."""
     seated = register(event, "Ada")
     return seated, *(register(event, *party, **values) for party in parties)
+
+
+ORGANIZER = "user:1"
+
+
+EVENT_FOR_STATE: dict[str, dict[str, Any]] = {
+    State.HELD: {"confirm_address": True},
+    State.LAPSED: {"confirm_address": True},
+    State.REQUESTED: {"allocation": Allocation.APPROVAL},
+    State.DECLINED: {"allocation": Allocation.APPROVAL},
+    State.OFFERED: {"promotion": Promotion.OFFER},
+}
+"""What an event has to be like for a registration to come into a state."""
+
+
+def register_in_state(
+    state: State | str, *names: str, hall: int = 3, lounge: int = 9, **values: Any
+) -> tuple[Event, Outcome]:
+    """An event with a hall and a lounge, and a party in this state, for the hall.
+
+    Ada comes with Bo unless `names` says otherwise. In line they stand behind a party
+    that takes the whole hall.
+    """
+    event = make_event(
+        {"key": "hall", "name": "Hall", "capacity": hall},
+        {"key": "lounge", "name": "Lounge", "capacity": lounge},
+        **EVENT_FOR_STATE.get(state, {}) | values,
+    )
+    before = None
+    if state in (State.WAITLISTED, State.OFFERED):
+        before = register(event, *["Somebody"] * hall, admission="hall")
+    names = names or ("Ada", "Bo")
+    people = tuple(RequestedAttendee(name) for name in names)
+    outcome = register(event, people=people, email="ada@example.org", admission="hall")
+    bring_into_state(event, outcome, state, before)
+    return event, outcome
+
+
+def bring_into_state(
+    event: Event, outcome: Outcome, state: str, before: Outcome | None
+) -> None:
+    one = outcome.registration_id
+    by = {"actor": ORGANIZER, "now": NOON}
+    if state == State.OFFERED:
+        assert before is not None
+        cancel(before)
+    elif state == State.CANCELLED:
+        cancel(outcome)
+    elif state == State.RELEASED:
+        commit(lambda: door_seating.release_registration(one, what="no_answer", **by))
+    elif state == State.DECLINED:
+        commit(lambda: approval.decline(one, **by))
+    elif state == State.LAPSED:
+        later = NOON + timedelta(hours=3)
+        commit(lambda: expiry.expire_due(event.id, now=later))
+
+
+def commit(change: Callable[[], Any]) -> Any:
+    """What the change gives, committed."""
+    return write(lambda _again: change())
+
+
+def messages_of(outcome: Outcome) -> list[Message]:
+    """All about a registration, oldest first."""
+    db.session.rollback()
+    mine = Message.registration_id == outcome.registration_id
+    return list(db.session.scalars(select(Message).where(mine).order_by(Message.id)))
+
+
+def audit_entries(outcome: Outcome) -> list[AuditEntry]:
+    db.session.rollback()
+    mine = AuditEntry.registration_id == outcome.registration_id
+    wanted = select(AuditEntry).where(mine).order_by(AuditEntry.id)
+    return list(db.session.scalars(wanted))
+
+
+def seats_by_admission(event: Event) -> list[tuple[int, int]]:
+    """(taken, waiting) of each admission."""
+    db.session.rollback()
+    ways = db.session.scalars(
+        select(Admission).where(Admission.event_id == event.id).order_by(Admission.id)
+    )
+    return [(way.seats_taken, way.waiting) for way in ways]
+
+
+def admission_id_of(event: Event, key: str) -> int:
+    """The id of an admission."""
+    mine = Admission.event_id == event.id, Admission.key == key
+    return db.session.scalars(select(Admission.id).where(*mine)).one()
+
+
+def rows_of_event(event: Event) -> list[Any]:
+    """All that a refusal must leave as it was, as values that compare."""
+    db.session.rollback()
+    tables = (Registration, Message, AuditEntry, Admission)
+    rows: list[Any] = []
+    for table in tables:
+        mine = select(*table.__table__.columns).where(table.event_id == event.id)
+        rows += map(tuple, db.session.execute(mine.order_by(table.id)))
+    for registration in db.session.scalars(
+        select(Registration).where(Registration.event_id == event.id)
+    ):
+        rows += [
+            (one.id, one.name, one.answers, one.state, one.code_id)
+            for one in registration.attendees
+        ]
+    return rows
+
+
+def set_columns(values: dict[str, Any], table: type, *where: Any) -> None:
+    """Set columns by hand, committed."""
+    with writing() as session:
+        for row in session.scalars(select(table).where(*where)):
+            for name, value in values.items():
+                setattr(row, name, value)
+
+
+def run_at_once(app: Flask, *changes: Callable[[], Any]) -> list[Any]:
+    """What each of the changes, made at the same moment, comes to: a state, or the code
+    of its refusal; sorted."""
+    db.session.rollback()
+    start = threading.Barrier(len(changes), timeout=30)
+
+    def press(made: Callable[[], Any]) -> Any:
+        with app.app_context():
+            start.wait()
+            try:
+                return made()
+            except errors.Refusal as refused:
+                return refused.code
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(len(changes)) as pool:
+        return sorted(pool.map(press, changes))
+
+
+QUESTIONS = (
+    {"key": "song", "per": QuestionScope.REGISTRATION},
+    {"key": "coat", "per": QuestionScope.REGISTRATION, "only_for": ["hall"]},
+    {"key": "link", "per": QuestionScope.REGISTRATION, "only_for": ["lounge"]},
+    {"key": "diet", "per": QuestionScope.ATTENDEE},
+    {"key": "chair", "per": QuestionScope.ATTENDEE, "only_for": ["hall"]},
+)
+
+
+def change_details(outcome, people=None, answers=None, actor="attendee", now=NOON):
+    return commit(
+        lambda: registration_changes.change_details(
+            outcome.registration_id, people or {}, answers, actor=actor, now=now
+        )
+    )
+
+
+def add_guest(outcome, name="Cy", actor="attendee", now=NOON, **answers):
+    return commit(
+        lambda: registration_changes.add_guest(
+            outcome.registration_id,
+            RequestedAttendee(name, answers),
+            code_key=CODE_KEY,
+            actor=actor,
+            now=now,
+        )
+    )
+
+
+def change_admission(
+    outcome, admission_id, answers=None, actor="attendee", now=NOON, **people
+):
+    return commit(
+        lambda: registration_changes.change_admission(
+            outcome.registration_id,
+            admission_id,
+            answers,
+            actor=actor,
+            now=now,
+            **people,
+        )
+    )

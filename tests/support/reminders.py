@@ -11,7 +11,7 @@ from sqlalchemy import select
 from rsvp.db import writing
 from rsvp.domain import reminders
 from rsvp.extensions import db
-from rsvp.jobs import reminding
+from rsvp.jobs import tasks
 from rsvp.models import Event, Message, Reminder
 from tests.support.factories import NOON
 
@@ -23,14 +23,14 @@ TWO_HOURS = {"key": "two-hours", "anchor": "start", "minutes": 2 * HOUR}
 THANKS = {"key": "thanks", "anchor": "end", "minutes": 12 * HOUR}
 
 
-def at(text: str) -> datetime:
+def local_time(text: str) -> datetime:
     """An instant of January 2027 by the clocks of Amsterdam, as in `27 18:00`."""
     day, clock = text.split()
     hour, minute = clock.split(":")
     return datetime(2027, 1, int(day), int(hour), int(minute), tzinfo=AMSTERDAM)
 
 
-def remind(event: Event, *rules: dict[str, Any], now: datetime = NOON) -> None:
+def add_reminders(event: Event, *rules: dict[str, Any], now: datetime = NOON) -> None:
     """Give the event these reminders; commits."""
     with writing() as session:
         found = session.get_one(Event, event.id)
@@ -40,7 +40,7 @@ def remind(event: Event, *rules: dict[str, Any], now: datetime = NOON) -> None:
         reminders.reschedule(found, now)
 
 
-def change_times(event: Event, *, now: datetime = NOON, **walls: datetime) -> None:
+def move_event(event: Event, *, now: datetime = NOON, **walls: datetime) -> None:
     """Move the event, and its reminders with it; commits."""
     with writing() as session:
         found = session.get_one(Event, event.id)
@@ -50,18 +50,18 @@ def change_times(event: Event, *, now: datetime = NOON, **walls: datetime) -> No
         reminders.reschedule(found, now)
 
 
-def round_at(text: str) -> int:
+def run_reminders(text: str) -> int:
     """What the worker writes at this instant."""
     db.session.rollback()
-    return reminding.remind_due(at(text))
+    return tasks.send_reminders(local_time(text))
 
 
-def rules() -> dict[str, Reminder]:
+def reminders_by_key() -> dict[str, Reminder]:
     db.session.rollback()
     return {rule.key: rule for rule in db.session.scalars(select(Reminder))}
 
 
-def written() -> list[tuple[str, str]]:
+def reminder_mails() -> list[tuple[str, str]]:
     """(address, occasion) of the mails of reminders, oldest first."""
     db.session.rollback()
     found = select(Message).where(Message.occasion.is_not(None)).order_by(Message.id)

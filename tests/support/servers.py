@@ -82,14 +82,14 @@ class OwnPostgreSQL:
         )
 
 
-class Silence:
+class SilentServer:
     """A server that accepts every connection and never says a word."""
 
     def __init__(self) -> None:
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
         self.port = int(self.socket.getsockname()[1])
 
-    def __enter__(self) -> Silence:
+    def __enter__(self) -> SilentServer:
         return self
 
     def __exit__(self, *_: object) -> None:

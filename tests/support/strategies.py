@@ -16,25 +16,25 @@ from rsvp.event_definition import (
     AgendaItem,
     ConsentData,
     Contributor,
-    EventFile,
+    CustomTextData,
+    EventDefinition,
     Link,
     Online,
     Organization,
     QuestionData,
+    ReconfirmationRules,
     RegistrationRules,
     ReminderData,
     SeriesData,
-    StillComing,
     Venue,
-    WordingData,
 )
 from rsvp.models.event import (
-    STANDBY_MINUTES,
+    DEFAULT_STANDBY_MINUTES,
     Allocation,
     Mode,
     NoAnswer,
-    Per,
     Promotion,
+    QuestionScope,
     QuestionType,
     Status,
     Visibility,
@@ -90,7 +90,7 @@ QUESTIONS = st.builds(
     type=st.sampled_from(QuestionType),
     options=st.lists(LINES, min_size=1, max_size=4, unique=True).map(tuple),
     required=FLAGS,
-    per=st.sampled_from(Per),
+    per=st.sampled_from(QuestionScope),
     keep_days=st.none() | st.integers(0, 10),
 )
 ADMISSIONS = st.builds(
@@ -106,7 +106,7 @@ ADMISSIONS = st.builds(
 # What depends on nothing else in the file.
 WORDS = st.none() | BLOCKS.filter(lambda text: not set("{}") & set(text))
 ONE_LINE = LINES.filter(lambda text: not set("{}") & set(text))
-SPANS = st.integers(0, 60 * 24 * 60).map(durations.written)
+SPANS = st.integers(0, 60 * 24 * 60).map(durations.format_duration)
 REMINDERS = st.builds(
     ReminderData, key=KEYS, before=SPANS, subject=st.none() | ONE_LINE, text=WORDS
 ) | st.builds(
@@ -117,7 +117,7 @@ REMINDERS = st.builds(
     text=WORDS,
 )
 WORDINGS = st.builds(
-    WordingData,
+    CustomTextData,
     message=st.sampled_from((MessageKind.CANCELLED, MessageKind.REMINDER)),
     subject=st.none() | ONE_LINE,
     headline=ONE_LINE,
@@ -165,7 +165,7 @@ VALUES = st.fixed_dictionaries(
         "admissions": several(ADMISSIONS, by="key").filter(bool),
         "still_coming": st.none()
         | st.builds(
-            StillComing,
+            ReconfirmationRules,
             ask_hours=st.integers(50, 720),
             answer_hours=st.integers(1, 49),
             no_answer=st.sampled_from(NoAnswer),
@@ -198,7 +198,7 @@ TIMES = st.tuples(LENGTHS, st.none() | LENGTHS, st.none() | LENGTHS)
 
 
 @st.composite
-def event_files(draw: st.DrawFn) -> EventFile:
+def event_definitions(draw: st.DrawFn) -> EventDefinition:
     values = draw(VALUES)
     starts = draw(STARTS).replace(second=0, microsecond=0)
     lasts, doors, opens = draw(TIMES)
@@ -209,7 +209,7 @@ def event_files(draw: st.DrawFn) -> EventFile:
         closes=draw(st.sampled_from((None, starts, ends))),
         change_until=draw(st.sampled_from((None, starts - MINUTE, starts, ends))),
     )
-    event = EventFile(
+    event = EventDefinition(
         **values,
         starts=starts,
         ends=ends,
@@ -220,7 +220,7 @@ def event_files(draw: st.DrawFn) -> EventFile:
     return fitting(event)
 
 
-def has_times_in_order(event: EventFile) -> bool:
+def has_times_in_order(event: EventDefinition) -> bool:
     """Whether each time exists; around a fold, wall times in order can be instants that
     are not."""
     at = {}
@@ -239,7 +239,7 @@ def has_times_in_order(event: EventFile) -> bool:
     )
 
 
-def fitting(event: EventFile) -> EventFile:
+def fitting(event: EventDefinition) -> EventDefinition:
     """The event without what one of its values does not allow in another."""
     modes = {admission.mode for admission in event.admissions}
     takes_options = (QuestionType.CHOICE, QuestionType.CHOICES)
@@ -266,7 +266,9 @@ def fitting(event: EventFile) -> EventFile:
             for words in event.wording
         ),
         reserved_seats=min(event.reserved_seats, cap_of_reserved(event, room)),
-        standby_minutes=event.standby_minutes if event.standby else STANDBY_MINUTES,
+        standby_minutes=event.standby_minutes
+        if event.standby
+        else DEFAULT_STANDBY_MINUTES,
         admissions=tuple(
             replace(
                 admission,
@@ -292,7 +294,7 @@ def fitting(event: EventFile) -> EventFile:
     )
 
 
-def cap_of_reserved(event: EventFile, room: int | None) -> int:
+def cap_of_reserved(event: EventDefinition, room: int | None) -> int:
     """The cap that reserved seats come from; 0 where there is none."""
     if room is not None:
         return room

@@ -19,7 +19,7 @@ WAITING = text(
 SECONDS = 60
 
 
-class Beside:
+class BackgroundCall:
     """Something done in a thread of its own; `result()` once it has ended."""
 
     def __init__(self, app: Flask, do: Callable[..., Any], *args: Any) -> None:

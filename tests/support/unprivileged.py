@@ -15,13 +15,13 @@ fork = multiprocessing.get_context("fork")
 
 
 @contextmanager
-def nobodys_folder() -> Iterator[Path]:
+def folder_of_nobody() -> Iterator[Path]:
     """A folder that nobody may write to, and whose parents they may enter."""
     folder = Path(tempfile.mkdtemp(prefix="rsvp-test-"))
     folder.chmod(0o755)
     inside = folder / "instance"
     inside.mkdir(mode=0o700)
-    give_away(inside)
+    chown_to_nobody(inside)
     try:
         yield inside
     finally:
@@ -29,7 +29,7 @@ def nobodys_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def give_away(path: Path) -> None:
+def chown_to_nobody(path: Path) -> None:
     if os.geteuid() == 0:
         os.chown(path, NOBODY, NOBODY)
 

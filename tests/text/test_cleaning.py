@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rsvp.text.cleaning import bare_line, one_line, readable
+from rsvp.text.cleaning import one_line, strip_unprintable, trimmed_line
 
 
 @pytest.mark.parametrize(
@@ -23,8 +23,8 @@ def test_a_line_has_what_can_be_read(written, line):
 
 
 def test_what_is_kept_is_kept():
-    assert readable("one\ntwo\r", keep="\n") == "one\ntwo "
-    assert readable("\n\n", keep="\n") == ""
+    assert strip_unprintable("one\ntwo\r", keep="\n") == "one\ntwo "
+    assert strip_unprintable("\n\n", keep="\n") == ""
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_what_is_kept_is_kept():
     ],
 )
 def test_a_bare_line_has_no_marks_around_its_words(copied, line):
-    assert bare_line(copied) == line
+    assert trimmed_line(copied) == line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rsvp.text.cleaning import one_line
-from rsvp.text.person_names import clean, has_web_address
+from rsvp.text.person_names import clean_name, has_web_address
 
 CLEANED = {
     "Ada Bell": "Ada Bell",
@@ -33,8 +33,8 @@ NOTHING_TO_SEE = [
 
 
 def test_a_name_is_kept_composed_on_one_line_with_nothing_hidden():
-    assert {typed: clean(typed) for typed in CLEANED} == CLEANED
-    assert [typed for typed in NOTHING_TO_SEE if clean(typed)] == []
+    assert {typed: clean_name(typed) for typed in CLEANED} == CLEANED
+    assert [typed for typed in NOTHING_TO_SEE if clean_name(typed)] == []
 
 
 def test_a_line_of_nothing_to_see_is_empty_wherever_text_is_typed():
@@ -82,10 +82,12 @@ def each(table: str) -> list[str]:
 
 
 def test_names_of_people_are_taken_and_addresses_in_them_are_not():
-    assert [name for name in each(NAMES) if has_web_address(clean(name))] == []
-    assert [name for name in each(ADDRESSES) if not has_web_address(clean(name))] == []
+    assert [name for name in each(NAMES) if has_web_address(clean_name(name))] == []
+    assert [
+        name for name in each(ADDRESSES) if not has_web_address(clean_name(name))
+    ] == []
 
 
 def test_a_long_name_is_judged_at_once():
     for text in ("a." * 100, ".a" * 100, "a@" * 100, "a-" * 100, "://"[:2] * 100):
-        has_web_address(clean(text))
+        has_web_address(clean_name(text))

@@ -17,12 +17,12 @@ from rsvp.text import durations, placeholders
     ],
 )
 def test_placeholders_are_filled_and_nothing_else_is(text, filled):
-    assert placeholders.mistake(text) is None
-    assert placeholders.filled(text, {"name": "Ada", "event": "Soup"}) == filled
+    assert placeholders.mistake_text(text) is None
+    assert placeholders.fill_in(text, {"name": "Ada", "event": "Soup"}) == filled
 
 
 def test_what_is_filled_in_is_not_read_again():
-    assert placeholders.filled("{name}", {"name": "{event}"}) == "{event}"
+    assert placeholders.fill_in("{name}", {"name": "{event}"}) == "{event}"
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_what_is_filled_in_is_not_read_again():
     ],
 )
 def test_any_other_placeholder_is_refused(text, says):
-    assert says in (placeholders.mistake(text) or "")
+    assert says in (placeholders.mistake_text(text) or "")
 
 
 def test_some_words_must_say_the_deadline():
-    assert "{until}" in (placeholders.mistake("A place", "until") or "")
-    assert placeholders.mistake("A place, until {until}", "until") is None
+    assert "{until}" in (placeholders.mistake_text("A place", "until") or "")
+    assert placeholders.mistake_text("A place, until {until}", "until") is None
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,18 @@ def test_some_words_must_say_the_deadline():
     ],
 )
 def test_spans_are_read_and_written(written, minutes, again):
-    assert durations.minutes_of(written) == minutes
-    assert durations.written(minutes) == again
+    assert durations.parse_duration(written) == minutes
+    assert durations.format_duration(minutes) == again
 
 
 @pytest.mark.parametrize("wrong", ["soon", "-1 day", "2", "1.5 days", "2 moons"])
 def test_what_is_no_span_is_refused(wrong):
     with pytest.raises(ValueError, match="must be a span of time"):
-        durations.minutes_of(wrong)
+        durations.parse_duration(wrong)
 
 
 def test_the_placeholders_of_a_text_are_told():
-    assert placeholders.named("{name}, {{until}} {until} {name}") == {"name", "until"}
+    assert placeholders.placeholders_in("{name}, {{until}} {until} {name}") == {
+        "name",
+        "until",
+    }

@@ -16,18 +16,18 @@ from flask.testing import FlaskClient
 from rsvp import errors
 from rsvp.db import utcnow
 from rsvp.models import Event
-from rsvp.web.error_pages import REFUSALS, TO_ORGANIZERS
-from tests.support.pages.attendee import link_of
+from rsvp.web.error_pages import ORGANIZER_REFUSAL_TEXTS, REFUSAL_TEXTS
+from tests.support.pages.attendee import registration_link
 from tests.support.pages.registration_form import (
     HALL,
+    all_rows,
     change_event,
     change_registration,
-    everything,
-    send,
-    send_as,
-    soon,
+    form_data,
+    make_upcoming_event,
+    register_as,
+    submit_form,
     ticket_path,
-    typed,
 )
 
 pytestmark = pytest.mark.one_engine
@@ -56,7 +56,7 @@ class World:
     def form(self, **values: Any) -> Request:
         path = f"/events/{self.event.slug}/registrations"
         new = {"name": "Gil", "email": "gil@example.org", "admission": "hall"}
-        return path, typed(self.event, **new | values)
+        return path, form_data(self.event, **new | values)
 
 
 @pytest.fixture
@@ -65,18 +65,18 @@ def world(client: FlaskClient) -> World:
         {"key": "diet"},
         {"key": "meal", "type": "choice", "options": ["Soup"]},
     )
-    event = soon(
+    event = make_upcoming_event(
         HALL | {"capacity": 4}, WEB, questions=questions, promotion="offer", party_max=4
     )
-    other = soon(HALL | {"key": "garden"}, questions=({"key": "shoes"},))
+    other = make_upcoming_event(HALL | {"key": "garden"}, questions=({"key": "shoes"},))
     hall = {"admission": "hall"}
-    ada = send_as(client, event, "ada", **hall, **{"guests-0-name": "Bo"})
-    fay = send_as(client, event, "fay", party="2", **hall)
-    cy = send_as(client, event, "cy", **hall)
-    di = send_as(client, event, "di", party="2", **hall)
+    ada = register_as(client, event, "ada", **hall, **{"guests-0-name": "Bo"})
+    fay = register_as(client, event, "fay", party="2", **hall)
+    cy = register_as(client, event, "cy", **hall)
+    di = register_as(client, event, "di", party="2", **hall)
     client.post(f"{fay}/guests/1/cancellation")
     change_registration("Fay", state="cancelled", seats=0)
-    return World(event, other, ada, cy, di, send_as(client, other, "eva"), fay)
+    return World(event, other, ada, cy, di, register_as(client, other, "eva"), fay)
 
 
 Row = tuple[str, Callable[[World], Request], int, str]
@@ -279,13 +279,13 @@ def test_it_is_refused_and_changes_nothing(
     words: str,
 ):
     path, data = request_of(world)
-    before = everything()
+    before = all_rows()
     answer = client.post(path, data=data)
 
     assert answer.status_code == status
     assert answer.mimetype == "text/html"
     assert words in html.unescape(answer.text)
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_what_belongs_to_no_field_is_ignored(client: FlaskClient, world: World):
@@ -301,17 +301,19 @@ def test_what_belongs_to_no_field_is_ignored(client: FlaskClient, world: World):
         "position": "0",
     }
     answer = client.post(f"{world.ada}/details", data={"name": "Ada"} | made_up)
-    before = everything()
+    before = all_rows()
 
     assert answer.status_code == 303
     assert "shoes" not in str(before["registrations"] + before["attendees"])
     assert "Nobody" not in str(before["attendees"])
     # The same details change nothing, and nobody is mailed about it.
     client.post(f"{world.ada}/details", data={"name": "Ada"} | made_up)
-    assert {k: v for k, v in everything().items() if k != "events"} == {
+    assert {k: v for k, v in all_rows().items() if k != "events"} == {
         k: v for k, v in before.items() if k != "events"
     }
-    assert send(client, world.event, admission="web", **made_up | {"id": "7"}).location
+    assert submit_form(
+        client, world.event, admission="web", **made_up | {"id": "7"}
+    ).location
 
 
 # --- at the wrong time --------------------------------------------------------------
@@ -335,12 +337,12 @@ def test_a_form_crafted_for_another_time_is_refused(
         **{k: now + v if isinstance(v, timedelta) else v for k, v in values.items()}
     )
     path, data = world.form()
-    before = everything()
+    before = all_rows()
     answer = client.post(path, data=data)
 
     assert answer.status_code == 409
     assert words in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 CHANGES: list[tuple[str, dict[str, Any]]] = [
@@ -373,23 +375,23 @@ def test_a_change_crafted_for_another_time_is_refused(
     words: str,
 ):
     change_event(**values)
-    before = everything()
+    before = all_rows()
     answer = client.post(f"{world.ada}/{what}", data=data)
 
     assert answer.status_code == 409
     assert words in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_an_offer_is_accepted_once(client: FlaskClient, world: World):
     path = f"{world.cy}/offer/acceptance"
     assert client.post(path).status_code == 303
-    before = everything()
+    before = all_rows()
     again = client.post(path)
 
     assert again.status_code == 409
     assert "It was answered before" in again.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_an_offer_is_not_accepted_once_the_doors_are_open(
@@ -397,22 +399,22 @@ def test_an_offer_is_not_accepted_once_the_doors_are_open(
 ):
     change_registration("Cy", decide_by=utcnow() - HOUR)
     change_event(doors_at=utcnow() - HOUR)
-    before = everything()
+    before = all_rows()
     answer = client.post(f"{world.cy}/offer/acceptance")
 
     assert answer.status_code == 409
     assert "The offer has ended" in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_a_link_that_was_replaced_opens_nothing(client: FlaskClient, world: World):
     client.post(f"{world.ada}/address", data={"email": "gil@example.org"})
-    before = everything()
+    before = all_rows()
 
     for what, data in CHANGES:
         assert client.post(f"{world.ada}/{what}", data=data).status_code == 404
-    assert everything() == before
-    assert client.get(link_of(client, "Ada")).status_code == 200
+    assert all_rows() == before
+    assert client.get(registration_link(client, "Ada")).status_code == 200
 
 
 # --- the words ----------------------------------------------------------------------
@@ -428,10 +430,10 @@ def test_every_refusal_has_words_of_its_own(app: Flask):
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, errors.Refusal)
     }
-    worded = REFUSALS.keys() | TO_ORGANIZERS.keys()
+    worded = REFUSAL_TEXTS.keys() | ORGANIZER_REFUSAL_TEXTS.keys()
 
     assert codes - worded - ELSEWHERE == set()
-    for title, text in (*REFUSALS.values(), *TO_ORGANIZERS.values()):
+    for title, text in (*REFUSAL_TEXTS.values(), *ORGANIZER_REFUSAL_TEXTS.values()):
         assert str(title)
         assert not str(title).endswith(".")
         assert str(text).endswith(".")

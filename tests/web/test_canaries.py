@@ -36,10 +36,10 @@ from rsvp.models import (
 from rsvp.models.team import Role
 from rsvp.web import guards
 from tests.conftest import Visitor, empty_database
-from tests.support.door import code_of, make_phone, scan
+from tests.support.door import code_of, make_phone, record_scan
 from tests.support.factories import make_event, make_user, register
 from tests.support.pages.registration_form import TODAY
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 CANARIES = {
     "names": ("Canary Nameson", "Canary Guestson", "Canary Waitson"),
@@ -169,7 +169,7 @@ def build(world: World) -> World:
             mine.secret_id = tokens.link_id(world.secrets[who])
     guest = db.session.scalars(select(Attendee).order_by(Attendee.id)).first()
     world.code = tokens.code_text(code_of(guest))
-    scan(db.session.get_one(Device, 1), guest, now=now)
+    record_scan(db.session.get_one(Device, 1), guest, now=now)
     world.values = values_for(event, other, draft)
     return world
 
@@ -257,7 +257,7 @@ def test_sending_shows_nobody_what_is_not_theirs_and_changes_nothing(
 ):
     client = world.visitor(who)
     before = of_the_evening()
-    token = form_token(client, "/organize/") if who in (*TEAM, "other_team") else ""
+    token = csrf_token(client, "/organize/") if who in (*TEAM, "other_team") else ""
     sent = 0
 
     for rule in rules(world.app, "POST"):
@@ -328,4 +328,4 @@ def test_a_leak_would_be_found(world: World):
                 seen |= {c for each in CANARIES.values() for c in each if c in text}
 
     assert {"Canary Nameson", "Canary draft", "canary-label"} <= seen
-    assert passes.find_pass(world.secrets["phone"]) is None
+    assert passes.find_pass_by_token(world.secrets["phone"]) is None

@@ -19,7 +19,7 @@ from rsvp.extensions import db, limiter
 from rsvp.models import Event, User
 from tests.conftest import Visitor, empty_database
 from tests.support.factories import PASSWORD, make_event, make_user
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 OURS = "https://rsvp.example.org"
 ADA = "ada@example.org"
@@ -84,11 +84,13 @@ def ada(app: Flask) -> User:
 
 def send_form(client: FlaskClient, headers: dict[str, str], **typed: str) -> Any:
     """Sign in over https, as a browser that says so much about itself."""
-    page = client.get(SIGN_IN, base_url=OURS)
+    page = client.get(SIGN_IN_PATH, base_url=OURS)
     token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
     fields = {"email": ADA, "password": PASSWORD, "csrf_token": token} | typed
     cookie = {"Cookie": page.headers["Set-Cookie"].partition(";")[0]}
-    return client.post(SIGN_IN, base_url=OURS, data=fields, headers=headers | cookie)
+    return client.post(
+        SIGN_IN_PATH, base_url=OURS, data=fields, headers=headers | cookie
+    )
 
 
 @pytest.mark.parametrize("headers", FROM_HERE)
@@ -136,7 +138,7 @@ def is_paused(event: Event) -> bool:
 @pytest.mark.parametrize("headers", FROM_ELSEWHERE)
 def test_another_sites_button_does_nothing_at_the_desk(client, event, headers):
     sign_in(client, ADA)
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
 
     assert pause(client, event, token, headers).status_code == 403
     assert not is_paused(event)
@@ -145,7 +147,7 @@ def test_another_sites_button_does_nothing_at_the_desk(client, event, headers):
 @pytest.mark.parametrize("headers", FROM_HERE[:8])
 def test_our_own_does(client, event, headers):
     sign_in(client, ADA)
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
 
     assert pause(client, event, token, headers).status_code in (302, 303)
     assert is_paused(event)
@@ -166,7 +168,7 @@ def resend(client: FlaskClient, page: TestResponse) -> TestResponse:
 def test_a_form_of_another_session_is_sent_again_by_a_button(client, event):
     """Two tabs: somebody signed out and in again in the other one."""
     sign_in(client, ADA)
-    old = form_token(client, "/organize/")
+    old = csrf_token(client, "/organize/")
     client.post("/organize/sign-out", data={"csrf_token": old})
     sign_in(client, ADA)
     page = pause(client, event, old, {"Origin": OURS})
@@ -189,14 +191,14 @@ def test_a_form_that_may_be_anothers_gets_no_button(client, event):
 
 def test_whoever_was_signed_out_meanwhile_keeps_what_they_typed(client, event):
     sign_in(client, ADA)
-    old = form_token(client, "/organize/")
+    old = csrf_token(client, "/organize/")
     client.delete_cookie("rsvp_session", path="/organize")
     page = pause(client, event, old, {"Sec-Fetch-Site": "same-origin"})
 
     assert page.status_code == 403
     assert "You are not signed in any more" in page.text
     assert "Set-Cookie" not in page.headers
-    assert f'href="{SIGN_IN}"' in page.text
+    assert f'href="{SIGN_IN_PATH}"' in page.text
     sign_in(client, ADA)
     again = resend(client, page)
     assert NOT_UP_TO_DATE in again.text
@@ -208,7 +210,7 @@ def test_who_is_out_and_says_nothing_is_led_to_signing_in(client, event):
     answer = pause(client, event, "", {})
 
     assert answer.status_code == 302
-    assert answer.location.startswith(SIGN_IN)
+    assert answer.location.startswith(SIGN_IN_PATH)
 
 
 def test_machines_read_what_is_wrong(client, event):
@@ -241,31 +243,33 @@ def test_without_cookies_signing_in_says_so_beside_the_form(without_cookies, ada
 
 
 def test_a_page_from_before_the_browser_was_closed_works_at_once_again(client, ada):
-    token = form_token(client)
+    token = csrf_token(client)
     client.delete_cookie("rsvp_session", path="/organize")
     typed = {"email": ADA, "password": PASSWORD}
     answer = client.post(
-        f"{SIGN_IN}?next=/organize/messages", data=typed | {"csrf_token": token}
+        f"{SIGN_IN_PATH}?next=/organize/messages", data=typed | {"csrf_token": token}
     )
 
     assert NO_COOKIE in answer.text
     token = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)[1]
-    again = client.post(SIGN_IN, data=typed | {"csrf_token": token})
+    again = client.post(SIGN_IN_PATH, data=typed | {"csrf_token": token})
     assert again.status_code == 302
 
 
 @pytest.mark.parametrize("cookie", ["not one of ours", "eyJhIjoxfQ.aaaa.bbbbbbbb", ""])
 def test_a_cookie_that_is_none_of_this_session_is_told_as_that(client, ada, cookie):
     """Of an older secret key, another site on this host, or past its time."""
-    token = form_token(client)
+    token = csrf_token(client)
     client.set_cookie("rsvp_session", cookie, path="/organize")
     typed = {"email": ADA, "password": PASSWORD, "csrf_token": token}
-    answer = client.post(SIGN_IN, data=typed)
+    answer = client.post(SIGN_IN_PATH, data=typed)
 
     assert answer.status_code == 400
     assert NOT_UP_TO_DATE in answer.text
     token = re.search(r'name="csrf_token" value="([^"]+)"', answer.text)[1]
-    assert client.post(SIGN_IN, data=typed | {"csrf_token": token}).status_code == 302
+    assert (
+        client.post(SIGN_IN_PATH, data=typed | {"csrf_token": token}).status_code == 302
+    )
 
 
 @pytest.fixture
@@ -282,7 +286,7 @@ def test_at_an_address_without_https_people_are_sent_to_the_one_with(
 
     assert answer.status_code == 400
     assert "browsers keep our cookie for https alone" in answer.text
-    assert f'href="{OURS}{SIGN_IN}"' in answer.text
+    assert f'href="{OURS}{SIGN_IN_PATH}"' in answer.text
 
 
 @pytest.mark.usefixtures("for_https_alone")
@@ -297,8 +301,8 @@ def test_a_proxy_that_does_not_say_https_is_no_such_address(
 
 
 def test_the_first_account_is_made_after_what_was_typed_was_shown_again(client, app):
-    link = account_security.first_link(utcnow()).removeprefix(OURS)
-    token = form_token(app.test_client(), link)
+    link = account_security.first_account_link(utcnow()).removeprefix(OURS)
+    token = csrf_token(app.test_client(), link)
     typed = {"email": ADA, "password": PASSWORD, "csrf_token": token}
     answer = client.post(link, data=typed)
 
@@ -325,7 +329,7 @@ def test_trying_links_without_a_token_is_braked_like_any_other(client):
 
 def test_a_forgotten_password_is_asked_for_and_set_again(client, ada, app, monkeypatch):
     monkeypatch.setitem(app.config, "MAIL_SERVER", "mail.example.org")
-    link = account_security.reset_link(ada, utcnow()).removeprefix(OURS)
+    link = account_security.password_reset_link(ada, utcnow()).removeprefix(OURS)
     asked = client.post("/organize/password", data={"email": ADA})
     client.delete_cookie("rsvp_session", path="/organize")
     is_set = client.post(link, data={"password": NEW})

@@ -20,7 +20,7 @@ from rsvp.db import utcnow
 from rsvp.extensions import db, limiter
 from rsvp.models import Event, Registration
 from rsvp.web import guards, request_log
-from rsvp.web.caching import events as cached_events
+from rsvp.web.presentation import event_page as cached_events
 from tests.conftest import empty_database
 from tests.support import services
 from tests.support.factories import make_event
@@ -268,7 +268,7 @@ def test_looking_is_not_counted(client: FlaskClient):
 )
 def test_an_ipv6_line_counts_as_one(sqlite_app: Flask, address, network):
     with sqlite_app.test_request_context(environ_base={"REMOTE_ADDR": address}):
-        assert guards.network() == network
+        assert guards.client_network() == network
 
 
 TWO_APPS = """
@@ -276,7 +276,7 @@ import sys
 from rsvp import create_app
 from rsvp.extensions import limiter
 from rsvp.rate_limits import in_redis
-in_redis.PATIENCE = 20
+in_redis.ANSWER_TIMEOUT = 20
 app = create_app({
     "INSTANCE_PATH": sys.argv[1], "REDIS_URL": sys.argv[2],
     "FORM_LIMIT": "3 per minute", "SECRET_KEY": "x" * 40,
@@ -385,7 +385,7 @@ def test_a_mistake_of_ours_is_a_page_and_a_log_line_without_secrets(
         raise RuntimeError("no such row: ada@example.org")
 
     monkeypatch.setitem(
-        app.view_functions, "attendee.registration", guards.by_link(broken)
+        app.view_functions, "attendee.show_registration", guards.by_link(broken)
     )
     answer = client.get(path)
 
@@ -429,4 +429,4 @@ def test_an_answer_that_an_error_brings_along_is_kept(sqlite_app: Flask):
     ],
 )
 def test_logs_are_masked(text, masked):
-    assert request_log.masked(text) == masked
+    assert request_log.mask_secrets(text) == masked

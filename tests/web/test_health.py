@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from rsvp import extensions, startup
 from rsvp.database import disk_space
 from rsvp.db import utcnow, writing
-from rsvp.jobs.scheduler import run_due
+from rsvp.jobs.scheduler import run_due_jobs
 from rsvp.models import CodeKey, Job, Worker
 from rsvp.web import health
 
@@ -23,7 +23,7 @@ from rsvp.web import health
 @pytest.fixture(autouse=True)
 def _only_just_started(monkeypatch):
     """Most tests are about something else than the worker, which none has here."""
-    monkeypatch.setattr(health, "STARTED", time.monotonic())
+    monkeypatch.setattr(health, "STARTED_AT", time.monotonic())
 
 
 def test_a_process_that_answers_lives(client: FlaskClient):
@@ -58,13 +58,13 @@ def failed_checks(client: FlaskClient) -> list[str]:
 
 
 def test_an_older_schema_is_not_ready(client: FlaskClient, monkeypatch):
-    monkeypatch.setattr(startup, "newest_version", lambda: "9999")
+    monkeypatch.setattr(startup, "latest_version", lambda: "9999")
 
     assert failed_checks(client) == ["schema"]
 
 
 def test_another_code_key_is_not_ready(app: Flask, client: FlaskClient):
-    ours = startup.our_key_id()
+    ours = startup.current_key_id()
     with writing() as session:
         session.execute(delete(CodeKey))
         session.add(CodeKey(id="0" * 16))
@@ -130,7 +130,7 @@ def test_a_disk_has_room_names_and_can_be_written(tmp_path, monkeypatch):
     def trouble(**differing: int) -> str | None:
         state = SimpleNamespace(**numbers | enough | {"f_favail": 10**6} | differing)
         monkeypatch.setattr(os, "statvfs", lambda _: state)
-        return disk_space.trouble(tmp_path)
+        return disk_space.find_shortage(tmp_path)
 
     assert trouble() is None
     assert trouble(f_bavail=48_828) == "199 MB are free on the disk of the database"
@@ -140,11 +140,11 @@ def test_a_disk_has_room_names_and_can_be_written(tmp_path, monkeypatch):
     # btrfs makes names as it goes.
     assert trouble(f_files=0, f_favail=0) is None
     monkeypatch.undo()
-    assert disk_space.trouble(tmp_path / "gone") is not None
+    assert disk_space.find_shortage(tmp_path / "gone") is not None
 
 
 def test_the_disk_looked_at_is_the_databases_or_ours(app: Flask):
-    assert disk_space.folder(app) == Path(app.instance_path)
+    assert disk_space.data_folder(app) == Path(app.instance_path)
 
 
 # --- the worker ---------------------------------------------------------------------
@@ -156,7 +156,9 @@ MINUTE = timedelta(minutes=1)
 def worker(client, monkeypatch):
     """What is said of the worker, of a site that was started a while ago."""
     monkeypatch.setattr(disk_space, "LOW_BYTES", 0)
-    monkeypatch.setattr(health, "STARTED", time.monotonic() - health.TO_BEGIN)
+    monkeypatch.setattr(
+        health, "STARTED_AT", time.monotonic() - health.WORKER_GRACE_SECONDS
+    )
 
     def check() -> str:
         answer = client.get("/health/ready")
@@ -171,19 +173,19 @@ def worker(client, monkeypatch):
 def test_a_site_without_a_worker_is_degraded(worker, caplog):
     assert worker() == "degraded"
     assert "degraded: worker: none ran" in caplog.text
-    run_due(utcnow() - 3 * MINUTE)
+    run_due_jobs(utcnow() - 3 * MINUTE)
     assert worker() == "degraded"
-    run_due(utcnow() - MINUTE)
+    run_due_jobs(utcnow() - MINUTE)
     assert worker() == "ok"
 
 
 def test_what_a_clock_that_was_ahead_noted_is_no_sign_of_a_worker(worker):
-    run_due(utcnow() + timedelta(days=2))
+    run_due_jobs(utcnow() + timedelta(days=2))
     assert worker() == "degraded"
 
 
 def test_one_that_is_at_a_long_job_works(worker):
-    run_due(utcnow() - 60 * MINUTE)
+    run_due_jobs(utcnow() - 60 * MINUTE)
     with writing() as session:
         held = {"lease_until": utcnow() + 5 * MINUTE, "holder": "elsewhere:1:1"}
         session.execute(update(Job).where(Job.name == "mailings").values(held))
@@ -192,17 +194,17 @@ def test_one_that_is_at_a_long_job_works(worker):
 
 @pytest.mark.parametrize(("ends", "state"), [(1, "ok"), (2, "degraded")])
 def test_a_worker_that_ends_again_and_again_is_none(worker, ends, state, monkeypatch):
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     with writing() as session:
         why = {"why": "KeyError at lanes.py:7", "ended_at": utcnow()}
         session.add(Worker(host="vm", ends=ends, **why))
     assert worker() == state
-    monkeypatch.setattr(health, "STARTED", time.monotonic())
+    monkeypatch.setattr(health, "STARTED_AT", time.monotonic())
     assert worker() == state
 
 
 def test_neither_is_one_that_can_do_a_part_of_its_work(worker):
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     with writing() as session:
         failing = {"failures": 2, "due_at": utcnow(), "runs": 0, "done": 0}
         session.add(Job(name="deliver", **failing))

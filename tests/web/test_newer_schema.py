@@ -12,13 +12,17 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import select, text
 
 from rsvp import cli, startup
-from rsvp.config import FILES
+from rsvp.config import FILES_FOLDER
 from rsvp.db import utcnow
 from rsvp.extensions import db
 from rsvp.jobs import scheduler
 from rsvp.models import Event, Registration
 from rsvp.web import health
-from tests.support.pages.registration_form import send_as, soon, states
+from tests.support.pages.registration_form import (
+    make_upcoming_event,
+    register_as,
+    states_by_name,
+)
 
 ROUNDS = 7
 """psycopg prepares a statement when it comes for the sixth time."""
@@ -73,9 +77,11 @@ def later(app, tmp_path) -> Iterator[Path]:
     """The migrations of a release to come, which adds to every table."""
     folder = tmp_path / "migrations"
     shutil.copytree(
-        FILES / "migrations", folder, ignore=shutil.ignore_patterns("__pycache__")
+        FILES_FOLDER / "migrations",
+        folder,
+        ignore=shutil.ignore_patterns("__pycache__"),
     )
-    newest = startup.newest_version()
+    newest = startup.latest_version()
     file = folder / "versions" / "9999_later.py"
     file.write_text(LATER.format(newest=newest))
     yield folder
@@ -87,7 +93,7 @@ def later(app, tmp_path) -> Iterator[Path]:
 def visit(client, slug: str, who: str, desk=None) -> list[tuple[str, int]]:
     """Everything that a site is used for, once; what each answered."""
     event = db.session.scalars(select(Event).where(Event.slug == slug)).one()
-    ticket = send_as(client, event, who)
+    ticket = register_as(client, event, who)
     asked = [
         ("/", "/events.ics", "/events.atom", f"/events/{slug}", f"/events/{slug}.ics"),
         (ticket, f"{ticket}/details", f"{ticket}/calendar.ics", "/health/ready"),
@@ -107,7 +113,7 @@ def visit(client, slug: str, who: str, desk=None) -> list[tuple[str, int]]:
 def test_a_process_of_the_release_before_serves_on_the_tables_of_the_next(
     app, client, ada, later
 ):
-    slug = soon({"capacity": 30}).slug
+    slug = make_upcoming_event({"capacity": 30}).slug
     public = app.test_client()
     for number in range(ROUNDS):
         answers = visit(public, slug, f"ada{number}", client)
@@ -134,9 +140,9 @@ def test_a_process_of_the_release_before_serves_on_the_tables_of_the_next(
     for number in range(ROUNDS):
         answers = visit(public, slug, f"eve{number}", client)
         assert {status for _, status in answers} <= {200, 303}, answers
-    assert set(states().values()) == {"cancelled"}
+    assert set(states_by_name().values()) == {"cancelled"}
     failed: list[str] = []
-    scheduler.run_due(utcnow(), early=True, failed=failed)
+    scheduler.run_due_jobs(utcnow(), early=True, failed=failed)
     assert failed == []
     words = db.session.execute(text("SELECT DISTINCT word FROM registrations"))
     assert words.scalars().all() == ["new"]
@@ -146,7 +152,7 @@ def test_it_says_that_an_update_is_under_way_and_starts_no_more(
     app, client, later, caplog, capsys
 ):
     upgrade(str(later))
-    app.extensions.pop(health.TOLD, None)
+    app.extensions.pop(health.LOGGED_EXTENSION, None)
 
     answer = client.get("/health/ready")
     assert answer.status_code == 200
@@ -164,15 +170,15 @@ def test_it_says_that_an_update_is_under_way_and_starts_no_more(
 
 def test_no_statement_takes_all_columns_there_are():
     """PostgreSQL refuses a prepared one once there is another column."""
-    for file in (FILES / "rsvp").rglob("*.py"):
+    for file in (FILES_FOLDER / "rsvp").rglob("*.py"):
         written = file.read_text(encoding="utf-8").upper()
         for words in ("SELECT *", "RETURNING *"):
             assert words not in written, file
 
 
 def test_the_newer_tables_keep_what_was_there(app, client, later):
-    event = soon()
-    send_as(client, event, "ada")
+    event = make_upcoming_event()
+    register_as(client, event, "ada")
     before = db.session.execute(select(Registration.__table__)).all()
     db.session.remove()
 

@@ -12,15 +12,21 @@ from sqlalchemy import delete, select
 from rsvp import security as account_security
 from rsvp import tokens
 from rsvp.db import utcnow, writing
-from rsvp.domain import invitations, teams
+from rsvp.domain import invitations
+from rsvp.domain.accounts import users
 from rsvp.extensions import db
 from rsvp.models import DoorPass, Invitation, Membership, User
-from tests.support.door_client import evening, pass_link
-from tests.support.door_client import send as send_scans
+from tests.support.door_client import make_event_today, pass_link, send_scans
 from tests.support.factories import CODE_KEY, PASSWORD, make_user
-from tests.support.pages.attendee import mailed_link_of, one
-from tests.support.pages.registration_form import JOIN_URL, WEBINAR, send, send_as, soon
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.pages.attendee import mailed_link, registration_named
+from tests.support.pages.registration_form import (
+    JOIN_URL,
+    WEBINAR,
+    make_upcoming_event,
+    register_as,
+    submit_form,
+)
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 Opens = dict[str, Callable[[], bool]]
 """What was taken back, and whether it still opens something."""
@@ -32,7 +38,7 @@ def is_answered(client: FlaskClient, path: str) -> Callable[[], bool]:
 
 def press(client: FlaskClient, path: str, **values: str):
     """Send a form as a page of the desk does."""
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     return client.post(path, data=values | {"csrf_token": token})
 
 
@@ -58,7 +64,7 @@ def a_phone(client: FlaskClient, link: str) -> tuple[FlaskClient, Opens]:
 
 
 def a_phone_sent_home(client: FlaskClient) -> Opens:
-    event = evening(slug="home")
+    event = make_event_today(slug="home")
     link, door = pass_link(event), f"/organize/events/{event.slug}/door"
     _phone, opens = a_phone(client, link)
     other, _ = a_phone(client, link)
@@ -78,13 +84,13 @@ def a_phone_sent_home(client: FlaskClient) -> Opens:
 
 
 def a_phone_that_is_done(client: FlaskClient) -> Opens:
-    phone, opens = a_phone(client, pass_link(evening(slug="done")))
+    phone, opens = a_phone(client, pass_link(make_event_today(slug="done")))
     assert phone.post("/door/retirement").status_code == 303
     return opens
 
 
 def a_pass_revoked(client: FlaskClient) -> Opens:
-    event = evening(slug="revoked")
+    event = make_event_today(slug="revoked")
     _phone, opens = a_phone(client, pass_link(event))
     made = db.session.scalars(select(DoorPass).filter_by(event_id=event.id)).one()
     press(client, f"/organize/events/{event.slug}/door/passes/{made.uuid}/revocation")
@@ -98,14 +104,16 @@ PARTY = {"guests-0-name": "Bo", "party": "2"}
 
 def a_party(client: FlaskClient, slug: str) -> tuple[str, Opens]:
     """Its page, and what its links open: none of them shall afterwards."""
-    mine = send_as(client, soon(slug=slug, party_max=2), slug, **PARTY)
-    found = one(slug.title())
+    mine = register_as(
+        client, make_upcoming_event(slug=slug, party_max=2), slug, **PARTY
+    )
+    found = registration_named(slug.title())
     mute = tokens.mute_token(CODE_KEY, found.uuid, found.link_version)
     tickets = [
         f"/t/{tokens.ticket_token(CODE_KEY, guest.uuid, guest.code_version)}"
         for guest in found.attendees
     ]
-    mailed = mailed_link_of(client, slug.title())
+    mailed = mailed_link(client, slug.title())
     pages = [mine, *(f"{mine}/{page}" for page in ("address", "erasure", "details"))]
     pages += [mailed, f"{mailed}/details", f"{mailed}/calendar.ics"]
     pages += [f"{mine}/calendar.ics", f"/u/{mute}", *tickets]
@@ -136,16 +144,16 @@ def links_after_a_correction(client: FlaskClient) -> Opens:
 
 def replaced_tickets(client: FlaskClient) -> Opens:
     _mine, opens = a_party(client, "fay")
-    reference = one("Fay").reference
+    reference = registration_named("Fay").reference
     path = f"/organize/events/fay/registrations/{reference}/codes"
     assert press(client, path).status_code == 303
     return opens
 
 
 def a_guests_ticket_given_up(client: FlaskClient) -> Opens:
-    event = soon(WEBINAR, slug="gil", party_max=2, join_url=JOIN_URL)
-    mine = send_as(client, event, "gil", **PARTY)
-    guest = one("Gil").attendees[1]
+    event = make_upcoming_event(WEBINAR, slug="gil", party_max=2, join_url=JOIN_URL)
+    mine = register_as(client, event, "gil", **PARTY)
+    guest = registration_named("Gil").attendees[1]
     ticket = f"/t/{tokens.ticket_token(CODE_KEY, guest.uuid, 0)}"
     pages = [ticket, f"{ticket}/calendar.ics"]
 
@@ -158,9 +166,9 @@ def a_guests_ticket_given_up(client: FlaskClient) -> Opens:
 
 
 def a_withdrawn_invitation(client: FlaskClient) -> Opens:
-    event = soon(slug="invited", visibility="invitation")
+    event = make_upcoming_event(slug="invited", visibility="invitation")
     with writing():
-        [made] = invitations.make(
+        [made] = invitations.create(
             event.id,
             count=1,
             uses_max=None,
@@ -170,13 +178,13 @@ def a_withdrawn_invitation(client: FlaskClient) -> Opens:
             actor="command",
             now=utcnow(),
         )
-        code = invitations.code_of(made, CODE_KEY)
+        code = invitations.invitation_code(made, CODE_KEY)
     first = {"name": "Hal", "email": "hal@example.org", "invitation": code}
-    assert send(client, event, **first).status_code == 303
+    assert submit_form(client, event, **first).status_code == 303
     uuid = db.session.scalars(select(Invitation)).one().uuid
     press(client, f"/organize/events/invited/invitations/{uuid}/revocation")
     again = {"name": "Ida", "email": "ida@example.org", "invitation": code}
-    return {"its code": lambda: send(client, event, **again).status_code == 303}
+    return {"its code": lambda: submit_form(client, event, **again).status_code == 303}
 
 
 # --- of an account ------------------------------------------------------------------
@@ -185,17 +193,17 @@ def a_withdrawn_invitation(client: FlaskClient) -> Opens:
 def an_account(client: FlaskClient, who: str) -> tuple[User, Opens]:
     """Signed in, and with a link to another password."""
     user = make_user(f"{who}@example.org")
-    send_as(client, soon(slug=f"with-{who}"), f"guest-{who}")
+    register_as(client, make_upcoming_event(slug=f"with-{who}"), f"guest-{who}")
     there, link = (
         client.application.test_client(),
-        account_security.reset_link(user, utcnow()),
+        account_security.password_reset_link(user, utcnow()),
     )
     sign_in(there, user.email)
     mine = f"/organize/events/with-{who}"
     pages = [f"{mine}{page}" for page in ("", "/registrations", "/door", "/messages")]
     pages += [f"{mine}/registrations.csv"]
     assert [there.get(page).status_code for page in pages] == [200] * len(pages)
-    token = form_token(there, "/organize/")
+    token = csrf_token(there, "/organize/")
     press = {"csrf_token": token, "phones": "2"}
     return user, {page: is_answered(there, page) for page in pages} | {
         "a form of its": lambda: (
@@ -226,7 +234,7 @@ def another_password(client: FlaskClient) -> Opens:
     user, opens = an_account(client, "lea")
     password_hash = account_security.hash_password("seven quiet paper boats")
     with writing() as session:
-        teams.set_password(session.get_one(User, user.id), password_hash)
+        users.set_password(session.get_one(User, user.id), password_hash)
     fresh = client.application.test_client()
     return opens | {
         "the old password": lambda: (

@@ -20,10 +20,19 @@ from rsvp.models import AuditEntry, Device, Scan, User
 from rsvp.web import unavailable
 from tests.support import door_client, outages
 from tests.support.factories import PASSWORD, make_user
-from tests.support.pages.organizer import list_of
-from tests.support.pages.registration_form import everything, send, send_as, soon
-from tests.support.pages.registration_lists import KINDS, an_evening, path
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.pages.organizer import list_path
+from tests.support.pages.registration_form import (
+    all_rows,
+    make_upcoming_event,
+    register_as,
+    submit_form,
+)
+from tests.support.pages.registration_lists import (
+    EXPORT_FORMATS,
+    export_path,
+    make_mixed_event,
+)
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 OUTAGES = {"full": outages.full, "read-only": outages.read_only}
 WHY = {
@@ -39,7 +48,7 @@ def why(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(autouse=True)
 def _each_is_told(app: Flask) -> None:
-    app.extensions.pop(unavailable.TOLD, None)
+    app.extensions.pop(unavailable.LOGGED_EXTENSION, None)
 
 
 def kept(page: str) -> MultiDict[str, str]:
@@ -54,11 +63,11 @@ def kept(page: str) -> MultiDict[str, str]:
 def test_a_registration_that_can_not_be_stored_keeps_its_form(
     app: Flask, client: FlaskClient, why: str, caplog: pytest.LogCaptureFixture
 ):
-    event = soon()
-    before = everything()
+    event = make_upcoming_event()
+    before = all_rows()
     typed = {"name": "Zoë “Zed” Bell", "email": "zoe@example.org"}
     with OUTAGES[why]():
-        answer = send(client, event, **typed)
+        answer = submit_form(client, event, **typed)
 
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "60"
@@ -69,15 +78,15 @@ def test_a_registration_that_can_not_be_stored_keeps_its_form(
         assert WHY[why] in caplog.text
         assert "zoe@" not in caplog.text
         assert "Traceback" not in caplog.text
-        assert everything() == before
+        assert all_rows() == before
 
-    assert send(client, event, **typed).status_code == 303
+    assert submit_form(client, event, **typed).status_code == 303
 
 
 def test_any_other_form_comes_back_as_a_button_that_sends_it_once_more(
     app: Flask, client: FlaskClient, why: str
 ):
-    mine = send_as(client, soon(), "ada")
+    mine = register_as(client, make_upcoming_event(), "ada")
     typed = {"name": 'Ada "Augusta" Bell\r\nof & <London>', "again": ["1", "2"]}
     with OUTAGES[why]():
         answer = client.post(f"{mine}/cancellation", data=typed)
@@ -97,9 +106,9 @@ def test_any_other_form_comes_back_as_a_button_that_sends_it_once_more(
 
 
 def test_at_the_desk_the_same(app: Flask, client: FlaskClient, ada: User, why: str):
-    event = an_evening()
+    event = make_mixed_event()
     at_desk = f"/organize/events/{event.slug}"
-    token = form_token(client, list_of(event))
+    token = csrf_token(client, list_path(event))
     with OUTAGES[why]():
         for address, typed in {
             f"{at_desk}/pause": {"why": "A moment"},
@@ -112,10 +121,10 @@ def test_at_the_desk_the_same(app: Flask, client: FlaskClient, ada: User, why: s
 
 
 def test_a_password_is_not_kept_on_a_page(client: FlaskClient, ada: User, why: str):
-    mine = account_security.reset_link(ada, utcnow()).removeprefix(
+    mine = account_security.password_reset_link(ada, utcnow()).removeprefix(
         "https://rsvp.example.org"
     )
-    token = form_token(client, mine)
+    token = csrf_token(client, mine)
     typed = {"csrf_token": token, "password": "a very private passphrase"}
     with OUTAGES[why]():
         answer = client.post(mine, data=typed)
@@ -131,8 +140,8 @@ def test_a_password_is_not_kept_on_a_page(client: FlaskClient, ada: User, why: s
 def test_a_database_out_of_reach_is_a_503_on_every_page_and_comes_back(
     app: Flask, client: FlaskClient, ada: User, caplog: pytest.LogCaptureFixture
 ):
-    event = soon()
-    mine = send_as(client, event, "bo")
+    event = make_upcoming_event()
+    mine = register_as(client, event, "bo")
     pages = ["/", f"/events/{event.slug}", mine, "/organize/"]
     statuses = {page: client.get(page).status_code for page in pages}
     with outages.away():
@@ -174,14 +183,14 @@ def test_what_another_site_sent_is_not_offered_once_more(
 # --- what goes on -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_a_list_is_taken_though_that_can_not_be_noted(
     app: Flask, client: FlaskClient, ada: User, kind: str, why: str, caplog
 ):
-    event = an_evening()
-    whole = len(client.get(path(event, kind)).data)
+    event = make_mixed_event()
+    whole = len(client.get(export_path(event, kind)).data)
     with OUTAGES[why]():
-        answer = client.get(path(event, kind))
+        answer = client.get(export_path(event, kind))
 
         assert answer.status_code == 200
         assert abs(len(answer.data) - whole) < 20
@@ -218,27 +227,27 @@ def test_a_weaker_hash_stays_where_the_stronger_one_can_not_be_kept(
 def test_a_scan_that_can_not_be_stored_is_never_acknowledged(
     app: Flask, client: FlaskClient, why: str
 ):
-    event = door_client.evening()
-    door_client.enrol(client, event)
-    one = door_client.scan("1" * 17)
+    event = door_client.make_event_today()
+    door_client.enrol_phone(client, event)
+    one = door_client.scan_json("1" * 17)
     with OUTAGES[why]():
-        answer = door_client.send(client, one)
+        answer = door_client.send_scans(client, one)
 
         assert answer.status_code == 503
         assert answer.get_json()["code"] == "unavailable"
         assert "verdicts" not in answer.get_json()
     assert db.session.scalars(select(Scan)).all() == []
-    assert len(door_client.verdicts(client, one)) == 1
+    assert len(door_client.scan_verdicts(client, one)) == 1
 
 
 def test_a_phone_hears_the_counts_though_it_can_not_be_noted(
     app: Flask, client: FlaskClient, why: str
 ):
-    door_client.enrol(client, door_client.evening())
+    door_client.enrol_phone(client, door_client.make_event_today())
     with writing() as session:
         session.execute(update(Device).values(seen_at=utcnow() - timedelta(hours=1)))
     with OUTAGES[why]():
-        answer = door_client.send(client)
+        answer = door_client.send_scans(client)
 
         assert answer.status_code == 200
         assert answer.get_json()["counts"] == {"inside": 0, "expected": 0}
@@ -251,13 +260,13 @@ def test_a_phone_hears_the_counts_though_it_can_not_be_noted(
 def test_a_rush_does_not_fill_the_log(
     app: Flask, client: FlaskClient, caplog: pytest.LogCaptureFixture, monkeypatch
 ):
-    event = soon()
+    event = make_upcoming_event()
     with outages.read_only():
         for _ in range(5):
-            assert send(client, event).status_code == 503
+            assert submit_form(client, event).status_code == 503
         assert caplog.text.count("answered 503") == 1
-        monkeypatch.setattr(unavailable, "TELLS_EVERY", 0)
-        send(client, event)
+        monkeypatch.setattr(unavailable, "LOG_INTERVAL", 0)
+        submit_form(client, event)
         assert "(as 4 more before)" in caplog.text
 
 

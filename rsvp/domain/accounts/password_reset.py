@@ -1,4 +1,4 @@
-"""Passwords that were forgotten: a mail with a link, and what the link does."""
+"""Password reset: a mail with a link, and the new password that the link sets."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from uuid import uuid4
 from sqlalchemy import func, select, update
 
 from rsvp.db import changed_one, current_session
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.domain.messages import outbox
 from rsvp.models import Message, User
 from rsvp.models.message import MessageKind
 
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
-PER_HOUR, PER_DAY = 3, 6
+MAX_PER_HOUR, MAX_PER_DAY = 3, 6
 """How many mails with such a link an account gets. They count by themselves: who fills
 a mailbox by the forms of events must not keep its owner out of their account."""
 
 
-def send_link(email: str, *, now: datetime) -> None:
+def send_reset_link(email: str, *, now: datetime) -> None:
     """Queue a mail to whoever has this account, unless it has had enough of them.
 
     Says nothing of whether it did: nobody may learn from it who has an account.
     """
     session = current_session()
-    mine = select(User).where(User.email == teams.account_key(email), User.active)
+    mine = select(User).where(User.email == users.account_key(email), User.active)
     # Two who ask at once go in turn: each counts the mails of the other.
     user = session.scalar(mine.with_for_update(key_share=True))
     if user is None:
         return
-    today, this_hour = mails_lately(user, now)
-    if today >= PER_DAY or this_hour >= PER_HOUR:
+    today, this_hour = count_recent_mails(user, now)
+    if today >= MAX_PER_DAY or this_hour >= MAX_PER_HOUR:
         return
-    outbox.tell_user(user, MessageKind.PASSWORD_RESET, now=now)
+    outbox.enqueue_to_user(user, MessageKind.PASSWORD_RESET, now=now)
 
 
-def mails_lately(user: User, now: datetime) -> tuple[int, int]:
+def count_recent_mails(user: User, now: datetime) -> tuple[int, int]:
     """How many of these mails the account has had in a day, and in an hour.
 
     Those of a clock that ran ahead count no longer: they would for as long again.
@@ -56,7 +56,7 @@ def mails_lately(user: User, now: datetime) -> tuple[int, int]:
     return today, this_hour
 
 
-def set_by_link(user_id: int, mark: str, password_hash: str) -> bool:
+def set_password_by_link(user_id: int, mark: str, password_hash: str) -> bool:
     """Give the account another password and sign it out everywhere.
 
     False, and nothing is changed, if the account's `mark` (its `fs_uniquifier`) is not

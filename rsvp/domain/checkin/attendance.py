@@ -1,4 +1,4 @@
-"""Stays: who is in, and when, as what the scans of an attendee come to."""
+"""Attendance: who is in, and since when, computed from the scans of an attendee."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from rsvp.db import current_connection, table_of
-from rsvp.domain.checkin.verdicts import COUNTED
+from rsvp.domain.checkin.verdicts import COUNTED_VERDICTS
 from rsvp.models import Attendee, CheckIn, Device, Registration, Scan
 from rsvp.models.checkin import Direction, Verdict
 
@@ -45,7 +45,7 @@ class Stay:
     out: Passage | None = None
 
 
-def fold(passages: Sequence[Passage]) -> list[Stay]:
+def fold_passages(passages: Sequence[Passage]) -> list[Stay]:
     """What passages come to, by (time, scan id): the first of two that say the same
     counts, and only the last stay can be open."""
     stays: list[Stay] = []
@@ -71,16 +71,18 @@ def directions(stays: Sequence[Stay]) -> list[Direction]:
 
 # --- from the scans -----------------------------------------------------------------
 
-undoing = aliased(Scan)
-COUNTING = (
+undo_scan = aliased(Scan)
+SELECT_COUNTED_SCANS = (
     select(Scan.at, Scan.id, Scan.direction, Device.name, Scan.attendee_id)
     .outerjoin(Device, Device.id == Scan.device_id)
     .where(
-        Scan.verdict.in_(COUNTED),
-        ~exists().where(undoing.undoes == Scan.id, undoing.verdict == Verdict.UNDONE),
+        Scan.verdict.in_(COUNTED_VERDICTS),
+        ~exists().where(
+            undo_scan.undoes == Scan.id, undo_scan.verdict == Verdict.UNDONE
+        ),
     )
 )
-PASSAGES = COUNTING.where(
+SELECT_PASSAGES = SELECT_COUNTED_SCANS.where(
     Scan.attendee_id == bindparam("attendee"),
     Scan.is_rehearsal == bindparam("rehearsal"),
 )
@@ -89,48 +91,56 @@ PASSAGES = COUNTING.where(
 def passages_of(attendee_id: int, is_rehearsal: bool) -> list[Passage]:
     """The counted scans of an attendee, without those that were undone."""
     values = {"attendee": attendee_id, "rehearsal": is_rehearsal}
-    return [passage(row) for row in current_connection().execute(PASSAGES, values)]
+    return [
+        to_passage(row) for row in current_connection().execute(SELECT_PASSAGES, values)
+    ]
 
 
-def passages_of_all() -> dict[int, list[Passage]]:
+def all_passages() -> dict[int, list[Passage]]:
     """The counted scans that are no rehearsal, by attendee."""
-    return by_attendee(
-        COUNTING.where(~Scan.is_rehearsal, Scan.attendee_id.is_not(None))
+    return passages_by_attendee(
+        SELECT_COUNTED_SCANS.where(~Scan.is_rehearsal, Scan.attendee_id.is_not(None))
     )
 
 
 def inside_in_rehearsal(attendee_ids: Sequence[int]) -> set[int]:
     """Who of them is in, by what a rehearsal has seen so far."""
-    found = by_attendee(
-        COUNTING.where(Scan.is_rehearsal, Scan.attendee_id.in_(attendee_ids))
+    found = passages_by_attendee(
+        SELECT_COUNTED_SCANS.where(
+            Scan.is_rehearsal, Scan.attendee_id.in_(attendee_ids)
+        )
     )
-    return {who for who, passages in found.items() if is_inside(fold(passages))}
+    return {
+        who for who, passages in found.items() if is_inside(fold_passages(passages))
+    }
 
 
-def by_attendee(wanted: Executable) -> dict[int, list[Passage]]:
+def passages_by_attendee(wanted: Executable) -> dict[int, list[Passage]]:
     found: dict[int, list[Passage]] = defaultdict(list)
     for row in current_connection().execute(wanted):
-        found[row.attendee_id].append(passage(row))
+        found[row.attendee_id].append(to_passage(row))
     return found
 
 
-def passage(row: Any) -> Passage:
+def to_passage(row: Any) -> Passage:
     return Passage(row.at, row.id, Direction(row.direction), row.name)
 
 
 # --- into the check-ins -------------------------------------------------------------
 
-CHECK_INS = table_of(CheckIn)
-FORGET = delete(CHECK_INS).where(CHECK_INS.c.in_scan_id == bindparam("entry"))
-CHANGE = (
-    update(CHECK_INS)
-    .where(CHECK_INS.c.in_scan_id == bindparam("entry"))
+CHECK_IN_TABLE = table_of(CheckIn)
+DELETE_CHECK_IN = delete(CHECK_IN_TABLE).where(
+    CHECK_IN_TABLE.c.in_scan_id == bindparam("entry")
+)
+UPDATE_CHECK_IN = (
+    update(CHECK_IN_TABLE)
+    .where(CHECK_IN_TABLE.c.in_scan_id == bindparam("entry"))
     .values(out_at=bindparam("left_at"), out_scan_id=bindparam("left_by"))
 )
-LET = insert(CHECK_INS)
+INSERT_CHECK_IN = insert(CHECK_IN_TABLE)
 
 
-def rewrite(
+def update_check_ins(
     event_id: int, attendee_id: int, before: Sequence[Stay], after: Sequence[Stay]
 ) -> None:
     """Make an attendee's check-ins what their scans now come to."""
@@ -139,15 +149,15 @@ def rewrite(
     new = {stay.entry.scan_id: stay for stay in after}
     # In this order, so that there are never two open ones.
     for entry in old.keys() - new.keys():
-        connection.execute(FORGET, {"entry": entry})
+        connection.execute(DELETE_CHECK_IN, {"entry": entry})
     kept = [entry for entry in new if entry in old and new[entry] != old[entry]]
     for entry in sorted(kept, key=lambda entry: new[entry].out is None):
-        connection.execute(CHANGE, {"entry": entry} | left(new[entry]))
+        connection.execute(UPDATE_CHECK_IN, {"entry": entry} | exit_columns(new[entry]))
     for entry, stay in new.items():
         if entry not in old:
-            out = left(stay)
+            out = exit_columns(stay)
             connection.execute(
-                LET,
+                INSERT_CHECK_IN,
                 {
                     "event_id": event_id,
                     "attendee_id": attendee_id,
@@ -159,14 +169,14 @@ def rewrite(
             )
 
 
-def left(stay: Stay) -> dict[str, Any]:
+def exit_columns(stay: Stay) -> dict[str, Any]:
     return {
         "left_at": stay.out.at if stay.out else None,
         "left_by": stay.out.scan_id if stay.out else None,
     }
 
 
-def was_in() -> ColumnElement[bool]:
+def was_checked_in() -> ColumnElement[bool]:
     """Whether somebody of a registration's party was let in at any time."""
     return (
         select(CheckIn.id)

@@ -1,4 +1,4 @@
-"""Holders: whose code was scanned, or whose scan is taken back."""
+"""Lookup: the attendee that a scanned code, or an earlier scan, belongs to."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, select
 
 from rsvp.db import current_connection
-from rsvp.domain.checkin.verdicts import Ticket
+from rsvp.domain.checkin.verdicts import TicketFacts
 from rsvp.models import Admission, Attendee, Registration, RetiredCode
 from rsvp.models.registration import AttendeeState
 
-PARTY_KEY = b"rsvp/door-party/v1"
+PARTY_KEY_SALT = b"rsvp/door-party/v1"
 
 
 @dataclass(frozen=True)
-class Holder:
+class ScannedAttendee:
     """Whose code was scanned, with all that the verdict and the answer need."""
 
     attendee_id: int
@@ -34,8 +34,8 @@ class Holder:
     mode: str
     is_current: bool = True
 
-    def ticket(self, event_id: int) -> Ticket:
-        return Ticket(
+    def ticket(self, event_id: int) -> TicketFacts:
+        return TicketFacts(
             is_of_this_event=self.event_id == event_id,
             is_current=self.is_current,
             mode=self.mode,
@@ -47,10 +47,12 @@ class Holder:
     def party_key(self) -> str:
         """The same for all who come on one registration, by which a phone knows that
         the codes in a picture belong together; it finds nothing anywhere."""
-        return hashlib.sha256(PARTY_KEY + self.registration_uuid.bytes).hexdigest()[:16]
+        return hashlib.sha256(
+            PARTY_KEY_SALT + self.registration_uuid.bytes
+        ).hexdigest()[:16]
 
 
-def holders() -> Select[Any]:
+def select_attendees() -> Select[Any]:
     return cast(
         "Select[Any]",
         select(
@@ -70,7 +72,7 @@ def holders() -> Select[Any]:
     )
 
 
-def locked(wanted: Select[Any]) -> Select[Any]:
+def with_row_lock(wanted: Select[Any]) -> Select[Any]:
     """Locks what the verdict rests on: nobody is let in while being cancelled, and the
     scans of one attendee are judged one after the other, each by all before it.
 
@@ -79,25 +81,25 @@ def locked(wanted: Select[Any]) -> Select[Any]:
     return wanted.with_for_update(key_share=True, of=(Registration, Attendee))
 
 
-BY_CODE = holders().where(Attendee.code_id == bindparam("code_id"))
+BY_CODE = select_attendees().where(Attendee.code_id == bindparam("code_id"))
 BY_OLD_CODE = (
-    holders()
+    select_attendees()
     .join(RetiredCode, RetiredCode.attendee_id == Attendee.id)
     .where(RetiredCode.code_id == bindparam("code_id"))
 )
-BY_ID = holders().where(Attendee.id == bindparam("attendee"))
+BY_ID = select_attendees().where(Attendee.id == bindparam("attendee"))
 
-LOCKED_BY_CODE = locked(BY_CODE)
-LOCKED_BY_OLD_CODE = locked(BY_OLD_CODE)
-LOCKED_BY_ID = locked(BY_ID)
-LOCKED_TOGETHER = locked(
-    holders()
+LOCKED_BY_CODE = with_row_lock(BY_CODE)
+LOCKED_BY_OLD_CODE = with_row_lock(BY_OLD_CODE)
+LOCKED_BY_ID = with_row_lock(BY_ID)
+LOCKED_TOGETHER = with_row_lock(
+    select_attendees()
     .where(Attendee.code_id.in_(bindparam("code_ids", expanding=True)))
     .order_by(Registration.id, Attendee.id)
 )
 
 
-def lock_together(code_ids: Sequence[bytes]) -> None:
+def lock_by_codes(code_ids: Sequence[bytes]) -> None:
     """Lock whose codes a batch has, in an order that all batches keep: two that lock
     each other's people one by one would be given up, and begun anew a second later."""
     connection = current_connection()
@@ -105,24 +107,26 @@ def lock_together(code_ids: Sequence[bytes]) -> None:
         connection.execute(LOCKED_TOGETHER, {"code_ids": code_ids}).all()
 
 
-def lock_by_id(attendee_id: int) -> Holder | None:
-    return found(LOCKED_BY_ID, True, attendee=attendee_id)
+def lock_by_id(attendee_id: int) -> ScannedAttendee | None:
+    return load_attendee(LOCKED_BY_ID, True, attendee=attendee_id)
 
 
-def lock_by_code(code_id: bytes) -> Holder | None:
+def lock_by_code(code_id: bytes) -> ScannedAttendee | None:
     """Whoever has the code, or had it before a newer one replaced it."""
-    return found(LOCKED_BY_CODE, True, code_id=code_id) or found(
+    return load_attendee(LOCKED_BY_CODE, True, code_id=code_id) or load_attendee(
         LOCKED_BY_OLD_CODE, False, code_id=code_id
     )
 
 
-def find_by_code(code_id: bytes) -> Holder | None:
+def find_by_code(code_id: bytes) -> ScannedAttendee | None:
     """The same for those who only look."""
-    return found(BY_CODE, True, code_id=code_id) or found(
+    return load_attendee(BY_CODE, True, code_id=code_id) or load_attendee(
         BY_OLD_CODE, False, code_id=code_id
     )
 
 
-def found(wanted: Select[Any], is_current: bool, **values: Any) -> Holder | None:
+def load_attendee(
+    wanted: Select[Any], is_current: bool, **values: Any
+) -> ScannedAttendee | None:
     row: Any = current_connection().execute(wanted, values).one_or_none()
-    return replace(Holder(*row), is_current=is_current) if row else None
+    return replace(ScannedAttendee(*row), is_current=is_current) if row else None

@@ -1,4 +1,4 @@
-"""Doors: the passes that let phones scan for an event, and the phones themselves."""
+"""Door passes: the links that let phones scan for an event, and those phones."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from rsvp import errors, tokens
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
 from rsvp.models import Device, DoorPass, Event, Scan
-from rsvp.models.checkin import PHONES, counting_from, door_ends_at
+from rsvp.models.checkin import DEFAULT_PHONES_MAX, check_in_ends_at, check_in_starts_at
 
-MOST_PHONES = 100
+MAX_PHONES = 100
 """The most phones one pass may be made for."""
 
 
-def make_pass(
+def create_pass(
     event_id: int,
     *,
     code_key: bytes,
     actor: str,
     now: datetime,
-    phones_max: int = PHONES,
+    phones_max: int = DEFAULT_PHONES_MAX,
     at_once: bool = False,
 ) -> DoorPass:
     """A new pass for the door of an event. Raises DoorClosed once the door has ended,
     and ValueError for a number of phones that makes no sense."""
-    if not 1 <= phones_max <= MOST_PHONES:
+    if not 1 <= phones_max <= MAX_PHONES:
         raise ValueError("phones_max")
     event = current_session().get_one(Event, event_id)
-    if now >= door_ends_at(event):
-        raise errors.DoorClosed(opens_at=None)
+    if now >= check_in_ends_at(event):
+        raise errors.DoorPassInactive(opens_at=None)
     made = uuid4()
     door_pass = DoorPass(
         uuid=made,
@@ -56,11 +56,11 @@ def make_pass(
     return door_pass
 
 
-def token_of(door_pass: DoorPass, code_key: bytes) -> str:
+def pass_token(door_pass: DoorPass, code_key: bytes) -> str:
     return tokens.door_pass_token(code_key, door_pass.uuid, door_pass.version)
 
 
-def find_pass(token: str) -> DoorPass | None:
+def find_pass_by_token(token: str) -> DoorPass | None:
     """The pass a link opens, with its event; one that has ended or was revoked too."""
     link = tokens.link_id(token)
     if link is None:
@@ -72,7 +72,7 @@ def find_pass(token: str) -> DoorPass | None:
     )
 
 
-def passes_of(event_id: int) -> list[DoorPass]:
+def list_passes(event_id: int) -> list[DoorPass]:
     """The passes of an event with their phones, newest first."""
     return list(
         current_session().scalars(
@@ -86,7 +86,7 @@ def passes_of(event_id: int) -> list[DoorPass]:
 
 def revoke_pass(pass_id: int, *, actor: str, now: datetime) -> None:
     """End a pass and all its phones at once; safe to repeat."""
-    door_pass = locked_pass(pass_id)
+    door_pass = lock_pass(pass_id)
     if door_pass.revoked_at is not None:
         return
     door_pass.revoked_at = now
@@ -108,7 +108,7 @@ def revoke_pass(pass_id: int, *, actor: str, now: datetime) -> None:
 # --- phones -------------------------------------------------------------------------
 
 
-def enrol(
+def enrol_device(
     pass_id: int,
     name: str,
     secret: str,
@@ -124,13 +124,13 @@ def enrol(
     Raises DoorClosed (before it opens, after it ended, revoked, by a link that has been
     renewed meanwhile) and DoorFull.
     """
-    door_pass = locked_pass(pass_id)
-    refuse_closed(door_pass, now)
+    door_pass = lock_pass(pass_id)
+    refuse_unless_active(door_pass, now)
     if version not in (None, door_pass.version):
-        raise errors.DoorClosed(opens_at=None)
-    refuse_full(door_pass)
+        raise errors.DoorPassInactive(opens_at=None)
+    refuse_if_full(door_pass)
     if not keeps_cookies:
-        forget_who_never_came_back(door_pass)
+        delete_unconfirmed_devices(door_pass)
     device = Device(
         pass_id=pass_id,
         name=name,
@@ -143,7 +143,7 @@ def enrol(
     current_session().flush()
     audit.record(
         "enrol_phone",
-        actor=actor_of(device),
+        actor=device_actor(device),
         now=now,
         event_id=door_pass.event_id,
         details={"pass": pass_id, "device": device.id},
@@ -151,23 +151,23 @@ def enrol(
     return device
 
 
-def come_back(device_id: int, *, now: datetime) -> None:
+def confirm_device(device_id: int, *, now: datetime) -> None:
     """A phone is here with its cookie: from now on it takes a place. Safe to repeat.
 
     Raises DoorFull where others have taken the last one meanwhile, and PhoneStopped
     where it was sent home.
     """
     device = current_session().get_one(Device, device_id)
-    door_pass = locked_pass(device.pass_id)
+    door_pass = lock_pass(device.pass_id)
     current_session().refresh(device)
-    if not works_at(device, now):
+    if not may_scan(device, now):
         raise errors.PhoneStopped
     if device.came_back_at is None:
-        refuse_full(door_pass)
+        refuse_if_full(door_pass)
         device.came_back_at = now
 
 
-def refuse_full(door_pass: DoorPass) -> None:
+def refuse_if_full(door_pass: DoorPass) -> None:
     enrolled = current_session().scalar(
         select(func.count())
         .select_from(Device)
@@ -178,10 +178,10 @@ def refuse_full(door_pass: DoorPass) -> None:
         )
     )
     if (enrolled or 0) >= door_pass.phones_max:
-        raise errors.DoorFull(limit=door_pass.phones_max)
+        raise errors.DoorPassFull(limit=door_pass.phones_max)
 
 
-def forget_who_never_came_back(door_pass: DoorPass) -> None:
+def delete_unconfirmed_devices(door_pass: DoorPass) -> None:
     """Keep as few as there are places, the newest: whoever sends the form again and
     again without a cookie fills no table."""
     waiting = (
@@ -199,15 +199,15 @@ def forget_who_never_came_back(door_pass: DoorPass) -> None:
     current_session().execute(delete(Device).where(Device.id.in_(gone)))
 
 
-def refuse_closed(door_pass: DoorPass, now: datetime) -> None:
+def refuse_unless_active(door_pass: DoorPass, now: datetime) -> None:
     if door_pass.works_at(now):
         return
-    opens_at = counting_from(door_pass.event)
+    opens_at = check_in_starts_at(door_pass.event)
     is_early = door_pass.revoked_at is None and now < opens_at
-    raise errors.DoorClosed(opens_at=opens_at if is_early else None)
+    raise errors.DoorPassInactive(opens_at=opens_at if is_early else None)
 
 
-def find_device(secret: str) -> Device | None:
+def find_device_by_secret(secret: str) -> Device | None:
     """The phone with this cookie, with its pass and event; a revoked one too."""
     secret_id = tokens.link_id(secret)
     if secret_id is None:
@@ -219,17 +219,17 @@ def find_device(secret: str) -> Device | None:
     )
 
 
-def works_at(device: Device, now: datetime) -> bool:
+def may_scan(device: Device, now: datetime) -> bool:
     """Whether this phone may scan at `now`."""
     return device.revoked_at is None and device.door_pass.works_at(now)
 
 
-def actor_of(device: Device) -> str:
+def device_actor(device: Device) -> str:
     """How scans and the audit log name a phone."""
     return f"door:{device.id}"
 
 
-def note_seen(device_id: int, *, now: datetime) -> None:
+def update_seen_at(device_id: int, *, now: datetime) -> None:
     """Remember when a phone was last heard of, for the organizer to see."""
     current_session().execute(
         update(Device)
@@ -239,7 +239,7 @@ def note_seen(device_id: int, *, now: datetime) -> None:
     )
 
 
-def retire(device_id: int, *, actor: str, now: datetime) -> bool:
+def retire_device(device_id: int, *, actor: str, now: datetime) -> bool:
     """Take a phone's right to scan away, and say whether it had it: it goes to another
     door. Safe to repeat."""
     device = current_session().get_one(Device, device_id)
@@ -260,24 +260,24 @@ def retire(device_id: int, *, actor: str, now: datetime) -> bool:
     return had_it
 
 
-def send_home(device_id: int, *, code_key: bytes, actor: str, now: datetime) -> None:
+def block_device(device_id: int, *, code_key: bytes, actor: str, now: datetime) -> None:
     """Take a phone's right to scan away for good: it was lost, borrowed, or is in the
     wrong hands. Safe to repeat.
 
     Its browser knows the link of its pass, so that link dies with it (`renew_link`).
     The other phones go on.
     """
-    door_pass = locked_pass(current_session().get_one(Device, device_id).pass_id)
-    if retire(device_id, actor=actor, now=now) and door_pass.revoked_at is None:
-        renew_link(door_pass, code_key, actor=actor, now=now)
+    door_pass = lock_pass(current_session().get_one(Device, device_id).pass_id)
+    if retire_device(device_id, actor=actor, now=now) and door_pass.revoked_at is None:
+        renew_pass_link(door_pass, code_key, actor=actor, now=now)
 
 
-def renew_link(
+def renew_pass_link(
     door_pass: DoorPass, code_key: bytes, *, actor: str, now: datetime
 ) -> None:
     """Give a pass, which is locked, another link; the one before enrols nobody."""
     door_pass.version += 1
-    door_pass.link_id = tokens.link_id(token_of(door_pass, code_key)) or b""
+    door_pass.link_id = tokens.link_id(pass_token(door_pass, code_key)) or b""
     current_session().flush()
     audit.record(
         "renew_door_pass",
@@ -288,7 +288,7 @@ def renew_link(
     )
 
 
-def find_phone_of(event_id: int, uuid: UUID) -> Device | None:
+def find_device_of_event(event_id: int, uuid: UUID) -> Device | None:
     """A phone of this event by its public id."""
     return current_session().scalar(
         select(Device)
@@ -297,14 +297,14 @@ def find_phone_of(event_id: int, uuid: UUID) -> Device | None:
     )
 
 
-def find_pass_of(event_id: int, uuid: UUID) -> DoorPass | None:
+def find_pass_of_event(event_id: int, uuid: UUID) -> DoorPass | None:
     """A pass of this event by its public id."""
     return current_session().scalar(
         select(DoorPass).where(DoorPass.uuid == uuid, DoorPass.event_id == event_id)
     )
 
 
-def locked_pass(pass_id: int) -> DoorPass:
+def lock_pass(pass_id: int) -> DoorPass:
     """The pass, with its event, under its lock: phones enrol one after the other."""
     return (
         current_session()

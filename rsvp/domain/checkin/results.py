@@ -1,4 +1,4 @@
-"""Answers: what a door shows of a scan, and how many are in."""
+"""Results: what a door shows of a scan, and the counts of attendance."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, exists, func, select
 
 from rsvp.db import current_connection
 from rsvp.domain.checkin.attendance import Stay, inside_in_rehearsal, is_inside
-from rsvp.domain.checkin.lookup import Holder
+from rsvp.domain.checkin.lookup import ScannedAttendee
 from rsvp.models import Admission, Attendee, CheckIn, Registration
 from rsvp.models.checkin import Verdict
 from rsvp.models.event import Mode
@@ -27,7 +27,7 @@ class PartyMember:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ScanResult:
     """What a door shows of a scan. Names are there only for codes of this event.
 
     `at` is when the scan was made, or when somebody who is already in came in, at the
@@ -47,9 +47,11 @@ class Answer:
     party_key: str | None = None
 
 
-is_there = exists().where(CheckIn.attendee_id == Attendee.id, CheckIn.out_at.is_(None))
-PARTY = (
-    select(Attendee.id, Attendee.name, Attendee.position, is_there)
+HAS_OPEN_CHECK_IN = exists().where(
+    CheckIn.attendee_id == Attendee.id, CheckIn.out_at.is_(None)
+)
+SELECT_PARTY = (
+    select(Attendee.id, Attendee.name, Attendee.position, HAS_OPEN_CHECK_IN)
     .where(
         Attendee.registration_id == bindparam("registration"),
         Attendee.state == AttendeeState.COMING,
@@ -58,24 +60,24 @@ PARTY = (
 )
 
 
-def answer_to(
+def build_result(
     scan_id: UUID,
     verdict: Verdict,
     at: datetime,
     door: str | None,
     is_rehearsal: bool,
-    holder: Holder | None,
+    holder: ScannedAttendee | None,
     stays: Sequence[Stay],
     after: Sequence[Stay],
-) -> Answer:
+) -> ScanResult:
     if verdict == Verdict.ALREADY_IN and is_inside(stays):
         entry = stays[-1].entry
         at, door = entry.at, entry.door
     # An older code may be in a stranger's hands by now; another event's surely is.
     hidden = (Verdict.UNKNOWN, Verdict.WRONG_EVENT, Verdict.REPLACED)
     if holder is None or verdict in hidden:
-        return Answer(scan_id, verdict, at, door, is_rehearsal)
-    return Answer(
+        return ScanResult(scan_id, verdict, at, door, is_rehearsal)
+    return ScanResult(
         scan_id,
         verdict,
         at,
@@ -84,16 +86,18 @@ def answer_to(
         name=holder.name,
         position=holder.position,
         admission=holder.admission,
-        party=party_of(holder, is_inside(after), is_rehearsal),
+        party=party_members(holder, is_inside(after), is_rehearsal),
         party_key=holder.party_key,
     )
 
 
-def party_of(holder: Holder, is_in: bool, is_rehearsal: bool) -> list[PartyMember]:
+def party_members(
+    holder: ScannedAttendee, is_in: bool, is_rehearsal: bool
+) -> list[PartyMember]:
     """All who come on the same registration, and who of them is in: in a rehearsal, by
     what it has seen so far."""
     values = {"registration": holder.registration_id}
-    party = current_connection().execute(PARTY, values).all()
+    party = current_connection().execute(SELECT_PARTY, values).all()
     inside = {attendee_id for attendee_id, _, _, there in party if there}
     if is_rehearsal:
         inside = inside_in_rehearsal([row.id for row in party])
@@ -112,7 +116,7 @@ def party_of(holder: Holder, is_in: bool, is_rehearsal: bool) -> list[PartyMembe
 
 
 @dataclass(frozen=True)
-class Counts:
+class AttendanceCounts:
     """How many people are in, and how many are expected in the hall: places that are
     given, not those that are reserved or kept for an answer."""
 
@@ -120,19 +124,19 @@ class Counts:
     expected: int
 
 
-INSIDE = (
+INSIDE_COUNT = (
     select(func.count())
     .select_from(CheckIn)
     .where(CheckIn.event_id == bindparam("event"), CheckIn.out_at.is_(None))
     .scalar_subquery()
 )
-GIVEN = (
+GIVEN_SEATS = (
     select(func.coalesce(func.sum(Admission.seats_taken - Admission.reserved), 0))
     .where(Admission.event_id == bindparam("event"), Admission.mode == Mode.IN_PERSON)
     .scalar_subquery()
 )
 # A handful at most: counting whoever is confirmed would look at every registration.
-KEPT = (
+KEPT_SEATS = (
     select(
         func.coalesce(
             func.sum(func.coalesce(Registration.offered_seats, Registration.seats)), 0
@@ -146,8 +150,10 @@ KEPT = (
     )
     .scalar_subquery()
 )
-COUNTS = select(INSIDE, GIVEN - KEPT)
+SELECT_COUNTS = select(INSIDE_COUNT, GIVEN_SEATS - KEPT_SEATS)
 
 
-def counts(event_id: int) -> Counts:
-    return Counts(*current_connection().execute(COUNTS, {"event": event_id}).one())
+def count_attendance(event_id: int) -> AttendanceCounts:
+    return AttendanceCounts(
+        *current_connection().execute(SELECT_COUNTS, {"event": event_id}).one()
+    )

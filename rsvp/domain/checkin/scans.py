@@ -1,4 +1,4 @@
-"""Scans: a phone's readings and check-ins by hand, judged and kept one by one."""
+"""Scans: what phones read, and check-ins by hand, judged and stored one by one."""
 
 from __future__ import annotations
 
@@ -18,26 +18,31 @@ from rsvp.domain.checkin.attendance import (
     Passage,
     Stay,
     directions,
-    fold,
+    fold_passages,
     passages_of,
-    rewrite,
+    update_check_ins,
 )
-from rsvp.domain.checkin.lookup import Holder
-from rsvp.domain.checkin.results import Answer, answer_to
-from rsvp.domain.checkin.verdicts import COUNTED, LET_IN, Moment, verdict_of
+from rsvp.domain.checkin.lookup import ScannedAttendee
+from rsvp.domain.checkin.results import ScanResult, build_result
+from rsvp.domain.checkin.verdicts import (
+    ADMITTING_VERDICTS,
+    COUNTED_VERDICTS,
+    DoorPhase,
+    verdict_of,
+)
 from rsvp.errors import NotAdmitted, Refusal
 from rsvp.models import CheckIn, Device, Event, Scan
-from rsvp.models.checkin import Direction, Verdict, counting_from, door_ends_at
+from rsvp.models.checkin import Direction, Verdict, check_in_ends_at, check_in_starts_at
 
-AT_ONCE = timedelta(seconds=30)
+MAX_LIVE_AGE = timedelta(seconds=30)
 """How old a scan may be that is judged by what has arrived before it."""
 
-INSTANT = timedelta(microseconds=1)
+MIN_TIME_STEP = timedelta(microseconds=1)
 """The least by which two times differ."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScanInput:
     """One scan as a phone sends it; `id` is made by the phone.
 
     `phone_at` and `sent_at` are by its own clock, and `offset_ms` what it knows that
@@ -67,64 +72,64 @@ class Reading:
     @property
     def is_at_once(self) -> bool:
         """Whether the person stands there and waits for our word."""
-        return self.shown is None and self.age is not None and self.age <= AT_ONCE
+        return self.shown is None and self.age is not None and self.age <= MAX_LIVE_AGE
 
 
-def admit_all(
-    readings: Sequence[Reading], device: Device, *, now: datetime
-) -> list[Answer | None]:
+def record_scans(
+    readings: Sequence[ScanInput], device: Device, *, now: datetime
+) -> list[ScanResult | None]:
     """Take a batch of scans; one that can't be kept (None) does not hurt the others."""
-    answers: list[Answer | None] = []
+    answers: list[ScanResult | None] = []
     kept = [reading for reading in readings if reading.direction != Direction.LOOK]
     codes = {reading.code for reading in kept if reading.code is not None}
-    lookup.lock_together([tokens.code_id(code) for code in codes])
+    lookup.lock_by_codes([tokens.code_id(code) for code in codes])
     for reading in readings:
         savepoint = current_session().begin_nested()
         try:
-            answers.append(admit(reading, device, now=now))
+            answers.append(record_scan(reading, device, now=now))
         except (Refusal, IntegrityError, DataError):
             savepoint.rollback()
             answers.append(None)
         else:
             savepoint.commit()
-    passes.note_seen(device.id, now=now)
+    passes.update_seen_at(device.id, now=now)
     return answers
 
 
-def admit(reading: Reading, device: Device, *, now: datetime) -> Answer:
+def record_scan(reading: ScanInput, device: Device, *, now: datetime) -> ScanResult:
     """Keep a scan of a phone and say what it is worth. A scan that was sent before is
     stored once and answered the same again.
 
     Raises NotAdmitted where the id is another phone's scan.
     """
     if reading.direction == Direction.LOOK:
-        return look(reading, device, now=now)
-    if before := stored_scan(reading.id):
+        return preview_scan(reading, device, now=now)
+    if before := find_scan(reading.id):
         if before.device_id != device.id:
             raise NotAdmitted(verdict=Verdict.UNKNOWN)
-        return answer_again(before)
-    return take(taken_by(device, reading, now), now=now)
+        return repeat_result(before)
+    return judge_scan(pending_scan(device, reading, now), now=now)
 
 
-def look(reading: Reading, device: Device, *, now: datetime) -> Answer:
+def preview_scan(reading: ScanInput, device: Device, *, now: datetime) -> ScanResult:
     """What letting them in would be answered now; admits nobody, and keeps nothing."""
-    taken = taken_by(device, reading, now)
+    taken = pending_scan(device, reading, now)
     code_id = taken.code_id
     holder = lookup.find_by_code(code_id) if code_id is not None else None
-    stays = fold(passages_so_far(taken, holder))
-    verdict = worth(taken, holder, stays, moment_of(taken))
-    return answer(taken, verdict, holder, stays, stays)
+    stays = fold_passages(earlier_passages(taken, holder))
+    verdict = verdict_for(taken, holder, stays, door_phase_of(taken))
+    return result_of(taken, verdict, holder, stays, stays)
 
 
-def taken_by(device: Device, reading: Reading, now: datetime) -> Taken:
+def pending_scan(device: Device, reading: ScanInput, now: datetime) -> PendingScan:
     event = device.door_pass.event
-    at = made_at(device, reading, now)
-    return Taken(
+    at = scan_time(device, reading, now)
+    return PendingScan(
         id=reading.id,
         event=event,
         device_id=device.id,
         door=device.name,
-        actor=passes.actor_of(device),
+        actor=passes.device_actor(device),
         code=reading.code,
         direction=reading.direction,
         of=reading.of,
@@ -134,11 +139,11 @@ def taken_by(device: Device, reading: Reading, now: datetime) -> Taken:
         phone_at=reading.phone_at,
         offset_ms=reading.offset_ms,
         is_at_once=reading.is_at_once,
-        is_rehearsal=device.door_pass.at_once and at < counting_from(event),
+        is_rehearsal=device.door_pass.at_once and at < check_in_starts_at(event),
     )
 
 
-def made_at(device: Device, reading: Reading, now: datetime) -> datetime:
+def scan_time(device: Device, reading: ScanInput, now: datetime) -> datetime:
     if reading.direction == Direction.LOOK:
         return now
     if reading.is_at_once and reading.age is not None:
@@ -154,18 +159,20 @@ def made_at(device: Device, reading: Reading, now: datetime) -> datetime:
 # --- by hand ------------------------------------------------------------------------
 
 
-def check_in(attendee_id: int, event_id: int, *, actor: str, now: datetime) -> Answer:
+def check_in(
+    attendee_id: int, event_id: int, *, actor: str, now: datetime
+) -> ScanResult:
     """Let an attendee in by hand. Raises NotAdmitted with the verdict that says why
     not; somebody who is in already stays in."""
-    answer = by_hand(attendee_id, event_id, Direction.IN, None, actor, now)
-    if answer.verdict not in (*LET_IN, Verdict.ALREADY_IN):
+    answer = judge_by_hand(attendee_id, event_id, Direction.IN, None, actor, now)
+    if answer.verdict not in (*ADMITTING_VERDICTS, Verdict.ALREADY_IN):
         raise NotAdmitted(verdict=answer.verdict)
     return answer
 
 
 def undo_check_in(
     attendee_id: int, event_id: int, *, actor: str, now: datetime
-) -> Answer | None:
+) -> ScanResult | None:
     """Take back the scan that let an attendee in; None where nobody is in."""
     entry = current_session().scalar(
         select(CheckIn.in_scan_id).where(
@@ -176,19 +183,19 @@ def undo_check_in(
     )
     if entry is None:
         return None
-    return by_hand(attendee_id, event_id, Direction.UNDO, entry, actor, now)
+    return judge_by_hand(attendee_id, event_id, Direction.UNDO, entry, actor, now)
 
 
-def by_hand(
+def judge_by_hand(
     attendee_id: int,
     event_id: int,
     direction: Direction,
     of: UUID | None,
     actor: str,
     now: datetime,
-) -> Answer:
+) -> ScanResult:
     event = current_session().get_one(Event, event_id)
-    taken = Taken(
+    taken = PendingScan(
         id=uuid4(),
         event=event,
         device_id=None,
@@ -206,14 +213,14 @@ def by_hand(
         is_at_once=True,
         is_rehearsal=False,
     )
-    return take(taken, now=now)
+    return judge_scan(taken, now=now)
 
 
 # --- taking a scan ------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Taken:
+class PendingScan:
     """A scan about to be kept: by its code, or (by hand) by its attendee."""
 
     id: UUID
@@ -238,42 +245,42 @@ class Taken:
         return tokens.code_id(self.code) if self.code is not None else None
 
 
-def take(taken: Taken, *, now: datetime) -> Answer:
+def judge_scan(taken: PendingScan, *, now: datetime) -> ScanResult:
     """Judge the scan by what came before it, keep it, and let who is in follow."""
-    undone = undone_scan(taken) if taken.direction == Direction.UNDO else None
+    undone = find_undone_scan(taken) if taken.direction == Direction.UNDO else None
     if undone is not None:
         taken = replace(taken, is_rehearsal=undone.is_rehearsal)
-    holder = holder_of(taken, undone)
-    passages = passages_so_far(taken, holder)
-    stays = fold(passages)
+    holder = lock_scanned_attendee(taken, undone)
+    passages = earlier_passages(taken, holder)
+    stays = fold_passages(passages)
     # Before it is moved: counted scans from while our clock was ahead close no door.
-    moment = moment_of(taken)
-    taken = replace(taken, at=time_among(passages, taken))
+    moment = door_phase_of(taken)
+    taken = replace(taken, at=time_after_passages(passages, taken))
     if taken.direction == Direction.UNDO:
         verdict = Verdict.UNDONE if undone else Verdict.UNKNOWN
     else:
-        earlier = fold([p for p in passages if p.at <= taken.at])
-        verdict = worth(taken, holder, earlier, moment)
-    if not keep(taken, holder, verdict, now):
+        earlier = fold_passages([p for p in passages if p.at <= taken.at])
+        verdict = verdict_for(taken, holder, earlier, moment)
+    if not store_scan(taken, holder, verdict, now):
         # The same scan was sent twice at once, and the other one was quicker.
-        if again := stored_scan(taken.id):
-            return answer_again(again)
+        if again := find_scan(taken.id):
+            return repeat_result(again)
         raise NotAdmitted(verdict=verdict)
 
-    after = fold(changed(passages, taken, verdict))
+    after = fold_passages(passages_after(passages, taken, verdict))
     if after != stays and not taken.is_rehearsal and holder is not None:
-        rewrite(taken.event.id, holder.attendee_id, stays, after)
-    return answer(taken, verdict, holder, stays, after)
+        update_check_ins(taken.event.id, holder.attendee_id, stays, after)
+    return result_of(taken, verdict, holder, stays, after)
 
 
-def answer(
-    taken: Taken,
+def result_of(
+    taken: PendingScan,
     verdict: Verdict,
-    holder: Holder | None,
+    holder: ScannedAttendee | None,
     stays: Sequence[Stay],
     after: Sequence[Stay],
-) -> Answer:
-    return answer_to(
+) -> ScanResult:
+    return build_result(
         taken.id,
         verdict,
         taken.at,
@@ -285,27 +292,32 @@ def answer(
     )
 
 
-def passages_so_far(taken: Taken, holder: Holder | None) -> list[Passage]:
+def earlier_passages(
+    taken: PendingScan, holder: ScannedAttendee | None
+) -> list[Passage]:
     if holder is None or holder.event_id != taken.event.id:
         return []
     return passages_of(holder.attendee_id, taken.is_rehearsal)
 
 
-def time_among(passages: Sequence[Passage], taken: Taken) -> datetime:
+def time_after_passages(passages: Sequence[Passage], taken: PendingScan) -> datetime:
     """When the scan was made, as far as the ticket's counted scans allow: one that is
     judged at once comes after all of them (they are all that has arrived, since the
     holder is locked), and no two have the same time, so that the order in which they
     were judged is the order in which they count."""
     at, times = taken.at, {passage.at for passage in passages}
     if taken.is_at_once and times:
-        return max(at, max(times) + INSTANT)
+        return max(at, max(times) + MIN_TIME_STEP)
     while at in times:
-        at += INSTANT
+        at += MIN_TIME_STEP
     return at
 
 
-def worth(
-    taken: Taken, holder: Holder | None, before: Sequence[Stay], moment: Moment
+def verdict_for(
+    taken: PendingScan,
+    holder: ScannedAttendee | None,
+    before: Sequence[Stay],
+    moment: DoorPhase,
 ) -> Verdict:
     return verdict_of(
         holder.ticket(taken.event.id) if holder else None,
@@ -315,24 +327,28 @@ def worth(
     )
 
 
-def changed(passages: list[Passage], taken: Taken, verdict: Verdict) -> list[Passage]:
+def passages_after(
+    passages: list[Passage], taken: PendingScan, verdict: Verdict
+) -> list[Passage]:
     """The passages once this scan is one of them, or has taken one back."""
     if verdict == Verdict.UNDONE:
         return [p for p in passages if p.scan_id != taken.of]
-    if verdict in COUNTED:
+    if verdict in COUNTED_VERDICTS:
         return [*passages, Passage(taken.at, taken.id, taken.direction, taken.door)]
     return passages
 
 
-def moment_of(taken: Taken) -> Moment:
-    if taken.at >= door_ends_at(taken.event):
-        return Moment.OVER
+def door_phase_of(taken: PendingScan) -> DoorPhase:
+    if taken.at >= check_in_ends_at(taken.event):
+        return DoorPhase.OVER
     # In a rehearsal it is never too early: that is what it is for.
-    is_early = not taken.is_rehearsal and taken.at < counting_from(taken.event)
-    return Moment.TOO_EARLY if is_early else Moment.OPEN
+    is_early = not taken.is_rehearsal and taken.at < check_in_starts_at(taken.event)
+    return DoorPhase.TOO_EARLY if is_early else DoorPhase.OPEN
 
 
-def holder_of(taken: Taken, undone: Scan | None) -> Holder | None:
+def lock_scanned_attendee(
+    taken: PendingScan, undone: Scan | None
+) -> ScannedAttendee | None:
     attendee_id = undone.attendee_id if undone else taken.attendee_id
     if attendee_id is not None:
         return lookup.lock_by_id(attendee_id)
@@ -341,7 +357,7 @@ def holder_of(taken: Taken, undone: Scan | None) -> Holder | None:
     return lookup.lock_by_code(taken.code_id)
 
 
-def undone_scan(taken: Taken) -> Scan | None:
+def find_undone_scan(taken: PendingScan) -> Scan | None:
     """The scan that is taken back: of this event, and for a phone its own."""
     if taken.of is None:
         return None
@@ -358,19 +374,23 @@ def undone_scan(taken: Taken) -> Scan | None:
 # --- keeping ------------------------------------------------------------------------
 
 # A conflict means: the same scan, sent twice.
-SCAN = {
+INSERT_SCAN = {
     "sqlite": sqlite.insert(table_of(Scan)).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(table_of(Scan)).on_conflict_do_nothing(),
 }
-SCAN = {name: row.returning(table_of(Scan).c.id) for name, row in SCAN.items()}
+INSERT_SCAN = {
+    name: row.returning(table_of(Scan).c.id) for name, row in INSERT_SCAN.items()
+}
 
 
-def keep(taken: Taken, holder: Holder | None, verdict: Verdict, now: datetime) -> bool:
+def store_scan(
+    taken: PendingScan, holder: ScannedAttendee | None, verdict: Verdict, now: datetime
+) -> bool:
     """Write the scan, and say whether it was not there before."""
     is_ours = holder is not None and holder.event_id == taken.event.id
     connection = current_connection()
     done = connection.execute(
-        SCAN[connection.dialect.name],
+        INSERT_SCAN[connection.dialect.name],
         {
             "id": taken.id,
             "event_id": taken.event.id,
@@ -394,27 +414,27 @@ def keep(taken: Taken, holder: Holder | None, verdict: Verdict, now: datetime) -
     return done.scalar_one_or_none() is not None
 
 
-def stored_scan(scan_id: UUID) -> Scan | None:
+def find_scan(scan_id: UUID) -> Scan | None:
     return current_session().scalar(
         select(Scan).where(Scan.id == scan_id),
         execution_options={"populate_existing": True},
     )
 
 
-def find_answer(scan_id: UUID, device: Device) -> Answer | None:
+def find_result(scan_id: UUID, device: Device) -> ScanResult | None:
     """What a phone was told of a scan of its own; None where it made none."""
-    scan = stored_scan(scan_id)
-    return answer_again(scan) if scan and scan.device_id == device.id else None
+    scan = find_scan(scan_id)
+    return repeat_result(scan) if scan and scan.device_id == device.id else None
 
 
-def answer_again(scan: Scan) -> Answer:
+def repeat_result(scan: Scan) -> ScanResult:
     """The answer to a scan that is stored already."""
     door = scan.device.name if scan.device else None
     holder, stays = None, []
     if scan.attendee_id is not None:
         holder = lookup.lock_by_id(scan.attendee_id)
-        stays = fold(passages_of(scan.attendee_id, scan.is_rehearsal))
+        stays = fold_passages(passages_of(scan.attendee_id, scan.is_rehearsal))
     verdict = Verdict(scan.verdict)
-    return answer_to(
+    return build_result(
         scan.id, verdict, scan.at, door, scan.is_rehearsal, holder, stays, stays
     )

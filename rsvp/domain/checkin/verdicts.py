@@ -1,4 +1,4 @@
-"""Verdicts: what a scanned code is worth, by rules that need no database."""
+"""Verdicts: the answer to a scanned code, by rules that need no database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from enum import StrEnum
 
 from rsvp.models.checkin import Direction, Verdict
 from rsvp.models.event import Mode
-from rsvp.models.registration import OVER, State
+from rsvp.models.registration import ENDED_STATES, State
 
-BY_STATE: dict[str, Verdict] = {
+VERDICT_BY_STATE: dict[str, Verdict] = {
     State.HELD: Verdict.WAITLISTED,
     State.REQUESTED: Verdict.WAITLISTED,
     State.WAITLISTED: Verdict.WAITLISTED,
@@ -19,12 +19,12 @@ BY_STATE: dict[str, Verdict] = {
 }
 """Registrations that aren't cancelled and yet let nobody in."""
 
-LET_IN = (Verdict.WELCOME, Verdict.LEFT_AND_BACK)
-COUNTED = (*LET_IN, Verdict.LEFT)
+ADMITTING_VERDICTS = (Verdict.WELCOME, Verdict.LEFT_AND_BACK)
+COUNTED_VERDICTS = (*ADMITTING_VERDICTS, Verdict.LEFT)
 """The scans that say something about who is in."""
 
 
-class Moment(StrEnum):
+class DoorPhase(StrEnum):
     """How a door stands at an instant."""
 
     OPEN = "open"
@@ -33,7 +33,7 @@ class Moment(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ticket:
+class TicketFacts:
     """What is known of a scanned code."""
 
     is_of_this_event: bool
@@ -44,9 +44,9 @@ class Ticket:
 
 
 def verdict_of(
-    ticket: Ticket | None,
+    ticket: TicketFacts | None,
     *,
-    moment: Moment,
+    moment: DoorPhase,
     before: Sequence[Direction],
     direction: Direction,
 ) -> Verdict:
@@ -66,16 +66,16 @@ def verdict_of(
     if direction == Direction.OUT:
         # Whoever is in may leave, whatever became of the ticket.
         return Verdict.LEFT if is_in else Verdict.NOT_IN
-    if not ticket.is_coming or ticket.registration in OVER:
+    if not ticket.is_coming or ticket.registration in ENDED_STATES:
         return Verdict.CANCELLED
     if ticket.mode != Mode.IN_PERSON:
         return Verdict.NOT_IN_PERSON
-    if moment == Moment.OVER:
+    if moment == DoorPhase.OVER:
         return Verdict.OVER
-    if (standing := BY_STATE.get(ticket.registration)) is not None:
+    if (standing := VERDICT_BY_STATE.get(ticket.registration)) is not None:
         return standing
     if is_in:
         return Verdict.ALREADY_IN
-    if moment == Moment.TOO_EARLY:
+    if moment == DoorPhase.TOO_EARLY:
         return Verdict.TOO_EARLY
     return Verdict.LEFT_AND_BACK if before else Verdict.WELCOME

@@ -1,4 +1,4 @@
-"""Seating: an organizer changes caps and reserved seats; the line moves up at once.
+"""Capacity changes: an organizer changes caps and reserved seats.
 
 An event file says all of this as well, and the next one that is imported wins.
 """
@@ -18,7 +18,7 @@ from rsvp.models import Admission
 from rsvp.models.event import Phase
 
 
-def set_capacity(
+def set_admission_capacity(
     event_id: int, admission_id: int, seats: int | None, *, actor: str, now: datetime
 ) -> list[int]:
     """Set an admission's cap (None: no limit), and give the ids of those who move up.
@@ -26,7 +26,7 @@ def set_capacity(
     Nobody is dropped. Raises WrongAdmission, TooFewToReserve, EventCancelled and
     EventOver.
     """
-    locked = lock(event_id, now)
+    locked = lock_running_event(event_id, now)
     admission = locked.admissions.get(admission_id)
     if admission is None:
         raise errors.WrongAdmission
@@ -34,37 +34,41 @@ def set_capacity(
     def change() -> None:
         capacity.set_capacity(admission, seats)
 
-    return carry_out(locked, "set_capacity", change, admission, seats, actor, now)
+    return apply_capacity_change(
+        locked, "set_capacity", change, admission, seats, actor, now
+    )
 
 
-def set_room(
+def set_room_capacity(
     event_id: int, seats: int | None, *, actor: str, now: datetime
 ) -> list[int]:
     """Set the cap over all in-person seats (None: no such cap), and give the ids of
     those who move up. Raises what `set_capacity` does."""
-    locked = lock(event_id, now)
+    locked = lock_running_event(event_id, now)
     if not locked.event.is_in_person:
         raise errors.WrongAdmission
 
     def change() -> None:
-        capacity.set_room(locked.event, seats)
+        capacity.set_room_capacity(locked.event, seats)
 
-    return carry_out(locked, "set_room", change, None, seats, actor, now)
+    return apply_capacity_change(locked, "set_room", change, None, seats, actor, now)
 
 
-def reserve(event_id: int, seats: int, *, actor: str, now: datetime) -> list[int]:
+def set_reserved_seats(
+    event_id: int, seats: int, *, actor: str, now: datetime
+) -> list[int]:
     """Keep so many seats for the event's own people, and give the ids of those who move
     up where they are fewer now. Raises what `set_capacity` does."""
-    locked = lock(event_id, now)
+    locked = lock_running_event(event_id, now)
 
     def change() -> None:
         locked.event.reserved_seats = seats
 
-    return carry_out(locked, "reserve", change, None, seats, actor, now)
+    return apply_capacity_change(locked, "reserve", change, None, seats, actor, now)
 
 
-def lock(event_id: int, now: datetime) -> LockedEvent:
-    locked = waitlist.lock(event_id, now)
+def lock_running_event(event_id: int, now: datetime) -> LockedEvent:
+    locked = waitlist.lock_and_expire(event_id, now)
     phase = locked.event.phase(now)
     if phase == Phase.CANCELLED:
         raise errors.EventCancelled(title=locked.event.title)
@@ -73,7 +77,7 @@ def lock(event_id: int, now: datetime) -> LockedEvent:
     return locked
 
 
-def carry_out(
+def apply_capacity_change(
     locked: LockedEvent,
     verb: str,
     change: Callable[[], None],
@@ -84,13 +88,13 @@ def carry_out(
 ) -> list[int]:
     """Make the change, count what is reserved anew, and give the line its turn."""
     event = locked.event
-    before = caps_of(locked)
+    before = current_caps(locked)
     change()
-    refuse_too_few(locked)
-    capacity.set_reserved(event)
-    if caps_of(locked) == before:
+    refuse_too_many_reserved(locked)
+    capacity.apply_reserved_seats(event)
+    if current_caps(locked) == before:
         return []
-    publish.new_version(event, now)
+    publish.bump_version(event, now)
     details: dict[str, Any] = {"seats": seats}
     if admission is not None:
         details["admission"] = admission.key
@@ -99,17 +103,17 @@ def carry_out(
     return waitlist.promote(capacity.lock_event(event.id), actor=actor, now=now)
 
 
-def caps_of(locked: LockedEvent) -> tuple[int | None, ...]:
+def current_caps(locked: LockedEvent) -> tuple[int | None, ...]:
     caps = (admission.capacity for admission in locked.admissions.values())
     return (locked.event.room_capacity, locked.event.reserved_seats, *caps)
 
 
-def refuse_too_few(locked: LockedEvent) -> None:
+def refuse_too_many_reserved(locked: LockedEvent) -> None:
     """Seats can be reserved only where there is a cap, and no more than it has."""
     event = locked.event
     if not event.reserved_seats:
         return
-    keeper = capacity.keeps_reserved(event)
+    keeper = capacity.admission_with_reserved(event)
     cap = event.room_capacity if keeper is None else keeper.capacity
     if cap is None or event.reserved_seats > cap:
         raise errors.TooFewToReserve(seats=cap)

@@ -1,4 +1,4 @@
-"""News: an event changed in a way that matters to those who are on its list.
+"""Change notices: registrations are mailed what has changed about their event.
 
 They are told once what was and what is now. Whoever has a place is asked whether it is
 fine with them where the event goes elsewhere or online; without an answer they keep it.
@@ -19,20 +19,20 @@ from rsvp.domain.messages import bulk, outbox
 from rsvp.domain.transitions import NOT_ASKED
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Mode, Status
-from rsvp.models.message import MessageKind, MessageState, in_nobodys_hand
-from rsvp.models.registration import LIVE, Asked, State
+from rsvp.models.message import MessageKind, MessageState, is_not_being_sent
+from rsvp.models.registration import LIVE_STATES, AskedAbout, State
 
-BATCH = 500
+BATCH_SIZE = 500
 """How many registrations are looked up by one statement."""
 
 TIME, PLACE, MODE, LINK = "time", "place", "mode", "link"
-ELSEWHERE = {PLACE, MODE}
+RECONFIRM_CHANGES = {PLACE, MODE}
 """What people are asked about: a way that they may not want to go, or a call that they
 may not want to join."""
 
 
 @dataclass(frozen=True)
-class Seen:
+class EventSnapshot:
     """What people know of an event: what a mail about its change compares. `modes` are
     by the admission's id."""
 
@@ -46,35 +46,35 @@ class Seen:
     modes: dict[int, str]
 
 
-def seen(event: Event) -> Seen:
-    return Seen(
+def take_snapshot(event: Event) -> EventSnapshot:
+    return EventSnapshot(
         status=event.status,
         starts_at=event.starts_at,
         ends_at=event.ends_at,
         timezone=event.timezone,
-        place=place_of(event),
+        place=venue_lines(event),
         join_url=event.join_url,
         online_note=event.online_note,
         modes={admission.id: admission.mode for admission in event.admissions},
     )
 
 
-def place_of(event: Event) -> tuple[str, ...]:
+def venue_lines(event: Event) -> tuple[str, ...]:
     """The venue's name and address, as lines; how they are spaced is no news."""
     lines = [event.venue_name or "", *(event.venue_address or "").splitlines()]
     return tuple(" ".join(line.split()) for line in lines if line.strip())
 
 
-def modes_differ(event: Event, was: Seen) -> bool:
+def modes_changed(event: Event, was: EventSnapshot) -> bool:
     """Whether one may come in another way now by an admission that there was before."""
-    now = seen(event).modes
+    now = take_snapshot(event).modes
     return any(now.get(key, mode) != mode for key, mode in was.modes.items())
 
 
 # --- telling ------------------------------------------------------------------------
 
 
-def tell(event: Event, was: Seen, *, now: datetime) -> int:
+def notify_registrations(event: Event, was: EventSnapshot, *, now: datetime) -> int:
     """Tell each live registration what has changed for it, and say how many are told.
 
     Nobody is told of a draft, of an event that is over, or of what they have no part
@@ -85,26 +85,26 @@ def tell(event: Event, was: Seen, *, now: datetime) -> int:
     is_public = was.status == event.status == Status.PUBLISHED
     if not is_public or min(was.ends_at, event.ends_at) <= now:
         return 0
-    pull_in_offers(event)
+    shorten_offers(event)
     told = 0
-    for people in batches(event):
-        told += tell_these(event, was, people, now)
+    for people in registration_batches(event):
+        told += notify_batch(event, was, people, now)
     return told
 
 
-def batches(event: Event) -> Iterator[Sequence[Registration]]:
+def registration_batches(event: Event) -> Iterator[Sequence[Registration]]:
     reached = 0
     while True:
         wanted = (
             select(Registration)
             .where(
                 Registration.event_id == event.id,
-                Registration.state.in_(LIVE),
+                Registration.state.in_(LIVE_STATES),
                 Registration.email_key != "",
                 Registration.id > reached,
             )
             .order_by(Registration.id)
-            .limit(BATCH)
+            .limit(BATCH_SIZE)
         )
         fresh = {"populate_existing": True}
         people = current_session().scalars(wanted, execution_options=fresh).all()
@@ -114,73 +114,79 @@ def batches(event: Event) -> Iterator[Sequence[Registration]]:
         reached = people[-1].id
 
 
-def tell_these(
-    event: Event, was: Seen, people: Sequence[Registration], now: datetime
+def notify_batch(
+    event: Event, was: EventSnapshot, people: Sequence[Registration], now: datetime
 ) -> int:
-    is_now, waiting = seen(event), unsent([one.id for one in people], now)
+    is_now, waiting = (
+        take_snapshot(event),
+        unsent_notices([one.id for one in people], now),
+    )
     changes = {}
     for one in people:
-        change = change_for(one, was, is_now, waiting.get(one.id))
+        change = change_facts(one, was, is_now, waiting.get(one.id))
         if change is not None:
             changes[one.id] = change
     told_again = {key: mail for key, mail in waiting.items() if key in changes}
-    supersede([mail.id for mail in told_again.values()])
+    supersede_notices([mail.id for mail in told_again.values()])
     concerned = [one for one in people if changes.get(one.id)]
     asked = {one.id for one in concerned if changes[one.id]["asks"]}
     # Who was asked about what has been taken back meanwhile has nothing to answer.
-    forget([key for key, mail in told_again.items() if mail.facts["asks"]])
+    withdraw_questions([key for key, mail in told_again.items() if mail.facts["asks"]])
     reconfirmation.ask_about_change(event, asked, now=now)
     admissions = {admission.id: admission for admission in event.admissions}
-    coming = bulk.parties([one.id for one in concerned])
-    places = waitlist.places_of(event, concerned)
+    coming = bulk.coming_by_registration([one.id for one in concerned])
+    places = waitlist.positions_of(event, concerned)
     letters = [
-        bulk.Letter(
+        bulk.BulkMessage(
             one,
-            outbox.facts(
+            outbox.build_facts(
                 admissions[one.admission_id],
                 coming[one.id],
                 places.get(one.id),
-                **bulk.answer_wanted(one),
+                **bulk.deadline_facts(one),
                 **changes[one.id],
             ),
         )
         for one in concerned
     ]
-    return bulk.queue_many(
+    return bulk.enqueue_many(
         MessageKind.EVENT_CHANGED, letters, event_id=event.id, occasion=None, now=now
     )
 
 
-Change = dict[str, Any]
+ChangeFacts = dict[str, Any]
 
 
-def change_for(
-    registration: Registration, was: Seen, is_now: Seen, waiting: Message | None
-) -> Change | None:
+def change_facts(
+    registration: Registration,
+    was: EventSnapshot,
+    is_now: EventSnapshot,
+    waiting: Message | None,
+) -> ChangeFacts | None:
     """The facts of what has changed for one of them: `{"what": […], "before": {…},
     "asks": bool}`; empty where all is again as they know it; None: nothing has.
 
     `waiting` is a mail that would have told of an earlier change: what it says to have
     been is what they know.
     """
-    before = before_of(registration, was)
-    what = differences(registration, before, is_now)
-    if has_link_news(registration, was, is_now):
+    before = facts_before(registration, was)
+    what = changed_aspects(registration, before, is_now)
+    if has_new_link(registration, was, is_now):
         what.append(LINK)
     if not what:
         return None
     if waiting is not None:
         before = waiting.facts["before"]
         had_link = LINK in (*what, *waiting.facts["what"])
-        what = differences(registration, before, is_now) + [LINK] * had_link
+        what = changed_aspects(registration, before, is_now) + [LINK] * had_link
         if not what:
             return {}
     has_place = registration.state == State.CONFIRMED
-    asks = has_place and not ELSEWHERE.isdisjoint(what)
+    asks = has_place and not RECONFIRM_CHANGES.isdisjoint(what)
     return {"what": what, "before": before, "asks": asks}
 
 
-def before_of(registration: Registration, was: Seen) -> dict[str, Any]:
+def facts_before(registration: Registration, was: EventSnapshot) -> dict[str, Any]:
     return {
         "starts": was.starts_at.isoformat(),
         "ends": was.ends_at.isoformat(),
@@ -190,8 +196,8 @@ def before_of(registration: Registration, was: Seen) -> dict[str, Any]:
     }
 
 
-def differences(
-    registration: Registration, before: dict[str, Any], is_now: Seen
+def changed_aspects(
+    registration: Registration, before: dict[str, Any], is_now: EventSnapshot
 ) -> list[str]:
     mode = is_now.modes[registration.admission_id]
     starts, ends = before["starts"], before["ends"]
@@ -206,7 +212,9 @@ def differences(
     return what
 
 
-def has_link_news(registration: Registration, was: Seen, is_now: Seen) -> bool:
+def has_new_link(
+    registration: Registration, was: EventSnapshot, is_now: EventSnapshot
+) -> bool:
     """Whether they join in another way: said to those who had the link, to nobody
     else."""
     number = registration.admission_id
@@ -221,7 +229,9 @@ def has_link_news(registration: Registration, was: Seen, is_now: Seen) -> bool:
 # --- mails that wait ----------------------------------------------------------------
 
 
-def unsent(registration_ids: Sequence[int], now: datetime) -> dict[int, Message]:
+def unsent_notices(
+    registration_ids: Sequence[int], now: datetime
+) -> dict[int, Message]:
     """The mail about an earlier change that has not gone out, by registration. One that
     a worker is sending at this moment goes out."""
     waiting = current_session().scalars(
@@ -230,14 +240,14 @@ def unsent(registration_ids: Sequence[int], now: datetime) -> dict[int, Message]
             Message.registration_id.in_(registration_ids),
             Message.kind == MessageKind.EVENT_CHANGED,
             Message.state == MessageState.QUEUED,
-            in_nobodys_hand(now),
+            is_not_being_sent(now),
         )
         .order_by(Message.id)
     )
     return {mail.registration_id or 0: mail for mail in waiting}
 
 
-def supersede(message_ids: Iterable[int]) -> None:
+def supersede_notices(message_ids: Iterable[int]) -> None:
     current_session().execute(
         update(Message)
         .where(Message.id.in_(message_ids), Message.state == MessageState.QUEUED)
@@ -248,18 +258,18 @@ def supersede(message_ids: Iterable[int]) -> None:
 # --- answers -------------------------------------------------------------------------
 
 
-def forget(registration_ids: Iterable[int]) -> None:
+def withdraw_questions(registration_ids: Iterable[int]) -> None:
     current_session().execute(
         update(Registration)
         .where(
             Registration.id.in_(registration_ids),
-            Registration.asked_about == Asked.CHANGE,
+            Registration.asked_about == AskedAbout.CHANGE,
         )
         .values(NOT_ASKED)
     )
 
 
-def pull_in_offers(event: Event) -> None:
+def shorten_offers(event: Event) -> None:
     """An offer stands until doors at the latest, also where those open earlier now."""
     current_session().execute(
         update(Registration)

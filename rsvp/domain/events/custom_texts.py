@@ -1,4 +1,4 @@
-"""Wording: what organizers say in the mails of their event in words of their own."""
+"""Custom texts: the organizers' own subject, headline and text of a kind of mail."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from datetime import datetime
 from rsvp import errors
 from rsvp.domain import audit, capacity
 from rsvp.domain.events import publish
-from rsvp.models.message import TO_ATTENDEES, MessageKind
+from rsvp.models.message import ATTENDEE_KINDS, MessageKind
 from rsvp.text import placeholders
 
-WORDED = tuple(kind for kind in TO_ATTENDEES if kind != MessageKind.NOTE)
+CUSTOMIZABLE_KINDS = tuple(kind for kind in ATTENDEE_KINDS if kind != MessageKind.NOTE)
 """The mails with words to be changed; the organizers' own are theirs already."""
 
-LONGEST_LINE = 200
-LONGEST_TEXT = 2000
+MAX_LINE_LENGTH = 200
+MAX_TEXT_LENGTH = 2000
 """Of how many characters a subject or a headline, and a text, may be."""
 
 
-def set_wording(
+def set_custom_text(
     event_id: int,
     kind: MessageKind,
     *,
@@ -38,14 +38,14 @@ def set_wording(
     words = {name: said for name, said in given.items() if said}
     event = capacity.lock_event(event_id).event
     for name, said in words.items():
-        wrong = mistake(kind, name, said, is_discreet=event.discreet)
+        wrong = find_mistake(kind, name, said, is_discreet=event.discreet)
         if wrong:
-            raise errors.WrongWording(field=name, mistake=wrong)
+            raise errors.InvalidCustomText(field=name, mistake=wrong)
     if event.wording.get(kind, {}) == words:
         return False
     others = {key: value for key, value in event.wording.items() if key != kind}
     event.wording = others | ({kind.value: words} if words else {})
-    publish.new_version(event, now)
+    publish.bump_version(event, now)
     details = {"kind": kind.value}
     audit.record(
         "change_wording", actor=actor, now=now, event_id=event_id, details=details
@@ -53,14 +53,16 @@ def set_wording(
     return True
 
 
-def mistake(
+def find_mistake(
     kind: MessageKind, name: str, said: str, *, is_discreet: bool
 ) -> str | None:
     """What is wrong with the words in one place of a kind of mail, or None."""
-    if kind not in WORDED:
+    if kind not in CUSTOMIZABLE_KINDS:
         return "is no mail with words to be changed"
-    if len(said) > (LONGEST_TEXT if name == "text" else LONGEST_LINE):
+    if len(said) > (MAX_TEXT_LENGTH if name == "text" else MAX_LINE_LENGTH):
         return "is too long"
     if name == "subject" and is_discreet:
         return "is not for a discreet event: its subjects say nothing"
-    return placeholders.mistake(said, placeholders.NEEDED.get((kind, name)))
+    return placeholders.mistake_text(
+        said, placeholders.REQUIRED_PLACEHOLDERS.get((kind, name))
+    )

@@ -1,4 +1,4 @@
-"""Uses: what people already hold or have answered, which no file may take away."""
+"""In use: what registrations rely on, which a new definition must not remove."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from sqlalchemy import func, select
 
 from rsvp.db import current_session
 from rsvp.errors import InUse
-from rsvp.event_definition import EventFile, QuestionData
+from rsvp.event_definition import EventDefinition, QuestionData
 from rsvp.models import Admission, Attendee, CheckIn, Event, Question, Registration
 from rsvp.models.event import Allocation, Mode, QuestionType, Status
-from rsvp.models.registration import LIVE, State
+from rsvp.models.registration import LIVE_STATES, State
 
 # Types that may follow each other: what was answered stays an answer.
-SAME_ANSWERS = {(kind, kind) for kind in QuestionType}
-SAME_ANSWERS |= {(QuestionType.TEXT, QuestionType.LONG_TEXT)}
+COMPATIBLE_TYPES = {(kind, kind) for kind in QuestionType}
+COMPATIBLE_TYPES |= {(QuestionType.TEXT, QuestionType.LONG_TEXT)}
 
 
-def refuse_taking_away(event: Event, file: EventFile) -> None:
+def refuse_removing_used(event: Event, file: EventDefinition) -> None:
     """Raise InUse if the file would remove or bend what people use. Needs the lock.
 
     Facts: `kind` (admission, question, option, status, allocation), `key`, `change`
@@ -27,23 +27,23 @@ def refuse_taking_away(event: Event, file: EventFile) -> None:
     `people` who use it, and `at`, the file's key. With `seats` so many people have a
     place, and there are not as many chairs.
     """
-    refuse_status(event, file.status)
-    refuse_allocation(event, file.registration.allocation)
+    refuse_status_change(event, file.status)
+    refuse_allocation_change(event, file.registration.allocation)
     ways = {way.key: (i, way) for i, way in enumerate(file.admissions)}
     for admission in event.admissions:
         number, stays = ways.get(admission.key, (0, None))
         if stays is None:
-            people = registered_for(admission)
-            refuse_if(people, "admission", admission.key, "removed", "admissions")
+            people = count_registrations(admission)
+            refuse_if_used(people, "admission", admission.key, "removed", "admissions")
         elif stays.mode != admission.mode:
-            refuse_mode(event, admission, file, f"admissions[{number}].mode")
+            refuse_mode_change(event, admission, file, f"admissions[{number}].mode")
     asked = {question.key: (i, question) for i, question in enumerate(file.questions)}
     for question in event.questions:
         number, asks = asked.get(question.key, (0, None))
-        refuse_question(question, asks, f"questions[{number}]")
+        refuse_question_change(question, asks, f"questions[{number}]")
 
 
-def refuse_status(event: Event, status: Status) -> None:
+def refuse_status_change(event: Event, status: Status) -> None:
     """Raise InUse where people were told that it takes place, or that it does not."""
     backwards = {
         (Status.PUBLISHED, Status.DRAFT),
@@ -51,12 +51,12 @@ def refuse_status(event: Event, status: Status) -> None:
         (Status.CANCELLED, Status.PUBLISHED),
     }
     if (event.status, status) in backwards:
-        live = Registration.event_id == event.id, Registration.state.in_(LIVE)
+        live = Registration.event_id == event.id, Registration.state.in_(LIVE_STATES)
         people = current_session().scalar(select(func.count()).where(*live)) or 0
-        refuse_if(people, "status", event.status, status, "status")
+        refuse_if_used(people, "status", event.status, status, "status")
 
 
-def refuse_allocation(event: Event, allocation: Allocation) -> None:
+def refuse_allocation_change(event: Event, allocation: Allocation) -> None:
     """Raise InUse while requests wait for a decision: newcomers would be seated before
     them, without one."""
     if event.allocation != allocation:
@@ -66,13 +66,15 @@ def refuse_allocation(event: Event, allocation: Allocation) -> None:
         )
         people = current_session().scalar(select(func.count()).where(*asking)) or 0
         at = "registration.allocation"
-        refuse_if(people, "allocation", event.allocation, allocation, at)
+        refuse_if_used(people, "allocation", event.allocation, allocation, at)
 
 
-def refuse_mode(event: Event, admission: Admission, file: EventFile, at: str) -> None:
+def refuse_mode_change(
+    event: Event, admission: Admission, file: EventDefinition, at: str
+) -> None:
     """Raise InUse where people can't come in another way: they are or were in already,
     or there is no chair for each of those who were to join online."""
-    refuse_if(were_in(admission), "admission", admission.key, "mode", at)
+    refuse_if_used(count_checked_in(admission), "admission", admission.key, "mode", at)
     stays = {way.key: way for way in file.admissions}
     way, seats = stays[admission.key], admission.seats_taken - admission.reserved
     if way.mode == Mode.ONLINE or not seats:
@@ -85,10 +87,10 @@ def refuse_mode(event: Event, admission: Admission, file: EventFile, at: str) ->
             if other.key in stays and stays[other.key].mode == Mode.IN_PERSON
         )
         too_few = too_few or in_room > file.room
-    refuse_if(seats if too_few else 0, "admission", admission.key, "seats", at)
+    refuse_if_used(seats if too_few else 0, "admission", admission.key, "seats", at)
 
 
-def were_in(admission: Admission) -> int:
+def count_checked_in(admission: Admission) -> int:
     """How many of its people a door let in."""
     scanned = (
         select(func.count(CheckIn.attendee_id.distinct()))
@@ -99,30 +101,34 @@ def were_in(admission: Admission) -> int:
     return current_session().scalar(scanned) or 0
 
 
-def refuse_question(question: Question, asks: QuestionData | None, at: str) -> None:
+def refuse_question_change(
+    question: Question, asks: QuestionData | None, at: str
+) -> None:
     key = question.key
     if asks is None:
-        refuse_if(len(answers_to(question)), "question", key, "removed", "questions")
+        refuse_if_used(
+            len(answers_to(question)), "question", key, "removed", "questions"
+        )
         return
     if asks.per != question.per:
-        refuse_if(len(answers_to(question)), "question", key, "per", f"{at}.per")
-    if (question.type, asks.type) not in SAME_ANSWERS:
-        refuse_if(len(answers_to(question)), "question", key, "type", f"{at}.type")
+        refuse_if_used(len(answers_to(question)), "question", key, "per", f"{at}.per")
+    if (question.type, asks.type) not in COMPATIBLE_TYPES:
+        refuse_if_used(len(answers_to(question)), "question", key, "type", f"{at}.type")
     if gone := [option for option in question.options if option not in asks.options]:
         answers = answers_to(question)
         for option in gone:
             # An answer is one option, or a list of them.
             chosen = (a if isinstance(a, list) else [a] for a in answers)
             people = sum(option in options for options in chosen)
-            refuse_if(people, "option", option, "removed", f"{at}.options")
+            refuse_if_used(people, "option", option, "removed", f"{at}.options")
 
 
-def refuse_if(people: int, kind: str, key: str, change: str, at: str) -> None:
+def refuse_if_used(people: int, kind: str, key: str, change: str, at: str) -> None:
     if people:
         raise InUse(kind=kind, key=key, change=change, people=people, at=at)
 
 
-def registered_for(admission: Admission) -> int:
+def count_registrations(admission: Admission) -> int:
     """How many registrations there ever were: those that are over name it, too."""
     mine = Registration.admission_id == admission.id
     return current_session().scalar(select(func.count()).where(mine)) or 0

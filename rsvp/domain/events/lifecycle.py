@@ -1,4 +1,4 @@
-"""Publication: an event made public or taken back, its registration paused or resumed.
+"""Lifecycle: an event is published, unpublished, paused, resumed or cancelled.
 
 An event file says all of this as well, and the next one that is imported wins.
 """
@@ -17,23 +17,23 @@ from rsvp.models.event import Phase, Status
 from rsvp.models.message import MessageKind
 
 
-def publish(event_id: int, *, actor: str, now: datetime) -> None:
+def publish_event(event_id: int, *, actor: str, now: datetime) -> None:
     """Make a draft public. Raises EventCancelled: everybody was told that it is off."""
-    event = lock(event_id, now)
+    event = lock_uncancelled(event_id, now)
     if event.status == Status.DRAFT:
         change_status(event, Status.PUBLISHED, "publish", actor, now)
 
 
-def unpublish(event_id: int, *, actor: str, now: datetime) -> None:
+def unpublish_event(event_id: int, *, actor: str, now: datetime) -> None:
     """Make it a draft again, which nobody sees. Raises InUse where people have a place
     or wait for one, since their tickets would lead nowhere, and EventCancelled."""
-    event = lock(event_id, now)
+    event = lock_uncancelled(event_id, now)
     if event.status == Status.PUBLISHED:
-        in_use.refuse_status(event, Status.DRAFT)
+        in_use.refuse_status_change(event, Status.DRAFT)
         change_status(event, Status.DRAFT, "unpublish", actor, now)
 
 
-def pause(event_id: int, *, actor: str, now: datetime) -> None:
+def pause_registrations(event_id: int, *, actor: str, now: datetime) -> None:
     """Take no registrations for the moment; the line stands still as well.
 
     Raises EventCancelled and EventOver.
@@ -41,7 +41,7 @@ def pause(event_id: int, *, actor: str, now: datetime) -> None:
     set_paused(event_id, True, "pause", actor, now)
 
 
-def resume(event_id: int, *, actor: str, now: datetime) -> None:
+def resume_registrations(event_id: int, *, actor: str, now: datetime) -> None:
     """Take registrations again; seats that came free meanwhile go to the line first.
 
     Raises EventCancelled and EventOver.
@@ -49,14 +49,16 @@ def resume(event_id: int, *, actor: str, now: datetime) -> None:
     set_paused(event_id, False, "resume", actor, now)
 
 
-def cancel(event_id: int, *, why: str | None = None, actor: str, now: datetime) -> int:
+def cancel_event(
+    event_id: int, *, why: str | None = None, actor: str, now: datetime
+) -> int:
     """Call the event off, for good, and tell everybody who has a place or waits for
     one, with `why` if there is a line of text; says how many are told. What organizers
     have written for later is not sent.
 
     Raises EventCancelled (it is off already) and EventOver.
     """
-    event = lock(event_id, now)
+    event = lock_uncancelled(event_id, now)
     if event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=event.title)
     was_published = event.status == Status.PUBLISHED
@@ -64,14 +66,16 @@ def cancel(event_id: int, *, why: str | None = None, actor: str, now: datetime) 
     mailings.stop_scheduled(event_id, actor=actor, now=now)
     if not was_published:
         return 0
-    return outbox.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now, why=why)
+    return outbox.enqueue_for_event(
+        event_id, MessageKind.EVENT_CANCELLED, now=now, why=why
+    )
 
 
 # --- under the event's lock ---------------------------------------------------------
 
 
-def lock(event_id: int, now: datetime) -> Event:
-    event = waitlist.lock(event_id, now).event
+def lock_uncancelled(event_id: int, now: datetime) -> Event:
+    event = waitlist.lock_and_expire(event_id, now).event
     if event.phase(now) == Phase.CANCELLED:
         raise errors.EventCancelled(title=event.title)
     return event
@@ -83,21 +87,21 @@ def change_status(
     before, event.status = event.status, status
     # Calendars are told by this number (RFC 5545, 3.8.7.4).
     event.sequence += 1
-    settle(event, verb, (before, status), actor, now)
+    finish_change(event, verb, (before, status), actor, now)
 
 
 def set_paused(
     event_id: int, paused: bool, verb: str, actor: str, now: datetime
 ) -> None:
-    event = lock(event_id, now)
+    event = lock_uncancelled(event_id, now)
     if event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=event.title)
     if event.paused != paused:
         event.paused = paused
-        settle(event, verb, (None, None), actor, now)
+        finish_change(event, verb, (None, None), actor, now)
 
 
-def settle(
+def finish_change(
     event: Event,
     verb: str,
     states: tuple[str | None, str | None],
@@ -105,7 +109,7 @@ def settle(
     now: datetime,
 ) -> None:
     """What follows any such change: a new version, an entry, and the line's turn."""
-    event_publish.new_version(event, now)
+    event_publish.bump_version(event, now)
     audit.record(verb, actor=actor, now=now, event_id=event.id, states=states)
     # Locking again writes what was changed, and reads it as it is now.
     waitlist.promote(capacity.lock_event(event.id), actor=actor, now=now)

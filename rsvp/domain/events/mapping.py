@@ -1,4 +1,4 @@
-"""Event rows: what a file says as columns and rows, and the file that would say it."""
+"""Mapping: an event definition as database rows, and rows as a definition."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from rsvp.event_definition import (
     AgendaItem,
     ConsentData,
     Contributor,
-    EventFile,
+    CustomTextData,
+    EventDefinition,
     Link,
     Online,
     Organization,
     QuestionData,
+    ReconfirmationRules,
     RegistrationRules,
     ReminderData,
     SeriesData,
-    StillComing,
     Venue,
-    WordingData,
 )
 from rsvp.models import Admission, Consent, Event, Question, Reminder
 from rsvp.models.event import (
-    STANDBY_MINUTES,
+    DEFAULT_STANDBY_MINUTES,
     Allocation,
     Anchor,
     Mode,
     NoAnswer,
-    Per,
     Promotion,
+    QuestionScope,
     QuestionType,
     Status,
     Visibility,
@@ -47,7 +47,7 @@ from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 from rsvp.text import durations
 
-SAME_NAME = (
+COPIED_COLUMNS = (
     *("title", "summary", "description", "language", "status", "visibility"),
     *("discreet", "timezone", "fold", "contact", "retention_days"),
 )
@@ -55,15 +55,15 @@ SAME_NAME = (
 # --- rows from the file -------------------------------------------------------------
 
 
-def set_columns(event: Event, file: EventFile) -> None:
-    for name in SAME_NAME:
+def set_columns(event: Event, file: EventDefinition) -> None:
+    for name in COPIED_COLUMNS:
         setattr(event, name, getattr(file, name))
     event.also_show = list(file.also_show)
     for name in ("hosts", "sponsors", "people", "agenda", "links"):
-        setattr(event, name, [given(item) for item in getattr(file, name)])
+        setattr(event, name, [as_mapping(item) for item in getattr(file, name)])
     for name, wall in file.wall_times.items():
         setattr(event, f"{name}_local", wall)
-    for name, at in instants(file).items():
+    for name, at in event_instants(file).items():
         setattr(event, f"{name}_at", at)
     venue, online, rules = file.venue, file.online, file.registration
     event.venue_name = venue.name if venue else None
@@ -84,12 +84,12 @@ def set_columns(event: Event, file: EventFile) -> None:
     event.answer_hours = asks.answer_hours if asks else None
     event.no_answer = asks.no_answer if asks else NoAnswer.RELEASE
     event.wording = {
-        words.message: given(words, but="message") for words in file.wording
+        words.message: as_mapping(words, but="message") for words in file.wording
     }
     event.standby_minutes = file.standby_minutes if file.standby else None
 
 
-def instants(file: EventFile) -> dict[str, datetime | None]:
+def event_instants(file: EventDefinition) -> dict[str, datetime | None]:
     """The instant of each wall time. Raises walltime's errors."""
     zone = ZoneInfo(file.timezone)
     return {
@@ -98,7 +98,7 @@ def instants(file: EventFile) -> dict[str, datetime | None]:
     }
 
 
-def given(item: Any, but: str = "") -> dict[str, Any]:
+def as_mapping(item: Any, but: str = "") -> dict[str, Any]:
     """A dataclass as a mapping of what it says."""
     names = (field.name for field in fields(item) if field.name != but)
     pairs = ((name, getattr(item, name)) for name in names)
@@ -117,7 +117,7 @@ def set_admissions(event: Event, wanted: Sequence[AdmissionData]) -> None:
         admission.waitlist = data.waitlist
         admission.waitlist_max = data.waitlist_max
         capacity.set_capacity(admission, data.capacity)
-    remove(event.admissions, old.values())
+    delete_rows(event.admissions, old.values())
     event.admissions.sort(key=lambda admission: admission.position)
 
 
@@ -132,7 +132,7 @@ def set_questions(event: Event, wanted: Sequence[QuestionData]) -> None:
         for name in ("ask", "hint", "type", "required", "per", "keep_days"):
             setattr(question, name, getattr(data, name))
         question.options, question.only_for = list(data.options), list(data.only_for)
-    remove(event.questions, old.values())
+    delete_rows(event.questions, old.values())
 
 
 def set_reminders(event: Event, wanted: Sequence[ReminderData], now: datetime) -> None:
@@ -144,14 +144,14 @@ def set_reminders(event: Event, wanted: Sequence[ReminderData], now: datetime) -
             event.reminders.append(reminder)
         reminder.position = position
         reminder.anchor = Anchor.END if data.before is None else Anchor.START
-        reminder.minutes = durations.minutes_of(data.before or data.after or "")
+        reminder.minutes = durations.parse_duration(data.before or data.after or "")
         reminder.admissions, reminder.states = list(data.admissions), list(data.states)
         reminder.subject, reminder.text = data.subject, data.text
-    remove(event.reminders, old.values())
+    delete_rows(event.reminders, old.values())
     reminders.reschedule(event, now)
 
 
-def remove(
+def delete_rows(
     rows: list[Any], unwanted: Iterable[Admission | Question | Reminder]
 ) -> None:
     for row in list(unwanted):
@@ -185,10 +185,10 @@ def set_consents(event: Event, wanted: Sequence[ConsentData]) -> None:
 # --- the file from rows -------------------------------------------------------------
 
 
-def to_file(event: Event) -> EventFile:
+def to_definition(event: Event) -> EventDefinition:
     """What a file would have to say to make this event."""
     series = event.series
-    return EventFile(
+    return EventDefinition(
         slug=event.slug,
         title=event.title,
         summary=event.summary,
@@ -207,8 +207,8 @@ def to_file(event: Event) -> EventFile:
         doors=event.doors_local,
         fold=event.fold,
         also_show=tuple(event.also_show),
-        venue=venue_of(event),
-        online=online_of(event),
+        venue=venue_data(event),
+        online=online_data(event),
         hosts=tuple(Organization(**host) for host in event.hosts),
         sponsors=tuple(Organization(**sponsor) for sponsor in event.sponsors),
         people=tuple(Contributor(**person) for person in event.people),
@@ -217,10 +217,10 @@ def to_file(event: Event) -> EventFile:
         room=event.room_capacity,
         reserved_seats=event.reserved_seats,
         standby=event.standby_minutes is not None,
-        standby_minutes=STANDBY_MINUTES
+        standby_minutes=DEFAULT_STANDBY_MINUTES
         if event.standby_minutes is None
         else event.standby_minutes,
-        admissions=tuple(map(admission_of, event.admissions)),
+        admissions=tuple(map(admission_data, event.admissions)),
         registration=RegistrationRules(
             required=event.registration_required,
             party_max=event.party_max,
@@ -233,19 +233,19 @@ def to_file(event: Event) -> EventFile:
             confirm_address=event.confirm_address,
             change_until=event.change_until_local,
         ),
-        still_coming=StillComing(
+        still_coming=ReconfirmationRules(
             ask_hours=event.ask_hours,
             answer_hours=event.answer_hours or 0,
             no_answer=NoAnswer(event.no_answer),
         )
         if event.ask_hours is not None
         else None,
-        reminders=tuple(map(reminder_of, event.reminders)),
+        reminders=tuple(map(reminder_data, event.reminders)),
         wording=tuple(
-            WordingData(message=MessageKind(kind), **words)
+            CustomTextData(message=MessageKind(kind), **words)
             for kind, words in sorted(event.wording.items())
         ),
-        questions=tuple(map(question_of, event.questions)),
+        questions=tuple(map(question_data, event.questions)),
         consents=tuple(
             ConsentData(key=consent.key, text=consent.text, required=consent.required)
             for consent in event.consents
@@ -255,7 +255,7 @@ def to_file(event: Event) -> EventFile:
     )
 
 
-def venue_of(event: Event) -> Venue | None:
+def venue_data(event: Event) -> Venue | None:
     if event.venue_name is None:
         return None
     return Venue(
@@ -263,12 +263,12 @@ def venue_of(event: Event) -> Venue | None:
     )
 
 
-def online_of(event: Event) -> Online | None:
+def online_data(event: Event) -> Online | None:
     online = Online(join_url=event.join_url, note=event.online_note)
     return None if online == Online() else online
 
 
-def admission_of(admission: Admission) -> AdmissionData:
+def admission_data(admission: Admission) -> AdmissionData:
     return AdmissionData(
         key=admission.key,
         name=admission.name,
@@ -279,8 +279,8 @@ def admission_of(admission: Admission) -> AdmissionData:
     )
 
 
-def reminder_of(reminder: Reminder) -> ReminderData:
-    span = durations.written(reminder.minutes)
+def reminder_data(reminder: Reminder) -> ReminderData:
+    span = durations.format_duration(reminder.minutes)
     is_before = reminder.anchor == Anchor.START
     return ReminderData(
         key=reminder.key,
@@ -293,7 +293,7 @@ def reminder_of(reminder: Reminder) -> ReminderData:
     )
 
 
-def question_of(question: Question) -> QuestionData:
+def question_data(question: Question) -> QuestionData:
     return QuestionData(
         key=question.key,
         ask=question.ask,
@@ -301,7 +301,7 @@ def question_of(question: Question) -> QuestionData:
         hint=question.hint,
         options=tuple(question.options),
         required=question.required,
-        per=Per(question.per),
+        per=QuestionScope(question.per),
         only_for=tuple(question.only_for),
         keep_days=question.keep_days,
     )

@@ -1,4 +1,4 @@
-"""Events: publishing what a file says, writing it out again, following zone rules.
+"""Publishing: an event is created or updated as its definition says.
 
 A file is the whole truth about its event: what it leaves out is set to its default.
 Registrations stay as they are; where a change would pull something from under people
@@ -9,24 +9,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from rsvp import walltime
 from rsvp.db import current_session
-from rsvp.domain import audit, capacity, mailings, reconfirmation, reminders, waitlist
+from rsvp.domain import audit, capacity, mailings, reconfirmation, waitlist
 from rsvp.domain.events import change_notices, in_use, mapping
 from rsvp.domain.messages import outbox
 from rsvp.errors import OtherTeam
-from rsvp.event_definition import EventFile, SeriesData
+from rsvp.event_definition import EventDefinition, SeriesData
 from rsvp.models import Event, Series, Team
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.models.team import DEFAULT_TEAM
 
 # A calendar that holds the event is told of these (RFC 5545, 3.8.7.4).
-IN_CALENDARS = {
+CALENDAR_KEYS = {
     "title",
     "starts",
     "ends",
@@ -39,7 +37,7 @@ IN_CALENDARS = {
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishResult:
     """What became of a file: `changed` names its top-level keys that differ now, `told`
     is how many are mailed about it."""
 
@@ -49,7 +47,9 @@ class Published:
     told: int = 0
 
 
-def publish(file: EventFile, *, actor: str, now: datetime) -> Published:
+def publish_definition(
+    file: EventDefinition, *, actor: str, now: datetime
+) -> PublishResult:
     """Create the event with this slug, or make it as the file says; nothing changed, no
     new version. Seats that a larger capacity frees go to the line at once, and whoever
     is registered is told of what is another time, place or way to join.
@@ -57,21 +57,23 @@ def publish(file: EventFile, *, actor: str, now: datetime) -> Published:
     Raises InUse (it would remove or bend what people use) and OtherTeam (the event or
     its series belongs to another team); then nothing has changed.
     """
-    team = team_of(file.team)
+    team = get_or_create_team(file.team)
     event_id = current_session().scalar(select(Event.id).where(Event.slug == file.slug))
     if event_id is None:
-        return create(file, team, actor=actor, now=now)
-    return change(event_id, file, team, actor=actor, now=now)
+        return create_event(file, team, actor=actor, now=now)
+    return update_event(event_id, file, team, actor=actor, now=now)
 
 
-def create(file: EventFile, team: Team, *, actor: str, now: datetime) -> Published:
+def create_event(
+    file: EventDefinition, team: Team, *, actor: str, now: datetime
+) -> PublishResult:
     session = current_session()
     event = Event(slug=file.slug, team=team, created_at=now, updated_at=now, version=1)
-    event.series = series_of(file.series, team)
+    event.series = save_series(file.series, team)
     mapping.set_columns(event, file)
-    capacity.set_room(event, file.room)
+    capacity.set_room_capacity(event, file.room)
     mapping.set_admissions(event, file.admissions)
-    capacity.set_reserved(event)
+    capacity.apply_reserved_seats(event)
     mapping.set_questions(event, file.questions)
     mapping.set_reminders(event, file.reminders, now)
     session.add(event)
@@ -80,46 +82,46 @@ def create(file: EventFile, team: Team, *, actor: str, now: datetime) -> Publish
     audit.record(
         "import", actor=actor, now=now, event_id=event.id, states=(None, file.status)
     )
-    return Published(event.id, created=True, changed=[])
+    return PublishResult(event.id, created=True, changed=[])
 
 
-def change(
-    event_id: int, file: EventFile, team: Team, *, actor: str, now: datetime
-) -> Published:
+def update_event(
+    event_id: int, file: EventDefinition, team: Team, *, actor: str, now: datetime
+) -> PublishResult:
     session = current_session()
-    event = waitlist.lock(event_id, now).event
+    event = waitlist.lock_and_expire(event_id, now).event
     if event.team_id != team.id:
         raise OtherTeam(kind="event", slug=event.slug, team=event.team.slug)
     session.expire(event, ["series", "admissions", "questions", "reminders"])
-    before = mapping.to_file(event)
-    series = series_of(file.series, team, but=event_id)
-    changed = differences(before, file, event)
+    before = mapping.to_definition(event)
+    series = save_series(file.series, team, but=event_id)
+    changed = changed_keys(before, file, event)
     if not changed:
-        return Published(event_id, created=False, changed=[])
-    in_use.refuse_taking_away(event, file)
-    day_before = reconfirmation.day_of(event)
-    was = change_notices.seen(event)
+        return PublishResult(event_id, created=False, changed=[])
+    in_use.refuse_removing_used(event, file)
+    day_before = reconfirmation.event_day(event)
+    was = change_notices.take_snapshot(event)
 
     event.series = series
     mapping.set_columns(event, file)
     if file.room != before.room:
-        capacity.set_room(event, file.room)
+        capacity.set_room_capacity(event, file.room)
     mapping.set_admissions(event, file.admissions)
-    capacity.set_reserved(event)
+    capacity.apply_reserved_seats(event)
     mapping.set_questions(event, file.questions)
     mapping.set_reminders(event, file.reminders, now)
     mapping.set_consents(event, file.consents)
-    event.sequence += bool(IN_CALENDARS.intersection(changed))
-    reconfirmation.follow(event, day_before)
+    event.sequence += bool(CALENDAR_KEYS.intersection(changed))
+    reconfirmation.follow_event_change(event, day_before)
     # What calendars hold of those who come by it says where.
-    event.sequence += change_notices.modes_differ(event, was)
-    new_version(event, now)
+    event.sequence += change_notices.modes_changed(event, was)
+    bump_version(event, now)
     session.flush()
     if (before.status, file.status) == (Status.PUBLISHED, Status.CANCELLED):
         mailings.stop_scheduled(event_id, actor=actor, now=now)
-        told = outbox.tell_all(event_id, MessageKind.EVENT_CANCELLED, now=now)
+        told = outbox.enqueue_for_event(event_id, MessageKind.EVENT_CANCELLED, now=now)
     else:
-        told = change_notices.tell(event, was, now=now)
+        told = change_notices.notify_registrations(event, was, now=now)
     audit.record(
         "update",
         actor=actor,
@@ -129,24 +131,26 @@ def change(
         details={"changed": changed} | ({"told": told} if told else {}),
     )
     waitlist.promote(capacity.lock_event(event_id), actor=actor, now=now)
-    return Published(event_id, created=False, changed=changed, told=told)
+    return PublishResult(event_id, created=False, changed=changed, told=told)
 
 
-def differences(before: EventFile, file: EventFile, event: Event) -> list[str]:
+def changed_keys(
+    before: EventDefinition, file: EventDefinition, event: Event
+) -> list[str]:
     """The top-level keys whose values differ, or whose instants zone rules moved."""
     moved = {
         name if name in ("starts", "ends", "doors") else "registration"
-        for name, at in mapping.instants(file).items()
+        for name, at in mapping.event_instants(file).items()
         if at != getattr(event, f"{name}_at")
     }
     return [
         key
-        for key in (field.name for field in fields(EventFile))
+        for key in (field.name for field in fields(EventDefinition))
         if getattr(before, key) != getattr(file, key) or key in moved
     ]
 
 
-def new_version(event: Event, now: datetime) -> None:
+def bump_version(event: Event, now: datetime) -> None:
     """Count the event on; its admissions follow, so that no seat is claimed under the
     rules of before. Needs the event's lock."""
     event.version += 1
@@ -158,7 +162,7 @@ def new_version(event: Event, now: datetime) -> None:
 # --- team and series ----------------------------------------------------------------
 
 
-def team_of(slug: str) -> Team:
+def get_or_create_team(slug: str) -> Team:
     """The team with this slug, made if there is none.
 
     Publishing goes in turn, by the default team's lock: two files can't both make the
@@ -175,7 +179,7 @@ def team_of(slug: str) -> Team:
     return team
 
 
-def series_of(
+def save_series(
     data: SeriesData | None, team: Team, but: int | None = None
 ) -> Series | None:
     """The series with this slug, made or changed to say what the file says.
@@ -193,73 +197,18 @@ def series_of(
         owner = session.get_one(Team, series.team_id)
         raise OtherTeam(kind="series", slug=series.slug, team=owner.slug)
     elif (series.title, series.summary) != (data.title, data.summary):
-        renew(series, but)
+        bump_series_events(series, but)
     series.title, series.summary = data.title, data.summary
     return series
 
 
-def renew(series: Series, but: int | None) -> None:
+def bump_series_events(series: Series, but: int | None) -> None:
     for event_id in current_session().scalars(
         select(Event.id).where(Event.series_id == series.id).order_by(Event.id)
     ):
         if event_id != but:
             event = capacity.lock_event(event_id).event
-            new_version(event, event.updated_at)
+            bump_version(event, event.updated_at)
 
 
 # --- when zone rules change ---------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Moved:
-    """An event whose instants no longer were what its wall times mean."""
-
-    event_id: int
-    slug: str
-    before: datetime
-    after: datetime
-
-
-def find_moved(now: datetime) -> list[Event]:
-    """The events to come whose stored instants differ from what their wall times mean
-    by the zone rules of today."""
-    coming = select(Event).where(Event.ends_at > now).order_by(Event.id)
-    return [event for event in current_session().scalars(coming) if right(event)]
-
-
-def right(event: Event) -> dict[str, datetime]:
-    """The instants that should stand there, of those that are wrong.
-
-    The rules may have put a wall time into a gap, or made it exist twice: the nearest
-    instant is taken, since an event must have one.
-    """
-    zone = ZoneInfo(event.timezone)
-    wrong = {}
-    for name in ("starts", "ends", "doors", "opens", "closes", "change_until"):
-        wall = getattr(event, f"{name}_local")
-        at = wall and walltime.nearest_instant(wall, zone, event.fold)
-        if at != getattr(event, f"{name}_at"):
-            wrong[f"{name}_at"] = at
-    return wrong
-
-
-def rederive(event_id: int, *, actor: str, now: datetime) -> Moved | None:
-    """Derive an event's instants again; None if they were right."""
-    event = capacity.lock_event(event_id).event
-    wrong, before = right(event), event.starts_at
-    if not wrong:
-        return None
-    for name, at in wrong.items():
-        setattr(event, name, at)
-    reconfirmation.follow(event, reconfirmation.day_of(event))
-    event.sequence += 1
-    reminders.reschedule(event, now)
-    new_version(event, now)
-    audit.record(
-        "rederive",
-        actor=actor,
-        now=now,
-        event_id=event_id,
-        details={"changed": sorted(wrong)},
-    )
-    return Moved(event_id, event.slug, before, event.starts_at)

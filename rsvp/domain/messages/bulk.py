@@ -1,4 +1,4 @@
-"""Circulars: what many are told at once, each of them once."""
+"""Bulk messages: one mail to each of many registrations, each of them once."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ from rsvp.models.message import MessageKind
 from rsvp.models.registration import AttendeeState
 
 # A conflict means: the registration has a mail for this occasion already.
-ONCE = {
+INSERT_IGNORE = {
     "sqlite": sqlite.insert(table_of(Message)).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(table_of(Message)).on_conflict_do_nothing(),
 }
-ONCE = {name: row.returning(table_of(Message).c.id) for name, row in ONCE.items()}
+INSERT_IGNORE = {
+    name: row.returning(table_of(Message).c.id) for name, row in INSERT_IGNORE.items()
+}
 
 
 @dataclass(frozen=True)
-class Letter:
+class BulkMessage:
     """What one of many is told."""
 
     registration: Registration
     facts: dict[str, Any]
 
 
-def gets_extras() -> tuple[ColumnElement[bool], ...]:
+def accepts_optional_mail() -> tuple[ColumnElement[bool], ...]:
     """The registrations that get more than tickets and changes: their people did not
     ask for no more, and their address takes mail and is not forgotten."""
     return (
@@ -44,7 +46,7 @@ def gets_extras() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def answer_wanted(registration: Registration) -> dict[str, Any]:
+def deadline_facts(registration: Registration) -> dict[str, Any]:
     """Until when one that was offered a place, or holds one, is to be answered."""
     if registration.decide_by is None:
         return {}
@@ -54,7 +56,7 @@ def answer_wanted(registration: Registration) -> dict[str, Any]:
     return wanted
 
 
-def parties(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
+def coming_by_registration(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
     """Those who are coming, by registration."""
     coming: dict[int, list[UUID]] = defaultdict(list)
     rows = current_session().execute(
@@ -70,9 +72,9 @@ def parties(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
     return coming
 
 
-def queue_many(
+def enqueue_many(
     kind: MessageKind,
-    letters: Sequence[Letter],
+    letters: Sequence[BulkMessage],
     *,
     event_id: int,
     occasion: str | None,
@@ -83,9 +85,9 @@ def queue_many(
     one, whoever else writes them at the same time. `more` are further columns."""
     if not letters:
         return 0
-    return write_once(
+    return insert_once(
         [
-            outbox.row(
+            outbox.message_row(
                 kind,
                 letter.registration.email,
                 letter.registration.email_key,
@@ -101,9 +103,9 @@ def queue_many(
     )
 
 
-def write_once(rows: Sequence[dict[str, Any]]) -> int:
+def insert_once(rows: Sequence[dict[str, Any]]) -> int:
     """Write these messages but for those whose registration has one for the occasion,
     and say how many that were."""
     connection = current_connection()
-    written = connection.execute(ONCE[connection.dialect.name], rows)
+    written = connection.execute(INSERT_IGNORE[connection.dialect.name], rows)
     return len(written.all())

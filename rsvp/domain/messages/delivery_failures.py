@@ -1,4 +1,4 @@
-"""Undelivered: what becomes of it when mail to somebody does not arrive.
+"""Delivery failures: addresses that take no mail, and telling the organizers.
 
 An address that a mail server refuses for good is noted with its registration, until a
 mail reaches it or another one takes its place. The organizers are told, by a mail that
@@ -19,34 +19,34 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event, Message, Registration, User
 from rsvp.models.message import MessageKind, MessageState
 
-GATHERS_FOR = timedelta(minutes=10)
-AT_MOST_EVERY = timedelta(hours=1)
+GATHERING_TIME = timedelta(minutes=10)
+MIN_NOTICE_INTERVAL = timedelta(hours=1)
 
 
 # --- addresses ----------------------------------------------------------------------
 
 
-def mark(message_id: int, why: str, now: datetime) -> None:
+def mark_address_failed(message_id: int, why: str, now: datetime) -> None:
     """Note that the address of a message's registration takes no mail, if it still is
     the one that the message went to."""
-    note(message_id, now, why)
+    set_address_failed(message_id, now, why)
 
 
-def take_back(message_id: int) -> None:
+def clear_address_failed(message_id: int) -> None:
     """A message was taken by an address that had refused earlier ones."""
-    note(message_id, None, None)
+    set_address_failed(message_id, None, None)
 
 
-def note(message_id: int, at: datetime | None, why: str | None) -> None:
+def set_address_failed(message_id: int, at: datetime | None, why: str | None) -> None:
     current_session().execute(
         update(Registration)
-        .where(*is_its_holder(message_id))
+        .where(*has_recipient_address(message_id))
         .values(address_failed_at=at, address_failed_why=why)
         .execution_options(synchronize_session=False)
     )
 
 
-def is_its_holder(message_id: int) -> tuple[ColumnElement[bool], ...]:
+def has_recipient_address(message_id: int) -> tuple[ColumnElement[bool], ...]:
     mine = select(Message.registration_id).where(Message.id == message_id)
     address = select(Message.recipient_key).where(Message.id == message_id)
     return (
@@ -58,7 +58,7 @@ def is_its_holder(message_id: int) -> tuple[ColumnElement[bool], ...]:
 # --- who is out of reach ------------------------------------------------------------
 
 
-def unreached(event_id: int) -> Select[int, str]:
+def unreached_registrations(event_id: int) -> Select[int, str]:
     """The registrations, with their references, whose last mail could not be
     delivered: none that reached the same address came after it."""
     later = aliased(Message)
@@ -84,19 +84,22 @@ def unreached(event_id: int) -> Select[int, str]:
     )
 
 
-def references(event_id: int) -> list[str]:
-    return [row.reference for row in current_session().execute(unreached(event_id))]
+def unreached_references(event_id: int) -> list[str]:
+    return [
+        row.reference
+        for row in current_session().execute(unreached_registrations(event_id))
+    ]
 
 
-def count(event_id: int) -> int:
-    people = unreached(event_id).order_by(None).subquery()
+def count_unreached(event_id: int) -> int:
+    people = unreached_registrations(event_id).order_by(None).subquery()
     return current_session().scalar(select(func.count()).select_from(people)) or 0
 
 
 # --- telling the organizers ---------------------------------------------------------
 
 
-def lock_event_of(message_id: int) -> int | None:
+def lock_event_of_message(message_id: int) -> int | None:
     """Lock the event that a message to an attendee is about; None for other mails."""
     session = current_session()
     event_id = session.scalar(
@@ -104,21 +107,21 @@ def lock_event_of(message_id: int) -> int | None:
             Message.id == message_id, Message.registration_id.is_not(None)
         )
     )
-    return lock(event_id) if event_id is not None else None
+    return lock_event_row(event_id) if event_id is not None else None
 
 
-def lock(event_id: int) -> int:
+def lock_event_row(event_id: int) -> int:
     wanted = select(Event.id).where(Event.id == event_id)
     current_session().execute(wanted.with_for_update(key_share=True))
     return event_id
 
 
-def tell_organizers(event_id: int, now: datetime) -> None:
+def notify_organizers(event_id: int, now: datetime) -> None:
     """Queue a mail to everybody who may read the event's messages: in some minutes, to
     gather what else fails by then, and once an hour at most. Needs the event's lock."""
     session = current_session()
     event = session.get_one(Event, event_id)
-    for user in teams.people_who_may(Action.READ_MESSAGES, event.team_id):
+    for user in teams.users_who_may(Action.READ_MESSAGES, event.team_id):
         last = session.execute(
             select(Message.state, Message.due_at)
             .where(
@@ -131,12 +134,12 @@ def tell_organizers(event_id: int, now: datetime) -> None:
         ).one_or_none()
         if last and last.state == MessageState.QUEUED:
             continue  # it tells how things stand when it goes out
-        due_at = now + GATHERS_FOR
+        due_at = now + GATHERING_TIME
         if last:
             # Whatever the clock was when the last one went out.
-            soonest = min(last.due_at, now) + AT_MOST_EVERY
+            soonest = min(last.due_at, now) + MIN_NOTICE_INTERVAL
             due_at = max(due_at, soonest)
-        outbox.write_to(
+        outbox.insert_for_user(
             *(user.id, user.email, MessageKind.UNDELIVERED),
             now=now,
             event_id=event_id,
@@ -144,12 +147,12 @@ def tell_organizers(event_id: int, now: datetime) -> None:
         )
 
 
-def is_wanted(message: Message, user: User) -> bool:
+def is_notice_relevant(message: Message, user: User) -> bool:
     """Whether there still is something to tell, and to one who may know."""
     event = message.event
     member = teams.membership_for(user, event.team)
     return (
         user.active
         and teams.may(member, Action.READ_MESSAGES, event)
-        and count(event.id) > 0
+        and count_unreached(event.id) > 0
     )

@@ -1,4 +1,4 @@
-"""Proving: who sends a form with a link from our mail has the address it went to."""
+"""Address proof: a form sent from a mailed link shows that its address is theirs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deciding: an address is confirmed, a request approved or declined, one brought back.
+"""Approval: addresses confirmed, requests approved or declined, ended ones reinstated.
 
 Each of these finds seats by the rules for newcomers, or the end of the line.
 """
@@ -12,12 +12,16 @@ from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import cause_of
-from rsvp.domain.registrations.create import seat_newcomer
-from rsvp.domain.registrations.locking import lock, place_of, refuse_over
-from rsvp.domain.transitions import step
+from rsvp.domain.registrations.create import claim_for_newcomer
+from rsvp.domain.registrations.locking import (
+    lock_registration,
+    refuse_if_event_over,
+    waitlist_position,
+)
+from rsvp.domain.transitions import transition
 from rsvp.models import Registration
 from rsvp.models.message import MessageKind
-from rsvp.models.registration import OVER, State
+from rsvp.models.registration import ENDED_STATES, State
 
 
 def confirm_address(registration_id: int, *, actor: str, now: datetime) -> State:
@@ -28,15 +32,19 @@ def confirm_address(registration_id: int, *, actor: str, now: datetime) -> State
     EventOver.
     """
     known = (State.HELD, State.CONFIRMED, State.WAITLISTED, State.OFFERED, State.LAPSED)
-    locked, registration = lock(registration_id, now, known)
+    locked, registration = lock_registration(registration_id, now, known)
     what = "confirmed_address"
     if registration.state == State.HELD:
-        confirm(registration, what, actor=actor, now=now, verb="confirm_address")
+        confirm_and_notify(
+            registration, what, actor=actor, now=now, verb="confirm_address"
+        )
     elif registration.state == State.LAPSED:
         if registration.ended_from != State.HELD:
             raise errors.AlreadyOver
-        refuse_over(locked, now)
-        find_place(locked, registration, "confirm_address", what, actor=actor, now=now)
+        refuse_if_event_over(locked, now)
+        seat_or_waitlist(
+            locked, registration, "confirm_address", what, actor=actor, now=now
+        )
     return State(registration.state)
 
 
@@ -49,7 +57,7 @@ def approve(
     Raises NotRequested, AdmissionFull, LineFull, EventCancelled and EventOver.
     """
     locked, registration = lock_requested(registration_id, now)
-    find_place(
+    seat_or_waitlist(
         locked, registration, "approve", "approved", actor=actor, now=now, words=why
     )
     return State(registration.state)
@@ -63,9 +71,11 @@ def decline(
     Raises NotRequested, EventCancelled and EventOver (erased).
     """
     _locked, registration = lock_requested(registration_id, now)
-    step(registration, State.DECLINED, verb="decline", actor=actor, now=now, why=why)
+    transition(
+        registration, State.DECLINED, verb="decline", actor=actor, now=now, why=why
+    )
     cause = cause_of(actor, registration)
-    outbox.tell(registration, MessageKind.DECLINED, cause=cause, now=now)
+    outbox.enqueue(registration, MessageKind.DECLINED, cause=cause, now=now)
 
 
 def reinstate(
@@ -76,20 +86,20 @@ def reinstate(
 
     Raises NotOver, AddressInUse, AdmissionFull, LineFull, EventCancelled and EventOver.
     """
-    locked, registration = lock(registration_id, now, tuple(State))
-    if registration.state not in (*OVER, State.RELEASED):
+    locked, registration = lock_registration(registration_id, now, tuple(State))
+    if registration.state not in (*ENDED_STATES, State.RELEASED):
         raise errors.NotOver
-    refuse_over(locked, now)
+    refuse_if_event_over(locked, now)
     if not registration.email:
         # Whose it was asked us to forget it.
         raise errors.AlreadyOver
     what = "reinstated"
     if why is None:
-        find_place(locked, registration, "reinstate", what, actor=actor, now=now)
+        seat_or_waitlist(locked, registration, "reinstate", what, actor=actor, now=now)
         return State(registration.state)
     admission = locked.admissions[registration.admission_id]
-    is_above = capacity.claim_above(locked, admission, registration.seats)
-    step(
+    is_above = capacity.claim_seats_above_caps(locked, admission, registration.seats)
+    transition(
         registration,
         State.CONFIRMED,
         verb="reinstate",
@@ -98,7 +108,7 @@ def reinstate(
         details={"seats": registration.seats, "is_above": is_above},
         exception_why=why if is_above else None,
     )
-    outbox.tell(
+    outbox.enqueue(
         registration,
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),
@@ -114,13 +124,13 @@ def reinstate(
 def lock_requested(
     registration_id: int, now: datetime
 ) -> tuple[LockedEvent, Registration]:
-    locked, registration = lock(registration_id, now, tuple(State))
+    locked, registration = lock_registration(registration_id, now, tuple(State))
     if registration.state != State.REQUESTED:
         raise errors.NotRequested
     return locked, registration
 
 
-def find_place(
+def seat_or_waitlist(
     locked: LockedEvent,
     registration: Registration,
     verb: str,
@@ -133,11 +143,13 @@ def find_place(
     """Confirm it if its seats are free by the rules for newcomers, else put it at the
     end of the line, and tell them."""
     admission = locked.admissions[registration.admission_id]
-    if seat_newcomer(locked, admission, registration.seats):
-        confirm(registration, what, actor=actor, now=now, verb=verb, words=words)
+    if claim_for_newcomer(locked, admission, registration.seats):
+        confirm_and_notify(
+            registration, what, actor=actor, now=now, verb=verb, words=words
+        )
         return
-    number = waitlist.end_of_line(locked, admission, registration.seats)
-    step(
+    number = waitlist.join(locked, admission, registration.seats)
+    transition(
         registration,
         State.WAITLISTED,
         verb=verb,
@@ -145,8 +157,8 @@ def find_place(
         now=now,
         line_number=number,
     )
-    place = place_of(locked, registration)
-    outbox.tell(
+    place = waitlist_position(locked, registration)
+    outbox.enqueue(
         registration,
         MessageKind.WAITLISTED,
         cause=cause_of(actor, registration),
@@ -159,7 +171,7 @@ def find_place(
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def confirm(
+def confirm_and_notify(
     registration: Registration,
     what: str,
     *,
@@ -168,8 +180,8 @@ def confirm(
     verb: str,
     words: str | None = None,
 ) -> None:
-    step(registration, State.CONFIRMED, verb=verb, actor=actor, now=now)
-    outbox.tell(
+    transition(registration, State.CONFIRMED, verb=verb, actor=actor, now=now)
+    outbox.enqueue(
         registration,
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),

@@ -1,4 +1,4 @@
-"""Giving up: a guest's place or all of them; what comes free goes to the line."""
+"""Cancellation: of one guest or the whole party; the waitlist gets the seats."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import cause_of
-from rsvp.domain.registrations.locking import lock, place_of, refuse_if_in, refuse_late
-from rsvp.domain.transitions import count_as_yes, record, step
+from rsvp.domain.registrations.locking import (
+    lock_registration,
+    refuse_after_deadline,
+    refuse_if_checked_in,
+    waitlist_position,
+)
+from rsvp.domain.transitions import reconfirm_by_change, record_change, transition
 from rsvp.models import Attendee, Registration
 from rsvp.models.message import MessageKind
-from rsvp.models.registration import LIVE, SEATED, AttendeeState, State
+from rsvp.models.registration import LIVE_STATES, SEATED_STATES, AttendeeState, State
 
 
 def cancel(
@@ -27,14 +32,16 @@ def cancel(
     Its holder can do so until the organizer's deadline, an organizer later as well.
     Raises AlreadyOver, AlreadyIn, TooLateToCancel, EventCancelled, EventOver (erased).
     """
-    locked, registration = lock(registration_id, now, (*LIVE, State.RELEASED))
-    refuse_late(locked, actor, now)
-    refuse_if_in(Attendee.registration_id == registration.id)
-    end(locked, registration, "cancel", actor=actor, now=now, why=why)
+    locked, registration = lock_registration(
+        registration_id, now, (*LIVE_STATES, State.RELEASED)
+    )
+    refuse_after_deadline(locked, actor, now)
+    refuse_if_checked_in(Attendee.registration_id == registration.id)
+    cancel_locked(locked, registration, "cancel", actor=actor, now=now, why=why)
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def end(
+def cancel_locked(
     locked: LockedEvent,
     registration: Registration,
     verb: str,
@@ -45,8 +52,8 @@ def end(
 ) -> None:
     """Cancel it, give back what it holds, and say so; promotion is the caller's."""
     admission = locked.admissions[registration.admission_id]
-    waitlist.give_back(locked, admission, registration)
-    was = step(
+    waitlist.release_place(locked, admission, registration)
+    was = transition(
         registration,
         State.CANCELLED,
         verb=verb,
@@ -56,7 +63,7 @@ def end(
         details={"seats": registration.seats},
     )
     cause = cause_of(actor, registration)
-    outbox.tell(registration, MessageKind.CANCELLED, cause=cause, now=now, was=was)
+    outbox.enqueue(registration, MessageKind.CANCELLED, cause=cause, now=now, was=was)
 
 
 def cancel_guest(
@@ -68,8 +75,8 @@ def cancel_guest(
     AnswerFirst while an offer waits. Whoever registered gives up with `cancel`, for the
     whole party.
     """
-    locked, registration = lock(registration_id, now)
-    refuse_late(locked, actor, now)
+    locked, registration = lock_registration(registration_id, now)
+    refuse_after_deadline(locked, actor, now)
     if registration.state == State.OFFERED:
         raise errors.AnswerFirst
     guest = current_session().scalar(
@@ -81,7 +88,7 @@ def cancel_guest(
     )
     if guest is None:
         raise errors.AlreadyOver
-    refuse_if_in(Attendee.id == guest.id)
+    refuse_if_checked_in(Attendee.id == guest.id)
     changed = changed_one(
         update(Attendee)
         .where(Attendee.id == guest.id, Attendee.state == AttendeeState.COMING)
@@ -94,20 +101,22 @@ def cancel_guest(
         .where(Registration.id == registration.id)
         .values(seats=Registration.seats - 1)
     )
-    count_as_yes(registration, actor=actor, now=now)
-    record("cancel_guest", registration, {"position": position}, actor=actor, now=now)
+    reconfirm_by_change(registration, actor=actor, now=now)
+    record_change(
+        "cancel_guest", registration, {"position": position}, actor=actor, now=now
+    )
     admission = locked.admissions[registration.admission_id]
-    outbox.tell(
+    outbox.enqueue(
         registration,
         MessageKind.CHANGED,
         cause=cause_of(actor, registration),
         now=now,
-        place=place_of(locked, registration),
+        place=waitlist_position(locked, registration),
         what="guest_cancelled",
         who=guest.name,
     )
     if registration.state == State.WAITLISTED:
-        capacity.leave_line(locked, admission, 1)
-    elif registration.state in SEATED:
-        capacity.release(locked, admission, 1)
+        capacity.leave_waitlist(locked, admission, 1)
+    elif registration.state in SEATED_STATES:
+        capacity.release_seats(locked, admission, 1)
     waitlist.promote(locked, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""Changing: names and answers, one guest more, another way to attend."""
+"""Changes: other names and answers, one more guest, another admission."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import cause_of
 from rsvp.domain.registrations.create import (
-    ATTENDEES,
-    Person,
+    INSERT_ATTENDEES,
+    RequestedAttendee,
     attendee_row,
+    claim_for_newcomer,
     largest_party,
-    seat_newcomer,
 )
 from rsvp.domain.registrations.locking import (
-    lock,
-    place_of,
-    refuse_if_in,
-    refuse_late,
-    refuse_over,
+    lock_registration,
+    refuse_after_deadline,
+    refuse_if_checked_in,
+    refuse_if_event_over,
+    waitlist_position,
 )
-from rsvp.domain.registrations.updates import party_of, rewrite
-from rsvp.domain.transitions import count_as_yes, record
+from rsvp.domain.registrations.updates import load_party, update_registration
+from rsvp.domain.transitions import reconfirm_by_change, record_change
 from rsvp.models import Admission, Attendee, Event, Question, Registration
-from rsvp.models.event import Per
+from rsvp.models.event import QuestionScope
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 
@@ -42,7 +42,7 @@ Answers = Mapping[str, Any]
 
 def change_details(
     registration_id: int,
-    people: Mapping[int, Person],
+    people: Mapping[int, RequestedAttendee],
     answers: Answers | None = None,
     *,
     actor: str,
@@ -57,58 +57,62 @@ def change_details(
     EventCancelled and EventOver (erased), and ValueError where who registered would
     lose their name.
     """
-    locked, registration = lock(registration_id, now)
-    refuse_late(locked, actor, now)
+    locked, registration = lock_registration(registration_id, now)
+    refuse_after_deadline(locked, actor, now)
     admission = locked.admissions[registration.admission_id]
-    values = new_details(locked.event, admission, registration, people, answers)
+    values = apply_details(locked.event, admission, registration, people, answers)
     changed = values.pop("positions")
     if not changed and not values:
         return False
-    rewrite(registration, **values)
-    count_as_yes(registration, actor=actor, now=now)
-    record("change_details", registration, {"positions": changed}, actor=actor, now=now)
-    tell(locked, registration, "details", actor, now)
+    update_registration(registration, **values)
+    reconfirm_by_change(registration, actor=actor, now=now)
+    record_change(
+        "change_details", registration, {"positions": changed}, actor=actor, now=now
+    )
+    notify_change(locked, registration, "details", actor, now)
     return True
 
 
-def new_details(
+def apply_details(
     event: Event,
     admission: Admission,
     registration: Registration,
-    people: Mapping[int, Person],
+    people: Mapping[int, RequestedAttendee],
     answers: Answers | None,
 ) -> dict[str, Any]:
     """Change the party, and give the columns of the registration that become others,
     with the `positions` of those who did."""
-    coming = {one.position: one for one in party_of(registration) if one.is_coming}
+    coming = {one.position: one for one in load_party(registration) if one.is_coming}
     if not people.keys() <= coming.keys():
         raise errors.AlreadyOver
     if 0 in people and not people[0].name:
         raise ValueError("who registered keeps a name")
-    asked = questions.asked(event, admission, Per.ATTENDEE)
+    asked = questions.questions_for(event, admission, QuestionScope.ATTENDEE)
     changed = [
         position
         for position, person in sorted(people.items())
-        if is_changed(coming[position], person, asked)
+        if change_attendee(coming[position], person, asked)
     ]
     found: dict[str, Any] = {"positions": changed}
     if 0 in changed and coming[0].name != registration.name:
         found["name"] = coming[0].name
-    asked = questions.asked(event, admission, Per.REGISTRATION)
-    told = answered(registration.answers, answers or {}, asked)
+    asked = questions.questions_for(event, admission, QuestionScope.REGISTRATION)
+    told = merge_answers(registration.answers, answers or {}, asked)
     if told != registration.answers:
         found["answers"] = told
     return found
 
 
-def is_changed(attendee: Attendee, person: Person, asked: list[Question]) -> bool:
+def change_attendee(
+    attendee: Attendee, person: RequestedAttendee, asked: list[Question]
+) -> bool:
     before = attendee.name, attendee.answers
     attendee.name = person.name or None
-    attendee.answers = answered(attendee.answers, person.answers, asked)
+    attendee.answers = merge_answers(attendee.answers, person.answers, asked)
     return before != (attendee.name, attendee.answers)
 
 
-def answered(
+def merge_answers(
     before: Answers, given: Answers, asked: Iterable[Question]
 ) -> dict[str, Any]:
     # What is erased sooner than the rest is not answered anew.
@@ -122,7 +126,7 @@ def answered(
 
 def add_guest(
     registration_id: int,
-    person: Person,
+    person: RequestedAttendee,
     *,
     code_key: bytes,
     actor: str,
@@ -135,7 +139,7 @@ def add_guest(
     AnswerFirst (an offer or an unconfirmed address waits), TooLateToCancel,
     AlreadyOver, EventCancelled and EventOver.
     """
-    locked, registration = lock_settled(registration_id, actor, now)
+    locked, registration = lock_for_change(registration_id, actor, now)
     admission = locked.admissions[registration.admission_id]
     limit = largest_party(locked.event, admission)
     seats = registration.seats + 1
@@ -143,21 +147,25 @@ def add_guest(
         raise errors.PartyTooLarge(limit=limit)
     values: dict[str, Any] = {"seats": seats}
     if registration.state == State.CONFIRMED:
-        if not seat_newcomer(locked, admission, 1):
+        if not claim_for_newcomer(locked, admission, 1):
             raise errors.NoSeatFree
     elif registration.state == State.WAITLISTED:
-        capacity.leave_line(locked, admission, registration.seats)
-        values["line_number"] = waitlist.end_of_line(locked, admission, seats)
-    position = max(attendee.position for attendee in party_of(registration)) + 1
-    asked = questions.asked(locked.event, admission, Per.ATTENDEE)
-    guest = Person(person.name or None, answered({}, person.answers, asked))
+        capacity.leave_waitlist(locked, admission, registration.seats)
+        values["line_number"] = waitlist.join(locked, admission, seats)
+    position = max(attendee.position for attendee in load_party(registration)) + 1
+    asked = questions.questions_for(locked.event, admission, QuestionScope.ATTENDEE)
+    guest = RequestedAttendee(
+        person.name or None, merge_answers({}, person.answers, asked)
+    )
     row = attendee_row(registration.event_id, position, guest, code_key)
     row["registration_id"] = registration.id
-    current_connection().execute(ATTENDEES, [row])
-    rewrite(registration, **values)
-    count_as_yes(registration, actor=actor, now=now)
-    record("add_guest", registration, {"position": position}, actor=actor, now=now)
-    tell(locked, registration, "guest_added", actor, now)
+    current_connection().execute(INSERT_ATTENDEES, [row])
+    update_registration(registration, **values)
+    reconfirm_by_change(registration, actor=actor, now=now)
+    record_change(
+        "add_guest", registration, {"position": position}, actor=actor, now=now
+    )
+    notify_change(locked, registration, "guest_added", actor, now)
     if registration.state == State.WAITLISTED:
         # Its place came free.
         waitlist.promote(locked, actor=actor, now=now)
@@ -167,11 +175,11 @@ def add_guest(
 # --- another way to attend ----------------------------------------------------------
 
 
-def move(
+def change_admission(
     registration_id: int,
     admission_id: int,
     answers: Answers | None = None,
-    people: Mapping[int, Person] | None = None,
+    people: Mapping[int, RequestedAttendee] | None = None,
     *,
     actor: str,
     now: datetime,
@@ -186,24 +194,24 @@ def move(
     WrongAdmission, NoSeatFree, PartyTooLarge, AdmissionFull, LineFull, AddressInUse,
     AlreadyIn, AnswerFirst, TooLateToCancel, AlreadyOver, EventCancelled and EventOver.
     """
-    locked, registration = lock_settled(registration_id, actor, now)
+    locked, registration = lock_for_change(registration_id, actor, now)
     target = locked.admissions.get(admission_id)
     if target is None or target.id == registration.admission_id:
         raise errors.WrongAdmission
-    refuse_if_in(Attendee.registration_id == registration.id)
+    refuse_if_checked_in(Attendee.registration_id == registration.id)
     was, left = registration.state, registration.admission_id
-    values = new_details(locked.event, target, registration, people or {}, answers)
+    values = apply_details(locked.event, target, registration, people or {}, answers)
     del values["positions"]
     told = values.get("answers", registration.answers)
-    asked = questions.asked(locked.event, target, Per.REGISTRATION)
-    values["answers"] = only(told, asked)
-    asked = questions.asked(locked.event, target, Per.ATTENDEE)
-    for attendee in party_of(registration):
-        attendee.answers = only(attendee.answers, asked)
-    values |= seats_there(locked, registration, target, now)
-    rewrite(registration, admission_id=target.id, **values)
+    asked = questions.questions_for(locked.event, target, QuestionScope.REGISTRATION)
+    values["answers"] = answers_to_asked(told, asked)
+    asked = questions.questions_for(locked.event, target, QuestionScope.ATTENDEE)
+    for attendee in load_party(registration):
+        attendee.answers = answers_to_asked(attendee.answers, asked)
+    values |= claim_target_seats(locked, registration, target, now)
+    update_registration(registration, admission_id=target.id, **values)
     set_committed_value(registration, "admission", target)
-    count_as_yes(registration, actor=actor, now=now)
+    reconfirm_by_change(registration, actor=actor, now=now)
     audit.record(
         "move",
         actor=actor,
@@ -213,12 +221,12 @@ def move(
         states=(was, registration.state),
         details={"from": left, "to": target.id},
     )
-    tell(locked, registration, "moved", actor, now)
+    notify_change(locked, registration, "moved", actor, now)
     waitlist.promote(locked, actor=actor, now=now)
     return State(registration.state)
 
 
-def seats_there(
+def claim_target_seats(
     locked: LockedEvent, registration: Registration, target: Admission, now: datetime
 ) -> dict[str, Any]:
     """Take the seats of a move, or a place in line; what changes by it."""
@@ -228,8 +236,8 @@ def seats_there(
         gives_back = source, seats
         if not waitlist.has_seats_for_newcomer(locked, target, seats, gives_back):
             raise errors.NoSeatFree
-        capacity.release(locked, source, seats)
-        if not capacity.claim(locked, target, seats):
+        capacity.release_seats(locked, source, seats)
+        if not capacity.claim_seats(locked, target, seats):
             raise errors.NoSeatFree
         # Calendars take the newer of two entries: this is when it became another.
         return {"state_since": now}
@@ -238,15 +246,15 @@ def seats_there(
         raise errors.PartyTooLarge(limit=limit)
     if registration.state == State.REQUESTED:
         return {}
-    capacity.leave_line(locked, source, seats)
+    capacity.leave_waitlist(locked, source, seats)
     if waitlist.has_seats_for_newcomer(
         locked, target, seats, but=registration.id
-    ) and capacity.claim(locked, target, seats):
+    ) and capacity.claim_seats(locked, target, seats):
         return {"state": State.CONFIRMED, "state_since": now, "line_number": None}
-    return {"line_number": waitlist.end_of_line(locked, target, seats)}
+    return {"line_number": waitlist.join(locked, target, seats)}
 
 
-def only(answers: Answers, asked: Iterable[Question]) -> dict[str, Any]:
+def answers_to_asked(answers: Answers, asked: Iterable[Question]) -> dict[str, Any]:
     keys = {question.key for question in asked}
     return {key: answer for key, answer in answers.items() if key in keys}
 
@@ -254,30 +262,30 @@ def only(answers: Answers, asked: Iterable[Question]) -> dict[str, Any]:
 # --- what they share ----------------------------------------------------------------
 
 
-def lock_settled(
+def lock_for_change(
     registration_id: int, actor: str, now: datetime
 ) -> tuple[LockedEvent, Registration]:
     """The lock, for a change of how many come or where: nothing waits for an answer."""
-    locked, registration = lock(registration_id, now)
-    refuse_late(locked, actor, now)
-    refuse_over(locked, now)
+    locked, registration = lock_registration(registration_id, now)
+    refuse_after_deadline(locked, actor, now)
+    refuse_if_event_over(locked, now)
     if registration.state in (State.HELD, State.OFFERED):
         raise errors.AnswerFirst
     return locked, registration
 
 
-def tell(
+def notify_change(
     locked: LockedEvent,
     registration: Registration,
     what: str,
     actor: str,
     now: datetime,
 ) -> None:
-    outbox.tell(
+    outbox.enqueue(
         registration,
         MessageKind.CHANGED,
         cause=cause_of(actor, registration),
         now=now,
-        place=place_of(locked, registration),
+        place=waitlist_position(locked, registration),
         what=what,
     )

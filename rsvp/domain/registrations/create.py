@@ -1,4 +1,4 @@
-"""Registering: a prepared registration becomes rows, confirmed or in line."""
+"""Create: a prepared registration is stored, confirmed or waitlisted."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from rsvp.domain.messages.mail_limits import Cause
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Phase
 from rsvp.models.message import MessageKind
-from rsvp.models.registration import LIVE, REFERENCE_LENGTH, AttendeeState, State
+from rsvp.models.registration import LIVE_STATES, REFERENCE_LENGTH, AttendeeState, State
 from rsvp.text import keyboard_layouts
 from rsvp.text.mailboxes import mailbox_of
 from rsvp.text.search import search_text
 
-FIRST_MAIL = {
+FIRST_KIND_BY_STATE = {
     State.HELD: MessageKind.CONFIRM_ADDRESS,
     State.REQUESTED: MessageKind.REQUESTED,
     State.CONFIRMED: MessageKind.CONFIRMATION,
     State.WAITLISTED: MessageKind.WAITLISTED,
 }
 
-CLOSED = {
+REFUSAL_BY_PHASE = {
     Phase.CANCELLED: errors.EventCancelled,
     Phase.OVER: errors.EventOver,
     Phase.NOT_OPEN: errors.RegistrationNotOpen,
@@ -44,17 +44,20 @@ CLOSED = {
 }
 
 # A conflict means: this address or this submission is registered already.
-ROW = {
+INSERT_REGISTRATION = {
     "sqlite": sqlite.insert(table_of(Registration)).on_conflict_do_nothing(),
     "postgresql": postgresql.insert(table_of(Registration)).on_conflict_do_nothing(),
 }
-ROW = {name: row.returning(table_of(Registration).c.id) for name, row in ROW.items()}
-ATTENDEES: Insert = insert(table_of(Attendee))
-CONSENTS: Insert = insert(table_of(GivenConsent))
+INSERT_REGISTRATION = {
+    name: row.returning(table_of(Registration).c.id)
+    for name, row in INSERT_REGISTRATION.items()
+}
+INSERT_ATTENDEES: Insert = insert(table_of(Attendee))
+INSERT_CONSENTS: Insert = insert(table_of(GivenConsent))
 
 
 @dataclass(frozen=True)
-class Person:
+class RequestedAttendee:
     """One of a party; `answers` are those asked of each attendee."""
 
     name: str | None
@@ -62,7 +65,7 @@ class Person:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RegistrationRequest:
     """What a form hands over, its shape already checked.
 
     `party[0]` is whoever registers and has a name. `email_key` is the address as it is
@@ -72,7 +75,7 @@ class Wanted:
     admission_id: int
     email: str
     email_key: str
-    party: tuple[Person, ...]
+    party: tuple[RequestedAttendee, ...]
     answers: dict[str, Any] = field(default_factory=dict)
     consents: dict[int, bool] = field(default_factory=dict)
     language: str = "en"
@@ -84,12 +87,12 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PreparedRegistration:
     """A registration ready to be written: all that can be made before the lock is."""
 
     event: Event
     admission: Admission
-    wanted: Wanted
+    wanted: RegistrationRequest
     token: str
     row: dict[str, Any]
     attendees: list[dict[str, Any]]
@@ -122,10 +125,12 @@ def refuse_unless_open(event: Event, now: datetime) -> None:
     """Raise the refusal of a form that takes nobody at `now`, which says why."""
     phase = event.phase(now)
     if phase != Phase.OPEN:
-        raise CLOSED[phase](opens_at=event.opens_at, title=event.title)
+        raise REFUSAL_BY_PHASE[phase](opens_at=event.opens_at, title=event.title)
 
 
-def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> Plan:
+def prepare(
+    event: Event, wanted: RegistrationRequest, *, code_key: bytes, now: datetime
+) -> PreparedRegistration:
     """Check the rules that the clock and the form decide, and make codes and links.
 
     Touches no database: call it before `writing()`. `event` is the definition the form
@@ -148,7 +153,7 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
         "event_id": event.id,
         "admission_id": admission.id,
         "reference": reference,
-        "search": found_by(reference, wanted),
+        "search": search_text_of(reference, wanted),
         "seats": seats,
         "name": wanted.party[0].name,
         "email": wanted.email,
@@ -173,7 +178,7 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
         {"consent_id": consent_id, "given": given, "at": now}
         for consent_id, given in wanted.consents.items()
     ]
-    return Plan(
+    return PreparedRegistration(
         event=event,
         admission=admission,
         wanted=wanted,
@@ -181,7 +186,7 @@ def prepare(event: Event, wanted: Wanted, *, code_key: bytes, now: datetime) -> 
         row=row,
         attendees=attendees,
         consents=consents,
-        mailbox=tokens.mailbox_mark(code_key, mailbox_of(wanted.email_key)),
+        mailbox=tokens.mailbox_hash(code_key, mailbox_of(wanted.email_key)),
         code_key=code_key,
         now=now,
     )
@@ -192,12 +197,12 @@ def first_state(event: Event, now: datetime) -> dict[str, Any]:
     if event.is_by_approval:
         return {"state": State.REQUESTED, "decide_by": None}
     if event.confirm_address:
-        return {"state": State.HELD, "decide_by": deadlines.address_by(now)}
+        return {"state": State.HELD, "decide_by": deadlines.address_deadline(now)}
     return {"state": State.CONFIRMED, "decide_by": None}
 
 
 def register(
-    plan: Plan, *, look_again: bool = False, actor: str = "attendee"
+    plan: PreparedRegistration, *, look_again: bool = False, actor: str = "attendee"
 ) -> Outcome:
     """Write a prepared registration: confirmed if its seats are free (held, where the
     address is to be confirmed first), else in line; requested where places go by
@@ -212,24 +217,26 @@ def register(
     has been written.
     """
     event = plan.event
-    mail_limits.in_turn(plan.mailbox)
-    limited = mail_limits.has_enough(plan.mailbox, event.id, plan.now)
-    if look_again or not one_cap_decides(plan):
+    mail_limits.lock_mark(plan.mailbox)
+    limited = mail_limits.is_mailbox_at_limit(plan.mailbox, event.id, plan.now)
+    if look_again or not needs_no_lock(plan):
         return register_under_lock(plan, limited, actor)
 
-    registration_id = insert_row(plan.row)
+    registration_id = insert_registration(plan.row)
     if registration_id is None:
         # What an address has may be over, or somebody else's whom it waits for: then
         # the lock settles that first.
-        is_settled = not waitlist.is_behind(event, plan.now)
-        if is_settled and (before := registered_before(plan, limited)):
+        is_settled = not waitlist.has_due_expiry(event, plan.now)
+        if is_settled and (before := find_earlier(plan, limited)):
             return before
         # Or another's reference or submission: the second time both are new.
-        raise errors.LookAgain
+        raise errors.RetryUnderLock
     refuse_without_mail(plan.row, limited)
-    write_rest(plan, registration_id, actor, limited=limited)
-    if not capacity.claim_at_once(plan.admission.id, plan.row["seats"], event.version):
-        raise errors.LookAgain
+    insert_related(plan, registration_id, actor, limited=limited)
+    if not capacity.claim_seats_without_lock(
+        plan.admission.id, plan.row["seats"], event.version
+    ):
+        raise errors.RetryUnderLock
     state = plan.row["state"]
     return Outcome("made", registration_id, plan.token, state, not limited)
 
@@ -237,10 +244,10 @@ def register(
 def refuse_without_mail(row: dict[str, Any], limited: bool) -> None:
     """A place that is held until its mail is answered is nobody's without that mail."""
     if limited and row["state"] == State.HELD:
-        raise errors.TooManyMails(limit=mail_limits.PER_DAY)
+        raise errors.TooManyMails(limit=mail_limits.MAX_PER_DAY)
 
 
-def one_cap_decides(plan: Plan) -> bool:
+def needs_no_lock(plan: PreparedRegistration) -> bool:
     """Whether one statement can tell if there is a seat: not where the room has a cap
     of its own, where none is claimed yet, or where an invitation's uses are counted."""
     event = plan.event
@@ -251,30 +258,34 @@ def one_cap_decides(plan: Plan) -> bool:
     )
 
 
-def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
-    locked = waitlist.lock(plan.event.id, plan.now)
+def register_under_lock(
+    plan: PreparedRegistration, limited: bool, actor: str
+) -> Outcome:
+    locked = waitlist.lock_and_expire(plan.event.id, plan.now)
     event, admission = locked.event, locked.admissions[plan.admission.id]
     if event.version != plan.event.version:
         raise errors.StaleEvent
-    if before := registered_before(plan, limited):
+    if before := find_earlier(plan, limited):
         return before
 
-    seats, row, place = plan.row["seats"], plan.row | new_names(plan), None
+    seats, row, place = plan.row["seats"], plan.row | new_identifiers(plan), None
     if event.needs_invitation:
-        invitation = invitations.refuse_unless_usable(
+        invitation = invitations.lock_usable(
             event.id, plan.wanted.invitation or "", plan.now
         )
         row["invitation_id"] = invitation.id
-    if not event.is_by_approval and not seat_newcomer(locked, admission, seats):
-        place = waitlist.place(event, admission)
-        number = waitlist.end_of_line(locked, admission, seats)
+    if not event.is_by_approval and not claim_for_newcomer(locked, admission, seats):
+        place = waitlist.position(event, admission)
+        number = waitlist.join(locked, admission, seats)
         row |= {"state": State.WAITLISTED, "line_number": number, "decide_by": None}
-    registration_id = insert_row(row)
+    registration_id = insert_registration(row)
     if registration_id is None:
         # Somebody registered this address in the moment since we looked.
-        raise errors.LookAgain
+        raise errors.RetryUnderLock
     refuse_without_mail(row, limited)
-    write_rest(replace(plan, row=row), registration_id, actor, place, limited=limited)
+    insert_related(
+        replace(plan, row=row), registration_id, actor, place, limited=limited
+    )
     state = row["state"]
     if state == State.WAITLISTED and row["fewer_ok"]:
         # Not all of them fit, but some may, and fewer are fine.
@@ -283,13 +294,13 @@ def register_under_lock(plan: Plan, limited: bool, actor: str) -> Outcome:
     return Outcome("made", registration_id, plan.token, state, not limited)
 
 
-def seat_newcomer(locked: LockedEvent, admission: Admission, seats: int) -> bool:
+def claim_for_newcomer(locked: LockedEvent, admission: Admission, seats: int) -> bool:
     """Claim seats for one who comes anew, if nobody who waits could use them."""
     free = waitlist.has_seats_for_newcomer(locked, admission, seats)
-    return free and capacity.claim(locked, admission, seats)
+    return free and capacity.claim_seats(locked, admission, seats)
 
 
-def new_names(plan: Plan) -> dict[str, Any]:
+def new_identifiers(plan: PreparedRegistration) -> dict[str, Any]:
     """A reference; and no submission if another address used it, which happens when
     somebody goes back in the browser and registers somebody else."""
     submission = plan.wanted.submission
@@ -302,21 +313,21 @@ def new_names(plan: Plan) -> dict[str, Any]:
     reference = new_reference()
     return {
         "reference": reference,
-        "search": found_by(reference, plan.wanted),
+        "search": search_text_of(reference, plan.wanted),
         "submission": submission,
     }
 
 
-def insert_row(row: dict[str, Any]) -> int | None:
+def insert_registration(row: dict[str, Any]) -> int | None:
     connection = current_connection()
     row_id: int | None = connection.execute(
-        ROW[connection.dialect.name], row
+        INSERT_REGISTRATION[connection.dialect.name], row
     ).scalar_one_or_none()
     return row_id
 
 
-def write_rest(
-    plan: Plan,
+def insert_related(
+    plan: PreparedRegistration,
     registration_id: int,
     actor: str,
     place: int | None = None,
@@ -327,9 +338,9 @@ def write_rest(
     why it has none."""
     connection = current_connection()
     link = {"registration_id": registration_id}
-    connection.execute(ATTENDEES, [row | link for row in plan.attendees])
+    connection.execute(INSERT_ATTENDEES, [row | link for row in plan.attendees])
     if plan.consents:
-        connection.execute(CONSENTS, [row | link for row in plan.consents])
+        connection.execute(INSERT_CONSENTS, [row | link for row in plan.consents])
     state = plan.row["state"]
     audit.record(
         "register",
@@ -341,22 +352,22 @@ def write_rest(
         details={"seats": plan.row["seats"]},
     )
     if limited:
-        outbox.note_not_mailed(
+        outbox.record_not_mailed(
             *(plan.event.id, registration_id, state),
-            *(FIRST_MAIL[state], Cause.FORM, plan.now),
+            *(FIRST_KIND_BY_STATE[state], Cause.FORM, plan.now),
         )
         return
-    outbox.queue(
-        FIRST_MAIL[state],
+    outbox.enqueue_to_address(
+        FIRST_KIND_BY_STATE[state],
         event_id=plan.event.id,
         registration_id=registration_id,
         recipient=plan.wanted.email,
         recipient_key=plan.wanted.email_key,
-        facts=outbox.facts(
+        facts=outbox.build_facts(
             plan.admission,
             [row["uuid"] for row in plan.attendees],
             place,
-            **until(plan.row["decide_by"]),
+            **deadline_facts(plan.row["decide_by"]),
         ),
         now=plan.now,
         is_first=True,
@@ -365,14 +376,14 @@ def write_rest(
     )
 
 
-def until(decide_by: datetime | None) -> dict[str, str]:
+def deadline_facts(decide_by: datetime | None) -> dict[str, str]:
     return {} if decide_by is None else {"until": decide_by.isoformat()}
 
 
 # --- the same again -----------------------------------------------------------------
 
 
-def registered_before(plan: Plan, limited: bool) -> Outcome | None:
+def find_earlier(plan: PreparedRegistration, limited: bool) -> Outcome | None:
     """What this form, or this address, has already come to."""
     if outcome := find_by_submission(plan):
         return outcome
@@ -381,11 +392,11 @@ def registered_before(plan: Plan, limited: bool) -> Outcome | None:
         return None
     if limited:
         # Nobody is told of a mail that is not written.
-        raise errors.TooManyMails(limit=mail_limits.PER_DAY)
-    return mail_again(plan, earlier)
+        raise errors.TooManyMails(limit=mail_limits.MAX_PER_DAY)
+    return resend_ticket(plan, earlier)
 
 
-def find_by_submission(plan: Plan) -> Outcome | None:
+def find_by_submission(plan: PreparedRegistration) -> Outcome | None:
     """The registration that this very form made before: a double click, a reload."""
     if plan.wanted.submission is None:
         return None
@@ -410,7 +421,7 @@ def find_by_submission(plan: Plan) -> Outcome | None:
     return Outcome("again", row.id, token, State(row.state), is_mailed)
 
 
-def find_by_address(plan: Plan) -> Registration | None:
+def find_by_address(plan: PreparedRegistration) -> Registration | None:
     """The live registration this address already has for the admission."""
     if plan.event.several:
         return None
@@ -418,18 +429,18 @@ def find_by_address(plan: Plan) -> Registration | None:
         select(Registration).where(
             Registration.admission_id == plan.admission.id,
             Registration.email_key == plan.wanted.email_key,
-            Registration.state.in_(LIVE),
+            Registration.state.in_(LIVE_STATES),
             Registration.is_single,
         )
     )
 
 
-def mail_again(plan: Plan, earlier: Registration) -> Outcome:
+def resend_ticket(plan: PreparedRegistration, earlier: Registration) -> Outcome:
     """Mail the ticket to its owner once more; the page must not tell whose it is."""
     place = None
     if earlier.state == State.WAITLISTED:
-        place = waitlist.place(plan.event, plan.admission, earlier.line_number)
-    outbox.remind(earlier, cause=Cause.FORM, now=plan.now, place=place)
+        place = waitlist.position(plan.event, plan.admission, earlier.line_number)
+    outbox.enqueue_again(earlier, cause=Cause.FORM, now=plan.now, place=place)
     return Outcome("mailed", earlier.id, None, State(earlier.state))
 
 
@@ -448,7 +459,7 @@ def largest_party(event: Event, admission: Admission) -> int:
 
 
 def attendee_row(
-    event_id: int, position: int, person: Person, code_key: bytes
+    event_id: int, position: int, person: RequestedAttendee, code_key: bytes
 ) -> dict[str, Any]:
     attendee = uuid4()
     ticket = tokens.ticket_token(code_key, attendee, 0)
@@ -466,7 +477,7 @@ def attendee_row(
     }
 
 
-def found_by(reference: str, wanted: Wanted) -> str:
+def search_text_of(reference: str, wanted: RegistrationRequest) -> str:
     """What an organizer finds the registration by."""
     names = (person.name for person in wanted.party)
     return search_text(reference, wanted.email, names)

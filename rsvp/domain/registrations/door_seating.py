@@ -1,4 +1,4 @@
-"""Presence: from doors on, free seats go to those who stand there."""
+"""Door seating: from doors on, free seats go to waitlisted parties that are there."""
 
 from __future__ import annotations
 
@@ -13,8 +13,12 @@ from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import Cause
-from rsvp.domain.registrations.locking import lock, refuse_if_in, refuse_over
-from rsvp.domain.transitions import step
+from rsvp.domain.registrations.locking import (
+    lock_registration,
+    refuse_if_checked_in,
+    refuse_if_event_over,
+)
+from rsvp.domain.transitions import transition
 from rsvp.models import Admission, Attendee, CheckIn, Registration
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
@@ -33,21 +37,21 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
     Raises NoSeatFree, NotWaiting, DoorsNotOpen (too early), AlreadyOver, EventCancelled
     and EventOver.
     """
-    locked, registration = lock(registration_id, now)
+    locked, registration = lock_registration(registration_id, now)
     event = locked.event
-    refuse_over(locked, now)
+    refuse_if_event_over(locked, now)
     if registration.state != State.WAITLISTED:
         raise errors.NotWaiting
     if now < event.doors_open_at:
         raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
     admission = locked.admissions[registration.admission_id]
-    if not claim_present(locked, admission, registration.seats, actor, now):
+    if not claim_at_door(locked, admission, registration.seats, actor, now):
         raise errors.NoSeatFree
-    capacity.leave_line(locked, admission, registration.seats)
-    waitlist.confirm(registration, actor=actor, now=now, verb="seat_present")
+    capacity.leave_waitlist(locked, admission, registration.seats)
+    waitlist.confirm_place(registration, actor=actor, now=now, verb="seat_present")
 
 
-def late_comers(event_id: int, codes: Iterable[bytes]) -> list[int]:
+def find_latecomers(event_id: int, codes: Iterable[bytes]) -> list[int]:
     """Ids of the registrations of this event whose seats were given on, of those who
     hold up these codes."""
     code_ids = [tokens.code_id(code) for code in codes]
@@ -64,44 +68,48 @@ def late_comers(event_id: int, codes: Iterable[bytes]) -> list[int]:
     return list(current_session().scalars(wanted)) if code_ids else []
 
 
-def let_back(registration_id: int, *, actor: str, now: datetime) -> None:
+def reseat_latecomer(registration_id: int, *, actor: str, now: datetime) -> None:
     """Give a party that comes late, after its seats were given on, seats again while
     there are some; nobody is mailed, since they stand there.
 
     Else a host decides, with `reinstate`, and it is on record. Raises NoSeatFree,
     DoorsNotOpen, AlreadyOver, AddressInUse, EventCancelled and EventOver.
     """
-    locked, registration = lock(registration_id, now, (State.RELEASED,))
+    locked, registration = lock_registration(registration_id, now, (State.RELEASED,))
     event = locked.event
-    refuse_over(locked, now)
+    refuse_if_event_over(locked, now)
     if now < event.doors_open_at:
         raise errors.DoorsNotOpen(opens_at=event.doors_open_at)
     admission = locked.admissions[registration.admission_id]
-    if not claim_present(locked, admission, registration.seats, actor, now):
+    if not claim_at_door(locked, admission, registration.seats, actor, now):
         raise errors.NoSeatFree
-    step(registration, State.CONFIRMED, verb="let_back", actor=actor, now=now)
+    transition(registration, State.CONFIRMED, verb="let_back", actor=actor, now=now)
 
 
-def claim_present(
+def claim_at_door(
     locked: LockedEvent, admission: Admission, seats: int, actor: str, now: datetime
 ) -> bool:
     """Claim seats that are free, or that nobody has come for."""
-    if capacity.claim(locked, admission, seats):
+    if capacity.claim_seats(locked, admission, seats):
         return True
     standby = locked.event.standby_at
     if standby is None or now < standby or not admission.counts_in_room:
         return False
-    for absent in nobody_in(locked, admission):
-        give_on(locked, absent, NOT_THERE, actor, now)
-        if capacity.claim(locked, admission, seats):
+    for absent in absent_registrations(locked, admission):
+        release_seat(locked, absent, NOT_THERE, actor, now)
+        if capacity.claim_seats(locked, admission, seats):
             return True
     return False
 
 
-def nobody_in(locked: LockedEvent, admission: Admission) -> list[Registration]:
+def absent_registrations(
+    locked: LockedEvent, admission: Admission
+) -> list[Registration]:
     """Confirmed parties none of whom is in, whose seats would serve this admission:
     those of the same one first, then of the same room; the latest registered first."""
-    rivals = [other.id for other in waitlist.rivals_of(locked, admission)]
+    rivals = [
+        other.id for other in waitlist.admissions_sharing_seats(locked, admission)
+    ]
     inside = exists().where(
         CheckIn.attendee_id == Attendee.id,
         Attendee.registration_id == Registration.id,
@@ -122,22 +130,24 @@ def nobody_in(locked: LockedEvent, admission: Admission) -> list[Registration]:
     return list(current_session().scalars(wanted, execution_options=fresh))
 
 
-def release(registration_id: int, *, what: str, actor: str, now: datetime) -> None:
+def release_registration(
+    registration_id: int, *, what: str, actor: str, now: datetime
+) -> None:
     """Give the seats of a confirmed party on, by rule or, where nobody
     could ask them whether they still come (`not_reached`), by an organizer.
 
     What comes free goes to the line, as long as it runs. Raises AlreadyIn where one of
     them is in, NotConfirmed, AlreadyOver, EventCancelled and EventOver.
     """
-    locked, registration = lock(registration_id, now)
+    locked, registration = lock_registration(registration_id, now)
     if registration.state != State.CONFIRMED:
         raise errors.NotConfirmed
-    refuse_if_in(Attendee.registration_id == registration.id)
-    give_on(locked, registration, what, actor, now)
+    refuse_if_checked_in(Attendee.registration_id == registration.id)
+    release_seat(locked, registration, what, actor, now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def give_on(
+def release_seat(
     locked: LockedEvent,
     registration: Registration,
     what: str,
@@ -145,8 +155,8 @@ def give_on(
     now: datetime,
 ) -> None:
     admission = locked.admissions[registration.admission_id]
-    waitlist.give_back(locked, admission, registration)
-    step(
+    waitlist.release_place(locked, admission, registration)
+    transition(
         registration,
         State.RELEASED,
         verb="release",
@@ -154,6 +164,6 @@ def give_on(
         now=now,
         details={"what": what},
     )
-    outbox.tell(
+    outbox.enqueue(
         registration, MessageKind.RELEASED, cause=Cause.RULE, now=now, what=what
     )

@@ -1,4 +1,4 @@
-"""Settling: what ends by itself is ended by the worker, if nobody came to touch it."""
+"""Expiry: offers and held places whose time is over are ended by the worker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rsvp.models.event import Status
 from rsvp.models.registration import State
 
 
-def due_to_settle(now: datetime) -> list[int]:
+def events_to_expire(now: datetime) -> list[int]:
     """Ids of the events in which an offer or a held place has ended, or somebody still
     waits although the event is over."""
     ended = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
@@ -32,7 +32,7 @@ def due_to_settle(now: datetime) -> list[int]:
     return list(current_session().scalars(due))
 
 
-def settle(event_id: int, *, now: datetime) -> int:
+def expire_due(event_id: int, *, now: datetime) -> int:
     """End what has ended in one event, give its seats on, and say how many that were.
     Safe to repeat, and at once in several workers."""
-    return waitlist.settle(capacity.lock_event(event_id), now)
+    return waitlist.expire_due(capacity.lock_event(event_id), now)

@@ -1,4 +1,4 @@
-"""Locking: what each change of a registration begins with, and what it may not do."""
+"""Locking: the locks and the checks that each change of a registration begins with."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rsvp.domain import audit, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.models import Attendee, CheckIn, Registration
 from rsvp.models.event import Phase
-from rsvp.models.registration import LIVE, State
+from rsvp.models.registration import LIVE_STATES, State
 
 
-def lock(
-    registration_id: int, now: datetime, states: Collection[State] = LIVE
+def lock_registration(
+    registration_id: int, now: datetime, states: Collection[State] = LIVE_STATES
 ) -> tuple[LockedEvent, Registration]:
     """The event's lock, then the registration's, for a change of one that is in one of
     these states; by then what has ended has lapsed.
 
     Raises AlreadyOver, EventCancelled, and EventOver where the event's data is erased.
     """
-    locked, registration = lock_any(registration_id, now)
+    locked, registration = lock_in_any_state(registration_id, now)
     if registration.state not in states:
         if registration.state == State.LAPSED and now >= locked.event.ends_at:
             raise errors.EventOver(title=locked.event.title)
@@ -40,13 +40,15 @@ def lock(
     return locked, registration
 
 
-def lock_any(registration_id: int, now: datetime) -> tuple[LockedEvent, Registration]:
+def lock_in_any_state(
+    registration_id: int, now: datetime
+) -> tuple[LockedEvent, Registration]:
     """The event's lock, then the registration's, in whatever state it is."""
     session = current_session()
     event_id = session.scalars(
         select(Registration.event_id).where(Registration.id == registration_id)
     ).one()
-    locked = waitlist.lock(event_id, now)
+    locked = waitlist.lock_and_expire(event_id, now)
     registration = session.scalars(
         select(Registration)
         .where(Registration.id == registration_id)
@@ -56,33 +58,35 @@ def lock_any(registration_id: int, now: datetime) -> tuple[LockedEvent, Registra
     return locked, registration
 
 
-def refuse_late(locked: LockedEvent, actor: str, now: datetime) -> None:
+def refuse_after_deadline(locked: LockedEvent, actor: str, now: datetime) -> None:
     """After the organizer's deadline a link changes nothing; an organizer may."""
     if actor == audit.ATTENDEE and now >= locked.event.changes_end_at:
         raise errors.TooLateToCancel(title=locked.event.title)
 
 
-def refuse_over(locked: LockedEvent, now: datetime) -> None:
+def refuse_if_event_over(locked: LockedEvent, now: datetime) -> None:
     if locked.event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=locked.event.title)
 
 
-def refuse_if_in(whom: ColumnElement[bool]) -> None:
+def refuse_if_checked_in(whom: ColumnElement[bool]) -> None:
     """Raise AlreadyIn if one of these attendees is in. The door locks the registration
     as well, so nobody is let in while being cancelled."""
     found = current_session().execute(
-        those_in(whom).order_by(Attendee.position).limit(1)
+        checked_in_names(whom).order_by(Attendee.position).limit(1)
     )
     if row := found.one_or_none():
-        raise errors.AlreadyIn(name=row[0])
+        raise errors.AlreadyCheckedIn(name=row[0])
 
 
-def is_in(whom: ColumnElement[bool]) -> bool:
+def is_checked_in(whom: ColumnElement[bool]) -> bool:
     """Whether one of these attendees is in."""
-    return current_session().execute(those_in(whom).limit(1)).first() is not None
+    return (
+        current_session().execute(checked_in_names(whom).limit(1)).first() is not None
+    )
 
 
-def those_in(whom: ColumnElement[bool]) -> Select[Any]:
+def checked_in_names(whom: ColumnElement[bool]) -> Select[Any]:
     return (
         select(Attendee.name)
         .join(CheckIn, CheckIn.attendee_id == Attendee.id)
@@ -90,9 +94,9 @@ def those_in(whom: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def place_of(locked: LockedEvent, registration: Registration) -> int | None:
+def waitlist_position(locked: LockedEvent, registration: Registration) -> int | None:
     """Which place in line it has now; None where it does not wait."""
     if registration.state != State.WAITLISTED:
         return None
     admission = locked.admissions[registration.admission_id]
-    return waitlist.place(locked.event, admission, registration.line_number)
+    return waitlist.position(locked.event, admission, registration.line_number)

@@ -1,4 +1,4 @@
-"""Muting: people ask for no more mails about an event but tickets and changes."""
+"""Mail preferences: no mails about an event but tickets and changes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from sqlalchemy import select
 
 from rsvp import tokens
 from rsvp.db import current_session
-from rsvp.domain.registrations.locking import lock_any
-from rsvp.domain.registrations.updates import rewrite
-from rsvp.domain.transitions import record
+from rsvp.domain.registrations.locking import lock_in_any_state
+from rsvp.domain.registrations.updates import update_registration
+from rsvp.domain.transitions import record_change
 from rsvp.models import Registration
 
 
 def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
     """The registration that a link for this is about, unless it was erased."""
-    uuid = tokens.is_for(token)
+    uuid = tokens.registration_of_token(token)
     if uuid is None:
         return None
     found = current_session().scalar(
@@ -25,22 +25,22 @@ def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
     if found is None or found.is_erased:
         return None
     mine = tokens.mute_token(code_key, uuid, found.link_version)
-    return found if tokens.is_same(mine, token) else None
+    return found if tokens.is_same_token(mine, token) else None
 
 
 def mute(registration_id: int, *, actor: str, now: datetime) -> None:
     """Send no more reminders, questions, thanks and organizers' own mails; safe to
     repeat. What waits in the outbox is looked at before it is sent. One that was erased
     meanwhile stays as it is: nothing goes there any more."""
-    _locked, registration = lock_any(registration_id, now)
+    _locked, registration = lock_in_any_state(registration_id, now)
     if registration.muted_at is None and not registration.is_erased:
-        rewrite(registration, muted_at=now)
-        record("mute", registration, actor=actor, now=now)
+        update_registration(registration, muted_at=now)
+        record_change("mute", registration, actor=actor, now=now)
 
 
 def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
     """Send them again from now on; safe to repeat."""
-    _locked, registration = lock_any(registration_id, now)
+    _locked, registration = lock_in_any_state(registration_id, now)
     if registration.muted_at is not None and not registration.is_erased:
-        rewrite(registration, muted_at=None)
-        record("unmute", registration, actor=actor, now=now)
+        update_registration(registration, muted_at=None)
+        record_change("unmute", registration, actor=actor, now=now)

@@ -1,4 +1,4 @@
-"""Offers: seats kept for somebody in line, who takes them, puts it off or declines."""
+"""Offers: seats kept for a waitlisted party, which accepts, declines or puts it off."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import cause_of
-from rsvp.domain.registrations.cancellation import end
-from rsvp.domain.registrations.create import seat_newcomer
-from rsvp.domain.registrations.locking import lock, place_of
-from rsvp.domain.transitions import step
+from rsvp.domain.registrations.cancellation import cancel_locked
+from rsvp.domain.registrations.create import claim_for_newcomer
+from rsvp.domain.registrations.locking import lock_registration, waitlist_position
+from rsvp.domain.transitions import transition
 from rsvp.models import Attendee, Registration
 from rsvp.models.event import Phase
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import AttendeeState, State
 
 
-def accept(
+def accept_offer(
     registration_id: int,
     *,
     coming: Collection[int] | None = None,
@@ -39,24 +39,24 @@ def accept(
     EventCancelled and EventOver.
     """
     answered = (State.OFFERED, State.CONFIRMED, State.WAITLISTED, State.LAPSED)
-    locked, registration = lock(registration_id, now, answered)
+    locked, registration = lock_registration(registration_id, now, answered)
     is_late = registration.state == State.LAPSED
     if registration.state in (State.CONFIRMED, State.WAITLISTED):
         raise errors.NotOffered
     if is_late:
-        refuse_too_late(locked, registration, now)
+        refuse_late_acceptance(locked, registration, now)
     offered = registration.seats
     if registration.offered_seats is not None:
         offered = registration.offered_seats
-    chosen = chosen_of(registration, coming, offered)
+    chosen = chosen_positions(registration, coming, offered)
     admission = locked.admissions[registration.admission_id]
     if is_late:
-        if not seat_newcomer(locked, admission, len(chosen)):
+        if not claim_for_newcomer(locked, admission, len(chosen)):
             raise errors.OfferEnded(ended_at=registration.state_since)
     else:
-        capacity.release(locked, admission, offered - len(chosen))
-    leave_out(registration, chosen)
-    step(
+        capacity.release_seats(locked, admission, offered - len(chosen))
+    cancel_not_chosen(registration, chosen)
+    transition(
         registration,
         State.CONFIRMED,
         verb="accept",
@@ -65,7 +65,7 @@ def accept(
         details={"seats": len(chosen)},
         seats=len(chosen),
     )
-    outbox.tell(
+    outbox.enqueue(
         registration,
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),
@@ -76,7 +76,7 @@ def accept(
     return State.CONFIRMED
 
 
-def refuse_too_late(
+def refuse_late_acceptance(
     locked: LockedEvent, registration: Registration, now: datetime
 ) -> None:
     """Only what was offered can be taken late, and only until doors: then presence
@@ -87,7 +87,7 @@ def refuse_too_late(
         raise errors.OfferEnded(ended_at=registration.state_since)
 
 
-def chosen_of(
+def chosen_positions(
     registration: Registration, coming: Collection[int] | None, offered: int
 ) -> set[int]:
     party = {attendee.position for attendee in registration.coming}
@@ -99,7 +99,7 @@ def chosen_of(
     return chosen
 
 
-def leave_out(registration: Registration, chosen: set[int]) -> None:
+def cancel_not_chosen(registration: Registration, chosen: set[int]) -> None:
     """Cancel those of the party who were not chosen to come."""
     current_session().execute(
         update(Attendee)
@@ -118,11 +118,11 @@ def decline_offer(registration_id: int, *, actor: str, now: datetime) -> None:
     Raises NotOffered, AlreadyOver, EventCancelled and EventOver.
     """
     locked, registration = lock_offered(registration_id, now)
-    end(locked, registration, "decline_offer", actor=actor, now=now)
+    cancel_locked(locked, registration, "decline_offer", actor=actor, now=now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
+def put_off_offer(registration_id: int, *, actor: str, now: datetime) -> None:
     """Not now: let the offered seats go to the next, and keep the place in line. Works
     once.
 
@@ -130,11 +130,11 @@ def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
     """
     locked, registration = lock_offered(registration_id, now)
     if registration.was_put_off:
-        raise errors.PutOffBefore
+        raise errors.AlreadyPutOff
     admission = locked.admissions[registration.admission_id]
-    waitlist.give_back(locked, admission, registration)
-    capacity.rejoin_line(locked, admission, registration.seats)
-    step(
+    waitlist.release_place(locked, admission, registration)
+    capacity.rejoin_waitlist(locked, admission, registration.seats)
+    transition(
         registration,
         State.WAITLISTED,
         verb="keep_place",
@@ -143,8 +143,8 @@ def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
         was_put_off=True,
         line_number=registration.line_number,
     )
-    place = place_of(locked, registration)
-    outbox.tell(
+    place = waitlist_position(locked, registration)
+    outbox.enqueue(
         registration,
         MessageKind.WAITLISTED,
         cause=cause_of(actor, registration),
@@ -155,24 +155,24 @@ def keep_place(registration_id: int, *, actor: str, now: datetime) -> None:
     waitlist.promote(locked, actor=actor, now=now, but=registration.id)
 
 
-def offer(registration_id: int, *, actor: str, now: datetime) -> None:
+def offer_free_seats(registration_id: int, *, actor: str, now: datetime) -> None:
     """Offer a party in line what is free, out of turn; an organizer does.
 
     Raises NoSeatFree, NotWaiting, AlreadyOver, EventCancelled, and EventOver from doors
     on: then presence decides.
     """
-    locked, registration = lock(registration_id, now)
+    locked, registration = lock_registration(registration_id, now)
     if registration.state != State.WAITLISTED:
         raise errors.NotWaiting
     if now >= locked.event.doors_open_at or locked.event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=locked.event.title)
     admission = locked.admissions[registration.admission_id]
     left = capacity.free_seats(locked)[admission.id]
-    seats = waitlist.seats_for(registration, left)
-    if not seats or not capacity.claim(locked, admission, seats):
+    seats = waitlist.seats_for_party(registration, left)
+    if not seats or not capacity.claim_seats(locked, admission, seats):
         raise errors.NoSeatFree
-    capacity.leave_line(locked, admission, registration.seats)
-    waitlist.offer(
+    capacity.leave_waitlist(locked, admission, registration.seats)
+    waitlist.make_offer(
         locked.event, registration, seats, actor=actor, now=now, what="by_hand"
     )
 
@@ -180,7 +180,7 @@ def offer(registration_id: int, *, actor: str, now: datetime) -> None:
 def lock_offered(
     registration_id: int, now: datetime
 ) -> tuple[LockedEvent, Registration]:
-    locked, registration = lock(registration_id, now)
+    locked, registration = lock_registration(registration_id, now)
     if registration.state != State.OFFERED:
         raise errors.NotOffered
     return locked, registration

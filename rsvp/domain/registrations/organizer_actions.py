@@ -1,4 +1,4 @@
-"""By an organizer: seating above the cap, moving in line, mailing again, new codes."""
+"""Organizer actions: seat above the cap, move in the waitlist, resend, new codes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import Cause
-from rsvp.domain.registrations.locking import lock, place_of, refuse_over
-from rsvp.domain.registrations.updates import new_codes
-from rsvp.domain.transitions import record
+from rsvp.domain.registrations.locking import (
+    lock_registration,
+    refuse_if_event_over,
+    waitlist_position,
+)
+from rsvp.domain.registrations.updates import renew_codes
+from rsvp.domain.transitions import record_change
 from rsvp.models import Registration
 from rsvp.models.registration import State
 
 
-def seat(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
+def seat_waiting(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
     """Give a party that waits its seats, above the caps where it must be, and say
     whether it was: then `why` is kept. Nobody else in line loses or gains by it.
 
@@ -27,9 +31,9 @@ def seat(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
     """
     locked, registration = lock_waiting(registration_id, now)
     admission = locked.admissions[registration.admission_id]
-    is_above = capacity.claim_above(locked, admission, registration.seats)
-    capacity.leave_line(locked, admission, registration.seats)
-    waitlist.confirm(
+    is_above = capacity.claim_seats_above_caps(locked, admission, registration.seats)
+    capacity.leave_waitlist(locked, admission, registration.seats)
+    waitlist.confirm_place(
         registration,
         actor=actor,
         now=now,
@@ -39,7 +43,7 @@ def seat(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
     return is_above
 
 
-def move_in_line(
+def move_in_waitlist(
     registration_id: int, place: int, *, actor: str, now: datetime
 ) -> None:
     """Give a party that waits this place (from 1) among those who wait for the same
@@ -52,13 +56,13 @@ def move_in_line(
     line = list(
         current_session().execute(
             select(Registration.id, Registration.line_number)
-            .where(*waitlist.waiting_for_the_same(locked.event, admission))
+            .where(*waitlist.waiting_for_same_seats(locked.event, admission))
             .order_by(Registration.line_number)
             .with_for_update(key_share=True)
         )
     )
     if not 1 <= place <= len(line):
-        raise errors.NoSuchPlace(last=len(line))
+        raise errors.NoSuchPosition(last=len(line))
     ids, numbers = [row.id for row in line], [row.line_number for row in line]
     before = ids.index(registration.id) + 1
     ids.insert(place - 1, ids.pop(before - 1))
@@ -70,7 +74,7 @@ def move_in_line(
     if not moved:
         return
     current_session().execute(update(Registration), moved)
-    record(
+    record_change(
         "move_in_line",
         registration,
         {"from": before, "to": place},
@@ -80,14 +84,14 @@ def move_in_line(
     waitlist.promote(locked, actor=actor, now=now)
 
 
-def send_again(registration_id: int, *, actor: str, now: datetime) -> None:
+def resend_mail(registration_id: int, *, actor: str, now: datetime) -> None:
     """Mail the ticket, or the place in line, once more.
 
     Raises AlreadyOver, EventCancelled and EventOver (erased).
     """
-    locked, registration = lock(registration_id, now)
-    record("send_again", registration, actor=actor, now=now)
-    mail(locked, registration, "sent_again", now)
+    locked, registration = lock_registration(registration_id, now)
+    record_change("send_again", registration, actor=actor, now=now)
+    enqueue_resend(locked, registration, "sent_again", now)
 
 
 def replace_codes(
@@ -98,16 +102,16 @@ def replace_codes(
 
     Raises what `send_again` does.
     """
-    locked, registration = lock(registration_id, now)
-    new_codes(registration, code_key, now)
-    record(
+    locked, registration = lock_registration(registration_id, now)
+    renew_codes(registration, code_key, now)
+    record_change(
         "replace_codes",
         registration,
         {"seats": registration.seats},
         actor=actor,
         now=now,
     )
-    mail(locked, registration, outbox.NEW_CODES, now)
+    enqueue_resend(locked, registration, outbox.NEW_CODES, now)
 
 
 # --- what they share ----------------------------------------------------------------
@@ -116,17 +120,17 @@ def replace_codes(
 def lock_waiting(
     registration_id: int, now: datetime
 ) -> tuple[LockedEvent, Registration]:
-    locked, registration = lock(registration_id, now)
+    locked, registration = lock_registration(registration_id, now)
     if registration.state != State.WAITLISTED:
         raise errors.NotWaiting
-    refuse_over(locked, now)
+    refuse_if_event_over(locked, now)
     return locked, registration
 
 
-def mail(
+def enqueue_resend(
     locked: LockedEvent, registration: Registration, what: str, now: datetime
 ) -> None:
     """The ticket again, with what the organizer did (`what`) as the reason."""
-    place = place_of(locked, registration)
+    place = waitlist_position(locked, registration)
     cause = Cause.ORGANIZER
-    outbox.remind(registration, cause=cause, now=now, place=place, what=what)
+    outbox.enqueue_again(registration, cause=cause, now=now, place=place, what=what)

@@ -1,4 +1,4 @@
-"""Handing over: a registration's mails, links and codes go to another address."""
+"""Transfer: a registration's mails, links and codes go to another address."""
 
 from __future__ import annotations
 
@@ -13,15 +13,24 @@ from rsvp.domain import audit, deadlines, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import mail_limits, outbox
 from rsvp.domain.messages.mail_limits import Cause, cause_of
-from rsvp.domain.registrations.locking import lock, place_of, refuse_if_in, refuse_late
-from rsvp.domain.registrations.updates import new_codes, party_of, rewrite
-from rsvp.domain.transitions import count_as_yes, record
+from rsvp.domain.registrations.locking import (
+    lock_registration,
+    refuse_after_deadline,
+    refuse_if_checked_in,
+    waitlist_position,
+)
+from rsvp.domain.registrations.updates import (
+    load_party,
+    renew_codes,
+    update_registration,
+)
+from rsvp.domain.transitions import reconfirm_by_change, record_change
 from rsvp.models import Attendee, Event, GivenConsent, Registration
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
-from rsvp.models.registration import LIVE, State
+from rsvp.models.registration import LIVE_STATES, State
 
-HOW_IT_STANDS = {
+STATUS_KIND_BY_STATE = {
     State.HELD: MessageKind.CONFIRM_ADDRESS,
     State.REQUESTED: MessageKind.REQUESTED,
     State.WAITLISTED: MessageKind.WAITLISTED,
@@ -31,7 +40,7 @@ HOW_IT_STANDS = {
 
 # The form that made it, sent again, gives the manage link to who has the address; and
 # what is known of the old address says nothing about the new one.
-FORGOTTEN = {
+CLEARED_COLUMNS = {
     "submission": None,
     "address_failed_at": None,
     "address_failed_why": None,
@@ -58,42 +67,42 @@ def correct_address(
     that address is confirmed. Raises AddressInUse, TooManyMails, TooLateToCancel,
     AlreadyOver, EventCancelled and EventOver (erased).
     """
-    mail_limits.in_turn(mail_limits.mark_of(email_key))
-    locked, registration = lock(registration_id, now)
-    refuse_late(locked, actor, now)
+    mail_limits.lock_mark(mail_limits.mailbox_mark(email_key))
+    locked, registration = lock_registration(registration_id, now)
+    refuse_after_deadline(locked, actor, now)
     if email == registration.email:
         return None
-    refuse_too_many(locked, registration, email_key, actor, now)
-    values: dict[str, Any] = {"email": email, "email_key": email_key} | FORGOTTEN
+    refuse_too_many_mails(locked, registration, email_key, actor, now)
+    values: dict[str, Any] = {"email": email, "email_key": email_key} | CLEARED_COLUMNS
     if registration.state == State.HELD:
-        values["decide_by"] = deadlines.address_by(now)
-    rewrite(registration, **values)
-    token = new_codes(registration, code_key, now)
-    record(
+        values["decide_by"] = deadlines.address_deadline(now)
+    update_registration(registration, **values)
+    token = renew_codes(registration, code_key, now)
+    record_change(
         "correct_address",
         registration,
         {"seats": registration.seats},
         actor=actor,
         now=now,
     )
-    outbox.hold_back(registration.id)
+    outbox.drop_unsent(registration.id)
     facts: dict[str, Any] = {"what": "address"}
     if registration.decide_by is not None:
         facts["until"] = registration.decide_by.isoformat()
     if registration.offered_seats is not None:
         facts["offered"] = registration.offered_seats
-    outbox.tell(
+    outbox.enqueue(
         registration,
-        HOW_IT_STANDS[State(registration.state)],
+        STATUS_KIND_BY_STATE[State(registration.state)],
         cause=cause_of(actor, registration),
         now=now,
-        place=place_of(locked, registration),
+        place=waitlist_position(locked, registration),
         **facts,
     )
     return token
 
 
-def pass_on(
+def transfer_registration(
     registration_id: int,
     *,
     name: str,
@@ -111,26 +120,28 @@ def pass_on(
     (also for the same address), TooManyMails, AlreadyIn, TooLateToCancel, AlreadyOver,
     EventCancelled and EventOver (erased).
     """
-    mail_limits.in_turn(mail_limits.mark_of(email_key))
-    locked, registration = lock(registration_id, now)
-    refuse_late(locked, actor, now)
-    refuse_unless_passed_on(locked, registration)
+    mail_limits.lock_mark(mail_limits.mailbox_mark(email_key))
+    locked, registration = lock_registration(registration_id, now)
+    refuse_after_deadline(locked, actor, now)
+    refuse_unless_transferable(locked, registration)
     if email_key == registration.email_key:
         raise errors.AddressInUse
-    refuse_if_in(Attendee.registration_id == registration.id)
-    refuse_too_many(locked, registration, email_key, actor, now)
+    refuse_if_checked_in(Attendee.registration_id == registration.id)
+    refuse_too_many_mails(locked, registration, email_key, actor, now)
     before = registration.email, registration.email_key
-    first = party_of(registration)[0]
+    first = load_party(registration)[0]
     first.name, first.answers = name, {}
     values = {"name": name, "email": email, "email_key": email_key, "answers": {}}
-    rewrite(registration, **values, **FORGOTTEN)
+    update_registration(registration, **values, **CLEARED_COLUMNS)
     given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
     current_session().execute(given)
-    new_codes(registration, code_key, now)
-    count_as_yes(registration, actor=actor, now=now)
-    record("pass_on", registration, {"seats": registration.seats}, actor=actor, now=now)
-    outbox.hold_back(registration.id)
-    outbox.tell(
+    renew_codes(registration, code_key, now)
+    reconfirm_by_change(registration, actor=actor, now=now)
+    record_change(
+        "pass_on", registration, {"seats": registration.seats}, actor=actor, now=now
+    )
+    outbox.drop_unsent(registration.id)
+    outbox.enqueue(
         registration,
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),
@@ -138,28 +149,28 @@ def pass_on(
         what="passed_on",
     )
     recipient, recipient_key = before
-    outbox.queue(
+    outbox.enqueue_to_address(
         MessageKind.PASSED_ON,
         event_id=registration.event_id,
         registration_id=registration.id,
         recipient=recipient,
         recipient_key=recipient_key,
         # Who comes instead is none of the old address's business.
-        facts=outbox.facts(registration.admission, []),
+        facts=outbox.build_facts(registration.admission, []),
         now=now,
         # One to whoever had it before them takes nothing from this one.
         is_first=True,
     )
 
 
-def refuse_unless_passed_on(locked: LockedEvent, registration: Registration) -> None:
+def refuse_unless_transferable(locked: LockedEvent, registration: Registration) -> None:
     if locked.event.is_by_approval or locked.event.needs_invitation:
-        raise errors.NotPassedOn
+        raise errors.NotTransferable
     if registration.state != State.CONFIRMED:
         raise errors.NotConfirmed
 
 
-def refuse_too_many(
+def refuse_too_many_mails(
     locked: LockedEvent,
     registration: Registration,
     email_key: str,
@@ -171,29 +182,29 @@ def refuse_too_many(
     address has had: there it is handed over all the same."""
     if actor != audit.ATTENDEE or locked.event.answers_by_mail_only:
         return
-    kind = HOW_IT_STANDS[State(registration.state)]
+    kind = STATUS_KIND_BY_STATE[State(registration.state)]
     event_id = registration.event_id
-    if mail_limits.marks(kind, Cause.LINK, email_key, event_id, now) is None:
-        raise errors.TooManyMails(limit=mail_limits.PER_DAY)
+    if mail_limits.counting_columns(kind, Cause.LINK, email_key, event_id, now) is None:
+        raise errors.TooManyMails(limit=mail_limits.MAX_PER_DAY)
 
 
 # --- lost mail ----------------------------------------------------------------------
 
 
-def mail_links(email_key: str, *, now: datetime) -> int:
+def resend_links(email_key: str, *, now: datetime) -> int:
     """Mail the ticket, or how it stands, of each live registration of an address once
     more, as far as the limits of mails from forms allow; of how many.
 
     Whoever asked must not learn the number: it tells whose address it is.
     """
-    mailbox = mail_limits.mark_of(email_key)
-    mail_limits.in_turn(mailbox)
+    mailbox = mail_limits.mailbox_mark(email_key)
+    mail_limits.lock_mark(mailbox)
     mine = (
         select(Registration)
         .join(Event, Event.id == Registration.event_id)
         .where(
             Registration.email_key == email_key,
-            Registration.state.in_(LIVE),
+            Registration.state.in_(LIVE_STATES),
             or_(Registration.decide_by.is_(None), Registration.decide_by > now),
             Event.status == Status.PUBLISHED,
             Event.ends_at > now,
@@ -206,13 +217,13 @@ def mail_links(email_key: str, *, now: datetime) -> int:
     fresh = {"populate_existing": True}
     mailed = 0
     for registration in current_session().scalars(mine, execution_options=fresh).all():
-        if mail_limits.has_enough(mailbox, registration.event_id, now):
+        if mail_limits.is_mailbox_at_limit(mailbox, registration.event_id, now):
             continue
         place = None
         if registration.state == State.WAITLISTED:
             event, admission = registration.event, registration.admission
-            place = waitlist.place(event, admission, registration.line_number)
-        mailed += outbox.remind(
+            place = waitlist.position(event, admission, registration.line_number)
+        mailed += outbox.enqueue_again(
             registration, cause=Cause.LOST_MAIL, now=now, place=place, what="lost"
         )
     return mailed

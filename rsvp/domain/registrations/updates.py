@@ -1,4 +1,4 @@
-"""Rewriting: the rows of one registration change under its event's lock."""
+"""Updates: columns and codes of one registration change under the event's lock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rsvp.models import Attendee, Registration, RetiredCode
 from rsvp.text.search import search_text
 
 
-def rewrite(registration: Registration, **values: Any) -> None:
+def update_registration(registration: Registration, **values: Any) -> None:
     """Change columns of a registration that was read under the event's lock, and what
     it is found by.
 
@@ -24,7 +24,7 @@ def rewrite(registration: Registration, **values: Any) -> None:
     """
     current_session().flush()
     email = values.get("email", registration.email)
-    names = [attendee.name for attendee in party_of(registration)]
+    names = [attendee.name for attendee in load_party(registration)]
     values["search"] = search_text(registration.reference, email, names)
     change = (
         update(Registration)
@@ -46,7 +46,7 @@ def rewrite(registration: Registration, **values: Any) -> None:
         set_committed_value(registration, name, value)
 
 
-def party_of(registration: Registration) -> list[Attendee]:
+def load_party(registration: Registration) -> list[Attendee]:
     """Everybody of the party, those who no longer come too, as they are now."""
     party = (
         select(Attendee)
@@ -57,10 +57,10 @@ def party_of(registration: Registration) -> list[Attendee]:
     return list(current_session().scalars(party, execution_options=fresh))
 
 
-def new_codes(registration: Registration, code_key: bytes, now: datetime) -> str:
+def renew_codes(registration: Registration, code_key: bytes, now: datetime) -> str:
     """New codes and ticket links for those coming and a new manage link, which is
     given; the old ones are worth nothing any more."""
-    coming = [attendee for attendee in party_of(registration) if attendee.is_coming]
+    coming = [attendee for attendee in load_party(registration) if attendee.is_coming]
     retired = [
         {
             "code_id": attendee.code_id,
@@ -78,14 +78,14 @@ def new_codes(registration: Registration, code_key: bytes, now: datetime) -> str
         attendee.code_version = version
         attendee.code_key_id = tokens.key_id(code_key)
         attendee.code_id = tokens.code_id(code)
-        attendee.ticket_id = id_of(ticket)
+        attendee.ticket_id = link_id_of(ticket)
     version = registration.link_version + 1
     link = tokens.manage_token(code_key, registration.uuid, version)
-    rewrite(registration, link_version=version, link_id=id_of(link))
+    update_registration(registration, link_version=version, link_id=link_id_of(link))
     return link
 
 
-def id_of(link: str) -> bytes:
+def link_id_of(link: str) -> bytes:
     found = tokens.link_id(link)
     assert found is not None, "we made it just now"
     return found

@@ -1,4 +1,4 @@
-"""Writing an event file: what stands at its default is left out."""
+"""Dump an event file: YAML of an event, without what is at its default."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from rsvp.event_definition import EventFile
+from rsvp.event_definition import EventDefinition
 
 
-class Dumper(yaml.SafeDumper):
+class EventDumper(yaml.SafeDumper):
     """Writes text of several lines as a block, as people do."""
 
     def ignore_aliases(self, _data: Any) -> bool:
@@ -24,21 +24,21 @@ class Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
-def represent_text(dumper: Dumper, text: str) -> yaml.ScalarNode:
+def represent_text(dumper: EventDumper, text: str) -> yaml.ScalarNode:
     if "\n" not in text:
         return dumper.represent_scalar("tag:yaml.org,2002:str", text)
     # Reading strips the last newline again.
     return dumper.represent_scalar("tag:yaml.org,2002:str", f"{text}\n", style="|")
 
 
-Dumper.add_representer(str, represent_text)
+EventDumper.add_representer(str, represent_text)
 
 
-def dump(event: EventFile) -> str:
+def dump_event(event: EventDefinition) -> str:
     """The file that says this; what stands at its default is left out."""
     return yaml.dump(
-        plain(event),
-        Dumper=Dumper,
+        to_mapping(event),
+        Dumper=EventDumper,
         allow_unicode=True,
         default_flow_style=False,
         sort_keys=False,
@@ -46,16 +46,16 @@ def dump(event: EventFile) -> str:
     )
 
 
-def plain(value: Any) -> Any:
+def to_mapping(value: Any) -> Any:
     """Dataclasses as mappings of what is not at its default, in the order of KEYS."""
     if is_dataclass(value):
         return {
-            field.name: plain(getattr(value, field.name))
+            field.name: to_mapping(getattr(value, field.name))
             for field in fields(value)
             if getattr(value, field.name) != field.default
         }
     if isinstance(value, tuple):
-        return [plain(item) for item in value]
+        return [to_mapping(item) for item in value]
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     return str(value) if isinstance(value, StrEnum) else value

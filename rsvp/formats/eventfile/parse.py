@@ -1,4 +1,4 @@
-"""Reading an event file: known keys only, and every mistake with its line."""
+"""Parse an event file: known keys only, each mistake with its line."""
 
 from __future__ import annotations
 
@@ -7,88 +7,88 @@ from dataclasses import fields, replace
 from datetime import datetime
 
 from rsvp.event_definition import (
-    REMINDERS,
+    DEFAULT_REMINDERS,
     RETENTION_DAYS,
     AdmissionData,
     AgendaItem,
     ConsentData,
     Contributor,
-    EventFile,
+    CustomTextData,
+    EventDefinition,
     Link,
     Online,
     Organization,
     QuestionData,
+    ReconfirmationRules,
     RegistrationRules,
     ReminderData,
     SeriesData,
-    StillComing,
     Venue,
-    WordingData,
 )
 from rsvp.formats.eventfile import validate
 from rsvp.formats.eventfile.readers import (
-    Keys,
+    KnownKeys,
     Mistake,
     Report,
     Section,
     Value,
-    block,
-    each,
-    flag,
-    language,
-    line,
+    boolean,
+    duration,
+    enum_value,
+    language_tag,
+    list_of,
     mail_address,
-    mapping,
-    one_of,
+    mapping_of,
+    one_of_values,
     slug,
-    span,
+    text_block,
+    text_line,
     time_of_day,
-    url,
     wall_time,
-    whole,
-    word,
-    worded,
-    zone,
+    web_url,
+    whole_number,
+    with_placeholders,
+    zone_name,
 )
 from rsvp.formats.eventfile.yaml_nodes import NotYamlError, compose
 from rsvp.models.event import (
-    STANDBY_MINUTES,
+    DEFAULT_STANDBY_MINUTES,
     Allocation,
     Mode,
     NoAnswer,
-    Per,
     Promotion,
+    QuestionScope,
     QuestionType,
     Status,
     Visibility,
 )
-from rsvp.models.message import TO_ATTENDEES, MessageKind
+from rsvp.models.message import ATTENDEE_KINDS, MessageKind
 from rsvp.models.registration import State
 from rsvp.models.team import DEFAULT_TEAM
 
-LARGEST_CAPACITY = 1_000_000
-LARGEST_PARTY = 100
-LONGEST_STANDBY = 240
-MOST_DAYS = 3650
-LONGEST_ASKED_BEFORE = 30 * 24
-LONGEST_SPAN = 60 * 24 * 60
-LONGEST_WORDS = 2000
+MAX_CAPACITY = 1_000_000
+MAX_PARTY = 100
+MAX_STANDBY_MINUTES = 240
+MAX_DAYS = 3650
+MAX_ASK_HOURS = 30 * 24
+MAX_DURATION_MINUTES = 60 * 24 * 60
+MAX_TEXT_LENGTH = 2000
 
 # Who may be reminded: whoever has a place, waits for one, or for a decision.
-REMINDED = (State.CONFIRMED, State.WAITLISTED, State.OFFERED, State.REQUESTED)
+REMINDER_STATES = (State.CONFIRMED, State.WAITLISTED, State.OFFERED, State.REQUESTED)
 # The mails with words to be changed; the organizers' own are theirs already.
-WORDED = [kind for kind in TO_ATTENDEES if kind != MessageKind.NOTE]
+CUSTOMIZABLE_KINDS = [kind for kind in ATTENDEE_KINDS if kind != MessageKind.NOTE]
 
-NOWHERE = datetime(2000, 1, 1)  # noqa: DTZ001 - stands in for a time that is wrong
-
-
-def keys_of(data: type, later: str = "") -> Keys:
-    return Keys([field.name for field in fields(data)], later.split())
+INVALID_TIME = datetime(2000, 1, 1)  # noqa: DTZ001 - stands in for a time that is wrong
 
 
-KEYS = {
+def keys_of(data: type, later: str = "") -> KnownKeys:
+    return KnownKeys([field.name for field in fields(data)], later.split())
+
+
+KNOWN_KEYS = {
     "": keys_of(
-        EventFile,
+        EventDefinition,
         later="cover invitations reconfirmation offers door_search",
     ),
     "venue": keys_of(Venue),
@@ -104,9 +104,9 @@ KEYS = {
         RegistrationRules,
         later="fewer_ok offer_hours",
     ),
-    "still_coming": keys_of(StillComing),
+    "still_coming": keys_of(ReconfirmationRules),
     "reminders": keys_of(ReminderData),
-    "wording": keys_of(WordingData),
+    "wording": keys_of(CustomTextData),
     "questions": keys_of(QuestionData),
     "consents": keys_of(ConsentData),
 }
@@ -135,10 +135,10 @@ class EventFileError(ValueError):
 # --- reading ------------------------------------------------------------------------
 
 
-def parse(text: str, name: str) -> EventFile:
+def parse_event(text: str, name: str) -> EventDefinition:
     """Read a file's text; `name` is what mistakes call it. Raises EventFileError."""
     report = Report()
-    event = read(text, name, report)
+    event = read_document(text, name, report)
     if event is None or report.mistakes:
         raise EventFileError(name, report.mistakes)
     return event
@@ -147,93 +147,123 @@ def parse(text: str, name: str) -> EventFile:
 def key_line(text: str, key: str) -> int:
     """The line on which a key of a readable file stands."""
     report = Report()
-    read(text, "", report)
+    read_document(text, "", report)
     return report.line(key)
 
 
-def read(text: str, name: str, report: Report) -> EventFile | None:
+def read_document(text: str, name: str, report: Report) -> EventDefinition | None:
     try:
         root = Value(compose(text), "", report)
     except NotYamlError as error:
         raise EventFileError(name, [Mistake(error.line, "", error.reason)]) from error
-    return root.take(mapping(KEYS[""], read_event))
+    return root.take(mapping_of(KNOWN_KEYS[""], read_event))
 
 
-def read_event(s: Section) -> EventFile:
-    discreet = s.read("discreet", flag) or False
+def read_event(s: Section) -> EventDefinition:
+    discreet = s.read("discreet", boolean) or False
     by_itself = Visibility.UNLISTED if discreet else Visibility.PUBLIC
-    retention_days = s.read("retention_days", whole(0, MOST_DAYS))
-    standby = s.read("standby", flag)
-    standby_minutes = s.read("standby_minutes", whole(0, LONGEST_STANDBY))
-    reminders = s.read("reminders", each(mapping(KEYS["reminders"], read_reminder)))
-    event = EventFile(
+    retention_days = s.read("retention_days", whole_number(0, MAX_DAYS))
+    standby = s.read("standby", boolean)
+    standby_minutes = s.read("standby_minutes", whole_number(0, MAX_STANDBY_MINUTES))
+    reminders = s.read(
+        "reminders", list_of(mapping_of(KNOWN_KEYS["reminders"], read_reminder))
+    )
+    event = EventDefinition(
         slug=s.read("slug", slug, needed=True) or "",
-        title=s.read("title", line(200), needed=True) or "",
-        summary=s.read("summary", line(500)),
-        description=s.read("description", block(20_000)),
-        language=s.read("language", language) or "en",
-        status=s.read("status", word(Status)) or Status.PUBLISHED,
-        visibility=s.read("visibility", word(Visibility)) or by_itself,
+        title=s.read("title", text_line(200), needed=True) or "",
+        summary=s.read("summary", text_line(500)),
+        description=s.read("description", text_block(20_000)),
+        language=s.read("language", language_tag) or "en",
+        status=s.read("status", enum_value(Status)) or Status.PUBLISHED,
+        visibility=s.read("visibility", enum_value(Visibility)) or by_itself,
         discreet=discreet,
         team=s.read("team", slug) or DEFAULT_TEAM,
-        timezone=s.read("timezone", zone, needed=True) or "UTC",
-        starts=s.read("starts", wall_time, needed=True) or NOWHERE,
-        ends=s.read("ends", wall_time, needed=True) or NOWHERE,
+        timezone=s.read("timezone", zone_name, needed=True) or "UTC",
+        starts=s.read("starts", wall_time, needed=True) or INVALID_TIME,
+        ends=s.read("ends", wall_time, needed=True) or INVALID_TIME,
         doors=s.read("doors", wall_time),
-        fold=s.read("fold", whole(0, 1)),
-        also_show=s.read("also_show", each(zone)) or (),
-        venue=s.read("venue", mapping(KEYS["venue"], read_venue)),
-        online=s.read("online", mapping(KEYS["online"], read_online)),
-        room=s.read("room", whole(0, LARGEST_CAPACITY)),
-        reserved_seats=s.read("reserved_seats", whole(0, LARGEST_CAPACITY)) or 0,
+        fold=s.read("fold", whole_number(0, 1)),
+        also_show=s.read("also_show", list_of(zone_name)) or (),
+        venue=s.read("venue", mapping_of(KNOWN_KEYS["venue"], read_venue)),
+        online=s.read("online", mapping_of(KNOWN_KEYS["online"], read_online)),
+        room=s.read("room", whole_number(0, MAX_CAPACITY)),
+        reserved_seats=s.read("reserved_seats", whole_number(0, MAX_CAPACITY)) or 0,
         standby=True if standby is None else standby,
-        standby_minutes=STANDBY_MINUTES if standby_minutes is None else standby_minutes,
+        standby_minutes=DEFAULT_STANDBY_MINUTES
+        if standby_minutes is None
+        else standby_minutes,
         contact=s.read("contact", mail_address),
-        series=s.read("series", mapping(KEYS["series"], read_series)),
-        hosts=s.read("hosts", each(mapping(KEYS["hosts"], read_organization))) or (),
-        sponsors=s.read("sponsors", each(mapping(KEYS["sponsors"], read_organization)))
-        or (),
-        people=s.read("people", each(mapping(KEYS["people"], read_contributor))) or (),
-        agenda=s.read("agenda", each(mapping(KEYS["agenda"], read_agenda_item))) or (),
-        links=s.read("links", each(mapping(KEYS["links"], read_link))) or (),
-        admissions=s.read(
-            "admissions", each(mapping(KEYS["admissions"], read_admission)), needed=True
+        series=s.read("series", mapping_of(KNOWN_KEYS["series"], read_series)),
+        hosts=s.read(
+            "hosts", list_of(mapping_of(KNOWN_KEYS["hosts"], read_organization))
         )
         or (),
-        registration=s.read("registration", mapping(KEYS["registration"], read_rules))
+        sponsors=s.read(
+            "sponsors", list_of(mapping_of(KNOWN_KEYS["sponsors"], read_organization))
+        )
+        or (),
+        people=s.read(
+            "people", list_of(mapping_of(KNOWN_KEYS["people"], read_contributor))
+        )
+        or (),
+        agenda=s.read(
+            "agenda", list_of(mapping_of(KNOWN_KEYS["agenda"], read_agenda_item))
+        )
+        or (),
+        links=s.read("links", list_of(mapping_of(KNOWN_KEYS["links"], read_link)))
+        or (),
+        admissions=s.read(
+            "admissions",
+            list_of(mapping_of(KNOWN_KEYS["admissions"], read_admission)),
+            needed=True,
+        )
+        or (),
+        registration=s.read(
+            "registration",
+            mapping_of(KNOWN_KEYS["registration"], read_registration_rules),
+        )
         or RegistrationRules(),
         still_coming=s.read(
-            "still_coming", mapping(KEYS["still_coming"], read_still_coming)
+            "still_coming", mapping_of(KNOWN_KEYS["still_coming"], read_reconfirmation)
         ),
-        reminders=REMINDERS if reminders is None else reminders,
-        wording=s.read("wording", each(mapping(KEYS["wording"], read_wording))) or (),
-        questions=s.read("questions", each(mapping(KEYS["questions"], read_question)))
+        reminders=DEFAULT_REMINDERS if reminders is None else reminders,
+        wording=s.read(
+            "wording", list_of(mapping_of(KNOWN_KEYS["wording"], read_custom_text))
+        )
         or (),
-        consents=s.read("consents", each(mapping(KEYS["consents"], read_consent)))
+        questions=s.read(
+            "questions", list_of(mapping_of(KNOWN_KEYS["questions"], read_question))
+        )
+        or (),
+        consents=s.read(
+            "consents", list_of(mapping_of(KNOWN_KEYS["consents"], read_consent))
+        )
         or (),
         retention_days=RETENTION_DAYS if retention_days is None else retention_days,
     )
     if not event.standby and standby_minutes is not None:
         s.report.wrong("standby_minutes", "does not go with standby: false")
-    validate.check(event, s.report)
+    validate.validate(event, s.report)
     # In whatever order they are written, they say the same.
-    return replace(event, wording=tuple(sorted(event.wording, key=by_message)))
+    return replace(event, wording=tuple(sorted(event.wording, key=message_of)))
 
 
-def by_message(words: WordingData) -> str:
+def message_of(words: CustomTextData) -> str:
     return words.message
 
 
 def read_venue(s: Section) -> Venue:
     return Venue(
-        name=s.read("name", line(200), needed=True) or "",
-        address=s.read("address", block(1000)),
-        access=s.read("access", block(2000)),
+        name=s.read("name", text_line(200), needed=True) or "",
+        address=s.read("address", text_block(1000)),
+        access=s.read("access", text_block(2000)),
     )
 
 
 def read_online(s: Section) -> Online:
-    online = Online(join_url=s.read("join_url", url), note=s.read("note", block(2000)))
+    online = Online(
+        join_url=s.read("join_url", web_url), note=s.read("note", text_block(2000))
+    )
     if online == Online() and s.report.fine(s.path):
         s.report.wrong(s.path, "says nothing: give a join_url or a note")
     return online
@@ -242,117 +272,119 @@ def read_online(s: Section) -> Online:
 def read_series(s: Section) -> SeriesData:
     return SeriesData(
         slug=s.read("slug", slug, needed=True) or "",
-        title=s.read("title", line(200), needed=True) or "",
-        summary=s.read("summary", line(500)),
+        title=s.read("title", text_line(200), needed=True) or "",
+        summary=s.read("summary", text_line(500)),
     )
 
 
 def read_organization(s: Section) -> Organization:
     return Organization(
-        name=s.read("name", line(200), needed=True) or "", url=s.read("url", url)
+        name=s.read("name", text_line(200), needed=True) or "",
+        url=s.read("url", web_url),
     )
 
 
 def read_contributor(s: Section) -> Contributor:
     return Contributor(
-        name=s.read("name", line(200), needed=True) or "",
-        role=s.read("role", line(100)),
+        name=s.read("name", text_line(200), needed=True) or "",
+        role=s.read("role", text_line(100)),
     )
 
 
 def read_agenda_item(s: Section) -> AgendaItem:
     return AgendaItem(
         at=s.read("at", time_of_day, needed=True) or "",
-        title=s.read("title", line(200), needed=True) or "",
-        note=s.read("note", block(1000)),
+        title=s.read("title", text_line(200), needed=True) or "",
+        note=s.read("note", text_block(1000)),
     )
 
 
 def read_link(s: Section) -> Link:
     return Link(
-        title=s.read("title", line(200), needed=True) or "",
-        url=s.read("url", url, needed=True) or "",
+        title=s.read("title", text_line(200), needed=True) or "",
+        url=s.read("url", web_url, needed=True) or "",
     )
 
 
 def read_admission(s: Section) -> AdmissionData:
     return AdmissionData(
         key=s.read("key", slug, needed=True) or "",
-        name=s.read("name", line(200), needed=True) or "",
-        mode=s.read("mode", word(Mode), needed=True) or Mode.IN_PERSON,
-        capacity=s.read("capacity", whole(0, LARGEST_CAPACITY)),
-        waitlist=s.read("waitlist", flag) or False,
-        waitlist_max=s.read("waitlist_max", whole(0, LARGEST_CAPACITY)),
+        name=s.read("name", text_line(200), needed=True) or "",
+        mode=s.read("mode", enum_value(Mode), needed=True) or Mode.IN_PERSON,
+        capacity=s.read("capacity", whole_number(0, MAX_CAPACITY)),
+        waitlist=s.read("waitlist", boolean) or False,
+        waitlist_max=s.read("waitlist_max", whole_number(0, MAX_CAPACITY)),
     )
 
 
-def read_rules(s: Section) -> RegistrationRules:
-    required = s.read("required", flag)
+def read_registration_rules(s: Section) -> RegistrationRules:
+    required = s.read("required", boolean)
     return RegistrationRules(
         required=True if required is None else required,
-        party_max=s.read("party_max", whole(1, LARGEST_PARTY)) or 1,
+        party_max=s.read("party_max", whole_number(1, MAX_PARTY)) or 1,
         opens=s.read("opens", wall_time),
         closes=s.read("closes", wall_time),
-        paused=s.read("paused", flag) or False,
-        several=s.read("several", flag) or False,
-        allocation=s.read("allocation", word(Allocation, later=["draw"]))
+        paused=s.read("paused", boolean) or False,
+        several=s.read("several", boolean) or False,
+        allocation=s.read("allocation", enum_value(Allocation, later=["draw"]))
         or Allocation.FIRST_COME,
-        promote=s.read("promote", word(Promotion)) or Promotion.OFFER,
-        confirm_address=s.read("confirm_address", flag) or False,
+        promote=s.read("promote", enum_value(Promotion)) or Promotion.OFFER,
+        confirm_address=s.read("confirm_address", boolean) or False,
         change_until=s.read("change_until", wall_time),
     )
 
 
-def read_still_coming(s: Section) -> StillComing:
-    ask = s.read("ask_hours", whole(2, LONGEST_ASKED_BEFORE))
-    answer = s.read("answer_hours", whole(1, LONGEST_ASKED_BEFORE))
-    usual = StillComing()
-    return StillComing(
+def read_reconfirmation(s: Section) -> ReconfirmationRules:
+    ask = s.read("ask_hours", whole_number(2, MAX_ASK_HOURS))
+    answer = s.read("answer_hours", whole_number(1, MAX_ASK_HOURS))
+    usual = ReconfirmationRules()
+    return ReconfirmationRules(
         ask_hours=usual.ask_hours if ask is None else ask,
         answer_hours=usual.answer_hours if answer is None else answer,
-        no_answer=s.read("no_answer", word(NoAnswer)) or usual.no_answer,
+        no_answer=s.read("no_answer", enum_value(NoAnswer)) or usual.no_answer,
     )
 
 
 def read_reminder(s: Section) -> ReminderData:
-    states = s.read("states", each(one_of(REMINDED)))
+    states = s.read("states", list_of(one_of_values(REMINDER_STATES)))
     return ReminderData(
         key=s.read("key", slug, needed=True) or "",
-        before=s.read("before", span(LONGEST_SPAN)),
-        after=s.read("after", span(LONGEST_SPAN)),
-        admissions=s.read("admissions", each(slug)) or (),
+        before=s.read("before", duration(MAX_DURATION_MINUTES)),
+        after=s.read("after", duration(MAX_DURATION_MINUTES)),
+        admissions=s.read("admissions", list_of(slug)) or (),
         states=(State.CONFIRMED,) if states is None else states,
-        subject=s.read("subject", worded(line(200))),
-        text=s.read("text", worded(block(LONGEST_WORDS))),
+        subject=s.read("subject", with_placeholders(text_line(200))),
+        text=s.read("text", with_placeholders(text_block(MAX_TEXT_LENGTH))),
     )
 
 
-def read_wording(s: Section) -> WordingData:
-    return WordingData(
-        message=s.read("message", one_of(WORDED), needed=True) or WORDED[0],
-        subject=s.read("subject", worded(line(200))),
-        headline=s.read("headline", worded(line(200))),
-        text=s.read("text", worded(block(LONGEST_WORDS))),
+def read_custom_text(s: Section) -> CustomTextData:
+    return CustomTextData(
+        message=s.read("message", one_of_values(CUSTOMIZABLE_KINDS), needed=True)
+        or CUSTOMIZABLE_KINDS[0],
+        subject=s.read("subject", with_placeholders(text_line(200))),
+        headline=s.read("headline", with_placeholders(text_line(200))),
+        text=s.read("text", with_placeholders(text_block(MAX_TEXT_LENGTH))),
     )
 
 
 def read_question(s: Section) -> QuestionData:
     return QuestionData(
         key=s.read("key", slug, needed=True) or "",
-        ask=s.read("ask", line(500), needed=True) or "",
-        hint=s.read("hint", line(500)),
-        type=s.read("type", word(QuestionType), needed=True) or QuestionType.TEXT,
-        options=s.read("options", each(line(200))) or (),
-        required=s.read("required", flag) or False,
-        per=s.read("per", word(Per)) or Per.REGISTRATION,
-        only_for=s.read("only_for", each(slug)) or (),
-        keep_days=s.read("keep_days", whole(0, MOST_DAYS)),
+        ask=s.read("ask", text_line(500), needed=True) or "",
+        hint=s.read("hint", text_line(500)),
+        type=s.read("type", enum_value(QuestionType), needed=True) or QuestionType.TEXT,
+        options=s.read("options", list_of(text_line(200))) or (),
+        required=s.read("required", boolean) or False,
+        per=s.read("per", enum_value(QuestionScope)) or QuestionScope.REGISTRATION,
+        only_for=s.read("only_for", list_of(slug)) or (),
+        keep_days=s.read("keep_days", whole_number(0, MAX_DAYS)),
     )
 
 
 def read_consent(s: Section) -> ConsentData:
     return ConsentData(
         key=s.read("key", slug, needed=True) or "",
-        text=s.read("text", block(2000), needed=True) or "",
-        required=s.read("required", flag) or False,
+        text=s.read("text", text_block(2000), needed=True) or "",
+        required=s.read("required", boolean) or False,
     )

@@ -1,4 +1,4 @@
-"""Fields: strict readers from located YAML to plain values; mistakes know their place.
+"""Readers: strict conversion of YAML nodes to plain values; mistakes by line.
 
 A reader takes a `Value` and gives what it read or raises `WrongError`, which whoever
 called it notes in the report, to go on with the rest. Readers are combined:
@@ -26,12 +26,12 @@ from rsvp.formats.eventfile.yaml_nodes import (
 )
 from rsvp.text import durations, mail_addresses, placeholders
 from rsvp.text.cleaning import one_line
-from rsvp.text.mail_addresses import Slip
+from rsvp.text.mail_addresses import AddressMistake
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
-LONGEST_LIST = 200
+MAX_LIST_LENGTH = 200
 YEARS = range(2000, 2200)
 
 STR, INT, BOOL, NULL = (
@@ -39,11 +39,11 @@ STR, INT, BOOL, NULL = (
 )
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,11})")
-WALL = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]+([0-9]{1,2}:[0-9]{2})(:00)?")
+WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,11})")
+WALL_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[ T]+([0-9]{1,2}:[0-9]{2})(:00)?")
 DATE_ONLY = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 WITH_OFFSET = re.compile(r"[0-9]{4}-[0-9-]+[ Tt].*(Z|z|[+-][0-9]{1,2}(:?[0-9]{2})?)")
-EMPTY = "is empty: leave the key out instead"
+EMPTY_REASON = "is empty: leave the key out instead"
 TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 
@@ -81,7 +81,7 @@ class Report:
         )
 
 
-class WrongError(Exception):
+class InvalidValueError(Exception):
     """A value is not what its key takes. Without a reason: noted further in."""
 
     def __init__(self, reason: str = "") -> None:
@@ -104,7 +104,7 @@ class Value:
         """What the reader gives, or None once its mistakes are noted."""
         try:
             return reader(self)
-        except WrongError as error:
+        except InvalidValueError as error:
             if error.reason:
                 self.report.wrong(self.key, error.reason, line_of(self.node))
             return None
@@ -120,7 +120,7 @@ Reader = Callable[[Value], T]
 
 
 @dataclass(frozen=True)
-class Keys:
+class KnownKeys:
     """What a mapping may hold, and the keys of later versions that people may try."""
 
     known: Sequence[str]
@@ -130,7 +130,7 @@ class Keys:
 class Section:
     """One mapping of the file: known keys only, each once."""
 
-    def __init__(self, value: Value, keys: Keys) -> None:
+    def __init__(self, value: Value, keys: KnownKeys) -> None:
         self.report, self.path = value.report, value.key
         self.values: dict[str, Value] = {}
         self.keys = keys
@@ -147,7 +147,7 @@ class Section:
             self.report.wrong(key, "is not supported yet", line)
         elif word not in self.keys.known:
             self.report.wrong(
-                key, f"unknown key{suggestion(word, self.keys.known)}", line
+                key, f"unknown key{suggest_word(word, self.keys.known)}", line
             )
         elif word in self.values:
             first = self.report.lines[key]
@@ -173,19 +173,19 @@ class Section:
 # --- one value ----------------------------------------------------------------------
 
 
-def line(longest: int) -> Reader[str]:
+def text_line(longest: int) -> Reader[str]:
     """One line of text, without the space around it."""
 
     def read(value: Value) -> str:
         text = plain_text(value, longest)
         if len(text.splitlines()) > 1:
-            raise WrongError("must be a single line")
+            raise InvalidValueError("must be a single line")
         return text
 
     return read
 
 
-def block(longest: int) -> Reader[str]:
+def text_block(longest: int) -> Reader[str]:
     """Text of one or more lines, without the space around it."""
     return lambda value: plain_text(value, longest)
 
@@ -193,16 +193,16 @@ def block(longest: int) -> Reader[str]:
 def plain_text(value: Value, longest: int) -> str:
     written = value.scalar()
     if written is None:
-        raise WrongError("must be text")
+        raise InvalidValueError("must be text")
     if value.scalar(STR) is None:
-        raise WrongError(f'must be text: put it in quotes, "{written[:40]}"')
+        raise InvalidValueError(f'must be text: put it in quotes, "{written[:40]}"')
     text = written.strip()
     if not any(c.isprintable() and not c.isspace() for c in text):
-        raise WrongError(EMPTY)
+        raise InvalidValueError(EMPTY_REASON)
     if any(is_control(c) for c in text):
-        raise WrongError("has a control character")
+        raise InvalidValueError("has a control character")
     if len(text) > longest:
-        raise WrongError(f"is too long: {len(text):,} of {longest:,} characters")
+        raise InvalidValueError(f"is too long: {len(text):,} of {longest:,} characters")
     return text
 
 
@@ -217,49 +217,51 @@ def is_control(character: str) -> bool:
 
 def slug(value: Value) -> str:
     """A slug or key: what stands in addresses and files."""
-    text = line(64)(value)
+    text = text_line(64)(value)
     if not SLUG.fullmatch(text):
-        raise WrongError("may have small letters a-z, digits and single hyphens only")
+        raise InvalidValueError(
+            "may have small letters a-z, digits and single hyphens only"
+        )
     return text
 
 
-def flag(value: Value) -> bool:
+def boolean(value: Value) -> bool:
     written = value.scalar(BOOL)
     if written is None:
-        raise WrongError("must be true or false")
+        raise InvalidValueError("must be true or false")
     return written.lower() in ("true", "yes", "on")
 
 
-def whole(lowest: int, highest: int) -> Reader[int]:
+def whole_number(lowest: int, highest: int) -> Reader[int]:
     def read(value: Value) -> int:
         written = value.scalar(INT)
-        if written is None or not WHOLE.fullmatch(written):
-            raise WrongError("must be a whole number")
+        if written is None or not WHOLE_NUMBER.fullmatch(written):
+            raise InvalidValueError("must be a whole number")
         number = int(written)
         if number < lowest:
-            raise WrongError(f"must be {lowest} or more, not {number}")
+            raise InvalidValueError(f"must be {lowest} or more, not {number}")
         if number > highest:
-            raise WrongError(f"must be {highest:,} at most, not {number:,}")
+            raise InvalidValueError(f"must be {highest:,} at most, not {number:,}")
         return number
 
     return read
 
 
-def word(kind: type[E], later: Collection[str] = ()) -> Reader[E]:
+def enum_value(kind: type[E], later: Collection[str] = ()) -> Reader[E]:
     """One of the words of an enumeration; `later` ones are not supported yet."""
 
     def read(value: Value) -> E:
         written = value.scalar()
         if written in later:
-            raise WrongError(f'"{written}" is not supported yet')
+            raise InvalidValueError(f'"{written}" is not supported yet')
         if written not in list(kind) or value.scalar(STR) is None:
-            raise WrongError(f"must be one of: {', '.join(kind)}")
+            raise InvalidValueError(f"must be one of: {', '.join(kind)}")
         return kind(written)
 
     return read
 
 
-def one_of(words: Sequence[E]) -> Reader[E]:
+def one_of_values(words: Sequence[E]) -> Reader[E]:
     """One of some words of an enumeration."""
 
     def read(value: Value) -> E:
@@ -267,33 +269,35 @@ def one_of(words: Sequence[E]) -> Reader[E]:
         for each_word in words:
             if written == each_word:
                 return each_word
-        raise WrongError(f"must be one of: {', '.join(words)}")
+        raise InvalidValueError(f"must be one of: {', '.join(words)}")
 
     return read
 
 
-def span(longest: int) -> Reader[str]:
+def duration(longest: int) -> Reader[str]:
     """A span of time of at most so many minutes, in its largest unit."""
 
     def read(value: Value) -> str:
         try:
-            minutes = durations.minutes_of(value.scalar() or "")
+            minutes = durations.parse_duration(value.scalar() or "")
         except ValueError as error:
-            raise WrongError(str(error)) from error
+            raise InvalidValueError(str(error)) from error
         if minutes > longest:
-            raise WrongError(f"must be {durations.written(longest)} at most")
-        return durations.written(minutes)
+            raise InvalidValueError(
+                f"must be {durations.format_duration(longest)} at most"
+            )
+        return durations.format_duration(minutes)
 
     return read
 
 
-def worded(reader: Reader[str]) -> Reader[str]:
+def with_placeholders(reader: Reader[str]) -> Reader[str]:
     """Text in which placeholders may stand, all of them known ones."""
 
     def read(value: Value) -> str:
         text = reader(value)
-        if wrong := placeholders.mistake(text):
-            raise WrongError(wrong)
+        if wrong := placeholders.mistake_text(text):
+            raise InvalidValueError(wrong)
         return text
 
     return read
@@ -301,19 +305,21 @@ def worded(reader: Reader[str]) -> Reader[str]:
 
 def wall_time(value: Value) -> datetime:
     written = (value.scalar() or "").strip()
-    found = WALL.fullmatch(written)
+    found = WALL_TIME.fullmatch(written)
     if found is None:
         if DATE_ONLY.fullmatch(written):
-            raise WrongError(f"needs a time of day, as in {written} 18:00")
+            raise InvalidValueError(f"needs a time of day, as in {written} 18:00")
         if WITH_OFFSET.fullmatch(written):
-            raise WrongError("is a wall time in `timezone`: write it without an offset")
-        raise WrongError("must be a date and time, as in 2027-01-29 18:00")
+            raise InvalidValueError(
+                "is a wall time in `timezone`: write it without an offset"
+            )
+        raise InvalidValueError("must be a date and time, as in 2027-01-29 18:00")
     try:
         wall = datetime.strptime(" ".join(found.group(1, 2)), "%Y-%m-%d %H:%M")  # noqa: DTZ007
     except ValueError as error:
-        raise WrongError(f"{written} is no date and time that exists") from error
+        raise InvalidValueError(f"{written} is no date and time that exists") from error
     if wall.year not in YEARS:
-        raise WrongError(f"must be between {YEARS[0]} and {YEARS[-1]}")
+        raise InvalidValueError(f"must be between {YEARS[0]} and {YEARS[-1]}")
     return wall
 
 
@@ -321,93 +327,99 @@ def time_of_day(value: Value) -> str:
     # Unquoted, YAML reads 18:00 as a number of base sixty: take what is written.
     found = TIME_OF_DAY.fullmatch((value.scalar() or "").strip())
     if found is None:
-        raise WrongError('must be a time of day, as in "18:00"')
+        raise InvalidValueError('must be a time of day, as in "18:00"')
     return f"{int(found[1]):02}:{found[2]}"
 
 
-def zone(value: Value) -> str:
-    name = line(64)(value)
+def zone_name(value: Value) -> str:
+    name = text_line(64)(value)
     if name not in walltime.zone_names():
-        hint = suggestion(name, walltime.zone_names())
-        raise WrongError(f"unknown time zone {name}{hint}")
+        hint = suggest_word(name, walltime.zone_names())
+        raise InvalidValueError(f"unknown time zone {name}{hint}")
     return name
 
 
-def url(value: Value) -> str:
-    text = line(2000)(value)
+def web_url(value: Value) -> str:
+    text = text_line(2000)(value)
     try:
         parts = urlsplit(text)
         usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not text.lower().startswith(("http://", "https://")):
-        raise WrongError("must begin with https:// or http://")
+        raise InvalidValueError("must begin with https:// or http://")
     if not usable or re.search(r"[\s\\<>\"]", text):
-        raise WrongError("is no address on the web")
+        raise InvalidValueError("is no address on the web")
     if parts.username is not None or parts.password is not None:
-        raise WrongError("must not carry a user name")
+        raise InvalidValueError("must not carry a user name")
     return text
 
 
 def mail_address(value: Value) -> str:
     written = value.scalar(STR)
-    if written is None or len(written) > mail_addresses.LONGEST * 2:
-        written = line(mail_addresses.LONGEST)(value)
+    if written is None or len(written) > mail_addresses.MAX_LENGTH * 2:
+        written = text_line(mail_addresses.MAX_LENGTH)(value)
     try:
-        return mail_addresses.read(written).text
-    except mail_addresses.NoMailAddress as wrong:
-        if wrong.slip == Slip.EMPTY:
-            raise WrongError(EMPTY) from wrong
-        why = "" if wrong.slip == Slip.OTHER else f" (it {wrong.slip})"
-        raise WrongError(f"is no mail address: {one_line(written)}{why}") from wrong
+        return mail_addresses.parse_mail_address(written).text
+    except mail_addresses.InvalidMailAddress as wrong:
+        if wrong.slip == AddressMistake.EMPTY:
+            raise InvalidValueError(EMPTY_REASON) from wrong
+        why = "" if wrong.slip == AddressMistake.OTHER else f" (it {wrong.slip})"
+        raise InvalidValueError(
+            f"is no mail address: {one_line(written)}{why}"
+        ) from wrong
 
 
-def language(value: Value) -> str:
-    text = line(35)(value)
+def language_tag(value: Value) -> str:
+    text = text_line(35)(value)
     if not LANGUAGE.fullmatch(text):
-        raise WrongError("must be a language tag, as in en, nl or pt-BR")
+        raise InvalidValueError("must be a language tag, as in en, nl or pt-BR")
     return text
 
 
 # --- lists and mappings -------------------------------------------------------------
 
 
-def each(reader: Reader[T]) -> Reader[tuple[T, ...]]:
+def list_of(reader: Reader[T]) -> Reader[tuple[T, ...]]:
     """A list of what `reader` reads."""
 
     def read(value: Value) -> tuple[T, ...]:
         if not isinstance(value.node, SequenceNode):
-            raise WrongError("must be a list")
+            raise InvalidValueError("must be a list")
         nodes = value.node.value
-        if len(nodes) > LONGEST_LIST:
-            raise WrongError(f"has {len(nodes)} entries; {LONGEST_LIST} is the most")
+        if len(nodes) > MAX_LIST_LENGTH:
+            raise InvalidValueError(
+                f"has {len(nodes)} entries; {MAX_LIST_LENGTH} is the most"
+            )
         before = len(value.report.mistakes)
         items = [
             Value(node, f"{value.key}[{number}]", value.report).take(reader)
             for number, node in enumerate(nodes)
         ]
         if len(value.report.mistakes) > before:
-            raise WrongError
+            raise InvalidValueError
         return tuple(item for item in items if item is not None)
 
     return read
 
 
-def mapping(keys: Keys, build: Callable[[Section], T]) -> Reader[T]:
+def mapping_of(keys: KnownKeys, build: Callable[[Section], T]) -> Reader[T]:
     """A mapping with these keys, built from its section."""
 
     def read(value: Value) -> T:
         if not isinstance(value.node, MappingNode):
-            raise WrongError(f"must be a mapping with {' and '.join(keys.known[:2])}")
+            raise InvalidValueError(
+                f"must be a mapping with {' and '.join(keys.known[:2])}"
+            )
         before = len(value.report.mistakes)
         built = build(Section(value, keys))
         if len(value.report.mistakes) > before:
-            raise WrongError
+            raise InvalidValueError
         return built
 
     return read
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
+def suggest_word(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, sorted(known), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""

@@ -1,4 +1,4 @@
-"""Rules across the keys of an event file: what one does not allow in another."""
+"""Validate an event file: rules across several keys."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from rsvp import walltime
-from rsvp.event_definition import EventFile
+from rsvp.event_definition import EventDefinition
 from rsvp.formats.eventfile.readers import Report
 from rsvp.models.event import Allocation, Mode, QuestionType, Visibility
 from rsvp.text import placeholders
 
-LONGEST_EVENT = timedelta(days=366)
+MAX_EVENT_LENGTH = timedelta(days=366)
 
 
-def check(event: EventFile, report: Report) -> None:
+def validate(event: EventDefinition, report: Report) -> None:
     """Note what does not go together."""
     check_times(event, report)
-    check_ways_to_attend(event, report)
+    check_admissions(event, report)
     check_reserved(event, report)
-    check_lines(event, report)
+    check_waitlists(event, report)
     check_registration(event, report)
-    check_still_coming(event, report)
+    check_reconfirmation(event, report)
     check_reminders(event, report)
-    check_wording(event, report)
+    check_custom_texts(event, report)
     check_questions(event, report)
-    check_repeats(event, report)
+    check_duplicates(event, report)
 
 
 TIME_KEYS = {
@@ -39,7 +39,7 @@ TIME_KEYS = {
 }
 
 
-def check_times(event: EventFile, report: Report) -> None:
+def check_times(event: EventDefinition, report: Report) -> None:
     if not report.fine("timezone", "fold"):
         return
     at = {}
@@ -55,8 +55,8 @@ def check_times(event: EventFile, report: Report) -> None:
         return
     if at["ends"] <= at["starts"]:
         report.wrong("ends", "must be after starts")
-    elif at["ends"] - at["starts"] > LONGEST_EVENT:
-        report.wrong("ends", f"must be within {LONGEST_EVENT.days} days of starts")
+    elif at["ends"] - at["starts"] > MAX_EVENT_LENGTH:
+        report.wrong("ends", f"must be within {MAX_EVENT_LENGTH.days} days of starts")
     if "doors" in at and at["doors"] > at["starts"]:
         report.wrong("doors", "must not be after starts")
     for name in ("closes", "change_until"):
@@ -68,7 +68,7 @@ def check_times(event: EventFile, report: Report) -> None:
         report.wrong("registration.opens", f"must be before {by}")
 
 
-def check_ways_to_attend(event: EventFile, report: Report) -> None:
+def check_admissions(event: EventDefinition, report: Report) -> None:
     if not report.fine("admissions"):
         return
     if not event.admissions:
@@ -87,7 +87,7 @@ def check_ways_to_attend(event: EventFile, report: Report) -> None:
         report.wrong(f"also_show[{number}]", "is the event's own zone already")
 
 
-def check_reserved(event: EventFile, report: Report) -> None:
+def check_reserved(event: EventDefinition, report: Report) -> None:
     """Reserved seats are of the room where it has a cap, else of an admission that
     has one (docs/event-file.md says which)."""
     if not event.reserved_seats or not report.fine("admissions", "room"):
@@ -110,21 +110,21 @@ def check_reserved(event: EventFile, report: Report) -> None:
         report.wrong("reserved_seats", reason)
 
 
-def check_lines(event: EventFile, report: Report) -> None:
+def check_waitlists(event: EventDefinition, report: Report) -> None:
     for number, admission in enumerate(event.admissions):
         if admission.waitlist_max is not None and not admission.waitlist:
             at = f"admissions[{number}].waitlist_max"
             report.wrong(at, "needs waitlist: true")
 
 
-def check_registration(event: EventFile, report: Report) -> None:
+def check_registration(event: EventDefinition, report: Report) -> None:
     rules = event.registration
     if rules.confirm_address and rules.allocation != Allocation.FIRST_COME:
         only = f"goes with allocation: {Allocation.FIRST_COME} only"
         report.wrong("registration.confirm_address", only)
 
 
-def check_still_coming(event: EventFile, report: Report) -> None:
+def check_reconfirmation(event: EventDefinition, report: Report) -> None:
     asks = event.still_coming
     if asks is None or not report.fine("still_coming"):
         return
@@ -138,7 +138,7 @@ def check_still_coming(event: EventFile, report: Report) -> None:
         report.wrong("still_coming", "would ask nobody: nothing has a capacity")
 
 
-def check_reminders(event: EventFile, report: Report) -> None:
+def check_reminders(event: EventDefinition, report: Report) -> None:
     if not report.fine("reminders"):
         return
     admissions = {admission.key for admission in event.admissions}
@@ -149,17 +149,17 @@ def check_reminders(event: EventFile, report: Report) -> None:
         if not reminder.states:
             report.wrong(f"{path}.states", "names nobody: leave the key out instead")
         if event.discreet and reminder.subject:
-            report.wrong(f"{path}.subject", SUBJECTS_STAY)
+            report.wrong(f"{path}.subject", SUBJECT_IS_FIXED)
         for place, key in enumerate(reminder.admissions):
             if key not in admissions and report.fine("admissions"):
                 at = f"{path}.admissions[{place}]"
                 report.wrong(at, f"no admission has the key {key}")
 
 
-SUBJECTS_STAY = "is not for a discreet event: its subjects say nothing"
+SUBJECT_IS_FIXED = "is not for a discreet event: its subjects say nothing"
 
 
-def check_wording(event: EventFile, report: Report) -> None:
+def check_custom_texts(event: EventDefinition, report: Report) -> None:
     if not report.fine("wording"):
         return
     for number, words in enumerate(event.wording):
@@ -167,15 +167,15 @@ def check_wording(event: EventFile, report: Report) -> None:
         if not (words.subject or words.headline or words.text):
             report.wrong(path, "says nothing: give a subject, a headline or a text")
         if event.discreet and words.subject:
-            report.wrong(f"{path}.subject", SUBJECTS_STAY)
-        needed = placeholders.NEEDED.get((words.message, "headline"))
+            report.wrong(f"{path}.subject", SUBJECT_IS_FIXED)
+        needed = placeholders.REQUIRED_PLACEHOLDERS.get((words.message, "headline"))
         if needed and words.headline:
-            wrong = placeholders.mistake(words.headline, needed)
+            wrong = placeholders.mistake_text(words.headline, needed)
             if wrong:
                 report.wrong(f"{path}.headline", wrong)
 
 
-def check_questions(event: EventFile, report: Report) -> None:
+def check_questions(event: EventDefinition, report: Report) -> None:
     if not report.fine("questions"):
         return
     admissions = {admission.key for admission in event.admissions}
@@ -197,7 +197,7 @@ def check_questions(event: EventFile, report: Report) -> None:
             report.wrong(f"{path}.keep_days", f"must not be more than {days}")
 
 
-def check_repeats(event: EventFile, report: Report) -> None:
+def check_duplicates(event: EventDefinition, report: Report) -> None:
     lists: list[tuple[str, str, Sequence[str]]] = [
         ("also_show", "", event.also_show),
         ("admissions", ".key", [a.key for a in event.admissions]),

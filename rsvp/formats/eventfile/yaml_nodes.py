@@ -1,4 +1,4 @@
-"""YAML that knows its lines: one plain document, from people who may make mistakes.
+"""YAML nodes with line numbers: one plain document, anchors and tags refused.
 
 Files come from anywhere, so what YAML can do beyond plain values is refused: anchors
 and aliases (a few lines can stand for gigabytes), tags (they name types), several
@@ -23,9 +23,9 @@ __all__ = [
     "line_of",
 ]
 
-LARGEST = 200_000
+MAX_CHARACTERS = 200_000
 """Characters in a file."""
-DEEPEST = 8
+MAX_DEPTH = 8
 """Levels of mappings and lists inside each other."""
 
 
@@ -45,11 +45,11 @@ class PlainLoader(yaml.SafeLoader):
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         event = self.peek_event()
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
-            raise refused(event, "anchors and aliases (& and *) are not supported")
+            raise not_plain(event, "anchors and aliases (& and *) are not supported")
         if getattr(event, "tag", None) not in (None, "!"):
-            raise refused(event, "tags (!) are not supported")
-        if self.depth == DEEPEST:
-            raise refused(event, "lists and mappings are nested too deeply")
+            raise not_plain(event, "tags (!) are not supported")
+        if self.depth == MAX_DEPTH:
+            raise not_plain(event, "lists and mappings are nested too deeply")
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -59,12 +59,12 @@ class PlainLoader(yaml.SafeLoader):
 
 def compose(text: str) -> Node:
     """The document's root node. Raises NotYamlError."""
-    if len(text) > LARGEST:
-        raise NotYamlError(1, f"the file is longer than {LARGEST:,} characters")
+    if len(text) > MAX_CHARACTERS:
+        raise NotYamlError(1, f"the file is longer than {MAX_CHARACTERS:,} characters")
     loader = None
     try:
         loader = PlainLoader(text)
-        return the_document(loader)
+        return single_document(loader)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise NotYamlError(
@@ -73,7 +73,7 @@ def compose(text: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         reason = error.problem or error.context or "can't be read"
-        if not isinstance(error, RefusedError):
+        if not isinstance(error, NotPlainError):
             reason = f"is not YAML: {reason}"
         raise NotYamlError(mark.line + 1 if mark else 1, reason) from error
     except ValueError as error:
@@ -82,24 +82,24 @@ def compose(text: str) -> Node:
         raise NotYamlError(line, "is not YAML: has a number too large") from error
 
 
-def the_document(loader: PlainLoader) -> Node:
+def single_document(loader: PlainLoader) -> Node:
     loader.get_event()  # the start of the stream
     if loader.check_event(StreamEndEvent):
-        raise RefusedError(None, None, "the file is empty", None)
+        raise NotPlainError(None, None, "the file is empty", None)
     root = loader.compose_document()
     if not loader.check_event(StreamEndEvent):
         reason = "the file holds several documents; write one event a file"
-        raise refused(loader.peek_event(), reason)
+        raise not_plain(loader.peek_event(), reason)
     assert root is not None
     return root
 
 
-class RefusedError(ComposerError):
+class NotPlainError(ComposerError):
     """YAML, but not of the plain kind."""
 
 
-def refused(event: Event | NodeEvent, reason: str) -> RefusedError:
-    return RefusedError(None, None, reason, event.start_mark)  # type: ignore[arg-type]
+def not_plain(event: Event | NodeEvent, reason: str) -> NotPlainError:
+    return NotPlainError(None, None, reason, event.start_mark)  # type: ignore[arg-type]
 
 
 def line_of(node: Node) -> int:

@@ -1,4 +1,4 @@
-"""Tables: the attendee list as CSV for spreadsheets and as JSON, as a stream.
+"""Attendee list as CSV and JSON, streamed.
 
 The same as an Excel workbook is in formats/workbook.py.
 """
@@ -26,13 +26,13 @@ COLUMNS = (
 
 # What makes a spreadsheet take a cell for a formula, at its start or, where the program
 # splits lines at another separator than ours, after that. Source: OWASP, CSV Injection.
-STARTS = frozenset("=+-@\t\r\n＝＋－＠")
-AFTER_SEPARATOR = re.compile(r"([;\t]\s*)(?=[=+\-@])")
+FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
+FORMULA_AFTER_SEPARATOR = re.compile(r"([;\t]\s*)(?=[=+\-@])")
 
-CHUNK = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 
 
-class Row(Protocol):
+class AttendeeRow(Protocol):
     """One attendee; `answers` is `{question key: answer}`, `consents` is `{consent key:
     whether the box was ticked}`."""
 
@@ -59,7 +59,7 @@ class Row(Protocol):
 
 
 def write_csv(
-    rows: Iterable[Row], questions: Sequence[str], consents: Sequence[str] = ()
+    rows: Iterable[AttendeeRow], questions: Sequence[str], consents: Sequence[str] = ()
 ) -> Iterator[bytes]:
     """The table in pieces: a header, a line per row, a column per question key and per
     consent key.
@@ -71,29 +71,31 @@ def write_csv(
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
-    writer.writerow([safe(header) for header in headers(questions, consents)])
+    writer.writerow(
+        [disarm_formula(header) for header in column_headers(questions, consents)]
+    )
     for row in rows:
         answers, ticked = row.answers, row.consents
         writer.writerow(
             (
                 row.reference,
                 row.status,
-                safe(row.admission),
-                safe(row.name or ""),
-                safe(row.email),
+                disarm_formula(row.admission),
+                disarm_formula(row.name or ""),
+                disarm_formula(row.email),
                 row.party,
                 row.registered_at.isoformat(timespec="seconds"),
-                instant(row.checked_in_at),
-                *[safe(cell(answers.get(key))) for key in questions],
-                *[cell(ticked.get(key)) for key in consents],
+                instant_text(row.checked_in_at),
+                *[disarm_formula(answer_text(answers.get(key))) for key in questions],
+                *[answer_text(ticked.get(key)) for key in consents],
             )
         )
-        if buffer.tell() > CHUNK:
-            yield emptied(buffer)
-    yield emptied(buffer)
+        if buffer.tell() > CHUNK_BYTES:
+            yield drain(buffer)
+    yield drain(buffer)
 
 
-def write_json(rows: Iterable[Row]) -> Iterator[bytes]:
+def write_json(rows: Iterable[AttendeeRow]) -> Iterator[bytes]:
     """A JSON array in pieces, one object per row; answers by question key, as given."""
     buffer = io.StringIO()
     buffer.write("[")
@@ -107,18 +109,18 @@ def write_json(rows: Iterable[Row]) -> Iterator[bytes]:
             "email": row.email,
             "party": row.party,
             "registered_at": row.registered_at.isoformat(timespec="seconds"),
-            "checked_in_at": instant(row.checked_in_at) or None,
+            "checked_in_at": instant_text(row.checked_in_at) or None,
             "answers": dict(row.answers),
             "consents": dict(row.consents),
         }
         json.dump(values, buffer, ensure_ascii=False)
-        if buffer.tell() > CHUNK:
-            yield emptied(buffer)
+        if buffer.tell() > CHUNK_BYTES:
+            yield drain(buffer)
     buffer.write("\n]\n")
-    yield emptied(buffer)
+    yield drain(buffer)
 
 
-def headers(questions: Sequence[str], consents: Sequence[str] = ()) -> list[str]:
+def column_headers(questions: Sequence[str], consents: Sequence[str] = ()) -> list[str]:
     """The fixed columns, the question keys, the consents (`consent-<key>`); a question
     named like another column gets a prefix."""
     boxes = [f"consent-{key}" for key in consents]
@@ -127,7 +129,7 @@ def headers(questions: Sequence[str], consents: Sequence[str] = ()) -> list[str]
     return [*COLUMNS, *asked, *boxes]
 
 
-def cell(answer: Any) -> str:
+def answer_text(answer: Any) -> str:
     if answer is None:
         return ""
     if isinstance(answer, bool):
@@ -137,19 +139,19 @@ def cell(answer: Any) -> str:
     return str(answer)
 
 
-def safe(text: str) -> str:
+def disarm_formula(text: str) -> str:
     """The text, disarmed where a spreadsheet would take it for a formula."""
-    starts = text[:1] in STARTS
+    starts = text[:1] in FORMULA_STARTS
     if ";" in text or "\t" in text:
-        text = AFTER_SEPARATOR.sub(r"\1'", text)
+        text = FORMULA_AFTER_SEPARATOR.sub(r"\1'", text)
     return "'" + text if starts else text
 
 
-def instant(at: datetime | None) -> str:
+def instant_text(at: datetime | None) -> str:
     return at.isoformat(timespec="seconds") if at else ""
 
 
-def emptied(buffer: io.StringIO) -> bytes:
+def drain(buffer: io.StringIO) -> bytes:
     text = buffer.getvalue()
     buffer.seek(0)
     buffer.truncate()

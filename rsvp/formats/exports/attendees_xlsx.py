@@ -1,4 +1,4 @@
-"""Workbook: the attendee list for Excel and LibreOffice, as an XLSX file."""
+"""Attendee list as an XLSX file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from zoneinfo import ZoneInfo
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from rsvp.formats.exports.attendees import COLUMNS, Row, cell, headers
+from rsvp.formats.exports.attendees import (
+    COLUMNS,
+    AttendeeRow,
+    answer_text,
+    column_headers,
+)
 
-SHEET_ROWS = 1_048_576
+MAX_SHEET_ROWS = 1_048_576
 """Rows of a sheet, its header too; those beyond go to another sheet."""
-CELL_LENGTH = 32_767
+MAX_CELL_LENGTH = 32_767
 """What a cell holds, in UTF-16 units. Source: Excel specifications and limits."""
 
-WIDTHS = dict(
+COLUMN_WIDTHS = dict(
     zip(COLUMNS, (11, 12, 18, 28, 32, 7, 22, 22), strict=True),
 )
-OTHER_WIDTH = 24
+DEFAULT_WIDTH = 24
 """In characters, as Excel counts."""
 
 # Texts stay what they are: no formula, link or number is made of one.
-OPTIONS = {
+WORKBOOK_OPTIONS = {
     "constant_memory": True,
     "strings_to_formulas": False,
     "strings_to_numbers": False,
@@ -42,7 +47,7 @@ class Sheet(Worksheet):
 
 
 def write_xlsx(
-    rows: Iterable[Row],
+    rows: Iterable[AttendeeRow],
     questions: Sequence[str],
     consents: Sequence[str] = (),
     *,
@@ -57,8 +62,8 @@ def write_xlsx(
     try:
         # What the library puts aside names people: it goes whatever happens.
         with tempfile.TemporaryDirectory(prefix="rsvp-") as aside:
-            book = Workbook(file, OPTIONS | {"tmpdir": aside})
-            Tables(book, headers(questions, consents), zone).write(
+            book = Workbook(file, WORKBOOK_OPTIONS | {"tmpdir": aside})
+            AttendeeSheets(book, column_headers(questions, consents), zone).write(
                 rows, questions, consents
             )
             book.close()
@@ -69,7 +74,7 @@ def write_xlsx(
     return file
 
 
-class Tables:
+class AttendeeSheets:
     """The sheets of one workbook: each has the header on top, frozen, with filters."""
 
     def __init__(self, book: Workbook, header: list[str], zone: ZoneInfo) -> None:
@@ -78,11 +83,14 @@ class Tables:
         self.moments: dict[str, Any] = {}
 
     def write(
-        self, rows: Iterable[Row], questions: Sequence[str], consents: Sequence[str]
+        self,
+        rows: Iterable[AttendeeRow],
+        questions: Sequence[str],
+        consents: Sequence[str],
     ) -> None:
         sheet, line = self.new_sheet(), 1
         for row in rows:
-            if line == SHEET_ROWS:
+            if line == MAX_SHEET_ROWS:
                 self.finish(sheet, line)
                 sheet, line = self.new_sheet(), 1
             answers, ticked = row.answers, row.consents
@@ -95,7 +103,7 @@ class Tables:
                 self.moment(sheet, line, 7, row.checked_in_at)
             given = [*map(answers.get, questions), *map(ticked.get, consents)]
             for column, value in enumerate(given, len(COLUMNS)):
-                self.text(sheet, line, column, cell(value))
+                self.text(sheet, line, column, answer_text(value))
             line += 1
         self.finish(sheet, line)
 
@@ -104,7 +112,7 @@ class Tables:
         name = "Attendees" if number == 1 else f"Attendees {number}"
         sheet: Sheet = self.book.add_worksheet(name, Sheet)
         for column, name in enumerate(self.header):
-            sheet.set_column(column, column, WIDTHS.get(name, OTHER_WIDTH))
+            sheet.set_column(column, column, COLUMN_WIDTHS.get(name, DEFAULT_WIDTH))
         sheet.freeze_panes(1, 0)
         for column, name in enumerate(self.header):
             sheet.write_string(0, column, name, self.bold)
@@ -115,7 +123,7 @@ class Tables:
 
     def text(self, sheet: Sheet, line: int, column: int, text: str) -> None:
         if text:
-            sheet.write_string(line, column, fitting(text))
+            sheet.write_string(line, column, fit_cell(text))
 
     def moment(self, sheet: Sheet, line: int, column: int, at: datetime) -> None:
         """A date as the zone's clocks show it, and their name (`CET`) as decoration:
@@ -130,14 +138,14 @@ class Tables:
         sheet.write_datetime(line, column, local.replace(tzinfo=None), look)
 
 
-def fitting(text: str) -> str:
+def fit_cell(text: str) -> str:
     """The text with Excel's line ends and within a cell's length, `…` where it is cut;
     half a character, which no file can hold, becomes a question mark."""
-    if text.isascii() and len(text) <= CELL_LENGTH and "\r" not in text:
+    if text.isascii() and len(text) <= MAX_CELL_LENGTH and "\r" not in text:
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = text.encode("utf-8", "replace").decode()
     units = text.encode("utf-16-le")
-    if len(units) <= 2 * CELL_LENGTH:
+    if len(units) <= 2 * MAX_CELL_LENGTH:
         return text
-    return units[: 2 * (CELL_LENGTH - 1)].decode("utf-16-le", "ignore") + "…"
+    return units[: 2 * (MAX_CELL_LENGTH - 1)].decode("utf-16-le", "ignore") + "…"

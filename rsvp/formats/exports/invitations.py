@@ -1,4 +1,4 @@
-"""Codes: an event's invitations as CSV for whoever mails or prints them."""
+"""Invitation export: an event's invitation codes as CSV."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from rsvp.formats.exports.attendees import CHUNK, emptied, instant, safe
+from rsvp.formats.exports.attendees import (
+    CHUNK_BYTES,
+    disarm_formula,
+    drain,
+    instant_text,
+)
 
 
-class Code(NamedTuple):
+class InvitationRow(NamedTuple):
     """One invitation. `state` is `works`, `used_up`, `ended` or `revoked`; without a
     `limit` it may be used any number of times."""
 
@@ -24,24 +29,24 @@ class Code(NamedTuple):
     state: str
 
 
-def write_csv(codes: Iterable[Code]) -> Iterator[bytes]:
+def write_csv(codes: Iterable[InvitationRow]) -> Iterator[bytes]:
     """A line for each code, in pieces; in shape as `tables.write_csv`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
-    writer.writerow(Code._fields)
+    writer.writerow(InvitationRow._fields)
     for one in codes:
         writer.writerow(
             (
                 one.code,
                 one.link,
-                safe(one.label or ""),
+                disarm_formula(one.label or ""),
                 one.used,
                 "" if one.limit is None else one.limit,
-                instant(one.expires_at),
+                instant_text(one.expires_at),
                 one.state,
             )
         )
-        if buffer.tell() > CHUNK:
-            yield emptied(buffer)
-    yield emptied(buffer)
+        if buffer.tell() > CHUNK_BYTES:
+            yield drain(buffer)
+    yield drain(buffer)

@@ -1,4 +1,4 @@
-"""Zones: their VTIMEZONE definitions for calendar files (RFC 5545, 3.6.5).
+"""VTIMEZONE definitions for calendar files (RFC 5545, 3.6.5).
 
 The icalendar library can write them too, but it looks at every 64th day and misses
 what lies between, such as Morocco's month of Ramadan.
@@ -17,7 +17,7 @@ SECOND = timedelta(seconds=1)
 
 
 @lru_cache(maxsize=256)
-def definition(name: str, first_year: int, last_year: int) -> Timezone:
+def zone_definition(name: str, first_year: int, last_year: int) -> Timezone:
     """What the clocks of a zone show from the start of one year to the end of another.
 
     Kept in memory, so it must not be changed by whoever uses it.
@@ -27,21 +27,21 @@ def definition(name: str, first_year: int, last_year: int) -> Timezone:
     timezone = Timezone()
     timezone.add("tzid", name)
     timezone.add_component(observance(zone, start, start))
-    for before in changes(zone, start, datetime(last_year + 1, 1, 1, tzinfo=UTC)):
+    for before in clock_changes(zone, start, datetime(last_year + 1, 1, 1, tzinfo=UTC)):
         timezone.add_component(observance(zone, before, before + SECOND))
     return timezone
 
 
-def changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
+def clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     """The last second (UTC) before each change of the zone's clocks."""
     found = []
     day = start
     while day < end:
         before, after = day, day + DAY
-        if shown(zone, before) != shown(zone, after):
+        if clock_state(zone, before) != clock_state(zone, after):
             while after - before > SECOND:
                 middle = before + (after - before) // SECOND // 2 * SECOND
-                if shown(zone, middle) == shown(zone, day):
+                if clock_state(zone, middle) == clock_state(zone, day):
                     before = middle
                 else:
                     after = middle
@@ -50,7 +50,7 @@ def changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     return found
 
 
-def shown(zone: ZoneInfo, instant: datetime) -> tuple[object, object, object]:
+def clock_state(zone: ZoneInfo, instant: datetime) -> tuple[object, object, object]:
     local = instant.astimezone(zone)
     return local.utcoffset(), local.dst(), local.tzname()
 

@@ -1,5 +1,4 @@
-"""Account mails: what people who run events are told about their own account, and
-of mail that does not arrive."""
+"""Account mails: password resets and delivery failures, for organizers."""
 
 from __future__ import annotations
 
@@ -12,17 +11,23 @@ from flask import current_app
 from flask_babel import force_locale
 
 from rsvp import i18n
-from rsvp.formats.feeds import icalendar
-from rsvp.formats.mail.render import Mail, inlined, message_id_of, paragraphs, rendered
-from rsvp.formats.mail.texts.shared import Words
+from rsvp.formats.mail.render import (
+    RenderedMail,
+    inline_styles,
+    message_id_of,
+    render_mail_template,
+    squeeze_blank_lines,
+)
+from rsvp.formats.mail.texts.shared import MailWords
 from rsvp.i18n import gettext as _
 from rsvp.i18n import ngettext as _n
 from rsvp.models import Message
+from rsvp.text import cleaning
 
 
-def new_password(
+def password_reset_mail(
     message: Message, *, link: str, good_for: timedelta, public_url: str
-) -> Mail:
+) -> RenderedMail:
     """The mail with the link to another password; the link works for `good_for`.
 
     Needs an application context (templates, language).
@@ -31,7 +36,7 @@ def new_password(
     site = current_app.config["SITE_NAME"]
     with force_locale(i18n.AVAILABLE[0]):
         hours = int(good_for.total_seconds() // 3600)
-        words = Words(
+        words = MailWords(
             subject=_("A new password for %(site)s", site=site),
             headline=_("Choose a new password."),
             lead=(
@@ -48,7 +53,7 @@ def new_password(
                 ),
             ),
         )
-        return to_account(
+        return compose_account_mail(
             message,
             words,
             link=link,
@@ -65,13 +70,13 @@ def new_password(
         )
 
 
-MOST_NAMED = 20
+MAX_NAMED = 20
 """How many registrations a mail lists; of more it says how many they are."""
 
 
-def undelivered(
+def delivery_failures_mail(
     message: Message, *, references: Sequence[str], link: str, public_url: str
-) -> Mail:
+) -> RenderedMail:
     """The mail to an organizer about those who are out of reach, by their references:
     whose they are stands on the site, behind the sign-in.
 
@@ -79,9 +84,9 @@ def undelivered(
     """
     event, many = message.event, len(references)
     with force_locale(i18n.AVAILABLE[0]):
-        title = "" if event.discreet else icalendar.clean(event.title)
-        named = ", ".join(references[:MOST_NAMED])
-        words = Words(
+        title = "" if event.discreet else cleaning.strip_controls(event.title)
+        named = ", ".join(references[:MAX_NAMED])
+        words = MailWords(
             subject=_n(
                 "A mail to %(num)d person does not arrive",
                 "Mails to %(num)d people do not arrive",
@@ -98,11 +103,11 @@ def undelivered(
                     "The registration: %(references)s",
                     "The registrations: %(references)s",
                     many,
-                    references=named if many <= MOST_NAMED else f"{named}, …",
+                    references=named if many <= MAX_NAMED else f"{named}, …",
                 ),
             ),
         )
-        return to_account(
+        return compose_account_mail(
             message,
             words,
             link=link,
@@ -119,16 +124,16 @@ def undelivered(
         )
 
 
-def to_account(
+def compose_account_mail(
     message: Message,
-    words: Words,
+    words: MailWords,
     *,
     link: str,
     button: str,
     after: str,
     not_you: str,
     public_url: str,
-) -> Mail:
+) -> RenderedMail:
     """A mail with one button, in the language that is forced by whoever calls."""
     language = i18n.AVAILABLE[0]
     host = urlsplit(public_url).hostname or "localhost"
@@ -144,10 +149,10 @@ def to_account(
         "site": current_app.config["SITE_NAME"],
         "host": host,
     }
-    return Mail(
+    return RenderedMail(
         subject=words.subject,
-        text=paragraphs(rendered("mail/account.txt", context)),
-        html=inlined(rendered("mail/account.html", context)),
+        text=squeeze_blank_lines(render_mail_template("mail/account.txt", context)),
+        html=inline_styles(render_mail_template("mail/account.html", context)),
         images={},
         calendar=None,
         method="",

@@ -1,4 +1,4 @@
-"""Linked: plain text as HTML in which addresses of the web can be followed."""
+"""Autolink: plain text to HTML with its web addresses as links."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ import re
 
 from markupsafe import Markup, escape
 
-ADDRESS = re.compile(r"https?://[^\s<>\"'{}|\\^`]+", re.IGNORECASE)
-AFTER = ".,;:!?)]*_"
+WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'{}|\\^`]+", re.IGNORECASE)
+TRAILING_PUNCTUATION = ".,;:!?)]*_"
 """What ends a sentence, or a bracket around the address, rather than the address."""
 
 
-def linked(text: str) -> Markup:
+def link_addresses(text: str) -> Markup:
     """The text, escaped, its lines kept; what begins with http:// or https:// leads
     there."""
     pieces, done = [], 0
-    for found in ADDRESS.finditer(text):
-        address = found[0].rstrip(AFTER)
-        pieces.append(lines(text[done : found.start()]))
+    for found in WEB_ADDRESS.finditer(text):
+        address = found[0].rstrip(TRAILING_PUNCTUATION)
+        pieces.append(with_line_breaks(text[done : found.start()]))
         pieces.append(
             Markup('<a class="link" href="{}">{}</a>').format(address, address)
         )
         done = found.start() + len(address)
-    pieces.append(lines(text[done:]))
+    pieces.append(with_line_breaks(text[done:]))
     return Markup("").join(pieces)
 
 
-def lines(text: str) -> Markup:
+def with_line_breaks(text: str) -> Markup:
     return Markup("<br>").join(map(escape, text.split("\n")))

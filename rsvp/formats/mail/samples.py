@@ -1,4 +1,4 @@
-"""Samples: mails as they would be, to be looked at before anybody gets them."""
+"""Sample mails: previews with a made-up registration, and test mails."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from uuid import UUID, uuid4
 
 from flask_babel import gettext as _
 
-from rsvp.formats.mail.render import Mail, compose
+from rsvp.formats.mail.render import RenderedMail, compose
 from rsvp.models import Admission, Attendee, Event, Message, Registration
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import AttendeeState, State
 
-SOMEBODY = UUID("5a3b1e00-0000-4000-8000-000000000000")
+SAMPLE_UUID = UUID("5a3b1e00-0000-4000-8000-000000000000")
 
 
-def registration(
+def sample_registration(
     event: Event, *, now: datetime, state: str = State.CONFIRMED
 ) -> Registration:
     """Somebody made up, kept nowhere, who is registered for an event."""
     email = "robin@example.org"
     made = Registration(
-        uuid=SOMEBODY,
+        uuid=SAMPLE_UUID,
         reference="EXAMPLE1",
         state=state,
         seats=1,
@@ -44,7 +44,7 @@ def registration(
     made.admission = first_admission(event)
     made.attendees = [
         Attendee(
-            uuid=SOMEBODY,
+            uuid=SAMPLE_UUID,
             position=0,
             name=made.name,
             state=AttendeeState.COMING,
@@ -59,14 +59,16 @@ def first_admission(event: Event) -> Admission:
     return next(iter(event.admissions))
 
 
-def as_if(registration: Registration, state: str, **values: Any) -> Registration:
+def copy_in_state(
+    registration: Registration, state: str, **values: Any
+) -> Registration:
     """A copy of a registration, kept nowhere, as it would be in another state."""
     copy = Registration(
-        **columns_of(registration) | {"state": state, "ended_from": None} | values
+        **column_values(registration) | {"state": state, "ended_from": None} | values
     )
     copy.event, copy.admission = registration.event, registration.admission
     copy.attendees = [
-        Attendee(**columns_of(attendee) | {"state": AttendeeState.COMING})
+        Attendee(**column_values(attendee) | {"state": AttendeeState.COMING})
         for attendee in registration.attendees
         if attendee.is_coming or not registration.coming
     ]
@@ -74,12 +76,12 @@ def as_if(registration: Registration, state: str, **values: Any) -> Registration
     return copy
 
 
-def columns_of(row: Registration | Attendee) -> dict[str, Any]:
+def column_values(row: Registration | Attendee) -> dict[str, Any]:
     names = row.__table__.columns.keys()
     return {name: getattr(row, name) for name in names if name != "registration_id"}
 
 
-def message(
+def sample_message(
     kind: MessageKind, about: Registration, facts: dict[str, Any], uuid: UUID
 ) -> Message:
     """A message, kept nowhere, to whoever a registration is of."""
@@ -101,22 +103,22 @@ def message(
     return made
 
 
-def note(
+def sample_mailing(
     subject: str, text: str, about: Registration, uuid: UUID | None = None
 ) -> Message:
     """What organizers wrote, as a registration would get it."""
     facts = {"subject": subject, "text": text}
-    return message(MessageKind.NOTE, about, facts, uuid or uuid4())
+    return sample_message(MessageKind.NOTE, about, facts, uuid or uuid4())
 
 
-def trial(
+def compose_trial(
     message: Message, like: Registration | None, *, code_key: bytes, public_url: str
-) -> Mail:
+) -> RenderedMail:
     """The mail of a test that an organizer sends to themselves: what the registration
     `like` would get, without its secret links, and marked as a test."""
-    about = like or registration(message.event, now=message.created_at)
+    about = like or sample_registration(message.event, now=message.created_at)
     facts = message.facts
-    sample = note(
+    sample = sample_mailing(
         facts.get("subject", ""), facts.get("text", ""), about, uuid=message.uuid
     )
     mail = compose(sample, code_key=code_key, public_url=public_url, masked=True)

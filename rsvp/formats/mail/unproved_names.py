@@ -1,63 +1,67 @@
-"""Names: what mails print of a name that was typed for an address not yet proved."""
+"""Unproved names: what mails show of a name before its address is proved."""
 
 from __future__ import annotations
 
 import unicodedata
 
-from rsvp.formats.feeds.icalendar import clean
 from rsvp.i18n import gettext as _
 from rsvp.i18n import ngettext as _n
 from rsvp.models import Attendee, Registration
+from rsvp.text.cleaning import strip_controls
 
-LENGTH = 40
-BETWEEN = " -\u2010\u2011'\u2019"
+MAX_LENGTH = 40
+ALLOWED_SIGNS = " -\u2010\u2011'\u2019"
 """What stands between the letters of names besides marks: spaces, hyphens and
 apostrophes."""
-JOINS = "\u200c\u200d"
+WORD_JOINERS = "\u200c\u200d"
 """Some scripts need these within a word (Persian, Sinhala); they show nothing."""
 
 
-def is_plain(name: str) -> bool:
+def is_plain_name(name: str) -> bool:
     """Whether a text can hardly be more than a name: no digits and no other signs, so
     neither an address nor an amount, and short."""
-    kinds = [unicodedata.category(c)[0] for c in name if c not in BETWEEN + JOINS]
-    return len(name) <= LENGTH and "L" in kinds and set(kinds) <= {"L", "M"}
+    kinds = [
+        unicodedata.category(c)[0]
+        for c in name
+        if c not in ALLOWED_SIGNS + WORD_JOINERS
+    ]
+    return len(name) <= MAX_LENGTH and "L" in kinds and set(kinds) <= {"L", "M"}
 
 
-def may_show(name: str, registration: Registration) -> bool:
+def may_show_name(name: str, registration: Registration) -> bool:
     """Whether a name may stand on a ticket in a mail: a stranger's address may have
     been given, and then whoever typed the name writes to them by it."""
-    return registration.proved_at is not None or is_plain(name)
+    return registration.proved_at is not None or is_plain_name(name)
 
 
-def name_of(attendee: Attendee, registration: Registration) -> str:
+def ticket_name(attendee: Attendee, registration: Registration) -> str:
     """How an attendee is called on a ticket in a mail."""
-    name = clean(attendee.name or "")
-    if name and may_show(name, registration):
+    name = strip_controls(attendee.name or "")
+    if name and may_show_name(name, registration):
         return name
     if name and not attendee.position:
         return _("You")
     return _("Guest %(number)d", number=attendee.position)
 
 
-def places(people: int) -> str:
+def places_label(people: int) -> str:
     """How a party is called where nobody of it is named."""
     return _n("%(num)d place", "%(num)d places", people)
 
 
-def word_for(registration: Registration, *, is_strangers: bool) -> str:
+def salutation_for(registration: Registration, *, is_strangers: bool) -> str:
     """How whoever registered is spoken to in the organizers' words: by name, unless a
     stranger may have typed that and caused the mail, or it is no plain name."""
     if registration.proved_at is None and is_strangers:
         return _("guest")
-    name = clean(registration.name)
-    return name if may_show(name, registration) else _("guest")
+    name = strip_controls(registration.name)
+    return name if may_show_name(name, registration) else _("guest")
 
 
-def party_name(registration: Registration, people: int) -> str:
+def party_label(registration: Registration, people: int) -> str:
     """How a party is called on the one ticket that it has."""
-    name = clean(registration.name)
-    if not may_show(name, registration):
+    name = strip_controls(registration.name)
+    if not may_show_name(name, registration):
         name = _("You")
     if people < 2:
         return name

@@ -1,5 +1,6 @@
-"""Handfuls: what many get is read, looked at once more and noted by the handful. One at
-a time that takes as long as writing and sending it.
+"""Batches: bulk messages are loaded, rechecked and marked as sent several at a time.
+
+One at a time that takes as long as writing and sending it.
 
 Each still goes out as things stood a moment ago, and is noted a moment later; so of a
 worker that is killed at most a handful comes twice, as the same mail. What one person
@@ -12,19 +13,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 
-from rsvp.jobs.delivery.claims import Claim, note_all_sent
-from rsvp.jobs.delivery.render import as_read, load_for_many
+from rsvp.jobs.delivery.claims import Claim, mark_all_sent
+from rsvp.jobs.delivery.render import find_unchanged, load_bulk
 from rsvp.models import Message
 
-HANDFUL = 10
-MOMENT = timedelta(milliseconds=50)
+BATCH_SIZE = 10
+MAX_AGE = timedelta(milliseconds=50)
 
 
-class Handfuls:
+class Batch:
     """Of some claimed messages those that many get, in one worker's hands."""
 
     def __init__(self, claims: Sequence[Claim] = ()) -> None:
-        found = load_for_many(claims) if claims else {}
+        found = load_bulk(claims) if claims else {}
         self.ids = frozenset(found)
         self.left = {one.id: found[one.id] for one in claims if one.id in found}
         # Those that were as they had been read, when they were looked at.
@@ -36,28 +37,28 @@ class Handfuls:
         """The message, detached, if it is still as it was read; None: read it alone."""
         if claim.id not in self.left:
             return None
-        is_old = self.looked_at is None or now - self.looked_at > MOMENT
+        is_old = self.looked_at is None or now - self.looked_at > MAX_AGE
         if is_old or claim.id not in self.unchanged:
             self.look(claim, now)
         message = self.left.pop(claim.id)
         return message if claim.id in self.unchanged else None
 
     def look(self, claim: Claim, now: datetime) -> None:
-        some = [self.left[claim.id], *islice(self.left.values(), HANDFUL)]
-        self.unchanged, self.looked_at = as_read(some), now
+        some = [self.left[claim.id], *islice(self.left.values(), BATCH_SIZE)]
+        self.unchanged, self.looked_at = find_unchanged(some), now
 
     def note_sent(self, claim: Claim, now: datetime) -> None:
         self.sent.append((claim, now))
-        if len(self.sent) >= HANDFUL:
+        if len(self.sent) >= BATCH_SIZE:
             self.settle()
 
     def settle_old(self, now: datetime) -> None:
         """Before anything that may take its time."""
-        if self.sent and now - self.sent[0][1] > MOMENT:
+        if self.sent and now - self.sent[0][1] > MAX_AGE:
             self.settle()
 
     def settle(self) -> None:
         """Note all that went out. What the database did not take is noted next time."""
         if self.sent:
-            note_all_sent(self.sent)
+            mark_all_sent(self.sent)
             self.sent = []

@@ -1,4 +1,4 @@
-"""Claiming: a worker leases the messages that it may send, and notes how it went.
+"""Claims: a worker leases due messages, and records the outcome.
 
 To one domain only one sends at a time: a slow or strict server of theirs then takes up
 one connection of ours, and the others go on.
@@ -30,33 +30,33 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from rsvp.clocks import latest
+from rsvp.clocks import latest_end
 from rsvp.db import UtcDateTime, current_connection, current_session, table_of, writing
 from rsvp.db import write as retried
 from rsvp.jobs.delivery import domain_backoff
 from rsvp.models import MailDomain, Message
-from rsvp.models.jobs import DOMAIN_RESTS
+from rsvp.models.jobs import MAX_DOMAIN_PAUSE
 from rsvp.models.message import (
-    EXTRAS,
-    LONGEST_WAIT,
-    MAIL_LEASE,
-    RANKS,
+    MAX_RETRY_DELAY,
+    MESSAGE_LEASE,
+    OPTIONAL_KINDS,
+    RANK_BY_KIND,
     MessageKind,
     MessageState,
-    in_nobodys_hand,
+    is_not_being_sent,
 )
 
-LEASE = MAIL_LEASE
-BATCH = 20
+LEASE = MESSAGE_LEASE
+CLAIM_SIZE = 20
 """How many messages are claimed at once: at most what can be sent within half the lease
 at usual speed; what is left when half has passed goes back."""
-WINDOW = 10 * BATCH
+WINDOW_SIZE = 10 * CLAIM_SIZE
 """Among how many of those that are due a batch is chosen."""
 
-TABLE = table_of(Message)
-EXTRA_RANK = RANKS[EXTRAS[0]]
-TURN = 0x52535650  # "RSVP": the number that PostgreSQL knows our turn by
-STALLS_AT_MOST = "10s"
+MESSAGES = table_of(Message)
+EXTRA_RANK = RANK_BY_KIND[OPTIONAL_KINDS[0]]
+ADVISORY_LOCK = 0x52535650  # "RSVP": the number that PostgreSQL knows our turn by
+IDLE_TIMEOUT = "10s"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Claim:
     written_at: datetime | None = None
 
 
-def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
+def claim_due(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
     """Lease messages that are due, in their order, one for each registration.
 
     They go to domains that nobody else is sending to; to several where each has few,
@@ -84,20 +84,20 @@ def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
     if not is_anything_due(now):
         return []
     with writing():
-        wait_for_turn()
-        wanted = choose(due(now, WINDOW), limit, lanes)
+        lock_claiming()
+        wanted = choose_messages(due_messages(now, WINDOW_SIZE), limit, lanes)
         # Somebody may be superseding one at this moment: it is left alone.
         there = select(Message.id).where(
             Message.id.in_([row.id for row in wanted]),
             Message.state == MessageState.QUEUED,
-            in_nobodys_hand(now),
+            is_not_being_sent(now),
         )
         # Workers that were killed while sending it each time count as tries too.
         claimed = current_connection().execute(
-            update(TABLE)
-            .where(TABLE.c.id.in_(there.with_for_update(skip_locked=True)))
-            .values(lease_until=now + LEASE, attempts=TABLE.c.attempts + 1)
-            .returning(TABLE.c.id, TABLE.c.attempts)
+            update(MESSAGES)
+            .where(MESSAGES.c.id.in_(there.with_for_update(skip_locked=True)))
+            .values(lease_until=now + LEASE, attempts=MESSAGES.c.attempts + 1)
+            .returning(MESSAGES.c.id, MESSAGES.c.attempts)
         )
         attempts = {row.id: row.attempts for row in claimed}
         claims = [
@@ -107,12 +107,12 @@ def claim(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
             for row in wanted
             if row.id in attempts
         ]
-        if per_minute():
-            domain_backoff.count(Counter(one.domain for one in claims), now)
+        if limit_per_minute():
+            domain_backoff.count_claimed(Counter(one.domain for one in claims), now)
         return claims
 
 
-def wait_for_turn() -> None:
+def lock_claiming() -> None:
     """Claim in turn, or two would find the same domain free at once.
 
     On SQLite `writing` is a turn already. Whoever stalls in ours loses it.
@@ -120,11 +120,11 @@ def wait_for_turn() -> None:
     connection = current_connection()
     if connection.dialect.name == "postgresql":
         setting = "idle_in_transaction_session_timeout"
-        connection.execute(select(func.set_config(setting, STALLS_AT_MOST, True)))
-        connection.execute(select(func.pg_advisory_xact_lock(TURN)))
+        connection.execute(select(func.set_config(setting, IDLE_TIMEOUT, True)))
+        connection.execute(select(func.pg_advisory_xact_lock(ADVISORY_LOCK)))
 
 
-def per_minute() -> int:
+def limit_per_minute() -> int:
     most: int = current_app.config["MAIL_PER_DOMAIN_PER_MINUTE"]
     return most
 
@@ -133,25 +133,25 @@ def per_minute() -> int:
 
 
 def is_anything_due(now: datetime) -> bool:
-    found = due(now, 1)
+    found = due_messages(now, 1)
     current_session().rollback()
     return bool(found)
 
 
-def due(now: datetime, most: int) -> Sequence[Row[Any]]:
+def due_messages(now: datetime, most: int) -> Sequence[Row[Any]]:
     """The first messages that may be sent, in their order, with what their domains are
     known for."""
-    given = {"now": now, "most": most, "per_minute": per_minute()}
-    given["a_minute_ago"] = now - domain_backoff.A_MINUTE
-    given["in_a_minute"] = now + domain_backoff.A_MINUTE
-    given["latest_due"] = now + LONGEST_WAIT
-    given["latest_lease"] = latest(now, LEASE)
-    given["latest_pause"] = latest(now, DOMAIN_RESTS)
-    return current_connection().execute(DUE, given).all()
+    given = {"now": now, "most": most, "per_minute": limit_per_minute()}
+    given["a_minute_ago"] = now - domain_backoff.WINDOW
+    given["in_a_minute"] = now + domain_backoff.WINDOW
+    given["latest_due"] = now + MAX_RETRY_DELAY
+    given["latest_lease"] = latest_end(now, LEASE)
+    given["latest_pause"] = latest_end(now, MAX_DOMAIN_PAUSE)
+    return current_connection().execute(SELECT_DUE, given).all()
 
 
 NOW = bindparam("now", type_=UtcDateTime)
-MOST = bindparam("most", type_=Integer)
+LIMIT = bindparam("most", type_=Integer)
 PER_MINUTE = bindparam("per_minute", type_=Integer)
 A_MINUTE_AGO = bindparam("a_minute_ago", type_=UtcDateTime)
 # What is said to last longer was written by a clock that ran ahead, and is over.
@@ -161,11 +161,11 @@ LATEST_LEASE = bindparam("latest_lease", type_=UtcDateTime)
 LATEST_PAUSE = bindparam("latest_pause", type_=UtcDateTime)
 
 
-def is_over(instant: Any, at_the_latest: Any) -> Any:
+def is_past(instant: Any, at_the_latest: Any) -> Any:
     return or_(instant.is_(None), instant <= NOW, instant > at_the_latest)
 
 
-def due_of_rank(rank: int, is_time: Any) -> Select[Any]:
+def select_due_of_rank(rank: int, is_time: Any) -> Select[Any]:
     sent_now = aliased(Message)
     busy = select(sent_now.domain).where(
         sent_now.lease_until > NOW,
@@ -184,14 +184,14 @@ def due_of_rank(rank: int, is_time: Any) -> Select[Any]:
         # One that was held back while a worker had it in hand goes out all the same.
         or_(
             earlier.state == MessageState.QUEUED,
-            ~is_over(earlier.lease_until, LATEST_LEASE),
+            ~is_past(earlier.lease_until, LATEST_LEASE),
         ),
         or_(
             earlier.rank < EXTRA_RANK,
             and_(
                 earlier.rank <= rank,
                 or_(
-                    is_over(earlier.due_at, LATEST_DUE),
+                    is_past(earlier.due_at, LATEST_DUE),
                     earlier.kind == MessageKind.NOTE,
                 ),
             ),
@@ -212,34 +212,36 @@ def due_of_rank(rank: int, is_time: Any) -> Select[Any]:
             Message.rank == rank,
             is_time,
             Message.state == MessageState.QUEUED,
-            is_over(Message.lease_until, LATEST_LEASE),
+            is_past(Message.lease_until, LATEST_LEASE),
             Message.domain.not_in(busy),
-            is_over(MailDomain.pause_until, LATEST_PAUSE),
+            is_past(MailDomain.pause_until, LATEST_PAUSE),
             or_(PER_MINUTE == 0, this_minute < PER_MINUTE),
             ~waits,
         )
         .order_by(Message.due_at, Message.id)
-        .limit(MOST)
+        .limit(LIMIT)
     )
 
 
-def all_due() -> Select[Any]:
+def select_due() -> Select[Any]:
     """Two look-ups in the index for each rank: what waits for a later try, however much
     that is, is never read."""
     times = (Message.due_at <= NOW, Message.due_at > LATEST_DUE)
     some = [
-        due_of_rank(rank, is_time)
-        for rank in sorted({0, *RANKS.values()})
+        select_due_of_rank(rank, is_time)
+        for rank in sorted({0, *RANK_BY_KIND.values()})
         for is_time in times
     ]
     found = union_all(*(select(each.subquery()) for each in some)).subquery()
-    return select(found).order_by(found.c.rank, found.c.due_at, found.c.id).limit(MOST)
+    return select(found).order_by(found.c.rank, found.c.due_at, found.c.id).limit(LIMIT)
 
 
-DUE = all_due()
+SELECT_DUE = select_due()
 
 
-def choose(window: Sequence[Row[Any]], limit: int, lanes: int) -> list[Row[Any]]:
+def choose_messages(
+    window: Sequence[Row[Any]], limit: int, lanes: int
+) -> list[Row[Any]]:
     """What of a window one claim takes: the first domain's, and then of others whatever
     fits in whole, but no more domains than its share.
 
@@ -256,7 +258,7 @@ def choose(window: Sequence[Row[Any]], limit: int, lanes: int) -> list[Row[Any]]
         if rows[0].troubles and taken:
             continue
         some = rows[: 1 if rows[0].troubles else None]
-        if most := per_minute():
+        if most := limit_per_minute():
             some = some[: most - rows[0].this_minute]
         if taken and len(taken) + len(some) > limit:
             continue
@@ -270,15 +272,15 @@ def choose(window: Sequence[Row[Any]], limit: int, lanes: int) -> list[Row[Any]]
 
 # --- noting how it went -------------------------------------------------------------
 
-SENT = (
-    update(TABLE)
+MARK_SENT = (
+    update(MESSAGES)
     .where(
-        TABLE.c.id == bindparam("claimed"),
+        MESSAGES.c.id == bindparam("claimed"),
         # One that was superseded while it went out has gone out all the same.
         # (Not `in_`, which many rows at once can't have.)
         or_(
-            TABLE.c.state == MessageState.QUEUED,
-            TABLE.c.state == MessageState.SUPERSEDED,
+            MESSAGES.c.state == MessageState.QUEUED,
+            MESSAGES.c.state == MessageState.SUPERSEDED,
         ),
     )
     .values(
@@ -288,68 +290,68 @@ SENT = (
         last_error=None,
     )
 )
-STILL_OURS = (
-    TABLE.c.id == bindparam("claimed"),
-    TABLE.c.state == MessageState.QUEUED,
-    TABLE.c.attempts == bindparam("attempt"),
+STILL_CLAIMED = (
+    MESSAGES.c.id == bindparam("claimed"),
+    MESSAGES.c.state == MessageState.QUEUED,
+    MESSAGES.c.attempts == bindparam("attempt"),
 )
-GIVEN_BACK = (
-    update(TABLE)
-    .where(*STILL_OURS)
-    .values(lease_until=None, attempts=TABLE.c.attempts - 1)
+RELEASE = (
+    update(MESSAGES)
+    .where(*STILL_CLAIMED)
+    .values(lease_until=None, attempts=MESSAGES.c.attempts - 1)
 )
 # What was held back or stopped in our hand: what comes after it waits for us no longer.
-LET_GO = (
-    update(TABLE)
+RELEASE_SUPERSEDED = (
+    update(MESSAGES)
     .where(
-        TABLE.c.id == bindparam("claimed"),
-        TABLE.c.state == MessageState.SUPERSEDED,
-        TABLE.c.attempts == bindparam("attempt"),
+        MESSAGES.c.id == bindparam("claimed"),
+        MESSAGES.c.state == MessageState.SUPERSEDED,
+        MESSAGES.c.attempts == bindparam("attempt"),
     )
     .values(lease_until=None)
 )
 
 
-def note_sent(claim: Claim, now: datetime) -> None:
+def mark_sent(claim: Claim, now: datetime) -> None:
     with writing():
-        current_connection().execute(SENT, {"claimed": claim.id, "now": now})
+        current_connection().execute(MARK_SENT, {"claimed": claim.id, "now": now})
 
 
-def note_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
+def mark_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
     """Several, each with when it was sent, in one transaction."""
     rows = [{"claimed": claim.id, "now": now} for claim, now in sent]
 
     def change(_again: bool) -> None:
-        current_connection().execute(SENT, rows)
+        current_connection().execute(MARK_SENT, rows)
 
     # Who moves or cancels an event changes many of its messages, in another order.
     retried(change)
 
 
-def note(claim: Claim, **values: object) -> None:
+def update_message(claim: Claim, **values: object) -> None:
     """Change the message, unless another worker took it over after our lease."""
     with writing():
-        write(claim, **values)
+        update_if_claimed(claim, **values)
 
 
-def write(claim: Claim, **values: object) -> bool:
+def update_if_claimed(claim: Claim, **values: object) -> bool:
     """`note`, inside `writing()`; whether the message was still ours."""
-    change = update(TABLE).where(*STILL_OURS).values(**values)
+    change = update(MESSAGES).where(*STILL_CLAIMED).values(**values)
     mine = {"claimed": claim.id, "attempt": claim.attempt}
     connection = current_connection()
     is_ours = connection.execute(change, mine).rowcount == 1
     if not is_ours:
-        connection.execute(LET_GO, mine)
+        connection.execute(RELEASE_SUPERSEDED, mine)
     return is_ours
 
 
-def give_back(claims: Sequence[Claim]) -> None:
+def release(claims: Sequence[Claim]) -> None:
     """Leave messages that were not tried to whoever comes next."""
     rows = [{"claimed": one.id, "attempt": one.attempt} for one in claims]
 
     def change(_again: bool) -> None:
-        current_connection().execute(GIVEN_BACK, rows)
-        current_connection().execute(LET_GO, rows)
+        current_connection().execute(RELEASE, rows)
+        current_connection().execute(RELEASE_SUPERSEDED, rows)
 
     if rows:
         retried(change)

@@ -1,5 +1,7 @@
-"""Domains: where mails go to. One that takes none at the moment gets a pause, in which
-its messages wait without being tried; one that is slow gets time between two mails.
+"""Domain backoff: pauses for mail domains that refuse mail, delays for slow ones.
+
+One that takes none at the moment gets a pause, in which its messages wait without
+being tried; one that is slow gets time between two mails.
 """
 
 from __future__ import annotations
@@ -13,52 +15,56 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp.db import current_connection, table_of, writing
 from rsvp.models import MailDomain, Message
-from rsvp.models.message import MessageState, in_nobodys_hand
+from rsvp.models.message import MessageState, is_not_being_sent
 
-MINUTES = (1, 2, 5, 15, 30)
-PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
+PAUSE_MINUTES = (1, 2, 5, 15, 30)
+DOMAIN_PAUSES = [timedelta(minutes=minutes) for minutes in PAUSE_MINUTES]
 """How long a domain is left alone after each trouble in a row; the last one stays."""
 
-TOO_LONG = timedelta(hours=48)
-A_MINUTE = timedelta(minutes=1)
+GIVE_UP_AFTER = timedelta(hours=48)
+WINDOW = timedelta(minutes=1)
 
-TABLE = table_of(MailDomain)
-INSERT: dict[str, Callable[[Table], Any]] = {
+DOMAINS = table_of(MailDomain)
+INSERT_BY_ENGINE: dict[str, Callable[[Table], Any]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
 
 
-def pause(domain: str, troubles: int, why: str, now: datetime) -> timedelta:
+def pause_domain(domain: str, troubles: int, why: str, now: datetime) -> timedelta:
     """Leave a domain alone for a while after one more trouble than `troubles` in a row;
     for how long. `why` names nobody: organizers of every team may read it."""
-    length = PAUSES[min(troubles, len(PAUSES) - 1)]
-    keep(domain, pause_until=now + length, troubles=troubles + 1, last_error=why)
+    length = DOMAIN_PAUSES[min(troubles, len(DOMAIN_PAUSES) - 1)]
+    upsert_domain(
+        domain, pause_until=now + length, troubles=troubles + 1, last_error=why
+    )
     return length
 
 
-def rest(domain: str, took: timedelta, now: datetime) -> None:
+def slow_down(domain: str, took: timedelta, now: datetime) -> None:
     """Let others go first for as long as a slow answer took."""
-    keep(domain, pause_until=now + took, troubles=0, last_error=None)
+    upsert_domain(domain, pause_until=now + took, troubles=0, last_error=None)
 
 
-def recover(domain: str) -> None:
+def mark_recovered(domain: str) -> None:
     """It takes mails again."""
     healthy = {"pause_until": None, "troubles": 0, "last_error": None}
-    mine = update(TABLE).where(TABLE.c.domain == domain).values(healthy)
+    mine = update(DOMAINS).where(DOMAINS.c.domain == domain).values(healthy)
     current_connection().execute(mine)
 
 
 def is_given_up(troubles: int) -> bool:
     """Whether with this many troubles in a row it has taken nothing for two days."""
-    growing = sum(PAUSES, timedelta())
-    return growing + PAUSES[-1] * (troubles - len(PAUSES)) >= TOO_LONG
+    growing = sum(DOMAIN_PAUSES, timedelta())
+    return (
+        growing + DOMAIN_PAUSES[-1] * (troubles - len(DOMAIN_PAUSES)) >= GIVE_UP_AFTER
+    )
 
 
-def fail_what_is_old(domain: str, why: str, now: datetime) -> list[Row[Any]]:
+def fail_old_messages(domain: str, why: str, now: datetime) -> list[Row[Any]]:
     """Give up what has waited for two days for a domain that takes nothing; the event
     and registration of each. What is younger waits on."""
-    table, long_ago = table_of(Message), now - TOO_LONG
+    table, long_ago = table_of(Message), now - GIVE_UP_AFTER
     old = (
         update(table)
         .where(
@@ -67,7 +73,7 @@ def fail_what_is_old(domain: str, why: str, now: datetime) -> list[Row[Any]]:
             table.c.created_at <= long_ago,
             # One that was planned for later has not waited since then.
             (table.c.attempts > 0) | (table.c.due_at <= long_ago),
-            in_nobodys_hand(now),
+            is_not_being_sent(now),
         )
         .values(state=MessageState.FAILED, last_error=why, lease_until=None, due_at=now)
         .returning(table.c.id, table.c.event_id, table.c.registration_id)
@@ -78,39 +84,41 @@ def fail_what_is_old(domain: str, why: str, now: datetime) -> list[Row[Any]]:
 # --- so many a minute ---------------------------------------------------------------
 
 
-def count(claimed: Mapping[str, int], now: datetime) -> None:
+def count_claimed(claimed: Mapping[str, int], now: datetime) -> None:
     """Count what was claimed, into the minute that runs or a new one."""
     connection = current_connection()
     for domain, number in claimed.items():
         goes_on = (
-            update(TABLE)
-            .where(TABLE.c.domain == domain, runs(now))
-            .values(window_count=TABLE.c.window_count + number)
+            update(DOMAINS)
+            .where(DOMAINS.c.domain == domain, is_window_open(now))
+            .values(window_count=DOMAINS.c.window_count + number)
         )
         if connection.execute(goes_on).rowcount == 0:
-            keep(domain, window_at=now, window_count=number)
+            upsert_domain(domain, window_at=now, window_count=number)
 
 
-def runs(now: datetime) -> ColumnElement[bool]:
+def is_window_open(now: datetime) -> ColumnElement[bool]:
     """That the minute which is counted goes on at `now`; one that a clock that ran
     ahead began is over."""
-    begun = TABLE.c.window_at
-    return and_(begun > now - A_MINUTE, begun <= now + A_MINUTE)
+    begun = DOMAINS.c.window_at
+    return and_(begun > now - WINDOW, begun <= now + WINDOW)
 
 
-def keep(domain: str, **values: object) -> None:
+def upsert_domain(domain: str, **values: object) -> None:
     """Write it down, whether the domain is known by now or not."""
     connection = current_connection()
-    row = INSERT[connection.dialect.name](TABLE)
+    row = INSERT_BY_ENGINE[connection.dialect.name](DOMAINS)
     fresh = {"troubles": 0, "window_count": 0, "domain": domain} | values
     connection.execute(
         row.values(fresh).on_conflict_do_update(index_elements=["domain"], set_=values)
     )
 
 
-def forget_due(now: datetime) -> int:
+def forget_domains(now: datetime) -> int:
     """Drop the domains that nothing is known of any more; how many."""
-    is_over = TABLE.c.troubles == 0, ~func.coalesce(MailDomain.rests(now), false())
+    is_over = DOMAINS.c.troubles == 0, ~func.coalesce(MailDomain.rests(now), false())
     with writing():
-        old = delete(TABLE).where(*is_over, ~func.coalesce(runs(now), false()))
+        old = delete(DOMAINS).where(
+            *is_over, ~func.coalesce(is_window_open(now), false())
+        )
         return current_connection().execute(old).rowcount

@@ -1,4 +1,4 @@
-"""Lanes: several connections at once, so that nobody waits for another's mail server.
+"""Sender pool: several SMTP connections at once, each in its thread.
 
 Each lane is a thread with its own connection and its own sessions of the database. To
 one domain only one of them sends at a time.
@@ -15,19 +15,19 @@ from typing import Protocol
 
 from flask import Flask, current_app
 
-from rsvp.jobs.delivery.claims import BATCH, claim, give_back, is_anything_due
+from rsvp.jobs.delivery.claims import CLAIM_SIZE, claim_due, is_anything_due, release
 from rsvp.jobs.delivery.sender import Delivery, DeliveryReport
 
-LOOKS_EVERY = 1.0
+IDLE_POLL_SECONDS = 1.0
 """Seconds after which a lane without work looks again while others still send."""
-WATCHES_EVERY = 0.25
+WATCH_SECONDS = 0.25
 
 
 def deliver_due(
     now: datetime,
     limit: int | None = None,
     *,
-    stop: Stop | None = None,
+    stop: StopSignal | None = None,
     connections: int | None = None,
 ) -> DeliveryReport:
     """Send up to `limit` messages that are due at `now` (None: all of them), over as
@@ -39,29 +39,33 @@ def deliver_due(
     if not current_app.config["MAIL_SERVER"]:
         return report
     lanes = connections or current_app.config["MAIL_CONNECTIONS"]
-    is_stopped = stop.is_set if stop is not None else never
+    is_stopped = stop.is_set if stop is not None else never_stopped
     if limit is None and lanes > 1:
-        return Lanes(now, lanes, is_stopped).run() if is_anything_due(now) else report
+        return (
+            SenderPool(now, lanes, is_stopped).run() if is_anything_due(now) else report
+        )
     with Delivery(now, report, is_stopped) as delivery:
         while limit is None or report.tried < limit:
-            room = BATCH if limit is None else min(BATCH, limit - report.tried)
-            claims = claim(delivery.now(), room)
+            room = (
+                CLAIM_SIZE if limit is None else min(CLAIM_SIZE, limit - report.tried)
+            )
+            claims = claim_due(delivery.now(), room)
             if not claims or not delivery.send_all(claims):
                 break
     return report
 
 
-class Stop(Protocol):
+class StopSignal(Protocol):
     """Something that says when to stop, as an Event does."""
 
     def is_set(self) -> bool: ...
 
 
-def never() -> bool:
+def never_stopped() -> bool:
     return False
 
 
-class Lanes:
+class SenderPool:
     """Threads that send until nothing is due, or there is reason to stop."""
 
     def __init__(
@@ -90,7 +94,7 @@ class Lanes:
             thread.start()
         for thread in threads:
             while thread.is_alive():
-                thread.join(WATCHES_EVERY)
+                thread.join(WATCH_SECONDS)
                 self.let_others_go_first()
         if self.errors:
             raise self.errors[0]
@@ -105,7 +109,7 @@ class Lanes:
         """What is behind a mail that takes long goes back, for other lanes to send."""
         for one in self.deliveries:
             if one.is_slow and (rest := one.take_rest()):
-                give_back(rest)
+                release(rest)
                 self.tell_all()
 
     # --- in each thread ---
@@ -120,7 +124,7 @@ class Lanes:
 
     def send(self, delivery: Delivery) -> None:
         while not self.is_over():
-            claims = claim(delivery.now(), BATCH, lanes=len(self.deliveries))
+            claims = claim_due(delivery.now(), CLAIM_SIZE, lanes=len(self.deliveries))
             if claims:
                 if not delivery.send_all(claims):
                     self.end()
@@ -134,7 +138,7 @@ class Lanes:
             self.idle += 1
             if self.idle == len(self.deliveries):
                 return True
-            self.news.wait(LOOKS_EVERY)
+            self.news.wait(IDLE_POLL_SECONDS)
             self.idle -= 1
             return False
 

@@ -1,4 +1,4 @@
-"""Letters: a claimed message, read with all that it tells, as it goes over the wire."""
+"""Render a claimed message as an outgoing mail."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 from rsvp import security as account_security
 from rsvp import tokens
 from rsvp.db import current_connection, current_session
-from rsvp.domain import deadlines, reconfirmation
-from rsvp.domain.messages import delivery_failures, outbox
+from rsvp.domain import quiet_hours, reconfirmation
+from rsvp.domain.messages import delivery_failures, relevance
 from rsvp.formats.mail import account, render, samples
 from rsvp.jobs.delivery.claims import Claim
 from rsvp.mailer import connection
@@ -26,15 +26,15 @@ from rsvp.models.registration import AttendeeState
 
 
 @dataclass(frozen=True)
-class Letter:
+class PreparedMail:
     """A mail to be sent; `was_refused`: earlier ones to its address were."""
 
-    mail: connection.Message
+    mail: connection.OutgoingMail
     was_refused: bool
 
 
 # Made once: putting it together for each message costs more than running it.
-WHOLE = select(Message).options(
+SELECT_MESSAGES = select(Message).options(
     joinedload(Message.user),
     joinedload(Message.mailing),
     joinedload(Message.event).selectinload(Event.admissions),
@@ -45,27 +45,31 @@ WHOLE = select(Message).options(
         joinedload(Registration.attendees),
     ),
 )
-CLAIMED = WHOLE.where(
+SELECT_CLAIMED = SELECT_MESSAGES.where(
     Message.id == bindparam("claimed"),
     Message.state == MessageState.QUEUED,
     Message.attempts == bindparam("attempt"),
 )
 
 
-def load(claim: Claim) -> Message | None:
+def load_message(claim: Claim) -> Message | None:
     """The message with all that it tells, unless somebody else has it by now."""
     mine = {"claimed": claim.id, "attempt": claim.attempt}
-    return current_session().scalars(CLAIMED, mine).unique().one_or_none()
+    return current_session().scalars(SELECT_CLAIMED, mine).unique().one_or_none()
 
 
 # --- what many get ------------------------------------------------------------------
 
-FOR_MANY = WHOLE.where(
+SELECT_BULK = SELECT_MESSAGES.where(
     Message.id.in_(bindparam("claimed", expanding=True)), Message.rank > 0
 )
-PERSON = literal(1 << 20, BigInteger)
-CODES = (
-    select(func.coalesce(func.sum(PERSON * Attendee.id + Attendee.code_version), 0))
+ATTENDEE_FACTOR = literal(1 << 20, BigInteger)
+CODES_CHECKSUM = (
+    select(
+        func.coalesce(
+            func.sum(ATTENDEE_FACTOR * Attendee.id + Attendee.code_version), 0
+        )
+    )
     .where(
         Attendee.registration_id == Registration.id,
         Attendee.state == AttendeeState.COMING,
@@ -73,18 +77,18 @@ CODES = (
     .scalar_subquery()
 )
 # What decides whether a mail still goes out, to whom, and with which links and codes.
-OF_MESSAGE = ("id", "state", "attempts")
-OF_REGISTRATION = (
+MESSAGE_COLUMNS = ("id", "state", "attempts")
+REGISTRATION_COLUMNS = (
     *("state", "email_key", "link_version", "admission_id", "decide_by"),
     *("muted_at", "address_failed_at", "answer_by", "answered_at"),
 )
-OF_EVENT = ("version", "status", "erased_at")
-AS_IT_IS = (
+EVENT_COLUMNS = ("version", "status", "erased_at")
+SELECT_DECISIVE = (
     select(
-        *(getattr(Message, name) for name in OF_MESSAGE),
-        *(getattr(Registration, name) for name in OF_REGISTRATION),
-        *(getattr(Event, name) for name in OF_EVENT),
-        CODES,
+        *(getattr(Message, name) for name in MESSAGE_COLUMNS),
+        *(getattr(Registration, name) for name in REGISTRATION_COLUMNS),
+        *(getattr(Event, name) for name in EVENT_COLUMNS),
+        CODES_CHECKSUM,
     )
     .join(Registration, Registration.id == Message.registration_id)
     .join(Event, Event.id == Message.event_id)
@@ -92,13 +96,13 @@ AS_IT_IS = (
 )
 
 
-def load_for_many(claims: Sequence[Claim]) -> dict[int, Message]:
+def load_bulk(claims: Sequence[Claim]) -> dict[int, Message]:
     """Of some claimed messages those that many get, read together. They are detached,
     and may be past by the time each is to be sent: `as_read` tells."""
     tries = {claim.id: claim.attempt for claim in claims}
     # A session of its own, since what is read outlives it.
     with Session(current_session().get_bind()) as session:
-        found = session.scalars(FOR_MANY, {"claimed": list(tries)}).unique().all()
+        found = session.scalars(SELECT_BULK, {"claimed": list(tries)}).unique().all()
         ours = [one for one in found if one.attempts == tries[one.id]]
         for message in ours:
             if message.registration is not None:
@@ -106,24 +110,26 @@ def load_for_many(claims: Sequence[Claim]) -> dict[int, Message]:
     return {message.id: message for message in ours}
 
 
-def as_read(messages: Sequence[Message]) -> set[int]:
+def find_unchanged(messages: Sequence[Message]) -> set[int]:
     """Which of the messages that were read earlier are still ours, with all that
     decides about them as it was; by their ids."""
     ids = [message.id for message in messages]
-    rows = current_connection().execute(AS_IT_IS, {"claimed": ids})
+    rows = current_connection().execute(SELECT_DECISIVE, {"claimed": ids})
     now = {row[0]: tuple(row) for row in rows}
     return {
-        one.id for one in messages if one.id in now and now[one.id] == decisive(one)
+        one.id
+        for one in messages
+        if one.id in now and now[one.id] == decisive_values(one)
     }
 
 
-def decisive(message: Message) -> tuple[object, ...]:
+def decisive_values(message: Message) -> tuple[object, ...]:
     """What AS_IT_IS reads of a message to a registration, as it was read earlier."""
     registration, event = message.registration, message.event
     return (
-        *(getattr(message, name) for name in OF_MESSAGE),
-        *(getattr(registration, name) for name in OF_REGISTRATION),
-        *(getattr(event, name) for name in OF_EVENT),
+        *(getattr(message, name) for name in MESSAGE_COLUMNS),
+        *(getattr(registration, name) for name in REGISTRATION_COLUMNS),
+        *(getattr(event, name) for name in EVENT_COLUMNS),
         sum((each.id << 20) + each.code_version for each in registration.coming),
     )
 
@@ -134,37 +140,37 @@ def decisive(message: Message) -> tuple[object, ...]:
 def is_wanted(message: Message, now: datetime) -> bool:
     """Whether a mail that was written earlier should go out now."""
     if message.kind == MessageKind.UNDELIVERED and message.user is not None:
-        return delivery_failures.is_wanted(message, message.user)
-    return outbox.is_still_wanted(message, now)
+        return delivery_failures.is_notice_relevant(message, message.user)
+    return relevance.is_still_relevant(message, now)
 
 
-def goes_at(message: Message, now: datetime) -> datetime:
+def earliest_send_time(message: Message, now: datetime) -> datetime:
     """When it may go out, as seen at `now`: what the clock has us write, not at night,
     unless the event is near. Many of them take their time, and a mail server's pause
     may end at any hour."""
     event = message.event
     match message.kind:
         case MessageKind.REMINDER:
-            return deadlines.mail_before(now, event)
+            return quiet_hours.mail_time_before_start(now, event)
         case MessageKind.THANK_YOU:
-            return deadlines.mail_after(now, event)
+            return quiet_hours.mail_time(now, event)
         case MessageKind.STILL_COMING if event.ask_at is not None:
-            return reconfirmation.time_to_ask(event, now)
+            return reconfirmation.ask_time(event, now)
     return now
 
 
-def was_refused(message: Message) -> bool:
+def has_failed_address(message: Message) -> bool:
     registration: Registration | None = message.registration
     return registration is not None and registration.address_failed_at is not None
 
 
-def letter_of(message: Message, at: datetime) -> connection.Message:
+def build_mail(message: Message, at: datetime) -> connection.OutgoingMail:
     """The mail as it goes over the wire."""
-    written = written_mail(message, at)
-    calendar = written.calendar and connection.Part(
+    written = render_mail(message, at)
+    calendar = written.calendar and connection.MailPart(
         written.calendar_name, "calendar", written.calendar
     )
-    return connection.Message(
+    return connection.OutgoingMail(
         subject=written.subject,
         recipient=message.recipient,
         text=written.text,
@@ -173,7 +179,7 @@ def letter_of(message: Message, at: datetime) -> connection.Message:
         at=at,
         reply_to=written.reply_to,
         pictures=[
-            connection.Part(cid, "png", picture)
+            connection.MailPart(cid, "png", picture)
             for cid, picture in written.images.items()
         ],
         calendar=calendar or None,
@@ -182,31 +188,33 @@ def letter_of(message: Message, at: datetime) -> connection.Message:
     )
 
 
-def written_mail(message: Message, at: datetime) -> render.Mail:
+def render_mail(message: Message, at: datetime) -> render.RenderedMail:
     public_url = current_app.config["PUBLIC_URL"]
     code_key = current_app.config["CODE_KEY"]
     if message.user is not None and message.kind == MessageKind.NOTE:
-        like = like_whom(message)
-        return samples.trial(message, like, code_key=code_key, public_url=public_url)
+        like = trial_registration(message)
+        return samples.compose_trial(
+            message, like, code_key=code_key, public_url=public_url
+        )
     if message.kind == MessageKind.UNDELIVERED:
-        return account.undelivered(
+        return account.delivery_failures_mail(
             message,
-            references=delivery_failures.references(message.event.id),
+            references=delivery_failures.unreached_references(message.event.id),
             link=f"{public_url}/organize/events/{message.event.slug}/messages?state=failed",
             public_url=public_url,
         )
     if message.user is not None:
         # Made anew for each try, so that its time begins when it can be read.
-        return account.new_password(
+        return account.password_reset_mail(
             message,
-            link=account_security.reset_link(message.user, at),
-            good_for=tokens.RESET_TOKEN_LIFE,
+            link=account_security.password_reset_link(message.user, at),
+            good_for=tokens.PASSWORD_RESET_TOKEN_LIFE,
             public_url=public_url,
         )
     return render.compose(message, code_key=code_key, public_url=public_url, at=at)
 
 
-def like_whom(message: Message) -> Registration | None:
+def trial_registration(message: Message) -> Registration | None:
     """The registration whose mail an organizer tries out; None: nobody's yet."""
     like = message.facts.get("like")
     if not like:

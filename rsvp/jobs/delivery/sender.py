@@ -1,4 +1,4 @@
-"""Delivery: the mails that are due go out, each at least once.
+"""Sender: sends the messages that are due, each at least once.
 
 A worker claims due messages by a lease, sends each outside of any transaction and notes
 how it went. One that dies keeps nobody waiting: when its lease ends another worker
@@ -26,47 +26,54 @@ from rsvp.domain import trusted_clock
 from rsvp.domain.messages import delivery_failures
 from rsvp.extensions import mail
 from rsvp.jobs.delivery import domain_backoff
-from rsvp.jobs.delivery.batches import Handfuls
-from rsvp.jobs.delivery.claims import LEASE, Claim, give_back, note, note_sent, write
+from rsvp.jobs.delivery.batches import Batch
+from rsvp.jobs.delivery.claims import (
+    LEASE,
+    Claim,
+    mark_sent,
+    release,
+    update_if_claimed,
+    update_message,
+)
 from rsvp.jobs.delivery.render import (
-    Letter,
-    goes_at,
+    PreparedMail,
+    build_mail,
+    earliest_send_time,
+    has_failed_address,
     is_wanted,
-    letter_of,
-    load,
-    was_refused,
+    load_message,
 )
 from rsvp.jobs.delivery.smtp_errors import (
-    REFUSED_FOR_ANOTHER,
-    Trouble,
-    Whose,
+    SITE_REFUSED,
+    FailureScope,
+    SendFailure,
+    classify_error,
+    domain_reason,
     is_expected,
-    judge,
-    loggable,
-    of_domain,
+    loggable_reason,
 )
 from rsvp.mailer import connection as mailer_connection
-from rsvp.mailer.connection import Step
+from rsvp.mailer.connection import SmtpStep
 from rsvp.models import Message
-from rsvp.models.message import LONGEST_WAIT, MessageState
+from rsvp.models.message import MAX_RETRY_DELAY, MessageState
 
 log = logging.getLogger("rsvp.jobs")
 
-MINUTES = (1, 2, 5, 15, 30, 60, 120, 240, 480, 480, 480, 480, 480)
-PAUSES = [timedelta(minutes=minutes) for minutes in MINUTES]
+RETRY_MINUTES = (1, 2, 5, 15, 30, 60, 120, 240, 480, 480, 480, 480, 480)
+RETRY_PAUSES = [timedelta(minutes=minutes) for minutes in RETRY_MINUTES]
 """How long after each failed try the next one comes: 48 hours in all."""
-TOO_LONG = sum(PAUSES, -PAUSES[0])
+GIVE_UP_AGE = sum(RETRY_PAUSES, -RETRY_PAUSES[0])
 """From when a message was written until it is given up, at the least."""
 
-LONGEST = timedelta(minutes=2)
+MAX_SEND_TIME = timedelta(minutes=2)
 """What one mail may take in all. With the half of a lease after which none is begun,
 that is less than the lease."""
-UNTIL_TRUSTED = timedelta(minutes=10)
+UNTRUSTED_CLOCK_PAUSE = timedelta(minutes=10)
 """After how long a mail is looked at again that may be past by a clock that is not
 trusted."""
-SLOW = 5.0
+SLOW_SECONDS = 5.0
 """Seconds that a mail may take before others are let go first."""
-UNTAKEN = "no mail to this domain was taken for two days"
+DOMAIN_GIVEN_UP = "no mail to this domain was taken for two days"
 
 
 @dataclass
@@ -90,7 +97,7 @@ class Delivery:
     report: DeliveryReport
     is_over: Callable[[], bool] = lambda: False
     clock: float = field(default_factory=time.monotonic)
-    connection: mailer_connection.Connection | None = None
+    connection: mailer_connection.SmtpConnection | None = None
     # Failures of the server in a row, and why, in words that name nobody; and of each
     # domain, answers to try later.
     troubles: int = 0
@@ -99,7 +106,7 @@ class Delivery:
     # What is claimed and not tried yet. Another thread may take it away meanwhile.
     rest: list[Claim] = field(default_factory=list)
     # Of these, what many get.
-    for_many: Handfuls = field(default_factory=Handfuls)
+    for_many: Batch = field(default_factory=Batch)
     lock: threading.Lock = field(default_factory=threading.Lock)
     lease_ends_at: datetime | None = None
     handing_over_since: float | None = None
@@ -131,7 +138,7 @@ class Delivery:
     def is_slow(self) -> bool:
         """Whether the mail that is being sent takes long."""
         since = self.handing_over_since
-        return since is not None and time.monotonic() - since > SLOW
+        return since is not None and time.monotonic() - since > SLOW_SECONDS
 
     # --- sending ---
 
@@ -148,26 +155,26 @@ class Delivery:
         except Exception:
             # Nobody needs to wait for the end of our lease.
             with contextlib.suppress(DBAPIError):
-                give_back(self.take_rest())
+                release(self.take_rest())
             raise
         finally:
             self.for_many.settle()
 
-    def gather(self, claims: list[Claim]) -> Handfuls:
+    def gather(self, claims: list[Claim]) -> Batch:
         try:
-            return Handfuls(claims)
+            return Batch(claims)
         except (MemoryError, DBAPIError):
             raise
         except Exception as error:
             # One of them can't be read. Which, is seen when each is read alone.
             log.error("messages can't be read together: %s", type(error).__name__)
-            return Handfuls()
+            return Batch()
 
     def send_each(self, claimed_at: datetime) -> bool:
         while (each := self.next()) is not None:
             is_late = self.now() - claimed_at > LEASE / 2
             if is_late or self.is_over():
-                give_back([each, *self.take_rest()])
+                release([each, *self.take_rest()])
                 return is_late
             self.send(each)
             if self.troubles >= 2:
@@ -184,7 +191,7 @@ class Delivery:
             return
         if self.seconds_left() <= 0:
             # We were held up: another has it by now.
-            give_back([claim])
+            release([claim])
             return
         self.handing_over_since = began = time.monotonic()
         try:
@@ -197,13 +204,13 @@ class Delivery:
             self.handing_over_since = None
             if not is_expected(error):
                 self.tell_mistake(claim, "sent", error)
-            self.deal_with(claim, judge(error, self.step), self.step)
+            self.deal_with(claim, classify_error(error, self.step), self.step)
         else:
             self.handing_over_since = None
             took = timedelta(seconds=time.monotonic() - began)
             self.note(claim, took, was_refused=letter.was_refused)
 
-    def write(self, claim: Claim) -> Letter | None:
+    def write(self, claim: Claim) -> PreparedMail | None:
         """The mail of a claimed message, as things stand now; None if it is not to be
         sent."""
         try:
@@ -215,25 +222,25 @@ class Delivery:
             return None
         try:
             if message is None:
-                give_back([claim])
+                release([claim])
                 return None
             if not is_wanted(message, now):
-                trusted = trusted_clock.trusted_instant(now)
+                trusted = trusted_clock.last_run_if_apart(now)
                 may_be = trusted is not None and is_wanted(message, trusted)
                 current_session().rollback()
                 if may_be:
-                    self.leave_until(now + UNTIL_TRUSTED, claim)
+                    self.leave_until(now + UNTRUSTED_CLOCK_PAUSE, claim)
                 else:
                     self.drop(claim)
                 return None
-            if (at := goes_at(message, now)) > now:
+            if (at := earliest_send_time(message, now)) > now:
                 current_session().rollback()
                 self.leave_until(at, claim)
                 return None
-            mail = letter_of(message, now)
+            mail = build_mail(message, now)
             # Here, where what can't be written is that one message's trouble.
             _ = mail.written
-            return Letter(mail, was_refused=was_refused(message))
+            return PreparedMail(mail, was_refused=has_failed_address(message))
         except DetachedInstanceError:
             # It tells more than was read in advance: this time all is read.
             return self.write(claim)
@@ -255,33 +262,33 @@ class Delivery:
 
     def read(self, claim: Claim) -> Message | None:
         """A claimed message as it is now, unless somebody else has it."""
-        return self.for_many.take(claim, self.now()) or load(claim)
+        return self.for_many.take(claim, self.now()) or load_message(claim)
 
     @property
-    def step(self) -> Step:
-        return self.connection.step if self.connection else Step.CONNECT
+    def step(self) -> SmtpStep:
+        return self.connection.step if self.connection else SmtpStep.CONNECT
 
     def seconds_left(self) -> float:
         """How long the mail that is to be sent may take."""
         if self.lease_ends_at is None:
-            return LONGEST.total_seconds()
-        return min(LONGEST, self.lease_ends_at - self.now()).total_seconds()
+            return MAX_SEND_TIME.total_seconds()
+        return min(MAX_SEND_TIME, self.lease_ends_at - self.now()).total_seconds()
 
-    def hand_over(self, letter: mailer_connection.Message) -> None:
+    def hand_over(self, letter: mailer_connection.OutgoingMail) -> None:
         """Raises OSError and smtplib's errors; `step` then says how far it got."""
         was_open = self.connection is not None
         ends_at = time.monotonic() + self.seconds_left()
         try:
             self.transfer(letter, ends_at)
         except (smtplib.SMTPServerDisconnected, smtplib.SMTPSenderRefused) as error:
-            if not was_open or self.step != Step.SENDER or not has_gone(error):
+            if not was_open or self.step != SmtpStep.SENDER or not has_hung_up(error):
                 raise
             # It had only waited too long for us, or takes so many over each connection:
             # once more, over a new one.
             self.hang_up()
             self.transfer(letter, ends_at)
 
-    def transfer(self, letter: mailer_connection.Message, ends_at: float) -> None:
+    def transfer(self, letter: mailer_connection.OutgoingMail, ends_at: float) -> None:
         if self.connection is None:
             self.connection = mail.connect()
             self.connection.ends_at = ends_at
@@ -304,33 +311,33 @@ class Delivery:
         if claim.id in self.for_many.ids:
             self.for_many.note_sent(claim, self.now())
         else:
-            note_sent(claim, self.now())
+            mark_sent(claim, self.now())
         self.report.sent += 1
         self.troubles = 0
         self.put_offs.pop(claim.domain, None)
         log.info("message %d sent, try %d", claim.id, claim.attempt)
-        is_slow = took > timedelta(seconds=SLOW)
+        is_slow = took > timedelta(seconds=SLOW_SECONDS)
         if was_refused or claim.troubles or is_slow:
             with writing():
                 if was_refused:
-                    delivery_failures.take_back(claim.id)
+                    delivery_failures.clear_address_failed(claim.id)
                 if is_slow:
-                    domain_backoff.rest(claim.domain, took, self.now())
+                    domain_backoff.slow_down(claim.domain, took, self.now())
                 elif claim.troubles:
-                    domain_backoff.recover(claim.domain)
+                    domain_backoff.mark_recovered(claim.domain)
         if is_slow:
-            give_back(self.take_rest(claim.domain))
+            release(self.take_rest(claim.domain))
 
     def drop(self, claim: Claim) -> None:
         """It is past; a later one, or none, tells how things stand."""
-        note(claim, state=MessageState.SUPERSEDED.value, lease_until=None)
+        update_message(claim, state=MessageState.SUPERSEDED.value, lease_until=None)
         log.info("message %d dropped: what it says is not so any more", claim.id)
 
     def leave_until(self, at: datetime, claim: Claim) -> None:
         """It is too early, or too late in the day: untried, it waits. What waits longer
         than any may is looked at once more in between."""
-        at = min(at, self.now() + LONGEST_WAIT)
-        note(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
+        at = min(at, self.now() + MAX_RETRY_DELAY)
+        update_message(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
         log.info("message %d waits until %s", claim.id, at.isoformat(" ", "minutes"))
 
     def tell_mistake(self, claim: Claim, what: str, error: Exception) -> None:
@@ -339,57 +346,61 @@ class Delivery:
         name = type(error).__name__
         log.error("message %d can't be %s: %s\n%s", claim.id, what, name, where)
 
-    def deal_with(self, claim: Claim, trouble: Trouble, step: Step) -> None:
+    def deal_with(self, claim: Claim, trouble: SendFailure, step: SmtpStep) -> None:
         self.for_many.settle()
         if trouble.hangs_up:
             self.hang_up()
-        if trouble.whose == Whose.SERVER:
+        if trouble.whose == FailureScope.SERVER:
             self.troubles += 1
             # What was said of a recipient is for those who may read that mail.
-            is_of_all = step in (Step.CONNECT, Step.SENDER)
-            self.why = trouble.reason if is_of_all else REFUSED_FOR_ANOTHER
+            is_of_all = step in (SmtpStep.CONNECT, SmtpStep.SENDER)
+            self.why = trouble.reason if is_of_all else SITE_REFUSED
         if trouble.is_final:
             self.give_up(claim, trouble.reason, refuses=trouble.refuses_address)
             return
         self.put_off(claim, trouble.reason)
-        if trouble.whose == Whose.MESSAGE:
+        if trouble.whose == FailureScope.MESSAGE:
             self.put_offs[claim.domain] += 1
         is_repeated = self.put_offs[claim.domain] > 1 or claim.troubles
-        if trouble.whose == Whose.DOMAIN or (
-            trouble.whose == Whose.MESSAGE and is_repeated
+        if trouble.whose == FailureScope.DOMAIN or (
+            trouble.whose == FailureScope.MESSAGE and is_repeated
         ):
             self.pause(claim, trouble.reason)
 
     def pause(self, claim: Claim, reason: str) -> None:
         """Leave the domain alone for a while; what goes there waits, untried."""
-        why, now, old = of_domain(reason), self.now(), []
+        why, now, old = domain_reason(reason), self.now(), []
         with writing():
-            length = domain_backoff.pause(claim.domain, claim.troubles, why, now)
-            is_trusted = trusted_clock.trusted_instant(now) is None
+            length = domain_backoff.pause_domain(claim.domain, claim.troubles, why, now)
+            is_trusted = trusted_clock.last_run_if_apart(now) is None
             if is_trusted and domain_backoff.is_given_up(claim.troubles + 1):
-                old = domain_backoff.fail_what_is_old(
-                    claim.domain, f"{UNTAKEN}: {why}", now
+                old = domain_backoff.fail_old_messages(
+                    claim.domain, f"{DOMAIN_GIVEN_UP}: {why}", now
                 )
-        give_back(self.take_rest(claim.domain))
+        release(self.take_rest(claim.domain))
         log.warning("a domain rests for %s after message %d", length, claim.id)
         self.report.failed += len(old)
         for event_id in sorted({row.event_id for row in old if row.registration_id}):
             with writing():
-                delivery_failures.tell_organizers(delivery_failures.lock(event_id), now)
+                delivery_failures.notify_organizers(
+                    delivery_failures.lock_event_row(event_id), now
+                )
 
     def put_off(self, claim: Claim, reason: str) -> None:
         pause = self.pause_after(claim)
         if pause is None:
             self.give_up(claim, reason)
             return
-        note(claim, last_error=reason, due_at=self.now() + pause, lease_until=None)
+        update_message(
+            claim, last_error=reason, due_at=self.now() + pause, lease_until=None
+        )
         self.report.retried += 1
         log.warning(
             "message %d put off by %s after try %d: %s",
             claim.id,
             pause,
             claim.attempt,
-            loggable(reason),
+            loggable_reason(reason),
         )
 
     def pause_after(self, claim: Claim) -> timedelta | None:
@@ -401,32 +412,36 @@ class Delivery:
         """
         since = claim.written_at or self.started_at
         age = max(self.now() - since, timedelta())
-        if claim.attempt > len(PAUSES) and age >= TOO_LONG:
+        if claim.attempt > len(RETRY_PAUSES) and age >= GIVE_UP_AGE:
             return None
-        tries = min(claim.attempt, len(PAUSES))
-        return min(PAUSES[tries - 1], PAUSES[0] + 2 * age)
+        tries = min(claim.attempt, len(RETRY_PAUSES))
+        return min(RETRY_PAUSES[tries - 1], RETRY_PAUSES[0] + 2 * age)
 
     def give_up(self, claim: Claim, reason: str, *, refuses: bool = False) -> None:
         """It never will be sent: the row says why, and the organizers are told."""
         now = self.now()
         with writing():
-            event_id = delivery_failures.lock_event_of(claim.id)
+            event_id = delivery_failures.lock_event_of_message(claim.id)
             failed = {"state": MessageState.FAILED.value, "lease_until": None}
-            if write(claim, last_error=reason, due_at=now, **failed) and event_id:
+            if (
+                update_if_claimed(claim, last_error=reason, due_at=now, **failed)
+                and event_id
+            ):
                 if refuses:
-                    delivery_failures.mark(claim.id, reason, now)
-                delivery_failures.tell_organizers(event_id, now)
+                    delivery_failures.mark_address_failed(claim.id, reason, now)
+                delivery_failures.notify_organizers(event_id, now)
         self.report.failed += 1
         log.error(
             "message %d given up after try %d: %s",
             claim.id,
             claim.attempt,
-            loggable(reason),
+            loggable_reason(reason),
         )
 
 
-def has_gone(error: smtplib.SMTPException) -> bool:
+def has_hung_up(error: smtplib.SMTPException) -> bool:
     """Whether the server has closed the connection, without a word or with 421."""
     return (
-        getattr(error, "smtp_code", mailer_connection.GOING) == mailer_connection.GOING
+        getattr(error, "smtp_code", mailer_connection.CLOSING)
+        == mailer_connection.CLOSING
     )

@@ -1,4 +1,4 @@
-"""Passwords: asking for a link to another one, and setting it."""
+"""Password reset: a link is requested by mail, and sets a new password."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterator
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import current_app, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import ngettext
 
@@ -17,22 +17,19 @@ from rsvp.domain.accounts import password_reset
 from rsvp.extensions import limiter
 from rsvp.server import environ as environ_keys
 from rsvp.web import guards
-from rsvp.web.account import shared
-
-bp = Blueprint("passwords", __name__, url_prefix=account_security.RESET_PATH)
-bp.after_request(shared.keep_private)
+from rsvp.web.account import bp, shared
 
 # What one network may ask for; how many mails an account gets, the domain counts.
-ASKS = "5 per minute; 20 per hour; 60 per day"
+RESET_REQUEST_LIMIT = "5 per minute; 20 per hour; 60 per day"
 
-ANSWERS_AFTER = 0.25
+MIN_RESPONSE_SECONDS = 0.25
 """Seconds an ask takes, with a mail or without: how long it took must tell nobody
 whether there is such an account."""
 
-GOOD_FOR = int(tokens.RESET_TOKEN_LIFE.total_seconds() // 3600)
+LINK_LIFE_HOURS = int(tokens.PASSWORD_RESET_TOKEN_LIFE.total_seconds() // 3600)
 
 
-class AskForm(shared.AddressForm):
+class ResetRequestForm(shared.EmailForm):
     """Whose password was forgotten."""
 
 
@@ -43,48 +40,52 @@ class NewPasswordForm(shared.PasswordForm):
 # --- asking for a link --------------------------------------------------------------
 
 
-def ask_form_page() -> ResponseReturnValue:
+def reset_request_page() -> ResponseReturnValue:
     """The form, with what was typed into it if it was sent."""
-    return ask_page(AskForm(request.form))
+    return render_reset_request(ResetRequestForm(request.form))
 
 
-@bp.get("")
-@guards.before_sign_in(ask_form_page)
-def show_ask() -> ResponseReturnValue:
-    return ask_form_page()
+@bp.get(account_security.RESET_PATH)
+@guards.before_sign_in(reset_request_page)
+def show_reset_request() -> ResponseReturnValue:
+    return reset_request_page()
 
 
-@bp.post("")
-@guards.before_sign_in(ask_form_page)
-@limiter.limit(ASKS, key_func=guards.network, on_breach=shared.too_many)
-def send_link() -> ResponseReturnValue:
-    form = AskForm(request.form)
-    if not mails_are_sent():
-        return ask_page(form), 409
+@bp.post(account_security.RESET_PATH)
+@guards.before_sign_in(reset_request_page)
+@limiter.limit(
+    RESET_REQUEST_LIMIT,
+    key_func=guards.client_network,
+    on_breach=shared.too_many_attempts,
+)
+def send_reset_link() -> ResponseReturnValue:
+    form = ResetRequestForm(request.form)
+    if not is_mail_configured():
+        return render_reset_request(form), 409
     if not form.validate():
-        return ask_page(form), 422
-    with taking(ANSWERS_AFTER), writing():
-        password_reset.send_link(form.email.data, now=utcnow())
-    return ask_page(form, asked=True)
+        return render_reset_request(form), 422
+    with lasting_at_least(MIN_RESPONSE_SECONDS), writing():
+        password_reset.send_reset_link(form.email.data, now=utcnow())
+    return render_reset_request(form, asked=True)
 
 
-def ask_page(form: AskForm, asked: bool = False) -> str:
+def render_reset_request(form: ResetRequestForm, asked: bool = False) -> str:
     return render_template(
         "account/request_password_reset.html",
         form=form,
         asked=asked,
-        mails_are_sent=mails_are_sent(),
-        hours=GOOD_FOR,
-        most=password_reset.PER_HOUR,
+        mails_are_sent=is_mail_configured(),
+        hours=LINK_LIFE_HOURS,
+        most=password_reset.MAX_PER_HOUR,
     )
 
 
-def mails_are_sent() -> bool:
+def is_mail_configured() -> bool:
     return bool(current_app.config["MAIL_SERVER"])
 
 
 @contextlib.contextmanager
-def taking(seconds: float) -> Iterator[None]:
+def lasting_at_least(seconds: float) -> Iterator[None]:
     """Let the answer take this long, if what is inside was quicker. Under `rsvp serve`
     no thread waits for that."""
     ends_at = time.monotonic() + seconds
@@ -99,49 +100,49 @@ def taking(seconds: float) -> Iterator[None]:
 # --- setting another one ------------------------------------------------------------
 
 
-@shared.within_guesses
-def new_form_page(token: str) -> ResponseReturnValue:
-    user = account_security.find_by_reset_token(token, utcnow())
+@shared.within_guess_limit
+def new_password_page(token: str) -> ResponseReturnValue:
+    user = account_security.find_user_by_reset_token(token, utcnow())
     if user is None:
-        return dead_link()
-    return new_page(NewPasswordForm(), user.email)
+        return invalid_reset_link_page()
+    return render_new_password(NewPasswordForm(), user.email)
 
 
-@bp.get("/<token>")
-@guards.before_sign_in(new_form_page)
-def show_new(token: str) -> ResponseReturnValue:
-    return new_form_page(token)
+@bp.get(f"{account_security.RESET_PATH}/<token>")
+@guards.before_sign_in(new_password_page)
+def show_new_password(token: str) -> ResponseReturnValue:
+    return new_password_page(token)
 
 
-@bp.post("/<token>")
-@guards.before_sign_in(new_form_page)
-@shared.within_guesses
-def set_new(token: str) -> ResponseReturnValue:
-    user = account_security.find_by_reset_token(token, utcnow())
+@bp.post(f"{account_security.RESET_PATH}/<token>")
+@guards.before_sign_in(new_password_page)
+@shared.within_guess_limit
+def set_new_password(token: str) -> ResponseReturnValue:
+    user = account_security.find_user_by_reset_token(token, utcnow())
     if user is None:
-        return dead_link()
+        return invalid_reset_link_page()
     form = NewPasswordForm(request.form)
     if not form.validate():
-        return new_page(form, user.email), 422
+        return render_new_password(form, user.email), 422
     user_id, mark = user.id, user.fs_uniquifier
     password_hash = account_security.hash_password(form.password.typed)
     with writing():
-        was_set = password_reset.set_by_link(user_id, mark, password_hash)
+        was_set = password_reset.set_password_by_link(user_id, mark, password_hash)
     if not was_set:
-        return dead_link()
+        return invalid_reset_link_page()
     return redirect(url_for("security.login", done="password"), code=303)
 
 
-def new_page(form: NewPasswordForm, email: str) -> str:
+def render_new_password(form: NewPasswordForm, email: str) -> str:
     return render_template("account/password_reset.html", form=form, email=email)
 
 
-def dead_link() -> ResponseReturnValue:
-    return shared.dead_link(
+def invalid_reset_link_page() -> ResponseReturnValue:
+    return shared.invalid_link_page(
         ngettext(
             "It was used, it is older than an hour, or a part of it is missing.",
             "It was used, it is older than %(num)d hours, or a part of it is missing.",
-            GOOD_FOR,
+            LINK_LIFE_HOURS,
         ),
-        new_link=url_for(".show_ask"),
+        new_link=url_for("account.show_reset_request"),
     )

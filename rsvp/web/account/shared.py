@@ -1,4 +1,4 @@
-"""Entry: what the pages on the way to an account share: fields, brakes, headers."""
+"""Shared: fields, rate limits and headers of the pages that lead to an account."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from rsvp.extensions import limiter
 from rsvp.text import mail_addresses
 from rsvp.web import guards
 from rsvp.web.forms.fields import TypedField
-from rsvp.web.forms.normalize import NO_MAIL_ADDRESS
+from rsvp.web.forms.normalize import EMAIL_MESSAGES
 
 # The windows grow: whoever keeps trying waits ever longer.
-GUESSES = "10 per minute; 40 per hour; 120 per day"
+GUESS_LIMIT = "10 per minute; 40 per hour; 120 per day"
 
 
 # --- fields -------------------------------------------------------------------------
@@ -37,21 +37,21 @@ class PasswordField(TypedField):
         )
 
 
-class AddressForm(Form):
+class EmailForm(Form):
     """An address, read as people write it; `email` is the address to keep."""
 
     email = TypedField(
         lazy_gettext("Email"),
         kind="email",
         required=True,
-        maxlength=mail_addresses.LONGEST,
+        maxlength=mail_addresses.MAX_LENGTH,
     )
 
     def validate_email(self, field: TypedField) -> None:
         try:
-            field.data = mail_addresses.read(field.data).text
-        except mail_addresses.NoMailAddress as wrong:
-            raise ValidationError(NO_MAIL_ADDRESS[wrong.slip]) from None
+            field.data = mail_addresses.parse_mail_address(field.data).text
+        except mail_addresses.InvalidMailAddress as wrong:
+            raise ValidationError(EMAIL_MESSAGES[wrong.slip]) from None
 
 
 class PasswordForm(Form):
@@ -76,7 +76,7 @@ class PasswordForm(Form):
 # --- brakes -------------------------------------------------------------------------
 
 
-def too_many(limit: RequestLimit) -> Response:
+def too_many_attempts(limit: RequestLimit) -> Response:
     """Say how long to wait, in whole minutes."""
     # The limiter's instant is up to a second late; that makes no minute of its own.
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
@@ -87,24 +87,24 @@ def too_many(limit: RequestLimit) -> Response:
     return response
 
 
-def led_nowhere(response: Response) -> bool:
+def is_not_found(response: Response) -> bool:
     return response.status_code == 404
 
 
 # Counts addresses that lead nowhere, whichever kind of link they pretend to be.
-within_guesses = limiter.shared_limit(
-    GUESSES,
+within_guess_limit = limiter.shared_limit(
+    GUESS_LIMIT,
     scope="links to accounts",
-    key_func=guards.network,
-    deduct_when=led_nowhere,
-    on_breach=too_many,
+    key_func=guards.client_network,
+    deduct_when=is_not_found,
+    on_breach=too_many_attempts,
 )
 
 
 # --- answers ------------------------------------------------------------------------
 
 
-def dead_link(why: str, **context: Any) -> tuple[str, int]:
+def invalid_link_page(why: str, **context: Any) -> tuple[str, int]:
     """The page of a link that was used, is too old or was never one of ours."""
     return render_template("account/invalid_link.html", why=why, **context), 404
 

@@ -1,4 +1,4 @@
-"""Signing in and out: the accounts library's views in our words, with brakes."""
+"""Sign-in: the accounts library's sign-in and sign-out in our words, rate limited."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from rsvp import security as account_security
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.extensions import limiter, security
 from rsvp.web import guards
 from rsvp.web.account import shared
 
 # Wrong passwords; more of them than one network can spend (`entry.GUESSES`), so that
 # none alone locks an organizer out.
-AT_ONE_ACCOUNT = "200 per hour; 500 per day"
+ACCOUNT_GUESS_LIMIT = "200 per hour; 500 per day"
 
 
 class SignInForm(LoginForm):
     """Address and password; what can't be either of ours is as wrong as any other."""
 
     email = EmailField(
-        filters=[lambda typed: teams.account_key(typed or "")],
+        filters=[lambda typed: users.account_key(typed or "")],
         validators=[InputRequired(), Length(max=320), EmailValidation()],
     )
     password = PasswordField(
@@ -49,70 +49,72 @@ class SignInForm(LoginForm):
 
 def init_app(app: Flask) -> None:
     security.set_form_info("login_form", FormInfo(cls=SignInForm))
-    security.render_template = answer  # type: ignore[assignment]
+    security.render_template = render_library_page  # type: ignore[assignment]
     app.view_functions["security.login"] = sign_in
     app.view_functions["security.logout"] = sign_out
-    app.before_request_funcs.setdefault("security", []).append(check_form)
+    app.before_request_funcs.setdefault("security", []).append(check_sign_in_form)
     app.after_request_funcs.setdefault("security", []).append(shared.keep_private)
     # They guard themselves: `check_form`, and the brakes below.
     guards.declare_prefix(app, "security.", "before_sign_in")
 
 
-def check_form() -> ResponseReturnValue | None:
+def check_sign_in_form() -> ResponseReturnValue | None:
     """Each form carries its session's token; whoever is out already may sign out."""
-    if request.method in guards.READING:
+    if request.method in guards.SAFE_METHODS:
         return None
     if request.endpoint == "security.login":
         try:
             guards.check_session_form()
         except CSRFError:
-            return guards.asked_again(form_page)
+            return guards.form_again_page(sign_in_page)
     elif request.endpoint != "security.logout" or is_user_authenticated(current_user):
         guards.check_session_form()
     return None
 
 
-def form_page() -> ResponseReturnValue:
+def sign_in_page() -> ResponseReturnValue:
     """The form with the address that was typed, never the password."""
     typed = MultiDict((name, request.form.get(name, "")) for name in ("email", "next"))
-    page, _status = answer(account_security.SIGN_IN, login_user_form=SignInForm(typed))
+    page, _status = render_library_page(
+        account_security.SIGN_IN_TEMPLATE, login_user_form=SignInForm(typed)
+    )
     return page
 
 
-def answer(template: str, **context: Any) -> tuple[str, int]:
+def render_library_page(template: str, **context: Any) -> tuple[str, int]:
     """What the library shows, with the status that says whether it was a mistake."""
     is_mistake = request.method == "POST"
     page = render_template(
         template,
-        is_first=not teams.has_users(),
+        is_first=not users.has_users(),
         password_was_set=not is_mistake and request.args.get("done") == "password",
         **context,
     )
     return page, 422 if is_mistake else 200
 
 
-def was_wrong(response: Response) -> bool:
+def is_rejected(response: Response) -> bool:
     return response.status_code == 422
 
 
-def account_guessed_at() -> str:
-    return teams.account_key(request.form.get("email", ""))[:320]
+def attempted_account() -> str:
+    return users.account_key(request.form.get("email", ""))[:320]
 
 
 # Decorated once: the limiter would count twice for an application made twice.
 @limiter.limit(
-    shared.GUESSES,
-    key_func=guards.network,
+    shared.GUESS_LIMIT,
+    key_func=guards.client_network,
     methods=["POST"],
-    deduct_when=was_wrong,
-    on_breach=shared.too_many,
+    deduct_when=is_rejected,
+    on_breach=shared.too_many_attempts,
 )
 @limiter.limit(
-    AT_ONE_ACCOUNT,
-    key_func=account_guessed_at,
+    ACCOUNT_GUESS_LIMIT,
+    key_func=attempted_account,
     methods=["POST"],
-    deduct_when=was_wrong,
-    on_breach=shared.too_many,
+    deduct_when=is_rejected,
+    on_breach=shared.too_many_attempts,
 )
 def sign_in() -> ResponseReturnValue:
     return library.login()

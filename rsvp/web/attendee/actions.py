@@ -1,4 +1,4 @@
-"""One's own registration: answering what is asked of it, and giving it up.
+"""Actions: an attendee confirms an address, answers an offer, or cancels.
 
 Behind the manage link. What can't be done now is not shown; whoever sends it all the
 same hears from the domain why not.
@@ -9,23 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flask import Blueprint, abort, request
+from flask import abort, request
 from flask.typing import ResponseReturnValue
 
 from rsvp import db
 from rsvp.domain.audit import ATTENDEE
 from rsvp.domain.registrations import approval, cancellation, offers
 from rsvp.web import guards
-from rsvp.web.attendee.registration import (
-    change,
-    offer_form,
-    own_registration,
-    registration_html,
-    to_registration,
+from rsvp.web.attendee import bp
+from rsvp.web.attendee.access import (
+    open_registration,
+    redirect_to_registration,
+    write_as_attendee,
 )
-
-bp = Blueprint("own", __name__)
-
+from rsvp.web.attendee.registration import offer_form, render_registration
 
 # --- answering ----------------------------------------------------------------------
 
@@ -33,33 +30,33 @@ bp = Blueprint("own", __name__)
 @bp.post("/r/<token>/confirmation")
 @guards.by_link
 def confirm_address(token: str) -> ResponseReturnValue:
-    return done(token, approval.confirm_address)
+    return run_action(token, approval.confirm_address)
 
 
 @bp.post("/r/<token>/offer/acceptance")
 @guards.by_link
-def accept(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+def accept_offer(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), open_registration(token)
     form = offer_form(found, now, request.form)
     if not form.validate():
-        return registration_html(found, token, now, form), 422
+        return render_registration(found, token, now, form), 422
     own, coming = found.id, form.positions
-    change(
-        lambda: offers.accept(own, coming=coming, actor=ATTENDEE, now=now),
+    write_as_attendee(
+        lambda: offers.accept_offer(own, coming=coming, actor=ATTENDEE, now=now),
     )
-    return to_registration(token, own, now)
+    return redirect_to_registration(token, own, now)
 
 
 @bp.post("/r/<token>/offer/later")
 @guards.by_link
-def keep_place(token: str) -> ResponseReturnValue:
-    return done(token, offers.keep_place)
+def put_off_offer(token: str) -> ResponseReturnValue:
+    return run_action(token, offers.put_off_offer)
 
 
 @bp.post("/r/<token>/offer/refusal")
 @guards.by_link
 def decline_offer(token: str) -> ResponseReturnValue:
-    return done(token, offers.decline_offer)
+    return run_action(token, offers.decline_offer)
 
 
 # --- giving up ----------------------------------------------------------------------
@@ -67,35 +64,38 @@ def decline_offer(token: str) -> ResponseReturnValue:
 
 @bp.post("/r/<token>/cancellation")
 @guards.by_link
-def cancel(token: str) -> ResponseReturnValue:
-    return done(token, cancellation.cancel)
+def cancel_registration(token: str) -> ResponseReturnValue:
+    return run_action(token, cancellation.cancel)
 
 
 @bp.post("/r/<token>/guests/<int:position>/cancellation")
 @guards.by_link
 def cancel_guest(token: str, position: int) -> ResponseReturnValue:
-    found = own_registration(token)
+    found = open_registration(token)
     if position not in {a.position for a in found.attendees if a.position > 0}:
         abort(404)
-    return done(token, partial(cancellation.cancel_guest, position=position))
+    return run_action(token, partial(cancellation.cancel_guest, position=position))
 
 
-def done(token: str, verb: Callable[..., object]) -> ResponseReturnValue:
+def run_action(token: str, verb: Callable[..., object]) -> ResponseReturnValue:
     """Do it in the name of whoever has the link, and show what came of it."""
-    now, found = db.utcnow(), own_registration(token)
+    now, found = db.utcnow(), open_registration(token)
     own = found.id
-    change(lambda: verb(own, actor=ATTENDEE, now=now))
-    return to_registration(token, own, now)
+    write_as_attendee(lambda: verb(own, actor=ATTENDEE, now=now))
+    return redirect_to_registration(token, own, now)
 
 
-@bp.get("/r/<token>/confirmation", endpoint="confirmation_is_elsewhere")
-@bp.get("/r/<token>/offer/acceptance", endpoint="acceptance_is_elsewhere")
-@bp.get("/r/<token>/offer/later", endpoint="later_is_elsewhere")
-@bp.get("/r/<token>/offer/refusal", endpoint="refusal_is_elsewhere")
-@bp.get("/r/<token>/cancellation", endpoint="cancellation_is_elsewhere")
-@bp.get("/r/<token>/guests/<int:position>/cancellation", endpoint="guest_is_elsewhere")
+@bp.get("/r/<token>/confirmation", endpoint="redirect_address_confirmation")
+@bp.get("/r/<token>/offer/acceptance", endpoint="redirect_offer_acceptance")
+@bp.get("/r/<token>/offer/later", endpoint="redirect_put_off_offer")
+@bp.get("/r/<token>/offer/refusal", endpoint="redirect_offer_refusal")
+@bp.get("/r/<token>/cancellation", endpoint="redirect_cancellation")
+@bp.get(
+    "/r/<token>/guests/<int:position>/cancellation",
+    endpoint="redirect_guest_cancellation",
+)
 @guards.by_link
-def buttons_are_elsewhere(token: str, **_parts: int | str) -> ResponseReturnValue:
+def redirect_action_url(token: str, **_parts: int | str) -> ResponseReturnValue:
     """Whoever opens the address of a button finds the page it is on."""
-    own_registration(token)
-    return to_registration(token)
+    open_registration(token)
+    return redirect_to_registration(token)

@@ -1,4 +1,4 @@
-"""Acts: what the holder of a registration can do about it now.
+"""Available actions: what an attendee can do about a registration now.
 
 As far as rows and the clock tell: the domain, under its lock, has the last word.
 """
@@ -8,22 +8,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from rsvp.domain.registrations import create
 from rsvp.models import Registration
 from rsvp.models.event import Phase, Status
-from rsvp.models.registration import LIVE, UNTIL, State
+from rsvp.models.registration import DEADLINE_STATES, LIVE_STATES, State
+from rsvp.queries import events as event_queries
 from rsvp.queries.events import EventState
 
-Counts = Callable[[], EventState | None]
+LazyEventState = Callable[[], EventState | None]
 """The event's counts, read when they are first asked for: most pages never do."""
 
-GUEST_CAN_GO = (State.HELD, State.REQUESTED, State.WAITLISTED, State.CONFIRMED)
-MOVABLE = (State.REQUESTED, State.WAITLISTED, State.CONFIRMED)
+GUEST_CANCELLABLE_STATES = (
+    State.HELD,
+    State.REQUESTED,
+    State.WAITLISTED,
+    State.CONFIRMED,
+)
+CHANGEABLE_STATES = (State.REQUESTED, State.WAITLISTED, State.CONFIRMED)
 
 
 @dataclass(frozen=True)
-class Acts:
+class AttendeeActions:
     """What the holder can do now; accepting and confirming may be late, too."""
 
     confirm_address: bool = False
@@ -50,36 +57,42 @@ class Acts:
 def state_at(found: Registration, now: datetime) -> tuple[str, str | None]:
     """The state, and from which one it ended. What has ended by the clock has lapsed,
     even where nobody has noted it yet."""
-    if found.state in UNTIL and found.decide_by is not None and found.decide_by <= now:
+    if (
+        found.state in DEADLINE_STATES
+        and found.decide_by is not None
+        and found.decide_by <= now
+    ):
         return State.LAPSED, found.state
     return found.state, found.ended_from
 
 
-def acts_of(found: Registration, now: datetime, counts: Counts) -> Acts:
+def allowed_actions(
+    found: Registration, now: datetime, counts: LazyEventState
+) -> AttendeeActions:
     event, (state, was) = found.event, state_at(found, now)
     if event.status != Status.PUBLISHED or event.erased_at or found.is_erased:
-        return Acts()
+        return AttendeeActions()
     # Who was told no is not asked to try again.
-    may_again = state not in (*LIVE, State.DECLINED)
+    may_again = state not in (*LIVE_STATES, State.DECLINED)
     again = may_again and event.phase(now) == Phase.OPEN
     if state == State.LAPSED:
-        late = is_still_possible(found, was, now, counts)
-        return Acts(
+        late = can_accept_late(found, was, now, counts)
+        return AttendeeActions(
             confirm_address=late and was == State.HELD,
             accept=late and was == State.OFFERED,
             register_again=again,
         )
-    runs = now < event.changes_end_at and state in LIVE
+    runs = now < event.changes_end_at and state in LIVE_STATES
     can_grow = len(found.coming) < create.largest_party(event, found.admission)
-    return Acts(
+    return AttendeeActions(
         confirm_address=state == State.HELD,
         accept=state == State.OFFERED,
         put_off=state == State.OFFERED and not found.was_put_off,
         decline=state == State.OFFERED,
         change=runs,
-        add_guest=runs and state in MOVABLE and can_grow,
-        drop_guest=runs and state in GUEST_CAN_GO,
-        move=runs and state in MOVABLE and len(event.admissions) > 1,
+        add_guest=runs and state in CHANGEABLE_STATES and can_grow,
+        drop_guest=runs and state in GUEST_CANCELLABLE_STATES,
+        move=runs and state in CHANGEABLE_STATES and len(event.admissions) > 1,
         pass_on=runs
         and state == State.CONFIRMED
         and not event.is_by_approval
@@ -89,42 +102,51 @@ def acts_of(found: Registration, now: datetime, counts: Counts) -> Acts:
     )
 
 
-def is_still_possible(
-    found: Registration, was: str | None, now: datetime, counts: Counts
+def can_accept_late(
+    found: Registration, was: str | None, now: datetime, counts: LazyEventState
 ) -> bool:
     """Whether an offer, or a held place, that has ended could still be had."""
     event = found.event
     if was == State.OFFERED:
-        return now < event.doors_open_at and late_seats(found, counts) > 0
+        return now < event.doors_open_at and seats_after_lapse(found, counts) > 0
     state = counts() if was == State.HELD and now < event.ends_at else None
     if state is None:
         return False
     may_wait = state.seats[found.admission_id].line_takes(found.seats)
-    return may_wait or free_for(found, state) >= found.seats
+    return may_wait or free_seats_for(found, state) >= found.seats
 
 
-def seats_on_offer(found: Registration, now: datetime, counts: Counts) -> int:
+def seats_on_offer(found: Registration, now: datetime, counts: LazyEventState) -> int:
     """How many of the party can accept: what the offer is of; late, what is free."""
     if state_at(found, now) == (State.LAPSED, State.OFFERED):
-        return late_seats(found, counts)
+        return seats_after_lapse(found, counts)
     return found.held_seats
 
 
-def late_seats(found: Registration, counts: Counts) -> int:
+def seats_after_lapse(found: Registration, counts: LazyEventState) -> int:
     """How many seats a party could still take that let an offer lapse; 0: too few."""
     state = counts()
-    left = free_for(found, state) if state else 0
+    left = free_seats_for(found, state) if state else 0
     return left if left == found.seats or found.fewer_ok else 0
 
 
-def free_for(found: Registration, state: EventState) -> int:
+def free_seats_for(found: Registration, state: EventState) -> int:
     """How many of the party's seats are free that nobody waits for."""
     if state.waiting(found.admission_id):
         return 0
     left = state.left(found.admission_id)
     if left is None:
         return found.seats
-    if found.state in UNTIL:
+    if found.state in DEADLINE_STATES:
         # It has ended, though nobody has noted it yet: what it holds comes free.
         left += found.held_seats
     return min(left, found.seats)
+
+
+def allowed_actions_now(found: Registration, now: datetime) -> AttendeeActions:
+    return allowed_actions(found, now, lazy_event_state(found))
+
+
+def lazy_event_state(found: Registration) -> LazyEventState:
+    slug = found.event.slug
+    return cache(lambda: event_queries.find_event_state(slug))

@@ -1,4 +1,4 @@
-"""Changing one's own registration: names, answers, guests, the way in, whose it is.
+"""Changes: an attendee edits details or address, moves, transfers or erases.
 
 Behind the manage link. A form that is not for now leads back to the registration's
 page; whoever sends it all the same hears from the domain why not.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, current_app, render_template, request
+from flask import current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -18,26 +18,25 @@ from rsvp.domain import privacy
 from rsvp.domain.audit import ATTENDEE
 from rsvp.domain.registrations import changes, transfer
 from rsvp.models import Event, Registration
-from rsvp.text.mail_addresses import find_meant
+from rsvp.text.mail_addresses import suggest_address
 from rsvp.web import guards
-from rsvp.web.attendee.registration import (
-    acts_now,
-    change,
-    own_registration,
-    to_registration,
+from rsvp.web.attendee import bp
+from rsvp.web.attendee.access import (
+    open_registration,
+    redirect_to_registration,
+    write_as_attendee,
 )
-from rsvp.web.forms.base import AskingForm
+from rsvp.web.attendee.available_actions import allowed_actions_now
+from rsvp.web.forms.base import CheckedForm
 from rsvp.web.forms.changes import (
     AddressForm,
     AdmissionForm,
     DetailsForm,
     GuestForm,
-    SuccessorForm,
+    TransferForm,
 )
 
-bp = Blueprint("changes", __name__)
-
-OF_THE_ADDRESS = (errors.AddressInUse, errors.TooManyMails)
+ADDRESS_REFUSALS = (errors.AddressInUse, errors.TooManyMails)
 
 
 # --- names and answers --------------------------------------------------------------
@@ -45,24 +44,24 @@ OF_THE_ADDRESS = (errors.AddressInUse, errors.TooManyMails)
 
 @bp.get("/r/<token>/details")
 @guards.by_link
-def details(token: str) -> ResponseReturnValue:
-    return blank("details", token, "change", DetailsForm)
+def show_details_form(token: str) -> ResponseReturnValue:
+    return blank_form_page("details", token, "change", DetailsForm)
 
 
 @bp.post("/r/<token>/details")
 @guards.by_link
 def change_details(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+    now, found = db.utcnow(), open_registration(token)
     form = DetailsForm(found, request.form)
     if not form.validate():
-        return change_html("details", found, token, form), 422
+        return render_change_form("details", found, token, form), 422
     own = found.id
-    change(
+    write_as_attendee(
         lambda: changes.change_details(
             own, form.people, form.answers, actor=ATTENDEE, now=now
         ),
     )
-    return to_registration(token, own, now)
+    return redirect_to_registration(token, own, now)
 
 
 # --- one guest more -----------------------------------------------------------------
@@ -70,24 +69,24 @@ def change_details(token: str) -> ResponseReturnValue:
 
 @bp.get("/r/<token>/guests")
 @guards.by_link
-def guest(token: str) -> ResponseReturnValue:
-    return blank("guest", token, "add_guest", GuestForm)
+def show_guest_form(token: str) -> ResponseReturnValue:
+    return blank_form_page("guest", token, "add_guest", GuestForm)
 
 
 @bp.post("/r/<token>/guests")
 @guards.by_link
 def add_guest(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+    now, found = db.utcnow(), open_registration(token)
     form = GuestForm(found, request.form)
     if not form.validate():
-        return change_html("guest", found, token, form), 422
+        return render_change_form("guest", found, token, form), 422
     own, code_key = found.id, current_app.config["CODE_KEY"]
-    change(
+    write_as_attendee(
         lambda: changes.add_guest(
             own, form.person, code_key=code_key, actor=ATTENDEE, now=now
         ),
     )
-    return to_registration(token, own, now)
+    return redirect_to_registration(token, own, now)
 
 
 # --- another way of coming ----------------------------------------------------------
@@ -95,27 +94,27 @@ def add_guest(token: str) -> ResponseReturnValue:
 
 @bp.get("/r/<token>/admission")
 @guards.by_link
-def admission(token: str) -> ResponseReturnValue:
-    return blank("admission", token, "move", AdmissionForm)
+def show_admission_form(token: str) -> ResponseReturnValue:
+    return blank_form_page("admission", token, "move", AdmissionForm)
 
 
 @bp.post("/r/<token>/admission")
 @guards.by_link
-def move(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+def change_admission(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), open_registration(token)
     form = AdmissionForm(found, request.form)
     if not form.validate():
-        return change_html("admission", found, token, form), 422
+        return render_change_form("admission", found, token, form), 422
     own, target = found.id, form.chosen
     assert target is not None
     target_id = target.id
 
-    change(
-        lambda: changes.move(
+    write_as_attendee(
+        lambda: changes.change_admission(
             own, target_id, form.answers, form.people, actor=ATTENDEE, now=now
         ),
     )
-    return to_registration(token, own, now)
+    return redirect_to_registration(token, own, now)
 
 
 # --- whose it is --------------------------------------------------------------------
@@ -123,28 +122,28 @@ def move(token: str) -> ResponseReturnValue:
 
 @bp.get("/r/<token>/address")
 @guards.by_link
-def address(token: str) -> ResponseReturnValue:
-    return blank("address", token, "change", address_form)
+def show_address_form(token: str) -> ResponseReturnValue:
+    return blank_form_page("address", token, "change", prefilled_address_form)
 
 
-def address_form(found: Registration) -> AddressForm:
+def prefilled_address_form(found: Registration) -> AddressForm:
     """Blank, or with what may have been meant by the address there is."""
     form = AddressForm()
-    form["email"].data = find_meant(found.email) or ""
+    form["email"].data = suggest_address(found.email) or ""
     return form
 
 
 @bp.post("/r/<token>/address")
 @guards.by_link
 def correct_address(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+    now, found = db.utcnow(), open_registration(token)
     form = AddressForm(request.form)
     if not form.validate():
-        return change_html("address", found, token, form), 422
+        return render_change_form("address", found, token, form), 422
     own, event = found.id, found.event
     email, email_key = form.read["email"], form.read["email_key"]
     try:
-        new_token = change(
+        new_token = write_as_attendee(
             lambda: transfer.correct_address(
                 own,
                 email=email,
@@ -154,34 +153,34 @@ def correct_address(token: str) -> ResponseReturnValue:
                 now=now,
             ),
         )
-    except OF_THE_ADDRESS as refusal:
+    except ADDRESS_REFUSALS as refusal:
         if event.answers_by_mail_only:
-            return handed_over_html(event, email)
-        return refused_html("address", token, form, refusal)
+            return render_check_new_address(event, email)
+        return address_refused_page("address", token, form, refusal)
     if event.answers_by_mail_only:
-        return handed_over_html(event, email)
-    return to_registration(new_token or token, own, now)
+        return render_check_new_address(event, email)
+    return redirect_to_registration(new_token or token, own, now)
 
 
 @bp.get("/r/<token>/successor")
 @guards.by_link
-def successor(token: str) -> ResponseReturnValue:
-    return blank("transfer", token, "pass_on", lambda _found: SuccessorForm())
+def show_transfer_form(token: str) -> ResponseReturnValue:
+    return blank_form_page("transfer", token, "pass_on", lambda _found: TransferForm())
 
 
 @bp.post("/r/<token>/successor")
 @guards.by_link
-def pass_on(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
-    form = SuccessorForm(request.form)
+def transfer_registration(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), open_registration(token)
+    form = TransferForm(request.form)
     if not form.validate():
-        return change_html("transfer", found, token, form), 422
+        return render_change_form("transfer", found, token, form), 422
     own, event, seats = found.id, found.event, found.seats
     name = form["name"].data
     email, email_key = form.read["email"], form.read["email_key"]
     try:
-        change(
-            lambda: transfer.pass_on(
+        write_as_attendee(
+            lambda: transfer.transfer_registration(
                 own,
                 name=name,
                 email=email,
@@ -191,13 +190,13 @@ def pass_on(token: str) -> ResponseReturnValue:
                 now=now,
             ),
         )
-    except OF_THE_ADDRESS as refusal:
+    except ADDRESS_REFUSALS as refusal:
         if event.answers_by_mail_only:
-            return handed_over_html(event, email)
-        return refused_html("transfer", token, form, refusal)
+            return render_check_new_address(event, email)
+        return address_refused_page("transfer", token, form, refusal)
     if event.answers_by_mail_only:
-        return handed_over_html(event, email)
-    return done_html(
+        return render_check_new_address(event, email)
+    return render_done(
         event,
         ngettext("Your place is passed on", "Your places are passed on", seats),
         _(
@@ -208,10 +207,10 @@ def pass_on(token: str) -> ResponseReturnValue:
     )
 
 
-def handed_over_html(event: Event, email: str) -> str:
+def render_check_new_address(event: Event, email: str) -> str:
     """The same answer for any address: nobody learns whether it is registered, nor what
     it has been mailed."""
-    return done_html(
+    return render_done(
         event,
         _("Look in the mail of the new address"),
         _(
@@ -226,11 +225,11 @@ def handed_over_html(event: Event, email: str) -> str:
     )
 
 
-def refused_html(
-    page: str, token: str, form: AskingForm, refusal: errors.Refusal
+def address_refused_page(
+    page: str, token: str, form: CheckedForm, refusal: errors.Refusal
 ) -> ResponseReturnValue:
     """Another address could mend it: the form comes back with what was typed."""
-    found = own_registration(token)
+    found = open_registration(token)
     if isinstance(refusal, errors.TooManyMails):
         words = _(
             "This would be one mail too many in a short time, to this address or from "
@@ -239,7 +238,7 @@ def refused_html(
     else:
         words = _("This address has a registration here already. Use another one.")
     form.refuse(words, "email")
-    return change_html(page, found, token, form), refusal.status
+    return render_change_form(page, found, token, form), refusal.status
 
 
 # --- not me -------------------------------------------------------------------------
@@ -247,20 +246,20 @@ def refused_html(
 
 @bp.get("/r/<token>/erasure")
 @guards.by_link
-def erasure(token: str) -> ResponseReturnValue:
-    found = own_registration(token)
+def show_erasure_form(token: str) -> ResponseReturnValue:
+    found = open_registration(token)
     if found.is_erased:
-        return to_registration(token)
-    return change_html("erase", found, token, None)
+        return redirect_to_registration(token)
+    return render_change_form("erase", found, token, None)
 
 
 @bp.post("/r/<token>/erasure")
 @guards.by_link
-def erase(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+def erase_registration(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), open_registration(token)
     own, event = found.id, found.event
-    change(lambda: privacy.erase_registration(own, actor=ATTENDEE, now=now))
-    return done_html(
+    write_as_attendee(lambda: privacy.erase_registration(own, actor=ATTENDEE, now=now))
+    return render_done(
         event,
         _("The data is deleted"),
         _(
@@ -270,19 +269,19 @@ def erase(token: str) -> ResponseReturnValue:
     )
 
 
-def blank(
-    page: str, token: str, act: str, form: Callable[[Registration], AskingForm]
+def blank_form_page(
+    page: str, token: str, act: str, form: Callable[[Registration], CheckedForm]
 ) -> ResponseReturnValue:
     """The page of a change with its form blank, while its `act` (of `Acts`) can be
     done; else the registration's own page says how it stands."""
-    found = own_registration(token)
-    if not getattr(acts_now(found, db.utcnow()), act):
-        return to_registration(token)
-    return change_html(page, found, token, form(found))
+    found = open_registration(token)
+    if not getattr(allowed_actions_now(found, db.utcnow()), act):
+        return redirect_to_registration(token)
+    return render_change_form(page, found, token, form(found))
 
 
-def change_html(
-    page: str, found: Registration, token: str, form: AskingForm | None
+def render_change_form(
+    page: str, found: Registration, token: str, form: CheckedForm | None
 ) -> str:
     """The page of one change, with its form blank or as it was sent."""
     return render_template(
@@ -295,7 +294,9 @@ def change_html(
     )
 
 
-def done_html(event: Event, title: str, *lines: str, address: str | None = None) -> str:
+def render_done(
+    event: Event, title: str, *lines: str, address: str | None = None
+) -> str:
     """What a page says whose registration is not the visitor's any more; `address` is
     the one that was typed, to which it went."""
     return render_template(

@@ -1,8 +1,8 @@
-"""Coming: who has a place says whether they still come. Behind the manage link."""
+"""Reconfirmation: an attendee with a place says whether they still come."""
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from rsvp import db, errors
@@ -11,46 +11,47 @@ from rsvp.domain.audit import ATTENDEE
 from rsvp.models.event import Status
 from rsvp.models.registration import State
 from rsvp.web import guards
-from rsvp.web.attendee.reconfirmation_text import question_of
-from rsvp.web.attendee.registration import (
-    acts_now,
-    change,
-    own_registration,
-    to_registration,
+from rsvp.web.attendee import bp
+from rsvp.web.attendee.access import (
+    open_registration,
+    redirect_to_registration,
+    write_as_attendee,
 )
-
-bp = Blueprint("coming", __name__)
+from rsvp.web.attendee.available_actions import allowed_actions_now
+from rsvp.web.attendee.reconfirmation_text import open_reconfirmation
 
 
 @bp.get("/r/<token>/coming")
 @guards.by_link
-def show(token: str) -> ResponseReturnValue:
+def show_reconfirmation(token: str) -> ResponseReturnValue:
     """The question, or thanks for the answer; else the registration's own page says how
     it stands."""
-    now, found = db.utcnow(), own_registration(token)
+    now, found = db.utcnow(), open_registration(token)
     event = found.event
     is_on = event.status == Status.PUBLISHED and now < event.ends_at
     if found.state != State.CONFIRMED or not is_on:
-        return to_registration(token)
+        return redirect_to_registration(token)
     return render_template(
         "attendee/reconfirmation.html",
         registration=found,
         event=event,
         admission=found.admission,
         token=token,
-        question=question_of(found, now),
-        acts=acts_now(found, now),
+        question=open_reconfirmation(found, now),
+        acts=allowed_actions_now(found, now),
     )
 
 
 @bp.post("/r/<token>/coming")
 @guards.by_link
-def say_yes(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), own_registration(token)
+def reconfirm(token: str) -> ResponseReturnValue:
+    now, found = db.utcnow(), open_registration(token)
     own = found.id
     try:
-        change(lambda: reconfirmation.say_yes(own, actor=ATTENDEE, now=now))
+        write_as_attendee(
+            lambda: reconfirmation.reconfirm(own, actor=ATTENDEE, now=now)
+        )
     except (errors.AlreadyOver, errors.NotConfirmed):
         # Given on or given up meanwhile: its page says so, and what can be done.
-        return to_registration(token)
-    return redirect(url_for(".show", token=token), code=303)
+        return redirect_to_registration(token)
+    return redirect(url_for("attendee.show_reconfirmation", token=token), code=303)

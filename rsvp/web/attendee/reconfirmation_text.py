@@ -1,4 +1,4 @@
-"""Question: in words, whether people still come, and what no answer means."""
+"""Reconfirmation text: the question who still comes, and what no answer means."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from markupsafe import Markup
 
 from rsvp.models import Registration
 from rsvp.models.event import NoAnswer, Status
-from rsvp.models.registration import Asked
-from rsvp.web.presentation.template_globals import moment
+from rsvp.models.registration import AskedAbout
+from rsvp.web.presentation.dates import time_tag
 
 
 @dataclass(frozen=True)
-class Question:
+class ReconfirmationText:
     """What is asked of who has a place; `lines` say until when, and what happens."""
 
     title: str
@@ -24,21 +24,23 @@ class Question:
     yes: str
 
 
-def question_of(found: Registration, now: datetime) -> Question | None:
+def open_reconfirmation(
+    found: Registration, now: datetime
+) -> ReconfirmationText | None:
     """The question that still waits for an answer, if one does."""
     event, seats = found.event, found.seats
     is_on = event.status == Status.PUBLISHED and now < event.ends_at
     if not found.awaits_answer or not is_on:
         return None
-    return Question(
+    return ReconfirmationText(
         title=_("Are you still coming?"),
-        lines=tuple(lines_of(found, now)),
+        lines=tuple(explanation_lines(found, now)),
         yes=ngettext("Yes, I’m coming", "Yes, we’re coming", seats),
     )
 
 
-def lines_of(found: Registration, now: datetime) -> list[str]:
-    if found.asked_about == Asked.CHANGE:
+def explanation_lines(found: Registration, now: datetime) -> list[str]:
+    if found.asked_about == AskedAbout.CHANGE:
         return [
             _(
                 "Something has changed since you registered. Please look once more at "
@@ -65,11 +67,11 @@ def lines_of(found: Registration, now: datetime) -> list[str]:
             )
         ]
     by = _("Please answer by %(when)s.")
-    when = moment(found.answer_by, found.event.zone)
-    return [Markup(by) % {"when": when}, without_answer(found)]  # noqa: S704
+    when = time_tag(found.answer_by, found.event.zone)
+    return [Markup(by) % {"when": when}, no_answer_consequence(found)]  # noqa: S704
 
 
-def without_answer(found: Registration) -> str:
+def no_answer_consequence(found: Registration) -> str:
     if found.event.no_answer == NoAnswer.FLAG:
         return ngettext(
             "If we don’t hear from you, the organizers may give your place on.",

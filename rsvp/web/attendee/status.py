@@ -1,4 +1,4 @@
-"""Standing: how a registration stands, in words.
+"""Status: the state of a registration in words, for its page and for a guest's ticket.
 
 For its own page, which whoever registered reads, and for the view-only ticket, which
 any guest may.
@@ -20,16 +20,16 @@ from rsvp.models import Event, Registration
 from rsvp.models.event import Mode, Promotion, Status
 from rsvp.models.registration import State
 from rsvp.web.attendee.available_actions import (
-    Counts,
-    is_still_possible,
-    late_seats,
+    LazyEventState,
+    can_accept_late,
+    seats_after_lapse,
     state_at,
 )
-from rsvp.web.presentation.template_globals import moment
+from rsvp.web.presentation.dates import time_tag
 
 
 @dataclass(frozen=True)
-class Standing:
+class StatusText:
     """A state in words: `sign` is the pill's, `word` stands in it; `title` says it in a
     sentence, `lines` what it means and what happens next, `stub` is what the ticket
     says in place of a code."""
@@ -44,14 +44,14 @@ class Standing:
 # --- in words, for the holder -------------------------------------------------------
 
 
-def standing_of(
-    found: Registration, now: datetime, place: int | None, counts: Counts
-) -> Standing:
+def status_for_attendee(
+    found: Registration, now: datetime, place: int | None, counts: LazyEventState
+) -> StatusText:
     event, (state, was) = found.event, state_at(found, now)
     if event.status == Status.CANCELLED:
-        return event_is_off()
+        return event_cancelled_status()
     if event.erased_at or found.is_erased:
-        return Standing(
+        return StatusText(
             "cancelled",
             _("Erased"),
             _("Nothing is kept here any more"),
@@ -59,26 +59,26 @@ def standing_of(
         )
     match state:
         case State.CONFIRMED:
-            return confirmed(found, now)
+            return confirmed_status(found, now)
         case State.HELD:
-            return held(found)
+            return held_status(found)
         case State.REQUESTED:
-            return requested(found, now)
+            return requested_status(found, now)
         case State.WAITLISTED:
-            return waitlisted(found, now, place, counts)
+            return waitlisted_status(found, now, place, counts)
         case State.OFFERED:
-            return offered(found)
+            return offered_status(found)
         case State.RELEASED:
-            return released(found, now)
+            return released_status(found, now)
         case State.DECLINED:
-            return declined(found)
+            return declined_status(found)
         case State.LAPSED:
-            return lapsed(found, was, now, counts)
-    return cancelled(found)
+            return lapsed_status(found, was, now, counts)
+    return cancelled_status(found)
 
 
-def event_is_off() -> Standing:
-    return Standing(
+def event_cancelled_status() -> StatusText:
+    return StatusText(
         "cancelled",
         _("Event cancelled"),
         _("This event will not take place"),
@@ -86,7 +86,7 @@ def event_is_off() -> Standing:
     )
 
 
-def confirmed(found: Registration, now: datetime) -> Standing:
+def confirmed_status(found: Registration, now: datetime) -> StatusText:
     event, seats = found.event, found.seats
     title = ngettext("You have a place", "You have %(num)d places", seats)
     lines: tuple[str, ...] = ()
@@ -104,18 +104,18 @@ def confirmed(found: Registration, now: datetime) -> Standing:
         lines = (
             _("The link to join stands here as soon as the organizer has set it."),
         )
-    return Standing("confirmed", _("Confirmed"), title, lines)
+    return StatusText("confirmed", _("Confirmed"), title, lines)
 
 
-def held(found: Registration) -> Standing:
+def held_status(found: Registration) -> StatusText:
     kept = ngettext(
         "Your place is kept until %(when)s. Confirm before then, and it is yours.",
         "Your %(num)d places are kept until %(when)s. Confirm before then, and they "
         "are yours.",
         found.seats,
-        **until(found),
+        **deadline_values(found),
     )
-    return Standing(
+    return StatusText(
         "offered",
         _("Not confirmed yet"),
         _("Is this your address?"),
@@ -127,11 +127,11 @@ def held(found: Registration) -> Standing:
     )
 
 
-def requested(found: Registration, now: datetime) -> Standing:
+def requested_status(found: Registration, now: datetime) -> StatusText:
     lines = (_("The organizer decides who can come. We mail you either way."),)
     if now >= found.event.ends_at:
         lines = (_("The event was over before anybody answered."),)
-    return Standing(
+    return StatusText(
         "requested",
         _("Asked for"),
         ngettext(
@@ -144,24 +144,26 @@ def requested(found: Registration, now: datetime) -> Standing:
     )
 
 
-def waitlisted(
-    found: Registration, now: datetime, place: int | None, counts: Counts
-) -> Standing:
+def waitlisted_status(
+    found: Registration, now: datetime, place: int | None, counts: LazyEventState
+) -> StatusText:
     title = _("You’re on the waitlist")
     if place:
         title = _(
             "You’re on the waitlist, %(place)s in line", place=i18n.ordinal(place)
         )
-    return Standing(
+    return StatusText(
         "waitlisted",
         _("Waitlisted"),
         title,
-        tuple(what_waiting_means(found, now, counts)),
+        tuple(waitlist_explanation(found, now, counts)),
         _("This is not a ticket yet."),
     )
 
 
-def what_waiting_means(found: Registration, now: datetime, counts: Counts) -> list[str]:
+def waitlist_explanation(
+    found: Registration, now: datetime, counts: LazyEventState
+) -> list[str]:
     event, seats = found.event, found.seats
     if now >= event.ends_at:
         return [_("No place came free before the event was over.")]
@@ -178,7 +180,7 @@ def what_waiting_means(found: Registration, now: datetime, counts: Counts) -> li
         return [
             _("The organizer has paused the line for now. You keep your place in it.")
         ]
-    lines = [what_comes_next(event, seats)]
+    lines = [promotion_explanation(event, seats)]
     if seats > 1:
         state = counts()
         left = (state.left(found.admission_id) if state else None) or 0
@@ -190,11 +192,11 @@ def what_waiting_means(found: Registration, now: datetime, counts: Counts) -> li
                 )
             )
         elif 0 < left < seats:
-            lines.append(passed_over(left))
+            lines.append(passed_over_text(left))
     return lines
 
 
-def what_comes_next(event: Event, seats: int) -> str:
+def promotion_explanation(event: Event, seats: int) -> str:
     if event.promotion == Promotion.CONFIRM:
         return ngettext(
             "If a place comes free for you we’ll mail you, and it is yours at once. "
@@ -213,7 +215,7 @@ def what_comes_next(event: Event, seats: int) -> str:
     )
 
 
-def passed_over(left: int) -> str:
+def passed_over_text(left: int) -> str:
     return ngettext(
         "%(num)d place is free, fewer than you need. Others behind you with smaller "
         "parties may go first; you keep your place in line.",
@@ -223,7 +225,7 @@ def passed_over(left: int) -> str:
     )
 
 
-def offered(found: Registration) -> Standing:
+def offered_status(found: Registration) -> StatusText:
     few = found.held_seats
     if few < found.seats:
         title = ngettext(
@@ -240,9 +242,9 @@ def offered(found: Registration) -> Standing:
         "It is kept for you until %(when)s. After that it goes to whoever is next.",
         "They are kept for you until %(when)s. After that they go to whoever is next.",
         few,
-        **until(found),
+        **deadline_values(found),
     )
-    return Standing(
+    return StatusText(
         "offered",
         _("Offered"),
         title,
@@ -251,7 +253,7 @@ def offered(found: Registration) -> Standing:
     )
 
 
-def released(found: Registration, now: datetime) -> Standing:
+def released_status(found: Registration, now: datetime) -> StatusText:
     lines = [_("You were not there after the start, so somebody else could have it.")]
     if found.asked_at is None and found.flagged_at is not None:
         lines = [
@@ -274,7 +276,7 @@ def released(found: Registration, now: datetime) -> Standing:
                 "can be yours again."
             )
         )
-    return Standing(
+    return StatusText(
         "cancelled",
         _("Given on"),
         ngettext(
@@ -285,11 +287,11 @@ def released(found: Registration, now: datetime) -> Standing:
     )
 
 
-def declined(found: Registration) -> Standing:
+def declined_status(found: Registration) -> StatusText:
     lines = [_("The organizer could not give you a place.")]
     if found.ended_why:
         lines.append(_("They wrote: “%(words)s”", words=found.ended_why))
-    return Standing(
+    return StatusText(
         "cancelled",
         _("Declined"),
         _("There is no place for you this time"),
@@ -298,14 +300,18 @@ def declined(found: Registration) -> Standing:
     )
 
 
-def lapsed(
-    found: Registration, was: str | None, now: datetime, counts: Counts
-) -> Standing:
-    late = is_still_possible(found, was, now, counts)
+def lapsed_status(
+    found: Registration, was: str | None, now: datetime, counts: LazyEventState
+) -> StatusText:
+    late = can_accept_late(found, was, now, counts)
     match was:
         case State.OFFERED:
             title = _("The offer has ended")
-            lines = [what_is_left(found, counts) if late else too_late(found.seats)]
+            lines = [
+                seats_still_free_text(found, counts)
+                if late
+                else too_late_text(found.seats)
+            ]
         case State.HELD:
             title = _("The time to confirm is over")
             lines = [_("Nobody confirmed the address in time, so no place was kept.")]
@@ -325,13 +331,13 @@ def lapsed(
         case _other:
             title = _("This registration has ended")
             lines = []
-    return Standing(
+    return StatusText(
         "cancelled", _("Ended"), title, tuple(lines), _("This is not a ticket.")
     )
 
 
-def what_is_left(found: Registration, counts: Counts) -> str:
-    left = late_seats(found, counts)
+def seats_still_free_text(found: Registration, counts: LazyEventState) -> str:
+    left = seats_after_lapse(found, counts)
     if left < found.seats:
         return ngettext(
             "One of your %(seats)d places is still free: take it, and it is yours.",
@@ -347,7 +353,7 @@ def what_is_left(found: Registration, counts: Counts) -> str:
     )
 
 
-def too_late(seats: int) -> str:
+def too_late_text(seats: int) -> str:
     return ngettext(
         "We heard nothing in time, so the place went to whoever was next.",
         "We heard nothing in time, so the places went to whoever was next.",
@@ -355,7 +361,7 @@ def too_late(seats: int) -> str:
     )
 
 
-def cancelled(found: Registration) -> Standing:
+def cancelled_status(found: Registration) -> StatusText:
     title = _("This registration is cancelled")
     if found.ended_by in (None, ATTENDEE):
         match found.ended_from:
@@ -367,27 +373,27 @@ def cancelled(found: Registration) -> Standing:
                 title = _("You took back your request")
             case _place:
                 title = _("You gave up your place")
-    return Standing(
+    return StatusText(
         "cancelled", _("Cancelled"), title, stub=_("This place was given up.")
     )
 
 
-def until(found: Registration) -> dict[str, Any]:
+def deadline_values(found: Registration) -> dict[str, Any]:
     assert found.decide_by is not None
-    return {"when": moment(found.decide_by, found.event.zone)}
+    return {"when": time_tag(found.decide_by, found.event.zone)}
 
 
 # --- in words, for a guest ----------------------------------------------------------
 
 
-def standing_for_guest(found: Registration, is_coming: bool, now: datetime) -> Standing:
+def status_for_guest(found: Registration, is_coming: bool, now: datetime) -> StatusText:
     """The same in the words of the view-only ticket: whoever reads it can do nothing
     about it, and is told nothing about the others."""
     state, _was = state_at(found, now)
     if found.event.status == Status.CANCELLED:
-        return event_is_off()
+        return event_cancelled_status()
     if not is_coming or state == State.CANCELLED:
-        return Standing(
+        return StatusText(
             "cancelled",
             _("Cancelled"),
             _("This place was given up"),
@@ -398,32 +404,32 @@ def standing_for_guest(found: Registration, is_coming: bool, now: datetime) -> S
         case State.CONFIRMED:
             is_over = now >= found.event.ends_at
             title = _("Thank you for coming") if is_over else _("You have a place")
-            return Standing("confirmed", _("Confirmed"), title)
+            return StatusText("confirmed", _("Confirmed"), title)
         case State.HELD:
             told = _("Whoever registered you has to confirm it first.")
             title = _("Your place is not confirmed yet")
-            return Standing(
+            return StatusText(
                 "offered", _("Not confirmed yet"), title, (not_yet, told), not_yet
             )
         case State.REQUESTED:
             told = _("Whoever registered you is mailed as soon as it is decided.")
             title = _("The organizer has not decided yet")
-            return Standing(
+            return StatusText(
                 "requested", _("Asked for"), title, (not_yet, told), not_yet
             )
         case State.WAITLISTED:
             told = _("Whoever registered you is mailed as soon as a place comes free.")
             title = _("You’re on the waitlist")
-            return Standing(
+            return StatusText(
                 "waitlisted", _("Waitlisted"), title, (not_yet, told), not_yet
             )
         case State.OFFERED:
             told = _("Whoever registered you was mailed, and has to say yes first.")
             title = _("A place is kept for now")
-            return Standing("offered", _("Offered"), title, (not_yet, told), not_yet)
+            return StatusText("offered", _("Offered"), title, (not_yet, told), not_yet)
         case State.RELEASED:
             word, title = _("Given on"), _("This place was given on")
         case _over:
             word, title = _("Ended"), _("There is no place on this ticket")
     told = _("Ask whoever registered you.")
-    return Standing("cancelled", word, title, (told,), _("This is not a ticket."))
+    return StatusText("cancelled", word, title, (told,), _("This is not a ticket."))

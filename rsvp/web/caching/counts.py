@@ -1,4 +1,4 @@
-"""Counted: how many registrations an event has, from memory until one changes."""
+"""Cached counts: registrations of an event by state, cached until one changes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from flask import current_app
 
 from rsvp.models import Event
 from rsvp.queries import registrations as registration_queries
-from rsvp.queries.attendees import Filter
-from rsvp.queries.registrations import Count
+from rsvp.queries.attendees import RegistrationFilter
+from rsvp.queries.registrations import StateCount
 
 EXTENSION = "rsvp_counts"
-KEPT = 256
+MAX_CACHED = 256
 """Of how many events the counts stay in memory."""
 
-Held = tuple[tuple[object, ...], list[Count]]
+CachedCounts = tuple[tuple[object, ...], list[StateCount]]
 
 
-def held_counts(event: Event) -> list[Count]:
+def cached_counts(event: Event) -> list[StateCount]:
     """All of an event's counts, from memory until one of them changes.
 
     Counting 100,000 takes longer than the rest of the page. Counts kept in columns
     would be quick at once, but each registration would pay for them.
     """
-    held: dict[int, Held] = current_app.extensions.setdefault(EXTENSION, {})
-    counted_at = registration_queries.counted_at(event)
+    held: dict[int, CachedCounts] = current_app.extensions.setdefault(EXTENSION, {})
+    counted_at = registration_queries.counts_key(event)
     entry = held.get(event.id)
     if entry is None or entry[0] != counted_at:
-        entry = counted_at, registration_queries.counts(event.id, Filter())
-        while len(held) >= KEPT:
+        entry = (
+            counted_at,
+            registration_queries.count_by_state(event.id, RegistrationFilter()),
+        )
+        while len(held) >= MAX_CACHED:
             # Several threads may do this at once; the oldest goes, or is gone.
             held.pop(next(iter(held), event.id), None)
         held[event.id] = entry

@@ -1,4 +1,4 @@
-"""Memory: pages that are the same for everybody, rendered once and then kept.
+"""Cached pages: public pages rendered once, and a fast path that answers them early.
 
 `Memory` keeps what was rendered last. `Express` stands before the application and
 answers a kept event page itself, as the application answered it: one small read tells
@@ -22,23 +22,23 @@ from sqlalchemy import Engine
 
 from rsvp.queries import events as event_queries
 
-KEPT = 200
+MAX_CACHED = 200
 """Pages in memory: some 40 kB each with their compressed form."""
 
 # Browsers ask each time (it costs one small read); caches in front may rest.
-FRESH = "public, max-age=0, s-maxage=5"
+CACHE_CONTROL = "public, max-age=0, s-maxage=5"
 
-REST = 10
-LONGEST_REST = 1.0
+GRACE_FACTOR = 10
+MAX_GRACE = 1.0
 """A page whose counts alone have changed is rendered again only after so many times
 what rendering it took, or so many seconds: in a rush, when each registration changes
 them, that takes a tenth of a process and not all of it. The database decides on seats.
 """
 
-PAGES, LANES = "rsvp_pages", "rsvp_lanes"
-OFFER = "rsvp.offered_lane"
+PAGES_EXTENSION, FAST_PATH_EXTENSION = "rsvp_pages", "rsvp_lanes"
+FAST_PATH_ENVIRON = "rsvp.offered_lane"
 
-Start = Callable[..., Any]
+StartResponse = Callable[..., Any]
 Headers = list[tuple[str, str]]
 
 log = logging.getLogger("rsvp.requests")
@@ -48,7 +48,7 @@ log = logging.getLogger("rsvp.requests")
 
 
 @dataclass(frozen=True)
-class Page:
+class RenderedPage:
     """An answer ready to go out, plain and compressed."""
 
     content: bytes
@@ -58,11 +58,11 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Held:
+class CachedPage:
     """A page and what it was rendered from: `key` says all of it, `lasting` what may
     not change even while the page rests, until `rests_until` (monotonic seconds)."""
 
-    page: Page
+    page: RenderedPage
     key: tuple[Any, ...]
     lasting: tuple[Any, ...] | None = None
     rests_until: float = 0.0
@@ -72,12 +72,12 @@ class Held:
         return is_same and time.monotonic() < self.rests_until
 
 
-class Memory:
+class PageCache:
     """The pages rendered last; bounded."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = MAX_CACHED) -> None:
         self.kept = kept
-        self.pages: OrderedDict[Hashable, Held] = OrderedDict()
+        self.pages: OrderedDict[Hashable, CachedPage] = OrderedDict()
         self.lock = threading.Lock()
 
     def page(
@@ -86,7 +86,7 @@ class Memory:
         key: tuple[Any, ...],
         make: Callable[[], tuple[bytes, str]],
         lasting: tuple[Any, ...] | None = None,
-    ) -> Held:
+    ) -> CachedPage:
         """The page of this name, made anew unless the kept one has the same key, or
         rests and is `lasting` the same."""
         held = self.pages.get(name)
@@ -95,11 +95,11 @@ class Memory:
         started = time.monotonic()
         if held is not None and held.lasting == lasting:
             # One renders it; the others make do with what there is.
-            self.pages[name] = replace(held, rests_until=started + LONGEST_REST)
-        page = ready(*make())
+            self.pages[name] = replace(held, rests_until=started + MAX_GRACE)
+        page = prepare_page(*make())
         done = time.monotonic()
-        rest = min(REST * (done - started), LONGEST_REST)
-        held = Held(page, key, lasting, done + rest)
+        rest = min(GRACE_FACTOR * (done - started), MAX_GRACE)
+        held = CachedPage(page, key, lasting, done + rest)
         with self.lock:
             self.pages[name] = held
             self.pages.move_to_end(name)
@@ -108,35 +108,35 @@ class Memory:
         return held
 
 
-def ready(content: bytes, kind: str) -> Page:
+def prepare_page(content: bytes, kind: str) -> RenderedPage:
     # Weak: one tag for both forms, plain and compressed.
     etag = f'W/"{hashlib.sha256(content).hexdigest()[:24]}"'
     headers = {
         "Content-Type": kind,
         "ETag": etag,
-        "Cache-Control": FRESH,
+        "Cache-Control": CACHE_CONTROL,
         "Vary": "Accept-Encoding",
     }
-    return Page(content, gzip.compress(content, 6, mtime=0), headers, etag)
+    return RenderedPage(content, gzip.compress(content, 6, mtime=0), headers, etag)
 
 
-def memory() -> Memory:
+def page_cache() -> PageCache:
     if current_app.debug:
-        return Memory()  # whoever edits a template sees it at the next reload
-    held: Memory = current_app.extensions[PAGES]
+        return PageCache()  # whoever edits a template sees it at the next reload
+    held: PageCache = current_app.extensions[PAGES_EXTENSION]
     return held
 
 
-def forget(app: Flask) -> None:
+def clear_pages(app: Flask) -> None:
     """Keep nothing of what was rendered so far."""
-    app.extensions[PAGES] = Memory()
-    app.extensions[LANES] = OrderedDict()
+    app.extensions[PAGES_EXTENSION] = PageCache()
+    app.extensions[FAST_PATH_EXTENSION] = OrderedDict()
 
 
-def answer(held: Held) -> Response:
+def page_response(held: CachedPage) -> Response:
     """What this visitor gets: nothing new, the page, or the page compressed."""
     page = held.page
-    if (seen := request.headers.get("If-None-Match")) and is_known(page.etag, seen):
+    if (seen := request.headers.get("If-None-Match")) and etag_matches(page.etag, seen):
         response = Response(status=304, headers=page.headers)
         del response.headers["Content-Type"]
         return response
@@ -147,7 +147,7 @@ def answer(held: Held) -> Response:
     return response
 
 
-def is_known(etag: str, seen: str) -> bool:
+def etag_matches(etag: str, seen: str) -> bool:
     """Whether the visitor has this version, by RFC 9110's weak comparison."""
     return seen.strip() == "*" or etag[2:] in (
         tag.strip().removeprefix("W/") for tag in seen.split(",")
@@ -158,12 +158,12 @@ def is_known(etag: str, seen: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Lane:
+class FastPathEntry:
     """A page that may be answered without the application, and while it may: from
     `since` until `until` (seconds since 1970), as long as the event's `rows` are these,
     or the page rests and they differ in counts alone."""
 
-    held: Held
+    held: CachedPage
     engine: Engine
     slug: str
     rows: event_queries.StateRows
@@ -175,43 +175,53 @@ class Lane:
         # One of a clock that ran ahead speaks of a time that has not come.
         if not self.since <= time.time() < self.until:
             return False
-        rows = event_queries.state_rows(self.engine, self.slug)
+        rows = event_queries.fetch_state_rows(self.engine, self.slug)
         if rows == self.rows:
             return True
         is_resting = time.monotonic() < self.held.rests_until
-        return is_resting and definition(rows) == definition(self.rows)
+        return is_resting and state_without_counts(rows) == state_without_counts(
+            self.rows
+        )
 
 
-def definition(rows: event_queries.StateRows) -> tuple[Any, ...]:
+def state_without_counts(rows: event_queries.StateRows) -> tuple[Any, ...]:
     """What of an event's state is no count: its id, version, status and visibility."""
     return rows[0][:4] if rows else ()
 
 
-def offer(held: Held, engine: Engine, slug: str, since: float, until: float) -> None:
+def allow_fast_path(
+    held: CachedPage, engine: Engine, slug: str, since: float, until: float
+) -> None:
     """Let the next visitors of this address have the page past the application.
 
     The first part of its key must be the rows of the event's state it was made from.
     """
     if not current_app.debug:
         rows = held.key[0]
-        request.environ[OFFER] = Lane(held, engine, slug, rows, since, until)
+        request.environ[FAST_PATH_ENVIRON] = FastPathEntry(
+            held, engine, slug, rows, since, until
+        )
 
 
-class Express:
+class FastPathMiddleware:
     """Answers offered pages, with the headers that the application gave them."""
 
     def __init__(self, app: Flask) -> None:
         self.flask = app
         self.app = app.wsgi_app
 
-    def __call__(self, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-        lanes: OrderedDict[str, Lane] = self.flask.extensions[LANES]
+    def __call__(
+        self, environ: dict[str, Any], start: StartResponse
+    ) -> Iterable[bytes]:
+        lanes: OrderedDict[str, FastPathEntry] = self.flask.extensions[
+            FAST_PATH_EXTENSION
+        ]
         path = environ["PATH_INFO"]
         lane = lanes.get(path)
         if lane and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             started = time.perf_counter()
-            if is_still_true(lane):
-                status, headers, body = answered(lane, environ)
+            if is_entry_valid(lane):
+                status, headers, body = fast_path_response(lane, environ)
                 if log.isEnabledFor(logging.INFO):
                     took = (time.perf_counter() - started) * 1000
                     method = environ["REQUEST_METHOD"]
@@ -220,17 +230,17 @@ class Express:
                 return body
 
         def noting(status: str, headers: Headers, *rest: Any) -> Any:
-            offered: Lane | None = environ.get(OFFER)
+            offered: FastPathEntry | None = environ.get(FAST_PATH_ENVIRON)
             if offered and status.startswith("200"):
                 lanes[path] = with_headers(offered, headers)
-                while len(lanes) > KEPT:
+                while len(lanes) > MAX_CACHED:
                     lanes.popitem(last=False)
             return start(status, headers, *rest)
 
         return self.app(environ, noting)
 
 
-def is_still_true(lane: Lane) -> bool:
+def is_entry_valid(lane: FastPathEntry) -> bool:
     try:
         return lane.is_still_true()
     except Exception:
@@ -238,15 +248,17 @@ def is_still_true(lane: Lane) -> bool:
         return False
 
 
-def with_headers(lane: Lane, headers: Headers) -> Lane:
+def with_headers(lane: FastPathEntry, headers: Headers) -> FastPathEntry:
     varying = ("content-length", "content-encoding", "content-type")
     kept = tuple((n, v) for n, v in headers if n.lower() not in varying)
     return replace(lane, headers=kept)
 
 
-def answered(lane: Lane, environ: dict[str, Any]) -> tuple[str, Headers, list[bytes]]:
+def fast_path_response(
+    lane: FastPathEntry, environ: dict[str, Any]
+) -> tuple[str, Headers, list[bytes]]:
     page, headers = lane.held.page, list(lane.headers)
-    if (seen := environ.get("HTTP_IF_NONE_MATCH")) and is_known(page.etag, seen):
+    if (seen := environ.get("HTTP_IF_NONE_MATCH")) and etag_matches(page.etag, seen):
         return "304 NOT MODIFIED", headers, []
     body = page.content
     if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
@@ -258,5 +270,5 @@ def answered(lane: Lane, environ: dict[str, Any]) -> tuple[str, Headers, list[by
 
 
 def init_app(app: Flask) -> None:
-    forget(app)
-    app.wsgi_app = Express(app)  # type: ignore[assignment, method-assign]
+    clear_pages(app)
+    app.wsgi_app = FastPathMiddleware(app)  # type: ignore[assignment, method-assign]

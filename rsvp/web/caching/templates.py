@@ -1,5 +1,6 @@
-"""Held templates: a process shows those of its own release, whatever comes to lie on
-the disk while it runs."""
+"""Cached templates: a process keeps those of its own release, whatever changes on
+disk.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from flask import Flask
 from jinja2 import BaseLoader, Environment, TemplateNotFound
 
 
-class HeldTemplates(BaseLoader):
+class CachedTemplateLoader(BaseLoader):
     """All of a folder, read when the first of them is needed (some 200 kB): before an
     update can have put others there, and not by commands that show none."""
 
@@ -41,4 +42,4 @@ def init_app(app: Flask) -> None:
     """While debugging the files are looked at again and again, as Flask does it."""
     if not app.debug and app.template_folder is not None:
         folder = Path(app.root_path) / app.template_folder
-        app.jinja_loader = HeldTemplates(folder)
+        app.jinja_loader = CachedTemplateLoader(folder)

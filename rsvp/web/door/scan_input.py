@@ -1,4 +1,4 @@
-"""Scans: what phones send, read with suspicion, and answers as they read them."""
+"""Scan input: scans as phones send them, validated, and results as JSON."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Any
 from uuid import UUID
 
 from rsvp import tokens
-from rsvp.domain.checkin.results import Answer
-from rsvp.domain.checkin.scans import Reading
+from rsvp.domain.checkin.results import ScanResult
+from rsvp.domain.checkin.scans import ScanInput
 from rsvp.models.checkin import Direction, Verdict
 from rsvp.text import keyboard_layouts
 
-MOST = 200
+MAX_SCANS = 200
 """Scans in one batch."""
 
-BATCH_BYTES = 128 * 1024
+MAX_BATCH_BYTES = 128 * 1024
 
-HIGHEST = 2**31 - 1
+MAX_INTEGER = 2**31 - 1
 """What a column of whole numbers holds; some 24 days, for `offset_ms`."""
 
-LONGEST_CODE = 200
+MAX_CODE_LENGTH = 200
 
-UUID_TEXT = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I | re.A)
-CLOCKS = (datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+UUID_PATTERN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I | re.A)
+CLOCK_RANGE = (datetime(1970, 1, 2, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
 """Phones that lost their clock begin at 1970; nothing honest is outside of this."""
 
 
-class NoBatch(ValueError):
+class InvalidBatch(ValueError):
     """The body is no batch of scans at all."""
 
 
-class Malformed(ValueError):
+class MalformedScan(ValueError):
     """A scan can't be read; the message is the field that is wrong."""
 
 
@@ -42,46 +42,46 @@ def read_batch(body: bytes) -> tuple[list[Any], Any]:
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise NoBatch from error
+        raise InvalidBatch from error
     scans = data.get("scans") if isinstance(data, dict) else None
-    if not isinstance(scans, list) or len(scans) > MOST:
-        raise NoBatch
+    if not isinstance(scans, list) or len(scans) > MAX_SCANS:
+        raise InvalidBatch
     return scans, data.get("sent_at")
 
 
-def read_or_error(sent: Any, sent_at: Any) -> Reading | dict[str, Any]:
+def read_scan_or_error(sent: Any, sent_at: Any) -> ScanInput | dict[str, Any]:
     """One scan, or the entry that says what is wrong with it."""
     try:
         return read_scan(sent, sent_at)
-    except Malformed as error:
+    except MalformedScan as error:
         # Its id comes back where it had one.
         scan_id = sent.get("id") if isinstance(sent, dict) else None
         scan_id = scan_id if type(scan_id) is str else None
         return {"id": scan_id, "error": "malformed", "field": str(error)}
 
 
-def read_scan(sent: Any, sent_at: Any = None) -> Reading:
+def read_scan(sent: Any, sent_at: Any = None) -> ScanInput:
     """One scan as a phone sends it, in a batch that it sent at `sent_at` by its clock
     (None: an older page). Raises Malformed.
 
     A code that can't be one of ours is nobody's, and is kept like that.
     """
     if not isinstance(sent, dict):
-        raise Malformed("scan")
+        raise MalformedScan("scan")
     scan_id = read_uuid(sent, "id")
     direction = read_direction(sent)
     code, of = sent.get("code"), None
     if direction == Direction.UNDO:
         of = read_uuid(sent, "of")
     elif sent.get("of") is not None:
-        raise Malformed("of")
-    if code is not None and not (type(code) is str and len(code) <= LONGEST_CODE):
-        raise Malformed("code")
+        raise MalformedScan("of")
+    if code is not None and not (type(code) is str and len(code) <= MAX_CODE_LENGTH):
+        raise MalformedScan("code")
     if not is_index(sent.get("index")):
-        raise Malformed("index")
+        raise MalformedScan("index")
     if direction != Direction.UNDO and code is None and sent.get("index") is None:
-        raise Malformed("code")
-    return Reading(
+        raise MalformedScan("code")
+    return ScanInput(
         id=scan_id,
         code=tokens.read_code(code) if code is not None else None,
         direction=direction,
@@ -89,7 +89,7 @@ def read_scan(sent: Any, sent_at: Any = None) -> Reading:
         seq=read_number(sent, "seq"),
         epoch=read_number(sent, "epoch"),
         phone_at=read_instant(sent.get("at"), "at"),
-        offset_ms=read_number(sent, "offset_ms", lowest=-HIGHEST),
+        offset_ms=read_number(sent, "offset_ms", lowest=-MAX_INTEGER),
         sent_at=None if sent_at is None else read_instant(sent_at, "sent_at"),
         shown=read_shown(sent),
     )
@@ -97,8 +97,8 @@ def read_scan(sent: Any, sent_at: Any = None) -> Reading:
 
 def read_uuid(sent: dict[str, Any], name: str) -> UUID:
     text = sent.get(name)
-    if type(text) is not str or not UUID_TEXT.fullmatch(text):
-        raise Malformed(name)
+    if type(text) is not str or not UUID_PATTERN.fullmatch(text):
+        raise MalformedScan(name)
     return UUID(text)
 
 
@@ -106,7 +106,7 @@ def read_direction(sent: dict[str, Any]) -> Direction:
     try:
         return Direction(sent.get("direction"))  # type: ignore[arg-type]
     except ValueError as error:
-        raise Malformed("direction") from error
+        raise MalformedScan("direction") from error
 
 
 def is_index(value: Any) -> bool:
@@ -119,8 +119,8 @@ def is_index(value: Any) -> bool:
 def read_number(sent: dict[str, Any], name: str, lowest: int = 0) -> int:
     number = sent.get(name)
     # Not isinstance: true and false are integers to it.
-    if type(number) is not int or not lowest <= number <= HIGHEST:
-        raise Malformed(name)
+    if type(number) is not int or not lowest <= number <= MAX_INTEGER:
+        raise MalformedScan(name)
     return number
 
 
@@ -129,18 +129,21 @@ def read_shown(sent: dict[str, Any]) -> Verdict | None:
     try:
         return None if shown is None else Verdict(shown)
     except ValueError as error:
-        raise Malformed("shown") from error
+        raise MalformedScan("shown") from error
 
 
 def read_instant(text: Any, name: str) -> datetime:
     if type(text) is not str or "T" not in text:
-        raise Malformed(name)
+        raise MalformedScan(name)
     try:
         at = datetime.fromisoformat(text)
-        if at.tzinfo is None or not CLOCKS[0] <= at.astimezone(UTC) <= CLOCKS[1]:
-            raise Malformed(name)
+        if (
+            at.tzinfo is None
+            or not CLOCK_RANGE[0] <= at.astimezone(UTC) <= CLOCK_RANGE[1]
+        ):
+            raise MalformedScan(name)
     except (ValueError, OverflowError) as error:
-        raise Malformed(name) from error
+        raise MalformedScan(name) from error
     return at.astimezone(UTC)
 
 
@@ -155,23 +158,23 @@ def codes_in(typed: str) -> list[str]:
     one is none.
     """
     length = tokens.CODE_LENGTH
-    readings = list(keyboard_layouts.readings(typed))
+    readings = list(keyboard_layouts.possible_readings(typed))
     for text in readings:
         codes = [text[at : at + length] for at in range(0, len(text), length)]
-        if all(tokens.read_printed(code) for code in codes):
+        if all(tokens.read_printed_code(code) for code in codes):
             return codes
     last = [text[-length:] for text in readings]
-    return [code for code in last if tokens.read_printed(code)][:1]
+    return [code for code in last if tokens.read_printed_code(code)][:1]
 
 
-def mistake_in(typed: str) -> str | None:
+def code_mistake(typed: str) -> str | None:
     """What is wrong with a typed code, as a key of `verdicts.MISTAKES`; None: nothing.
 
     static/js/door/code.js says the same, by tests/cases/codes.json.
     """
     if tokens.read_code(typed):
         return None
-    text = keyboard_layouts.plain(typed)
+    text = keyboard_layouts.without_gaps(typed)
     if not text:
         return "empty"
     if text[0] != "1" or any(c not in keyboard_layouts.ALPHABET for c in text):
@@ -184,7 +187,7 @@ def mistake_in(typed: str) -> str | None:
 # --- answers ------------------------------------------------------------------------
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
+def result_json(answer: ScanResult) -> dict[str, Any]:
     return {
         "id": str(answer.scan_id),
         "verdict": answer.verdict,
@@ -206,8 +209,8 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     }
 
 
-def entry_of(reading: Reading, answer: Answer | None) -> dict[str, Any]:
+def reply_entry(reading: ScanInput, answer: ScanResult | None) -> dict[str, Any]:
     """The entry of a scan in the reply to a batch; None: it could not be kept."""
     if answer is None:
         return {"id": str(reading.id), "error": "not_stored"}
-    return answer_json(answer)
+    return result_json(answer)

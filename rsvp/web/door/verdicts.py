@@ -1,4 +1,4 @@
-"""Verdicts: how each looks and reads at the door, with script and without."""
+"""Verdicts: how each result of a scan looks and reads, with script and without."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _
 
 from rsvp import i18n
-from rsvp.domain.checkin.results import Answer
-from rsvp.domain.checkin.verdicts import COUNTED
+from rsvp.domain.checkin.results import ScanResult
+from rsvp.domain.checkin.verdicts import COUNTED_VERDICTS
 from rsvp.models.checkin import Verdict
-from rsvp.web.presentation import template_globals
+from rsvp.web.presentation import text
 
 SIGNS = {"welcome": "✓", "already": "!", "no": "✕", "ask": "?"}
 
@@ -26,12 +26,12 @@ ONE_AT_A_TIME = "one_at_a_time"
 phone alone) a QR code that is none of ours, a code that a scanner sent in part, and
 several codes in a picture that are not of one party."""
 
-JUST_NOW = 60
+JUST_NOW_SECONDS = 60
 """So many seconds "4 seconds ago" says more than a time of day; verdict.js the same."""
 
 
 @dataclass(frozen=True)
-class Look:
+class VerdictLook:
     """How a verdict looks: its tone (which is its colour and sound), sign and words.
 
     `{time}` and `{door}` in the reason are filled in; `why_at_door` is the reason where
@@ -50,92 +50,98 @@ class Look:
         return self.own_sign or SIGNS[self.tone]
 
 
-LOOKS = {
+VERDICT_LOOKS = {
     look.verdict: look
     for look in (
-        Look(Verdict.WELCOME, "welcome", _("Welcome")),
-        Look(Verdict.LEFT_AND_BACK, "welcome", _("Welcome back")),
-        Look(
+        VerdictLook(Verdict.WELCOME, "welcome", _("Welcome")),
+        VerdictLook(Verdict.LEFT_AND_BACK, "welcome", _("Welcome back")),
+        VerdictLook(
             Verdict.ALREADY_IN,
             "already",
             _("Already in"),
             _("Came in at {time}"),
             _("Came in at {time} at {door}"),
         ),
-        Look(
+        VerdictLook(
             Verdict.UNKNOWN,
             "no",
             _("Unknown code"),
             _("There is no ticket with this code"),
         ),
-        Look(
+        VerdictLook(
             Verdict.WRONG_EVENT,
             "no",
             _("Another event"),
             _("This ticket is for another event"),
         ),
-        Look(
+        VerdictLook(
             Verdict.NOT_IN_PERSON,
             "no",
             _("Online only"),
             _("This ticket is for joining online"),
         ),
-        Look(Verdict.CANCELLED, "no", _("Cancelled"), _("This ticket was cancelled")),
-        Look(
+        VerdictLook(
+            Verdict.CANCELLED, "no", _("Cancelled"), _("This ticket was cancelled")
+        ),
+        VerdictLook(
             Verdict.REPLACED,
             "no",
             _("Replaced"),
             _("There is a newer ticket: ask for the latest mail"),
         ),
-        Look(Verdict.TOO_EARLY, "no", _("Too early"), _("The door does not count yet")),
-        Look(Verdict.OVER, "no", _("Over"), _("This event is over")),
-        Look(
+        VerdictLook(
+            Verdict.TOO_EARLY, "no", _("Too early"), _("The door does not count yet")
+        ),
+        VerdictLook(Verdict.OVER, "no", _("Over"), _("This event is over")),
+        VerdictLook(
             Verdict.WAITLISTED,
             "ask",
             _("Waitlisted"),
             _("No place yet: ask the lead"),
         ),
-        Look(
+        VerdictLook(
             Verdict.RELEASED,
             "ask",
             _("Place given on"),
             _("Somebody else may have it: ask the lead"),
         ),
-        Look(
+        VerdictLook(
             Verdict.LEFT,
             "note",
             _("Left"),
             _("The same ticket lets them back in"),
             own_sign="→",
         ),
-        Look(
+        VerdictLook(
             Verdict.NOT_IN,
             "note",
             _("Not in"),
             _("They had not come in"),
             own_sign="–",
         ),
-        Look(
+        VerdictLook(
             Verdict.UNDONE,
             "note",
             _("Undone"),
             _("That scan counts no more"),
             own_sign="↩",
         ),
-        Look(
+        VerdictLook(
             UNREADABLE,
             "no",
             _("No ticket"),
             _("This QR code is none of ours"),
         ),
-        Look(NOT_STORED, "already", _("Not saved"), _("Please scan it once more")),
-        Look(
+        VerdictLook(
+            NOT_STORED, "already", _("Not saved"), _("Please scan it once more")
+        ),
+        VerdictLook(
             MISREAD,
             "already",
             _("Not read in full"),
             _("Please scan it once more"),
         ),
-        Look(
+        VerdictLook(
             ONE_AT_A_TIME,
             "already",
             _("One at a time"),
@@ -144,7 +150,7 @@ LOOKS = {
     )
 }
 
-MISTAKES = {
+CODE_MISTAKES = {
     "empty": _("Please type the code."),
     "short": _("This code is too short: it has 29 characters."),
     "long": _("This code is too long: it has 29 characters."),
@@ -158,14 +164,14 @@ MISTAKES = {
 
 
 @dataclass(frozen=True)
-class Person:
+class PartyMember:
     name: str
     is_in: bool
     is_this: bool
 
 
 @dataclass(frozen=True)
-class Screen:
+class ResultScreen:
     """One answer, ready to be shown; the phone's script makes the same of it."""
 
     tone: str
@@ -175,31 +181,33 @@ class Screen:
     ago: str
     why: str
     admission: str
-    party: list[Person]
+    party: list[PartyMember]
     is_rehearsal: bool
     may_leave: bool
     may_be_undone: bool
 
 
-def screen_of(answer: Answer | None, zone: ZoneInfo, now: datetime) -> Screen:
+def result_screen(
+    answer: ScanResult | None, zone: ZoneInfo, now: datetime
+) -> ResultScreen:
     """What to show of an answer at `now`; None: the scan could not be kept."""
-    look = LOOKS[answer.verdict if answer else NOT_STORED]
-    return Screen(
+    look = VERDICT_LOOKS[answer.verdict if answer else NOT_STORED]
+    return ResultScreen(
         tone=look.tone,
         sign=look.sign,
         word=str(look.word),
-        name=name_of(answer.name, answer.position) if answer else "",
-        ago=ago_of(answer, now),
-        why=why_of(look, answer, zone),
+        name=name_or_blank(answer.name, answer.position) if answer else "",
+        ago=seconds_ago_text(answer, now),
+        why=reason_text(look, answer, zone),
         admission=(answer and answer.admission) or "",
-        party=list(people_of(answer)) if answer else [],
+        party=list(party_members(answer)) if answer else [],
         is_rehearsal=answer is not None and answer.is_rehearsal,
         may_leave=answer is not None and answer.verdict == Verdict.ALREADY_IN,
-        may_be_undone=answer is not None and answer.verdict in COUNTED,
+        may_be_undone=answer is not None and answer.verdict in COUNTED_VERDICTS,
     )
 
 
-def why_of(look: Look, answer: Answer | None, zone: ZoneInfo) -> str:
+def reason_text(look: VerdictLook, answer: ScanResult | None, zone: ZoneInfo) -> str:
     time = i18n.clock(answer.at, zone) if answer else ""
     door = answer.door if answer else None
     words = str(look.why_at_door if door and look.why_at_door else look.why)
@@ -207,23 +215,23 @@ def why_of(look: Look, answer: Answer | None, zone: ZoneInfo) -> str:
     return words.replace("{time}", time).replace("{door}", door or "")
 
 
-def ago_of(answer: Answer | None, now: datetime) -> str:
+def seconds_ago_text(answer: ScanResult | None, now: datetime) -> str:
     """How long somebody has been in, while it is a moment: `4 seconds ago`."""
     if answer is None or answer.verdict != Verdict.ALREADY_IN:
         return ""
     seconds = round((now - answer.at).total_seconds())
-    return i18n.seconds_ago(max(1, seconds)) if seconds < JUST_NOW else ""
+    return i18n.seconds_ago(max(1, seconds)) if seconds < JUST_NOW_SECONDS else ""
 
 
-def name_of(name: str | None, position: int | None) -> str:
+def name_or_blank(name: str | None, position: int | None) -> str:
     """The name, or `Guest 1` for one who was never named; nobody: nothing."""
-    return "" if position is None else template_globals.name_of(name, position)
+    return "" if position is None else text.attendee_name(name, position)
 
 
-def people_of(answer: Answer) -> Iterator[Person]:
+def party_members(answer: ScanResult) -> Iterator[PartyMember]:
     """Who belongs together, where they are several; who isn't in yet first."""
     # Who may not come in is none of those who are awaited.
-    if len(answer.party) < 2 or LOOKS[answer.verdict].tone == "no":
+    if len(answer.party) < 2 or VERDICT_LOOKS[answer.verdict].tone == "no":
         return
     for one in sorted(answer.party, key=lambda one: (one.is_in, one.position)):
-        yield Person(name_of(one.name, one.position), one.is_in, one.is_this)
+        yield PartyMember(name_or_blank(one.name, one.position), one.is_in, one.is_this)

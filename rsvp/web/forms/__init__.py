@@ -1,4 +1,4 @@
-"""Forms: what people type into a public form, read and checked for its shape.
+"""Forms: what people type into a form, read and checked for its shape.
 
 The rules (is there a seat?) are the domain's; a form hands over one plain value.
 """

@@ -1,4 +1,4 @@
-"""Asked: what forms ask of people, and how it is checked: names, addresses, answers."""
+"""Base: the form with checks of names, addresses and answers, and its fields."""
 
 from __future__ import annotations
 
@@ -13,28 +13,34 @@ from rsvp.domain import questions
 from rsvp.models import Question
 from rsvp.models.event import QuestionType
 from rsvp.text import mail_addresses, person_names
-from rsvp.text.mail_addresses import NoMailAddress
-from rsvp.web.forms.fields import LENGTHS, ChoicesField, NameField, Option, TypedField
-from rsvp.web.forms.normalize import NO_MAIL_ADDRESS, NO_WEB_ADDRESS
+from rsvp.text.mail_addresses import InvalidMailAddress
+from rsvp.web.forms.fields import (
+    MAX_LENGTHS,
+    ChoicesField,
+    NameField,
+    Option,
+    TypedField,
+)
+from rsvp.web.forms.normalize import EMAIL_MESSAGES, WEB_ADDRESS_MESSAGE
 
 # --- fields -------------------------------------------------------------------------
 
 
-def named(label: Any, required: bool = False) -> Any:
-    return NameField(label, required=required, maxlength=person_names.LONGEST)
+def name_field(label: Any, required: bool = False) -> Any:
+    return NameField(label, required=required, maxlength=person_names.MAX_LENGTH)
 
 
-def addressed(label: Any, hint: Any = "") -> Any:
+def email_field(label: Any, hint: Any = "") -> Any:
     return TypedField(
         label,
         kind="email",
         required=True,
-        maxlength=mail_addresses.LONGEST,
+        maxlength=mail_addresses.MAX_LENGTH,
         description=hint,
     )
 
 
-def asked(question: Question, admission_names: Mapping[str, str]) -> Any:
+def question_field(question: Question, admission_names: Mapping[str, str]) -> Any:
     """The field of a question; its hint names the admissions it is only asked for."""
     kind: Callable[..., Any] = TypedField
     options = tuple(Option(text, text) for text in question.options)
@@ -49,7 +55,7 @@ def asked(question: Question, admission_names: Mapping[str, str]) -> Any:
         question.ask,
         kind=str(question.type),
         required=question.required,
-        maxlength=LENGTHS.get(QuestionType(question.type)),
+        maxlength=MAX_LENGTHS.get(QuestionType(question.type)),
         options=options,
         only_for=tuple(key for key in question.only_for if key in admission_names),
         description=question.hint or "",
@@ -59,7 +65,7 @@ def asked(question: Question, admission_names: Mapping[str, str]) -> Any:
 # --- a form -------------------------------------------------------------------------
 
 
-class AskingForm(BaseForm):
+class CheckedForm(BaseForm):
     """A form with its mistakes: `form_errors` holds what is wrong with the whole of it,
     `summary` everything. `read` keeps what the checks made of what was typed.
     """
@@ -93,22 +99,22 @@ class AskingForm(BaseForm):
         if not name:
             if required:
                 self.refuse(required, field)
-        elif len(name) > person_names.LONGEST:
+        elif len(name) > person_names.MAX_LENGTH:
             self.refuse(
                 _(
                     "Shorten this name to %(most)d characters.",
-                    most=person_names.LONGEST,
+                    most=person_names.MAX_LENGTH,
                 ),
                 field,
             )
         elif person_names.has_web_address(name):
-            self.refuse(NO_WEB_ADDRESS, field)
+            self.refuse(WEB_ADDRESS_MESSAGE, field)
 
     def check_email(self) -> None:
         try:
-            found = mail_addresses.read(self["email"].data)
-        except NoMailAddress as wrong:
-            self.refuse(NO_MAIL_ADDRESS[wrong.slip], "email")
+            found = mail_addresses.parse_mail_address(self["email"].data)
+        except InvalidMailAddress as wrong:
+            self.refuse(EMAIL_MESSAGES[wrong.slip], "email")
         else:
             self.read |= {"email": found.text, "email_key": found.key}
 
@@ -120,14 +126,14 @@ class AskingForm(BaseForm):
         for question in asked:
             mistake = mistakes.get(question.key)
             if mistake and not (mistake == "required" and optional):
-                self.refuse(in_words(mistake, question), prefix + question.key)
+                self.refuse(mistake_text(mistake, question), prefix + question.key)
         return answers
 
 
-def in_words(mistake: str, question: Question) -> str:
+def mistake_text(mistake: str, question: Question) -> str:
     match mistake:
         case "too_long":
-            most = LENGTHS[QuestionType(question.type)]
+            most = MAX_LENGTHS[QuestionType(question.type)]
             return _("Shorten this to %(most)d characters.", most=most)
         case "not_an_option":
             return _("Choose one of the options.")

@@ -1,4 +1,4 @@
-"""Changing: the forms on the pages of one's own registration, and the lost mail's.
+"""Changes: forms that change a registration, and the one that mails links again.
 
 Their fields have the names that the registration form gives them.
 """
@@ -13,24 +13,24 @@ from flask_babel import lazy_gettext, ngettext
 from werkzeug.datastructures import MultiDict
 
 from rsvp.domain import questions
-from rsvp.domain.registrations.create import Person
+from rsvp.domain.registrations.create import RequestedAttendee
 from rsvp.models import Admission, Attendee, Question, Registration
-from rsvp.models.event import Per
-from rsvp.web.forms.base import AskingForm, addressed, asked, named
+from rsvp.models.event import QuestionScope
+from rsvp.web.forms.base import CheckedForm, email_field, name_field, question_field
 from rsvp.web.forms.fields import Option, TypedField
 from rsvp.web.forms.registration import HONEYPOT
-from rsvp.web.presentation.template_globals import name_of
+from rsvp.web.presentation.text import attendee_name
 
-Typed = MultiDict[str, str]
+FormData = MultiDict[str, str]
 
 
-def as_typed(answers: dict[str, Any]) -> dict[str, Any]:
+def to_form_values(answers: dict[str, Any]) -> dict[str, Any]:
     """Answers as the form's fields hold them."""
     words = {True: questions.YES, False: questions.NO}
     return {k: words[a] if isinstance(a, bool) else a for k, a in answers.items()}
 
 
-def prefix_of(attendee: Attendee) -> str:
+def field_prefix(attendee: Attendee) -> str:
     """The beginning of the names of an attendee's fields: empty for whoever registered,
     `guests-0-` for the first guest."""
     return f"guests-{attendee.position - 1}-" if attendee.position else ""
@@ -39,43 +39,43 @@ def prefix_of(attendee: Attendee) -> str:
 # --- names and answers --------------------------------------------------------------
 
 
-class DetailsForm(AskingForm):
+class DetailsForm(CheckedForm):
     """The names of those who are coming, and all that was answered."""
 
-    def __init__(self, found: Registration, data: Typed | None = None) -> None:
+    def __init__(self, found: Registration, data: FormData | None = None) -> None:
         self.coming = found.coming
-        self.shared = asked_of(found, Per.REGISTRATION)
-        self.each = asked_of(found, Per.ATTENDEE)
+        self.shared = questions_for(found, QuestionScope.REGISTRATION)
+        self.each = questions_for(found, QuestionScope.ATTENDEE)
         self.found = found
         super().__init__(self.fields())
         self.process(data, data=self.kept())
 
     def fields(self) -> Iterator[tuple[str, Any]]:
         for one in self.coming:
-            prefix, is_guest = prefix_of(one), one.position > 0
+            prefix, is_guest = field_prefix(one), one.position > 0
             label = lazy_gettext("Name") if is_guest else lazy_gettext("Your name")
-            yield f"{prefix}name", named(label, required=not is_guest)
+            yield f"{prefix}name", name_field(label, required=not is_guest)
             for question in self.each:
-                yield f"{prefix}answers-{question.key}", asked(question, {})
+                yield f"{prefix}answers-{question.key}", question_field(question, {})
         for question in self.shared:
-            yield f"answers-{question.key}", asked(question, {})
+            yield f"answers-{question.key}", question_field(question, {})
 
     def kept(self) -> dict[str, Any]:
         """What was said before, by field."""
-        own = as_typed(self.found.answers).items()
+        own = to_form_values(self.found.answers).items()
         values = {f"answers-{key}": answer for key, answer in own}
         for one in self.coming:
-            prefix = prefix_of(one)
+            prefix = field_prefix(one)
             values[f"{prefix}name"] = one.name
-            for key, answer in as_typed(one.answers).items():
+            for key, answer in to_form_values(one.answers).items():
                 values[f"{prefix}answers-{key}"] = answer
         return values
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         """Check everything; `people` and `answers` are then what was read."""
-        self.people: dict[int, Person] = {}
+        self.people: dict[int, RequestedAttendee] = {}
         for one in self.coming:
-            prefix = prefix_of(one)
+            prefix = field_prefix(one)
             name = self[f"{prefix}name"].data
             needed = _("Enter your name.") if one.position == 0 else ""
             self.check_name(f"{prefix}name", required=needed)
@@ -83,54 +83,58 @@ class DetailsForm(AskingForm):
             answers = self.check_answers(
                 self.each, f"{prefix}answers-", optional=not name
             )
-            self.people[one.position] = Person(name or None, whole(self.each, answers))
+            self.people[one.position] = RequestedAttendee(
+                name or None, with_none_for_missing(self.each, answers)
+            )
         answers = self.check_answers(self.shared, "answers-")
-        self.answers = whole(self.shared, answers)
+        self.answers = with_none_for_missing(self.shared, answers)
         return self.is_well
 
 
-def asked_of(
-    found: Registration, per: Per, admission: Admission | None = None
+def questions_for(
+    found: Registration, per: QuestionScope, admission: Admission | None = None
 ) -> list[Question]:
     """The questions of this registration's admission, or of another one, that are still
     to be answered: what was erased is not asked for again."""
-    asked = questions.asked(found.event, admission or found.admission, per)
+    asked = questions.questions_for(found.event, admission or found.admission, per)
     return [question for question in asked if question.erased_at is None]
 
 
-def whole(asked: Iterable[Question], answers: dict[str, Any]) -> dict[str, Any]:
+def with_none_for_missing(
+    asked: Iterable[Question], answers: dict[str, Any]
+) -> dict[str, Any]:
     """An answer to each question, None to one that was left empty: it is taken back."""
     return {question.key: answers.get(question.key) for question in asked}
 
 
-class GuestForm(AskingForm):
+class GuestForm(CheckedForm):
     """One guest more; without a name they are named later."""
 
-    def __init__(self, found: Registration, data: Typed | None = None) -> None:
-        self.each = asked_of(found, Per.ATTENDEE)
+    def __init__(self, found: Registration, data: FormData | None = None) -> None:
+        self.each = questions_for(found, QuestionScope.ATTENDEE)
         super().__init__(self.fields())
         self.process(data)
 
     def fields(self) -> Iterator[tuple[str, Any]]:
-        yield "name", named(lazy_gettext("Name of your guest"))
+        yield "name", name_field(lazy_gettext("Name of your guest"))
         for question in self.each:
-            yield f"answers-{question.key}", asked(question, {})
+            yield f"answers-{question.key}", question_field(question, {})
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         name = self["name"].data
         self.check_name("name")
         answers = self.check_answers(self.each, "answers-", optional=not name)
-        self.person = Person(name or None, answers)
+        self.person = RequestedAttendee(name or None, answers)
         return self.is_well
 
 
 # --- another way of coming ----------------------------------------------------------
 
 
-class AdmissionForm(AskingForm):
+class AdmissionForm(CheckedForm):
     """Another admission, and what it asks that was not answered yet."""
 
-    def __init__(self, found: Registration, data: Typed | None = None) -> None:
+    def __init__(self, found: Registration, data: FormData | None = None) -> None:
         self.found = found
         self.coming = found.coming
         self.others = [a for a in found.event.admissions if a.id != found.admission_id]
@@ -153,23 +157,25 @@ class AdmissionForm(AskingForm):
         # Only the ways of these others matter: of their own one, all is answered.
         names = {a.key: a.name for a in self.others}
         for one in self.coming:
-            for question in self.open_questions(Per.ATTENDEE, one.answers):
+            for question in self.open_questions(QuestionScope.ATTENDEE, one.answers):
                 yield (
-                    f"{prefix_of(one)}answers-{question.key}",
-                    asked(question, names),
+                    f"{field_prefix(one)}answers-{question.key}",
+                    question_field(question, names),
                 )
-        for question in self.open_questions(Per.REGISTRATION, self.found.answers):
-            yield f"answers-{question.key}", asked(question, names)
+        for question in self.open_questions(
+            QuestionScope.REGISTRATION, self.found.answers
+        ):
+            yield f"answers-{question.key}", question_field(question, names)
 
     def open_questions(
         self,
-        per: Per,
+        per: QuestionScope,
         answers: dict[str, Any],
         admissions: Sequence[Admission] | None = None,
     ) -> list[Question]:
         """What one of these admissions asks and has no answer yet."""
         ways = self.others if admissions is None else admissions
-        asked = [q for way in ways for q in asked_of(self.found, per, way)]
+        asked = [q for way in ways for q in questions_for(self.found, per, way)]
         return [q for q in dict.fromkeys(asked) if q.key not in answers]
 
     @property
@@ -177,11 +183,11 @@ class AdmissionForm(AskingForm):
         """The questions, under whom they are asked of or a heading of their own."""
         found = []
         for one in self.coming:
-            prefix = f"{prefix_of(one)}answers-"
-            asked = self.open_questions(Per.ATTENDEE, one.answers)
+            prefix = f"{field_prefix(one)}answers-"
+            asked = self.open_questions(QuestionScope.ATTENDEE, one.answers)
             fields = [self[prefix + question.key] for question in asked]
-            found.append((name_of(one.name, one.position), fields))
-        asked = self.open_questions(Per.REGISTRATION, self.found.answers)
+            found.append((attendee_name(one.name, one.position), fields))
+        asked = self.open_questions(QuestionScope.REGISTRATION, self.found.answers)
         fields = [self[f"answers-{question.key}"] for question in asked]
         title = ngettext("One question", "A few questions", len(fields))
         return [group for group in (*found, (title, fields)) if group[1]]
@@ -194,20 +200,24 @@ class AdmissionForm(AskingForm):
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         """Check the answers the chosen admission asks for; `people` and `answers` are
         then the new ones."""
-        self.people: dict[int, Person] = {}
+        self.people: dict[int, RequestedAttendee] = {}
         self.answers: dict[str, Any] = {}
         admission = self.chosen
         if admission is None:
             self.refuse(_("Choose how you would like to come."), "admission")
             return False
         for one in self.coming:
-            asked = self.open_questions(Per.ATTENDEE, one.answers, [admission])
+            asked = self.open_questions(
+                QuestionScope.ATTENDEE, one.answers, [admission]
+            )
             answers = self.check_answers(
-                asked, f"{prefix_of(one)}answers-", optional=not one.name
+                asked, f"{field_prefix(one)}answers-", optional=not one.name
             )
             if answers:
-                self.people[one.position] = Person(one.name, answers)
-        asked = self.open_questions(Per.REGISTRATION, self.found.answers, [admission])
+                self.people[one.position] = RequestedAttendee(one.name, answers)
+        asked = self.open_questions(
+            QuestionScope.REGISTRATION, self.found.answers, [admission]
+        )
         self.answers = self.check_answers(asked, "answers-")
         return self.is_well
 
@@ -215,17 +225,17 @@ class AdmissionForm(AskingForm):
 # --- whose it is --------------------------------------------------------------------
 
 
-class AddressForm(AskingForm):
+class AddressForm(CheckedForm):
     """The address as it should be."""
 
     def __init__(
-        self, data: Typed | None = None, label: Any = None, hint: Any = None
+        self, data: FormData | None = None, label: Any = None, hint: Any = None
     ) -> None:
         label = label or lazy_gettext("Your email address")
         hint = hint or lazy_gettext(
             "Everything about this registration goes here from now on."
         )
-        super().__init__([("email", addressed(label, hint))])
+        super().__init__([("email", email_field(label, hint))])
         self.process(data)
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
@@ -233,15 +243,15 @@ class AddressForm(AskingForm):
         return self.is_well
 
 
-class SuccessorForm(AskingForm):
+class TransferForm(CheckedForm):
     """Who has the place from now on."""
 
-    def __init__(self, data: Typed | None = None) -> None:
+    def __init__(self, data: FormData | None = None) -> None:
         hint = lazy_gettext("Their ticket goes there. Check it well.")
         super().__init__(
             [
-                ("name", named(lazy_gettext("Their name"), required=True)),
-                ("email", addressed(lazy_gettext("Their email address"), hint)),
+                ("name", name_field(lazy_gettext("Their name"), required=True)),
+                ("email", email_field(lazy_gettext("Their email address"), hint)),
             ]
         )
         self.process(data)
@@ -252,14 +262,14 @@ class SuccessorForm(AskingForm):
         return self.is_well
 
 
-class LostMailForm(AskingForm):
+class ResendForm(CheckedForm):
     """The address to which everything is mailed again."""
 
-    def __init__(self, data: Typed | None = None, *, form_token: str = "") -> None:
+    def __init__(self, data: FormData | None = None, *, form_token: str = "") -> None:
         hint = lazy_gettext("The one you registered with.")
         super().__init__(
             [
-                ("email", addressed(lazy_gettext("Your email address"), hint)),
+                ("email", email_field(lazy_gettext("Your email address"), hint)),
                 ("form_token", TypedField(kind="hidden", maxlength=200)),
                 (
                     HONEYPOT,

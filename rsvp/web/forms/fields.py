@@ -11,9 +11,9 @@ from rsvp.domain import questions
 from rsvp.models.event import QuestionType
 from rsvp.text import person_names
 
-LENGTHS = {
-    QuestionType.TEXT: questions.TEXT_LENGTH,
-    QuestionType.LONG_TEXT: questions.LONG_TEXT_LENGTH,
+MAX_LENGTHS = {
+    QuestionType.TEXT: questions.MAX_TEXT_LENGTH,
+    QuestionType.LONG_TEXT: questions.MAX_LONG_TEXT_LENGTH,
 }
 
 
@@ -56,15 +56,15 @@ class TypedField(Field):
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
             # Past any honest length it is cut, one over, so that it is still too long.
-            limit = (self.flags.maxlength or questions.LONG_TEXT_LENGTH) + 1
-            self.data = questions.clean(valuelist[0][: limit * 2])[:limit]
+            limit = (self.flags.maxlength or questions.MAX_LONG_TEXT_LENGTH) + 1
+            self.data = questions.clean_text(valuelist[0][: limit * 2])[:limit]
 
 
 class NameField(TypedField):
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
-            limit = person_names.LONGEST
-            self.data = person_names.clean(valuelist[0][: limit * 8])[: limit + 1]
+            limit = person_names.MAX_LENGTH
+            self.data = person_names.clean_name(valuelist[0][: limit * 8])[: limit + 1]
 
 
 class ChoicesField(TypedField):
@@ -76,7 +76,8 @@ class ChoicesField(TypedField):
     def process_formdata(self, valuelist: list[str]) -> None:
         limit = len(self.options) + 1
         self.data = [
-            questions.clean(text[: questions.TEXT_LENGTH]) for text in valuelist[:limit]
+            questions.clean_text(text[: questions.MAX_TEXT_LENGTH])
+            for text in valuelist[:limit]
         ]
 
 
@@ -99,7 +100,7 @@ class PartyField(TypedField):
         self.data: int | None = value or 1  # type: ignore[assignment]
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.typed = questions.clean(valuelist[0][:20]) if valuelist else ""
+        self.typed = questions.clean_text(valuelist[0][:20]) if valuelist else ""
         if not self.typed:
             return
         try:

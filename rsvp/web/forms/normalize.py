@@ -1,4 +1,4 @@
-"""Typed: ids read, and what is said of names and addresses that can't be taken."""
+"""Normalize: submission ids parsed, and messages about invalid names and addresses."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ from uuid import UUID
 
 from flask_babel import lazy_gettext as _
 
-from rsvp.text.mail_addresses import Slip
+from rsvp.text.mail_addresses import AddressMistake
 
-NO_WEB_ADDRESS = _(
+WEB_ADDRESS_MESSAGE = _(
     "Enter a name without a web address in it. If there is none, put a space after "
     "each dot."
 )
 
-LOOKS_LIKE = _("Enter an email address like name@example.org. Check it for typos.")
+INVALID_EMAIL_MESSAGE = _(
+    "Enter an email address like name@example.org. Check it for typos."
+)
 
-NO_MAIL_ADDRESS: dict[Slip, Any] = {
-    Slip.EMPTY: _("Enter your email address."),
-    Slip.UNSEEN: _(
+EMAIL_MESSAGES: dict[AddressMistake, Any] = {
+    AddressMistake.EMPTY: _("Enter your email address."),
+    AddressMistake.UNSEEN: _(
         "There is an invisible character in this address. Type it instead of "
         "pasting it."
     ),
-    Slip.SPACE: _("There is a space in this address. Take it out."),
-    Slip.SEVERAL: _("Enter one email address, not several."),
-    Slip.NO_AT: LOOKS_LIKE,
-    Slip.TWO_AT: _(
+    AddressMistake.SPACE: _("There is a space in this address. Take it out."),
+    AddressMistake.SEVERAL: _("Enter one email address, not several."),
+    AddressMistake.NO_AT: INVALID_EMAIL_MESSAGE,
+    AddressMistake.TWO_AT: _(
         "Enter an email address like name@example.org. This one has more than one @."
     ),
-    Slip.NO_NAME: _("Something is missing before the @."),
-    Slip.NO_DOMAIN: _(
+    AddressMistake.NO_NAME: _("Something is missing before the @."),
+    AddressMistake.NO_DOMAIN: _(
         "What stands after the @ is not complete. It looks like example.org."
     ),
-    Slip.COMMA: _("There is a comma after the @. Should it be a dot?"),
-    Slip.DOTS: _("There is a dot too many in this address."),
-    Slip.OTHER: LOOKS_LIKE,
+    AddressMistake.COMMA: _("There is a comma after the @. Should it be a dot?"),
+    AddressMistake.DOTS: _("There is a dot too many in this address."),
+    AddressMistake.OTHER: INVALID_EMAIL_MESSAGE,
 }
 
 
-def read_submission(typed: str) -> UUID | None:
+def parse_submission_id(typed: str) -> UUID | None:
     """The form's own id; a thing that is none is ignored."""
     try:
         return UUID(typed)

@@ -1,4 +1,4 @@
-"""Answering: who comes, where an offer is of fewer places than the party has people."""
+"""Offer: who of a party comes when fewer places are offered than it has people."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from rsvp.models import Registration
-from rsvp.web.forms.base import AskingForm
+from rsvp.web.forms.base import CheckedForm
 from rsvp.web.forms.fields import ChoicesField, Option
-from rsvp.web.presentation.template_globals import name_of
+from rsvp.web.presentation.text import attendee_name
 
 
-class OfferForm(AskingForm):
+class OfferForm(CheckedForm):
     """Who of the party comes; blank, the first of them are ticked."""
 
     def __init__(
@@ -24,7 +24,7 @@ class OfferForm(AskingForm):
         # None: it has ended and is gone, which the domain then says.
         self.is_of_fewer = 0 < self.most < found.seats
         options = tuple(
-            Option(str(one.position), name_of(one.name, one.position))
+            Option(str(one.position), attendee_name(one.name, one.position))
             for one in found.coming
         )
         chosen = [option.value for option in options[: self.most]]

@@ -1,4 +1,4 @@
-"""Typed: what people wrote into an organizer's form, as one plain value."""
+"""Organizer forms: fields of an organizer's form, read as plain values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from flask_babel import gettext as _
 
 from rsvp import walltime
 from rsvp.text import placeholders
-from rsvp.text.cleaning import bare_line, one_line, readable
-from rsvp.text.placeholders import Slip, Wrong
+from rsvp.text.cleaning import one_line, strip_unprintable, trimmed_line
+from rsvp.text.placeholders import MistakeKind, PlaceholderMistake
 
-LONGEST_REASON = 200
+MAX_REASON_LENGTH = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
 
 
@@ -30,37 +30,37 @@ class Mistake:
     typed: str
 
 
-def line(name: str) -> str:
+def read_line(name: str) -> str:
     """What was typed into a field, in one line."""
     return one_line(request.form.get(name, ""))
 
 
-def too_long(longest: int) -> str:
+def too_long_message(longest: int) -> str:
     return _("Please use at most %(count)d characters.", count=longest)
 
 
-def whole_number(name: str, lowest: int, highest: int) -> int | None:
+def read_whole_number(name: str, lowest: int, highest: int) -> int | None:
     """The number in a field, or None for what is none between these two.
 
     `isdecimal` alone would take digits of every script, and `int` a number as long as
     a book.
     """
-    text = bare_line(request.form.get(name, ""))
+    text = trimmed_line(request.form.get(name, ""))
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(highest))):
         return None
     return int(text) if lowest <= int(text) <= highest else None
 
 
-def lines(name: str) -> str:
+def read_lines(name: str) -> str:
     """What was typed into a field of several lines: text with line ends alone."""
     typed = request.form.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
-    return readable(typed, keep="\n").strip()
+    return strip_unprintable(typed, keep="\n").strip()
 
 
-def time_to_come(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
+def read_future_time(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     """The instant of the wall time in a field, by the clocks of that zone; None where
     nothing was typed. Raises ValueError with words for the person who typed it."""
-    text = bare_line(request.form.get(name, ""))
+    text = trimmed_line(request.form.get(name, ""))
     if not text:
         return None
     try:
@@ -91,20 +91,20 @@ def placeholder_mistake(
     text: str, *, needed: str | None = None, has_deadline: bool = True
 ) -> str | None:
     """What is wrong with the placeholders of a text, in words for who typed it."""
-    match placeholders.slip_in(text, needed):
-        case Slip(Wrong.BRACE):
+    match placeholders.find_mistake(text, needed):
+        case PlaceholderMistake(MistakeKind.BRACE):
             return _("A brace stands alone. Write it twice to keep it: {{ or }}.")
-        case Slip(Wrong.UNKNOWN, name):
-            names = placeholders.known(has_deadline=has_deadline)
+        case PlaceholderMistake(MistakeKind.UNKNOWN, name):
+            names = placeholders.known_placeholders(has_deadline=has_deadline)
             return _(
                 "{%(name)s} is no placeholder. There are %(known)s.",
                 name=name,
-                known=placeholders.listed(names),
+                known=placeholders.join_placeholders(names),
             )
-        case Slip(Wrong.MISSING, name):
+        case PlaceholderMistake(MistakeKind.MISSING, name):
             return _(
                 "This must say until when people may answer: use {%(name)s}.", name=name
             )
-    if "until" in placeholders.named(text) and not has_deadline:
+    if "until" in placeholders.placeholders_in(text) and not has_deadline:
         return _("This mail has no deadline, so {until} would say nothing.")
     return None

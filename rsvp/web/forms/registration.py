@@ -1,4 +1,4 @@
-"""Registering: the public form of one event."""
+"""Registration: the public registration form of an event."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from rsvp import i18n
 from rsvp.domain import questions
 from rsvp.domain.registrations import create
 from rsvp.models import Admission, Event
-from rsvp.models.event import Per
-from rsvp.web.forms.base import AskingForm, addressed, asked, named
+from rsvp.models.event import QuestionScope
+from rsvp.web.forms.base import CheckedForm, email_field, name_field, question_field
 from rsvp.web.forms.fields import BoxField, Option, PartyField, TypedField
-from rsvp.web.forms.normalize import read_submission
+from rsvp.web.forms.normalize import parse_submission_id
 
-MOST_GUEST_BLOCKS = 9
+MAX_GUEST_BLOCKS = 9
 HONEYPOT = "nickname"
 INVITATION_LENGTH = 200
 
 
 # --- what it asks -------------------------------------------------------------------
 
-Fields = tuple[tuple[str, UnboundField], ...]
+FormFields = tuple[tuple[str, UnboundField], ...]
 
 # Built once for each event that is held in memory, and gone with it.
-built: WeakKeyDictionary[Event, Fields] = WeakKeyDictionary()
+fields_by_event: WeakKeyDictionary[Event, FormFields] = WeakKeyDictionary()
 
 
-def fields_of(event: Event) -> Fields:
-    fields = built.get(event)
+def form_fields(event: Event) -> FormFields:
+    fields = fields_by_event.get(event)
     if fields is None:
-        fields = built[event] = tuple(make_fields(event))
+        fields = fields_by_event[event] = tuple(build_fields(event))
     return fields
 
 
-def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
+def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     if event.needs_invitation:
         yield (
             "invitation",
@@ -52,10 +52,10 @@ def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
                 description=lazy_gettext("It stands in your invitation."),
             ),
         )
-    yield "name", named(lazy_gettext("Your name"), required=True)
+    yield "name", name_field(lazy_gettext("Your name"), required=True)
     yield (
         "email",
-        addressed(lazy_gettext("Your email address"), what_is_mailed(event)),
+        email_field(lazy_gettext("Your email address"), email_hint(event)),
     )
     yield (
         "admission",
@@ -74,13 +74,16 @@ def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     )
     names = {admission.key: admission.name for admission in event.admissions}
     for question in event.questions:
-        yield f"answers-{question.key}", asked(question, names)
+        yield f"answers-{question.key}", question_field(question, names)
     for number in guest_numbers(event):
-        yield f"guests-{number}-name", named(lazy_gettext("Name of your guest"))
+        yield f"guests-{number}-name", name_field(lazy_gettext("Name of your guest"))
         for question in event.questions:
-            if question.per == Per.ATTENDEE:
-                yield f"guests-{number}-answers-{question.key}", asked(question, names)
-    if may_be_fewer(event):
+            if question.per == QuestionScope.ATTENDEE:
+                yield (
+                    f"guests-{number}-answers-{question.key}",
+                    question_field(question, names),
+                )
+    if may_accept_fewer(event):
         yield (
             "fewer_ok",
             BoxField(
@@ -105,7 +108,7 @@ def make_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     )
 
 
-def what_is_mailed(event: Event) -> Any:
+def email_hint(event: Event) -> Any:
     if event.is_by_approval:
         return lazy_gettext("The organizer’s answer goes here.")
     if event.confirm_address:
@@ -113,7 +116,7 @@ def what_is_mailed(event: Event) -> Any:
     return lazy_gettext("Your ticket goes here.")
 
 
-def may_be_fewer(event: Event) -> bool:
+def may_accept_fewer(event: Event) -> bool:
     """Whether a party may come to wait for seats, and fewer of it might be seated."""
 
     def may_wait(admission: Admission) -> bool:
@@ -125,13 +128,13 @@ def may_be_fewer(event: Event) -> bool:
 
 def guest_numbers(event: Event) -> range:
     """The blocks for guests, from 0; more people than blocks are named later."""
-    return range(min(event.party_max - 1, MOST_GUEST_BLOCKS))
+    return range(min(event.party_max - 1, MAX_GUEST_BLOCKS))
 
 
 # --- the form -----------------------------------------------------------------------
 
 
-class RegistrationForm(AskingForm):
+class RegistrationForm(CheckedForm):
     """The public form of one event; without `data` it is blank."""
 
     def __init__(
@@ -141,12 +144,14 @@ class RegistrationForm(AskingForm):
         *,
         form_token: str = "",
     ) -> None:
-        super().__init__(fields_of(event))
+        super().__init__(form_fields(event))
         self.event = event
         self.is_blank = data is None
         self.guest_numbers = guest_numbers(event)
         self.own_questions = list(event.questions)
-        self.guest_questions = [q for q in event.questions if q.per == Per.ATTENDEE]
+        self.guest_questions = [
+            q for q in event.questions if q.per == QuestionScope.ATTENDEE
+        ]
         self.process(data)
         if len(event.admissions) == 1 and not self["admission"].data:
             self["admission"].data = event.admissions[0].key
@@ -204,12 +209,12 @@ class RegistrationForm(AskingForm):
         return any(self[name].data for name in (f"guests-{number}-name", *names))
 
     def check_own_answers(self, admission: Admission) -> None:
-        for per in (Per.REGISTRATION, Per.ATTENDEE):
-            asked = questions.asked(self.event, admission, per)
+        for per in (QuestionScope.REGISTRATION, QuestionScope.ATTENDEE):
+            asked = questions.questions_for(self.event, admission, per)
             self.read[per] = self.check_answers(asked, "answers-")
 
     def check_guests(self, admission: Admission) -> None:
-        asked = questions.asked(self.event, admission, Per.ATTENDEE)
+        asked = questions.questions_for(self.event, admission, QuestionScope.ATTENDEE)
         self.read["guests"] = guests = []
         for number in self.guest_numbers[: self.read.get("people", 1) - 1]:
             name = self[f"guests-{number}-name"].data
@@ -218,7 +223,7 @@ class RegistrationForm(AskingForm):
             answers = self.check_answers(
                 asked, f"guests-{number}-answers-", optional=not name
             )
-            guests.append(create.Person(name or None, answers))
+            guests.append(create.RequestedAttendee(name or None, answers))
 
     def check_consents(self) -> None:
         for consent in self.event.consents:
@@ -228,26 +233,28 @@ class RegistrationForm(AskingForm):
 
     # --- the value handed over ---
 
-    def wanted(self) -> create.Wanted:
+    def wanted(self) -> create.RegistrationRequest:
         """What is to be registered; only after `validate` said yes."""
         admission = self.chosen
         assert admission is not None
-        registrant = create.Person(self["name"].data, self.read[Per.ATTENDEE])
+        registrant = create.RequestedAttendee(
+            self["name"].data, self.read[QuestionScope.ATTENDEE]
+        )
         guests = self.read["guests"]
         unnamed = self.read["people"] - 1 - len(guests)
-        later = itertools.repeat(create.Person(None, {}), unnamed)
-        return create.Wanted(
+        later = itertools.repeat(create.RequestedAttendee(None, {}), unnamed)
+        return create.RegistrationRequest(
             admission_id=admission.id,
             email=self.read["email"],
             email_key=self.read["email_key"],
             party=(registrant, *guests, *later),
-            answers=self.read[Per.REGISTRATION],
+            answers=self.read[QuestionScope.REGISTRATION],
             consents={
                 consent.id: self[f"consent-{consent.key}"].data
                 for consent in self.event.consents
             },
             language=i18n.language_for(self.event.language),
-            submission=read_submission(self["submission"].data),
+            submission=parse_submission_id(self["submission"].data),
             # Nobody alone can come with fewer.
             fewer_ok="fewer_ok" in self
             and self["fewer_ok"].data

@@ -1,4 +1,4 @@
-"""Work: what goes on in the background, for those who run a team."""
+"""Jobs: the state of background jobs, mail delivery and workers, for team managers."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, abort, current_app
+from flask import abort, current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta, ngettext
 from flask_babel import lazy_gettext as _
 
-from rsvp.clocks import CLOCKS_DIFFER
+from rsvp.clocks import MAX_CLOCK_SKEW
 from rsvp.db import utcnow
 from rsvp.domain import teams
 from rsvp.domain.teams import Action
 from rsvp.models import Job, MailDomain, Worker
 from rsvp.queries import jobs as job_queries
 from rsvp.queries.jobs import JobState
+from rsvp.text import states
 from rsvp.web import guards
-from rsvp.web.organizer import layout
+from rsvp.web.organizer import bp, layout
 
-bp = Blueprint("work", __name__, url_prefix="/organize")
-bp.after_request(layout.keep_private)
-
-WORDS = {
+JOB_LABELS = {
     "settle": _("Offers and held places whose time is over"),
     "close": _("Places of those who did not say whether they come"),
     "ask": _("Asking people whether they still come"),
@@ -40,23 +38,23 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class ShownJob:
+class JobRow:
     """A job as the page shows it; `state` is a pill."""
 
     word: Any
-    state: layout.Shown
+    state: states.StateLabel
     ran: str
     trouble: str
 
 
-IS_RUNNING = layout.Shown("offered", "◑", _("Running"))
-IS_WELL = layout.Shown("confirmed", "●", _("Well"))
-IS_ON_HOLD = layout.Shown("waitlisted", "◷", _("On hold"))
-IS_BEHIND = layout.Shown("waitlisted", "◷", _("Behind"))
-STANDS_STILL = layout.Shown("waitlisted", "◷", _("No worker"))
-HAS_FAILED = layout.Shown("cancelled", "✕", _("Failed"))
+IS_RUNNING = states.StateLabel("offered", "◑", _("Running"))
+IS_WELL = states.StateLabel("confirmed", "●", _("Well"))
+IS_ON_HOLD = states.StateLabel("waitlisted", "◷", _("On hold"))
+IS_BEHIND = states.StateLabel("waitlisted", "◷", _("Behind"))
+STANDS_STILL = states.StateLabel("waitlisted", "◷", _("No worker"))
+HAS_FAILED = states.StateLabel("cancelled", "✕", _("Failed"))
 
-STATES = {
+JOB_STATE_LABELS = {
     JobState.RUNNING: IS_RUNNING,
     JobState.ON_HOLD: IS_ON_HOLD,
     JobState.FAILED: HAS_FAILED,
@@ -67,76 +65,80 @@ STATES = {
 
 @bp.get("/work")
 @guards.signed_in
-def show() -> ResponseReturnValue:
-    if not teams.may_anywhere(layout.me(), Action.MANAGE_TEAM):
+def show_jobs() -> ResponseReturnValue:
+    if not teams.may_anywhere(layout.signed_in_user(), Action.MANAGE_TEAM):
         abort(404)
     now = utcnow()
-    work = job_queries.background_work(now)
+    work = job_queries.load_background_work(now)
     last_ran_at = work.last_ran_at(now)
     works = work.is_at_work(now)
-    idle_time = None if works or last_ran_at is None else span(now - last_ran_at)
-    order = list(WORDS)
-    jobs = sorted(work.jobs, key=lambda j: (j.name not in WORDS, *place(j, order)))
-    return layout.page(
+    idle_time = (
+        None if works or last_ran_at is None else duration_text(now - last_ran_at)
+    )
+    order = list(JOB_LABELS)
+    jobs = sorted(
+        work.jobs, key=lambda j: (j.name not in JOB_LABELS, *job_order(j, order))
+    )
+    return layout.render_page(
         "jobs.html",
         mails=work.mails,
         mailings_sending=work.mailings_sending,
         jobs=[
-            shown_job(each, work.state_of(each, now), now, works=works) for each in jobs
+            job_row(each, work.state_of(each, now), now, works=works) for each in jobs
         ],
-        apart=shown_clock(work.apart),
-        paused=[shown_domain(each, now) for each in work.paused],
+        apart=clock_row(work.apart),
+        paused=[domain_row(each, now) for each in work.paused],
         idle_for=idle_time,
         never_ran=not work.has_run,
         is_known=works or last_ran_at is not None,
-        troubled=[shown_worker(each, now) for each in work.troubled],
+        troubled=[worker_row(each, now) for each in work.troubled],
         has_mail_server=bool(current_app.config["MAIL_SERVER"]),
     )
 
 
-def place(job: Job, order: list[str]) -> tuple[int, str]:
+def job_order(job: Job, order: list[str]) -> tuple[int, str]:
     return (order.index(job.name) if job.name in order else 0, job.name)
 
 
-def shown_worker(worker: Worker, now: datetime) -> dict[str, Any]:
+def worker_row(worker: Worker, now: datetime) -> dict[str, Any]:
     """Workers of a machine that ended shortly after one another."""
-    ago = span(now - (worker.ended_at or now))
+    ago = duration_text(now - (worker.ended_at or now))
     return {"ends": worker.ends, "ago": ago, "why": worker.why}
 
 
-def shown_clock(apart: job_queries.Apart | None) -> dict[str, str] | None:
+def clock_row(apart: job_queries.UntrustedClock | None) -> dict[str, str] | None:
     """The clock that stands apart from the last run, in words."""
     if apart is None:
         return None
     return {
         "stood": f"{apart.at:%Y-%m-%d %H:%M} UTC",
         "ran": f"{apart.last_run_at:%Y-%m-%d %H:%M} UTC",
-        "by": span(apart.by),
+        "by": duration_text(apart.by),
     }
 
 
-def shown_job(job: Job, state: JobState, now: datetime, *, works: bool) -> ShownJob:
+def job_row(job: Job, state: JobState, now: datetime, *, works: bool) -> JobRow:
     """How it stands with a job; `works`: a worker has run lately."""
     finished_at = job.finished_at
     if state == JobState.RUNNING and job.started_at:
-        ran = _("for %(time)s", time=span(now - job.started_at))
-    elif finished_at and finished_at > now + CLOCKS_DIFFER:
+        ran = _("for %(time)s", time=duration_text(now - job.started_at))
+    elif finished_at and finished_at > now + MAX_CLOCK_SKEW:
         ran = _("nobody knows when: the server’s clock was ahead")
     elif finished_at:
-        ran = _("%(time)s ago", time=span(now - finished_at))
+        ran = _("%(time)s ago", time=duration_text(now - finished_at))
         if job.done:
             ran = _("%(ran)s, %(number)d done", ran=ran, number=job.done)
     else:
         ran = _("not yet")
-    return ShownJob(
-        WORDS.get(job.name, job.name),
-        STATES.get(state, IS_WELL if works else STANDS_STILL),
+    return JobRow(
+        JOB_LABELS.get(job.name, job.name),
+        JOB_STATE_LABELS.get(state, IS_WELL if works else STANDS_STILL),
         ran,
-        trouble_of(job, state, now),
+        trouble_text(job, state, now),
     )
 
 
-def trouble_of(job: Job, state: JobState, now: datetime) -> str:
+def trouble_text(job: Job, state: JobState, now: datetime) -> str:
     """What is wrong with it, in sentences."""
     said = []
     if job.failures:
@@ -153,16 +155,20 @@ def trouble_of(job: Job, state: JobState, now: datetime) -> str:
     if state == JobState.AHEAD:
         said.append(_("Due now: a clock that was ahead set its next time too late."))
     if job.is_behind(now):
-        time = span(now - job.due_at)
+        time = duration_text(now - job.due_at)
         said.append(_("It has been due for %(time)s.", time=time))
     return " ".join(map(str, said))
 
 
-def shown_domain(paused: MailDomain, now: datetime) -> dict[str, Any]:
+def domain_row(paused: MailDomain, now: datetime) -> dict[str, Any]:
     left = (paused.pause_until or now) - now
-    return {"name": paused.domain, "left": span(left), "why": paused.last_error}
+    return {
+        "name": paused.domain,
+        "left": duration_text(left),
+        "why": paused.last_error,
+    }
 
 
-def span(time: timedelta) -> str:
+def duration_text(time: timedelta) -> str:
     """A length of time in its largest unit: `14 minutes`."""
     return format_timedelta(max(time, timedelta(seconds=1)), threshold=1.5)

@@ -1,4 +1,5 @@
-"""Public pages: what's on, an event, a series, and their feeds; the same for everybody.
+"""Public events: the list, an event, a series, and their feeds; the same for
+everybody.
 
 Nothing here sets a cookie or opens a session. A page is rendered once per change and
 then answered from memory (`web.memory`): one small read tells if it is still the same.
@@ -9,22 +10,29 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
-from flask import Blueprint, Response, abort, current_app, render_template
+from flask import Response, abort, current_app, render_template
 
 from rsvp import i18n
 from rsvp.db import utcnow
 from rsvp.extensions import db
-from rsvp.formats.feeds import icalendar
+from rsvp.formats.feeds import atom, icalendar
 from rsvp.models import Event
 from rsvp.queries import events as event_queries
 from rsvp.queries.events import EventState
 from rsvp.web import guards
 from rsvp.web.caching import events as cached_events
-from rsvp.web.caching.pages import Held, answer, definition, memory, offer, ready
+from rsvp.web.caching.pages import (
+    CachedPage,
+    allow_fast_path,
+    page_cache,
+    page_response,
+    prepare_page,
+    state_without_counts,
+)
 from rsvp.web.forms.registration import RegistrationForm
-from rsvp.web.presentation.template_globals import public_url
-
-bp = Blueprint("public", __name__)
+from rsvp.web.presentation import event_page as presentation_event_page
+from rsvp.web.presentation.urls import public_url_for
+from rsvp.web.public import bp
 
 HTML = "text/html; charset=utf-8"
 CALENDAR = "text/calendar; charset=utf-8"
@@ -36,49 +44,53 @@ ATOM = "application/atom+xml; charset=utf-8"
 
 @bp.get("/events/<slug>")
 @guards.public
-def event(slug: str) -> Response:
+def show_event(slug: str) -> Response:
     now = utcnow()
-    shown, state = cached_events.shown_event(slug)
+    shown, state = cached_events.get_public_event(slug)
     # The form's stamp holds the hour; the rest of the page depends on these alone.
     hour = int(now.timestamp()) // 3600
     when = (shown.phase(now), hour)
-    held = memory().page(
+    held = page_cache().page(
         slug,
         (state.key, *when),
-        lambda: event_page(shown, state, now),
-        lasting=(definition(state.key), *when),
+        lambda: render_event_page(shown, state, now),
+        lasting=(state_without_counts(state.key), *when),
     )
     changes_at = shown.next_phase_at(now)
     until = min((hour + 1) * 3600.0, changes_at.timestamp() if changes_at else math.inf)
-    offer(held, db.engine, slug, hour * 3600.0, until)
-    return answer(held)
+    allow_fast_path(held, db.engine, slug, hour * 3600.0, until)
+    return page_response(held)
 
 
-def event_page(event: Event, state: EventState, now: datetime) -> tuple[bytes, str]:
-    form = RegistrationForm(event, form_token=cached_events.form_token(event, now))
-    return cached_events.event_html(event, state, form, now).encode(), HTML
+def render_event_page(
+    event: Event, state: EventState, now: datetime
+) -> tuple[bytes, str]:
+    form = RegistrationForm(
+        event, form_token=presentation_event_page.form_token(event, now)
+    )
+    return presentation_event_page.render_event(event, state, form, now).encode(), HTML
 
 
 @bp.get("/events/<slug>.ics")
 @guards.public
 def event_ics(slug: str) -> Response:
-    shown, state = cached_events.shown_event(slug)
+    shown, state = cached_events.get_public_event(slug)
     key = (state.event_id, state.version)
-    page = memory().page(
+    page = page_cache().page(
         ("ics", slug),
         key,
         lambda: (icalendar.event_calendar(shown, event_url(shown)), CALENDAR),
     )
-    return download(answer(page), "appointment" if shown.discreet else slug)
+    return as_download(page_response(page), "appointment" if shown.discreet else slug)
 
 
-def download(response: Response, name: str) -> Response:
+def as_download(response: Response, name: str) -> Response:
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'
     return response
 
 
 def event_url(event: Event) -> str:
-    return public_url("public.event", slug=event.slug)
+    return public_url_for("public.show_event", slug=event.slug)
 
 
 # --- what's on ----------------------------------------------------------------------
@@ -88,23 +100,25 @@ def event_url(event: Event) -> str:
 @guards.public
 def home() -> Response:
     now = utcnow()
-    return answer(memory().page("home", listing_key(now), lambda: home_page(now)))
+    return page_response(
+        page_cache().page("home", listing_key(now), lambda: render_home(now))
+    )
 
 
 def listing_key(now: datetime) -> tuple[str, str]:
-    return event_queries.listing_key(now), i18n.current_language()
+    return event_queries.public_events_key(now), i18n.current_language()
 
 
-def home_page(now: datetime) -> tuple[bytes, str]:
-    events = event_queries.listing(now)
-    states = states_of(events)
+def render_home(now: datetime) -> tuple[bytes, str]:
+    events = event_queries.list_public_events(now)
+    states = event_states(events)
     return render_template("public/home.html", events=events, states=states).encode(), (
         HTML
     )
 
 
-def states_of(events: list[Event]) -> dict[int, EventState]:
-    found = (event_queries.event_state(event.slug) for event in events)
+def event_states(events: list[Event]) -> dict[int, EventState]:
+    found = (event_queries.find_event_state(event.slug) for event in events)
     return {state.event_id: state for state in found if state}
 
 
@@ -113,32 +127,34 @@ def states_of(events: list[Event]) -> dict[int, EventState]:
 def events_ics() -> Response:
     now = utcnow()
     title = current_app.config["SITE_NAME"]
-    page = memory().page(
+    page = page_cache().page(
         "events.ics",
         listing_key(now),
         lambda: (
-            icalendar.many_calendar(event_queries.listing(now), event_url, title=title),
+            icalendar.events_calendar(
+                event_queries.list_public_events(now), event_url, title=title
+            ),
             CALENDAR,
         ),
     )
-    return answer(page)
+    return page_response(page)
 
 
 @bp.get("/events.atom")
 @guards.public
 def events_atom() -> Response:
     now = utcnow()
-    page = memory().page("events.atom", listing_key(now), lambda: atom_feed(now))
-    return answer(page)
+    page = page_cache().page("events.atom", listing_key(now), lambda: atom_feed(now))
+    return page_response(page)
 
 
 def atom_feed(now: datetime) -> tuple[bytes, str]:
-    feed = icalendar.atom(
-        event_queries.listing(now),
+    feed = atom.atom_feed(
+        event_queries.list_public_events(now),
         event_url,
         title=current_app.config["SITE_NAME"],
-        home_url=public_url("public.home"),
-        feed_url=public_url("public.events_atom"),
+        home_url=public_url_for("public.home"),
+        feed_url=public_url_for("public.events_atom"),
         language=i18n.current_language(),
     )
     return feed, ATOM
@@ -149,8 +165,8 @@ def atom_feed(now: datetime) -> tuple[bytes, str]:
 
 @bp.get("/series/<slug>")
 @guards.public
-def series(slug: str) -> Response:
-    found = event_queries.series_page(slug, utcnow())
+def show_series(slug: str) -> Response:
+    found = event_queries.find_series_page(slug, utcnow())
     if found is None:
         abort(404)
     html = render_template(
@@ -158,6 +174,6 @@ def series(slug: str) -> Response:
         series=found.series,
         coming=found.coming,
         past=found.past,
-        states=states_of(found.coming),
+        states=event_states(found.coming),
     )
-    return answer(Held(ready(html.encode(), HTML), ()))
+    return page_response(CachedPage(prepare_page(html.encode(), HTML), ()))

@@ -12,19 +12,25 @@ from sqlalchemy import delete
 
 from rsvp.db import writing
 from rsvp.domain import invariants
-from rsvp.domain.checkin.attendance import Passage, fold
+from rsvp.domain.checkin.attendance import Passage, fold_passages
 from rsvp.extensions import db
 from rsvp.models import CheckIn
 from rsvp.models.checkin import Direction
 from tests.conftest import empty_database
-from tests.support.door import DOORS, EVENING, attendees, make_phone, scan
+from tests.support.door import (
+    DOORS_OPEN_AT,
+    DURING_ENTRY,
+    attendees_of,
+    make_phone,
+    record_scan,
+)
 from tests.support.factories import make_event, register
 
 # --- who is in ----------------------------------------------------------------------
 
 
 def passage(minute: int, way: str) -> Passage:
-    return Passage(EVENING + timedelta(minutes=minute), uuid4(), Direction(way))
+    return Passage(DURING_ENTRY + timedelta(minutes=minute), uuid4(), Direction(way))
 
 
 @pytest.mark.parametrize(
@@ -43,9 +49,9 @@ def passage(minute: int, way: str) -> Passage:
 )
 def test_who_is_in_follows_from_the_passages(ways, found):
     def minute(at):
-        return at and int((at.at - EVENING).total_seconds() // 60)
+        return at and int((at.at - DURING_ENTRY).total_seconds() // 60)
 
-    stayed = fold([passage(at, way) for at, way in ways])
+    stayed = fold_passages([passage(at, way) for at, way in ways])
 
     assert [(minute(s.entry), minute(s.out)) for s in stayed] == found
 
@@ -54,7 +60,7 @@ def test_who_is_in_follows_from_the_passages(ways, found):
 def test_in_whatever_order_they_arrive_the_fold_is_the_same(ways):
     passages = [passage(at, way) for at, way in ways]
 
-    once, turned = fold(passages), fold(passages[::-1])
+    once, turned = fold_passages(passages), fold_passages(passages[::-1])
 
     assert once == turned
     assert all(stay.out for stay in once[:-1])
@@ -69,16 +75,16 @@ def test_check_names_check_ins_that_the_scans_do_not_come_to(app):
     event = make_event()
     register(event, "Zoë")
     register(event, "Ada")
-    zoe, ada = attendees(event)
+    zoe, ada = attendees_of(event)
     phone = make_phone(event)
-    scan(phone, zoe)
-    scan(phone, ada)
-    assert invariants.problems(EVENING) == []
+    record_scan(phone, zoe)
+    record_scan(phone, ada)
+    assert invariants.find_problems(DURING_ENTRY) == []
 
     with writing() as session:
         session.execute(delete(CheckIn).where(CheckIn.attendee_id == zoe.id))
 
-    [problem] = invariants.problems(EVENING)
+    [problem] = invariants.find_problems(DURING_ENTRY)
     assert (problem.rule, problem.table, problem.id) == ("I5", "attendees", zoe.id)
 
 
@@ -99,18 +105,20 @@ def test_whatever_is_scanned_the_check_ins_are_what_the_scans_come_to(sqlite_app
         empty_database(sqlite_app)
         event = make_event()
         register(event, "A", "B", "C")
-        people = attendees(event)
-        phone = make_phone(event, now=DOORS)
+        people = attendees_of(event)
+        phone = make_phone(event, now=DOORS_OPEN_AT)
         made = []
         for number, (who, way, late) in enumerate(ways):
-            now = EVENING + timedelta(minutes=40 + number)
+            now = DURING_ENTRY + timedelta(minutes=40 + number)
             at = now - timedelta(minutes=abs(late))
             if way == "undo":
                 if made:
-                    scan(phone, None, way, of=made.pop(), now=now, at=now)
+                    record_scan(phone, None, way, of=made.pop(), now=now, at=now)
             else:
-                made.append(scan(phone, people[who], way, now=now, at=at).scan_id)
-        problems = [p for p in invariants.problems(EVENING) if p.rule == "I5"]
+                made.append(
+                    record_scan(phone, people[who], way, now=now, at=at).scan_id
+                )
+        problems = [p for p in invariants.find_problems(DURING_ENTRY) if p.rule == "I5"]
         db.session.remove()
 
     assert problems == []

@@ -10,37 +10,37 @@ import pytest
 from rsvp import tokens
 from rsvp.db import write, writing
 from rsvp.domain.checkin import passes
-from rsvp.errors import DoorClosed, DoorFull, PhoneStopped
+from rsvp.errors import DoorPassFull, DoorPassInactive, PhoneStopped
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Device, DoorPass
-from tests.support.door import DOORS, EVENING, make_pass, make_phone
+from tests.support.door import DOORS_OPEN_AT, DURING_ENTRY, make_pass, make_phone
 from tests.support.factories import CODE_KEY, make_event
 
 
-def enrol(door_pass: DoorPass, now=EVENING, name="Main entrance") -> str:
+def enrol(door_pass: DoorPass, now=DURING_ENTRY, name="Main entrance") -> str:
     """Enrol one more phone and give what its cookie holds."""
     secret, pass_id = tokens.new_device_secret(), door_pass.id
-    write(lambda _: passes.enrol(pass_id, name, secret, now=now))
+    write(lambda _: passes.enrol_device(pass_id, name, secret, now=now))
     return secret
 
 
 def test_a_pass_is_found_by_its_link_and_a_phone_by_its_secret(app):
     door_pass = make_pass(make_event())
-    link = passes.token_of(door_pass, CODE_KEY)
+    link = passes.pass_token(door_pass, CODE_KEY)
     secret = enrol(door_pass)
 
-    assert passes.find_pass(link).id == door_pass.id
-    assert passes.find_device(secret).door_pass.id == door_pass.id
+    assert passes.find_pass_by_token(link).id == door_pass.id
+    assert passes.find_device_by_secret(secret).door_pass.id == door_pass.id
     for nobodys in ("", "x", "x" * 22, link[:-1], secret, "ä" * 22):
-        assert passes.find_pass(nobodys) is None
+        assert passes.find_pass_by_token(nobodys) is None
     for nobodys in ("", link, secret.lower(), secret + "A"):
-        assert passes.find_device(nobodys) is None
+        assert passes.find_device_by_secret(nobodys) is None
 
 
 def test_nothing_in_the_database_opens_a_door(app):
     door_pass = make_pass(make_event())
     secret = enrol(door_pass)
-    device = passes.find_device(secret)
+    device = passes.find_device_by_secret(secret)
 
     for stored in (door_pass.link_id, device.secret_id, door_pass.uuid.bytes):
         for text in (
@@ -48,8 +48,8 @@ def test_nothing_in_the_database_opens_a_door(app):
             tokens.link_text(stored),
             tokens.link_text(stored[:16]),
         ):
-            assert passes.find_pass(text) is None
-            assert passes.find_device(text) is None
+            assert passes.find_pass_by_token(text) is None
+            assert passes.find_device_by_secret(text) is None
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,19 @@ def test_nothing_in_the_database_opens_a_door(app):
 def test_a_pass_works_from_a_day_before_doors_until_half_a_day_after(
     app, when, at_once, works
 ):
-    door_pass = make_pass(make_event(), DOORS - timedelta(days=10), at_once=at_once)
+    door_pass = make_pass(
+        make_event(), DOORS_OPEN_AT - timedelta(days=10), at_once=at_once
+    )
 
     if works:
-        secret = enrol(door_pass, DOORS + when)
-        assert passes.works_at(passes.find_device(secret), DOORS + when)
+        secret = enrol(door_pass, DOORS_OPEN_AT + when)
+        assert passes.may_scan(
+            passes.find_device_by_secret(secret), DOORS_OPEN_AT + when
+        )
     else:
-        with pytest.raises(DoorClosed) as refused:
-            enrol(door_pass, DOORS + when)
-        opens_at = DOORS - timedelta(hours=24) if when < timedelta(0) else None
+        with pytest.raises(DoorPassInactive) as refused:
+            enrol(door_pass, DOORS_OPEN_AT + when)
+        opens_at = DOORS_OPEN_AT - timedelta(hours=24) if when < timedelta(0) else None
         assert refused.value.facts == {"opens_at": opens_at}
 
 
@@ -85,13 +89,13 @@ def test_a_pass_enrols_so_many_phones(app):
     first = enrol(door_pass)
     enrol(door_pass)
 
-    with pytest.raises(DoorFull) as refused:
+    with pytest.raises(DoorPassFull) as refused:
         enrol(door_pass)
     assert refused.value.facts == {"limit": 2}
 
-    phone = passes.find_device(first).id
+    phone = passes.find_device_by_secret(first).id
     with writing():
-        passes.retire(phone, actor="user:1", now=EVENING)
+        passes.retire_device(phone, actor="user:1", now=DURING_ENTRY)
     enrol(door_pass)
 
 
@@ -104,12 +108,12 @@ def test_phones_that_enrol_at_once_are_never_too_many(app):
             start.wait()
             try:
                 write(
-                    lambda _: passes.enrol(
-                        pass_id, "Door", tokens.new_device_secret(), now=EVENING
+                    lambda _: passes.enrol_device(
+                        pass_id, "Door", tokens.new_device_secret(), now=DURING_ENTRY
                     )
                 )
                 outcomes.append("in")
-            except DoorFull:
+            except DoorPassFull:
                 outcomes.append("full")
 
     threads = [threading.Thread(target=enrol_one) for _ in range(8)]
@@ -128,31 +132,35 @@ def test_one_phone_can_be_sent_home_without_the_others(app):
     lost, kept = enrol(door_pass), enrol(door_pass)
 
     with writing():
-        passes.retire(passes.find_device(lost).id, actor="user:1", now=EVENING)
+        passes.retire_device(
+            passes.find_device_by_secret(lost).id, actor="user:1", now=DURING_ENTRY
+        )
 
-    assert not passes.works_at(passes.find_device(lost), EVENING)
-    assert passes.works_at(passes.find_device(kept), EVENING)
+    assert not passes.may_scan(passes.find_device_by_secret(lost), DURING_ENTRY)
+    assert passes.may_scan(passes.find_device_by_secret(kept), DURING_ENTRY)
 
 
 def test_who_is_sent_home_knows_no_link_any_more_and_the_others_go_on(app):
     door_pass = make_pass(make_event(), phones_max=3)
-    old = passes.token_of(door_pass, CODE_KEY)
+    old = passes.pass_token(door_pass, CODE_KEY)
     lost, kept = enrol(door_pass), enrol(door_pass)
-    phone = passes.find_device(lost).id
+    phone = passes.find_device_by_secret(lost).id
 
     for _ in range(2):
         with writing():
-            passes.send_home(phone, code_key=CODE_KEY, actor="user:1", now=EVENING)
+            passes.block_device(
+                phone, code_key=CODE_KEY, actor="user:1", now=DURING_ENTRY
+            )
 
     renewed = db.session.get_one(DoorPass, door_pass.id)
-    new = passes.token_of(renewed, CODE_KEY)
-    assert passes.find_pass(old) is None
-    assert passes.find_pass(new).id == door_pass.id
-    assert not passes.works_at(passes.find_device(lost), EVENING)
-    assert passes.works_at(passes.find_device(kept), EVENING)
+    new = passes.pass_token(renewed, CODE_KEY)
+    assert passes.find_pass_by_token(old) is None
+    assert passes.find_pass_by_token(new).id == door_pass.id
+    assert not passes.may_scan(passes.find_device_by_secret(lost), DURING_ENTRY)
+    assert passes.may_scan(passes.find_device_by_secret(kept), DURING_ENTRY)
     # A form that was on its way by the old link comes too late.
-    with pytest.raises(DoorClosed), writing():
-        passes.enrol(door_pass.id, "Door", "x" * 22, now=EVENING, version=0)
+    with pytest.raises(DoorPassInactive), writing():
+        passes.enrol_device(door_pass.id, "Door", "x" * 22, now=DURING_ENTRY, version=0)
     enrol(renewed)
     verbs = [entry.verb for entry in db.session.query(AuditEntry)]
     assert verbs.count("renew_door_pass") == verbs.count("retire_phone") == 1
@@ -163,24 +171,30 @@ def test_a_phone_takes_a_place_when_it_comes_back_with_its_cookie(app):
     pass_id, secrets = door_pass.id, [tokens.new_device_secret() for _ in range(3)]
     with writing():
         for secret in secrets:
-            passes.enrol(pass_id, "Door", secret, now=EVENING, keeps_cookies=False)
+            passes.enrol_device(
+                pass_id, "Door", secret, now=DURING_ENTRY, keeps_cookies=False
+            )
     # Of those that have not come back as few are kept as there are places.
-    assert [passes.find_device(secret) is None for secret in secrets] == [1, 1, 0]
+    assert [passes.find_device_by_secret(secret) is None for secret in secrets] == [
+        1,
+        1,
+        0,
+    ]
 
     enrol(door_pass)
-    last = passes.find_device(secrets[-1]).id
-    with pytest.raises(DoorFull), writing():
-        passes.come_back(last, now=EVENING)
+    last = passes.find_device_by_secret(secrets[-1]).id
+    with pytest.raises(DoorPassFull), writing():
+        passes.confirm_device(last, now=DURING_ENTRY)
     first = db.session.query(Device).filter(Device.id != last).one().id
     with writing():
-        passes.send_home(first, code_key=CODE_KEY, actor="user:1", now=EVENING)
+        passes.block_device(first, code_key=CODE_KEY, actor="user:1", now=DURING_ENTRY)
     for _ in range(2):
         with writing():
-            passes.come_back(last, now=EVENING)
-    with pytest.raises(DoorFull):
+            passes.confirm_device(last, now=DURING_ENTRY)
+    with pytest.raises(DoorPassFull):
         enrol(db.session.get_one(DoorPass, pass_id))
     with pytest.raises(PhoneStopped), writing():
-        passes.come_back(first, now=EVENING)
+        passes.confirm_device(first, now=DURING_ENTRY)
 
 
 def test_a_revoked_pass_ends_all_its_phones(app):
@@ -190,18 +204,18 @@ def test_a_revoked_pass_ends_all_its_phones(app):
 
     for _ in range(2):
         with writing():
-            passes.revoke_pass(door_pass.id, actor="user:1", now=EVENING)
+            passes.revoke_pass(door_pass.id, actor="user:1", now=DURING_ENTRY)
 
-    assert not passes.works_at(passes.find_device(secret), EVENING)
-    with pytest.raises(DoorClosed):
+    assert not passes.may_scan(passes.find_device_by_secret(secret), DURING_ENTRY)
+    with pytest.raises(DoorPassInactive):
         enrol(door_pass)
-    assert passes.works_at(db.session.get_one(Device, other.id), EVENING)
+    assert passes.may_scan(db.session.get_one(Device, other.id), DURING_ENTRY)
     verbs = [entry.verb for entry in db.session.query(AuditEntry)]
     assert verbs.count("revoke_door_pass") == 1
     assert {"make_door_pass", "enrol_phone"} <= set(verbs)
 
 
-@pytest.mark.parametrize("phones", [0, -1, passes.MOST_PHONES + 1])
+@pytest.mark.parametrize("phones", [0, -1, passes.MAX_PHONES + 1])
 def test_a_pass_for_a_senseless_number_of_phones_is_not_made(app, phones):
     event = make_event()
     with pytest.raises(ValueError, match="phones_max"):
@@ -210,5 +224,5 @@ def test_a_pass_for_a_senseless_number_of_phones_is_not_made(app, phones):
 
 def test_no_pass_is_made_once_the_door_has_ended(app):
     event = make_event()
-    with pytest.raises(DoorClosed):
-        make_pass(event, EVENING + timedelta(days=1))
+    with pytest.raises(DoorPassInactive):
+        make_pass(event, DURING_ENTRY + timedelta(days=1))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rsvp.domain.checkin.verdicts import Moment, Ticket, verdict_of
+from rsvp.domain.checkin.verdicts import DoorPhase, TicketFacts, verdict_of
 from rsvp.models.checkin import Direction, Verdict
 from tests.paths import CASES
 
@@ -22,7 +22,7 @@ OF_TICKETS = [case for case in VERDICTS if case["direction"] != "undo"]
 
 @pytest.mark.parametrize("case", OF_TICKETS, ids=lambda case: case["what"])
 def test_a_door_answers_as_the_table_says(case):
-    ticket = case["ticket"] and Ticket(
+    ticket = case["ticket"] and TicketFacts(
         is_of_this_event=case["ticket"]["event"] == "this",
         is_current=case["ticket"]["code"] == "current",
         mode=case["ticket"]["mode"],
@@ -32,7 +32,7 @@ def test_a_door_answers_as_the_table_says(case):
 
     verdict = verdict_of(
         ticket,
-        moment=Moment(case["moment"]),
+        moment=DoorPhase(case["moment"]),
         before=[Direction(way) for way in case["before"]],
         direction=Direction(case["direction"]),
     )

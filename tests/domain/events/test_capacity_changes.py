@@ -10,13 +10,20 @@ from rsvp.domain.events import capacity_changes, lifecycle
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Event
 from tests.support.factories import NOON, make_event, register
-from tests.support.registrations import DAY, ORGANIZER, mails, seats, states, well
+from tests.support.registrations import (
+    DAY,
+    ORGANIZER,
+    is_consistent,
+    mail_kinds,
+    states_of,
+    taken_and_waiting,
+)
 
 
 def set_capacity(event, number, now=NOON):
     [way] = event.admissions
     return write(
-        lambda _: capacity_changes.set_capacity(
+        lambda _: capacity_changes.set_admission_capacity(
             event.id, way.id, number, actor=ORGANIZER, now=now
         )
     )
@@ -29,8 +36,8 @@ def test_raising_a_capacity_promotes_at_once(app):
     moved_up = set_capacity(event, 2)
 
     assert moved_up == [ben.registration_id]
-    assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
-    assert well()
+    assert states_of(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
+    assert is_consistent()
 
 
 def test_no_limit_seats_everybody_who_waits(app):
@@ -39,7 +46,7 @@ def test_no_limit_seats_everybody_who_waits(app):
 
     set_capacity(event, None)
 
-    assert states(*booked) == ["confirmed"] * 3
+    assert states_of(*booked) == ["confirmed"] * 3
 
 
 def test_lowering_a_capacity_drops_nobody_and_lets_nobody_in(app):
@@ -48,10 +55,10 @@ def test_lowering_a_capacity_drops_nobody_and_lets_nobody_in(app):
 
     set_capacity(event, 1)
 
-    assert states(*booked) == ["confirmed"] * 3
-    assert seats(event) == (3, 0)
+    assert states_of(*booked) == ["confirmed"] * 3
+    assert taken_and_waiting(event) == (3, 0)
     assert register(event, "Dee").state == "waitlisted"
-    assert well()
+    assert is_consistent()
 
 
 def test_the_room_can_be_capped_and_set_free_again(app):
@@ -60,35 +67,45 @@ def test_the_room_can_be_capped_and_set_free_again(app):
 
     def set_room(number):
         write(
-            lambda _: capacity_changes.set_room(
+            lambda _: capacity_changes.set_room_capacity(
                 event.id, number, actor=ORGANIZER, now=NOON
             )
         )
 
     set_room(2)
     cem = register(event, "Cem", admission="tea")
-    assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
-    assert well()
+    assert states_of(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
+    assert is_consistent()
     set_room(None)
-    assert states(cem) == ["confirmed"]
-    assert well()
+    assert states_of(cem) == ["confirmed"]
+    assert is_consistent()
 
 
 def test_reserved_seats_move_into_the_room_and_back(app):
     event = make_event({"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3})
-    write(lambda _: capacity_changes.reserve(event.id, 1, actor=ORGANIZER, now=NOON))
-    assert seats(event, "walk") == (1, 0)
-
-    write(lambda _: capacity_changes.set_room(event.id, 5, actor=ORGANIZER, now=NOON))
-
-    assert seats(event, "walk") == (0, 0)
-    assert db.session.get_one(Event, event.id).room_taken == 1
-    assert well()
     write(
-        lambda _: capacity_changes.set_room(event.id, None, actor=ORGANIZER, now=NOON)
+        lambda _: capacity_changes.set_reserved_seats(
+            event.id, 1, actor=ORGANIZER, now=NOON
+        )
     )
-    assert seats(event, "walk") == (1, 0)
-    assert well()
+    assert taken_and_waiting(event, "walk") == (1, 0)
+
+    write(
+        lambda _: capacity_changes.set_room_capacity(
+            event.id, 5, actor=ORGANIZER, now=NOON
+        )
+    )
+
+    assert taken_and_waiting(event, "walk") == (0, 0)
+    assert db.session.get_one(Event, event.id).room_taken == 1
+    assert is_consistent()
+    write(
+        lambda _: capacity_changes.set_room_capacity(
+            event.id, None, actor=ORGANIZER, now=NOON
+        )
+    )
+    assert taken_and_waiting(event, "walk") == (1, 0)
+    assert is_consistent()
 
 
 def test_a_change_makes_a_new_version_and_an_entry_and_no_change_makes_none(app):
@@ -107,7 +124,11 @@ def test_a_change_makes_a_new_version_and_an_entry_and_no_change_makes_none(app)
 
 def test_a_cap_below_the_reserved_seats_is_refused(app):
     event = make_event({"capacity": 3})
-    write(lambda _: capacity_changes.reserve(event.id, 3, actor=ORGANIZER, now=NOON))
+    write(
+        lambda _: capacity_changes.set_reserved_seats(
+            event.id, 3, actor=ORGANIZER, now=NOON
+        )
+    )
 
     with pytest.raises(errors.TooFewToReserve):
         set_capacity(event, 2)
@@ -119,7 +140,7 @@ def test_nothing_is_changed_of_another_event_or_after_the_end(app):
 
     with pytest.raises(errors.WrongAdmission):
         write(
-            lambda _: capacity_changes.set_capacity(
+            lambda _: capacity_changes.set_admission_capacity(
                 event.id, way, 1, actor=ORGANIZER, now=NOON
             )
         )
@@ -132,13 +153,13 @@ def test_cancelling_an_event_tells_everybody_with_the_reason(app):
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
     told = write(
-        lambda _: lifecycle.cancel(
+        lambda _: lifecycle.cancel_event(
             event.id, why="The roof leaks.", actor=ORGANIZER, now=NOON
         )
     )
 
     assert told == 2
-    assert mails(ada) == ["confirmation", "event_cancelled"]
-    assert mails(ben) == ["waitlisted", "event_cancelled"]
+    assert mail_kinds(ada) == ["confirmation", "event_cancelled"]
+    assert mail_kinds(ben) == ["waitlisted", "event_cancelled"]
     with pytest.raises(errors.EventCancelled):
-        write(lambda _: lifecycle.cancel(event.id, actor=ORGANIZER, now=NOON))
+        write(lambda _: lifecycle.cancel_event(event.id, actor=ORGANIZER, now=NOON))

@@ -18,17 +18,24 @@ from rsvp.models import AuditEntry, Message, Registration
 from rsvp.models.event import Allocation, Mode, Promotion, Status
 from rsvp.models.message import MessageState
 from rsvp.models.registration import State
-from tests.support.bookings import change, mails
-from tests.support.door import make_phone, scan
-from tests.support.event_files import EVENING, HALL, ONLINE, event, publish, with_hall
-from tests.support.factories import NOON, cancel, register, stored
+from tests.support.door import make_phone, record_scan
+from tests.support.event_files import (
+    EVENT_FILE,
+    HALL,
+    ONLINE,
+    get_event,
+    hall_and_online,
+    publish,
+)
+from tests.support.factories import NOON, cancel, load_registration, register
+from tests.support.registrations import messages_of, set_columns
 
 pytestmark = pytest.mark.one_engine
 
 BOAT_SHED = Venue(name="The Boat Shed", address="Voorbeeldkade 14\nUtrecht")
 LIBRARY = Venue(name="The Library", address="Markt 1\nDelft")
 CALL = Online(join_url="https://meet.example.org/1", note="The password is soup.")
-ON_AIR = replace(EVENING, venue=BOAT_SHED, online=CALL)
+ON_AIR = replace(EVENT_FILE, venue=BOAT_SHED, online=CALL)
 
 LATER = {"starts": datetime(2027, 1, 29, 19, 0), "ends": datetime(2027, 1, 29, 22, 0)}
 BEFORE = {
@@ -51,7 +58,7 @@ def told(outcome) -> list[Message]:
     """The mails about changes that go out, oldest first."""
     return [
         mail
-        for mail in mails(outcome)
+        for mail in messages_of(outcome)
         if (mail.kind, mail.state) == ("event_changed", MessageState.QUEUED)
     ]
 
@@ -64,7 +71,7 @@ def what(outcome) -> list[str]:
 
 def deliver() -> None:
     """As if all mails had gone out."""
-    change({"state": MessageState.SENT, "sent_at": NOON}, Message)
+    set_columns({"state": MessageState.SENT, "sent_at": NOON}, Message)
 
 
 # --- who is told what ---------------------------------------------------------------
@@ -91,28 +98,35 @@ CHANGES = [
     ({"venue": replace(BOAT_SHED, address=" Voorbeeldkade  14\n\nUtrecht\n")}, [], []),
     ({"venue": replace(BOAT_SHED, access="Ring twice.")}, [], []),
     ({"title": "Night", "summary": "Soup.", "contact": "a@example.org"}, [], []),
-    ({"admissions": with_hall(name="Room", capacity=9)}, [], []),
+    ({"admissions": hall_and_online(name="Room", capacity=9)}, [], []),
 ]
 
 
 @pytest.mark.parametrize(("changes", "in_hall", "online"), CHANGES)
 def test_each_is_told_what_has_changed_for_them(evening, changes, in_hall, online):
-    ada, bo = register(event()), register(event(), admission="online")
+    ada, bo = register(get_event()), register(get_event(), admission="online")
 
     done = publish(ON_AIR, **changes)
 
     assert (what(ada), what(bo)) == (in_hall, online)
     assert done.told == len(told(ada)) + len(told(bo))
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_a_mail_says_what_was(evening):
-    ada, bo = register(event(), "Ada", "Di"), register(event(), admission="online")
+    ada, bo = (
+        register(get_event(), "Ada", "Di"),
+        register(get_event(), admission="online"),
+    )
 
     publish(ON_AIR, venue=LIBRARY, **LATER)
 
     [mail] = told(ada)
-    assert (mail.rank, mail.occasion, mail.recipient) == (1, None, stored(ada).email)
+    assert (mail.rank, mail.occasion, mail.recipient) == (
+        1,
+        None,
+        load_registration(ada).email,
+    )
     assert mail.facts["before"] == BEFORE
     assert (mail.facts["seats"], mail.facts["mode"]) == (2, "in_person")
     assert told(bo)[0].facts["before"] == BEFORE | {"mode": "online"}
@@ -120,29 +134,34 @@ def test_a_mail_says_what_was(evening):
 
 @pytest.mark.both_engines
 def test_whoever_is_on_the_list_is_told_and_nobody_else(app):
-    publish(ON_AIR, registration=replace(EVENING.registration, promote=Promotion.OFFER))
-    seated, offered, waits = (register(event(), "A", "B", "C") for _ in range(3))
-    gone = register(event(), admission="online")
+    publish(
+        ON_AIR, registration=replace(EVENT_FILE.registration, promote=Promotion.OFFER)
+    )
+    seated, offered, waits = (register(get_event(), "A", "B", "C") for _ in range(3))
+    gone = register(get_event(), admission="online")
     cancel(gone)
     cancel(seated)
 
     done = publish(
         ON_AIR,
-        registration=replace(EVENING.registration, promote=Promotion.OFFER),
+        registration=replace(EVENT_FILE.registration, promote=Promotion.OFFER),
         **LATER,
     )
 
     assert [what(one) for one in (seated, gone)] == [[], []]
     assert [what(one) for one in (offered, waits)] == [["time"], ["time"]]
     assert told(waits)[0].facts["place"] == 1
-    assert told(offered)[0].facts["until"] == stored(offered).decide_by.isoformat()
+    assert (
+        told(offered)[0].facts["until"]
+        == load_registration(offered).decide_by.isoformat()
+    )
     assert done.told == 2
 
 
 def test_who_asked_for_a_place_is_told_as_well(app):
-    approval = replace(EVENING.registration, allocation=Allocation.APPROVAL)
+    approval = replace(EVENT_FILE.registration, allocation=Allocation.APPROVAL)
     publish(ON_AIR, registration=approval)
-    ada = register(event())
+    ada = register(get_event())
 
     publish(ON_AIR, registration=approval, venue=LIBRARY)
 
@@ -151,7 +170,7 @@ def test_who_asked_for_a_place_is_told_as_well(app):
 
 def test_the_link_is_news_to_those_who_have_it(evening):
     publish(ON_AIR, admissions=(HALL, replace(ONLINE, capacity=1, waitlist=True)))
-    has, waits = (register(event(), admission="online") for _ in range(2))
+    has, waits = (register(get_event(), admission="online") for _ in range(2))
 
     publish(
         ON_AIR,
@@ -173,8 +192,10 @@ def test_the_link_is_news_to_those_who_have_it(evening):
 )
 def test_nobody_is_told_that_a_draft_moved_or_that_what_is_off_did(app, first, second):
     publish(ON_AIR)
-    ada = register(event())
-    change({"status": first}, type(event()), type(event()).slug == "evening")
+    ada = register(get_event())
+    set_columns(
+        {"status": first}, type(get_event()), type(get_event()).slug == "evening"
+    )
 
     publish(ON_AIR, status=second, **LATER)
 
@@ -183,18 +204,20 @@ def test_nobody_is_told_that_a_draft_moved_or_that_what_is_off_did(app, first, s
 
 @pytest.mark.parametrize(("hours", "mails_sent"), [(-1, 1), (0, 0), (1, 0)])
 def test_after_the_end_nobody_is_told(evening, hours, mails_sent):
-    ada = register(event())
-    now = event().ends_at + timedelta(hours=hours)
+    ada = register(get_event())
+    now = get_event().ends_at + timedelta(hours=hours)
 
     with writing():
-        event_publish.publish(replace(ON_AIR, venue=LIBRARY), actor="command", now=now)
+        event_publish.publish_definition(
+            replace(ON_AIR, venue=LIBRARY), actor="command", now=now
+        )
 
     assert len(told(ada)) == mails_sent
 
 
 def test_many_are_told_a_few_at_a_time(evening, monkeypatch):
-    monkeypatch.setattr("rsvp.domain.events.change_notices.BATCH", 2)
-    outcomes = [register(event(), admission="online") for _ in range(5)]
+    monkeypatch.setattr("rsvp.domain.events.change_notices.BATCH_SIZE", 2)
+    outcomes = [register(get_event(), admission="online") for _ in range(5)]
 
     done = publish(ON_AIR, **LATER)
 
@@ -209,7 +232,7 @@ def test_many_are_told_a_few_at_a_time(evening, monkeypatch):
 
 @pytest.mark.both_engines
 def test_two_changes_that_nobody_has_read_of_are_told_as_one(evening):
-    ada = register(event())
+    ada = register(get_event())
     publish(ON_AIR, **LATER)
 
     publish(ON_AIR, venue=LIBRARY, **LATER | {"starts": datetime(2027, 1, 29, 19, 30)})
@@ -219,18 +242,21 @@ def test_two_changes_that_nobody_has_read_of_are_told_as_one(evening):
 
 
 def test_what_is_taken_back_before_anybody_read_of_it_is_not_told(evening):
-    ada, bo = register(event()), register(event(), admission="online")
+    ada, bo = register(get_event()), register(get_event(), admission="online")
     publish(ON_AIR, venue=LIBRARY, online=ANOTHER_LINK)
-    assert stored(ada).asked_about == "change"
+    assert load_registration(ada).asked_about == "change"
 
     done = publish(ON_AIR, online=ANOTHER_LINK)
 
     assert (what(ada), what(bo), done.told) == ([], ["link"], 0)
-    assert (stored(ada).asked_at, stored(ada).asked_about) == (None, None)
+    assert (load_registration(ada).asked_at, load_registration(ada).asked_about) == (
+        None,
+        None,
+    )
 
 
 def test_a_change_that_is_not_theirs_leaves_their_mail_as_it_is(evening):
-    bo = register(event(), admission="online")
+    bo = register(get_event(), admission="online")
     publish(ON_AIR, online=ANOTHER_LINK)
     [mail] = told(bo)
 
@@ -240,7 +266,7 @@ def test_a_change_that_is_not_theirs_leaves_their_mail_as_it_is(evening):
 
 
 def test_after_a_mail_went_out_the_next_one_goes_on_from_there(evening):
-    ada = register(event())
+    ada = register(get_event())
     publish(ON_AIR, venue=LIBRARY)
     deliver()
 
@@ -252,9 +278,9 @@ def test_after_a_mail_went_out_the_next_one_goes_on_from_there(evening):
 
 
 def test_one_that_is_being_sent_goes_out_and_the_next_one_follows(evening):
-    ada = register(event())
+    ada = register(get_event())
     publish(ON_AIR, venue=LIBRARY)
-    change({"lease_until": NOON + timedelta(minutes=5)}, Message)
+    set_columns({"lease_until": NOON + timedelta(minutes=5)}, Message)
 
     publish(ON_AIR, venue=LIBRARY, **LATER)
 
@@ -274,27 +300,27 @@ def test_one_that_is_being_sent_goes_out_and_the_next_one_follows(evening):
     ],
 )
 def test_who_has_a_place_is_asked_about_another_place(evening, changes, asks):
-    ada = register(event())
+    ada = register(get_event())
     answered = {"asked_at": NOON, "asked_about": "coming", "answered_at": NOON}
-    change(answered, Registration, Registration.id == ada.registration_id)
+    set_columns(answered, Registration, Registration.id == ada.registration_id)
 
     publish(ON_AIR, **changes)
 
     assert told(ada)[0].facts["asks"] is asks
-    now = stored(ada)
+    now = load_registration(ada)
     expected = ("change", None, None) if asks else ("coming", None, NOON)
     assert (now.asked_about, now.answer_by, now.answered_at) == expected
     assert (now.state, now.asked_at) == (State.CONFIRMED, NOON)
 
 
 def test_who_waits_is_told_and_not_asked(evening):
-    register(event(), "A", "B", "C")
-    waits = register(event())
+    register(get_event(), "A", "B", "C")
+    waits = register(get_event())
 
     publish(ON_AIR, venue=LIBRARY)
 
     assert (what(waits), told(waits)[0].facts["asks"]) == (["place"], False)
-    assert stored(waits).asked_about is None
+    assert load_registration(waits).asked_about is None
 
 
 # --- another way to attend ----------------------------------------------------------
@@ -302,7 +328,7 @@ def test_who_waits_is_told_and_not_asked(evening):
 
 def counts() -> tuple[list[tuple[int, int]], int, int]:
     """(taken, waiting) of each admission; taken and waiting of the room."""
-    now = event()
+    now = get_event()
     ways = [(way.seats_taken, way.waiting) for way in now.admissions]
     return ways, now.room_taken, now.room_waiting
 
@@ -312,31 +338,36 @@ def test_a_hall_that_goes_online_leaves_the_room(evening):
     room = {"room": 4, "reserved_seats": 1}
     other = replace(HALL, key="gallery", capacity=9)
     publish(ON_AIR, admissions=(HALL, other), **room)
-    seated = register(event(), "A", "B", admission="hall")
-    register(event(), admission="gallery")
-    waits = register(event(), "C", "D", admission="gallery")
+    seated = register(get_event(), "A", "B", admission="hall")
+    register(get_event(), admission="gallery")
+    waits = register(get_event(), "C", "D", admission="gallery")
     assert counts() == ([(2, 0), (1, 2)], 4, 2)
-    sequence = event().sequence
+    sequence = get_event().sequence
 
     publish(ON_AIR, admissions=(replace(HALL, mode=Mode.ONLINE), other), **room)
 
     assert counts() == ([(2, 0), (3, 0)], 4, 0)
-    assert [stored(one).state for one in (seated, waits)] == [State.CONFIRMED] * 2
-    assert event().sequence == sequence + 1
-    assert invariants.problems(NOON) == []
+    assert [load_registration(one).state for one in (seated, waits)] == [
+        State.CONFIRMED
+    ] * 2
+    assert get_event().sequence == sequence + 1
+    assert invariants.find_problems(NOON) == []
 
 
 def test_reserved_seats_go_to_who_is_still_in_person(evening):
     other = replace(HALL, key="gallery", capacity=9)
     publish(ON_AIR, admissions=(HALL, other), reserved_seats=2)
-    register(event(), admission="hall")
+    register(get_event(), admission="hall")
 
     publish(
         ON_AIR, admissions=(replace(HALL, mode=Mode.ONLINE), other), reserved_seats=2
     )
 
-    assert [(a.seats_taken, a.reserved) for a in event().admissions] == [(1, 0), (2, 2)]
-    assert invariants.problems(NOON) == []
+    assert [(a.seats_taken, a.reserved) for a in get_event().admissions] == [
+        (1, 0),
+        (2, 2),
+    ]
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize(
@@ -351,8 +382,8 @@ def test_what_was_online_comes_to_the_hall_if_there_is_a_chair_for_each(
 ):
     online = replace(ONLINE, waitlist=True)
     publish(ON_AIR, admissions=(HALL, online), room=room)
-    register(event(), "A", "B", "C", admission="hall")
-    bo = register(event(), "Bo", "Cy", admission="online")
+    register(get_event(), "A", "B", "C", admission="hall")
+    bo = register(get_event(), "Bo", "Cy", admission="online")
     here = replace(online, mode=Mode.IN_PERSON, capacity=capacity)
 
     if not fits:
@@ -368,14 +399,14 @@ def test_what_was_online_comes_to_the_hall_if_there_is_a_chair_for_each(
         return
     publish(ON_AIR, admissions=(HALL, here), room=room)
     assert what(bo) == ["mode"]
-    assert event().room_taken == (5 if room else 0)
-    assert invariants.problems(NOON) == []
+    assert get_event().room_taken == (5 if room else 0)
+    assert invariants.find_problems(NOON) == []
 
 
 def test_whom_a_door_let_in_stays_in_person(evening):
-    register(event(), "A", "B")
-    ada = stored(register(event()))
-    scan(make_phone(event()), ada.attendees[0])
+    register(get_event(), "A", "B")
+    ada = load_registration(register(get_event()))
+    record_scan(make_phone(get_event()), ada.attendees[0])
 
     with pytest.raises(InUse) as refused:
         publish(ON_AIR, admissions=HALL_ONLINE)
@@ -391,15 +422,15 @@ def test_whom_a_door_let_in_stays_in_person(evening):
 
 @pytest.mark.both_engines
 def test_who_waited_for_a_chair_is_seated_where_there_are_enough_online(evening):
-    register(event(), "A", "B", "C")
-    waits = register(event())
+    register(get_event(), "A", "B", "C")
+    waits = register(get_event())
 
     publish(ON_AIR, admissions=(replace(HALL, mode=Mode.ONLINE, capacity=None), ONLINE))
 
-    assert stored(waits).state == State.CONFIRMED
-    kinds = [mail.kind for mail in mails(waits)]
+    assert load_registration(waits).state == State.CONFIRMED
+    kinds = [mail.kind for mail in messages_of(waits)]
     assert kinds == ["waitlisted", "event_changed", "promoted"]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 # --- offers, and the calendar -------------------------------------------------------
@@ -413,21 +444,21 @@ def test_who_waited_for_a_chair_is_seated_where_there_are_enough_online(evening)
     ],
 )
 def test_an_offer_ends_with_doors_at_the_latest(app, starts, until):
-    offering = replace(EVENING.registration, promote=Promotion.OFFER)
+    offering = replace(EVENT_FILE.registration, promote=Promotion.OFFER)
     publish(ON_AIR, registration=offering)
-    seated, ben = register(event(), "A", "B", "C"), register(event())
+    seated, ben = register(get_event(), "A", "B", "C"), register(get_event())
     cancel(seated)
 
     publish(ON_AIR, registration=offering, starts=starts)
 
-    assert stored(ben).decide_by == until
+    assert load_registration(ben).decide_by == until
     assert told(ben)[0].facts["until"] == until.isoformat()
 
 
 def test_each_change_of_time_or_place_counts_the_calendar_on(evening):
-    numbers = [event().sequence]
+    numbers = [get_event().sequence]
     for changes in (LATER, {"venue": LIBRARY}, {"admissions": HALL_ONLINE}):
         publish(ON_AIR, **changes)
-        numbers.append(event().sequence)
+        numbers.append(get_event().sequence)
 
     assert numbers == sorted(set(numbers))

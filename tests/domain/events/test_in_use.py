@@ -13,18 +13,18 @@ from rsvp.domain.registrations import create
 from rsvp.errors import InUse
 from rsvp.extensions import db
 from rsvp.models import Admission, AuditEntry, Message, Question
-from rsvp.models.event import Allocation, Per, QuestionType, Status
+from rsvp.models.event import Allocation, QuestionScope, QuestionType, Status
 from rsvp.models.message import MessageKind
 from rsvp.queries import events as event_queries
 from tests.support.event_files import (
     BRING,
     DIET,
-    EVENING,
+    EVENT_FILE,
     HALL,
     ONLINE,
     TABLE,
-    event,
-    how_many,
+    count_rows,
+    get_event,
     publish,
 )
 from tests.support.factories import CODE_KEY, NOON, cancel, register
@@ -35,15 +35,15 @@ pytestmark = pytest.mark.one_engine
 
 
 def register_with_answers(party_answers, **wanted):
-    page = event_queries.event_page("evening")
+    page = event_queries.load_detached_event("evening")
     hall = next(a for a in page.admissions if a.key == "hall")
     plan = create.prepare(
         page,
-        create.Wanted(
+        create.RegistrationRequest(
             admission_id=hall.id,
             email="ada@example.org",
             email_key="ada@example.org",
-            party=(create.Person("Ada", party_answers),),
+            party=(create.RequestedAttendee("Ada", party_answers),),
             **wanted,
         ),
         code_key=CODE_KEY,
@@ -73,7 +73,7 @@ USED = [
     ({"questions": (TABLE, BRING)}, ("question", "diet", "removed", "questions")),
     ({"questions": (DIET, TABLE)}, ("question", "bring", "removed", "questions")),
     (
-        {"questions": (DIET, TABLE, replace(BRING, per=Per.REGISTRATION))},
+        {"questions": (DIET, TABLE, replace(BRING, per=QuestionScope.REGISTRATION))},
         ("question", "bring", "per", "questions[2].per"),
     ),
     (
@@ -111,8 +111,8 @@ def test_what_people_use_stays(used, changes, facts):
         "people": 1,
         "at": at,
     }
-    assert mapping.to_file(event()) == EVENING
-    assert event().version == 1
+    assert mapping.to_definition(get_event()) == EVENT_FILE
+    assert get_event().version == 1
 
 
 @pytest.mark.parametrize("changes", [changes for changes, _ in USED])
@@ -121,7 +121,7 @@ def test_what_nobody_uses_can_go(app, changes):
 
     publish(**changes)
 
-    assert mapping.to_file(event()) == replace(EVENING, **changes)
+    assert mapping.to_definition(get_event()) == replace(EVENT_FILE, **changes)
 
 
 @pytest.mark.parametrize(
@@ -137,15 +137,15 @@ def test_what_nobody_uses_can_go(app, changes):
 def test_around_what_people_use_the_rest_may_change(used, changes):
     publish(**changes)
 
-    assert mapping.to_file(event()) == replace(EVENING, **changes)
+    assert mapping.to_definition(get_event()) == replace(EVENT_FILE, **changes)
 
 
-APPROVAL = replace(EVENING.registration, allocation=Allocation.APPROVAL)
+APPROVAL = replace(EVENT_FILE.registration, allocation=Allocation.APPROVAL)
 
 
 def test_requests_are_decided_on_as_they_were_made(app):
     publish(registration=APPROVAL)
-    register(event())
+    register(get_event())
 
     with pytest.raises(InUse) as refused:
         publish()
@@ -160,10 +160,10 @@ def test_requests_are_decided_on_as_they_were_made(app):
     assert publish(registration=APPROVAL, title="Night").changed == ["title"]
 
 
-@pytest.mark.parametrize("before", [APPROVAL, EVENING.registration])
+@pytest.mark.parametrize("before", [APPROVAL, EVENT_FILE.registration])
 def test_without_open_requests_places_may_be_given_in_another_way(app, before):
     publish(registration=before)
-    after = APPROVAL if before != APPROVAL else EVENING.registration
+    after = APPROVAL if before != APPROVAL else EVENT_FILE.registration
 
     assert publish(registration=after).changed == ["registration"]
 
@@ -180,8 +180,8 @@ def test_a_removed_row_is_gone(app):
 
     publish(admissions=(HALL,), questions=())
 
-    assert how_many(Admission) == 1
-    assert how_many(Question) == 0
+    assert count_rows(Admission) == 1
+    assert count_rows(Question) == 0
 
 
 # --- cancelling ---------------------------------------------------------------------
@@ -189,9 +189,9 @@ def test_a_removed_row_is_gone(app):
 
 def test_cancelling_an_event_tells_everybody_who_is_registered_or_waits(app):
     publish()
-    register(event(), "Ada", "Ben", "Cem", email="ada@example.org")
-    register(event(), email="waiting@example.org")
-    gone = register(event(), admission="online", email="gone@example.org")
+    register(get_event(), "Ada", "Ben", "Cem", email="ada@example.org")
+    register(get_event(), email="waiting@example.org")
+    gone = register(get_event(), admission="online", email="gone@example.org")
     cancel(gone)
 
     publish(status=Status.CANCELLED)
@@ -210,7 +210,7 @@ def test_cancelling_an_event_tells_everybody_who_is_registered_or_waits(app):
 
 def test_an_event_that_people_were_told_is_off_stays_off(app):
     publish()
-    register(event())
+    register(get_event())
     publish(status=Status.CANCELLED)
 
     with pytest.raises(InUse):

@@ -14,14 +14,20 @@ from rsvp.domain.events import lifecycle
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Event
 from rsvp.models.event import Status
-from tests.support.factories import NOON, cancel, make_event, register, stored
+from tests.support.factories import (
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
 
 ACTOR = "user:1"
 ALL = [
-    lifecycle.publish,
-    lifecycle.unpublish,
-    lifecycle.pause,
-    lifecycle.resume,
+    lifecycle.publish_event,
+    lifecycle.unpublish_event,
+    lifecycle.pause_registrations,
+    lifecycle.resume_registrations,
 ]
 
 
@@ -39,15 +45,15 @@ def entries() -> list[tuple[str, str | None, str | None]]:
 def test_a_draft_is_published_and_taken_back(app):
     event = make_event(status=Status.DRAFT)
 
-    published = do(lifecycle.publish, event)
+    published = do(lifecycle.publish_event, event)
     assert (published.status, published.version, published.sequence) == (
         "published",
         2,
         1,
     )
     assert [a.event_version for a in published.admissions] == [2]
-    do(lifecycle.publish, event)
-    taken_back = do(lifecycle.unpublish, event)
+    do(lifecycle.publish_event, event)
+    taken_back = do(lifecycle.unpublish_event, event)
 
     assert (taken_back.status, taken_back.version) == ("draft", 3)
     assert entries() == [
@@ -66,30 +72,30 @@ def test_what_people_have_registered_for_stays_public(app, waits):
         first = second
 
     with pytest.raises(errors.InUse) as refused:
-        do(lifecycle.unpublish, event)
+        do(lifecycle.unpublish_event, event)
     assert refused.value.facts["people"] == 1
     db.session.refresh(event)
     assert event.status == "published"
 
     cancel(first)
-    assert do(lifecycle.unpublish, event).status == "draft"
+    assert do(lifecycle.unpublish_event, event).status == "draft"
 
 
 def test_a_pause_takes_nobody_and_the_line_goes_on_after_it(app):
     event = make_event({"capacity": 1})
     leaving, waits = register(event), register(event)
 
-    assert do(lifecycle.pause, event).paused
-    do(lifecycle.pause, event)
+    assert do(lifecycle.pause_registrations, event).paused
+    do(lifecycle.pause_registrations, event)
     with pytest.raises(errors.RegistrationPaused):
         register(event)
     cancel(leaving)
-    assert stored(waits).state == "waitlisted"
-    assert not do(lifecycle.resume, event).paused
+    assert load_registration(waits).state == "waitlisted"
+    assert not do(lifecycle.resume_registrations, event).paused
 
-    assert stored(waits).state == "confirmed"
+    assert load_registration(waits).state == "confirmed"
     assert [entry[0] for entry in entries()] == ["pause", "resume", "promote"]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_publishing_serves_a_line_that_stood_still(app):
@@ -100,10 +106,10 @@ def test_publishing_serves_a_line_that_stood_still(app):
         session.execute(update(Event).values(status=Status.DRAFT))
     cancel(leaving)
 
-    do(lifecycle.publish, event)
+    do(lifecycle.publish_event, event)
 
-    assert stored(waits).state == "confirmed"
-    assert invariants.problems(NOON) == []
+    assert load_registration(waits).state == "confirmed"
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize("act", ALL)
@@ -115,7 +121,9 @@ def test_a_cancelled_event_stays_as_it_is(app, act):
     assert entries() == []
 
 
-@pytest.mark.parametrize("act", [lifecycle.pause, lifecycle.resume])
+@pytest.mark.parametrize(
+    "act", [lifecycle.pause_registrations, lifecycle.resume_registrations]
+)
 def test_what_is_over_is_neither_paused_nor_resumed(app, act):
     event = make_event()
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import select
 
 from rsvp.db import writing
-from rsvp.domain.events import mapping
+from rsvp.domain.events import mapping, zone_rules
 from rsvp.domain.events import publish as event_publish
 from rsvp.errors import OtherTeam
 from rsvp.event_definition import RegistrationRules, SeriesData, Venue
@@ -24,19 +24,19 @@ from tests.paths import EVENT_FILES
 from tests.support.event_files import (
     BRING,
     DIET,
-    EVENING,
+    EVENT_FILE,
     HALL,
     ONLINE,
     PHOTOS,
     RULES,
     TABLE,
-    event,
-    how_many,
+    count_rows,
+    get_event,
+    hall_and_online,
     publish,
-    with_hall,
 )
 from tests.support.factories import NOON, import_case, register
-from tests.support.strategies import event_files
+from tests.support.strategies import event_definitions
 
 WHOLE = sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
 
@@ -47,24 +47,26 @@ APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_published_file_is_what_is_exported(app, name):
-    file = parse.parse((EVENT_FILES / f"{name}.yaml").read_text(), name)
+    file = parse.parse_event((EVENT_FILES / f"{name}.yaml").read_text(), name)
 
     made = import_case(name)
 
-    assert mapping.to_file(made) == file
-    assert parse.parse(dump.dump(mapping.to_file(made)), name) == file
+    assert mapping.to_definition(made) == file
+    assert parse.parse_event(dump.dump_event(mapping.to_definition(made)), name) == file
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_publishing_the_same_file_again_changes_nothing(app, name):
     made = import_case(name)
-    entries = how_many(AuditEntry)
+    entries = count_rows(AuditEntry)
 
     with writing():
-        again = event_publish.publish(mapping.to_file(made), actor="command", now=NOON)
+        again = event_publish.publish_definition(
+            mapping.to_definition(made), actor="command", now=NOON
+        )
 
-    assert again == event_publish.Published(made.id, created=False, changed=[])
-    assert (made.version, how_many(AuditEntry)) == (1, entries)
+    assert again == event_publish.PublishResult(made.id, created=False, changed=[])
+    assert (made.version, count_rows(AuditEntry)) == (1, entries)
 
 
 def test_instants_follow_from_wall_times_and_zone(app):
@@ -85,8 +87,8 @@ def test_fold_chooses_the_second_of_two_equal_times(app):
     publish(slug="first", fold=0, **times)
     publish(slug="second", fold=1, **times)
 
-    assert event("first").ends_at.isoformat() == "2027-10-31T00:30:00+00:00"
-    assert event("second").ends_at.isoformat() == "2027-10-31T01:30:00+00:00"
+    assert get_event("first").ends_at.isoformat() == "2027-10-31T00:30:00+00:00"
+    assert get_event("second").ends_at.isoformat() == "2027-10-31T01:30:00+00:00"
 
 
 @pytest.mark.parametrize(
@@ -96,21 +98,21 @@ def test_fold_chooses_the_second_of_two_equal_times(app):
 def test_standby_is_so_many_minutes_or_none_at_all(app, changes, minutes):
     publish(**changes)
 
-    assert event().standby_minutes == minutes
+    assert get_event().standby_minutes == minutes
 
 
 def test_changes_end_at_the_wall_time_that_the_file_says(app):
     publish(registration=replace(RULES, change_until=datetime(2027, 1, 28, 9, 0)))
 
-    assert event().changes_end_at.isoformat() == "2027-01-28T08:00:00+00:00"
+    assert get_event().changes_end_at.isoformat() == "2027-01-28T08:00:00+00:00"
 
 
 def test_a_team_is_made_if_it_does_not_exist(app):
     publish(team="canal-walks")
     publish(slug="another", team="canal-walks")
 
-    assert event().team.name == "Canal walks"
-    assert how_many(Team) == 2
+    assert get_event().team.name == "Canal walks"
+    assert count_rows(Team) == 2
 
 
 def test_making_an_event_is_on_record(app):
@@ -137,7 +139,7 @@ def test_making_an_event_is_on_record(app):
         ({"venue": Venue(name="The Boat Shed")}, ["venue"], 1),
         ({"status": Status.CANCELLED}, ["status"], 1),
         ({"summary": "Soup."}, ["summary"], 0),
-        ({"admissions": with_hall(capacity=4)}, ["admissions"], 0),
+        ({"admissions": hall_and_online(capacity=4)}, ["admissions"], 0),
         ({"admissions": (ONLINE, HALL)}, ["admissions"], 0),
         ({"consents": ()}, ["consents"], 0),
         ({"questions": (TABLE, DIET, BRING)}, ["questions"], 0),
@@ -157,7 +159,7 @@ def test_making_an_event_is_on_record(app):
         ({"reserved_seats": 2}, ["reserved_seats"], 0),
         ({"standby": False}, ["standby"], 0),
         ({"standby_minutes": 0}, ["standby_minutes"], 0),
-        ({"admissions": with_hall(waitlist_max=4)}, ["admissions"], 0),
+        ({"admissions": hall_and_online(waitlist_max=4)}, ["admissions"], 0),
         (
             {"discreet": True, "visibility": Visibility.UNLISTED},
             ["visibility", "discreet"],
@@ -171,10 +173,10 @@ def test_an_update_counts_the_event_on_once(app, changes, changed, sequence):
     done = publish(**changes)
 
     assert (done.created, done.changed) == (False, changed)
-    assert mapping.to_file(event()) == replace(EVENING, **changes)
-    assert event().version == 2
-    assert {a.event_version for a in event().admissions} == {2}
-    assert event().sequence == sequence
+    assert mapping.to_definition(get_event()) == replace(EVENT_FILE, **changes)
+    assert get_event().version == 2
+    assert {a.event_version for a in get_event().admissions} == {2}
+    assert get_event().sequence == sequence
     last = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
     assert (last.verb, last.details) == ("update", {"changed": changed})
 
@@ -190,7 +192,7 @@ def wordings() -> list[tuple[int, str, bool]]:
 
 def test_a_new_wording_is_a_new_version_and_the_old_one_stays(app):
     publish()
-    register(event(), consents={event().consents[0].id: True})
+    register(get_event(), consents={get_event().consents[0].id: True})
 
     publish(consents=(replace(PHOTOS, text="Photographs, and film."),))
 
@@ -198,7 +200,7 @@ def test_a_new_wording_is_a_new_version_and_the_old_one_stays(app):
         (1, "Photographs are fine.", False),
         (2, "Photographs, and film.", True),
     ]
-    assert [consent.version for consent in event().consents] == [2]
+    assert [consent.version for consent in get_event().consents] == [2]
 
 
 def test_whether_a_box_is_required_is_no_wording(app):
@@ -207,7 +209,7 @@ def test_whether_a_box_is_required_is_no_wording(app):
     publish(consents=(replace(PHOTOS, required=True),))
 
     assert wordings() == [(1, "Photographs are fine.", True)]
-    assert event().consents[0].required
+    assert get_event().consents[0].required
 
 
 def test_a_consent_that_comes_back_unchanged_is_the_same_version(app):
@@ -237,7 +239,7 @@ def test_an_event_stays_with_its_team(app):
         "team": "default",
     }
     db.session.rollback()
-    assert how_many(Team) == 1
+    assert count_rows(Team) == 1
 
 
 def test_a_series_stays_with_its_team(app):
@@ -248,7 +250,7 @@ def test_a_series_stays_with_its_team(app):
 
     assert refused.value.facts["kind"] == "series"
     db.session.rollback()
-    assert how_many(Event) == 1
+    assert count_rows(Event) == 1
 
 
 def test_a_new_title_of_a_series_renews_the_pages_of_all_its_events(app):
@@ -258,18 +260,18 @@ def test_a_new_title_of_a_series_renews_the_pages_of_all_its_events(app):
 
     publish(slug="second", series=replace(WARM, title="Warm Houses"))
 
-    assert how_many(Series) == 1
-    assert event("evening").series.title == "Warm Houses"
-    versions = [event(slug).version for slug in ("evening", "second", "apart")]
+    assert count_rows(Series) == 1
+    assert get_event("evening").series.title == "Warm Houses"
+    versions = [get_event(slug).version for slug in ("evening", "second", "apart")]
     assert versions == [2, 2, 1]
-    assert {a.event_version for a in event("evening").admissions} == {2}
+    assert {a.event_version for a in get_event("evening").admissions} == {2}
 
 
 def test_an_event_may_leave_its_series(app):
     publish(series=WARM)
 
     assert publish().changed == ["series"]
-    assert event().series is None
+    assert get_event().series is None
 
 
 # --- all of it ----------------------------------------------------------------------
@@ -277,7 +279,7 @@ def test_an_event_may_leave_its_series(app):
 slugs = count()
 
 
-@given(first=event_files(), second=event_files())
+@given(first=event_definitions(), second=event_definitions())
 @settings(
     max_examples=10,
     deadline=None,
@@ -288,14 +290,14 @@ def test_whatever_a_file_says_the_event_becomes(app, first, second):
     first, second = replace(first, **same), replace(second, **same)
 
     assert publish(first).created
-    assert mapping.to_file(event(first.slug)) == first
+    assert mapping.to_definition(get_event(first.slug)) == first
     assert publish(first).changed == []
     assert bool(publish(second).changed) == (first != second)
-    assert mapping.to_file(event(first.slug)) == second
+    assert mapping.to_definition(get_event(first.slug)) == second
 
 
 def test_two_who_publish_the_same_file_at_once_make_one_event(app):
-    results: list[event_publish.Published] = []
+    results: list[event_publish.PublishResult] = []
 
     def run() -> None:
         with app.app_context():
@@ -309,7 +311,7 @@ def test_two_who_publish_the_same_file_at_once_make_one_event(app):
         thread.join()
 
     assert sorted(done.created for done in results) == [False, False, False, True]
-    assert (how_many(Event), how_many(Team), how_many(Series)) == (1, 2, 1)
+    assert (count_rows(Event), count_rows(Team), count_rows(Series)) == (1, 2, 1)
 
 
 # --- when zone rules change ---------------------------------------------------------
@@ -324,33 +326,37 @@ def as_if_rules_had_changed(by: timedelta = timedelta(hours=1)) -> None:
 
 def test_instants_that_zone_rules_moved_are_found_and_put_right(app):
     publish()
-    right = event().starts_at
-    assert event_publish.find_moved(NOON) == []
+    right = get_event().starts_at
+    assert zone_rules.find_moved_events(NOON) == []
     as_if_rules_had_changed()
 
-    [found] = event_publish.find_moved(NOON)
+    [found] = zone_rules.find_moved_events(NOON)
     with writing():
-        moved = event_publish.rederive(found.id, actor="command", now=NOON)
+        moved = zone_rules.rederive_instants(found.id, actor="command", now=NOON)
 
     assert (moved.slug, moved.after) == ("evening", right)
     assert moved.before == right - timedelta(hours=1)
-    assert (event().starts_at, event().version, event().sequence) == (right, 2, 1)
-    assert event_publish.find_moved(NOON) == []
+    assert (get_event().starts_at, get_event().version, get_event().sequence) == (
+        right,
+        2,
+        1,
+    )
+    assert zone_rules.find_moved_events(NOON) == []
     with writing():
-        assert event_publish.rederive(found.id, actor="command", now=NOON) is None
+        assert zone_rules.rederive_instants(found.id, actor="command", now=NOON) is None
 
 
 def test_events_that_are_over_keep_their_instants(app):
     publish()
     as_if_rules_had_changed()
 
-    assert event_publish.find_moved(event().ends_at) == []
+    assert zone_rules.find_moved_events(get_event().ends_at) == []
 
 
 def test_the_next_import_puts_moved_instants_right_as_well(app):
     publish()
-    right = event().starts_at
+    right = get_event().starts_at
     as_if_rules_had_changed()
 
     assert publish().changed == ["starts", "ends"]
-    assert event().starts_at == right
+    assert get_event().starts_at == right

@@ -14,12 +14,12 @@ from tests.support.factories import (
     CODE_KEY,
     NOON,
     cancel,
+    load_registration,
     make_event,
     make_user,
     register,
-    stored,
 )
-from tests.support.outbox import MINUTE, deliver, messages
+from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.smtp_server import RESET
 
 ADA, OWNER = "ada@example.org", "owner@example.com"
@@ -54,7 +54,7 @@ def test_an_address_that_is_refused_for_good_is_marked(app, smtp, answer, is_mar
     outcome = register(make_event(), email=ADA)
     deliver()
 
-    found = stored(outcome)
+    found = load_registration(outcome)
     assert (found.address_failed_at is not None) is is_marked
     assert found.address_failed_why == (answer[5:] if is_marked else None)
 
@@ -76,8 +76,8 @@ def test_a_server_that_passes_nothing_on_for_us_says_nothing_about_the_address(
     outcome = register(make_event(), email=ADA)
 
     assert deliver() == (0, 1, 0)
-    assert messages()[0].last_error == answer
-    assert stored(outcome).address_failed_at is None
+    assert all_messages()[0].last_error == answer
+    assert load_registration(outcome).address_failed_at is None
     # The operator has mended it.
     assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
 
@@ -87,7 +87,7 @@ def test_an_unknown_address_with_such_a_name_is_one_all_the_same(app, smtp):
     outcome = register(make_event(), email="relay@example.org")
 
     assert deliver() == (0, 0, 1)
-    assert stored(outcome).address_failed_at is not None
+    assert load_registration(outcome).address_failed_at is not None
 
 
 def test_the_mark_goes_when_a_mail_arrives(app, smtp):
@@ -97,7 +97,7 @@ def test_the_mark_goes_when_a_mail_arrives(app, smtp):
     cancel(outcome)
 
     assert deliver() == (1, 0, 0)
-    found = stored(outcome)
+    found = load_registration(outcome)
     assert (found.address_failed_at, found.address_failed_why) == (None, None)
 
 
@@ -107,15 +107,15 @@ def test_the_mark_goes_with_the_address(app, smtp):
     deliver()
     correct_address(outcome, "grace@example.org")
 
-    assert stored(outcome).address_failed_at is None
-    assert stored(outcome).address_failed_why is None
+    assert load_registration(outcome).address_failed_at is None
+    assert load_registration(outcome).address_failed_why is None
 
 
 def test_who_had_the_place_before_marks_nobody(app, smtp):
     outcome = register(make_event(), email=ADA)
     deliver()
     with writing():
-        transfer.pass_on(
+        transfer.transfer_registration(
             outcome.registration_id,
             name="Zoë",
             email="zoe@example.org",
@@ -127,14 +127,14 @@ def test_who_had_the_place_before_marks_nobody(app, smtp):
     smtp.script.extend(["", "rcpt 550 gone"])
 
     assert deliver() == (1, 0, 1)
-    assert stored(outcome).address_failed_at is None
+    assert load_registration(outcome).address_failed_at is None
 
 
 # --- telling the organizers ---------------------------------------------------------
 
 
 def told():
-    return [m for m in messages() if m.kind == MessageKind.UNDELIVERED]
+    return [m for m in all_messages() if m.kind == MessageKind.UNDELIVERED]
 
 
 def test_organizers_are_told_together_and_without_names(app, smtp):
@@ -155,7 +155,7 @@ def test_organizers_are_told_together_and_without_names(app, smtp):
     text = mail.get_body(("plain",)).get_content()
     assert mail["subject"] == "Mails to 2 people do not arrive"
     for outcome in outcomes:
-        assert stored(outcome).reference in text
+        assert load_registration(outcome).reference in text
     for secret in (ADA, "Ada", "Grace", "550"):
         assert secret not in mail.as_string()
     assert f"/organize/events/{event.slug}/messages?state=failed" in text

@@ -13,16 +13,36 @@ from rsvp import errors
 from rsvp.db import write
 from rsvp.domain import invariants, privacy
 from rsvp.domain.messages import mail_limits, outbox
-from rsvp.domain.messages.mail_limits import OURS, STRANGERS, TABLE, Cause, Rule
+from rsvp.domain.messages.mail_limits import (
+    RULES_BY_KIND,
+    TRUSTED_CAUSES,
+    UNPROVED_CAUSES,
+    Cause,
+    LimitRule,
+)
 from rsvp.domain.registrations import address_proof, changes, create, transfer
-from rsvp.domain.registrations.create import Person
+from rsvp.domain.registrations.create import RequestedAttendee
 from rsvp.extensions import db
-from rsvp.jobs.forgetting import forget_due
+from rsvp.jobs.tasks import forget_mail_counts
 from rsvp.models import AuditEntry, Message
-from rsvp.models.message import TO_ACCOUNTS, MessageKind
+from rsvp.models.message import ACCOUNT_KINDS, MessageKind
 from rsvp.queries import events as event_queries
-from tests.support.bookings import at_once, booked, change, do, entries, mails
-from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
+from tests.support.registrations import (
+    audit_entries,
+    commit,
+    messages_of,
+    register_in_state,
+    run_at_once,
+    set_columns,
+)
 
 HERE, THERE = b"h" * 16, b"t" * 16
 LINK = {"actor": "attendee", "now": NOON}
@@ -30,28 +50,28 @@ LINK = {"actor": "attendee", "now": NOON}
 
 def rename(outcome, name, now=NOON, network=None):
     """Another name for Ada, by her link; whether it was mailed."""
-    own, people = outcome.registration_id, {0: Person(name)}
+    own, people = outcome.registration_id, {0: RequestedAttendee(name)}
     who = {"actor": "attendee", "now": now}
-    with mail_limits.from_network(network) if network else contextlib.nullcontext():
-        assert do(lambda: changes.change_details(own, people, **who))
+    with mail_limits.counting_network(network) if network else contextlib.nullcontext():
+        assert commit(lambda: changes.change_details(own, people, **who))
     return outbox.was_mailed(own, now)
 
 
 def prove(outcome, now=NOON):
-    mine = stored(outcome)
+    mine = load_registration(outcome)
     own, event, version = mine.id, mine.event_id, mine.link_version
-    return do(lambda: address_proof.prove_address(own, event, version, now=now))
+    return commit(lambda: address_proof.prove_address(own, event, version, now=now))
 
 
 def planned(event, email):
-    page = event_queries.event_page(event.slug)
+    page = event_queries.load_detached_event(event.slug)
     return create.prepare(
         page,
-        create.Wanted(
+        create.RegistrationRequest(
             admission_id=page.admissions[0].id,
             email=email,
             email_key=email,
-            party=(Person("Ada Bell"),),
+            party=(RequestedAttendee("Ada Bell"),),
         ),
         code_key=CODE_KEY,
         now=NOON,
@@ -72,21 +92,25 @@ def counted(now=NOON) -> int:
 
 
 def test_each_kind_of_mail_says_who_can_cause_it_and_what_counts():
-    assert set(TABLE) == set(MessageKind)
-    for kind, rules in TABLE.items():
+    assert set(RULES_BY_KIND) == set(MessageKind)
+    for kind, rules in RULES_BY_KIND.items():
         assert rules, kind
-        strangers = {cause: rule for cause, rule in rules.items() if cause in STRANGERS}
+        strangers = {
+            cause: rule for cause, rule in rules.items() if cause in UNPROVED_CAUSES
+        }
         if kind == MessageKind.PASSWORD_RESET:
-            assert rules == {Cause.ANYBODY_FOR_ACCOUNT: Rule.BY_ACCOUNT}
+            assert rules == {Cause.ANYBODY_FOR_ACCOUNT: LimitRule.BY_ACCOUNT}
             continue
         # Nobody is kept from what they, the organizers or a rule have caused.
-        assert OURS.items() <= rules.items(), kind
+        assert TRUSTED_CAUSES.items() <= rules.items(), kind
         ends = kind in (MessageKind.CANCELLED, MessageKind.PASSED_ON)
-        assert set(strangers.values()) <= {Rule.ALWAYS if ends else Rule.COUNTED}, kind
-        assert not (strangers and kind in TO_ACCOUNTS)
+        assert set(strangers.values()) <= {
+            LimitRule.ALWAYS if ends else LimitRule.COUNTED
+        }, kind
+        assert not (strangers and kind in ACCOUNT_KINDS)
     for kind in MessageKind:
         assert not mail_limits.is_counted(kind, Cause.ORGANIZER)
-        stands_there = Cause.LINK in TABLE[kind]
+        stands_there = Cause.LINK in RULES_BY_KIND[kind]
         assert mail_limits.is_counted(kind, Cause.LINK) or stands_there, kind
 
 
@@ -109,14 +133,14 @@ def test_all_spellings_of_a_mailbox_share_one_limit(app):
     for later, event in ((timedelta(hours=1), 2), (timedelta(days=1), 0)):
         again = register(evenings[event], email=SPELLINGS[0], now=NOON + later)
         assert again.is_mailed == (later == mail_limits.A_DAY)
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_two_at_once_find_room_for_three(app):
     event = make_event(several=True)
     plans = [planned(event, f"ada+{number}@example.org") for number in range(6)]
 
-    came = at_once(app, *(lambda plan=plan: made(plan) for plan in plans))
+    came = run_at_once(app, *(lambda plan=plan: made(plan) for plan in plans))
 
     assert came == ["confirmed"] * 6
     assert counted() == 3
@@ -126,41 +150,43 @@ def test_two_at_once_find_room_for_three(app):
 
 
 def test_changes_over_the_limit_are_made_and_the_reason_is_kept(app):
-    _event, party = booked("confirmed")
+    _event, party = register_in_state("confirmed")
 
     told = [rename(party, name) for name in ("Ada B", "Ada C", "Ada D", "Ada E")]
 
     assert told[:2] == [True, True]
-    kinds = [mail.kind for mail in mails(party)]
+    kinds = [mail.kind for mail in messages_of(party)]
     assert kinds == ["confirmation", "changed", "changed"]
-    assert stored(party).name == "Ada E"
-    reasons = [e for e in entries(party) if e.verb == mail_limits.NOT_MAILED]
+    assert load_registration(party).name == "Ada E"
+    reasons = [e for e in audit_entries(party) if e.verb == mail_limits.NOT_MAILED]
     assert [e.details for e in reasons] == 2 * [
         {"kind": "changed", "cause": "link", "why": "over_the_limit"}
     ]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
     # That the place has ended is mailed all the same.
     cancel(party)
-    assert mails(party)[-1].kind == "cancelled"
-    assert mails(party)[-1].mailbox is None
+    assert messages_of(party)[-1].kind == "cancelled"
+    assert messages_of(party)[-1].mailbox is None
 
 
 def test_a_change_without_mail_or_reason_is_a_broken_invariant(app):
-    _event, party = booked("confirmed")
+    _event, party = register_in_state("confirmed")
     for name in ("Ada B", "Ada C", "Ada D"):
         rename(party, name, now=NOON)
-    with_reason = invariants.problems(NOON)
-    change({"verb": "something"}, AuditEntry, AuditEntry.verb == mail_limits.NOT_MAILED)
-    change(
+    with_reason = invariants.find_problems(NOON)
+    set_columns(
+        {"verb": "something"}, AuditEntry, AuditEntry.verb == mail_limits.NOT_MAILED
+    )
+    set_columns(
         {"created_at": NOON - timedelta(hours=2)}, Message, Message.kind == "changed"
     )
 
     assert with_reason == []
-    assert {problem.rule for problem in invariants.problems(NOON)} == {"I3"}
+    assert {problem.rule for problem in invariants.find_problems(NOON)} == {"I3"}
 
 
 def test_whoever_has_proved_the_address_is_told_of_each_change(app):
-    _event, party = booked("confirmed")
+    _event, party = register_in_state("confirmed")
 
     assert prove(party) is True
     assert prove(party) is False
@@ -171,29 +197,31 @@ def test_whoever_has_proved_the_address_is_told_of_each_change(app):
 
 
 def test_an_older_link_proves_nothing_any_more(app):
-    _event, party = booked("confirmed")
-    mine = stored(party)
+    _event, party = register_in_state("confirmed")
+    mine = load_registration(party)
     own, event, version = mine.id, mine.event_id, mine.link_version
     new = {"email": "bo@example.org", "email_key": "bo@example.org"}
-    do(lambda: transfer.correct_address(own, code_key=CODE_KEY, **new, **LINK))
+    commit(lambda: transfer.correct_address(own, code_key=CODE_KEY, **new, **LINK))
 
-    assert not do(lambda: address_proof.prove_address(own, event, version, now=NOON))
-    assert stored(party).proved_at is None
+    assert not commit(
+        lambda: address_proof.prove_address(own, event, version, now=NOON)
+    )
+    assert load_registration(party).proved_at is None
 
 
 def test_another_address_or_holder_has_proved_nothing(app):
     for verb, more in (
         (transfer.correct_address, {}),
-        (transfer.pass_on, {"name": "Bo"}),
+        (transfer.transfer_registration, {"name": "Bo"}),
     ):
-        _event, party = booked("confirmed")
+        _event, party = register_in_state("confirmed")
         prove(party)
         own, key = party.registration_id, f"{verb.__name__}@example.org"
         new = {"email": key, "email_key": key, "code_key": CODE_KEY} | more
-        do(lambda verb=verb, own=own, new=new: verb(own, **new, **LINK))
+        commit(lambda verb=verb, own=own, new=new: verb(own, **new, **LINK))
 
-        assert stored(party).proved_at is None
-        assert [m.mailbox for m in mails(party) if m.recipient == key] != [None]
+        assert load_registration(party).proved_at is None
+        assert [m.mailbox for m in messages_of(party) if m.recipient == key] != [None]
 
 
 def test_changes_from_one_network_cause_twenty_mails_an_hour(app):
@@ -214,11 +242,11 @@ def test_changes_from_one_network_cause_twenty_mails_an_hour(app):
     assert rename(parties[21], "Ada Later", now=later, network=HERE)
     prove(parties[0])
     assert rename(parties[0], "Ada Bell", now=later, network=HERE)
-    assert invariants.problems(later) == []
+    assert invariants.find_problems(later) == []
 
 
 def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
-    monkeypatch.setattr(mail_limits, "CHANGES_PER_HOUR", 2)
+    monkeypatch.setattr(mail_limits, "MAX_PER_HOUR_AND_NETWORK", 2)
     # At several events, whose locks are not each other's.
     owns = [
         register(make_event(), email=f"ada-{n}@example.org").registration_id
@@ -227,19 +255,19 @@ def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
 
     def rename_at_once(own):
         def verb():
-            return changes.change_details(own, {0: Person("Bo")}, **LINK)
+            return changes.change_details(own, {0: RequestedAttendee("Bo")}, **LINK)
 
-        write(lambda _again: mail_limits.by_network(HERE, verb))
+        write(lambda _again: mail_limits.run_for_network(HERE, verb))
         return outbox.was_mailed(own, NOON)
 
-    came = at_once(app, *(lambda own=own: rename_at_once(own) for own in owns))
+    came = run_at_once(app, *(lambda own=own: rename_at_once(own) for own in owns))
 
     assert came == [False] * 3 + [True] * 2
 
 
 @pytest.mark.parametrize("values", [{}, {"discreet": True}, {"confirm_address": True}])
 def test_nothing_is_handed_over_in_vain_but_where_only_mails_answer(app, values):
-    _event, party = booked(
+    _event, party = register_in_state(
         "held" if "confirm_address" in values else "confirmed", **values
     )
     other = make_event(several=True)
@@ -251,20 +279,20 @@ def test_nothing_is_handed_over_in_vain_but_where_only_mails_answer(app, values)
     new = {"email": "bo@example.org", "email_key": "bo@example.org"}
 
     def correct():
-        return do(
+        return commit(
             lambda: transfer.correct_address(own, code_key=CODE_KEY, **new, **LINK)
         )
 
     if not values:
         with pytest.raises(errors.TooManyMails):
             correct()
-        assert stored(party).email == "ada@example.org"
+        assert load_registration(party).email == "ada@example.org"
     else:
         assert correct()
-        assert stored(party).email == "bo@example.org"
+        assert load_registration(party).email == "bo@example.org"
         assert not outbox.was_mailed(own, NOON)
-    assert "bo@example.org" not in {mail.recipient for mail in mails(party)}
-    assert invariants.problems(NOON) == []
+    assert "bo@example.org" not in {mail.recipient for mail in messages_of(party)}
+    assert invariants.find_problems(NOON) == []
 
 
 # --- what is kept of it -------------------------------------------------------------
@@ -276,9 +304,9 @@ def test_erasing_a_stranger_by_the_link_makes_no_room_for_more(app):
     for _ in range(3):
         party = register(event, email="ada@example.org")
         own = party.registration_id
-        do(lambda own=own: privacy.erase_registration(own, **LINK))
+        commit(lambda own=own: privacy.erase_registration(own, **LINK))
 
-    assert [mail.recipient for mail in mails(party)] == [""]
+    assert [mail.recipient for mail in messages_of(party)] == [""]
     assert not register(event, email="ada@example.org").is_mailed
 
 
@@ -286,20 +314,20 @@ def test_an_organizer_erases_what_is_counted_too(app):
     party = register(make_event(), email="ada@example.org")
     who = {"actor": "user:1", "now": NOON}
 
-    do(lambda: privacy.erase_registration(party.registration_id, **who))
+    commit(lambda: privacy.erase_registration(party.registration_id, **who))
 
     assert counted() == 0
 
 
 def test_what_is_counted_is_gone_after_a_day(app, monkeypatch):
-    monkeypatch.setattr(mail_limits, "FORGOTTEN_AT_ONCE", 2)
+    monkeypatch.setattr(mail_limits, "FORGET_BATCH_SIZE", 2)
     event = make_event(several=True)
     for number in range(3):
         register(event, email=f"ada-{number}@example.org")
     register(event, email="bo@example.org", now=NOON + timedelta(hours=2))
 
-    assert forget_due(NOON + timedelta(hours=23)) == 0
-    assert forget_due(NOON + timedelta(hours=25)) == 3
+    assert forget_mail_counts(NOON + timedelta(hours=23)) == 0
+    assert forget_mail_counts(NOON + timedelta(hours=25)) == 3
     assert counted(NOON + timedelta(days=2)) == 1
     marks = db.session.scalars(select(Message.mailbox)).all()
     assert b"bo@example.org" not in b"".join(filter(None, marks))
@@ -328,7 +356,7 @@ def test_lost_mails_count_in_whatever_spelling(app):
     register(event, email="ada+two@example.org")
 
     def lost(key):
-        return write(lambda _again: transfer.mail_links(key, now=NOON))
+        return write(lambda _again: transfer.resend_links(key, now=NOON))
 
     assert lost("ada+one@example.org") == 1
     assert lost("ada+two@example.org") == 0

@@ -18,7 +18,7 @@ NO_CLOCK = timedelta(days=20)
 
 
 @dataclass
-class Waiting:
+class UnsentScan:
     """A scan that was made, and what the clock on the wall of its phone said."""
 
     made: datetime
@@ -27,7 +27,7 @@ class Waiting:
 
 
 @dataclass
-class Door:
+class PhoneModel:
     """A phone. `ahead` is how far its clock is off, `believed` what it thinks of that.
 
     It measures how old a scan is by a clock that nobody can set; a `simple` one only
@@ -40,14 +40,14 @@ class Door:
     simple: bool = False
     ahead: timedelta = timedelta()
     believed: timedelta = timedelta()
-    queue: list[Waiting] = field(default_factory=list)
+    queue: list[UnsentScan] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     mine: list[str] = field(default_factory=list)
 
     def scan(self, now: datetime, scan_id: str, direction: str, **values: Any) -> None:
         sent = {"id": scan_id, "direction": direction, "code": None, "of": None}
         sent |= {"index": None, "epoch": 0, "seq": len(self.mine), "shown": None}
-        self.queue.append(Waiting(now, now + self.ahead, sent | values))
+        self.queue.append(UnsentScan(now, now + self.ahead, sent | values))
         if direction in ("in", "out"):
             self.mine.append(scan_id)
 
@@ -69,21 +69,21 @@ class Door:
 
 
 @dataclass
-class Hall:
+class DoorModel:
     """What has arrived: of each ticket (when, `in` or `out`, which scan), in order."""
 
     steps: dict[str, list[tuple[datetime, str, str]]] = field(default_factory=dict)
     verdicts: dict[str, str] = field(default_factory=dict)
     made_by: dict[str, tuple[int, str | None]] = field(default_factory=dict)
 
-    def arrives(self, body: str, door: Door, now: datetime) -> list[str]:
+    def arrives(self, body: str, door: PhoneModel, now: datetime) -> list[str]:
         """The verdict of each scan of a batch that arrives now."""
         batch = json.loads(body)
         sent_at = datetime.fromisoformat(batch["sent_at"])
         return [self.judge(scan, sent_at, door, now) for scan in batch["scans"]]
 
     def judge(
-        self, scan: dict[str, Any], sent_at: datetime, door: Door, now: datetime
+        self, scan: dict[str, Any], sent_at: datetime, door: PhoneModel, now: datetime
     ) -> str:
         if scan["direction"] == "look":
             return self.says(self.steps.get(scan["code"], []), "in")
@@ -97,7 +97,7 @@ class Hall:
         self.made_by[scan["id"]] = (door.number, scan["code"])
         return verdict
 
-    def take_back(self, scan_id: str, door: Door) -> str:
+    def take_back(self, scan_id: str, door: PhoneModel) -> str:
         number, code = self.made_by.get(scan_id, (None, None))
         if number != door.number or code is None:
             return "unknown"
@@ -105,7 +105,7 @@ class Hall:
         return "undone"
 
     def pass_by(
-        self, scan: dict[str, Any], sent_at: datetime, door: Door, now: datetime
+        self, scan: dict[str, Any], sent_at: datetime, door: PhoneModel, now: datetime
     ) -> str:
         steps = self.steps.setdefault(scan["code"], [])
         at = datetime.fromisoformat(scan["at"])
@@ -127,7 +127,7 @@ class Hall:
         return verdict
 
     def says(self, steps: list[tuple[datetime, str, str]], way: str) -> str:
-        stays = stays_of(steps)
+        stays = stays_from_steps(steps)
         is_in = bool(stays) and stays[-1][1] is None
         if way == "out":
             return "left" if is_in else "not_in"
@@ -136,7 +136,7 @@ class Hall:
         return "left_and_back" if stays else "welcome"
 
 
-def stays_of(
+def stays_from_steps(
     steps: list[tuple[datetime, str, str]],
 ) -> list[tuple[datetime, datetime | None]]:
     """From when until when (None: still) somebody was there."""
@@ -151,6 +151,6 @@ def stays_of(
     return [*stays, (since, None)] if since else stays
 
 
-def new_id(number: int) -> str:
+def shuffled_id(number: int) -> str:
     """Ids in an order that has nothing to do with that of the scans."""
     return str(UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC835) % 2**128))

@@ -18,13 +18,13 @@ from rsvp.db import write, writing
 from rsvp.domain import privacy
 from rsvp.domain.messages import mail_limits
 from rsvp.domain.registrations import cancellation, changes, create, transfer
-from rsvp.domain.registrations.create import Outcome, Person
+from rsvp.domain.registrations.create import Outcome, RequestedAttendee
 from rsvp.extensions import db
-from rsvp.formats.mail.render import Mail, compose
+from rsvp.formats.mail.render import RenderedMail, compose
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import QuestionType
 from rsvp.models.message import MessageState
-from rsvp.models.registration import LIVE
+from rsvp.models.registration import LIVE_STATES
 from rsvp.queries import events as event_queries
 from tests.support.factories import CODE_KEY, NOON, make_event
 
@@ -47,7 +47,7 @@ BY_THE_LINE = ("promoted", "offer")
 
 
 @dataclass
-class Cannon:
+class MailAttacker:
     """One attacker, by a seed: `go` makes so many random moves and returns what went
     wrong, each a line."""
 
@@ -91,7 +91,7 @@ class Cannon:
             act = self.dice.choice(acts)
             self.network = self.dice.choice((b"h" * 16, b"t" * 16))
             try:
-                with mail_limits.from_network(self.network):
+                with mail_limits.counting_network(self.network):
                     act()
             except errors.Refusal:
                 self.refused += 1
@@ -101,14 +101,14 @@ class Cannon:
     # --- moves ---
 
     def register(self) -> None:
-        page = event_queries.event_page(self.dice.choice(self.slugs))
+        page = event_queries.load_detached_event(self.dice.choice(self.slugs))
         assert page is not None
         people = tuple(
-            Person(self.name() or "Zebulon Quux", {})
+            RequestedAttendee(self.name() or "Zebulon Quux", {})
             for _ in range(self.dice.choice((1, 1, 2)))
         )
         email = self.address()
-        wanted = create.Wanted(
+        wanted = create.RegistrationRequest(
             admission_id=self.dice.choice(page.admissions).id,
             email=email,
             email_key=email,
@@ -121,12 +121,12 @@ class Cannon:
             self.held.append(made)
 
     def rename(self) -> None:
-        own, people = self.mine(), {0: Person(self.name() or "Quux", {})}
+        own, people = self.mine(), {0: RequestedAttendee(self.name() or "Quux", {})}
         answers = {"diet": self.dice.choice(EVIL)}
         self.do(changes.change_details, own, people, answers)
 
     def bring_guest(self) -> None:
-        guest = Person(self.name(), {})
+        guest = RequestedAttendee(self.name(), {})
         self.do(changes.add_guest, self.mine(), guest, code_key=CODE_KEY)
 
     def drop_guest(self) -> None:
@@ -136,18 +136,20 @@ class Cannon:
         own = self.mine()
         event = db.session.get_one(Registration, own).event_id
         ways = [a.id for a in db.session.get_one(Event, event).admissions]
-        self.do(changes.move, own, self.dice.choice(ways))
+        self.do(changes.change_admission, own, self.dice.choice(ways))
 
     def correct(self) -> None:
         self.do(transfer.correct_address, self.mine(), **self.another())
 
     def pass_on(self) -> None:
         name = self.name() or "Quux"
-        self.do(transfer.pass_on, self.mine(), name=name, **self.another())
+        self.do(
+            transfer.transfer_registration, self.mine(), name=name, **self.another()
+        )
 
     def lose_mail(self) -> None:
         key = self.address()
-        write(lambda _again: transfer.mail_links(key, now=self.now))
+        write(lambda _again: transfer.resend_links(key, now=self.now))
 
     def cancel(self) -> None:
         self.do(cancellation.cancel, self.mine())
@@ -167,7 +169,7 @@ class Cannon:
     def mine(self) -> int:
         live = select(Registration.id).where(
             Registration.id.in_([one.registration_id for one in self.held]),
-            Registration.state.in_(LIVE),
+            Registration.state.in_(LIVE_STATES),
         )
         ids = sorted(db.session.scalars(live))
         db.session.rollback()
@@ -240,7 +242,7 @@ class Cannon:
                 self.wrong.append("more than 20 changes from one network")
 
 
-def wrong_words(mail: Mail) -> list[str]:
+def wrong_words(mail: RenderedMail) -> list[str]:
     """What an attacker has typed that stands where it must not."""
     calendar = (mail.calendar or b"").decode()
     everything = "\n".join((mail.subject, mail.text, mail.html, calendar))

@@ -13,16 +13,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from tests.domain.model.seats import LIVE, No, Party, Seats
+from tests.domain.model.seats import LIVE, PartyModel, RuleRefusal, SeatModel
 
 
 @dataclass
-class Evening(Seats):
+class EventModel(SeatModel):
     by_approval: bool = False
     by_mail_first: bool = False
     standby: timedelta | None = timedelta(minutes=15)
 
-    def trying(self, deed: Callable[[Evening], str | None]) -> tuple[Evening, str]:
+    def trying(
+        self, deed: Callable[[EventModel], str | None]
+    ) -> tuple[EventModel, str]:
         """The evening after a deed, and the answer: unchanged after a refusal."""
         # By hand, since deepcopy is slow and histories are long.
         after = copy.copy(self)
@@ -30,20 +32,20 @@ class Evening(Seats):
         after.parties = {who: party.copy() for who, party in self.parties.items()}
         try:
             return after, deed(after) or "done"
-        except No as refusal:
+        except RuleRefusal as refusal:
             return self, str(refusal)
 
     # --- asking ---------------------------------------------------------------------
 
-    def register(self, party: Party) -> str:
+    def register(self, party: PartyModel) -> str:
         if self.now >= self.ends:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         if self.now >= self.starts:
-            raise No("registration_closed")
+            raise RuleRefusal("registration_closed")
         if self.paused:
-            raise No("registration_paused")
+            raise RuleRefusal("registration_paused")
         if party.size > self.largest_party(party.way):
-            raise No("party_too_large")
+            raise RuleRefusal("party_too_large")
         self.settle()
         if self.has_address(party):
             return "mailed again"
@@ -66,10 +68,10 @@ class Evening(Seats):
             self.become(party, "confirmed")
         elif (party.state, party.was) == ("lapsed", "held"):
             if self.is_over:
-                raise No("event_over")
+                raise RuleRefusal("event_over")
             self.seat_or_join(party)
         elif party.state in ("requested", "lapsed"):
-            raise No("already_over")
+            raise RuleRefusal("already_over")
         return party.state
 
     # --- giving up, growing, moving -------------------------------------------------
@@ -84,25 +86,25 @@ class Evening(Seats):
         party = self.touched(who, *LIVE)
         self.refuse_late()
         if party.state == "offered":
-            raise No("answer_first")
+            raise RuleRefusal("answer_first")
         if position not in party.people[1:]:
-            raise No("already_over")
+            raise RuleRefusal("already_over")
         party.people.remove(position)
         self.promote()
 
-    def touched_settled(self, who: str) -> Party:
+    def touched_settled(self, who: str) -> PartyModel:
         party = self.touched(who, *LIVE)
         self.refuse_late()
         if party.state in ("held", "offered"):
-            raise No("answer_first")
+            raise RuleRefusal("answer_first")
         return party
 
     def add_guest(self, who: str) -> str:
         party = self.touched_settled(who)
         if party.size + 1 > self.largest_party(party.way):
-            raise No("party_too_large")
+            raise RuleRefusal("party_too_large")
         if party.state == "confirmed" and not self.has_room_for_newcomer(party.way, 1):
-            raise No("no_seat_free")
+            raise RuleRefusal("no_seat_free")
         party.people.append(party.ever)
         party.ever += 1
         if party.state == "waitlisted":
@@ -112,10 +114,10 @@ class Evening(Seats):
     def move(self, who: str, way: str) -> str:
         party = self.touched_settled(who)
         if party.way == way:
-            raise No("wrong_admission")
+            raise RuleRefusal("wrong_admission")
         was = party.state
         if was != "confirmed" and party.size > self.largest_party(way):
-            raise No("party_too_large")
+            raise RuleRefusal("party_too_large")
         # What it leaves behind is free for itself alone.
         could_be_used = was == "confirmed" and self.is_wanted(way)
         party.way, party.state = way, "moving"
@@ -124,18 +126,18 @@ class Evening(Seats):
             party.state = was
         elif was == "confirmed":
             if could_be_used or party.size > self.free(way):
-                raise No("no_seat_free")
+                raise RuleRefusal("no_seat_free")
             party.state = was
         elif has_room:
             self.become(party, "confirmed")
         else:
             self.join(party)
         if self.has_address(party):
-            raise No("address_in_use")
+            raise RuleRefusal("address_in_use")
         self.promote()
         return party.state
 
-    def join_again(self, party: Party) -> None:
+    def join_again(self, party: PartyModel) -> None:
         party.state = "moving"
         self.join(party)
         self.promote()
@@ -146,26 +148,26 @@ class Evening(Seats):
         party = self.touched(who, "offered", "waitlisted", "confirmed", "lapsed")
         is_late = (party.state, party.was) == ("lapsed", "offered")
         if party.state != "offered" and not is_late:
-            raise No("not_offered")
+            raise RuleRefusal("not_offered")
         if is_late and self.now >= self.doors:
-            raise No("offer_ended")
+            raise RuleRefusal("offer_ended")
         offered = party.offered or party.size
         coming = party.people if coming is None else coming
         if not coming or not set(coming) <= set(party.people) or len(coming) > offered:
-            raise No("wrong_party")
+            raise RuleRefusal("wrong_party")
         if len(coming) < party.size and not party.fewer_ok:
-            raise No("wrong_party")
+            raise RuleRefusal("wrong_party")
         if is_late and not self.has_room_for_newcomer(party.way, len(coming)):
-            raise No("offer_ended")
+            raise RuleRefusal("offer_ended")
         party.people = sorted(coming)
         self.become(party, "confirmed")
         self.promote()
         return party.state
 
-    def touched_offer(self, who: str) -> Party:
+    def touched_offer(self, who: str) -> PartyModel:
         party = self.touched(who, *LIVE)
         if party.state != "offered":
-            raise No("not_offered")
+            raise RuleRefusal("not_offered")
         return party
 
     def decline_offer(self, who: str) -> None:
@@ -176,18 +178,18 @@ class Evening(Seats):
     def keep_place(self, who: str) -> None:
         party = self.touched_offer(who)
         if party.put_off:
-            raise No("put_off_before")
+            raise RuleRefusal("put_off_before")
         self.become(party, "waitlisted")
         party.put_off = True
         self.promote(but=party)
 
     # --- by an organizer ------------------------------------------------------------
 
-    def touched_request(self, who: str) -> Party:
+    def touched_request(self, who: str) -> PartyModel:
         self.settle()
         party = self.parties[who]
         if party.state != "requested":
-            raise No("not_requested")
+            raise RuleRefusal("not_requested")
         return party
 
     def approve(self, who: str) -> str:
@@ -202,9 +204,9 @@ class Evening(Seats):
         self.settle()
         party = self.parties[who]
         if party.state in LIVE:
-            raise No("not_over")
+            raise RuleRefusal("not_over")
         if self.is_over:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         if above:
             self.become(party, "confirmed")
         else:
@@ -215,10 +217,10 @@ class Evening(Seats):
         """By hand, out of turn; only seats that are free."""
         party = self.touched_in_line(who)
         if self.now >= self.doors:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         free = self.free(party.way)
         if free < party.could_use:
-            raise No("no_seat_free")
+            raise RuleRefusal("no_seat_free")
         self.keep_for(party, int(min(free, party.size)))
 
     def seat_above(self, who: str) -> None:
@@ -228,7 +230,7 @@ class Evening(Seats):
         party = self.touched_in_line(who)
         line = self.line(*self.rivals(party.way))
         if not 1 <= place <= len(line):
-            raise No("no_such_place")
+            raise RuleRefusal("no_such_place")
         if line[place - 1] is party:
             return
         numbers = [p.number for p in line]
@@ -241,7 +243,7 @@ class Evening(Seats):
     def release(self, who: str) -> None:
         party = self.touched(who, *LIVE)
         if party.state != "confirmed":
-            raise No("not_confirmed")
+            raise RuleRefusal("not_confirmed")
         self.become(party, "released")
         self.promote()
 
@@ -251,19 +253,19 @@ class Evening(Seats):
         """
         party = self.touched(who, *LIVE)
         if self.is_over:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         if party.state != "waitlisted":
-            raise No("not_waiting")
+            raise RuleRefusal("not_waiting")
         if self.now < self.doors:
-            raise No("doors_not_open")
+            raise RuleRefusal("doors_not_open")
         for other in self.absent(party.way):
             if self.free(party.way) < party.size:
                 self.become(other, "released")
         if self.free(party.way) < party.size:
-            raise No("no_seat_free")
+            raise RuleRefusal("no_seat_free")
         self.become(party, "confirmed")
 
-    def absent(self, way: str) -> list[Party]:
+    def absent(self, way: str) -> list[PartyModel]:
         """Nobody is ever let in here, so all who are confirmed are missing."""
         if self.standby is None or self.now < self.starts + self.standby:
             return []
@@ -288,13 +290,13 @@ class Evening(Seats):
     def change_caps(self, change: Callable[[], None]) -> None:
         self.settle()
         if self.is_over:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         before = self.caps()
         change()
         keeper = self.keeps_reserved()
         cap = self.room if keeper is None else self.ways[keeper].cap
         if self.reserved and (cap is None or self.reserved > cap):
-            raise No("too_few_to_reserve")
+            raise RuleRefusal("too_few_to_reserve")
         if self.caps() != before:
             self.promote()
 
@@ -304,13 +306,13 @@ class Evening(Seats):
     def pause(self) -> None:
         self.settle()
         if self.is_over:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         self.paused = True
 
     def resume(self) -> None:
         self.settle()
         if self.is_over:
-            raise No("event_over")
+            raise RuleRefusal("event_over")
         if self.paused:
             self.paused = False
             self.promote()

@@ -11,12 +11,12 @@ LIVE = (*SEATED, "requested", "waitlisted")
 OVER = ("cancelled", "declined", "lapsed")
 
 
-class No(Exception):
+class RuleRefusal(Exception):
     """The rules say no; the text is the refusal's code."""
 
 
 @dataclass
-class Way:
+class AdmissionModel:
     """A way of attending: its cap, whether it keeps a line, and how long a one."""
 
     cap: int | None
@@ -26,7 +26,7 @@ class Way:
 
 
 @dataclass
-class Party:
+class PartyModel:
     """One booking. `people` are the places in the party (0, 1 …) of those coming."""
 
     who: str
@@ -45,8 +45,8 @@ class Party:
     def __post_init__(self) -> None:
         self.ever = len(self.people)
 
-    def copy(self) -> Party:
-        same = Party.__new__(Party)
+    def copy(self) -> PartyModel:
+        same = PartyModel.__new__(PartyModel)
         same.__dict__.update(self.__dict__, people=list(self.people))
         return same
 
@@ -67,10 +67,10 @@ class Party:
 
 
 @dataclass
-class Seats:
+class SeatModel:
     """The seats of one event and everyone who asked for one, at an instant."""
 
-    ways: dict[str, Way]
+    ways: dict[str, AdmissionModel]
     starts: datetime
     ends: datetime
     doors: datetime
@@ -81,7 +81,7 @@ class Seats:
     party_max: int = 4
     offers: bool = False
     paused: bool = False
-    parties: dict[str, Party] = field(default_factory=dict)
+    parties: dict[str, PartyModel] = field(default_factory=dict)
     last_number: int = 0
 
     # --- seats ----------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Seats:
 
     # --- the line -------------------------------------------------------------------
 
-    def line(self, *ways: str) -> list[Party]:
+    def line(self, *ways: str) -> list[PartyModel]:
         waiting = [p for p in self.parties.values() if p.state == "waitlisted"]
         waiting.sort(key=lambda p: p.number or 0)
         return [p for p in waiting if not ways or p.way in ways]
@@ -153,7 +153,7 @@ class Seats:
             if not p.put_off
         )
 
-    def promote(self, but: Party | None = None) -> None:
+    def promote(self, but: PartyModel | None = None) -> None:
         free = self.all_free()
         for party in self.line() if self.runs() else ():
             left = free[party.way]
@@ -167,7 +167,7 @@ class Seats:
                 self.become(party, "confirmed")
             free = self.all_free()
 
-    def keep_for(self, party: Party, seats: int) -> None:
+    def keep_for(self, party: PartyModel, seats: int) -> None:
         self.become(party, "offered")
         party.offered, party.until = seats, self.deadline()
 
@@ -185,28 +185,28 @@ class Seats:
             ends = ends.replace(hour=10, minute=0, second=0, microsecond=0)
         return min(ends, self.doors)
 
-    def join(self, party: Party) -> None:
+    def join(self, party: PartyModel) -> None:
         """To the end of the line."""
         way = self.ways[party.way]
         if not way.line:
-            raise No("full")
+            raise RuleRefusal("full")
         waiting = sum(p.size for p in self.line(party.way))
         if way.longest is not None and waiting + party.size > way.longest:
-            raise No("line_full")
+            raise RuleRefusal("line_full")
         self.last_number += 1
         self.become(party, "waitlisted")
         party.number = self.last_number
 
-    def become(self, party: Party, state: str) -> None:
+    def become(self, party: PartyModel, state: str) -> None:
         comes_back = state in LIVE and party.state not in (*LIVE, "moving")
         if comes_back and self.has_address(party):
-            raise No("address_in_use")
+            raise RuleRefusal("address_in_use")
         party.was, party.state = party.state, state
         party.until = party.offered = None
         if state not in ("waitlisted", "offered"):
             party.number = None
 
-    def has_address(self, party: Party) -> bool:
+    def has_address(self, party: PartyModel) -> bool:
         """Whether its address has another live booking for the same way."""
         return any(
             (other.address, other.way) == (party.address, party.way)
@@ -214,7 +214,7 @@ class Seats:
             if other is not party and other.state in LIVE
         )
 
-    def seat_or_join(self, party: Party) -> None:
+    def seat_or_join(self, party: PartyModel) -> None:
         if self.has_room_for_newcomer(party.way, party.size):
             self.become(party, "confirmed")
         else:
@@ -231,7 +231,7 @@ class Seats:
         if ended:
             self.promote()
 
-    def has_ended(self, party: Party) -> bool:
+    def has_ended(self, party: PartyModel) -> bool:
         if party.state in ("requested", "waitlisted"):
             return self.is_over
         return party.until is not None and party.until <= self.now
@@ -240,22 +240,22 @@ class Seats:
     def is_over(self) -> bool:
         return self.now >= self.ends
 
-    def touched(self, who: str, *states: str) -> Party:
+    def touched(self, who: str, *states: str) -> PartyModel:
         """The party once the clock is settled; its state must be one of these."""
         self.settle()
         party = self.parties[who]
         if party.state not in states:
             is_late = party.state == "lapsed" and self.is_over
-            raise No("event_over" if is_late else "already_over")
+            raise RuleRefusal("event_over" if is_late else "already_over")
         return party
 
-    def touched_in_line(self, who: str) -> Party:
+    def touched_in_line(self, who: str) -> PartyModel:
         party = self.touched(who, *LIVE)
         if party.state != "waitlisted":
-            raise No("not_waiting")
+            raise RuleRefusal("not_waiting")
         return party
 
     def refuse_late(self) -> None:
         """What a link can't do any more."""
         if self.now >= self.starts:
-            raise No("too_late_to_cancel")
+            raise RuleRefusal("too_late_to_cancel")

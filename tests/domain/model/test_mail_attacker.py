@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from rsvp.domain import invariants
-from tests.domain.model.mail_attacker import Cannon
+from tests.domain.model.mail_attacker import MailAttacker
 
 
-def fire(seed: int, moves: int) -> Cannon:
-    cannon = Cannon(seed)
+def fire(seed: int, moves: int) -> MailAttacker:
+    cannon = MailAttacker(seed)
     assert cannon.go(moves) == [], seed
-    assert invariants.problems(cannon.now) == [], seed
+    assert invariants.find_problems(cannon.now) == [], seed
     return cannon
 
 

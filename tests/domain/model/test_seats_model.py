@@ -30,8 +30,8 @@ from rsvp.models import Registration
 from rsvp.models.event import Allocation, Mode, Promotion
 from tests.conftest import empty_database
 from tests.domain.model import actions
-from tests.domain.model.rules import Evening
-from tests.domain.model.seats import LIVE, OVER, Party, Way
+from tests.domain.model.rules import EventModel
+from tests.domain.model.seats import LIVE, OVER, AdmissionModel, PartyModel
 from tests.support.factories import make_event
 
 NAMES = (
@@ -111,9 +111,9 @@ class Seats(RuleBasedStateMachine):
             standby_minutes=standby,
         )
         self.event_id, self.slug = event.id, event.slug
-        self.model = Evening(
+        self.model = EventModel(
             {
-                way: Way(cap, lines, longest, in_person=way != "call")
+                way: AdmissionModel(cap, lines, longest, in_person=way != "call")
                 for way, cap in zip(WAYS, caps, strict=True)
             },
             *(event.starts_at, event.ends_at, event.doors_open_at),
@@ -160,14 +160,14 @@ class Seats(RuleBasedStateMachine):
         who = NAMES[len(self.ids)]
         address = f"{who.lower()}@example.org" if before is None else before.address
         fewer_ok = fewer_ok and size > 1
-        party = Party(who, address, way, list(range(size)), fewer_ok)
+        party = PartyModel(who, address, way, list(range(size)), fewer_ok)
         self.asked[address] = self.asked.get(address, 0) + 1
         asks = f"{who} asks for {size} seat{'s'[: size - 1]} at the {way}"
         asks += " (fewer is fine)" if fewer_ok else ""
         asks += "" if before is None else f" with the address of {before.who}"
         with self.told(asks):
             after, expected = self.model.trying(lambda e: e.register(party))
-            answer, made = actions.ask(self.slug, party, self.model.now)
+            answer, made = actions.register_party(self.slug, party, self.model.now)
             if made:
                 self.ids[who] = made
             self.compare(after, expected, answer)
@@ -334,7 +334,7 @@ class Seats(RuleBasedStateMachine):
         with self.told(sentence):
             after, expected = self.model.trying(lambda e: getattr(e, verb)(*words))
             whom = self.event_id if who is None else self.ids[who]
-            answer = actions.do(verb, whom, *given, now=self.model.now)
+            answer = actions.perform(verb, whom, *given, now=self.model.now)
             self.compare(after, expected, answer)
 
     @contextlib.contextmanager
@@ -346,7 +346,7 @@ class Seats(RuleBasedStateMachine):
             error.add_note("\n".join(["The story:", *self.story]))
             raise
 
-    def compare(self, after: Evening, expected: str, answer: str) -> None:
+    def compare(self, after: EventModel, expected: str, answer: str) -> None:
         self.story[-1] += CAME_OF_IT.get(answer, f", but no: {answer}")
         assert answer == expected, f"by the rules {expected}"
         self.model = after
@@ -362,7 +362,7 @@ class Seats(RuleBasedStateMachine):
         by_rules = {p.who: self.as_ruled(p) for p in self.model.parties.values()}
         try:
             assert there == by_rules
-            assert invariants.problems(self.model.now) == []
+            assert invariants.find_problems(self.model.now) == []
         except AssertionError as error:
             error.add_note("\n".join(["The story:", *self.story]))
             raise
@@ -374,7 +374,7 @@ class Seats(RuleBasedStateMachine):
         facts = (r.admission.key, people, r.state, r.line_number, r.offered_seats)
         return self.seen(*facts, r.decide_by)
 
-    def as_ruled(self, p: Party) -> tuple[Any, ...]:
+    def as_ruled(self, p: PartyModel) -> tuple[Any, ...]:
         return self.seen(p.way, p.people, p.state, p.number, p.offered, p.until)
 
     def seen(self, way, people, state, number, offered, until) -> tuple[Any, ...]:

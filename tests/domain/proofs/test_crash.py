@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from rsvp.domain import invariants
-from rsvp.domain.messages.outbox import TRUE_WHILE
+from rsvp.domain.messages.relevance import STATES_BY_KIND
 from rsvp.extensions import db
 from rsvp.jobs.delivery import claims, pool
 from rsvp.models import Event, Message, Registration
@@ -75,7 +75,7 @@ def live(victim: Process, answered: dict[int, str]) -> dict[str, Any]:
 def check(
     answered: dict[int, str], in_flight: dict[str, Any], *, is_committed: bool
 ) -> None:
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
     there = {r.id: r for r in db.session.scalars(select(Registration))}
     assert answered.keys() <= there.keys(), "lost"
     new = there.keys() - answered.keys()
@@ -113,7 +113,7 @@ def test_each_mail_goes_out_though_workers_are_killed_while_sending(app, smtp, k
         with processes(crash_points.send_mails, app, **told) as [worker]:
             assert worker.hear() == "here"
             worker.kill()
-        twice += point == crash_points.BEFORE_NOTING_IT
+        twice += point == crash_points.AFTER_SMTP
     told = {"point": "never", "countdown": 1, "minutes": kills * TO_THE_NEXT}
     with processes(crash_points.send_mails, app, **told) as [worker]:
         assert worker.hear()["sent"] > 0
@@ -147,18 +147,18 @@ class Fate:
     @property
     def may_have_arrived(self) -> bool:
         """Whether the mail was taken, and nobody noted it."""
-        is_unnoted = self.is_killed and self.point == crash_points.BEFORE_NOTING_IT
+        is_unnoted = self.is_killed and self.point == crash_points.AFTER_SMTP
         return is_unnoted or self.trick == LOST
 
 
 FATES = (
-    Fate(crash_points.BEFORE_HANDING_OVER, is_killed=True),
-    Fate(crash_points.BEFORE_HANDING_OVER, trick=LOST),
-    Fate(crash_points.BEFORE_NOTING_IT, is_killed=True),
-    Fate(crash_points.BEFORE_HANDING_OVER),
-    Fate(crash_points.BEFORE_HANDING_OVER, trick="451 later"),
-    Fate(crash_points.BEFORE_NOTING_IT),
-    Fate(crash_points.BEFORE_HANDING_OVER, beside=True),
+    Fate(crash_points.BEFORE_SMTP, is_killed=True),
+    Fate(crash_points.BEFORE_SMTP, trick=LOST),
+    Fate(crash_points.AFTER_SMTP, is_killed=True),
+    Fate(crash_points.BEFORE_SMTP),
+    Fate(crash_points.BEFORE_SMTP, trick="451 later"),
+    Fate(crash_points.AFTER_SMTP),
+    Fate(crash_points.BEFORE_SMTP, beside=True),
 )
 # In each the web is killed as well, between its commit and its answer: in `make soak`
 # 207 kills.
@@ -284,7 +284,7 @@ def assert_all_came_in_order(arrived: list[Message], story: Story) -> None:
     for number, state in story.answered.items():
         ids = [mail.id for mail in by_place[number]]
         assert ids == sorted(ids)
-        assert state in TRUE_WHILE[by_place[number][-1].kind]
+        assert state in STATES_BY_KIND[by_place[number][-1].kind]
     # What speaks of a place is not sent any more once it is given up, not even again;
     # but a worker that lives finishes what it has in hand.
     for number, (arrived_before, survives) in story.given_up.items():

@@ -25,9 +25,9 @@ from rsvp.queries import mailings as mailing_queries
 from tests.support import crash_points
 from tests.support.factories import NOON, register
 from tests.support.processes import processes
-from tests.support.reconfirmation import asking, flagged_for
-from tests.support.registrations import HOUR, MINUTE, act, states, verbs
-from tests.support.reminders import TWO_DAYS, remind
+from tests.support.reconfirmation import flag_reason, make_asking_event
+from tests.support.registrations import HOUR, MINUTE, act, audit_verbs, states_of
+from tests.support.reminders import TWO_DAYS, add_reminders
 
 # Sixteen kills each: at four points of four jobs. In `make soak` 208.
 EVENINGS = [1, pytest.param(13, marks=pytest.mark.soak)]
@@ -60,8 +60,8 @@ class Evening:
 
 def make_evening(week: int) -> Evening:
     starts, now = datetime(2027, 1, 29, 18) + week * WEEK, NOON + week * WEEK
-    event = asking({"capacity": 10}, starts=starts)
-    remind(event, TWO_DAYS, now=now)
+    event = make_asking_event({"capacity": 10}, starts=starts)
+    add_reminders(event, TWO_DAYS, now=now)
     muted, late, *others = [register(event, now=now) for _ in range(9)]
     act(mail_preferences.mute, muted, now=now)
     asked_at, answer_by = event.ask_at, event.answer_by
@@ -76,7 +76,7 @@ def make_evening(week: int) -> Evening:
         silent=[one for place, one in enumerate(others) if place % 4],
         line=[register(event, now=asked_at - HOUR) for _ in range(3)],
     )
-    assert states(evening.fresh, *evening.line) == ["confirmed", *["waitlisted"] * 3]
+    assert states_of(evening.fresh, *evening.line) == ["confirmed", *["waitlisted"] * 3]
     return evening
 
 
@@ -84,7 +84,7 @@ def write_mailing(event_id: int, send_at: datetime, now: datetime) -> int:
     by = {"actor": ORGANIZER, "now": now}
     words = {"subject": "Bring a bowl", "text": "Soup is at six.", "wanted": {}}
     with writing():
-        mailing = mailings.draft(event_id, **words, **by).id
+        mailing = mailings.create_draft(event_id, **words, **by).id
         mailings.schedule(mailing, send_at=send_at, **by)
     return mailing
 
@@ -106,7 +106,7 @@ def test_work_is_done_once_and_whole_though_workers_are_killed(app, smtp, evenin
         assert_each_mail_came_once(evening, smtp)
 
         for one in evening.willing:
-            act(reconfirmation.say_yes, one, now=evening.answer_by - HOUR)
+            act(reconfirmation.reconfirm, one, now=evening.answer_by - HOUR)
         send_question_late(evening)
         at = kill_all(app, of("close", dice), evening.answer_by, dice)
         finish(at)
@@ -139,12 +139,12 @@ class Kill:
 def of(job: str, dice: random.Random) -> list[Kill]:
     """One at each point of a job, the last of them when all of it is done."""
     kills = [
-        Kill(job, crash_points.AFTER_CLAIMING_THE_JOB),
+        Kill(job, crash_points.AFTER_JOB_CLAIM),
         Kill(job, crash_points.BEFORE_THE_COMMIT, dice.randint(1, 2)),
-        Kill(job, crash_points.AFTER_A_PART, dice.randint(1, 2)),
+        Kill(job, crash_points.AFTER_BATCH, dice.randint(1, 2)),
     ]
     dice.shuffle(kills)
-    return [*kills, Kill(job, crash_points.BEFORE_NOTING_THE_JOB)]
+    return [*kills, Kill(job, crash_points.BEFORE_JOB_DONE)]
 
 
 def in_some_order(kills: list[Kill], dice: random.Random) -> list[Kill]:
@@ -163,14 +163,14 @@ def kill_all(
         told = {"name": kill.job, "point": kill.point, "countdown": kill.countdown}
         elsewhere = dice.random() < 0.5
         told |= {"at": at, "elsewhere": elsewhere}
-        with processes(crash_points.do_work, app, **told) as [worker]:
+        with processes(crash_points.run_job, app, **told) as [worker]:
             assert worker.hear() == "here", kill
             worker.kill()
-        assert invariants.problems(at) == []
+        assert invariants.find_problems(at) == []
         if elsewhere:
             # Nobody knows that it is gone before its lease ends.
             [job] = [job for job in scheduler.JOBS if job.name == kill.job]
-            assert scheduler.run_due(at + LEASE - MINUTE, jobs=[job]) == {}
+            assert scheduler.run_due_jobs(at + LEASE - MINUTE, jobs=[job]) == {}
             at += LEASE
         at += MINUTE
     return at
@@ -178,8 +178,8 @@ def kill_all(
 
 def finish(at: datetime) -> None:
     """A healthy worker does what is left."""
-    assert scheduler.run_due(at).keys() == {job.name for job in scheduler.JOBS}
-    assert invariants.problems(at) == []
+    assert scheduler.run_due_jobs(at).keys() == {job.name for job in scheduler.JOBS}
+    assert invariants.find_problems(at) == []
     held = select(Job.name).where(
         Job.holder.is_not(None) | Job.lease_until.is_not(None)
     )
@@ -215,25 +215,25 @@ def assert_everybody_was_written_to_once(evening: Evening) -> None:
         )
     )
     assert Counter(asked) == once(evening.asked)
-    assert flagged_for(evening.muted) == "muted"
-    assert verbs(evening.muted).count("flag") == 1
+    assert flag_reason(evening.muted) == "muted"
+    assert audit_verbs(evening.muted).count("flag") == 1
 
     mailing = db.session.get_one(Mailing, evening.mailing_id)
     assert (mailing.state, mailing.total) == ("sent", len(reached))
     assert mailing.finished_at is not None
-    progress = mailing_queries.progress([mailing.id])[mailing.id]
+    progress = mailing_queries.progress_by_mailing([mailing.id])[mailing.id]
     assert progress.total == progress.sent == len(reached)
 
 
 def assert_the_places_of_the_silent_are_given_on(evening: Evening) -> None:
     keep = [evening.muted, evening.fresh, *evening.willing, evening.late]
-    assert set(states(*keep, *evening.line)) == {"confirmed"}
-    assert set(states(*evening.silent)) == {"released"}
+    assert set(states_of(*keep, *evening.line)) == {"confirmed"}
+    assert set(states_of(*evening.silent)) == {"released"}
     assert written(evening, "released") == once(evening.silent)
     assert written(evening, "promoted") == once(evening.line)
-    assert flagged_for(evening.late) == "not_mailed"
-    assert verbs(evening.late).count("flag") == 1
-    assert [flagged_for(one) for one in (evening.fresh, *evening.willing)] == [None] * 3
+    assert flag_reason(evening.late) == "not_mailed"
+    assert audit_verbs(evening.late).count("flag") == 1
+    assert [flag_reason(one) for one in (evening.fresh, *evening.willing)] == [None] * 3
 
 
 def assert_each_mail_came_once(evening: Evening, smtp: Any) -> None:

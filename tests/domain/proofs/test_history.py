@@ -14,8 +14,8 @@ from rsvp.domain import invariants
 from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, Event, Registration
 from rsvp.models.event import Promotion
-from tests.domain.model.rules import Evening
-from tests.domain.model.seats import Party, Way
+from tests.domain.model.rules import EventModel
+from tests.domain.model.seats import AdmissionModel, PartyModel
 from tests.support import random_worker
 from tests.support.factories import NOON, make_event
 from tests.support.processes import processes
@@ -35,7 +35,9 @@ def history(app, event, **told) -> list[dict[str, Any]]:
     """What all of them asked and were told, one after the other."""
     lines: list[dict[str, Any]] = []
     event_id = event.id
-    with processes(random_worker.work, app, PROCESSES, event=event_id, **told) as all_:
+    with processes(
+        random_worker.act_at_random, app, PROCESSES, event=event_id, **told
+    ) as all_:
         assert [each.hear() for each in all_] == ["ready"] * PROCESSES
         for each in all_:
             each.say("go")
@@ -55,8 +57,8 @@ def test_replaying_the_order_of_the_lock_gives_what_all_were_told(app, seed, ste
         room_capacity=8,
         promotion=promotion,
     )
-    evening = Evening(
-        {"hall": Way(6), "balcony": Way(4, longest=12)},
+    evening = EventModel(
+        {"hall": AdmissionModel(6), "balcony": AdmissionModel(4, longest=12)},
         *(event.starts_at, event.ends_at, event.doors_open_at, NOON, event.zone),
         room=8,
         offers=promotion == Promotion.OFFER,
@@ -69,14 +71,16 @@ def test_replaying_the_order_of_the_lock_gives_what_all_were_told(app, seed, ste
     assert told["confirmed"] and told["waitlisted"] and told["done"]
     evening, changes = replay(evening, lines)
     assert in_the_database(event_id) == in_the_model(evening)
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
     audited = db.session.scalars(
         select(AuditEntry.lock_number).where(AuditEntry.event_id == event_id)
     )
     assert set(audited) <= changes
 
 
-def replay(evening: Evening, lines: list[dict[str, Any]]) -> tuple[Evening, set[int]]:
+def replay(
+    evening: EventModel, lines: list[dict[str, Any]]
+) -> tuple[EventModel, set[int]]:
     """Do it all again in the model; give the locks' numbers of what changed something.
 
     A number that a refused deed saw was given back and taken again by whoever changed
@@ -102,11 +106,11 @@ def is_refusal(told: str) -> bool:
     return told not in ("done", "confirmed", "waitlisted", "offered", "requested")
 
 
-def again(evening: Evening, line: dict[str, Any]) -> str | None:
+def again(evening: EventModel, line: dict[str, Any]) -> str | None:
     verb, whom, given = line["verb"], str(line["whom"]), line["given"]
     if verb == "register":
         people = list(range(given["size"]))
-        party = Party(whom, given["who"], given["way"], people, given["fewer_ok"])
+        party = PartyModel(whom, given["who"], given["way"], people, given["fewer_ok"])
         return evening.register(party)
     deed = getattr(evening, verb)
     if verb in ("set_cap", "set_room", "reserve"):
@@ -114,7 +118,7 @@ def again(evening: Evening, line: dict[str, Any]) -> str | None:
     return deed(whom, *given)
 
 
-def in_the_model(evening: Evening) -> list[tuple[Any, ...]]:
+def in_the_model(evening: EventModel) -> list[tuple[Any, ...]]:
     return sorted(
         (int(p.who), p.way, p.state, p.people, p.number, p.offered)
         for p in evening.parties.values()
@@ -147,7 +151,7 @@ def test_where_one_cap_applies_everybody_is_told_what_is_so(app, seed, steps):
 
     lines = history(app, event, seed=seed, steps=steps, verbs=HELD_BY_ONE_CAP)
 
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
     event = db.session.get_one(Event, event_id)
     assert event.admissions[0].seats_taken <= 20
     first = {

@@ -15,8 +15,14 @@ from rsvp.db import writing
 from rsvp.domain import audit, capacity, invariants, waitlist
 from rsvp.extensions import db
 from rsvp.models import Event, Registration
-from tests.support.factories import NOON, cancel, make_event, register, stored
-from tests.support.threads import Beside
+from tests.support.factories import (
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
+from tests.support.threads import BackgroundCall
 
 RUSH = 24
 
@@ -82,14 +88,14 @@ def fills_exactly_the_seats(app, values):
         .order_by(Registration.line_number)
     )
     assert list(numbers) == list(range(1, RUSH - 4))
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_without_its_guard_the_same_rush_oversells(app, monkeypatch):
     event = make_event({"capacity": 5})
     cut_loose(event)
-    monkeypatch.setattr(capacity, "fits", lambda seats: sa.true())
-    monkeypatch.setattr(capacity, "CLAIM_AT_ONCE", capacity.deciding_statement())
+    monkeypatch.setattr(capacity, "seats_fit", lambda seats: sa.true())
+    monkeypatch.setattr(capacity, "CLAIM_WITHOUT_LOCK", capacity.claim_statement())
 
     rush(app, event)
 
@@ -164,7 +170,7 @@ def test_giving_up_and_registering_at_once_leaves_no_seat_empty(app):
         list(pool.map(act, range(16)))
 
     assert seated(event) == 8
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_two_who_give_the_same_place_up_at_once_free_it_once(app):
@@ -188,25 +194,25 @@ def test_two_who_give_the_same_place_up_at_once_free_it_once(app):
         answers = Counter(pool.map(give_up, range(4)))
 
     assert answers == {"cancelled": 1, "already over": 3}
-    assert stored(outcome).admission.seats_taken == 0
+    assert load_registration(outcome).admission.seats_taken == 0
 
 
 def test_a_seat_given_up_just_after_a_failed_claim_is_not_missed(app, monkeypatch):
     event = make_event({"capacity": 1})
     leaving = register(event)
-    claim_at_once, lock_event = capacity.claim_at_once, capacity.lock_event
+    claim_at_once, lock_event = capacity.claim_seats_without_lock, capacity.lock_event
     claims = []
 
     def claim_and_note(*args):
         claims.append(claim_at_once(*args))
         return claims[-1]
 
-    monkeypatch.setattr(capacity, "claim_at_once", claim_and_note)
+    monkeypatch.setattr(capacity, "claim_seats_without_lock", claim_and_note)
 
     def leave_before_the_lock(event_id):
         monkeypatch.setattr(capacity, "lock_event", lock_event)
         if db.engine.dialect.name == "postgresql":
-            Beside(app, cancel, leaving).result()
+            BackgroundCall(app, cancel, leaving).result()
         return lock_event(event_id)
 
     monkeypatch.setattr(capacity, "lock_event", leave_before_the_lock)
@@ -217,8 +223,8 @@ def test_a_seat_given_up_just_after_a_failed_claim_is_not_missed(app, monkeypatc
         # Nobody can leave in between there: the whole attempt holds the write lock.
         assert newcomer.state == "waitlisted"
         cancel(leaving)
-    assert stored(newcomer).state == "confirmed"
-    assert invariants.problems(NOON) == []
+    assert load_registration(newcomer).state == "confirmed"
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.postgresql
@@ -232,23 +238,25 @@ def test_the_lost_wake_up(postgresql_app, monkeypatch, guarded):
     with postgresql_app.app_context():
         event = make_event({"capacity": 1})
         leaving = register(event)
-        join_line = capacity.join_line
+        join_line = capacity.join_waitlist
         beside = []
 
         def join_while_somebody_leaves(*args):
-            monkeypatch.setattr(capacity, "join_line", join_line)
-            beside.append(Beside(postgresql_app, cancel, leaving))
+            monkeypatch.setattr(capacity, "join_waitlist", join_line)
+            beside.append(BackgroundCall(postgresql_app, cancel, leaving))
             beside[0].until_it_waits()
             return join_line(*args)
 
-        monkeypatch.setattr(capacity, "join_line", join_while_somebody_leaves)
+        monkeypatch.setattr(capacity, "join_waitlist", join_while_somebody_leaves)
         if not guarded:
             monkeypatch.setattr(capacity, "lock_event", look_without_lock)
         newcomer = register(event)
         beside[0].result()
 
-        found = [p for p in invariants.problems(NOON) if p.rule == "I4"]
-        assert stored(newcomer).state == ("confirmed" if guarded else "waitlisted")
+        found = [p for p in invariants.find_problems(NOON) if p.rule == "I4"]
+        assert load_registration(newcomer).state == (
+            "confirmed" if guarded else "waitlisted"
+        )
         assert bool(found) is not guarded
         with writing() as session:
             session.execute(sa.update(Event).values(status="draft"))
@@ -263,12 +271,12 @@ def test_who_has_the_lock_next_waits_for_it_and_has_the_next_number(postgresql_a
         def lock() -> int:
             with writing():
                 capacity.lock_event(event_id)
-                return audit.lock_numbers()[event_id]
+                return audit.held_lock_numbers()[event_id]
 
         with writing():
             capacity.lock_event(event_id)
-            number = audit.lock_numbers()[event_id]
-            other = Beside(postgresql_app, lock)
+            number = audit.held_lock_numbers()[event_id]
+            other = BackgroundCall(postgresql_app, lock)
             other.until_it_waits()
             assert other.came == []
 

@@ -16,26 +16,26 @@ from rsvp import tokens
 from rsvp.db import write
 from rsvp.domain import invariants
 from rsvp.domain.checkin import results, scans
-from rsvp.domain.checkin.results import Answer
+from rsvp.domain.checkin.results import ScanResult
 from rsvp.extensions import db
 from rsvp.models import CheckIn, Device
 from rsvp.models.checkin import Verdict
 from rsvp.web.door import scan_input
 from tests.conftest import empty_database
-from tests.domain.model.door import Door, Hall, new_id, stays_of
+from tests.domain.model.door import DoorModel, PhoneModel, shuffled_id, stays_from_steps
 from tests.support.door import (
-    DOORS,
-    EVENING,
-    attendees,
+    DOORS_OPEN_AT,
+    DURING_ENTRY,
+    attendees_of,
     code_of,
     make_phone,
-    reading,
-    scan,
-    stays,
+    make_scan_input,
+    record_scan,
+    stays_of_event,
 )
 from tests.support.factories import make_event, register
 from tests.support.processes import Wire, processes
-from tests.support.threads import Beside
+from tests.support.threads import BackgroundCall
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)
@@ -46,7 +46,7 @@ HIGHEST = 2**31 - 1
 def made(age: int = 1, clock: timedelta = timedelta(), **values: Any) -> dict[str, Any]:
     """What a page says of a scan it made so many seconds ago, by a clock that is
     `clock` ahead."""
-    sent_at = EVENING + clock
+    sent_at = DURING_ENTRY + clock
     return {"at": sent_at - age * SECOND, "sent_at": sent_at} | values
 
 
@@ -55,7 +55,7 @@ def made(age: int = 1, clock: timedelta = timedelta(), **values: Any) -> dict[st
 
 @pytest.mark.parametrize("rehearses", [False, True], ids=["evening", "rehearsal"])
 def test_a_used_ticket_is_never_green_whatever_the_clock_says(app, rehearses):
-    now = EVENING - (timedelta(days=3) if rehearses else timedelta())
+    now = DURING_ENTRY - (timedelta(days=3) if rehearses else timedelta())
     event = make_event({"capacity": None})
     cases = [
         *(made(1, clock) for clock in (-HOUR, HOUR, -YEARS, YEARS)),
@@ -69,13 +69,13 @@ def test_a_used_ticket_is_never_green_whatever_the_clock_says(app, rehearses):
         for door in ("Main entrance", "Side door")
     )
 
-    for person, case in zip(attendees(event), cases, strict=True):
-        came = scan(main, person, now=now, **made(0))
-        again = scan(side, person, now=now, **case)
-        left = scan(side, person, "out", now=now, **case)
-        back = scan(side, person, now=now, **case)
-        undone = scan(side, None, "undo", now=now, of=back.scan_id, **case)
-        third = scan(main, person, now=now, **case)
+    for person, case in zip(attendees_of(event), cases, strict=True):
+        came = record_scan(main, person, now=now, **made(0))
+        again = record_scan(side, person, now=now, **case)
+        left = record_scan(side, person, "out", now=now, **case)
+        back = record_scan(side, person, now=now, **case)
+        undone = record_scan(side, None, "undo", now=now, of=back.scan_id, **case)
+        third = record_scan(main, person, now=now, **case)
 
         told = [one.verdict for one in (came, again, left, back, undone, third)]
         assert told == [
@@ -86,44 +86,56 @@ def test_a_used_ticket_is_never_green_whatever_the_clock_says(app, rehearses):
         assert came.at < left.at < third.at
         assert {one.is_rehearsal for one in (came, third)} == {rehearses}
 
-    assert len(stays(event)) == (0 if rehearses else 2 * len(cases))
-    assert invariants.problems(now) == []
+    assert len(stays_of_event(event)) == (0 if rehearses else 2 * len(cases))
+    assert invariants.find_problems(now) == []
 
 
 def test_its_time_is_its_arrival_less_its_age_and_never_before_what_counts(app):
     event = make_event()
     register(event, "Zoë")
-    [zoe] = attendees(event)
-    main, side = make_phone(event, now=DOORS), make_phone(event, now=DOORS)
+    [zoe] = attendees_of(event)
+    main, side = (
+        make_phone(event, now=DOORS_OPEN_AT),
+        make_phone(event, now=DOORS_OPEN_AT),
+    )
 
-    came = scan(main, zoe, **made(20, HOUR))
-    left = scan(side, zoe, "out", now=EVENING + 5 * SECOND, **made(29, -HOUR))
-    back = scan(main, zoe, now=EVENING + 9 * SECOND, **made(2, YEARS))
+    came = record_scan(main, zoe, **made(20, HOUR))
+    left = record_scan(
+        side, zoe, "out", now=DURING_ENTRY + 5 * SECOND, **made(29, -HOUR)
+    )
+    back = record_scan(main, zoe, now=DURING_ENTRY + 9 * SECOND, **made(2, YEARS))
 
-    assert came.at == EVENING - 20 * SECOND
+    assert came.at == DURING_ENTRY - 20 * SECOND
     assert left.at == came.at + timedelta(microseconds=1)
-    assert back.at == EVENING + 7 * SECOND
-    new = make_phone(event, now=EVENING)
-    assert scan(new, b"x" * 16, **made(30)).at == EVENING
+    assert back.at == DURING_ENTRY + 7 * SECOND
+    new = make_phone(event, now=DURING_ENTRY)
+    assert record_scan(new, b"x" * 16, **made(30)).at == DURING_ENTRY
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"sent_at": None}, {"shown": Verdict.WELCOME}, {"sent_at": EVENING + 32 * SECOND}],
+    [
+        {"sent_at": None},
+        {"shown": Verdict.WELCOME},
+        {"sent_at": DURING_ENTRY + 32 * SECOND},
+    ],
     ids=["an older page", "shown already", "older than half a minute"],
 )
 def test_any_other_scan_keeps_its_corrected_time(app, other):
     event = make_event()
     register(event, "Zoë")
-    [zoe] = attendees(event)
-    main, side = make_phone(event, now=DOORS), make_phone(event, now=DOORS)
-    scan(main, zoe, **made())
-    sent = made() | {"at": EVENING + SECOND, "offset_ms": -61_000} | other
+    [zoe] = attendees_of(event)
+    main, side = (
+        make_phone(event, now=DOORS_OPEN_AT),
+        make_phone(event, now=DOORS_OPEN_AT),
+    )
+    record_scan(main, zoe, **made())
+    sent = made() | {"at": DURING_ENTRY + SECOND, "offset_ms": -61_000} | other
 
-    late = scan(side, zoe, now=EVENING + HOUR, **sent)
+    late = record_scan(side, zoe, now=DURING_ENTRY + HOUR, **sent)
 
-    assert (late.verdict, late.at) == (Verdict.WELCOME, EVENING - 60 * SECOND)
-    [(_, came, _)] = stays(event)
+    assert (late.verdict, late.at) == (Verdict.WELCOME, DURING_ENTRY - 60 * SECOND)
+    [(_, came, _)] = stays_of_event(event)
     assert came == late.at
 
 
@@ -133,31 +145,31 @@ def test_what_counts_first_is_what_was_judged_first(app):
     event = make_event({"capacity": None})
     for number in range(8):
         register(event, f"Guest {number}")
-    phone = make_phone(event, now=DOORS)
-    ahead = {"at": EVENING + HOUR}
+    phone = make_phone(event, now=DOORS_OPEN_AT)
+    ahead = {"at": DURING_ENTRY + HOUR}
 
-    for person in attendees(event):
-        came = scan(phone, person, **ahead)
-        left = scan(phone, person, "out", **ahead)
+    for person in attendees_of(event):
+        came = record_scan(phone, person, **ahead)
+        left = record_scan(phone, person, "out", **ahead)
         assert (came.verdict, left.verdict) == (Verdict.WELCOME, Verdict.LEFT)
 
-    assert results.counts(event.id).inside == 0
+    assert results.count_attendance(event.id).inside == 0
 
 
 def test_what_was_rehearsed_can_be_undone_once_the_door_counts(app):
     event = make_event()
     register(event, "Zoë")
-    [zoe] = attendees(event)
-    counts_from = DOORS - 24 * HOUR
+    [zoe] = attendees_of(event)
+    counts_from = DOORS_OPEN_AT - 24 * HOUR
     phone = make_phone(event, now=counts_from - HOUR, at_once=True)
-    rehearsed = scan(phone, zoe, now=counts_from, **made(1))
-    counted = scan(phone, zoe, now=counts_from + SECOND, **made(0))
+    rehearsed = record_scan(phone, zoe, now=counts_from, **made(1))
+    counted = record_scan(phone, zoe, now=counts_from + SECOND, **made(0))
     assert (rehearsed.is_rehearsal, counted.is_rehearsal) == (True, False)
 
-    undone = scan(phone, None, "undo", of=rehearsed.scan_id, **made())
+    undone = record_scan(phone, None, "undo", of=rehearsed.scan_id, **made())
 
     assert (undone.verdict, undone.is_rehearsal) == (Verdict.UNDONE, True)
-    assert len(stays(event)) == 1
+    assert len(stays_of_event(event)) == 1
 
 
 # --- two that meet ------------------------------------------------------------------
@@ -167,22 +179,22 @@ def test_what_was_rehearsed_can_be_undone_once_the_door_counts(app):
 def test_who_is_being_judged_at_one_door_is_waited_for_at_another(
     app, monkeypatch, rehearses
 ):
-    now = EVENING - (timedelta(days=3) if rehearses else timedelta())
+    now = DURING_ENTRY - (timedelta(days=3) if rehearses else timedelta())
     event = make_event()
     register(event, "Zoë")
-    [zoe] = attendees(event)
+    [zoe] = attendees_of(event)
     main, side = (
         make_phone(event, now=now - HOUR, at_once=rehearses).id for _ in range(2)
     )
-    keep, beside = scans.keep, []
+    keep, beside = scans.store_scan, []
 
     def keep_while_the_other_door_scans(*args):
-        monkeypatch.setattr(scans, "keep", keep)
-        beside.append(Beside(app, admit_one, side, code_of(zoe), -HOUR, now))
+        monkeypatch.setattr(scans, "store_scan", keep)
+        beside.append(BackgroundCall(app, admit_one, side, code_of(zoe), -HOUR, now))
         beside[0].until_it_waits()
         return keep(*args)
 
-    monkeypatch.setattr(scans, "keep", keep_while_the_other_door_scans)
+    monkeypatch.setattr(scans, "store_scan", keep_while_the_other_door_scans)
     first = admit_one(main, code_of(zoe), HOUR, now)
 
     assert first == Verdict.WELCOME
@@ -190,13 +202,13 @@ def test_who_is_being_judged_at_one_door_is_waited_for_at_another(
 
 
 def admit_one(device_id: int, code: bytes, clock: timedelta, now: datetime) -> Any:
-    [answer] = admit([reading(code, **made(1, clock))], device_id, now)
+    [answer] = admit([make_scan_input(code, **made(1, clock))], device_id, now)
     return answer and answer.verdict
 
 
-def admit(batch: list[Any], device_id: int, now: datetime) -> list[Answer | None]:
+def admit(batch: list[Any], device_id: int, now: datetime) -> list[ScanResult | None]:
     return write(
-        lambda _again: scans.admit_all(
+        lambda _again: scans.record_scans(
             batch, db.session.get_one(Device, device_id), now=now
         )
     )
@@ -213,18 +225,18 @@ def test_batches_of_the_same_people_in_another_order_wait_for_each_other(
         event = make_event()
         for name in ("Zoë", "Ada"):
             register(event, name)
-        codes = [code_of(person) for person in attendees(event)]
-        main, side = (make_phone(event, now=DOORS).id for _ in range(2))
-        keep, beside, tries = scans.keep, [], []
+        codes = [code_of(person) for person in attendees_of(event)]
+        main, side = (make_phone(event, now=DOORS_OPEN_AT).id for _ in range(2))
+        keep, beside, tries = scans.store_scan, [], []
 
         def keep_while_the_other_door_scans(*args):
-            monkeypatch.setattr(scans, "keep", keep)
-            there = Beside(postgresql_app, scan_all, side, codes[::-1], tries)
+            monkeypatch.setattr(scans, "store_scan", keep)
+            there = BackgroundCall(postgresql_app, scan_all, side, codes[::-1], tries)
             there.until_it_waits()
             beside.append(there)
             return keep(*args)
 
-        monkeypatch.setattr(scans, "keep", keep_while_the_other_door_scans)
+        monkeypatch.setattr(scans, "store_scan", keep_while_the_other_door_scans)
 
         assert scan_all(main, codes, tries) == ["welcome"] * 2
         assert beside[0].result() == ["already_in"] * 2
@@ -235,8 +247,8 @@ def scan_all(device_id: int, codes: list[bytes], tries: list[int]) -> list[str]:
     def change(_again: bool) -> list[str]:
         tries.append(device_id)
         device = db.session.get_one(Device, device_id)
-        batch = [reading(code, **made()) for code in codes]
-        answers = scans.admit_all(batch, device, now=EVENING)
+        batch = [make_scan_input(code, **made()) for code in codes]
+        answers = scans.record_scans(batch, device, now=DURING_ENTRY)
         return [str(one and one.verdict) for one in answers]
 
     return write(change)
@@ -252,8 +264,8 @@ def test_processes_that_send_at_once_welcome_each_ticket_once(app, rounds):
         event_id = event.id
         for number in range(6):
             register(event, f"Guest {number}")
-        codes = [code_of(person) for person in attendees(event)]
-        phones = [make_phone(event, now=DOORS).id for _ in range(PROCESSES)]
+        codes = [code_of(person) for person in attendees_of(event)]
+        phones = [make_phone(event, now=DOORS_OPEN_AT).id for _ in range(PROCESSES)]
         with processes(
             send_a_batch, app, PROCESSES, phones=phones, codes=codes
         ) as all_:
@@ -265,18 +277,18 @@ def test_processes_that_send_at_once_welcome_each_ticket_once(app, rounds):
 
         for verdicts in zip(*told, strict=True):
             assert sorted(verdicts) == ["already_in", "already_in", "welcome"]
-        assert results.counts(event_id).inside == len(codes)
-        assert invariants.problems(EVENING) == []
+        assert results.count_attendance(event_id).inside == len(codes)
+        assert invariants.find_problems(DURING_ENTRY) == []
 
 
 def send_a_batch(
     wire: Wire, number: int, phones: list[int], codes: list[bytes]
 ) -> None:
     clock = (number - 1) * HOUR
-    batch = [reading(code, **made(number, clock)) for code in codes]
+    batch = [make_scan_input(code, **made(number, clock)) for code in codes]
     wire.say("ready")
     assert wire.hear() == "go"
-    answers = admit(batch, phones[number], EVENING)
+    answers = admit(batch, phones[number], DURING_ENTRY)
     wire.say([answer and str(answer.verdict) for answer in answers])
 
 
@@ -318,17 +330,17 @@ EVENINGS = {
 
 def check_an_evening(app: Flask, deeds: Any, clocks: Any, rehearses: bool) -> None:
     """Do all that at an event of its own, and compare with the model after each."""
-    now = EVENING - (timedelta(days=3) if rehearses else timedelta())
+    now = DURING_ENTRY - (timedelta(days=3) if rehearses else timedelta())
     event = make_event({"capacity": None})
     for number in range(TICKETS):
         register(event, f"Guest {number}")
-    people = attendees(event)
+    people = attendees_of(event)
     codes = [tokens.code_text(code_of(person)) for person in people]
     began = now - HOUR
     phones = [make_phone(event, now=began, at_once=rehearses) for _ in clocks]
-    hall, ids = Hall(), map(new_id, itertools.count(event.id * 1000))
+    hall, ids = DoorModel(), map(shuffled_id, itertools.count(event.id * 1000))
     ours = [
-        Door(number, phone.id, began, simple=simple, ahead=ahead * SECOND)
+        PhoneModel(number, phone.id, began, simple=simple, ahead=ahead * SECOND)
         for number, (phone, (ahead, simple)) in enumerate(
             zip(phones, clocks, strict=True)
         )
@@ -336,10 +348,10 @@ def check_an_evening(app: Flask, deeds: Any, clocks: Any, rehearses: bool) -> No
 
     welcomed: dict[str, str] = {}
 
-    def arrive(door: Door, body: str) -> None:
+    def arrive(door: PhoneModel, body: str) -> None:
         expected = hall.arrives(body, door, now)
         sent, sent_at = scan_input.read_batch(body.encode())
-        batch = [scan_input.read_or_error(one, sent_at) for one in sent]
+        batch = [scan_input.read_scan_or_error(one, sent_at) for one in sent]
         told = admit(batch, door.device_id, now)
         assert [one and one.verdict for one in told] == expected
         for scan_, verdict in zip(sent, expected, strict=True):
@@ -379,7 +391,9 @@ def check_an_evening(app: Flask, deeds: Any, clocks: Any, rehearses: bool) -> No
             .order_by(CheckIn.in_at)
         )
         found = [tuple(row) for row in stayed]
-        assert found == ([] if rehearses else stays_of(hall.steps.get(code, [])))
+        assert found == (
+            [] if rehearses else stays_from_steps(hall.steps.get(code, []))
+        )
 
 
 def note_welcome(
@@ -408,11 +422,11 @@ def test_whatever_arrives_in_whatever_order_the_doors_say_what_the_model_says(
         check_an_evening(app, deeds, clocks, rehearses)
 
     check()
-    assert [p for p in invariants.problems(EVENING) if p.rule == "I5"] == []
+    assert [p for p in invariants.find_problems(DURING_ENTRY) if p.rule == "I5"] == []
 
 
 def test_without_its_guard_the_model_is_contradicted(sqlite_app, monkeypatch):
-    monkeypatch.setattr(scans.Reading, "is_at_once", False)
+    monkeypatch.setattr(scans.ScanInput, "is_at_once", False)
 
     @settings(
         max_examples=300,

@@ -9,22 +9,28 @@ from rsvp.db import write
 from rsvp.domain.events import capacity_changes
 from rsvp.domain.registrations import approval, door_seating, organizer_actions
 from rsvp.models.event import Allocation, Mode
-from tests.support.factories import NOON, cancel, make_event, register, stored
+from tests.support.factories import (
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
 from tests.support.registrations import (
     HOUR,
     MINUTE,
     ORGANIZER,
     act,
-    last_mail,
-    mails,
-    organize,
-    refuses,
-    seats,
-    settle,
-    state,
-    states,
-    verbs,
-    well,
+    act_as_organizer,
+    assert_refused,
+    audit_verbs,
+    is_consistent,
+    last_message,
+    mail_kinds,
+    run_expiry,
+    state_of,
+    states_of,
+    taken_and_waiting,
 )
 
 # --- the address is confirmed first -------------------------------------------------
@@ -40,20 +46,20 @@ def test_a_place_is_held_until_the_address_is_confirmed(app, room):
 
     ada = register(event, "Ada")
 
-    assert (ada.state, state(ada)) == ("held", "held")
-    assert stored(ada).decide_by == NOON + 2 * HOUR
-    assert mails(ada) == ["confirm_address"]
-    assert last_mail(ada).facts["until"] == (NOON + 2 * HOUR).isoformat()
-    assert seats(event) == (1, 0)
-    assert well()
+    assert (ada.state, state_of(ada)) == ("held", "held")
+    assert load_registration(ada).decide_by == NOON + 2 * HOUR
+    assert mail_kinds(ada) == ["confirm_address"]
+    assert last_message(ada).facts["until"] == (NOON + 2 * HOUR).isoformat()
+    assert taken_and_waiting(event) == (1, 0)
+    assert is_consistent()
 
     act(approval.confirm_address, ada, now=NOON + HOUR)
 
-    assert state(ada) == "confirmed"
-    assert mails(ada) == ["confirm_address", "confirmation"]
-    assert verbs(ada) == ["register", "confirm_address"]
-    assert seats(event) == (1, 0)
-    assert well()
+    assert state_of(ada) == "confirmed"
+    assert mail_kinds(ada) == ["confirm_address", "confirmation"]
+    assert audit_verbs(ada) == ["register", "confirm_address"]
+    assert taken_and_waiting(event) == (1, 0)
+    assert is_consistent()
 
 
 def test_a_held_place_is_nobody_elses(app):
@@ -67,11 +73,11 @@ def test_an_address_not_confirmed_lets_the_place_go(app):
     event = holding()
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    settle(event, NOON + 2 * HOUR)
+    run_expiry(event, NOON + 2 * HOUR)
 
-    assert states(ada, ben) == ["lapsed", "confirmed"]
-    assert mails(ada)[-1] == "lapsed"
-    assert well(NOON + 2 * HOUR)
+    assert states_of(ada, ben) == ["lapsed", "confirmed"]
+    assert mail_kinds(ada)[-1] == "lapsed"
+    assert is_consistent(NOON + 2 * HOUR)
 
 
 def test_whose_held_time_is_over_registers_anew(app):
@@ -81,9 +87,9 @@ def test_whose_held_time_is_over_registers_anew(app):
     anew = register(event, "Ada", email="ada@example.org", now=NOON + 2 * HOUR)
 
     assert (anew.kind, anew.state) == ("made", "held")
-    assert states(ada, anew) == ["lapsed", "held"]
-    assert seats(event) == (1, 0)
-    assert well(NOON + 2 * HOUR)
+    assert states_of(ada, anew) == ["lapsed", "held"]
+    assert taken_and_waiting(event) == (1, 0)
+    assert is_consistent(NOON + 2 * HOUR)
 
 
 def test_who_asks_again_when_somebody_elses_time_is_over_has_moved_up(app):
@@ -93,8 +99,8 @@ def test_who_asks_again_when_somebody_elses_time_is_over_has_moved_up(app):
     again = register(event, "Ben", email="b@example.org", now=NOON + 2 * HOUR)
 
     assert (again.kind, again.state) == ("mailed", "confirmed")
-    assert states(ada, ben) == ["lapsed", "confirmed"]
-    assert well(NOON + 2 * HOUR)
+    assert states_of(ada, ben) == ["lapsed", "confirmed"]
+    assert is_consistent(NOON + 2 * HOUR)
 
 
 def test_confirming_late_claims_again(app):
@@ -103,31 +109,33 @@ def test_confirming_late_claims_again(app):
 
     act(approval.confirm_address, ada, now=NOON + 3 * HOUR)
 
-    assert state(ada) == "confirmed"
-    assert verbs(ada) == ["register", "lapse", "confirm_address"]
-    assert seats(event) == (1, 0)
+    assert state_of(ada) == "confirmed"
+    assert audit_verbs(ada) == ["register", "lapse", "confirm_address"]
+    assert taken_and_waiting(event) == (1, 0)
 
 
 def test_confirming_late_joins_the_line_where_nothing_is_free(app):
     event = holding()
     ada = register(event, "Ada")
-    settle(event, NOON + 2 * HOUR)
+    run_expiry(event, NOON + 2 * HOUR)
     register(event, "Ben", now=NOON + 2 * HOUR)
 
     act(approval.confirm_address, ada, now=NOON + 3 * HOUR)
 
-    assert state(ada) == "waitlisted"
-    assert mails(ada)[-1] == "waitlisted"
-    assert well(NOON + 3 * HOUR)
+    assert state_of(ada) == "waitlisted"
+    assert mail_kinds(ada)[-1] == "waitlisted"
+    assert is_consistent(NOON + 3 * HOUR)
 
 
 def test_confirming_late_is_a_no_where_there_is_no_line(app):
     event = holding({"capacity": 1, "waitlist": False})
     ada = register(event, "Ada")
-    settle(event, NOON + 2 * HOUR)
+    run_expiry(event, NOON + 2 * HOUR)
     register(event, "Ben", now=NOON + 2 * HOUR)
 
-    refuses(errors.AdmissionFull, approval.confirm_address, ada, now=NOON + 3 * HOUR)
+    assert_refused(
+        errors.AdmissionFull, approval.confirm_address, ada, now=NOON + 3 * HOUR
+    )
 
 
 def test_confirming_twice_changes_nothing(app):
@@ -137,7 +145,7 @@ def test_confirming_twice_changes_nothing(app):
 
     act(approval.confirm_address, ada)
 
-    assert verbs(ada) == ["register", "confirm_address"]
+    assert audit_verbs(ada) == ["register", "confirm_address"]
 
 
 def test_what_was_given_up_is_not_confirmed(app):
@@ -145,7 +153,7 @@ def test_what_was_given_up_is_not_confirmed(app):
     ada = register(event, "Ada")
     cancel(ada)
 
-    refuses(errors.AlreadyOver, approval.confirm_address, ada)
+    assert_refused(errors.AlreadyOver, approval.confirm_address, ada)
 
 
 def test_registering_again_asks_again_for_the_address(app):
@@ -155,8 +163,8 @@ def test_registering_again_asks_again_for_the_address(app):
     again = register(event, "Ada", email="ada@example.org")
 
     assert (again.kind, again.token) == ("mailed", None)
-    assert mails(ada) == ["confirm_address", "confirm_address"]
-    assert last_mail(ada).facts["until"] == (NOON + 2 * HOUR).isoformat()
+    assert mail_kinds(ada) == ["confirm_address", "confirm_address"]
+    assert last_message(ada).facts["until"] == (NOON + 2 * HOUR).isoformat()
 
 
 # --- approval -----------------------------------------------------------------------
@@ -173,79 +181,82 @@ def test_a_request_holds_no_seat_and_no_place_in_line(app):
 
     ada = register(event, "Ada")
 
-    assert (ada.state, state(ada)) == ("requested", "requested")
-    assert mails(ada) == ["requested"]
-    assert seats(event) == (0, 0)
-    assert well()
+    assert (ada.state, state_of(ada)) == ("requested", "requested")
+    assert mail_kinds(ada) == ["requested"]
+    assert taken_and_waiting(event) == (0, 0)
+    assert is_consistent()
 
 
 def test_an_approved_request_gets_its_seat(app):
     event = by_approval()
     ada = register(event, "Ada")
 
-    organize(approval.approve, ada, why="Bring an apron.")
+    act_as_organizer(approval.approve, ada, why="Bring an apron.")
 
-    assert state(ada) == "confirmed"
-    assert last_mail(ada).kind == "confirmation"
-    assert last_mail(ada).facts["why"] == "Bring an apron."
-    assert seats(event) == (1, 0)
-    assert well()
+    assert state_of(ada) == "confirmed"
+    assert last_message(ada).kind == "confirmation"
+    assert last_message(ada).facts["why"] == "Bring an apron."
+    assert taken_and_waiting(event) == (1, 0)
+    assert is_consistent()
 
 
 def test_an_approved_request_without_a_seat_goes_to_the_end_of_the_line(app):
     event = by_approval()
     ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
-    organize(approval.approve, ada)
-    organize(approval.approve, cem)
+    act_as_organizer(approval.approve, ada)
+    act_as_organizer(approval.approve, cem)
 
-    organize(approval.approve, ben)
+    act_as_organizer(approval.approve, ben)
 
-    assert states(ada, ben, cem) == ["confirmed", "waitlisted", "waitlisted"]
-    assert stored(cem).line_number < stored(ben).line_number
-    assert last_mail(ben).facts["place"] == 2
-    assert well()
+    assert states_of(ada, ben, cem) == ["confirmed", "waitlisted", "waitlisted"]
+    assert load_registration(cem).line_number < load_registration(ben).line_number
+    assert last_message(ben).facts["place"] == 2
+    assert is_consistent()
 
 
 def test_nothing_is_approved_where_there_is_neither_seat_nor_line(app):
     event = by_approval({"capacity": 1, "waitlist": False})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    organize(approval.approve, ada)
+    act_as_organizer(approval.approve, ada)
 
-    refuses(errors.AdmissionFull, approval.approve, ben, actor=ORGANIZER)
+    assert_refused(errors.AdmissionFull, approval.approve, ben, actor=ORGANIZER)
 
 
 def test_a_declined_request_is_over_and_told_why(app):
     event = by_approval()
     ada = register(event, "Ada")
 
-    organize(approval.decline, ada, why="We are full of bookbinders.")
+    act_as_organizer(approval.decline, ada, why="We are full of bookbinders.")
 
-    assert state(ada) == "declined"
-    assert stored(ada).ended_why == "We are full of bookbinders."
-    assert (stored(ada).ended_by, stored(ada).ended_from) == (ORGANIZER, "requested")
-    assert mails(ada) == ["requested", "declined"]
-    assert well()
+    assert state_of(ada) == "declined"
+    assert load_registration(ada).ended_why == "We are full of bookbinders."
+    assert (load_registration(ada).ended_by, load_registration(ada).ended_from) == (
+        ORGANIZER,
+        "requested",
+    )
+    assert mail_kinds(ada) == ["requested", "declined"]
+    assert is_consistent()
 
 
 def test_a_request_is_decided_once(app):
     event = by_approval({"capacity": 2})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    organize(approval.approve, ada)
-    organize(approval.decline, ben)
+    act_as_organizer(approval.approve, ada)
+    act_as_organizer(approval.decline, ben)
 
     for outcome in (ada, ben):
         for verb in (approval.approve, approval.decline):
-            refuses(errors.NotRequested, verb, outcome, actor=ORGANIZER)
+            assert_refused(errors.NotRequested, verb, outcome, actor=ORGANIZER)
 
 
 def test_requests_that_nobody_decided_lapse_when_the_event_is_over(app):
     event = by_approval()
     ada = register(event, "Ada")
 
-    settle(event, event.ends_at)
+    run_expiry(event, event.ends_at)
 
-    assert state(ada) == "lapsed"
-    assert mails(ada) == ["requested", "lapsed"]
+    assert state_of(ada) == "lapsed"
+    assert mail_kinds(ada) == ["requested", "lapsed"]
 
 
 def test_a_request_is_withdrawn(app):
@@ -254,8 +265,8 @@ def test_a_request_is_withdrawn(app):
 
     cancel(ada)
 
-    assert state(ada) == "cancelled"
-    assert seats(event) == (0, 0)
+    assert state_of(ada) == "cancelled"
+    assert taken_and_waiting(event) == (0, 0)
 
 
 # --- bringing back ------------------------------------------------------------------
@@ -266,12 +277,12 @@ def test_what_was_cancelled_comes_back_by_the_rules(app):
     ada = register(event, "Ada")
     cancel(ada)
 
-    assert organize(approval.reinstate, ada) == "confirmed"
+    assert act_as_organizer(approval.reinstate, ada) == "confirmed"
 
-    assert mails(ada) == ["confirmation", "cancelled", "confirmation"]
-    assert stored(ada).ended_by is None
-    assert seats(event) == (1, 0)
-    assert well()
+    assert mail_kinds(ada) == ["confirmation", "cancelled", "confirmation"]
+    assert load_registration(ada).ended_by is None
+    assert taken_and_waiting(event) == (1, 0)
+    assert is_consistent()
 
 
 def test_by_the_rules_it_may_be_the_end_of_the_line(app):
@@ -280,10 +291,10 @@ def test_by_the_rules_it_may_be_the_end_of_the_line(app):
     cancel(ada)
     register(event, "Ben")
 
-    assert organize(approval.reinstate, ada) == "waitlisted"
+    assert act_as_organizer(approval.reinstate, ada) == "waitlisted"
 
-    assert seats(event) == (1, 1)
-    assert well()
+    assert taken_and_waiting(event) == (1, 1)
+    assert is_consistent()
 
 
 def test_as_an_exception_it_is_seated_above_the_cap(app):
@@ -292,20 +303,20 @@ def test_as_an_exception_it_is_seated_above_the_cap(app):
     cancel(ada)
     register(event, "Ben")
 
-    organize(approval.reinstate, ada, why="Cancelled by mistake")
+    act_as_organizer(approval.reinstate, ada, why="Cancelled by mistake")
 
-    assert state(ada) == "confirmed"
-    assert stored(ada).exception_why == "Cancelled by mistake"
-    assert seats(event) == (2, 0)
-    assert well()
+    assert state_of(ada) == "confirmed"
+    assert load_registration(ada).exception_why == "Cancelled by mistake"
+    assert taken_and_waiting(event) == (2, 0)
+    assert is_consistent()
 
 
 def test_only_what_is_over_comes_back(app):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    refuses(errors.NotOver, approval.reinstate, ada, actor=ORGANIZER)
-    refuses(errors.NotOver, approval.reinstate, ben, actor=ORGANIZER)
+    assert_refused(errors.NotOver, approval.reinstate, ada, actor=ORGANIZER)
+    assert_refused(errors.NotOver, approval.reinstate, ben, actor=ORGANIZER)
 
 
 def test_who_registered_again_is_not_brought_back_as_well(app):
@@ -314,7 +325,7 @@ def test_who_registered_again_is_not_brought_back_as_well(app):
     cancel(ada)
     register(event, "Ada", email="ada@example.org")
 
-    refuses(errors.AddressInUse, approval.reinstate, ada, actor=ORGANIZER)
+    assert_refused(errors.AddressInUse, approval.reinstate, ada, actor=ORGANIZER)
 
 
 @pytest.mark.parametrize("end", ["declined", "lapsed", "released"])
@@ -324,15 +335,15 @@ def test_whatever_ended_it_can_be_undone(app, end):
         event = holding()
     ada = register(event, "Ada")
     if end == "declined":
-        organize(approval.decline, ada)
+        act_as_organizer(approval.decline, ada)
     elif end == "lapsed":
-        settle(event, NOON + 2 * HOUR)
+        run_expiry(event, NOON + 2 * HOUR)
     else:
-        organize(door_seating.release, ada, what="no_answer")
-    assert state(ada) == end
+        act_as_organizer(door_seating.release_registration, ada, what="no_answer")
+    assert state_of(ada) == end
 
-    assert organize(approval.reinstate, ada, now=NOON + 3 * HOUR) == "confirmed"
-    assert well(NOON + 3 * HOUR)
+    assert act_as_organizer(approval.reinstate, ada, now=NOON + 3 * HOUR) == "confirmed"
+    assert is_consistent(NOON + 3 * HOUR)
 
 
 # --- caps and lines -----------------------------------------------------------------
@@ -343,10 +354,10 @@ def test_a_line_takes_as_many_as_it_may(app):
     register(event, "Ada", "Abe")
     pair = register(event, "Ben", "Cem")
 
-    with pytest.raises(errors.LineFull):
+    with pytest.raises(errors.WaitlistFull):
         register(event, "Dee")
 
-    assert state(pair) == "waitlisted"
+    assert state_of(pair) == "waitlisted"
     cancel(pair)
     assert register(event, "Dee").state == "waitlisted"
 
@@ -355,22 +366,26 @@ def test_seats_kept_for_helpers_are_nobody_elses(app):
     event = make_event(
         {"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3}, room_capacity=4
     )
-    write(lambda _: capacity_changes.reserve(event.id, 2, actor=ORGANIZER, now=NOON))
+    write(
+        lambda _: capacity_changes.set_reserved_seats(
+            event.id, 2, actor=ORGANIZER, now=NOON
+        )
+    )
 
     with pytest.raises(errors.PartyTooLarge):
         register(event, "Ada", "Ben", "Cem", admission="walk")
     ada = register(event, "Ada", "Ben", admission="walk")
     dee = register(event, "Dee", admission="tea")
 
-    assert states(ada, dee) == ["confirmed", "waitlisted"]
-    assert well()
+    assert states_of(ada, dee) == ["confirmed", "waitlisted"]
+    assert is_consistent()
     write(
-        lambda _: capacity_changes.reserve(
+        lambda _: capacity_changes.set_reserved_seats(
             event.id, 1, actor=ORGANIZER, now=NOON + MINUTE
         )
     )
-    assert state(dee) == "confirmed"
-    assert well()
+    assert state_of(dee) == "confirmed"
+    assert is_consistent()
 
 
 def test_without_a_room_cap_the_first_hall_keeps_the_reserved_seats(app):
@@ -379,10 +394,17 @@ def test_without_a_room_cap_the_first_hall_keeps_the_reserved_seats(app):
         {"key": "hall", "capacity": 2},
     )
 
-    write(lambda _: capacity_changes.reserve(event.id, 2, actor=ORGANIZER, now=NOON))
+    write(
+        lambda _: capacity_changes.set_reserved_seats(
+            event.id, 2, actor=ORGANIZER, now=NOON
+        )
+    )
 
-    assert (seats(event, "online"), seats(event, "hall")) == ((0, 0), (2, 0))
-    assert well()
+    assert (taken_and_waiting(event, "online"), taken_and_waiting(event, "hall")) == (
+        (0, 0),
+        (2, 0),
+    )
+    assert is_consistent()
 
 
 @pytest.mark.parametrize(("cap", "reserved"), [(None, 1), (2, 3)])
@@ -391,21 +413,21 @@ def test_no_more_is_reserved_than_there_is(app, cap, reserved):
 
     with pytest.raises(errors.TooFewToReserve):
         write(
-            lambda _: capacity_changes.reserve(
+            lambda _: capacity_changes.set_reserved_seats(
                 event.id, reserved, actor=ORGANIZER, now=NOON
             )
         )
 
-    assert seats(event) == (0, 0)
+    assert taken_and_waiting(event) == (0, 0)
 
 
 def test_an_exception_of_before_is_none_once_it_comes_back_by_the_rules(app):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
-    organize(organizer_actions.seat, ben, why="A speaker")
+    act_as_organizer(organizer_actions.seat_waiting, ben, why="A speaker")
     cancel(ada)
     cancel(ben)
 
-    organize(approval.reinstate, ben)
+    act_as_organizer(approval.reinstate, ben)
 
-    assert (state(ben), stored(ben).exception_why) == ("confirmed", None)
+    assert (state_of(ben), load_registration(ben).exception_why) == ("confirmed", None)

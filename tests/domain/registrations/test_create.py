@@ -16,7 +16,14 @@ from rsvp.models.event import Mode, Status
 from rsvp.models.message import MessageState
 from rsvp.queries import by_link
 from rsvp.queries import events as event_queries
-from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
 
 
 def count(model, **where):
@@ -36,14 +43,14 @@ def messages_of(outcome):
 
 def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
     event = make_event(consents=({},))
-    consent = event_queries.event_page(event.slug).consents[0]
+    consent = event_queries.load_detached_event(event.slug).consents[0]
 
     outcome = register(
         event, "Ada", "Grace", email="Ada@example.org", consents={consent.id: True}
     )
 
     assert (outcome.kind, outcome.state) == ("made", "confirmed")
-    registration = by_link.registration_by_link(outcome.token)
+    registration = by_link.find_linked_registration(outcome.token)
     assert registration.id == outcome.registration_id
     assert [a.name for a in registration.coming] == ["Ada", "Grace"]
     assert registration.seats == registration.admission.seats_taken == 2
@@ -51,7 +58,7 @@ def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
     code = tokens.attendee_code(CODE_KEY, first.uuid, 0)
     assert first.code_id == tokens.code_id(code)
     ticket = tokens.ticket_token(CODE_KEY, first.uuid, 0)
-    assert by_link.ticket_by_link(ticket).name == "Ada"
+    assert by_link.find_linked_ticket(ticket).name == "Ada"
     [mail] = messages_of(outcome)
     assert (mail.kind, mail.recipient) == ("confirmation", "Ada@example.org")
     assert mail.facts["attendees"] == [a.uuid.hex for a in registration.attendees]
@@ -78,7 +85,7 @@ def test_a_party_is_seated_whole_or_waits(app, free, party, state):
     outcome = register(event, *["Somebody"] * party)
 
     assert outcome.state == state
-    assert stored(outcome).admission.seats_taken == 4 - free + (
+    assert load_registration(outcome).admission.seats_taken == 4 - free + (
         party if state == "confirmed" else 0
     )
 
@@ -92,9 +99,9 @@ def test_whoever_waits_is_told_the_place(app):
         1,
         2,
     ]
-    assert by_link.place_in_line(stored(second)) == 2
-    assert stored(second).admission.waiting == 3
-    assert stored(second).line_number == 2
+    assert by_link.waitlist_position(load_registration(second)) == 2
+    assert load_registration(second).admission.waiting == 3
+    assert load_registration(second).line_number == 2
 
 
 def test_without_a_line_the_last_ones_are_refused_and_nothing_is_kept(app):
@@ -126,7 +133,7 @@ def test_from_doors_on_free_seats_are_for_those_who_wait(app):
 
     cancel(gone, now=at_doors)
 
-    assert stored(waiting).state == "waitlisted"
+    assert load_registration(waiting).state == "waitlisted"
     assert register(event, now=at_doors).state == "waitlisted"
 
 
@@ -144,14 +151,14 @@ def test_the_room_caps_all_that_happens_in_it(app):
     assert [o.state for o in walk] == ["confirmed"] * 3
     assert [o.state for o in tea] == ["confirmed", "waitlisted"]
     assert [o.state for o in calls] == ["confirmed", "confirmed", "waitlisted"]
-    state = event_queries.event_state(event.slug)
+    state = event_queries.find_event_state(event.slug)
     assert (state.room_taken, state.room_waiting) == (4, 1)
-    assert by_link.place_in_line(stored(calls[2])) == 1
+    assert by_link.waitlist_position(load_registration(calls[2])) == 1
 
     cancel(walk[0])
 
-    assert stored(tea[1]).state == "confirmed"
-    state = event_queries.event_state(event.slug)
+    assert load_registration(tea[1]).state == "confirmed"
+    state = event_queries.find_event_state(event.slug)
     assert (state.room_taken, state.room_waiting) == (4, 0)
 
 
@@ -175,7 +182,7 @@ def test_a_repeated_address_makes_nothing_and_is_mailed_its_ticket(app):
     assert (again.kind, again.token) == ("mailed", None)
     assert again.registration_id == first.registration_id
     assert [m.kind for m in messages_of(first)] == ["confirmation", "ticket_again"]
-    assert stored(first).admission.seats_taken == 1
+    assert load_registration(first).admission.seats_taken == 1
 
 
 def test_a_repeated_address_in_line_is_told_its_place(app):
@@ -199,8 +206,8 @@ def test_somebody_elses_submission_id_opens_nothing(app, look_again):
     )
 
     assert outcome.kind == "made"
-    assert stored(outcome).email == "eve@example.org"
-    assert stored(outcome).submission is None
+    assert load_registration(outcome).email == "eve@example.org"
+    assert load_registration(outcome).submission is None
 
 
 def test_several_registrations_per_address_where_the_event_allows_them(app):
@@ -227,7 +234,7 @@ def test_an_address_gets_three_mails_an_hour_per_event_by_the_form(app, values):
     assert mailed == [True, True, True, False]
     assert count(Registration) == 4
     assert count(Message) == 3
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
     later = NOON + timedelta(minutes=61)
     assert register(event, email="ada@example.org", now=later).is_mailed
 
@@ -317,12 +324,12 @@ def test_a_party_larger_than_could_ever_be_seated_is_refused(app, event, people)
 
 def test_an_admission_of_another_event_is_no_way_in(app):
     event, other = make_event(), make_event()
-    page = event_queries.event_page(event.slug)
-    wanted = create.Wanted(
+    page = event_queries.load_detached_event(event.slug)
+    wanted = create.RegistrationRequest(
         admission_id=other.admissions[0].id,
         email="ada@example.org",
         email_key="ada@example.org",
-        party=(create.Person("Ada"),),
+        party=(create.RequestedAttendee("Ada"),),
     )
 
     with pytest.raises(ValueError, match="no such admission"):
@@ -334,12 +341,12 @@ def test_a_form_of_an_older_version_of_the_event_claims_nothing(
     app, look_again, monkeypatch
 ):
     event = make_event()
-    old_page = event_queries.event_page(event.slug)
+    old_page = event_queries.load_detached_event(event.slug)
     with writing() as session:
         event = session.merge(event)
         event.version = 2
         event.admissions[0].event_version = 2
-    monkeypatch.setattr(event_queries, "event_page", lambda slug: old_page)
+    monkeypatch.setattr(event_queries, "load_detached_event", lambda slug: old_page)
 
     with pytest.raises(errors.StaleEvent):
         register(event, look_again=look_again)
@@ -357,14 +364,14 @@ def test_cancelling_frees_the_seats_and_seats_the_head_of_the_line(app):
 
     cancel(leaving)
 
-    assert stored(leaving).state == "cancelled"
-    states = [stored(outcome).state for outcome in waiting]
+    assert load_registration(leaving).state == "cancelled"
+    states = [load_registration(outcome).state for outcome in waiting]
     assert states == ["confirmed", "confirmed", "waitlisted"]
-    assert by_link.place_in_line(stored(waiting[2])) == 1
+    assert by_link.waitlist_position(load_registration(waiting[2])) == 1
     kinds = [m.kind for m in messages_of(waiting[0])]
     assert kinds == ["waitlisted", "promoted"]
     assert [m.kind for m in messages_of(leaving)] == ["confirmation", "cancelled"]
-    admission = stored(leaving).admission
+    admission = load_registration(leaving).admission
     assert (admission.seats_taken, admission.waiting) == (2, 1)
 
 
@@ -374,12 +381,15 @@ def test_a_party_too_large_is_passed_over_and_keeps_its_place(app):
     pair, single = register(event, "Ada", "Grace"), register(event)
 
     cancel(seated[0])
-    assert [stored(pair).state, stored(single).state] == ["waitlisted", "confirmed"]
-    assert by_link.place_in_line(stored(pair)) == 1
+    assert [load_registration(pair).state, load_registration(single).state] == [
+        "waitlisted",
+        "confirmed",
+    ]
+    assert by_link.waitlist_position(load_registration(pair)) == 1
 
     cancel(seated[1])
     cancel(single)
-    assert stored(pair).state == "confirmed"
+    assert load_registration(pair).state == "confirmed"
 
 
 def test_leaving_the_line_moves_those_behind_up(app):
@@ -389,8 +399,8 @@ def test_leaving_the_line_moves_those_behind_up(app):
 
     cancel(first)
 
-    assert by_link.place_in_line(stored(second)) == 1
-    assert stored(second).admission.waiting == 1
+    assert by_link.waitlist_position(load_registration(second)) == 1
+    assert load_registration(second).admission.waiting == 1
 
 
 def test_a_place_is_given_up_once(app):
@@ -401,7 +411,7 @@ def test_a_place_is_given_up_once(app):
     with pytest.raises(errors.AlreadyOver):
         cancel(outcome)
 
-    assert stored(outcome).admission.seats_taken == 0
+    assert load_registration(outcome).admission.seats_taken == 0
 
 
 def give_up_guest(outcome, position, now=NOON):
@@ -418,9 +428,9 @@ def test_one_guests_place_goes_to_the_next_in_line(app):
 
     give_up_guest(party, 1)
 
-    assert stored(party).seats == 1
-    assert [a.name for a in stored(party).coming] == ["Ada"]
-    assert stored(waiting).state == "confirmed"
+    assert load_registration(party).seats == 1
+    assert [a.name for a in load_registration(party).coming] == ["Ada"]
+    assert load_registration(waiting).state == "confirmed"
     mail = messages_of(party)[-1]
     assert (mail.kind, mail.facts["who"], mail.facts["seats"]) == (
         "changed",
@@ -436,8 +446,8 @@ def test_a_party_in_line_that_shrinks_may_fit(app):
 
     give_up_guest(pair, 1)
 
-    assert stored(pair).state == "confirmed"
-    assert stored(pair).admission.waiting == 0
+    assert load_registration(pair).state == "confirmed"
+    assert load_registration(pair).admission.waiting == 0
 
 
 @pytest.mark.parametrize("position", [0, 2, -1])
@@ -449,7 +459,7 @@ def test_only_a_guest_who_is_coming_can_be_given_up(app, position):
     give_up_guest(party, 1)
     with pytest.raises(errors.AlreadyOver):
         give_up_guest(party, 1)
-    assert stored(party).admission.seats_taken == 1
+    assert load_registration(party).admission.seats_taken == 1
 
 
 def test_once_the_event_has_begun_places_stay(app):

@@ -8,58 +8,58 @@ import pytest
 
 from rsvp import errors
 from rsvp.domain.registrations import approval, cancellation, door_seating
-from tests.support.door import DOORS, make_phone, scan
-from tests.support.factories import cancel, make_event, register, stored
+from tests.support.door import DOORS_OPEN_AT, make_phone, record_scan
+from tests.support.factories import cancel, load_registration, make_event, register
 from tests.support.registrations import (
     MINUTE,
     ORGANIZER,
     act,
-    mails,
-    organize,
-    refuses,
-    seats,
-    state,
-    states,
-    verbs,
-    well,
+    act_as_organizer,
+    assert_refused,
+    audit_verbs,
+    is_consistent,
+    mail_kinds,
+    state_of,
+    states_of,
+    taken_and_waiting,
 )
 
-START = DOORS + timedelta(minutes=30)
+START = DOORS_OPEN_AT + timedelta(minutes=30)
 STANDBY = START + 15 * MINUTE
 
 
 def let_in(event, outcome):
     """Let the first of a party in."""
-    scan(make_phone(event), stored(outcome).attendees[0])
+    record_scan(make_phone(event), load_registration(outcome).attendees[0])
 
 
 def seat_present(outcome, now):
-    organize(door_seating.seat_present, outcome, now=now)
+    act_as_organizer(door_seating.seat_present, outcome, now=now)
 
 
 def test_a_seat_free_at_doors_goes_to_who_stands_there(app):
     event = make_event({"capacity": 1})
     ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
-    act(cancellation.cancel, ada, now=DOORS)
+    act(cancellation.cancel, ada, now=DOORS_OPEN_AT)
 
-    seat_present(cem, now=DOORS)
+    seat_present(cem, now=DOORS_OPEN_AT)
 
-    assert states(ben, cem) == ["waitlisted", "confirmed"]
-    assert mails(cem) == ["waitlisted", "promoted"]
-    assert seats(event) == (1, 1)
-    assert well(DOORS)
+    assert states_of(ben, cem) == ["waitlisted", "confirmed"]
+    assert mail_kinds(cem) == ["waitlisted", "promoted"]
+    assert taken_and_waiting(event) == (1, 1)
+    assert is_consistent(DOORS_OPEN_AT)
 
 
 def test_before_doors_the_line_decides(app):
     event = make_event({"capacity": 1})
     _ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    refuses(
+    assert_refused(
         errors.DoorsNotOpen,
         door_seating.seat_present,
         ben,
         actor=ORGANIZER,
-        now=DOORS - MINUTE,
+        now=DOORS_OPEN_AT - MINUTE,
     )
 
 
@@ -67,7 +67,7 @@ def test_until_standby_a_place_is_kept_for_its_holder(app):
     event = make_event({"capacity": 1})
     _ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    refuses(
+    assert_refused(
         errors.NoSeatFree,
         door_seating.seat_present,
         ben,
@@ -83,11 +83,11 @@ def test_from_standby_on_seats_of_those_not_in_count_as_free(app):
 
     seat_present(cem, now=STANDBY)
 
-    assert states(ada, ben, cem) == ["released", "confirmed", "confirmed"]
-    assert mails(ada) == ["confirmation", "released"]
-    assert verbs(ada) == ["register", "release"]
-    assert seats(event) == (2, 0)
-    assert well(STANDBY)
+    assert states_of(ada, ben, cem) == ["released", "confirmed", "confirmed"]
+    assert mail_kinds(ada) == ["confirmation", "released"]
+    assert audit_verbs(ada) == ["register", "release"]
+    assert taken_and_waiting(event) == (2, 0)
+    assert is_consistent(STANDBY)
 
 
 def test_as_many_are_given_on_as_it_takes_the_latest_first(app):
@@ -97,8 +97,8 @@ def test_as_many_are_given_on_as_it_takes_the_latest_first(app):
 
     seat_present(pair, now=STANDBY)
 
-    assert states(*booked) == ["confirmed", "confirmed", "released", "released"]
-    assert state(pair) == "confirmed"
+    assert states_of(*booked) == ["confirmed", "confirmed", "released", "released"]
+    assert state_of(pair) == "confirmed"
 
 
 def test_nobody_is_given_on_in_vain(app):
@@ -107,7 +107,7 @@ def test_nobody_is_given_on_in_vain(app):
     pair = register(event, "Eli", "Flo")
     let_in(event, ada)
 
-    refuses(
+    assert_refused(
         errors.NoSeatFree,
         door_seating.seat_present,
         pair,
@@ -115,7 +115,7 @@ def test_nobody_is_given_on_in_vain(app):
         now=STANDBY,
     )
 
-    assert state(ben) == "confirmed"
+    assert state_of(ben) == "confirmed"
 
 
 def test_in_one_room_a_seat_of_the_other_admission_serves_as_well(app):
@@ -127,15 +127,15 @@ def test_in_one_room_a_seat_of_the_other_admission_serves_as_well(app):
 
     seat_present(ben, now=STANDBY)
 
-    assert states(ada, ben) == ["released", "confirmed"]
-    assert well(STANDBY)
+    assert states_of(ada, ben) == ["released", "confirmed"]
+    assert is_consistent(STANDBY)
 
 
 def test_standby_can_be_off(app):
     event = make_event({"capacity": 1}, standby_minutes=None)
     _ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    refuses(
+    assert_refused(
         errors.NoSeatFree,
         door_seating.seat_present,
         ben,
@@ -149,26 +149,33 @@ def test_who_was_given_on_and_comes_late_is_seated_while_there_is_a_seat(app):
     ada, ben = register(event, "Ada"), register(event, "Ben")
     seat_present(ben, now=STANDBY)
 
-    assert organize(approval.reinstate, ada, now=STANDBY) == "waitlisted"
+    assert act_as_organizer(approval.reinstate, ada, now=STANDBY) == "waitlisted"
     act(cancellation.cancel, ben, now=STANDBY, actor=ORGANIZER)
     seat_present(ada, now=STANDBY + MINUTE)
 
-    assert states(ada, ben) == ["confirmed", "cancelled"]
-    assert well(STANDBY)
+    assert states_of(ada, ben) == ["confirmed", "cancelled"]
+    assert is_consistent(STANDBY)
 
 
 def test_a_late_comer_has_the_seat_back_while_nobody_else_has(app):
     event = make_event({"capacity": 2})
     ada, ben = register(event, "Ada"), register(event, "Ben")
     cem = register(event, "Cem")
-    organize(door_seating.release, ada, what="not_there", now=DOORS)
+    act_as_organizer(
+        door_seating.release_registration, ada, what="not_there", now=DOORS_OPEN_AT
+    )
 
-    refuses(errors.DoorsNotOpen, door_seating.let_back, ada, now=DOORS - MINUTE)
-    act(door_seating.let_back, ada, now=STANDBY)
+    assert_refused(
+        errors.DoorsNotOpen,
+        door_seating.reseat_latecomer,
+        ada,
+        now=DOORS_OPEN_AT - MINUTE,
+    )
+    act(door_seating.reseat_latecomer, ada, now=STANDBY)
 
-    assert states(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
-    assert seats(event) == (2, 1)
-    assert well(STANDBY)
+    assert states_of(ada, ben, cem) == ["confirmed", "confirmed", "waitlisted"]
+    assert taken_and_waiting(event) == (2, 1)
+    assert is_consistent(STANDBY)
 
 
 def test_a_late_comer_finds_no_seat_where_all_are_in(app):
@@ -177,7 +184,7 @@ def test_a_late_comer_finds_no_seat_where_all_are_in(app):
     seat_present(ben, now=STANDBY)
     let_in(event, ben)
 
-    refuses(errors.NoSeatFree, door_seating.let_back, ada, now=STANDBY)
+    assert_refused(errors.NoSeatFree, door_seating.reseat_latecomer, ada, now=STANDBY)
 
 
 def test_the_host_may_let_them_in_above_the_cap_and_it_is_on_record(app):
@@ -185,12 +192,12 @@ def test_the_host_may_let_them_in_above_the_cap_and_it_is_on_record(app):
     ada, ben = register(event, "Ada"), register(event, "Ben")
     seat_present(ben, now=STANDBY)
 
-    organize(approval.reinstate, ada, why="Her tram was late", now=STANDBY)
+    act_as_organizer(approval.reinstate, ada, why="Her tram was late", now=STANDBY)
 
-    assert states(ada, ben) == ["confirmed", "confirmed"]
-    assert stored(ada).exception_why == "Her tram was late"
-    assert seats(event) == (2, 0)
-    assert well(STANDBY)
+    assert states_of(ada, ben) == ["confirmed", "confirmed"]
+    assert load_registration(ada).exception_why == "Her tram was late"
+    assert taken_and_waiting(event) == (2, 0)
+    assert is_consistent(STANDBY)
 
 
 @pytest.mark.parametrize("what", ["no_answer", "not_there"])
@@ -198,11 +205,11 @@ def test_a_seat_given_on_goes_to_the_line_while_it_runs(app, what):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    organize(door_seating.release, ada, what=what)
+    act_as_organizer(door_seating.release_registration, ada, what=what)
 
-    assert states(ada, ben) == ["released", "confirmed"]
-    assert mails(ada)[-1] == "released"
-    assert well()
+    assert states_of(ada, ben) == ["released", "confirmed"]
+    assert mail_kinds(ada)[-1] == "released"
+    assert is_consistent()
 
 
 def test_nobody_who_is_in_is_given_on(app):
@@ -210,9 +217,9 @@ def test_nobody_who_is_in_is_given_on(app):
     ada = register(event, "Ada")
     let_in(event, ada)
 
-    refuses(
-        errors.AlreadyIn,
-        door_seating.release,
+    assert_refused(
+        errors.AlreadyCheckedIn,
+        door_seating.release_registration,
         ada,
         actor=ORGANIZER,
         what="not_there",
@@ -224,6 +231,10 @@ def test_only_a_place_is_given_on(app):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    refuses(errors.NotConfirmed, door_seating.release, ben, what="no_answer")
+    assert_refused(
+        errors.NotConfirmed, door_seating.release_registration, ben, what="no_answer"
+    )
     cancel(ada)
-    refuses(errors.AlreadyOver, door_seating.release, ada, what="no_answer")
+    assert_refused(
+        errors.AlreadyOver, door_seating.release_registration, ada, what="no_answer"
+    )

@@ -25,8 +25,15 @@ from rsvp.models import (
 )
 from rsvp.models.event import Status
 from rsvp.queries import by_link
-from tests.support.door import EVENING, make_phone, scan
-from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register, stored
+from tests.support.door import DURING_ENTRY, make_phone, record_scan
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    cancel,
+    load_registration,
+    make_event,
+    register,
+)
 
 pytestmark = pytest.mark.one_engine
 
@@ -35,7 +42,7 @@ ACTOR = "user:1"
 
 def seat(outcome, why="A speaker's guest", now=NOON) -> bool:
     return write(
-        lambda _: organizer_actions.seat(
+        lambda _: organizer_actions.seat_waiting(
             outcome.registration_id, why=why, actor=ACTOR, now=now
         )
     )
@@ -43,7 +50,7 @@ def seat(outcome, why="A speaker's guest", now=NOON) -> bool:
 
 def move(outcome, place, now=NOON) -> None:
     write(
-        lambda _: organizer_actions.move_in_line(
+        lambda _: organizer_actions.move_in_waitlist(
             outcome.registration_id, place, actor=ACTOR, now=now
         )
     )
@@ -51,7 +58,7 @@ def move(outcome, place, now=NOON) -> None:
 
 def send_again(outcome, now=NOON) -> None:
     write(
-        lambda _: organizer_actions.send_again(
+        lambda _: organizer_actions.resend_mail(
             outcome.registration_id, actor=ACTOR, now=now
         )
     )
@@ -117,17 +124,17 @@ def test_a_party_is_seated_above_the_cap_with_its_reason(app):
 
     assert seat(party) is True
 
-    seated = stored(party)
+    seated = load_registration(party)
     assert (seated.state, seated.line_number) == ("confirmed", None)
     assert seated.exception_why == "A speaker's guest"
     assert seats(event) == [(4, 4, 1)]
-    assert stored(ahead).state == "waitlisted"
+    assert load_registration(ahead).state == "waitlisted"
     assert [mail.kind for mail in mails(party)] == ["waitlisted", "promoted"]
     entry = newest_entry(party)
     assert (entry.verb, entry.actor) == ("confirm_above", ACTOR)
     assert (entry.from_state, entry.to_state) == ("waitlisted", "confirmed")
     assert "speaker" not in str(entry.details)
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_above_the_room_the_ceiling_is_the_rooms_as_well(app):
@@ -143,7 +150,7 @@ def test_above_the_room_the_ceiling_is_the_rooms_as_well(app):
     db.session.refresh(event)
     assert (event.room_taken, event.room_ceiling, event.room_waiting) == (3, 3, 0)
     assert seats(event) == [(1, None, 0), (2, None, 0)]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_the_ceiling_falls_as_seats_come_free_and_the_line_waits_for_the_cap(app):
@@ -155,12 +162,12 @@ def test_the_ceiling_falls_as_seats_come_free_and_the_line_waits_for_the_cap(app
 
     cancel(seated[0])
     assert seats(event) == [(2, None, 1)]
-    assert stored(first).state == "waitlisted"
+    assert load_registration(first).state == "waitlisted"
 
     cancel(seated[1])
     assert seats(event) == [(2, None, 0)]
-    assert stored(first).state == "confirmed"
-    assert invariants.problems(NOON) == []
+    assert load_registration(first).state == "confirmed"
+    assert invariants.find_problems(NOON) == []
 
 
 def test_where_seats_are_free_it_is_no_exception(app):
@@ -172,10 +179,10 @@ def test_where_seats_are_free_it_is_no_exception(app):
 
     assert seat(waits) is False
 
-    assert stored(waits).exception_why is None
+    assert load_registration(waits).exception_why is None
     assert newest_entry(waits).verb == "confirm"
     assert seats(event) == [(1, None, 0)]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 def test_whoever_has_a_place_is_not_seated_again(app):
@@ -216,7 +223,7 @@ def test_an_exception_in_a_rush_takes_one_seat_and_nobody_elses(app):
     assert sorted(answers[:6]) == ["True"] * 3 + ["not waiting"] * 3
     assert set(answers[6:]) == {"waitlisted"}
     assert seats(event) == [(6, 6, 6)]
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 # --- within the line ----------------------------------------------------------------
@@ -237,12 +244,14 @@ def test_a_party_is_moved_and_those_between_give_way(app, who, place, order):
     event = make_event({"capacity": 1})
     register(event)
     made = {name: register(event, name) for name in "ABCD"}
-    numbers = [stored(one).line_number for one in made.values()]
+    numbers = [load_registration(one).line_number for one in made.values()]
 
     move(made[who], place)
 
     assert line(event) == list(order)
-    assert sorted(stored(one).line_number for one in made.values()) == numbers
+    assert (
+        sorted(load_registration(one).line_number for one in made.values()) == numbers
+    )
     assert len(mails(made[who])) == 1
     before = "ABCD".index(who) + 1
     entries = list(
@@ -251,7 +260,7 @@ def test_a_party_is_moved_and_those_between_give_way(app, who, place, order):
     told = [(entry.actor, entry.details) for entry in entries]
     moved = [(ACTOR, {"from": before, "to": place})]
     assert told == (moved if before != place else [])
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize("place", [0, -1, 4, 2**40])
@@ -260,7 +269,7 @@ def test_a_place_that_the_line_does_not_have_is_refused(app, place):
     register(event)
     made = [register(event, name) for name in "ABC"]
 
-    with pytest.raises(errors.NoSuchPlace) as refused:
+    with pytest.raises(errors.NoSuchPosition) as refused:
         move(made[0], place)
 
     assert refused.value.facts == {"last": 3}
@@ -280,9 +289,9 @@ def test_places_are_counted_among_those_who_wait_for_the_same_seats(app):
 
     assert line(event) == ["A", "D", "C", "B"]
     way = {a.key: a for a in event.admissions}
-    number = stored(made["D"]).line_number
-    assert waitlist.place(event, way["tea"], number) == 1
-    with pytest.raises(errors.NoSuchPlace):
+    number = load_registration(made["D"]).line_number
+    assert waitlist.position(event, way["tea"], number) == 1
+    with pytest.raises(errors.NoSuchPosition):
         move(made["D"], 3)
 
 
@@ -294,8 +303,8 @@ def test_who_is_moved_to_the_head_is_seated_next(app):
     move(second, 1)
     cancel(leaving)
 
-    assert stored(second).state == "confirmed"
-    assert stored(first).state == "waitlisted"
+    assert load_registration(second).state == "confirmed"
+    assert load_registration(first).state == "waitlisted"
 
 
 # --- tickets again, new codes -------------------------------------------------------
@@ -315,8 +324,8 @@ def test_a_ticket_is_mailed_again_without_counting_against_its_owner(app):
     assert again[0].facts["what"] == "sent_again"
     assert mails(waits)[-1].facts["place"] == 1
     assert newest_entry(seated).verb == "send_again"
-    assert register(event, email=stored(seated).email).kind == "mailed"
-    assert invariants.problems(NOON) == []
+    assert register(event, email=load_registration(seated).email).kind == "mailed"
+    assert invariants.find_problems(NOON) == []
 
 
 def test_new_codes_kill_the_old_ones_and_their_links(app):
@@ -326,15 +335,15 @@ def test_new_codes_kill_the_old_ones_and_their_links(app):
         cancellation.cancel_guest(party.registration_id, 1, actor="attendee", now=NOON)
     before = {
         a.id: (a.code_id, tokens.ticket_token(CODE_KEY, a.uuid, 0))
-        for a in stored(party).attendees
+        for a in load_registration(party).attendees
     }
 
     replace_codes(party)
 
-    registration = stored(party)
-    assert by_link.registration_by_link(party.token) is None
+    registration = load_registration(party)
+    assert by_link.find_linked_registration(party.token) is None
     link = tokens.manage_token(CODE_KEY, registration.uuid, 1)
-    assert by_link.registration_by_link(link).id == registration.id
+    assert by_link.find_linked_registration(link).id == registration.id
     retired = set(db.session.scalars(select(RetiredCode.code_id)))
     ada, bo, cy = registration.attendees
     assert retired == {before[ada.id][0], before[cy.id][0]}
@@ -343,13 +352,13 @@ def test_new_codes_kill_the_old_ones_and_their_links(app):
         assert version == 1
         code = tokens.attendee_code(CODE_KEY, attendee.uuid, version)
         assert attendee.code_id == tokens.code_id(code)
-        assert by_link.ticket_by_link(before[attendee.id][1]) is None
+        assert by_link.find_linked_ticket(before[attendee.id][1]) is None
         ticket = tokens.ticket_token(CODE_KEY, attendee.uuid, version)
-        assert by_link.ticket_by_link(ticket).id == attendee.id
+        assert by_link.find_linked_ticket(ticket).id == attendee.id
     assert (bo.code_version, bo.code_id) == (0, before[bo.id][0])
     assert mails(party)[-1].facts["what"] == "new_codes"
     assert newest_entry(party).verb == "replace_codes"
-    assert invariants.problems(NOON) == []
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize("state", ["confirmed", "offered"])
@@ -359,10 +368,10 @@ def test_who_asks_again_before_it_went_out_still_reads_of_the_new_codes(app, sta
     party = first if state == "confirmed" else register(event)
     if party is not first:
         cancel(first)
-    assert stored(party).state == state
-    address = stored(party).email_key
+    assert load_registration(party).state == state
+    address = load_registration(party).email_key
     replace_codes(party)
-    write(lambda _: transfer.mail_links(address, now=NOON))
+    write(lambda _: transfer.resend_links(address, now=NOON))
     send_again(party)
 
     assert [mail.state for mail in mails(party)[-3:]][1:] == ["superseded", "queued"]
@@ -381,17 +390,21 @@ def set_states(state) -> None:
 def test_the_door_says_of_an_old_code_that_it_was_replaced(app):
     event = make_event()
     party = register(event, "Ada")
-    [ada] = stored(party).attendees
+    [ada] = load_registration(party).attendees
     old = tokens.attendee_code(CODE_KEY, ada.uuid, 0)
     phone = make_phone(event)
-    replace_codes(party, now=EVENING)
-    replace_codes(party, now=EVENING)
+    replace_codes(party, now=DURING_ENTRY)
+    replace_codes(party, now=DURING_ENTRY)
 
-    assert scan(phone, old).verdict == "replaced"
+    assert record_scan(phone, old).verdict == "replaced"
     assert (
-        scan(phone, tokens.attendee_code(CODE_KEY, ada.uuid, 1)).verdict == "replaced"
+        record_scan(phone, tokens.attendee_code(CODE_KEY, ada.uuid, 1)).verdict
+        == "replaced"
     )
-    assert scan(phone, tokens.attendee_code(CODE_KEY, ada.uuid, 2)).verdict == "welcome"
+    assert (
+        record_scan(phone, tokens.attendee_code(CODE_KEY, ada.uuid, 2)).verdict
+        == "welcome"
+    )
 
 
 # --- cancelling ---------------------------------------------------------------------
@@ -406,42 +419,44 @@ def test_an_organizer_cancels_with_a_reason_and_after_the_start_as_well(app):
         cancel(first, now=late)
     organizer_cancels(first, now=late, why="Has not come")
 
-    ended = stored(first)
+    ended = load_registration(first)
     assert (ended.state, ended.ended_by) == ("cancelled", ACTOR)
     assert ended.ended_why == "Has not come"
     # From doors on presence decides: the line does not move by itself.
-    assert stored(second).state == "waitlisted"
-    assert invariants.problems(late) == []
+    assert load_registration(second).state == "waitlisted"
+    assert invariants.find_problems(late) == []
 
 
 @pytest.mark.parametrize("actor", ["attendee", ACTOR])
 def test_nobody_who_is_in_is_cancelled(app, actor):
     event = make_event()
     party = register(event, "Ada", "Bo", "Cy")
-    ada, bo, cy = stored(party).attendees
+    ada, bo, cy = load_registration(party).attendees
     phone = make_phone(event)
-    scan(phone, bo)
+    record_scan(phone, bo)
 
     def give_up(position=None):
         with writing():
             if position:
                 cancellation.cancel_guest(
-                    party.registration_id, position, actor=actor, now=EVENING
+                    party.registration_id, position, actor=actor, now=DURING_ENTRY
                 )
             else:
-                cancellation.cancel(party.registration_id, actor=actor, now=EVENING)
+                cancellation.cancel(
+                    party.registration_id, actor=actor, now=DURING_ENTRY
+                )
 
     for position in (None, 1):
-        with pytest.raises(errors.AlreadyIn) as refused:
+        with pytest.raises(errors.AlreadyCheckedIn) as refused:
             give_up(position)
         assert refused.value.facts == {"name": "Bo"}
     give_up(2)
-    assert stored(party).seats == 2
-    later = EVENING + timedelta(minutes=10)
-    scan(phone, db.session.get_one(Attendee, bo.id), "out", now=later)
+    assert load_registration(party).seats == 2
+    later = DURING_ENTRY + timedelta(minutes=10)
+    record_scan(phone, db.session.get_one(Attendee, bo.id), "out", now=later)
     give_up()
 
-    assert stored(party).state == "cancelled"
+    assert load_registration(party).state == "cancelled"
     assert seats(event) == [(0, None, 0)]
     assert (ada.position, cy.position) == (0, 2)
 
@@ -466,10 +481,10 @@ def test_nothing_is_done_to_what_is_over_or_erased(app, act):
         session.execute(update(Event).values(status=Status.PUBLISHED))
     later = event.ends_at + timedelta(days=40)
     with writing():
-        privacy.erase(event.id, actor="worker", now=later)
+        privacy.erase_due(event.id, actor="worker", now=later)
     with pytest.raises(errors.EventOver):
         act(waits, now=later)
-    assert stored(waits).state == "waitlisted"
+    assert load_registration(waits).state == "waitlisted"
 
 
 @pytest.mark.parametrize("act", [seat, lambda one, now: move(one, 1, now)])
@@ -487,7 +502,7 @@ def test_without_its_ceiling_an_exception_is_found(app, monkeypatch):
     event = make_event({"capacity": 1})
     register(event)
     waits = register(event)
-    monkeypatch.setattr(capacity, "ceiling", lambda *_: null())
+    monkeypatch.setattr(capacity, "ceiling_for", lambda *_: null())
     seat(waits)
 
-    assert [problem.rule for problem in invariants.problems(NOON)] == ["I2"]
+    assert [problem.rule for problem in invariants.find_problems(NOON)] == ["I2"]

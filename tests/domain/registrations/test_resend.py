@@ -10,25 +10,25 @@ from rsvp.domain import invariants
 from rsvp.domain.registrations import transfer
 from rsvp.models import Event
 from rsvp.models.event import Status
-from rsvp.models.registration import LIVE, State
-from tests.support.bookings import (
-    at_once,
-    booked,
-    change,
-    do,
-    entries,
-    everything,
-    mails,
+from rsvp.models.registration import LIVE_STATES, State
+from tests.support.factories import NOON, load_registration, make_event, register
+from tests.support.registrations import (
+    audit_entries,
+    commit,
+    messages_of,
+    register_in_state,
+    rows_of_event,
+    run_at_once,
+    set_columns,
 )
-from tests.support.factories import NOON, make_event, register, stored
 
 pytestmark = pytest.mark.one_engine
 
-OVER = [state for state in State if state not in LIVE]
+OVER = [state for state in State if state not in LIVE_STATES]
 
 
 def mail_links(email_key="ada@example.org", now=NOON):
-    return do(lambda: transfer.mail_links(email_key, now=now))
+    return commit(lambda: transfer.resend_links(email_key, now=now))
 
 
 @pytest.mark.parametrize(
@@ -42,29 +42,29 @@ def mail_links(email_key="ada@example.org", now=NOON):
     ],
 )
 def test_who_lost_their_mail_is_told_once_more_how_it_stands(app, state, kind):
-    _event, party = booked(state)
-    before, logged = len(mails(party)), len(entries(party))
+    _event, party = register_in_state(state)
+    before, logged = len(messages_of(party)), len(audit_entries(party))
 
     assert mail_links() == 1
 
-    [mail] = mails(party)[before:]
+    [mail] = messages_of(party)[before:]
     assert (mail.kind, mail.facts["what"]) == (kind, "lost")
     assert (mail.recipient, mail.from_form) == ("ada@example.org", True)
     assert mail.facts["place"] == (1 if state == "waitlisted" else None)
-    until = stored(party).decide_by
+    until = load_registration(party).decide_by
     assert mail.facts.get("until") == (until and until.isoformat())
-    assert len(entries(party)) == logged
-    assert invariants.problems(NOON) == []
+    assert len(audit_entries(party)) == logged
+    assert invariants.find_problems(NOON) == []
 
 
 @pytest.mark.parametrize("state", OVER)
 def test_of_what_is_over_no_link_is_mailed(app, state):
-    event, _party = booked(state)
-    before = everything(event)
+    event, _party = register_in_state(state)
+    before = rows_of_event(event)
 
     assert mail_links() == 0
 
-    assert everything(event) == before
+    assert rows_of_event(event) == before
 
 
 def test_all_that_an_address_has_is_mailed_but_nothing_of_another(app):
@@ -74,8 +74,8 @@ def test_all_that_an_address_has_is_mailed_but_nothing_of_another(app):
 
     assert mail_links() == 2
 
-    assert [mails(one)[-1].kind for one in mine] == ["ticket_again"] * 2
-    assert [mail.kind for mail in mails(other)] == ["confirmation"]
+    assert [messages_of(one)[-1].kind for one in mine] == ["ticket_again"] * 2
+    assert [mail.kind for mail in messages_of(other)] == ["confirmation"]
     assert mail_links("nobody@example.org") == 0
 
 
@@ -85,22 +85,22 @@ def test_all_that_an_address_has_is_mailed_but_nothing_of_another(app):
     ids=str,
 )
 def test_of_an_event_that_is_not_on_no_link_is_mailed(app, values):
-    booked("confirmed")
-    change(values, Event)
+    register_in_state("confirmed")
+    set_columns(values, Event)
 
     assert mail_links() == 0
 
 
 def test_once_the_event_is_over_no_link_is_mailed(app):
-    event, _party = booked("confirmed")
+    event, _party = register_in_state("confirmed")
 
     assert mail_links(now=event.ends_at) == 0
     assert mail_links(now=event.ends_at - timedelta(seconds=1)) == 1
 
 
 def test_an_offer_that_has_ended_is_not_mailed_again(app):
-    _event, party = booked("offered")
-    until = stored(party).decide_by
+    _event, party = register_in_state("offered")
+    until = load_registration(party).decide_by
 
     assert mail_links(now=until - timedelta(seconds=1)) == 1
     assert mail_links(now=until) == 0
@@ -118,15 +118,15 @@ def test_the_limits_hold_for_an_address_that_is_asked_for_again_and_again(app):
 
 
 def test_an_hour_has_three_mails_of_one_event(app):
-    booked("confirmed")
+    register_in_state("confirmed")
 
     assert [mail_links() for _ in range(4)] == [1, 1, 0, 0]
 
 
 def test_who_presses_many_times_at_once_gets_no_more_mails_than_may_be(app):
-    _event, party = booked("confirmed")
+    _event, party = register_in_state("confirmed")
 
-    answers = at_once(app, *[mail_links] * 6)
+    answers = run_at_once(app, *[mail_links] * 6)
 
     assert answers == [0, 0, 0, 0, 1, 1]
-    assert len(mails(party)) == 3
+    assert len(messages_of(party)) == 3

@@ -14,32 +14,37 @@ from hypothesis import strategies as st
 
 from rsvp import walltime
 from rsvp.event_definition import (
-    REMINDERS,
+    DEFAULT_REMINDERS,
     AdmissionData,
     AgendaItem,
     ConsentData,
-    EventFile,
+    CustomTextData,
+    EventDefinition,
+    ReconfirmationRules,
     RegistrationRules,
     ReminderData,
-    StillComing,
     Venue,
-    WordingData,
 )
-from rsvp.formats.eventfile.dump import dump
-from rsvp.formats.eventfile.parse import KEYS, EventFileError, key_line, parse
+from rsvp.formats.eventfile.dump import dump_event
+from rsvp.formats.eventfile.parse import (
+    KNOWN_KEYS,
+    EventFileError,
+    key_line,
+    parse_event,
+)
 from rsvp.models.event import Allocation, Mode, NoAnswer, Promotion, Status, Visibility
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 from tests.paths import DOCS, EVENT_FILES
-from tests.support.event_file_mistakes import EVENING, REFUSED, with_line
-from tests.support.strategies import event_files
+from tests.support.event_file_mistakes import EVENT_TEXT, MISTAKES, with_key
+from tests.support.strategies import event_definitions
 
 GUIDE = DOCS / "event-file.md"
 
 
 def mistake_in(text: str) -> EventFileError:
     with pytest.raises(EventFileError) as refused:
-        parse(text, "evening.yaml")
+        parse_event(text, "evening.yaml")
     return refused.value
 
 
@@ -47,7 +52,7 @@ def mistake_in(text: str) -> EventFileError:
 
 
 def test_what_a_file_leaves_out_is_at_its_default():
-    assert parse(EVENING, "") == EventFile(
+    assert parse_event(EVENT_TEXT, "") == EventDefinition(
         slug="evening",
         title="Evening",
         timezone="Europe/Amsterdam",
@@ -62,7 +67,7 @@ def test_what_a_file_leaves_out_is_at_its_default():
 
 
 def test_an_acceptance_file_is_read_in_full():
-    event = parse((EVENT_FILES / "open-assembly.yaml").read_text(), "")
+    event = parse_event((EVENT_FILES / "open-assembly.yaml").read_text(), "")
 
     assert event.venue == Venue(
         name="Transport Workers' Hall",
@@ -87,13 +92,13 @@ def test_an_acceptance_file_is_read_in_full():
     "name", sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
 )
 def test_every_acceptance_file_is_read_and_written_back(name):
-    event = parse((EVENT_FILES / f"{name}.yaml").read_text(), name)
+    event = parse_event((EVENT_FILES / f"{name}.yaml").read_text(), name)
 
-    assert parse(dump(event), name) == event
+    assert parse_event(dump_event(event), name) == event
 
 
 def test_a_night_walk_is_read_in_full():
-    event = parse((EVENT_FILES / "night-walk.yaml").read_text(), "")
+    event = parse_event((EVENT_FILES / "night-walk.yaml").read_text(), "")
 
     assert (event.room, event.fold, event.discreet) == (20, 1, True)
     assert event.reserved_seats == 2
@@ -110,13 +115,15 @@ def test_a_night_walk_is_read_in_full():
 
 
 def test_a_workshop_gives_its_places_by_approval():
-    event = parse((EVENT_FILES / "workshop-two-partners.yaml").read_text(), "")
+    event = parse_event((EVENT_FILES / "workshop-two-partners.yaml").read_text(), "")
 
     assert event.registration == RegistrationRules(allocation=Allocation.APPROVAL)
 
 
 def test_a_discreet_event_is_unlisted_by_itself():
-    assert parse(with_line("discreet", "true"), "").visibility == Visibility.UNLISTED
+    assert (
+        parse_event(with_key("discreet", "true"), "").visibility == Visibility.UNLISTED
+    )
 
 
 IN_TWO_DAYS = ReminderData(key="a", before="2 days")
@@ -128,8 +135,8 @@ A_WEEK_LATER = ReminderData(
     text="Hello {name}",
 )
 OWN_WORDS = (
-    WordingData(message=MessageKind.OFFER, headline="By {until}"),
-    WordingData(message=MessageKind.WAITLISTED, text="Soon"),
+    CustomTextData(message=MessageKind.OFFER, headline="By {until}"),
+    CustomTextData(message=MessageKind.WAITLISTED, text="Soon"),
 )
 NINE_THIRTY = AgendaItem(at="09:30", title="Tea")
 BY_DEFAULT = RegistrationRules()
@@ -167,15 +174,15 @@ TO_THE_END = RegistrationRules(change_until=datetime(2027, 1, 29, 21, 30))
         ("standby: false\nstandby_minutes: null", "standby", False),
         ("standby_minutes: 0", "standby_minutes", 0),
         ("standby_minutes: 240", "standby_minutes", 240),
-        ("reminders: null", "reminders", REMINDERS),
+        ("reminders: null", "reminders", DEFAULT_REMINDERS),
         ("reminders: []", "reminders", ()),
         ("reminders: [{key: a, before: 48 HOURS}]", "reminders", (IN_TWO_DAYS,)),
         ("reminders: [{key: a, before: 2 days}]", "reminders", (IN_TWO_DAYS,)),
         ("reminders: [{key: b, after: 1 week, admissions: [hall], states: "
          "[waitlisted], text: 'Hello {name}'}]", "reminders", (A_WEEK_LATER,)),
-        ("still_coming: {}", "still_coming", StillComing()),
+        ("still_coming: {}", "still_coming", ReconfirmationRules()),
         ("still_coming: {ask_hours: 96, no_answer: flag}", "still_coming",
-         StillComing(ask_hours=96, no_answer=NoAnswer.FLAG)),
+         ReconfirmationRules(ask_hours=96, no_answer=NoAnswer.FLAG)),
         ("wording: [{message: waitlisted, text: Soon}, "
          "{message: offer, headline: 'By {until}'}]", "wording", OWN_WORDS),
     ],
@@ -183,23 +190,23 @@ TO_THE_END = RegistrationRules(change_until=datetime(2027, 1, 29, 21, 30))
 def test_ways_to_write_a_value(line, key, value):
     name, _, written = line.partition(":")
 
-    assert getattr(parse(with_line(name, written.strip()), ""), key) == value
+    assert getattr(parse_event(with_key(name, written.strip()), ""), key) == value
 
 
 @pytest.mark.parametrize("written", ["30", "null", "0", "1000000"])
 def test_a_capacity_is_a_number_or_null(written):
-    text = EVENING.replace("capacity: 30", f"capacity: {written}")
+    text = EVENT_TEXT.replace("capacity: 30", f"capacity: {written}")
 
-    [admission] = parse(text, "").admissions
+    [admission] = parse_event(text, "").admissions
 
     assert admission.capacity == yaml.safe_load(written)
 
 
 @pytest.mark.parametrize("written", ["12", "null", "0", "1000000"])
 def test_a_line_is_as_long_as_it_says(written):
-    text = EVENING + f"    waitlist: true\n    waitlist_max: {written}\n"
+    text = EVENT_TEXT + f"    waitlist: true\n    waitlist_max: {written}\n"
 
-    [admission] = parse(text, "").admissions
+    [admission] = parse_event(text, "").admissions
 
     assert admission.waitlist_max == yaml.safe_load(written)
 
@@ -221,12 +228,12 @@ admissions:
     ids=["the room", "one admission", "online only", "the first in person with a cap"],
 )
 def test_seats_can_be_reserved_up_to_the_cap_they_come_from(capacities):
-    text = EVENING
+    text = EVENT_TEXT
     if capacities.lstrip().startswith("admissions"):
-        text = EVENING.split("admissions")[0]
+        text = EVENT_TEXT.split("admissions")[0]
     text = f"{text}{capacities}\nreserved_seats: "
 
-    assert parse(f"{text}5", "").reserved_seats == 5
+    assert parse_event(f"{text}5", "").reserved_seats == 5
     refused = mistake_in(f"{text}6")
     assert (refused.key, refused.reason[-3:]) == ("reserved_seats", "(5)")
 
@@ -236,7 +243,7 @@ def test_seats_can_be_reserved_up_to_the_cap_they_come_from(capacities):
 
 def test_a_talk_on_the_day_the_clocks_change_begins_at_the_right_instant():
     """Los Angeles is on summer time by then (UTC-7), London is not yet (UTC+0)."""
-    event = parse((EVENT_FILES / "lunch-call.yaml").read_text(), "")
+    event = parse_event((EVENT_FILES / "lunch-call.yaml").read_text(), "")
 
     at = walltime.instant(event.starts, ZoneInfo(event.timezone))
 
@@ -302,7 +309,7 @@ def test_an_instant_shows_the_wall_time_it_came_from(wall, zone, fold):
     ("text", "line", "key", "reason"),
     [
         pytest.param(*row, id=f"{number}-{row[2] or 'file'}")
-        for number, row in enumerate(REFUSED)
+        for number, row in enumerate(MISTAKES)
     ],
 )
 def test_a_mistake_is_told_with_its_line_key_and_reason(text, line, key, reason):
@@ -315,7 +322,7 @@ def test_a_mistake_is_told_with_its_line_key_and_reason(text, line, key, reason)
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
-    text = with_line("title", "").replace("capacity: 30", "capacity: ten")
+    text = with_key("title", "").replace("capacity: 30", "capacity: ten")
     text += "colour: red\n"
 
     assert str(mistake_in(text)).splitlines() == [
@@ -326,9 +333,9 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file():
 
 
 def test_a_key_is_found_on_its_line():
-    assert key_line(EVENING, "admissions") == 6
-    assert key_line(EVENING, "admissions[0].mode") == 9
-    assert key_line(EVENING, "questions[3].type") == 1
+    assert key_line(EVENT_TEXT, "admissions") == 6
+    assert key_line(EVENT_TEXT, "admissions[0].mode") == 9
+    assert key_line(EVENT_TEXT, "questions[3].type") == 1
 
 
 @given(
@@ -339,7 +346,7 @@ def test_a_key_is_found_on_its_line():
 @example("? !")
 def test_whatever_the_text_it_is_read_or_refused(text):
     try:
-        parse(EVENING + text, "")
+        parse_event(EVENT_TEXT + text, "")
     except EventFileError as refused:
         assert refused.line >= 1
         assert refused.reason
@@ -353,7 +360,7 @@ def test_whatever_happens_to_a_good_file_it_is_read_or_refused(data):
     end = data.draw(st.integers(start, min(len(text), start + 40)))
     noise = data.draw(st.text(alphabet=":-[]{}'\"|>&*!%@# \nabc019", max_size=12))
     try:
-        parse(text[:start] + noise + text[end:], "")
+        parse_event(text[:start] + noise + text[end:], "")
     except EventFileError as refused:
         assert refused.reason
 
@@ -362,13 +369,13 @@ def test_whatever_happens_to_a_good_file_it_is_read_or_refused(data):
 
 
 def test_text_of_several_lines_is_written_as_people_write_it():
-    event = replace(parse(EVENING, ""), description="One line,\nanother.")
+    event = replace(parse_event(EVENT_TEXT, ""), description="One line,\nanother.")
 
-    assert "description: |\n  One line,\n  another.\n" in dump(event)
+    assert "description: |\n  One line,\n  another.\n" in dump_event(event)
 
 
 def test_what_is_at_its_default_is_not_written():
-    assert yaml.safe_load(dump(parse(EVENING, ""))) == {
+    assert yaml.safe_load(dump_event(parse_event(EVENT_TEXT, ""))) == {
         "slug": "evening",
         "title": "Evening",
         "timezone": "Europe/Amsterdam",
@@ -380,17 +387,17 @@ def test_what_is_at_its_default_is_not_written():
     }
 
 
-@given(event_files())
+@given(event_definitions())
 @settings(max_examples=80, deadline=None)
 def test_what_is_written_is_read_back_the_same(event):
-    assert parse(dump(event), "") == event
+    assert parse_event(dump_event(event), "") == event
 
 
 @pytest.mark.soak
-@given(event_files())
+@given(event_definitions())
 @settings(max_examples=5000, deadline=None)
 def test_what_is_written_is_read_back_the_same_many_times(event):
-    assert parse(dump(event), "") == event
+    assert parse_event(dump_event(event), "") == event
 
 
 # --- what is described --------------------------------------------------------------
@@ -399,7 +406,7 @@ def test_what_is_written_is_read_back_the_same_many_times(event):
 def test_every_key_is_described_in_the_docs():
     """Each mapping has a section, and each of its keys a row there with a default."""
     sections = re.split(r"^## ", GUIDE.read_text(), flags=re.MULTILINE)
-    for path, keys in KEYS.items():
+    for path, keys in KNOWN_KEYS.items():
         heading = f"`{path}`" if path else "The event"
         section = next(s for s in sections if s.startswith(heading))
         described = re.findall(r"^\| `(\w+)` \|", section, flags=re.MULTILINE)
@@ -408,7 +415,7 @@ def test_every_key_is_described_in_the_docs():
 
 def test_every_key_of_later_versions_is_named_in_the_docs():
     text = GUIDE.read_text()
-    for keys in KEYS.values():
+    for keys in KNOWN_KEYS.values():
         for key in keys.later:
             assert f"`{key}`" in text, key
 
@@ -420,8 +427,10 @@ def test_every_key_of_later_versions_is_named_in_the_docs():
     else [],
 )
 def test_the_examples_in_the_docs_are_good_files(text):
-    assert parse(text, "docs")
+    assert parse_event(text, "docs")
 
 
 def test_every_key_of_an_event_has_its_place_in_the_file():
-    assert {field.name for field in fields(EventFile)} == set(KEYS[""].known)
+    assert {field.name for field in fields(EventDefinition)} == set(
+        KNOWN_KEYS[""].known
+    )

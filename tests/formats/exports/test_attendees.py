@@ -90,7 +90,7 @@ def test_excel_finds_its_byte_order_mark_and_line_ends():
     assert "Zoë Țurcanu 李娜" in content.decode("utf-8")
 
 
-@pytest.mark.parametrize("text", spreadsheet_texts.RUNS)
+@pytest.mark.parametrize("text", spreadsheet_texts.FORMULAS)
 def test_a_cell_that_would_run_as_a_formula_is_disarmed(text):
     row = replace(ADA, name=text, admission=text, answers={"q": text, "r": [text]})
     (found,) = read(written(row, questions=["q", "r"]))
@@ -100,7 +100,7 @@ def test_a_cell_that_would_run_as_a_formula_is_disarmed(text):
         assert found[column].replace("'", "") == text.replace("'", "")
 
 
-@pytest.mark.parametrize("text", spreadsheet_texts.HIDDEN)
+@pytest.mark.parametrize("text", spreadsheet_texts.HIDDEN_FORMULAS)
 def test_a_formula_hidden_behind_another_separator_is_disarmed(text):
     """Where Excel splits at semicolons, the second half would become a cell."""
     (found,) = read(written(replace(ADA, name=text)))
@@ -111,7 +111,8 @@ def test_a_formula_hidden_behind_another_separator_is_disarmed(text):
 
 
 @pytest.mark.parametrize(
-    "text", [*spreadsheet_texts.HARMLESS, *spreadsheet_texts.CONTROLS, "x\x00"]
+    "text",
+    [*spreadsheet_texts.HARMLESS, *spreadsheet_texts.CONTROL_CHARACTERS, "x\x00"],
 )
 def test_any_other_text_comes_back_as_it_was(text):
     (found,) = read(written(replace(ADA, name=text)))

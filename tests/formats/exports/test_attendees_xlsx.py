@@ -45,7 +45,7 @@ def test_the_columns_are_those_of_the_csv():
     questions, consents = ["diet", "days", "lift", "other"], ["photos"]
     found = only_row(written(row, questions=questions, consents=consents))
 
-    assert list(found) == attendee_exports.headers(questions, consents)
+    assert list(found) == attendee_exports.column_headers(questions, consents)
     assert {name: cell.value for name, cell in found.items()} == {
         "reference": "K7M2QX",
         "status": "confirmed",
@@ -76,10 +76,10 @@ def test_the_header_is_bold_stays_in_view_and_has_filters():
 @pytest.mark.parametrize(
     "text",
     [
-        *spreadsheet_texts.RUNS,
-        *spreadsheet_texts.HIDDEN,
+        *spreadsheet_texts.FORMULAS,
+        *spreadsheet_texts.HIDDEN_FORMULAS,
         *spreadsheet_texts.HARMLESS,
-        *spreadsheet_texts.CONTROLS,
+        *spreadsheet_texts.CONTROL_CHARACTERS,
     ],
 )
 def test_text_stays_whole_and_inert(text):
@@ -151,7 +151,7 @@ def test_times_are_dates_by_the_clocks_of_the_event(zone, at, shown, name):
 
 
 def test_more_than_a_sheet_holds_goes_to_another(monkeypatch):
-    monkeypatch.setattr(attendees_xlsx, "SHEET_ROWS", 4)
+    monkeypatch.setattr(attendees_xlsx, "MAX_SHEET_ROWS", 4)
     rows = [replace(ADA, name=f"Guest {number}") for number in range(7)]
     book = read(written(*rows))
 

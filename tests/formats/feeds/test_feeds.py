@@ -13,17 +13,17 @@ import pytest
 from icalendar import Calendar
 from lxml import etree
 
-from rsvp.formats.feeds import icalendar, vtimezone
+from rsvp.formats.feeds import atom, icalendar, schema_org, vtimezone
 from rsvp.models import Event, Series
 from rsvp.models.event import Status
 from rsvp.models.registration import State
 from tests.support.mail.messages import (
     HALL,
     NOW,
-    SECRET,
+    SECRET_JOIN_URL,
     WEBINAR,
-    event_of,
-    registration_of,
+    build_event,
+    build_registration,
 )
 
 URL = "https://rsvp.example.org/events/letters-and-soup"
@@ -51,7 +51,7 @@ def _texts(sqlite_app):
 
 
 def test_an_event_is_read_back_with_its_zone():
-    calendar, entry = only_entry(icalendar.event_calendar(event_of(), URL))
+    calendar, entry = only_entry(icalendar.event_calendar(build_event(), URL))
 
     assert calendar["method"] == "PUBLISH"
     assert entry["uid"] == f"{UUID(int=7)}@{HOST}"
@@ -79,7 +79,7 @@ def test_an_event_is_read_back_with_its_zone():
     ],
 )
 def test_the_zone_in_the_file_gives_the_right_instant(timezone, starts):
-    event = event_of(timezone=timezone, starts=starts)
+    event = build_event(timezone=timezone, starts=starts)
     data = icalendar.event_calendar(event, URL)
     calendar, entry = only_entry(data)
 
@@ -94,7 +94,7 @@ def test_the_zone_in_the_file_gives_the_right_instant(timezone, starts):
 @pytest.mark.parametrize("name", ["Africa/Casablanca", "Europe/Dublin", "Asia/Gaza"])
 def test_a_zones_definition_agrees_with_the_zone_in_every_hour(name):
     calendar = Calendar()
-    calendar.add_component(vtimezone.definition(name, 2026, 2028))
+    calendar.add_component(vtimezone.zone_definition(name, 2026, 2028))
     calendar = Calendar.from_ical(calendar.to_ical())
     told = calendar.timezones[0].to_tz(lookup_tzid=False)
 
@@ -107,7 +107,7 @@ def test_a_zones_definition_agrees_with_the_zone_in_every_hour(name):
 
 
 def test_the_second_of_two_equal_wall_times_is_written_in_utc():
-    event = event_of(starts=datetime(2027, 10, 31, 2, 30, fold=1))
+    event = build_event(starts=datetime(2027, 10, 31, 2, 30, fold=1))
     _, entry = only_entry(icalendar.event_calendar(event, URL))
 
     assert b"DTSTART:20271031T013000Z" in icalendar.event_calendar(event, URL)
@@ -115,14 +115,14 @@ def test_the_second_of_two_equal_wall_times_is_written_in_utc():
 
 
 def test_the_same_event_gives_the_same_bytes():
-    assert icalendar.event_calendar(event_of(), URL) == icalendar.event_calendar(
-        event_of(), URL
+    assert icalendar.event_calendar(build_event(), URL) == icalendar.event_calendar(
+        build_event(), URL
     )
 
 
 def test_lines_are_folded_and_end_as_the_standard_says():
     data = icalendar.event_calendar(
-        event_of(summary="Ein Abend für Briefe — " * 20), URL
+        build_event(summary="Ein Abend für Briefe — " * 20), URL
     )
 
     assert data.endswith(b"END:VCALENDAR\r\n")
@@ -132,7 +132,7 @@ def test_lines_are_folded_and_end_as_the_standard_says():
 
 def test_text_cannot_become_a_property():
     title = "Soup\r\nATTENDEE:mailto:x@example.org\nEND:VEVENT; a,b \\n \x00\x1b"
-    data = icalendar.event_calendar(event_of(title=title, summary=title), URL)
+    data = icalendar.event_calendar(build_event(title=title, summary=title), URL)
     calendar, entry = only_entry(data)
 
     assert "attendee" not in entry
@@ -143,11 +143,13 @@ def test_text_cannot_become_a_property():
 
 def test_many_events_share_a_calendar_and_its_zones():
     events = [
-        event_of(),
-        event_of(id=2, uuid=UUID(int=8)),
-        event_of(WEBINAR, id=3, uuid=UUID(int=10), timezone="America/New_York"),
+        build_event(),
+        build_event(id=2, uuid=UUID(int=8)),
+        build_event(WEBINAR, id=3, uuid=UUID(int=10), timezone="America/New_York"),
     ]
-    data = icalendar.many_calendar(events, lambda e: f"{URL}-{e.id}", title="What's on")
+    data = icalendar.events_calendar(
+        events, lambda e: f"{URL}-{e.id}", title="What's on"
+    )
     calendar = Calendar.from_ical(data)
 
     assert [entry["url"][-1] for entry in calendar.events] == ["1", "2", "3"]
@@ -159,13 +161,13 @@ def test_many_events_share_a_calendar_and_its_zones():
 
 
 def test_no_events_are_a_calendar_all_the_same():
-    calendar = Calendar.from_ical(icalendar.many_calendar([], lambda _: URL))
+    calendar = Calendar.from_ical(icalendar.events_calendar([], lambda _: URL))
     assert calendar.events == []
 
 
 def test_a_cancelled_event_stays_in_the_calendar_and_says_so():
     _, entry = only_entry(
-        icalendar.event_calendar(event_of(status=Status.CANCELLED), URL)
+        icalendar.event_calendar(build_event(status=Status.CANCELLED), URL)
     )
 
     assert entry["status"] == "CANCELLED"
@@ -187,7 +189,7 @@ def test_a_cancelled_event_stays_in_the_calendar_and_says_so():
     ],
 )
 def test_a_registrations_entry_follows_its_state(state, method, status, title):
-    registration = registration_of(event_of(), state=state)
+    registration = build_registration(build_event(), state=state)
     data = icalendar.registration_calendar(
         registration, host=HOST, url="https://x/t/abc"
     )
@@ -201,7 +203,7 @@ def test_a_registrations_entry_follows_its_state(state, method, status, title):
 
 def test_giving_a_place_up_outnumbers_the_entry_it_takes_back():
     def sequence(state):
-        registration = registration_of(event_of(), state=state)
+        registration = build_registration(build_event(), state=state)
         data = icalendar.registration_calendar(registration, host=HOST)
         return only_entry(data)[1]["sequence"]
 
@@ -210,7 +212,7 @@ def test_giving_a_place_up_outnumbers_the_entry_it_takes_back():
 
 def test_a_place_that_was_brought_back_outnumbers_its_cancellation():
     def sequence(state, since):
-        registration = registration_of(event_of(), state=state, state_since=since)
+        registration = build_registration(build_event(), state=state, state_since=since)
         data = icalendar.registration_calendar(registration, host=HOST)
         return only_entry(data)[1]["sequence"]
 
@@ -221,38 +223,38 @@ def test_a_place_that_was_brought_back_outnumbers_its_cancellation():
 
 
 def test_who_passed_a_place_on_takes_the_entry_out_and_keeps_no_link():
-    registration = registration_of(event_of(HALL, WEBINAR), admission=1)
+    registration = build_registration(build_event(HALL, WEBINAR), admission=1)
     data = icalendar.registration_calendar(registration, host=HOST, is_off=True)
     calendar, entry = only_entry(data)
 
     assert (calendar["method"], entry["status"]) == ("CANCEL", "CANCELLED")
-    assert SECRET not in folded(data)
+    assert SECRET_JOIN_URL not in folded(data)
 
 
 @pytest.mark.parametrize("admission", [0, 1])
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("status", [Status.PUBLISHED, Status.CANCELLED])
 def test_the_join_link_is_for_confirmed_online_attendees_only(status, state, admission):
-    registration = registration_of(
-        event_of(HALL, WEBINAR, status=status), state=state, admission=admission
+    registration = build_registration(
+        build_event(HALL, WEBINAR, status=status), state=state, admission=admission
     )
     text = folded(icalendar.registration_calendar(registration, host=HOST))
 
     may_join = (status, state, admission) == (Status.PUBLISHED, State.CONFIRMED, 1)
-    assert (SECRET in text) == may_join
+    assert (SECRET_JOIN_URL in text) == may_join
 
 
 def test_public_feeds_never_have_the_join_link():
-    event = event_of(HALL, WEBINAR)
+    event = build_event(HALL, WEBINAR)
 
-    assert SECRET not in folded(icalendar.event_calendar(event, URL))
-    assert SECRET not in json.dumps(icalendar.json_ld(event, SEATS, URL))
-    assert SECRET.encode() not in atom_of(event)
+    assert SECRET_JOIN_URL not in folded(icalendar.event_calendar(event, URL))
+    assert SECRET_JOIN_URL not in json.dumps(schema_org.json_ld(event, SEATS, URL))
+    assert SECRET_JOIN_URL.encode() not in atom_of(event)
 
 
 def test_a_discreet_events_calendar_does_not_name_it():
-    event = event_of(discreet=True)
-    registration = registration_of(event, state=State.CONFIRMED)
+    event = build_event(discreet=True)
+    registration = build_registration(event, state=State.CONFIRMED)
     personal = icalendar.registration_calendar(
         registration, host=HOST, url="https://x/t/a"
     )
@@ -269,7 +271,7 @@ ATOM = {"a": "http://www.w3.org/2005/Atom"}
 
 
 def atom_of(*events: Event) -> bytes:
-    return icalendar.atom(
+    return atom.atom_feed(
         events,
         lambda event: f"https://{HOST}/events/{event.slug}",
         title="RSVP",
@@ -279,10 +281,10 @@ def atom_of(*events: Event) -> bytes:
 
 
 def test_the_atom_feed_has_an_entry_for_each_event_newest_change_first():
-    later = event_of(
+    later = build_event(
         id=2, uuid=UUID(int=8), slug="later", updated_at=NOW + timedelta(days=1)
     )
-    feed = etree.fromstring(atom_of(event_of(), later))
+    feed = etree.fromstring(atom_of(build_event(), later))
 
     assert feed.xpath("string(a:updated)", namespaces=ATOM).startswith("2027-01-16T12")
     assert feed.xpath("a:entry/a:link/@href", namespaces=ATOM) == [
@@ -300,7 +302,7 @@ def test_the_atom_feed_has_an_entry_for_each_event_newest_change_first():
 
 def test_markup_and_control_characters_in_a_title_stay_text():
     feed = etree.fromstring(
-        atom_of(event_of(title="<b>Soup</b> & \x00\x0b\ud800 bread"))
+        atom_of(build_event(title="<b>Soup</b> & \x00\x0b\ud800 bread"))
     )
 
     read = feed.xpath("string(a:entry/a:title)", namespaces=ATOM)
@@ -327,8 +329,8 @@ SEATS = Seats({1: 7, 2: None})
 
 
 def test_the_page_data_of_a_hybrid_event():
-    event = event_of(HALL, WEBINAR | {"capacity": None})
-    data = icalendar.json_ld(event, SEATS, URL)
+    event = build_event(HALL, WEBINAR | {"capacity": None})
+    data = schema_org.json_ld(event, SEATS, URL)
 
     assert data["@type"] == "Event"
     assert data["startDate"] == "2027-01-29T18:00:00+01:00"
@@ -350,40 +352,40 @@ def test_the_page_data_of_a_hybrid_event():
 
 
 def test_a_full_admission_is_sold_out():
-    data = icalendar.json_ld(event_of(), Seats({1: 0}), URL)
+    data = schema_org.json_ld(build_event(), Seats({1: 0}), URL)
     assert data["offers"][0]["availability"] == "https://schema.org/SoldOut"
 
 
 def test_the_room_caps_the_capacity_that_is_told():
-    event = event_of(HALL, HALL | {"id": 3, "key": "balcony"}, room_capacity=40)
-    data = icalendar.json_ld(event, Seats({1: 1, 3: 1}), URL)
+    event = build_event(HALL, HALL | {"id": 3, "key": "balcony"}, room_capacity=40)
+    data = schema_org.json_ld(event, Seats({1: 1, 3: 1}), URL)
     assert data["maximumAttendeeCapacity"] == 40
 
 
 def test_a_discreet_event_shows_no_numbers():
-    data = icalendar.json_ld(event_of(discreet=True), Seats({1: 0}), URL)
+    data = schema_org.json_ld(build_event(discreet=True), Seats({1: 0}), URL)
 
     assert not [key for key in data if "Capacity" in key]
     assert "availability" not in data["offers"][0]
 
 
 def test_a_cancelled_event_has_no_offers():
-    data = icalendar.json_ld(event_of(status=Status.CANCELLED), SEATS, URL)
+    data = schema_org.json_ld(build_event(status=Status.CANCELLED), SEATS, URL)
 
     assert data["eventStatus"] == "https://schema.org/EventCancelled"
     assert "offers" not in data
 
 
 def test_a_series_is_named():
-    event = event_of()
+    event = build_event()
     event.series = Series(title="Warm Homes", slug="warm-homes")
-    assert icalendar.json_ld(event, SEATS, URL)["superEvent"]["name"] == "Warm Homes"
+    assert schema_org.json_ld(event, SEATS, URL)["superEvent"]["name"] == "Warm Homes"
 
 
 def test_the_data_cannot_leave_its_script_tag():
     title = "</script><script>alert(1)</script><!-- & \u2028 &amp;"
-    data = icalendar.json_ld(event_of(title=title), SEATS, URL)
-    written = icalendar.ld_script(data)
+    data = schema_org.json_ld(build_event(title=title), SEATS, URL)
+    written = schema_org.json_ld_script(data)
 
     assert not set("<>&\u2028") & set(str(written))
     assert json.loads(written)["name"] == title

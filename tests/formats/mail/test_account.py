@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from rsvp.formats.mail import account
-from rsvp.formats.mail.render import Mail
+from rsvp.formats.mail.render import RenderedMail
 from rsvp.jobs.delivery import render
 from rsvp.models import Message, User
 from rsvp.models.message import MessageKind
@@ -34,8 +34,8 @@ def to_ada() -> Message:
     )
 
 
-def written(message: Message, hours: int = 2) -> Mail:
-    return account.new_password(
+def written(message: Message, hours: int = 2) -> RenderedMail:
+    return account.password_reset_mail(
         message, link=LINK, good_for=timedelta(hours=hours), public_url=PUBLIC_URL
     )
 
@@ -71,7 +71,7 @@ def test_what_an_address_has_in_it_stays_text():
 
 
 def test_on_the_wire_it_is_text_and_html_and_nothing_else():
-    data = render.letter_of(to_ada(), NOW).as_bytes()
+    data = render.build_mail(to_ada(), NOW).as_bytes()
     mail = message_from_bytes(data, policy=policy.default)
 
     assert mail["To"] == "ada@example.org"
@@ -83,8 +83,8 @@ def test_on_the_wire_it_is_text_and_html_and_nothing_else():
 
 
 def test_each_try_has_a_link_of_its_own_under_the_same_message_id():
-    first = render.letter_of(to_ada(), NOW)
-    later = render.letter_of(to_ada(), NOW + timedelta(hours=3))
+    first = render.build_mail(to_ada(), NOW)
+    later = render.build_mail(to_ada(), NOW + timedelta(hours=3))
 
     assert first.msgId == later.msgId
     assert first.body != later.body

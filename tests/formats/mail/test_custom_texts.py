@@ -8,7 +8,7 @@ import re
 import pytest
 
 from rsvp.formats.mail import samples
-from rsvp.formats.mail.autolink import linked
+from rsvp.formats.mail.autolink import link_addresses
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 from tests.support.mail.cases import EVERY_MAIL
@@ -18,11 +18,11 @@ from tests.support.mail.messages import (
     NOW,
     PUBLIC_URL,
     WEBINAR,
-    event_of,
-    message_of,
-    registration_of,
+    build_event,
+    build_message,
+    build_registration,
 )
-from tests.support.mail.parsed import Page, compose, secrets_of
+from tests.support.mail.parsed import HtmlMail, compose, secrets_of
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
@@ -36,9 +36,9 @@ BY = "Friday 22 January, 10:00"
 
 
 def mail_in(words, kind="confirmation", state="confirmed", admission=0, **event):
-    event = event_of(HALL, WEBINAR, wording={kind: words}, **event)
+    event = build_event(HALL, WEBINAR, wording={kind: words}, **event)
     return compose(
-        message_of(kind, registration_of(event, state=state, admission=admission))
+        build_message(kind, build_registration(event, state=state, admission=admission))
     )
 
 
@@ -56,7 +56,7 @@ def test_own_words_stand_before_ours_which_stay():
         "letters@winter-letters.example.org about R7K2M9QD."
     )
     assert said.startswith(f"{own} Show the code on your ticket at the door")
-    assert " ".join(Page(mail.html).text.split()).count(own) == 1
+    assert " ".join(HtmlMail(mail.html).text.split()).count(own) == 1
 
 
 def test_online_the_time_says_its_zone_and_the_place_is_online():
@@ -69,9 +69,9 @@ def test_a_deadline_is_filled_in_and_is_empty_where_there_is_none():
     words = {"headline": "Yours until {until}."}
 
     assert mail_in(words, "offer", "offered").text.startswith(f"Yours until {BY}.")
-    message = message_of(
+    message = build_message(
         "confirmation",
-        registration_of(event_of(wording={"confirmation": words})),
+        build_registration(build_event(wording={"confirmation": words})),
         until=None,
     )
     assert compose(message).text.startswith("Yours until .")
@@ -102,7 +102,7 @@ def test_what_they_write_is_text_and_breaks_out_of_nothing():
 
     assert "\n" not in mail.subject
     assert "\r" not in mail.subject
-    assert "script" not in Page(mail.html).tags
+    assert "script" not in HtmlMail(mail.html).tags
     assert "{ 7*7 } %(name)s" in mail.text
     assert html.escape("<script>x</script>") in mail.html
 
@@ -125,8 +125,8 @@ def test_a_mail_that_may_go_to_a_stranger_says_none_of_them():
 
 @pytest.mark.parametrize("kind", ["passed_on", "confirmation"])
 def test_who_had_it_before_does_not_learn_who_has_it_now(kind):
-    event = event_of(wording={kind: {"headline": "Bye, {name}"}})
-    message = message_of(kind, registration_of(event, "Grace Hopper"))
+    event = build_event(wording={kind: {"headline": "Bye, {name}"}})
+    message = build_message(kind, build_registration(event, "Grace Hopper"))
     message.recipient_key = "ada@elsewhere.example"
 
     assert "Grace" not in compose(message).text.partition("\n")[0]
@@ -136,8 +136,10 @@ def test_who_had_it_before_does_not_learn_who_has_it_now(kind):
 
 
 def note_of(subject="Soup", text="Bring a bowl.", state=State.CONFIRMED, **event):
-    about = registration_of(event_of(HALL, WEBINAR, **event), state=state, admission=1)
-    return message_of("note", about, subject=subject, text=text)
+    about = build_registration(
+        build_event(HALL, WEBINAR, **event), state=state, admission=1
+    )
+    return build_message("note", about, subject=subject, text=text)
 
 
 def test_a_note_is_signed_and_brings_no_ticket_and_no_calendar():
@@ -153,7 +155,7 @@ def test_a_note_is_signed_and_brings_no_ticket_and_no_calendar():
     assert "meet.example.org" not in mail.text
     assert "Open your registration:" in mail.text
     assert 'class="button"' not in mail.html
-    assert "Letters and Soup" in Page(mail.html).text
+    assert "Letters and Soup" in HtmlMail(mail.html).text
 
 
 @pytest.mark.parametrize(
@@ -161,8 +163,8 @@ def test_a_note_is_signed_and_brings_no_ticket_and_no_calendar():
     [("published", "Open your ticket:"), ("cancelled", "Open your registration:")],
 )
 def test_a_note_speaks_of_no_ticket_for_what_does_not_take_place(status, foot):
-    about = registration_of(event_of(status=status))
-    assert foot in compose(message_of("note", about, subject="Soup", text="")).text
+    about = build_registration(build_event(status=status))
+    assert foot in compose(build_message("note", about, subject="Soup", text="")).text
 
 
 def test_without_hosts_the_organizers_sign_it():
@@ -187,7 +189,7 @@ def test_addresses_of_the_web_can_be_followed_and_nothing_else():
 
     links = re.findall(r'href="([^"]*)"[^>]*>https', mail.html)
     assert links == ["https://map.example/?a=1&amp;b="]
-    assert "javascript:" not in " ".join(Page(mail.html).links)
+    assert "javascript:" not in " ".join(HtmlMail(mail.html).links)
 
 
 @pytest.mark.parametrize(
@@ -201,20 +203,23 @@ def test_addresses_of_the_web_can_be_followed_and_nothing_else():
     ],
 )
 def test_text_becomes_html_with_its_lines_and_links(text, expected):
-    made = re.sub(r'<a class="link" href="[^"]*">', ">", str(linked(text)))
+    made = re.sub(r'<a class="link" href="[^"]*">', ">", str(link_addresses(text)))
 
     assert made.replace("</a>", "<") == expected
 
 
 def test_a_trial_is_marked_and_has_no_secrets():
-    like = registration_of(event_of())
+    like = build_registration(build_event())
     message = note_of("Soup, {name}")
     keys = {"code_key": KEY, "public_url": PUBLIC_URL}
 
-    mail = samples.trial(message, like, **keys)
+    mail = samples.compose_trial(message, like, **keys)
     assert (mail.subject, mail.unsubscribe) == ("Test: Soup, Ada Lovelace", None)
     assert mail.message_id == f"{message.uuid}@rsvp.example.org"
     for secret in secrets_of(like):
         assert secret not in mail.text + mail.html
     message.created_at = NOW
-    assert samples.trial(message, None, **keys).subject == "Test: Soup, Robin Example"
+    assert (
+        samples.compose_trial(message, None, **keys).subject
+        == "Test: Soup, Robin Example"
+    )

@@ -12,11 +12,17 @@ from icalendar import Calendar
 from rsvp import tokens
 from rsvp.formats.mail import render
 from rsvp.models.event import Status
-from rsvp.models.message import EXTRAS
+from rsvp.models.message import OPTIONAL_KINDS
 from tests.support.mail.cases import EVERY_MAIL
-from tests.support.mail.mail_case import Row
-from tests.support.mail.messages import KEY, PUBLIC_URL, SECRET
-from tests.support.mail.parsed import KINDS, Page, compose, lines, secrets_of
+from tests.support.mail.mail_case import MailCase
+from tests.support.mail.messages import KEY, PUBLIC_URL, SECRET_JOIN_URL
+from tests.support.mail.parsed import (
+    MAIL_KINDS,
+    HtmlMail,
+    compose,
+    secrets_of,
+    unwrapped_text,
+)
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
@@ -25,13 +31,13 @@ ONLINE_OR_NOT = pytest.mark.parametrize("is_online", [False, True])
 
 
 @cache
-def sent(row: Row, **more: bool) -> render.Mail:
+def sent(row: MailCase, **more: bool) -> render.RenderedMail:
     status = Status.CANCELLED if row.kind == "event_cancelled" else Status.PUBLISHED
     return compose(row.message(status=status, **more))
 
 
 def test_every_kind_has_a_row():
-    assert {row.kind for row in EVERY_MAIL} == set(KINDS)
+    assert {row.kind for row in EVERY_MAIL} == set(MAIL_KINDS)
 
 
 @EACH
@@ -39,8 +45,8 @@ def test_the_subject_and_the_first_sentence_say_how_it_stands(row):
     mail = sent(row)
 
     assert (mail.subject, mail.text.partition("\n")[0]) == (row.subject, row.first)
-    assert row.says in lines(mail)
-    assert row.says in html.unescape(Page(mail.html).text)
+    assert row.says in unwrapped_text(mail)
+    assert row.says in html.unescape(HtmlMail(mail.html).text)
 
 
 @EACH
@@ -52,7 +58,7 @@ def test_online_it_is_said_in_the_words_for_it(row):
         row.online or row.subject,
         first,
     )
-    assert "at the door," not in lines(mail)
+    assert "at the door," not in unwrapped_text(mail)
 
 
 @EACH
@@ -109,7 +115,7 @@ def test_one_button_leads_to_the_page(row, is_online):
         assert [(link, html.unescape(label)) for link, label in buttons] == expected
         assert all(f"{label}:\n{link}\n" in mail.text for link, label in expected)
     elif row.is_seated and is_online:
-        assert buttons == [(SECRET, "Join online")]
+        assert buttons == [(SECRET_JOIN_URL, "Join online")]
     elif row.button:
         [(link, label)] = buttons
         assert label == row.button
@@ -119,21 +125,21 @@ def test_one_button_leads_to_the_page(row, is_online):
         assert buttons == []
 
 
-def own_page(row: Row) -> str:
+def own_page(row: MailCase) -> str:
     registration = row.message().registration
     return f"{PUBLIC_URL}/r/{tokens.mailed_token(KEY, registration.uuid, 0)}"
 
 
 @EACH
 def test_no_link_leads_elsewhere_or_changes_anything(row):
-    page = Page(sent(row).html)
+    page = HtmlMail(sent(row).html)
 
     own = own_page(row)
     tickets = f"{PUBLIC_URL}/t/"
     allowed = {own, f"{own}/erasure", f"{PUBLIC_URL}/events/letters-and-soup"}
     if row.second:
         allowed |= {f"{own}/coming", f"{own}/coming#give-up"}
-    if row.kind in EXTRAS:
+    if row.kind in OPTIONAL_KINDS:
         registration = row.message().registration
         token = tokens.mute_token(KEY, registration.uuid, registration.link_version)
         allowed.add(f"{PUBLIC_URL}/u/{token}")
@@ -151,14 +157,16 @@ def test_whoever_it_is_not_for_can_have_the_data_deleted(row, is_online, discree
         registration = row.message(is_online=is_online).registration
         shown = mail.text + mail.html + unfolded(mail)
         assert not [secret for secret in secrets_of(registration) if secret in shown]
-        assert "/r/" not in shown and "/t/" not in shown and SECRET not in shown
+        assert (
+            "/r/" not in shown and "/t/" not in shown and SECRET_JOIN_URL not in shown
+        )
         assert "Ada" not in shown
     else:
-        assert f"{own_page(row)}/erasure" in Page(mail.html).links
+        assert f"{own_page(row)}/erasure" in HtmlMail(mail.html).links
         assert f"{own_page(row)}/erasure" in mail.text
 
 
-def unfolded(mail: render.Mail) -> str:
+def unfolded(mail: render.RenderedMail) -> str:
     return (mail.calendar or b"").decode().replace("\r\n ", "")
 
 
@@ -168,7 +176,7 @@ def test_the_link_to_join_is_in_mails_about_a_sure_place_only(row, is_online):
     mail = sent(row, is_online=is_online)
 
     shown = mail.text + mail.html + unfolded(mail)
-    assert (SECRET in shown) == (is_online and row.is_seated)
+    assert (SECRET_JOIN_URL in shown) == (is_online and row.is_seated)
 
 
 @EACH

@@ -14,20 +14,20 @@ import vobject
 from rsvp.jobs.delivery import render
 from rsvp.mailer import connection
 from rsvp.models.event import Status
-from rsvp.models.message import EXTRAS, MessageKind
+from rsvp.models.message import OPTIONAL_KINDS, MessageKind
 from rsvp.models.registration import State
 from tests.support.mail.cases import EVERY_MAIL
-from tests.support.mail.contrast import Painted, ratio
-from tests.support.mail.mail_case import Row
+from tests.support.mail.contrast import PaintedTexts, contrast_ratio
+from tests.support.mail.mail_case import MailCase
 from tests.support.mail.messages import (
     HALL,
     NOW,
     WEBINAR,
-    event_of,
-    message_of,
-    registration_of,
+    build_event,
+    build_message,
+    build_registration,
 )
-from tests.support.mail.parsed import Page, wire
+from tests.support.mail.parsed import HtmlMail, parse_sent_mail
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
@@ -36,19 +36,19 @@ ONE_OF_EACH_KIND = list({row.kind: row for row in EVERY_MAIL}.values())
 
 
 @cache
-def message(row: Row, is_online: bool = False):
+def message(row: MailCase, is_online: bool = False):
     status = Status.CANCELLED if row.kind == "event_cancelled" else Status.PUBLISHED
     return row.message(status=status, is_online=is_online)
 
 
 @cache
-def letter(row: Row, is_online: bool = False) -> connection.Message:
+def letter(row: MailCase, is_online: bool = False) -> connection.OutgoingMail:
     wanted = message(row, is_online)
-    return render.letter_of(wanted, wanted.due_at)
+    return render.build_mail(wanted, wanted.due_at)
 
 
 @cache
-def opened(row: Row, is_online: bool = False) -> EmailMessage:
+def opened(row: MailCase, is_online: bool = False) -> EmailMessage:
     return message_from_bytes(letter(row, is_online).as_bytes(), policy=policy.default)
 
 
@@ -73,7 +73,7 @@ TO_LEAVE = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 def test_it_has_these_headers_once_and_no_others(row):
     mail = opened(row)
 
-    is_extra = MessageKind(row.kind) in EXTRAS
+    is_extra = MessageKind(row.kind) in OPTIONAL_KINDS
     assert sorted(mail.keys()) == sorted(HEADERS | (TO_LEAVE if is_extra else set()))
     assert mail["Auto-Submitted"] == "auto-generated"
     assert not mail.defects
@@ -91,7 +91,7 @@ def test_it_goes_to_one_address(row):
 @pytest.mark.parametrize("is_online", [False, True])
 def test_its_text_says_all_by_itself(row, is_online):
     mail = opened(row, is_online)
-    text, page = text_of(mail), Page(html_of(mail))
+    text, page = text_of(mail), HtmlMail(html_of(mail))
 
     first = row.online_first if is_online and row.online_first else row.first
     assert text.startswith(first)
@@ -130,14 +130,14 @@ def test_nothing_that_people_type_becomes_a_header(row, nasty):
     words = ("why", "who", "admission", "subject", "text")
     wanted.facts = wanted.facts | dict.fromkeys(words, nasty)
     wanted.event.wording = {row.kind: {"subject": nasty, "headline": nasty}}
-    data = render.letter_of(wanted, NOW).as_bytes()
+    data = render.build_mail(wanted, NOW).as_bytes()
     mail = message_from_bytes(data, policy=policy.default)
 
     assert [a.addr_spec for a in mail["To"].addresses] == ["ada@example.org"]
     assert set(mail.keys()) <= HEADERS | TO_LEAVE
     assert len(mail.keys()) == len(set(mail.keys()))
     assert not mail.defects
-    assert "b" not in Page(html_of(mail)).tags
+    assert "b" not in HtmlMail(html_of(mail)).tags
     assert max(map(len, data.split(b"\r\n"))) <= 998
 
 
@@ -182,8 +182,8 @@ ZONES = [
 @pytest.mark.parametrize("month", [1, 3, 7, 10])
 def test_times_are_the_same_instants_in_any_zone(zone, month):
     starts = NOW.replace(month=month, day=28, tzinfo=None)
-    event = event_of(starts=starts, timezone=zone)
-    mail = wire(message_of("confirmation", registration_of(event)))
+    event = build_event(starts=starts, timezone=zone)
+    mail = parse_sent_mail(build_message("confirmation", build_registration(event)))
 
     entry, _method, _of_part = entry_of(mail)
     assert (entry.dtstart.value, entry.dtend.value) == (event.starts_at, event.ends_at)
@@ -191,14 +191,14 @@ def test_times_are_the_same_instants_in_any_zone(zone, month):
 
 def test_each_mail_of_a_registration_outnumbers_the_one_before():
     """One entry all along, whatever became of the place and of the event."""
-    event = event_of(HALL, WEBINAR)
-    registration = registration_of(event)
+    event = build_event(HALL, WEBINAR)
+    registration = build_registration(event)
     told = []
 
     def tell(kind: str, hours: float, **facts) -> None:
-        written = message_of(kind, registration, **facts)
+        written = build_message(kind, registration, **facts)
         written.created_at = NOW + timedelta(hours=hours)
-        told.append(entry_of(wire(written)))
+        told.append(entry_of(parse_sent_mail(written)))
 
     tell("confirmation", 1)
     registration.admission = event.admissions[1]
@@ -236,15 +236,15 @@ def test_every_text_can_be_read_by_day_and_by_night(row, is_online):
     html = html_of(opened(row, is_online))
 
     for is_dark in (False, True):
-        painted = Painted(html, is_dark=is_dark)
+        painted = PaintedTexts(html, is_dark=is_dark)
         hard = [
             (text, colour, background)
             for text, colour, background in painted.texts
-            if not colour or not background or ratio(colour, background) < 4.5
+            if not colour or not background or contrast_ratio(colour, background) < 4.5
         ]
         assert painted.texts and hard == []
 
 
 def test_the_ratio_is_the_known_one():
-    assert ratio("#000000", "#ffffff") == pytest.approx(21)
-    assert ratio("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert contrast_ratio("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast_ratio("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)

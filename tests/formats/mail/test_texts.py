@@ -15,13 +15,19 @@ from tests.support.mail.messages import (
     KEY,
     NOW,
     PUBLIC_URL,
-    SECRET,
+    SECRET_JOIN_URL,
     WEBINAR,
-    event_of,
-    message_of,
-    registration_of,
+    build_event,
+    build_message,
+    build_registration,
 )
-from tests.support.mail.parsed import Page, compose, lines, secrets_of, text_of
+from tests.support.mail.parsed import (
+    HtmlMail,
+    compose,
+    plain_text_of,
+    secrets_of,
+    unwrapped_text,
+)
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
@@ -44,13 +50,13 @@ TO_STRANGERS = [
 def test_a_discreet_event_is_not_named_to_an_address_that_nobody_confirmed(
     kind, state, facts, first
 ):
-    event = event_of(discreet=True)
-    registration = registration_of(event, state=state, ended_by="attendee")
-    mail = compose(message_of(kind, registration, **facts))
+    event = build_event(discreet=True)
+    registration = build_registration(event, state=state, ended_by="attendee")
+    mail = compose(build_message(kind, registration, **facts))
 
     assert mail.text.partition("\n")[0] == first
     assert (mail.reply_to, mail.calendar, mail.images) == (None, None, {})
-    for shown in (mail.subject, mail.text, Page(mail.html).text, mail.html):
+    for shown in (mail.subject, mail.text, HtmlMail(mail.html).text, mail.html):
         for secret in ("Letters", "letters", "Boat Shed", "Reading Room", "Ada Love"):
             assert secret not in shown
         assert "18:00" not in shown
@@ -64,19 +70,19 @@ def test_a_discreet_event_is_not_named_to_an_address_that_nobody_confirmed(
     ],
 )
 def test_those_in_line_read_what_a_free_place_will_mean(promotion, says):
-    registration = registration_of(
-        event_of(promotion=promotion), state=State.WAITLISTED
+    registration = build_registration(
+        build_event(promotion=promotion), state=State.WAITLISTED
     )
 
-    assert says in lines(compose(message_of("waitlisted", registration)))
+    assert says in unwrapped_text(compose(build_message("waitlisted", registration)))
 
 
 def test_a_party_with_whom_fewer_is_fine_reads_that_a_part_may_be_offered():
-    registration = registration_of(
-        event_of(), "Ada", "Grace", state=State.WAITLISTED, fewer_ok=True
+    registration = build_registration(
+        build_event(), "Ada", "Grace", state=State.WAITLISTED, fewer_ok=True
     )
 
-    text = lines(compose(message_of("waitlisted", registration)))
+    text = unwrapped_text(compose(build_message("waitlisted", registration)))
     assert "we may offer you a part of them" in text
 
 
@@ -105,9 +111,9 @@ ASKS = {"ask_hours": 48, "answer_hours": 24, "no_answer": "release"}
 def test_where_people_will_be_asked_a_place_comes_with_what_that_means(
     kind, what, values, says
 ):
-    registration = registration_of(event_of(**values))
+    registration = build_registration(build_event(**values))
 
-    assert says in lines(compose(message_of(kind, registration, what=what)))
+    assert says in unwrapped_text(compose(build_message(kind, registration, what=what)))
 
 
 @pytest.mark.parametrize(
@@ -120,27 +126,33 @@ def test_where_people_will_be_asked_a_place_comes_with_what_that_means(
     ],
 )
 def test_who_will_not_be_asked_reads_nothing_of_it(values, own):
-    registration = registration_of(event_of(**values), **own)
+    registration = build_registration(build_event(**values), **own)
 
-    assert "still come" not in lines(compose(message_of("confirmation", registration)))
+    assert "still come" not in unwrapped_text(
+        compose(build_message("confirmation", registration))
+    )
 
 
 def test_once_people_were_asked_no_mail_says_that_they_will_be():
-    message = message_of("confirmation", registration_of(event_of(**ASKS)))
+    message = build_message("confirmation", build_registration(build_event(**ASKS)))
     message.created_at = datetime(2027, 1, 27, 18, 0, tzinfo=UTC)
 
-    assert "still come" not in lines(compose(message))
+    assert "still come" not in unwrapped_text(compose(message))
 
 
 def test_where_places_are_without_limit_nobody_is_told_of_a_question():
-    registration = registration_of(event_of({**WEBINAR, "capacity": None}, **ASKS))
+    registration = build_registration(
+        build_event({**WEBINAR, "capacity": None}, **ASKS)
+    )
 
-    assert "still come" not in lines(compose(message_of("confirmation", registration)))
+    assert "still come" not in unwrapped_text(
+        compose(build_message("confirmation", registration))
+    )
 
 
 def test_who_did_not_answer_reads_how_to_register_again():
-    registration = registration_of(event_of(), state=State.RELEASED)
-    mail = compose(message_of("released", registration, what="no_answer"))
+    registration = build_registration(build_event(), state=State.RELEASED)
+    mail = compose(build_message("released", registration, what="no_answer"))
 
     assert "Register again" in mail.text
 
@@ -151,18 +163,18 @@ def test_what_ended_before_its_mail_was_written_is_told_as_it_is():
         (State.DECLINED, "The organizers can’t give you a place."),
         (State.LAPSED, "The offer has ended without an answer."),
     ):
-        registration = registration_of(
-            event_of(), state=state, ended_from=State.OFFERED
+        registration = build_registration(
+            build_event(), state=state, ended_from=State.OFFERED
         )
-        mail = compose(message_of("ticket_again", registration))
+        mail = compose(build_message("ticket_again", registration))
         assert mail.text.startswith(first)
 
 
 def test_a_deadline_is_told_in_the_events_zone():
     until = datetime(2027, 1, 28, 4, 0, tzinfo=UTC)
-    event = event_of(timezone="America/New_York")
-    registration = registration_of(event, state=State.OFFERED)
-    mail = compose(message_of("offer", registration, until=until.isoformat()))
+    event = build_event(timezone="America/New_York")
+    registration = build_registration(event, state=State.OFFERED)
+    mail = compose(build_message("offer", registration, until=until.isoformat()))
 
     assert mail.text.startswith(
         "A place is kept for you until Wednesday 27 January, 23:00."
@@ -173,23 +185,23 @@ def test_a_deadline_is_told_in_the_events_zone():
 
 
 def test_a_confirmation_says_what_when_where_and_how_to_get_in():
-    mail = compose(message_of("confirmation", registration_of(event_of())))
+    mail = compose(build_message("confirmation", build_registration(build_event())))
 
     assert mail.subject == "Your ticket for Letters and Soup"
-    for text in (mail.text, Page(mail.html).text):
+    for text in (mail.text, HtmlMail(mail.html).text):
         assert "Your place is confirmed." in text
         assert "Friday, 29 January 2027" in text
         assert "18:00 to 21:30, Amsterdam time" in text
         assert "The Boat Shed" in text
         assert "Step-free entrance" in text
-    secret = tokens.mailed_token(KEY, registration_of(event_of()).uuid, 0)
+    secret = tokens.mailed_token(KEY, build_registration(build_event()).uuid, 0)
     assert f"{PUBLIC_URL}/r/{secret}" in mail.text
-    assert f"{PUBLIC_URL}/r/{secret}" in Page(mail.html).links
+    assert f"{PUBLIC_URL}/r/{secret}" in HtmlMail(mail.html).links
 
 
 def test_a_party_gets_a_ticket_each_and_links_to_pass_on_for_the_guests():
-    registration = registration_of(event_of(), "Ada", "Grace", None)
-    mail = compose(message_of("confirmation", registration))
+    registration = build_registration(build_event(), "Ada", "Grace", None)
+    mail = compose(build_message("confirmation", registration))
     own, *guests = (tokens.ticket_token(KEY, a.uuid, 0) for a in registration.attendees)
 
     assert mail.subject == "Your 3 tickets for Letters and Soup"
@@ -200,13 +212,13 @@ def test_a_party_gets_a_ticket_each_and_links_to_pass_on_for_the_guests():
 
 
 def test_other_zones_are_told_with_their_day():
-    event = event_of(
+    event = build_event(
         WEBINAR,
         timezone="America/New_York",
         starts=datetime(2027, 2, 4, 20, 0),
         also_show=["America/Chicago", "Europe/London"],
     )
-    text = text_of("confirmation", registration_of(event))
+    text = plain_text_of("confirmation", build_registration(event))
 
     assert "Thursday, 4 February 2027, 20:00 to 23:30, New York time" in text
     assert "19:00 Chicago time" in text
@@ -214,8 +226,8 @@ def test_other_zones_are_told_with_their_day():
 
 
 def test_an_event_over_midnight_names_the_day_it_ends():
-    event = event_of(starts=datetime(2027, 1, 29, 22, 0))
-    text = text_of("confirmation", registration_of(event))
+    event = build_event(starts=datetime(2027, 1, 29, 22, 0))
+    text = plain_text_of("confirmation", build_registration(event))
     assert "22:00 to Saturday, 30 January 2027, 01:30, Amsterdam time" in text
 
 
@@ -224,8 +236,8 @@ def test_an_event_over_midnight_names_the_day_it_ends():
     [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")],
 )
 def test_the_waitlist_mail_tells_the_place_in_line(place, said):
-    registration = registration_of(event_of(), state=State.WAITLISTED)
-    mail = compose(message_of("waitlisted", registration, place=place))
+    registration = build_registration(build_event(), state=State.WAITLISTED)
+    mail = compose(build_message("waitlisted", registration, place=place))
 
     assert mail.subject == "You’re on the waitlist for Letters and Soup"
     assert mail.text.startswith(f"You’re on the waitlist, {said} in line.")
@@ -235,11 +247,11 @@ def test_the_waitlist_mail_tells_the_place_in_line(place, said):
 
 
 def test_a_guests_place_given_up_is_told_by_name_with_the_tickets_left():
-    registration = registration_of(event_of(), "Ada", "Grace", "Noor")
+    registration = build_registration(build_event(), "Ada", "Grace", "Noor")
     registration.attendees[1].state = AttendeeState.CANCELLED
     registration.seats = 2
     mail = compose(
-        message_of("changed", registration, what="guest_cancelled", who="Grace")
+        build_message("changed", registration, what="guest_cancelled", who="Grace")
     )
 
     assert mail.text.startswith("Grace is no longer coming.")
@@ -249,10 +261,10 @@ def test_a_guests_place_given_up_is_told_by_name_with_the_tickets_left():
 
 
 def test_a_cancelled_registration_leaves_the_calendar():
-    registration = registration_of(
-        event_of(), state=State.CANCELLED, ended_by="attendee"
+    registration = build_registration(
+        build_event(), state=State.CANCELLED, ended_by="attendee"
     )
-    mail = compose(message_of("cancelled", registration))
+    mail = compose(build_message("cancelled", registration))
 
     assert mail.text.startswith("Your registration is cancelled.")
     assert mail.images == {}
@@ -266,10 +278,10 @@ def test_a_cancelled_registration_leaves_the_calendar():
 
 
 def test_the_calendar_entry_keeps_its_uid_from_confirmation_to_cancellation():
-    event = event_of()
-    confirmed = compose(message_of("confirmation", registration_of(event)))
-    off = registration_of(event, state=State.CANCELLED)
-    cancelled = compose(message_of("cancelled", off))
+    event = build_event()
+    confirmed = compose(build_message("confirmation", build_registration(event)))
+    off = build_registration(event, state=State.CANCELLED)
+    cancelled = compose(build_message("cancelled", off))
     entries = [Calendar.from_ical(m.calendar).events[0] for m in (confirmed, cancelled)]
 
     assert entries[0]["uid"] == entries[1]["uid"]
@@ -277,8 +289,8 @@ def test_the_calendar_entry_keeps_its_uid_from_confirmation_to_cancellation():
 
 
 def test_a_message_tells_of_those_it_was_written_for():
-    registration = registration_of(event_of(), "Ada", "Grace")
-    message = message_of("confirmation", registration)
+    registration = build_registration(build_event(), "Ada", "Grace")
+    message = build_message("confirmation", registration)
     registration.attendees[1].state = AttendeeState.CANCELLED
 
     assert len(compose(message).images) == 2
@@ -292,22 +304,24 @@ def test_a_change_shows_what_was_and_what_is_now():
         "place": ["The Library", "Markt 1"],
         "mode": "in_person",
     }
-    registration = registration_of(event_of(HALL, WEBINAR), admission=1)
+    registration = build_registration(build_event(HALL, WEBINAR), admission=1)
     facts = {"what": ["time", "mode"], "before": before, "asks": False}
-    mail = compose(message_of("event_changed", registration, **facts))
+    mail = compose(build_message("event_changed", registration, **facts))
 
     was = "Thursday, 28 January 2027, 17:00 to 20:00, London time"
     assert f"Amsterdam time\n      (was: {was})\n" in mail.text
     assert "Where: Online\n      (was: The Library, Markt 1)\n" in mail.text
-    text = Page(mail.html).text
+    text = HtmlMail(mail.html).text
     assert f"When was {was} Friday, 29 January 2027, 18:00 to 21:30" in text
     assert "Where was The Library, Markt 1 Online" in text
 
 
 def test_who_is_asked_about_a_change_online_finds_the_link_as_well():
-    registration = registration_of(event_of(HALL, WEBINAR), admission=1)
+    registration = build_registration(build_event(HALL, WEBINAR), admission=1)
     facts = {"what": ["mode"], "asks": True}
-    mail = compose(message_of("event_changed", registration, **facts))
+    mail = compose(build_message("event_changed", registration, **facts))
 
-    assert [link for link in Page(mail.html).links if link == SECRET] == [SECRET]
-    assert f"Join online:\n{SECRET}\n" in mail.text
+    assert [link for link in HtmlMail(mail.html).links if link == SECRET_JOIN_URL] == [
+        SECRET_JOIN_URL
+    ]
+    assert f"Join online:\n{SECRET_JOIN_URL}\n" in mail.text

@@ -7,14 +7,14 @@ import re
 import pytest
 
 from rsvp.formats.mail import unproved_names
-from rsvp.formats.mail.render import Mail, compose
-from rsvp.models.message import TO_ATTENDEES, MessageKind
+from rsvp.formats.mail.render import RenderedMail, compose
+from rsvp.models.message import ATTENDEE_KINDS, MessageKind
 from tests.support.mail.messages import (
     KEY,
     PUBLIC_URL,
-    event_of,
-    message_of,
-    registration_of,
+    build_event,
+    build_message,
+    build_registration,
 )
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
@@ -45,11 +45,11 @@ def test_a_plain_name_has_letters_and_what_joins_them(is_plain):
     table = PLAIN if is_plain else NOT_PLAIN
 
     assert [
-        name for name in table if unproved_names.is_plain(name) is not is_plain
+        name for name in table if unproved_names.is_plain_name(name) is not is_plain
     ] == []
 
 
-def text_of(mail: Mail) -> str:
+def text_of(mail: RenderedMail) -> str:
     return (
         f"{mail.subject}\n{mail.text}\n{mail.html}\n{(mail.calendar or b'').decode()}"
     )
@@ -73,20 +73,20 @@ WORDING = {
 }
 
 
-def written(kind: MessageKind, *party: str, **values: object) -> Mail:
-    event = event_of(wording={kind: WORDING})
+def written(kind: MessageKind, *party: str, **values: object) -> RenderedMail:
+    event = build_event(wording={kind: WORDING})
     state = STATES.get(kind, "confirmed")
-    found = registration_of(
+    found = build_registration(
         event, *party, state=state, answers={"diet": "no celery"}, **values
     )
     facts = {"who": party[-1], "what": "guest_cancelled"}
     if kind == MessageKind.NOTE:
         facts = {"subject": "{name}", "text": "Dear {name}"}
-    message = message_of(kind, found, **facts)
+    message = build_message(kind, found, **facts)
     return compose(message, code_key=KEY, public_url=PUBLIC_URL)
 
 
-@pytest.mark.parametrize("kind", TO_ATTENDEES)
+@pytest.mark.parametrize("kind", ATTENDEE_KINDS)
 def test_no_mail_carries_what_only_looks_like_a_name(kind):
     unknown = text_of(written(kind, *EVIL, proved_at=None))
 

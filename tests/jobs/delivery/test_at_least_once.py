@@ -12,12 +12,12 @@ from sqlalchemy import select
 
 from rsvp.extensions import db
 from rsvp.jobs.delivery import claims, sender
-from rsvp.mailer.smtp import InTime
+from rsvp.mailer.smtp import TimedSMTP
 from rsvp.models import Message
 from rsvp.models.message import MessageKind
 from rsvp.queries import jobs as job_queries
 from tests.support.factories import NOON, make_event, make_user, register
-from tests.support.outbox import MINUTE, deliver, messages, states
+from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.smtp_server import DRIP, LOST, RESET, STALL
 
 ADA = "ada@example.org"
@@ -42,12 +42,12 @@ def test_what_may_pass_is_tried_again_and_comes_once(app, smtp, monkeypatch, ans
 
 
 def test_a_server_that_never_stops_talking_holds_nobody_up(app, smtp, monkeypatch):
-    monkeypatch.setattr(sender, "LONGEST", timedelta(seconds=1))
+    monkeypatch.setattr(sender, "MAX_SEND_TIME", timedelta(seconds=1))
     smtp.script.append(DRIP)
     register(make_event(), email=ADA)
 
     assert deliver() == (0, 1, 0)
-    assert messages()[0].last_error == "the mail server did not answer in time"
+    assert all_messages()[0].last_error == "the mail server did not answer in time"
     assert deliver(NOON + 3 * MINUTE) == (1, 0, 0)
     assert smtp.recipients == [ADA]
 
@@ -56,32 +56,32 @@ def test_no_mail_is_begun_after_its_lease(app, smtp):
     register(make_event(), email=ADA)
     lane = sender.Delivery(NOON, sender.DeliveryReport())
     lane.lease_ends_at = NOON
-    [claimed] = claims.claim(NOON, 10)
+    [claimed] = claims.claim_due(NOON, 10)
     with lane:
         lane.send(claimed)
 
     assert smtp.tries == 0
-    [message] = messages()
+    [message] = all_messages()
     assert (message.state, message.attempts, message.lease_until) == ("queued", 0, None)
 
 
 def test_no_mail_is_handed_over_after_its_time(app, smtp, monkeypatch):
     register(make_event(), email=ADA)
     lane = sender.Delivery(NOON, sender.DeliveryReport())
-    [claimed] = claims.claim(NOON, 10)
+    [claimed] = claims.claim_due(NOON, 10)
 
     def sleep(self, *args):
         answer = SMTP.rcpt(self, *args)
         lane.connection.ends_at = time.monotonic()
         return answer
 
-    monkeypatch.setattr(InTime, "rcpt", sleep, raising=False)
+    monkeypatch.setattr(TimedSMTP, "rcpt", sleep, raising=False)
     with lane:
         lane.send(claimed)
 
     assert smtp.tries == 1
     assert smtp.received == []
-    assert messages()[0].state == "queued"
+    assert all_messages()[0].state == "queued"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_final_is_tried_once(app, smtp, answer):
     register(make_event(), email=ADA)
 
     assert deliver() == (0, 0, 1)
-    assert messages()[0].last_error == answer.removeprefix("rcpt ")
+    assert all_messages()[0].last_error == answer.removeprefix("rcpt ")
     assert deliver(NOON + timedelta(minutes=5)) == (0, 0, 0)
 
 
@@ -102,9 +102,9 @@ def test_what_failed_says_since_when(app, smtp):
     days_later = NOON + timedelta(days=3)
 
     assert deliver(days_later) == (0, 0, 1)
-    [message] = messages()
+    [message] = all_messages()
     assert days_later <= message.due_at < days_later + MINUTE
-    assert job_queries.background_work(days_later + MINUTE).mails.failed == 1
+    assert job_queries.load_background_work(days_later + MINUTE).mails.failed == 1
 
 
 def test_one_whose_answer_was_lost_comes_again_as_the_same_mail(app, smtp):
@@ -127,9 +127,9 @@ def test_one_whose_answer_was_lost_comes_again_as_the_same_mail(app, smtp):
 def wait_until(smtp, until):
     """Let the worker try all the while; how many mails were given up."""
     now, failed = NOON, 0
-    while now < until and "queued" in states():
+    while now < until and "queued" in message_states():
         failed += deliver(now)[2]
-        waits = [m.due_at for m in messages() if m.state == "queued"]
+        waits = [m.due_at for m in all_messages() if m.state == "queued"]
         now = max([now + MINUTE, min(waits, default=until)])
     return failed
 
@@ -156,5 +156,5 @@ def test_one_that_is_down_for_longer_is_told_of_once_it_is_up(app, smtp):
 
     smtp.start()
     assert deliver(NOON + timedelta(hours=80)) == (1, 0, 0)
-    assert messages()[-1].kind == MessageKind.UNDELIVERED
+    assert all_messages()[-1].kind == MessageKind.UNDELIVERED
     assert smtp.recipients == ["owner@example.com"]

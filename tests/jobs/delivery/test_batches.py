@@ -10,13 +10,13 @@ from sqlalchemy.exc import OperationalError
 
 from rsvp.db import writing
 from rsvp.domain.registrations import cancellation
-from rsvp.jobs import reminding
+from rsvp.jobs import tasks
 from rsvp.jobs.delivery import batches, claims, sender
 from tests.support.factories import cancel, make_event, register
-from tests.support.outbox import MINUTE, deliver, messages
-from tests.support.reminders import TWO_DAYS, at, remind
+from tests.support.outbox import MINUTE, all_messages, deliver
+from tests.support.reminders import TWO_DAYS, add_reminders, local_time
 
-WHEN = at("27 18:00")
+WHEN = local_time("27 18:00")
 
 
 class KilledError(BaseException):
@@ -27,16 +27,16 @@ class KilledError(BaseException):
 def twelve(app, smtp):
     """Reminders that are due, in twelve people's order."""
     event = make_event({"capacity": None})
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     people = [register(event, email=f"{n}@example.org") for n in range(12)]
     deliver()
     smtp.received.clear()
-    assert reminding.remind_due(WHEN) == 12
+    assert tasks.send_reminders(WHEN) == 12
     return people
 
 
 def reminders():
-    return [message for message in messages() if message.kind == "reminder"]
+    return [message for message in all_messages() if message.kind == "reminder"]
 
 
 def test_each_is_noted_with_its_own_time(twelve, smtp):
@@ -59,14 +59,14 @@ def test_what_went_out_is_noted_though_the_next_one_fails(twelve, smtp):
 def test_what_went_out_is_noted_before_anything_that_takes_its_time(
     twelve, smtp, monkeypatch
 ):
-    monkeypatch.setattr(batches, "MOMENT", timedelta(0))
-    noted, note = [], claims.note_all_sent
+    monkeypatch.setattr(batches, "MAX_AGE", timedelta(0))
+    noted, note = [], claims.mark_all_sent
 
     def count(sent):
         noted.append(len(sent))
         note(sent)
 
-    monkeypatch.setattr(batches, "note_all_sent", count)
+    monkeypatch.setattr(batches, "mark_all_sent", count)
 
     assert deliver(WHEN) == (12, 0, 0)
     assert noted == [1] * 12
@@ -74,7 +74,7 @@ def test_what_went_out_is_noted_before_anything_that_takes_its_time(
 
 @pytest.mark.parametrize("cancelled", [5, 11])
 def test_what_changes_while_others_go_out_counts(twelve, smtp, monkeypatch, cancelled):
-    monkeypatch.setattr(batches, "MOMENT", timedelta(0))
+    monkeypatch.setattr(batches, "MAX_AGE", timedelta(0))
     hand_over = sender.Delivery.hand_over
 
     def and_then_cancel(delivery, letter):
@@ -93,7 +93,7 @@ def test_what_changes_while_others_go_out_counts(twelve, smtp, monkeypatch, canc
 def test_what_the_database_did_not_take_is_noted_all_the_same(
     twelve, smtp, monkeypatch
 ):
-    note, tries = claims.note_all_sent, []
+    note, tries = claims.mark_all_sent, []
 
     def fail_once(sent):
         tries.append(len(sent))
@@ -101,8 +101,8 @@ def test_what_the_database_did_not_take_is_noted_all_the_same(
             raise OperationalError("UPDATE", {}, Exception("gone for a moment"))
         note(sent)
 
-    monkeypatch.setattr(batches, "MOMENT", timedelta(minutes=1))
-    monkeypatch.setattr(batches, "note_all_sent", fail_once)
+    monkeypatch.setattr(batches, "MAX_AGE", timedelta(minutes=1))
+    monkeypatch.setattr(batches, "mark_all_sent", fail_once)
     with pytest.raises(OperationalError):
         deliver(WHEN)
 
@@ -116,10 +116,10 @@ def test_what_the_database_did_not_take_is_noted_all_the_same(
 
 def test_a_guest_who_gave_up_since_is_in_no_reminder(app, smtp):
     event = make_event()
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     party = register(event, "Ada", "Bo Lindqvist", email="ada@example.org")
     deliver()
-    assert reminding.remind_due(WHEN) == 1
+    assert tasks.send_reminders(WHEN) == 1
     with writing():
         cancellation.cancel_guest(
             party.registration_id, position=1, actor="attendee", now=WHEN
@@ -140,14 +140,14 @@ def test_of_a_worker_that_is_killed_at_most_a_handful_comes_twice(
         raise KilledError
 
     with monkeypatch.context() as patched:
-        patched.setattr(batches, "note_all_sent", be_killed)
+        patched.setattr(batches, "mark_all_sent", be_killed)
         with pytest.raises(KilledError):
             deliver(WHEN)
-    assert len(smtp.received) <= batches.HANDFUL
+    assert len(smtp.received) <= batches.BATCH_SIZE
     assert {message.state for message in reminders()} == {"queued"}
 
     deliver(WHEN + claims.LEASE + MINUTE)
     assert {message.state for message in reminders()} == {"sent"}
     received = Counter(each.mail["message-id"] for each in smtp.received)
     assert len(received) == 12
-    assert 0 < sum(received.values()) - 12 <= batches.HANDFUL
+    assert 0 < sum(received.values()) - 12 <= batches.BATCH_SIZE

@@ -22,21 +22,21 @@ from rsvp.domain.registrations import (
     transfer,
 )
 from rsvp.extensions import db
-from rsvp.jobs import reminding
+from rsvp.jobs import tasks
 from rsvp.jobs.delivery import batches, pool, render, sender
 from rsvp.jobs.delivery import claims as delivery_claims
 from rsvp.models import Registration
 from rsvp.models.message import MessageKind, MessageState
 from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register
-from tests.support.outbox import MINUTE, deliver, messages, states
-from tests.support.reminders import TWO_DAYS, at, remind
+from tests.support.outbox import MINUTE, all_messages, deliver, message_states
+from tests.support.reminders import TWO_DAYS, add_reminders, local_time
 
 ADA = "ada@example.org"
 
 
 def pass_on(registration_id, email="zoe@example.org"):
     with writing():
-        transfer.pass_on(
+        transfer.transfer_registration(
             registration_id,
             name="Zoë",
             email=email,
@@ -74,7 +74,7 @@ def test_a_mail_that_failed_for_good_lets_the_next_one_pass(app, smtp):
     smtp.script.append("rcpt 550 mailbox full")
 
     assert deliver() == (1, 0, 1)
-    assert states()[:2] == [MessageState.FAILED, MessageState.SENT]
+    assert message_states()[:2] == [MessageState.FAILED, MessageState.SENT]
 
 
 @pytest.mark.parametrize("tried", [False, True])
@@ -86,10 +86,10 @@ def test_a_confirmation_is_not_sent_once_the_place_is_cancelled(app, smtp, tried
     cancel(place)
 
     assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
-    assert states() == [MessageState.SUPERSEDED, MessageState.SENT]
+    assert message_states() == [MessageState.SUPERSEDED, MessageState.SENT]
     (only,) = smtp.received
     assert only.mail["subject"].endswith("is cancelled")
-    assert [p for p in invariants.problems(NOON) if p.rule == "I3"] == []
+    assert [p for p in invariants.find_problems(NOON) if p.rule == "I3"] == []
 
 
 def test_nobody_is_told_of_a_place_once_the_event_is_over(app, smtp):
@@ -98,7 +98,7 @@ def test_nobody_is_told_of_a_place_once_the_event_is_over(app, smtp):
     extra(place, MessageKind.TICKET_AGAIN)
 
     assert deliver(event.ends_at) == (1, 0, 0)
-    assert states() == [MessageState.SUPERSEDED, MessageState.SENT]
+    assert message_states() == [MessageState.SUPERSEDED, MessageState.SENT]
 
 
 @pytest.mark.parametrize("end", ["cancel", "release"])
@@ -110,14 +110,14 @@ def test_an_end_is_not_told_to_who_was_brought_back_meanwhile(app, smtp, end):
         if end == "cancel":
             cancellation.cancel(one, **by)
         else:
-            door_seating.release(one, what="no_answer", **by)
+            door_seating.release_registration(one, what="no_answer", **by)
     with writing():
         approval.reinstate(one, **by)
 
     assert deliver() == (1, 0, 0)
-    assert states() == ["sent", "superseded", "sent"]
+    assert message_states() == ["sent", "superseded", "sent"]
     assert "You have your place back." in smtp.received[-1].mail.as_string()
-    assert [p for p in invariants.problems(NOON) if p.rule == "I3"] == []
+    assert [p for p in invariants.find_problems(NOON) if p.rule == "I3"] == []
 
 
 def test_what_a_worker_is_sending_goes_out_before_the_cancellation(
@@ -166,19 +166,19 @@ def test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on(
     assert ticket.startswith("Your ticket for")
     assert later[0].endswith("was passed on")
     assert [each.endswith("is cancelled") for each in later[1:]] == [True] * comes_back
-    assert MessageState.QUEUED not in states()
+    assert MessageState.QUEUED not in message_states()
 
 
 @pytest.mark.parametrize("tried", [False, True])
 def test_what_was_held_back_in_a_workers_hand_keeps_nobody_waiting(app, smtp, tried):
     place = register(make_event(), email=ADA)
-    claims = delivery_claims.claim(NOON, 10)
+    claims = delivery_claims.claim_due(NOON, 10)
     pass_on(place.registration_id)
     if tried:
         with sender.Delivery(NOON, sender.DeliveryReport()) as delivery:
             delivery.send_all(claims)
     else:
-        delivery_claims.give_back(claims)
+        delivery_claims.release(claims)
 
     deliver(NOON + MINUTE)
     [mail] = smtp.mails_to(ADA)
@@ -188,7 +188,7 @@ def test_what_was_held_back_in_a_workers_hand_keeps_nobody_waiting(app, smtp, tr
 def extra(outcome, kind, **facts):
     found = db.session.get_one(Registration, outcome.registration_id)
     with writing():
-        messages_.tell(found, kind, cause=Cause.RULE, now=NOON, **facts)
+        messages_.enqueue(found, kind, cause=Cause.RULE, now=NOON, **facts)
 
 
 def test_what_goes_to_many_waits_for_what_one_person_waits_for(app, smtp):
@@ -198,9 +198,9 @@ def test_what_goes_to_many_waits_for_what_one_person_waits_for(app, smtp):
     extra(first, MessageKind.NOTE)
     register(event, email="grace@example.org")
 
-    assert [m.rank for m in messages()] == [0, 2, 0]
-    ids = [claim.id for claim in delivery_claims.claim(NOON, 10)]
-    assert ids == [messages()[2].id, messages()[1].id]
+    assert [m.rank for m in all_messages()] == [0, 2, 0]
+    ids = [claim.id for claim in delivery_claims.claim_due(NOON, 10)]
+    assert ids == [all_messages()[2].id, all_messages()[1].id]
 
 
 def test_an_extra_holds_up_nothing_of_weight(app, smtp):
@@ -210,8 +210,8 @@ def test_an_extra_holds_up_nothing_of_weight(app, smtp):
     drop_guest(party)
     extra(party, MessageKind.REMINDER)
 
-    _, note, change, reminder = messages()
-    claimed = [claim.id for claim in delivery_claims.claim(NOON, 10)]
+    _, note, change, reminder = all_messages()
+    claimed = [claim.id for claim in delivery_claims.claim_due(NOON, 10)]
     # The note is older, so it does not wait for the change; the reminder does.
     assert claimed == [change.id, note.id]
     assert reminder.state == MessageState.QUEUED
@@ -230,21 +230,21 @@ def test_who_had_it_before_being_out_of_reach_holds_up_nobody(app, smtp):
 
 def test_a_claimed_message_is_left_alone_until_its_lease_ends(app, smtp):
     register(make_event(), email=ADA)
-    (claimed,) = delivery_claims.claim(NOON, 10)
+    (claimed,) = delivery_claims.claim_due(NOON, 10)
 
-    assert delivery_claims.claim(NOON + delivery_claims.LEASE - MINUTE, 10) == []
+    assert delivery_claims.claim_due(NOON + delivery_claims.LEASE - MINUTE, 10) == []
     assert deliver(NOON + delivery_claims.LEASE - MINUTE) == (0, 0, 0)
-    (again,) = delivery_claims.claim(NOON + delivery_claims.LEASE, 10)
+    (again,) = delivery_claims.claim_due(NOON + delivery_claims.LEASE, 10)
     assert (claimed.attempt, again.attempt) == (1, 2)
 
 
 def test_what_a_lost_lease_says_is_not_noted(app, smtp):
     register(make_event())
-    (lost,) = delivery_claims.claim(NOON, 10)
-    delivery_claims.claim(NOON + delivery_claims.LEASE, 10)
+    (lost,) = delivery_claims.claim_due(NOON, 10)
+    delivery_claims.claim_due(NOON + delivery_claims.LEASE, 10)
 
-    delivery_claims.note(lost, state=MessageState.FAILED.value)
-    assert states() == [MessageState.QUEUED]
+    delivery_claims.update_message(lost, state=MessageState.FAILED.value)
+    assert message_states() == [MessageState.QUEUED]
 
 
 def test_codes_of_a_new_holder_never_go_to_the_one_before(app):
@@ -264,11 +264,11 @@ def test_codes_of_a_new_holder_never_go_to_the_one_before(app):
             threads[0].join(20)
 
     party = register(make_event(), "Ada", "Bo", email="ada@example.org")
-    [claimed] = delivery_claims.claim(NOON, 10)
+    [claimed] = delivery_claims.claim_due(NOON, 10)
     after = (db.engine, "after_cursor_execute", pass_it_on_now)
     sqlalchemy_event.listen(*after)
     try:
-        message = render.load(claimed)
+        message = render.load_message(claimed)
     finally:
         sqlalchemy_event.remove(*after)
 
@@ -276,7 +276,7 @@ def test_codes_of_a_new_holder_never_go_to_the_one_before(app):
     assert message.recipient == "ada@example.org"
     assert [a.code_version for a in message.registration.attendees] == [0, 0]
     db.session.rollback()
-    assert render.load(claimed) is None
+    assert render.load_message(claimed) is None
 
 
 def test_two_workers_at_once_send_each_mail_once(app, smtp):
@@ -310,9 +310,9 @@ def test_two_workers_at_once_send_each_mail_once(app, smtp):
         sqlalchemy_event.remove(db.engine, "before_cursor_execute", meet)
 
     assert sum(sent) == 40
-    assert sorted(smtp.recipients) == sorted(m.recipient for m in messages())
+    assert sorted(smtp.recipients) == sorted(m.recipient for m in all_messages())
     assert len(set(smtp.recipients)) == 40
-    assert {m.attempts for m in messages()} == {1}  # nor did they claim the same
+    assert {m.attempts for m in all_messages()} == {1}  # nor did they claim the same
 
 
 # --- what is read in advance --------------------------------------------------------
@@ -341,14 +341,14 @@ def test_what_changes_between_reading_and_sending_counts(
 ):
     """Reminders are read together, and each is looked at again before it goes out."""
     event = make_event()
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     register(event, "Bo", email="bo@example.org")
     ada = register(event, "Ada", email=ADA)
     deliver()
     smtp.received.clear()
-    now = at("27 18:00")
-    assert reminding.remind_due(now) == 2
-    read = batches.load_for_many
+    now = local_time("27 18:00")
+    assert tasks.send_reminders(now) == 2
+    read = render.load_bulk
     reads = []
 
     def read_too_early(claims):
@@ -358,7 +358,7 @@ def test_what_changes_between_reading_and_sending_counts(
         reads.append(len(found))
         return found
 
-    monkeypatch.setattr(batches, "load_for_many", read_too_early)
+    monkeypatch.setattr(batches, "load_bulk", read_too_early)
     deliver(now)
 
     assert reads[0] == 2
@@ -369,7 +369,7 @@ def test_what_changes_between_reading_and_sending_counts(
         [person] = db.session.get_one(Registration, ada.registration_id).attendees
         code = tokens.attendee_code(CODE_KEY, person.uuid, person.code_version)
         text = mail.get_body(("plain",)).get_content()
-        assert tokens.grouped(tokens.code_text(code)) in text
+        assert tokens.group_code(tokens.code_text(code)) in text
     else:
         assert to_ada == []
     assert [m for m in smtp.mails_to("bo@example.org") if "days" in m["subject"]]
@@ -377,11 +377,11 @@ def test_what_changes_between_reading_and_sending_counts(
 
 def test_what_was_not_read_in_advance_is_read_again(app, smtp, monkeypatch):
     event = make_event()
-    remind(event, TWO_DAYS)
+    add_reminders(event, TWO_DAYS)
     register(event, "Ada", email=ADA)
     deliver()
-    assert reminding.remind_due(at("27 18:00")) == 1
-    read = batches.load_for_many
+    assert tasks.send_reminders(local_time("27 18:00")) == 1
+    read = render.load_bulk
 
     def read_less(claims):
         found = read(claims)
@@ -390,6 +390,6 @@ def test_what_was_not_read_in_advance_is_read_again(app, smtp, monkeypatch):
             del message.registration.__dict__["admission"]
         return found
 
-    monkeypatch.setattr(batches, "load_for_many", read_less)
+    monkeypatch.setattr(batches, "load_bulk", read_less)
 
-    assert deliver(at("27 18:00")) == (1, 0, 0)
+    assert deliver(local_time("27 18:00")) == (1, 0, 0)

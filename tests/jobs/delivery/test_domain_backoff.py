@@ -7,11 +7,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from rsvp import db as rsvp_db
 from rsvp.extensions import db
 from rsvp.jobs.delivery import claims, domain_backoff, sender
 from rsvp.models import MailDomain
 from tests.support.factories import NOON, make_event, register
-from tests.support.outbox import MINUTE, deliver, messages, states
+from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.smtp_server import RESET
 
 STRICT, OTHER = "strict.example.org", "other.example.org"
@@ -29,7 +30,7 @@ def known() -> MailDomain | None:
 
 
 def attempts() -> list[int]:
-    return [message.attempts for message in messages()]
+    return [message.attempts for message in all_messages()]
 
 
 @pytest.mark.parametrize("answer", [RESET, "rcpt 421 too many", "421 closing"])
@@ -78,7 +79,9 @@ def test_each_pause_is_longer_and_ends_with_one_try(app, smtp):
 def test_a_domain_is_given_up_when_its_pauses_come_to_two_days():
     length, troubles = timedelta(), 0
     while not domain_backoff.is_given_up(troubles):
-        length += domain_backoff.PAUSES[min(troubles, len(domain_backoff.PAUSES) - 1)]
+        length += domain_backoff.DOMAIN_PAUSES[
+            min(troubles, len(domain_backoff.DOMAIN_PAUSES) - 1)
+        ]
         troubles += 1
     assert timedelta(hours=48) <= length < timedelta(hours=49)
 
@@ -87,12 +90,12 @@ def test_what_is_younger_waits_on_when_older_mails_are_given_up(app, smtp):
     register_at(STRICT)
     now = NOON + timedelta(days=3)
     register(make_event(), email=f"late@{STRICT}", now=now)
-    with domain_backoff.writing():
-        domain_backoff.pause(STRICT, 200, "421", now)
+    with rsvp_db.writing():
+        domain_backoff.pause_domain(STRICT, 200, "421", now)
     smtp.by_domain[STRICT] = "rcpt 421 no"
 
     assert deliver(now + timedelta(hours=1)) == (0, 1, 1)
-    assert states()[:2] == ["failed", "queued"]
+    assert message_states()[:2] == ["failed", "queued"]
 
 
 def test_a_server_in_trouble_is_no_matter_of_any_domain(app, smtp, monkeypatch):
@@ -102,7 +105,7 @@ def test_a_server_in_trouble_is_no_matter_of_any_domain(app, smtp, monkeypatch):
     smtp.is_mute = True
     monkeypatch.setitem(app.config, "MAIL_TIMEOUT", 1)
     assert deliver(NOON + 2 * MINUTE) == (0, 2, 0)
-    assert messages()[0].last_error == "the mail server did not answer in time"
+    assert all_messages()[0].last_error == "the mail server did not answer in time"
     smtp.is_mute = False
     smtp.stop()
     assert deliver(NOON + 5 * MINUTE) == (0, 2, 0)
@@ -114,13 +117,13 @@ def test_a_server_in_trouble_is_no_matter_of_any_domain(app, smtp, monkeypatch):
 
 def test_after_a_slow_answer_others_come_first_for_as_long(app, smtp):
     register_at(STRICT, STRICT, OTHER)
-    first, second, third = claims.claim(NOON, 10)
+    first, second, third = claims.claim_due(NOON, 10)
     lane = sender.Delivery(NOON, sender.DeliveryReport())
     lane.rest = [second, third]
     lane.note(first, timedelta(seconds=7), was_refused=False)
 
     assert lane.rest == [third]
-    assert states() == ["sent", "queued", "queued"]
+    assert message_states() == ["sent", "queued", "queued"]
     assert attempts() == [1, 0, 1]
     assert timedelta(seconds=7) <= known().pause_until - NOON < MINUTE
     assert known().troubles == 0
@@ -142,8 +145,10 @@ def test_what_is_over_is_forgotten(app, smtp):
     register_at(STRICT)
     deliver()
 
-    assert domain_backoff.forget_due(NOON + timedelta(days=1)) == 0  # it is in trouble
+    assert (
+        domain_backoff.forget_domains(NOON + timedelta(days=1)) == 0
+    )  # it is in trouble
     smtp.by_domain.clear()
     assert deliver(NOON + timedelta(days=1)) == (1, 0, 0)
-    assert domain_backoff.forget_due(NOON + timedelta(days=1)) == 1
+    assert domain_backoff.forget_domains(NOON + timedelta(days=1)) == 1
     assert known() is None

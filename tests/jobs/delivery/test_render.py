@@ -11,29 +11,29 @@ from rsvp.extensions import db
 from rsvp.mailer import connection
 from rsvp.models import Message
 from tests.support.factories import NOON, make_event, register
-from tests.support.outbox import MINUTE, deliver, messages, states
+from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 
 
 @pytest.mark.parametrize("connections", [1, 4])
 def test_one_that_cannot_be_put_into_bytes_is_put_off_alone(
     app, smtp, monkeypatch, connections
 ):
-    write = connection.Message.as_bytes
+    write = connection.OutgoingMail.as_bytes
 
-    def refuse_ada(letter: connection.Message) -> bytes:
+    def refuse_ada(letter: connection.OutgoingMail) -> bytes:
         if letter.recipients == ["ada@example.org"]:
             raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
         return write(letter)
 
-    monkeypatch.setattr(connection.Message, "as_bytes", refuse_ada)
+    monkeypatch.setattr(connection.OutgoingMail, "as_bytes", refuse_ada)
     event = make_event()
     for name in ("ada", "bo"):
         register(event, name, email=f"{name}@example.org")
 
     assert deliver(connections=connections) == (1, 1, 0)
 
-    assert states() == ["queued", "sent"]
-    ada = messages()[0]
+    assert message_states() == ["queued", "sent"]
+    ada = all_messages()[0]
     assert ada.last_error == "the mail could not be written (UnicodeEncodeError)"
     assert (ada.attempts, ada.lease_until) == (1, None)
     assert ada.due_at >= NOON + MINUTE
@@ -47,7 +47,7 @@ def test_one_that_cannot_be_read_is_put_off_alone(app, smtp, monkeypatch, rank):
         register(event, name, email=f"{name}@example.org")
     with writing() as session:
         session.execute(update(Message).values(rank=rank))
-    broken = messages()[0].id
+    broken = all_messages()[0].id
 
     def stumble(target, _context, *_):
         if target.id == broken:
@@ -61,5 +61,5 @@ def test_one_that_cannot_be_read_is_put_off_alone(app, smtp, monkeypatch, rank):
     finally:
         sqlalchemy_event.remove(Message, "load", stumble)
 
-    assert states() == ["queued", "sent", "sent"]
-    assert messages()[0].last_error == "the mail could not be written (ValueError)"
+    assert message_states() == ["queued", "sent", "sent"]
+    assert all_messages()[0].last_error == "the mail could not be written (ValueError)"

@@ -23,7 +23,7 @@ from rsvp.jobs.delivery import claims, render, sender
 from rsvp.models import Message
 from rsvp.models.message import MessageState
 from tests.support.factories import CODE_KEY, NOON, make_event, register
-from tests.support.outbox import MINUTE, deliver, messages, states
+from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.smtp_server import GOODBYE, RESET, STALL
 
 ADA = "ada@example.org"
@@ -36,7 +36,7 @@ def test_a_mail_is_sent_and_marked(app, smtp):
     register(make_event(), "Ada", email=ADA)
 
     assert deliver() == (1, 0, 0)
-    (message,) = messages()
+    (message,) = all_messages()
     assert (message.state, message.attempts) == (MessageState.SENT, 1)
     assert NOON <= message.sent_at < NOON + MINUTE
     assert (message.lease_until, message.last_error) == (None, None)
@@ -57,18 +57,18 @@ def test_nothing_is_sent_without_a_mail_server(app, smtp):
     app.config["MAIL_SERVER"] = None
 
     assert deliver() == (0, 0, 0)
-    assert states() == [MessageState.QUEUED]
+    assert message_states() == [MessageState.QUEUED]
     assert smtp.connections == 0
 
 
 def test_a_batch_goes_over_one_connection(app, smtp):
     event = make_event()
-    for _ in range(claims.BATCH + 3):
+    for _ in range(claims.CLAIM_SIZE + 3):
         register(event)
 
-    assert deliver() == (claims.BATCH + 3, 0, 0)
+    assert deliver() == (claims.CLAIM_SIZE + 3, 0, 0)
     assert smtp.connections == 1
-    assert len(set(smtp.recipients)) == claims.BATCH + 3
+    assert len(set(smtp.recipients)) == claims.CLAIM_SIZE + 3
 
 
 def test_a_limit_is_kept(app, smtp):
@@ -97,7 +97,7 @@ def test_a_temporary_refusal_is_tried_again_after_a_pause(app, smtp, answer):
     register(make_event(), email=ADA)
 
     assert deliver() == (0, 1, 0)
-    (message,) = messages()
+    (message,) = all_messages()
     assert message.state == MessageState.QUEUED
     assert message.last_error == answer.removeprefix("rcpt ")
     assert timedelta(0) <= message.due_at - NOON - MINUTE < timedelta(seconds=10)
@@ -112,7 +112,7 @@ def test_a_final_refusal_is_kept_with_its_reason(app, smtp, answer):
     register(make_event(), email=ADA)
 
     assert deliver() == (0, 0, 1)
-    (message,) = messages()
+    (message,) = all_messages()
     assert (message.state, message.last_error) == ("failed", "550 no such user")
     assert deliver(NOON + timedelta(days=3)) == (0, 0, 0)
 
@@ -131,17 +131,17 @@ def test_one_refused_address_does_not_hold_up_the_others(app, smtp):
 def test_pauses_grow_until_two_days_are_over(app, smtp):
     register(make_event())
     now, tries = NOON, 0
-    while states() == [MessageState.QUEUED]:
+    while message_states() == [MessageState.QUEUED]:
         smtp.script.append("451 not now")
-        now = messages()[0].due_at
+        now = all_messages()[0].due_at
         assert sum(deliver(now)) == 1
         tries += 1
         assert tries < 50
 
-    assert states() == [MessageState.FAILED]
-    assert messages()[0].last_error == "451 not now"
+    assert message_states() == [MessageState.FAILED]
+    assert all_messages()[0].last_error == "451 not now"
     assert timedelta(hours=46) < now - NOON <= timedelta(hours=49)
-    assert sorted(sender.MINUTES) == list(sender.MINUTES)
+    assert sorted(sender.RETRY_MINUTES) == list(sender.RETRY_MINUTES)
 
 
 def test_tries_of_workers_that_were_killed_do_not_use_up_the_two_days(app, smtp):
@@ -153,7 +153,7 @@ def test_tries_of_workers_that_were_killed_do_not_use_up_the_two_days(app, smtp)
     smtp.script.extend(["451 greylisted"] * 2)
 
     assert deliver(an_hour_later) == (0, 1, 0)
-    [message] = messages()
+    [message] = all_messages()
     assert message.state == MessageState.QUEUED
     assert message.due_at - an_hour_later < timedelta(hours=3)
     assert deliver(NOON + timedelta(hours=48)) == (0, 0, 1)
@@ -176,7 +176,7 @@ def test_a_server_that_is_not_there(app, smtp):
         register(event)
 
     assert deliver() == (0, 3, 0)
-    assert {m.last_error for m in messages()} == {
+    assert {m.last_error for m in all_messages()} == {
         "the mail server refused the connection",
     }
     smtp.start()
@@ -191,7 +191,7 @@ def test_a_connection_reset_in_the_middle_of_the_data(app, smtp):
 
     assert deliver() == (1, 1, 0)
     assert smtp.recipients == ["grace@example.com"]
-    assert "the mail server" in messages()[0].last_error
+    assert "the mail server" in all_messages()[0].last_error
     assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
     assert smtp.recipients == ["grace@example.com", ADA]
 
@@ -205,7 +205,7 @@ def test_a_server_that_hangs_up_between_mails_costs_no_try(app, smtp, goodbye):
 
     assert deliver() == (3, 0, 0)
     assert smtp.connections == 2
-    assert {m.attempts for m in messages()} == {1}
+    assert {m.attempts for m in all_messages()} == {1}
 
 
 def test_a_server_that_stalls_is_left_after_the_time_out(app, smtp, monkeypatch):
@@ -216,7 +216,7 @@ def test_a_server_that_stalls_is_left_after_the_time_out(app, smtp, monkeypatch)
     before = time.monotonic()
     assert deliver() == (0, 1, 0)
     assert time.monotonic() - before < 4
-    assert messages()[0].last_error == "the mail server did not answer in time"
+    assert all_messages()[0].last_error == "the mail server did not answer in time"
     assert deliver(NOON + 2 * MINUTE) == (1, 0, 0)
 
 
@@ -226,18 +226,18 @@ def test_a_mail_that_cannot_be_written_does_not_hold_up_the_others(
     event = make_event()
     register(event, "Ada", email=ADA)
     register(event, email="grace@example.org")
-    written = render.letter_of
+    written = render.build_mail
 
     def stumble(message, at):
         if message.recipient == ADA:
             raise KeyError(message.recipient)
         return written(message, at)
 
-    monkeypatch.setattr(sender, "letter_of", stumble)
+    monkeypatch.setattr(sender, "build_mail", stumble)
 
     assert deliver() == (1, 1, 0)
     assert smtp.recipients == ["grace@example.org"]
-    assert "KeyError" in messages()[0].last_error
+    assert "KeyError" in all_messages()[0].last_error
     assert ADA not in caplog.text
 
 
@@ -249,7 +249,7 @@ def test_an_address_in_another_alphabet_is_told_apart_from_a_broken_server(app, 
     register(event, email=ADA)
 
     assert deliver() == (1, 0, 3)
-    assert "address like this one" in messages()[0].last_error
+    assert "address like this one" in all_messages()[0].last_error
 
 
 # --- the worker's round -------------------------------------------------------------
@@ -304,7 +304,7 @@ def test_a_stopped_worker_gives_back_what_it_has_not_tried(app, smtp):
     stop.set()
 
     assert deliver(stop=stop) == (0, 0, 0)
-    assert [(m.attempts, m.lease_until) for m in messages()] == [(0, None)] * 3
+    assert [(m.attempts, m.lease_until) for m in all_messages()] == [(0, None)] * 3
     assert deliver() == (3, 0, 0)
 
 
@@ -319,7 +319,7 @@ def test_logs_name_nobody(app, smtp, caplog):
     assert "given up after try 1: 550" in caplog.text
     for secret in (ADA, "Ada", "Lovelace", "guest-", outcomes[0].token):
         assert secret not in caplog.text
-    assert ADA in messages()[0].last_error  # the organizer reads the whole answer
+    assert ADA in all_messages()[0].last_error  # the organizer reads the whole answer
 
 
 # --- killed -------------------------------------------------------------------------
@@ -345,7 +345,7 @@ from rsvp import create_app
 from rsvp.jobs.delivery import pool, sender
 from tests.support.factories import NOON
 
-sender.note_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+sender.mark_sent = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with create_app().app_context():
     pool.deliver_due(NOON)
 """
@@ -390,7 +390,7 @@ def test_killed_between_sending_and_noting_it_sends_again_as_the_same_mail(app, 
     run_until_killed(app, SEND_AND_DIE)
 
     assert smtp.recipients == [ADA]
-    assert states() == [MessageState.QUEUED]
+    assert message_states() == [MessageState.QUEUED]
     assert deliver(NOON + MINUTE) == (0, 0, 0)
     assert deliver(NOON + claims.LEASE + MINUTE) == (1, 0, 0)
     first, second = (r.mail["message-id"] for r in smtp.received)

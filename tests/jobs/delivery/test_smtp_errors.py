@@ -12,10 +12,10 @@ from sqlalchemy import select
 
 from rsvp.extensions import db
 from rsvp.mailer import connection
-from rsvp.mailer.smtp import ANSWER_AT_MOST, InTime, our_full_name
+from rsvp.mailer.smtp import MAX_ANSWER_BYTES, TimedSMTP, local_host_name
 from rsvp.models import MailDomain
 from tests.support.factories import NOON, make_event, register
-from tests.support.outbox import MINUTE, deliver, messages, states
+from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.raw_smtp_server import BANNER, CLOSE, END_OF_DATA
 
 # What the dialogue does is the same on each database.
@@ -36,7 +36,7 @@ def register_all(*emails: str) -> None:
 
 
 def reasons() -> list[str | None]:
-    return [message.last_error for message in messages()]
+    return [message.last_error for message in all_messages()]
 
 
 def puts_all_off(reason: str, caplog) -> None:
@@ -45,9 +45,9 @@ def puts_all_off(reason: str, caplog) -> None:
     register_all(ADA, BO, EVE)
 
     assert deliver() == (0, 3, 0)
-    assert states() == ["queued"] * 3
+    assert message_states() == ["queued"] * 3
     assert reasons() == [reason] * 3
-    assert [message.lease_until for message in messages()] == [None] * 3
+    assert [message.lease_until for message in all_messages()] == [None] * 3
     assert db.session.scalars(select(MailDomain)).all() == []
     for secret in ("pa55", "-1", "b'", ADA):
         assert secret not in caplog.text
@@ -73,11 +73,11 @@ def puts_all_off(reason: str, caplog) -> None:
         ({BANNER: b"220-mx\r\nmore\r\n"}, NO_SMTP),
         ({BANNER: b"\x15\x03\x01\x00\x02\x02\x46\n" + CLOSE}, NO_SMTP),
         (
-            {BANNER: b"220-" + b"x" * ANSWER_AT_MOST},
+            {BANNER: b"220-" + b"x" * MAX_ANSWER_BYTES},
             "the mail server's answer had no end",
         ),
         (
-            {BANNER: b"220-more\r\n" * (ANSWER_AT_MOST // 10 + 1)},
+            {BANNER: b"220-more\r\n" * (MAX_ANSWER_BYTES // 10 + 1)},
             "the mail server's answer had no end",
         ),
         ({BANNER: b"250 mx\r\n"}, "the mail server's answer was out of turn (250)"),
@@ -227,7 +227,7 @@ def test_a_mistake_of_ours_while_connecting_ends_no_worker(
     def stumble(self, name=""):
         raise AttributeError(SECRET)
 
-    monkeypatch.setattr(InTime, "ehlo", stumble)
+    monkeypatch.setattr(TimedSMTP, "ehlo", stumble)
     puts_all_off("the mail server could not be reached: AttributeError", caplog)
     assert "can't be sent: AttributeError" in caplog.text
 
@@ -236,7 +236,7 @@ def test_nothing_left_to_work_with_ends_it(app, raw, monkeypatch):
     def stumble(self, name=""):
         raise MemoryError
 
-    monkeypatch.setattr(InTime, "ehlo", stumble)
+    monkeypatch.setattr(TimedSMTP, "ehlo", stumble)
     register_all(ADA)
     with pytest.raises(MemoryError):
         deliver()
@@ -339,7 +339,7 @@ def test_what_is_said_to_a_mail_is_read_to_its_end(app, raw, answers, state, rea
     register_all(ADA)
     deliver()
 
-    assert (states(), reasons()) == ([state], [reason])
+    assert (message_states(), reasons()) == ([state], [reason])
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def test_what_was_said_of_one_recipient_is_not_told_to_others(app, raw):
 
 
 def test_a_server_that_never_says_goodbye_is_left_soon(app, raw, monkeypatch):
-    monkeypatch.setattr(connection, "GOODBYE", 0.2)
+    monkeypatch.setattr(connection, "QUIT_SECONDS", 0.2)
     raw.answers = {"QUIT": b"", "MAIL": b"550 no\r\n"}
     register_all(ADA)
 
@@ -413,7 +413,7 @@ def test_a_machine_without_a_name_of_its_own_names_its_address(
     app, raw, monkeypatch, name
 ):
     monkeypatch.setattr(socket, "getfqdn", lambda: name)
-    monkeypatch.setattr("rsvp.mailer.smtp.our_full_name", our_full_name.__wrapped__)
+    monkeypatch.setattr("rsvp.mailer.smtp.local_host_name", local_host_name.__wrapped__)
     register_all(ADA)
 
     assert deliver() == (1, 0, 0)

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from rsvp.jobs.delivery import claims, pool, sender
-from tests.support.crash_points import Doom
+from tests.support.crash_points import CrashPoint
 from tests.support.factories import NOON, make_event, register
-from tests.support.outbox import messages
+from tests.support.outbox import all_messages
 from tests.support.processes import Wire, processes
 
 MAILS = [24, pytest.param(1000, marks=pytest.mark.soak)]
@@ -21,7 +21,7 @@ POINT = "before a mail is written"
 def deliver(wire: Wire, *, number: int, later: timedelta, stalls_at: int) -> None:
     """Deliver what is due; who stalls says so, and goes on when it is told to."""
     del number
-    doom = Doom(wire, POINT, stalls_at, is_near=stalls_at > 0)
+    doom = CrashPoint(wire, POINT, stalls_at, is_near=stalls_at > 0)
     sender.Delivery.write = doom.before(sender.Delivery.write, POINT)  # type: ignore[method-assign]
     connections = 1 if stalls_at else None
     wire.say(pool.deliver_due(NOON + later, connections=connections).sent)
@@ -49,4 +49,4 @@ def test_two_workers_and_one_that_stalled_send_each_mail_once(app, smtp, mails):
     received = Counter(each.mail["Message-ID"] for each in smtp.received)
     assert len(received) == mails
     assert set(received.values()) == {1}
-    assert {message.state for message in messages()} == {"sent"}
+    assert {message.state for message in all_messages()} == {"sent"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rsvp.models.registration import State
-from tests.support.mail.event_cases import OF_THE_EVENT
+from tests.support.mail.event_cases import EVENT_CASES
 from tests.support.mail.mail_case import (
     ANSWER,
     BY,
@@ -19,14 +19,14 @@ from tests.support.mail.mail_case import (
     TICKET,
     WHY,
     YES,
-    Row,
-    ended,
+    MailCase,
+    ended_case,
 )
 from tests.support.mail.messages import UNTIL
 
 
-def seated(what: str | None, first: str, says: str, **more: Any) -> Row:
-    return Row(
+def confirmation_case(what: str | None, first: str, says: str, **more: Any) -> MailCase:
+    return MailCase(
         *("confirmation", State.CONFIRMED, TICKET, first, says, OPEN, "PUBLISH"),
         facts={"what": what} | more.pop("facts", {}),
         online=LINK,
@@ -34,15 +34,17 @@ def seated(what: str | None, first: str, says: str, **more: Any) -> Row:
     )
 
 
-def waiting(what: str | None, says: str, **facts: Any) -> Row:
+def waitlist_case(what: str | None, says: str, **facts: Any) -> MailCase:
     first = "You’re on the waitlist, 4th in line."
     facts = {"what": what, "place": 4} | facts
-    return Row("waitlisted", State.WAITLISTED, LINE, first, says, PAGE, facts=facts)
+    return MailCase(
+        "waitlisted", State.WAITLISTED, LINE, first, says, PAGE, facts=facts
+    )
 
 
-def over(was: str, first: str, says: str, **more: Any) -> Row:
+def cancelled_case(was: str, first: str, says: str, **more: Any) -> MailCase:
     values = {"ended_by": "attendee", "ended_from": was}
-    return Row(
+    return MailCase(
         *("cancelled", State.CANCELLED, CANCELLED, first, says),
         facts={"was": was},
         values=values,
@@ -50,14 +52,16 @@ def over(was: str, first: str, says: str, **more: Any) -> Row:
     )
 
 
-def again(state: str, what: str | None, *told: Any, **more: Any) -> Row:
+def ticket_again_case(
+    state: str, what: str | None, *told: Any, **more: Any
+) -> MailCase:
     facts = {"what": what, "place": 4 if state == State.WAITLISTED else None}
-    return Row("ticket_again", state, *told, facts=facts, **more)
+    return MailCase("ticket_again", state, *told, facts=facts, **more)
 
 
 EVERY_MAIL = [
     # asked first
-    Row(
+    MailCase(
         *("confirm_address", State.HELD),
         "Please confirm your address: Letters and Soup",
         f"A place is kept for you until {BY}.",
@@ -66,7 +70,7 @@ EVERY_MAIL = [
         facts={"until": UNTIL.isoformat()},
         online_first=f"A place is kept for you until {BY} (Amsterdam time).",
     ),
-    Row(
+    MailCase(
         *("confirm_address", State.HELD),
         "Please confirm your address: Letters and Soup",
         f"2 places are kept for you until {BY}.",
@@ -76,7 +80,7 @@ EVERY_MAIL = [
         names=("Ada Lovelace", None),
         online_first=f"2 places are kept for you until {BY} (Amsterdam time).",
     ),
-    Row(
+    MailCase(
         *("requested", State.REQUESTED),
         "Your request for Letters and Soup",
         "You’ve asked for a place.",
@@ -84,7 +88,7 @@ EVERY_MAIL = [
         "Open your request",
     ),
     *(
-        Row(
+        MailCase(
             *(kind, state, subject, first),
             "The registration belongs to this address now.",
             button,
@@ -111,38 +115,40 @@ EVERY_MAIL = [
         )
     ),
     # a place
-    seated(
+    confirmation_case(
         None,
         "Your place is confirmed.",
         "Show the code on your ticket at the door",
         online_first="You’re registered.",
     ),
-    seated(
+    confirmation_case(
         "approved",
         "The organizers said yes: your place is confirmed.",
         f"They wrote: “{WHY}”",
         facts={"why": WHY},
     ),
-    seated("confirmed_address", "Thank you: your place is confirmed.", "Show the code"),
-    seated("accepted", "You took the place: it’s yours.", "Show the code"),
-    seated(
+    confirmation_case(
+        "confirmed_address", "Thank you: your place is confirmed.", "Show the code"
+    ),
+    confirmation_case("accepted", "You took the place: it’s yours.", "Show the code"),
+    confirmation_case(
         "reinstated",
         "You have your place back.",
         "The organizers brought your registration back.",
     ),
-    seated(
+    confirmation_case(
         "passed_on",
         "Somebody passed their place on to you.",
         "It’s yours now.",
     ),
-    seated(
+    confirmation_case(
         "address",
         "Your place is confirmed.",
         "Links and codes in earlier mails no longer work.",
         online_first="You’re registered.",
     ),
     *(
-        Row(
+        MailCase(
             *("promoted", State.CONFIRMED),
             "You’re off the waitlist: Letters and Soup",
             first,
@@ -157,21 +163,25 @@ EVERY_MAIL = [
             ("confirm_above", "The organizers have made a place for you."),
         )
     ),
-    Row(
+    MailCase(
         *("promoted", State.CONFIRMED, TICKET, "You got a place at the door."),
         *("Show the code", OPEN, "PUBLISH"),
         facts={"what": "seat_present"},
         online=LINK,
     ),
     # the line, and an offer
-    waiting(None, "we mail you and keep it for you until you answer"),
-    waiting("approved", f"They wrote: “{WHY}”", why=WHY),
-    waiting("confirmed_address", "Your address is confirmed. By now all places are"),
-    waiting("put_off", "please answer the next offer with yes or no"),
-    waiting("reinstated", "The organizers brought your registration back, but all"),
-    waiting("passed_on", "Somebody passed their place in line on to you."),
-    waiting("address", "The registration belongs to this address now."),
-    Row(
+    waitlist_case(None, "we mail you and keep it for you until you answer"),
+    waitlist_case("approved", f"They wrote: “{WHY}”", why=WHY),
+    waitlist_case(
+        "confirmed_address", "Your address is confirmed. By now all places are"
+    ),
+    waitlist_case("put_off", "please answer the next offer with yes or no"),
+    waitlist_case(
+        "reinstated", "The organizers brought your registration back, but all"
+    ),
+    waitlist_case("passed_on", "Somebody passed their place in line on to you."),
+    waitlist_case("address", "The registration belongs to this address now."),
+    MailCase(
         *("offer", State.OFFERED),
         "A place is free for you: Letters and Soup",
         f"A place is kept for you until {BY}.",
@@ -180,7 +190,7 @@ EVERY_MAIL = [
         facts={"offered": 1},
         online_first=f"A place is kept for you until {BY} (Amsterdam time).",
     ),
-    Row(
+    MailCase(
         *("offer", State.OFFERED),
         "2 places are free for you: Letters and Soup",
         f"2 places are kept for you until {BY}.",
@@ -190,7 +200,7 @@ EVERY_MAIL = [
         names=("Ada Lovelace", "Grace", None),
         online_first=f"2 places are kept for you until {BY} (Amsterdam time).",
     ),
-    Row(
+    MailCase(
         *("offer", State.OFFERED),
         "A place is free for you: Letters and Soup",
         f"A place is kept for you until {BY}.",
@@ -202,7 +212,7 @@ EVERY_MAIL = [
     ),
     # still coming?
     *(
-        Row(
+        MailCase(
             *("still_coming", State.CONFIRMED),
             "Are you still coming to Letters and Soup?",
             f"Are you still coming? Please answer by {BY}.",
@@ -228,50 +238,50 @@ EVERY_MAIL = [
         )
     ),
     # what changed
-    Row(
+    MailCase(
         *("changed", State.CONFIRMED, CHANGED, "Grace is no longer coming."),
         *("Your own place stays as it is.", OPEN, "PUBLISH"),
         facts={"what": "guest_cancelled", "who": "Grace"},
     ),
-    Row(
+    MailCase(
         *("changed", State.REQUESTED, CHANGED, "Grace is no longer coming."),
         *("You’ve asked for a place.", "Open your request"),
         facts={"what": "guest_cancelled", "who": "Grace"},
     ),
-    Row(
+    MailCase(
         *("changed", State.CONFIRMED, CHANGED),
         "A guest was added: you are 2 people now.",
         *("Show them at the door", "Open your tickets", "PUBLISH"),
         facts={"what": "guest_added"},
         names=("Ada Lovelace", None),
     ),
-    Row(
+    MailCase(
         *("changed", State.WAITLISTED, CHANGED),
         "A guest was added: you are 2 people now.",
         *("takes a new place, at the end of the line", PAGE),
         facts={"what": "guest_added", "place": 9},
         names=("Ada Lovelace", None),
     ),
-    Row(
+    MailCase(
         *("changed", State.CONFIRMED, CHANGED),
         "Your registration is for “In person” now.",
         *("You have a place.", OPEN, "PUBLISH"),
         facts={"what": "moved"},
         online_first="Your registration is for “Webinar” now.",
     ),
-    Row(
+    MailCase(
         *("changed", State.WAITLISTED, CHANGED),
         "Your registration is for “In person” now.",
         *("You’re on the waitlist, 4th in line.", PAGE),
         facts={"what": "moved", "place": 4},
         online_first="Your registration is for “Webinar” now.",
     ),
-    Row(
+    MailCase(
         *("changed", State.CONFIRMED, CHANGED, "Your registration has changed."),
         *("Names or answers are different now", OPEN, "PUBLISH"),
         facts={"what": "details"},
     ),
-    ended(
+    ended_case(
         *("passed_on", State.CONFIRMED, {}),
         "Your place for Letters and Soup was passed on",
         "The registration belongs to somebody else now.",
@@ -279,75 +289,79 @@ EVERY_MAIL = [
         calendar="CANCEL",
     ),
     # what is over
-    over(
+    cancelled_case(
         State.CONFIRMED,
         "Your registration is cancelled.",
         "Any ticket from an earlier mail is no longer valid.",
         calendar="CANCEL",
     ),
-    over(State.WAITLISTED, "You are no longer on the waitlist.", "have moved up"),
-    over(
+    cancelled_case(
+        State.WAITLISTED, "You are no longer on the waitlist.", "have moved up"
+    ),
+    cancelled_case(
         State.OFFERED,
         "You let the place go, and your wait is over.",
         "it goes to those who wait after you",
     ),
-    over(State.REQUESTED, "Your request is withdrawn.", "Thank you for telling."),
-    over(State.HELD, "Your registration is cancelled.", "is free again"),
-    ended(
+    cancelled_case(
+        State.REQUESTED, "Your request is withdrawn.", "Thank you for telling."
+    ),
+    cancelled_case(State.HELD, "Your registration is cancelled.", "is free again"),
+    ended_case(
         *("cancelled", State.CANCELLED, {"was": "confirmed"}, CANCELLED),
         "Your registration is cancelled.",
         f"They wrote: “{WHY}”",
         calendar="CANCEL",
         values={"ended_by": "user:1", "ended_why": WHY},
     ),
-    ended(
+    ended_case(
         *("declined", State.DECLINED, {}),
         "Your request for Letters and Soup was declined",
         "The organizers can’t give you a place.",
         f"They wrote: “{WHY}”",
         values={"ended_by": "user:1", "ended_why": WHY},
     ),
-    ended(
+    ended_case(
         *("lapsed", State.LAPSED, {"was": "held"}),
         "Not confirmed in time: Letters and Soup",
         "Your address was not confirmed in time.",
         "You can still confirm on the page below",
         PAGE,
     ),
-    ended(
+    ended_case(
         *("lapsed", State.LAPSED, {"was": "offered"}),
         "Your offer for Letters and Soup has ended",
         "The offer has ended without an answer.",
         "You can still accept on the page below",
         PAGE,
     ),
-    ended(
+    ended_case(
         *("lapsed", State.LAPSED, {"was": "waitlisted"}),
         "No place came free for Letters and Soup",
         "No place came free for you.",
         "The event is over, and so is the waitlist.",
     ),
-    ended(
+    ended_case(
         *("lapsed", State.LAPSED, {"was": "requested"}),
         "Your request for Letters and Soup has lapsed",
         "Your request was not decided on in time.",
         "The event is over.",
     ),
-    ended(
+    ended_case(
         *("released", State.RELEASED, {"what": "no_answer"}),
         "Your place for Letters and Soup was given on",
         "Your place was given to somebody else.",
         "there was no answer",
         calendar="CANCEL",
     ),
-    ended(
+    ended_case(
         *("released", State.RELEASED, {"what": "not_reached"}),
         "Your place for Letters and Soup was given on",
         "Your place was given to somebody else.",
         "Nobody could ask you whether you still come",
         calendar="CANCEL",
     ),
-    ended(
+    ended_case(
         *("released", State.RELEASED, {"what": "not_there"}),
         "Your place for Letters and Soup was given on",
         "Your place was given to somebody else.",
@@ -355,14 +369,14 @@ EVERY_MAIL = [
         calendar="CANCEL",
     ),
     # once more
-    again(
+    ticket_again_case(
         *(State.CONFIRMED, None, f"Once more: {TICKET}", "You have a place already."),
         "registered with this address again",
         OPEN,
         "PUBLISH",
         online=f"Once more: {LINK}",
     ),
-    again(
+    ticket_again_case(
         *(State.CONFIRMED, "sent_again", f"Once more: {TICKET}"),
         "You have a place already.",
         "The organizers send you this once more.",
@@ -370,44 +384,44 @@ EVERY_MAIL = [
         "PUBLISH",
         online=f"Once more: {LINK}",
     ),
-    again(
+    ticket_again_case(
         *(State.CONFIRMED, "new_codes", TICKET, "You have a new ticket."),
         "Those in earlier mails no longer work.",
         OPEN,
         "PUBLISH",
         online=LINK,
     ),
-    again(
+    ticket_again_case(
         *(State.CONFIRMED, "lost", f"Once more: {TICKET}", "You have a place."),
         "asked for this mail once more",
         OPEN,
         "PUBLISH",
         online=f"Once more: {LINK}",
     ),
-    again(
+    ticket_again_case(
         *(State.WAITLISTED, "lost", LINE, "You’re on the waitlist, 4th in line."),
         "asked for this mail once more",
         PAGE,
     ),
-    again(
+    ticket_again_case(
         *(State.REQUESTED, "lost", "Your request for Letters and Soup"),
         "You’ve asked for a place.",
         "asked for this mail once more",
         "Open your request",
     ),
     # the event is off
-    ended(
+    ended_case(
         *("event_cancelled", State.CONFIRMED, {"why": WHY}),
         "Cancelled: Letters and Soup",
         "Letters and Soup is cancelled.",
         f"They wrote: “{WHY}”",
         calendar="CANCEL",
     ),
-    ended(
+    ended_case(
         *("event_cancelled", State.WAITLISTED, {}),
         "Cancelled: Letters and Soup",
         "Letters and Soup is cancelled.",
         "You don’t need to do anything.",
     ),
-    *OF_THE_EVENT,
+    *EVENT_CASES,
 ]

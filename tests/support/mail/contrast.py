@@ -24,7 +24,7 @@ class Element:
     is_seen: bool
 
 
-class Painted(HTMLParser):
+class PaintedTexts(HTMLParser):
     """Each piece of text with its colour and the one behind it."""
 
     def __init__(self, html: str, *, is_dark: bool) -> None:
@@ -89,7 +89,7 @@ def declarations(body: str) -> Style:
     }
 
 
-def ratio(colour: str, background: str) -> float:
+def contrast_ratio(colour: str, background: str) -> float:
     """How well one can be read on the other (WCAG 2.2, 1.4.3): 1 to 21."""
     lighter, darker = sorted((luminance(colour), luminance(background)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)

@@ -16,9 +16,9 @@ from rsvp.models import Event, Message
 from tests.support.mail.messages import (
     HALL,
     WEBINAR,
-    event_of,
-    message_of,
-    registration_of,
+    build_event,
+    build_message,
+    build_registration,
 )
 
 WHY = "The stove takes ten pots."
@@ -33,7 +33,7 @@ LINE = "You’re on the waitlist for Letters and Soup"
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class MailCase:
     kind: str
     state: str
     subject: str
@@ -61,21 +61,23 @@ class Row:
         return "-".join([*words, *([str(len(self.names))] * (len(self.names) > 1))])
 
     def message(self, *, is_online: bool = False, **event: Any) -> Message:
-        registration = registration_of(
+        registration = build_registration(
             self.event(**event),
             *self.names,
             state=self.state,
             admission=int(is_online),
             **self.values,
         )
-        message = message_of(self.kind, registration, **self.facts)
+        message = build_message(self.kind, registration, **self.facts)
         message.due_at = self.due_at or message.due_at
         return message
 
     def event(self, **values: Any) -> Event:
         # A note of where the wall is, so that no mail can be mistaken for another's.
-        return event_of(HALL, WEBINAR, **values)
+        return build_event(HALL, WEBINAR, **values)
 
 
-def ended(kind: str, state: str, facts: dict[str, Any], *told: Any, **more: Any) -> Row:
-    return Row(kind, state, *told, facts=facts, **more)
+def ended_case(
+    kind: str, state: str, facts: dict[str, Any], *told: Any, **more: Any
+) -> MailCase:
+    return MailCase(kind, state, *told, facts=facts, **more)

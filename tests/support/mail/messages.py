@@ -14,7 +14,7 @@ from rsvp.models.registration import AttendeeState, State
 
 KEY = bytes(range(32))
 PUBLIC_URL = "https://rsvp.example.org"
-SECRET = "https://meet.example.org/open-assembly?k=4711"
+SECRET_JOIN_URL = "https://meet.example.org/open-assembly?k=4711"
 NOW = datetime(2027, 1, 15, 12, 0, tzinfo=UTC)
 UNTIL = datetime(2027, 1, 22, 9, 0, tzinfo=UTC)
 
@@ -22,7 +22,7 @@ HALL = {"id": 1, "key": "hall", "name": "In person", "mode": Mode.IN_PERSON}
 WEBINAR = {"id": 2, "key": "webinar", "name": "Webinar", "mode": Mode.ONLINE}
 
 
-def event_of(
+def build_event(
     *admissions: dict[str, Any],
     starts: datetime = datetime(2027, 1, 29, 18, 0),
     timezone: str = "Europe/Amsterdam",
@@ -49,7 +49,7 @@ def event_of(
             "venue_name": "The Boat Shed",
             "venue_address": "Voorbeeldkade 14\n3511 AA Utrecht\n",
             "venue_access": "Step-free entrance from the courtyard.",
-            "join_url": SECRET,
+            "join_url": SECRET_JOIN_URL,
             "contact": "letters@winter-letters.example.org",
             "hosts": [{"name": "Reading Room", "url": "https://r.example.org"}],
             "people": [{"name": "Marit de Vries", "role": "speaker"}],
@@ -68,7 +68,7 @@ def event_of(
     return event
 
 
-def registration_of(
+def build_registration(
     event: Event,
     *names: str | None,
     state: str = State.CONFIRMED,
@@ -114,7 +114,7 @@ def registration_of(
     return registration
 
 
-def message_of(kind: str, registration: Registration, **facts: Any) -> Message:
+def build_message(kind: str, registration: Registration, **facts: Any) -> Message:
     admission = registration.admission
     message = Message(
         uuid=UUID(int=77),

@@ -8,27 +8,27 @@ from html.parser import HTMLParser
 from rsvp import tokens
 from rsvp.formats.mail import render as mail_render
 from rsvp.jobs.delivery import render
-from rsvp.models.message import TO_ATTENDEES
-from tests.support.mail.messages import KEY, PUBLIC_URL, message_of
+from rsvp.models.message import ATTENDEE_KINDS
+from tests.support.mail.messages import KEY, PUBLIC_URL, build_message
 
-KINDS = list(TO_ATTENDEES)
+MAIL_KINDS = list(ATTENDEE_KINDS)
 
 
-def compose(message, **options) -> mail_render.Mail:
+def compose(message, **options) -> mail_render.RenderedMail:
     return mail_render.compose(message, code_key=KEY, public_url=PUBLIC_URL, **options)
 
 
-def wire(message):
+def parse_sent_mail(message):
     """The mail as a client gets it: parsed from the bytes that go over the wire."""
-    data = render.letter_of(message, message.due_at).as_bytes()
+    data = render.build_mail(message, message.due_at).as_bytes()
     return message_from_bytes(data, policy=policy.default)
 
 
-def text_of(kind, registration, **facts) -> str:
-    return compose(message_of(kind, registration, **facts)).text
+def plain_text_of(kind, registration, **facts) -> str:
+    return compose(build_message(kind, registration, **facts)).text
 
 
-def lines(mail: mail_render.Mail) -> str:
+def unwrapped_text(mail: mail_render.RenderedMail) -> str:
     """The plain text, however it was wrapped."""
     return " ".join(mail.text.split())
 
@@ -39,11 +39,11 @@ def secrets_of(registration) -> list[str]:
     for attendee in registration.attendees:
         found.append(tokens.ticket_token(KEY, attendee.uuid, 0))
         code = tokens.code_text(tokens.attendee_code(KEY, attendee.uuid, 0))
-        found += [code, tokens.grouped(code)]
+        found += [code, tokens.group_code(code)]
     return found
 
 
-class Page(HTMLParser):
+class HtmlMail(HTMLParser):
     """The links, pictures and text of an HTML mail; breaks on tags left open."""
 
     def __init__(self, html: str) -> None:

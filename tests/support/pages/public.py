@@ -29,36 +29,36 @@ def in_days(days: float, hour: int = 18) -> datetime:
     return day.replace(hour=hour, minute=0, second=0, microsecond=0)
 
 
-def soon(*admissions: dict[str, Any], **values: Any) -> Event:
+def make_upcoming_event(*admissions: dict[str, Any], **values: Any) -> Event:
     return make_event(*admissions, **{"starts": in_days(14)} | values)
 
 
-def page(client: FlaskClient, event: Event) -> str:
+def event_html(client: FlaskClient, event: Event) -> str:
     response = client.get(f"/events/{event.slug}")
     assert response.status_code == 200
     return response.text
 
 
-def text_of(html: str) -> str:
+def visible_text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-def register(app: Flask, slug: str, email: str, party: int = 1) -> None:
+def register_party(app: Flask, slug: str, email: str, party: int = 1) -> None:
     now = datetime.now(UTC)
-    event = event_queries.event_page(slug)
+    event = event_queries.load_detached_event(slug)
     assert event is not None
-    wanted = create.Wanted(
+    wanted = create.RegistrationRequest(
         admission_id=event.admissions[0].id,
         email=email,
         email_key=email,
-        party=tuple(create.Person("Ada Bell") for _ in range(party)),
+        party=tuple(create.RequestedAttendee("Ada Bell") for _ in range(party)),
     )
     plan = create.prepare(event, wanted, code_key=app.config["CODE_KEY"], now=now)
     write(lambda look_again: create.register(plan, look_again=look_again))
 
 
 @contextmanager
-def counted_statements():
+def record_statements():
     """The statements sent to the database inside the block."""
     sent: list[str] = []
 
@@ -72,7 +72,7 @@ def counted_statements():
         hooks.remove(db.engine, "before_cursor_execute", note)
 
 
-def change(event: Event, **values: Any) -> None:
+def update_event(event: Event, **values: Any) -> None:
     """As a new event file does: the version goes up with every change."""
     version = event.version + 1
     with writing() as session:

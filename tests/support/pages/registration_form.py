@@ -15,7 +15,7 @@ from rsvp import tokens
 from rsvp.db import Base, utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import Admission, Attendee, Event, Message, Registration
-from rsvp.web.caching import events as cached_events
+from rsvp.web.presentation import event_page as cached_events
 from tests.support.factories import make_event
 
 TODAY = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
@@ -27,12 +27,12 @@ WEBINAR = {"key": "webinar", "name": "Webinar", "mode": "online", "capacity": No
 JOIN_URL = "https://meet.example.org/evening"
 
 
-def soon(*admissions: dict[str, Any], **values: Any) -> Event:
+def make_upcoming_event(*admissions: dict[str, Any], **values: Any) -> Event:
     """An event that takes registrations at the real present, which views go by."""
     return make_event(*admissions, **{"starts": IN_TWO_WEEKS} | values)
 
 
-def typed(event: Event, **values: str | list[str]) -> dict[str, Any]:
+def form_data(event: Event, **values: str | list[str]) -> dict[str, Any]:
     return {
         "name": "Ada Bell",
         "email": "ada@example.org",
@@ -40,25 +40,27 @@ def typed(event: Event, **values: str | list[str]) -> dict[str, Any]:
     } | values
 
 
-def send(client: FlaskClient, event: Event, **values: Any) -> TestResponse:
+def submit_form(client: FlaskClient, event: Event, **values: Any) -> TestResponse:
     return client.post(
-        f"/events/{event.slug}/registrations", data=typed(event, **values)
+        f"/events/{event.slug}/registrations", data=form_data(event, **values)
     )
 
 
-def send_as(client: FlaskClient, event: Event, who: str, **values: Any) -> str:
+def register_as(client: FlaskClient, event: Event, who: str, **values: Any) -> str:
     """Register somebody and say the path of their ticket page."""
-    answer = send(client, event, name=who.title(), email=f"{who}@example.org", **values)
+    answer = submit_form(
+        client, event, name=who.title(), email=f"{who}@example.org", **values
+    )
     assert answer.status_code == 303, answer.text
     return answer.location
 
 
-def messages() -> list[tuple[str, str]]:
+def mails_sent() -> list[tuple[str, str]]:
     rows = select(Message.kind, Message.recipient).order_by(Message.id)
     return [tuple(row) for row in db.session.execute(rows)]
 
 
-def states() -> dict[str, str]:
+def states_by_name() -> dict[str, str]:
     db.session.rollback()
     return {r.name: r.state for r in db.session.scalars(select(Registration))}
 
@@ -80,7 +82,7 @@ def change_registration(who: str, **values: Any) -> None:
         )
 
 
-def everything() -> dict[str, list[Any]]:
+def all_rows() -> dict[str, list[Any]]:
     """All rows of all tables."""
     db.session.rollback()
     found = {
@@ -91,7 +93,7 @@ def everything() -> dict[str, list[Any]]:
     return found
 
 
-def codes_on(page: TestResponse) -> list[str]:
+def printed_codes(page: TestResponse) -> list[str]:
     """The printed codes on a page, in their groups."""
     return re.findall(r"1[0-9A-Z]{4}(?: [0-9A-Z]{4}){6}", page.text)
 

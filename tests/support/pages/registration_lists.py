@@ -7,14 +7,14 @@ from typing import Any
 from rsvp.models import Event
 from tests.support.factories import cancel, make_event, register
 
-KINDS = ("csv", "xlsx")
+EXPORT_FORMATS = ("csv", "xlsx")
 
 
-def path(event: Event, kind: str, query: str = "") -> str:
+def export_path(event: Event, kind: str, query: str = "") -> str:
     return f"/organize/events/{event.slug}/registrations.{kind}{query}"
 
 
-def an_evening(**values: Any) -> Event:
+def make_mixed_event(**values: Any) -> Event:
     """One party of two, one alone, one who waits, one who gave up, one online."""
     event = make_event({"capacity": 3}, {"key": "online", "name": "Online"}, **values)
     register(event, "Ada Marsh", "Ben Marsh", email="ada.marsh@example.org")

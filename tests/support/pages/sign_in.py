@@ -9,10 +9,10 @@ from werkzeug.test import TestResponse
 
 from tests.support.factories import PASSWORD
 
-SIGN_IN = "/organize/sign-in"
+SIGN_IN_PATH = "/organize/sign-in"
 
 
-def form_token(client: FlaskClient, page: str = SIGN_IN) -> str:
+def csrf_token(client: FlaskClient, page: str = SIGN_IN_PATH) -> str:
     html = client.get(page).text
     found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', html)
     assert found, html
@@ -23,9 +23,9 @@ def sign_in(
     client: FlaskClient,
     email: str,
     password: str = PASSWORD,
-    page: str = SIGN_IN,
+    page: str = SIGN_IN_PATH,
     **sent,
 ) -> TestResponse:
-    token = form_token(client, page)
+    token = csrf_token(client, page)
     fields = {"email": email, "password": password, "csrf_token": token}
     return client.post(page, data=fields, **sent)

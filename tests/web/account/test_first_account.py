@@ -13,12 +13,12 @@ from sqlalchemy import select
 from rsvp import security as account_security
 from rsvp import tokens
 from rsvp.db import utcnow, writing
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.extensions import db
 from rsvp.models import User
 from rsvp.models.team import Role
 from tests.support.factories import NOON, PASSWORD, make_user
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -27,14 +27,14 @@ ADA = "ada@example.org"
 
 @pytest.fixture
 def link(app) -> str:
-    return urlsplit(account_security.first_link(utcnow())).path
+    return urlsplit(account_security.first_account_link(utcnow())).path
 
 
 def make(client, link, email=ADA, password=PASSWORD, **sent):
     typed = {
         "email": email,
         "password": password,
-        "csrf_token": form_token(client, link),
+        "csrf_token": csrf_token(client, link),
     }
     return client.post(link, data=typed, **sent)
 
@@ -52,7 +52,7 @@ def test_the_link_leads_to_an_account_and_straight_in(client, link):
 
     assert (answer.status_code, answer.location) == (303, "/organize/")
     assert ADA in client.get("/organize/").text
-    user = teams.find_user(ADA)
+    user = users.find_user(ADA)
     [membership] = user.memberships
     assert (membership.team.slug, membership.role) == ("default", Role.OWNER)
 
@@ -64,7 +64,9 @@ def test_the_account_is_there_to_sign_in_to(app, client, link):
 
 
 def test_links_of_several_starts_all_work_until_one_was_used(app, client, link):
-    other = urlsplit(account_security.first_link(utcnow() - timedelta(days=6))).path
+    other = urlsplit(
+        account_security.first_account_link(utcnow() - timedelta(days=6))
+    ).path
     page = app.test_client()
     assert page.get(other).status_code == 200
 
@@ -72,18 +74,18 @@ def test_links_of_several_starts_all_work_until_one_was_used(app, client, link):
 
     for used in (link, other):
         answer = page.get(used)
-        assert (answer.status_code, answer.location) == (303, SIGN_IN)
+        assert (answer.status_code, answer.location) == (303, SIGN_IN_PATH)
 
 
 def test_whoever_sends_the_form_second_is_sent_to_sign_in(app, client, link):
     second = app.test_client()
-    token = form_token(second, link)
+    token = csrf_token(second, link)
     make(client, link)
 
     typed = {"email": "eve@example.org", "password": PASSWORD, "csrf_token": token}
     answer = second.post(link, data=typed)
 
-    assert (answer.status_code, answer.location) == (303, SIGN_IN)
+    assert (answer.status_code, answer.location) == (303, SIGN_IN_PATH)
     assert people() == [ADA]
     assert second.get("/organize/").status_code == 302
 
@@ -96,12 +98,12 @@ def test_of_two_at_once_one_is_first(app):
         with app.app_context():
             began.set()
             with writing():
-                made.append(teams.create_first_owner("eve@example.org", "x", now=NOON))
+                made.append(users.create_first_owner("eve@example.org", "x", now=NOON))
             db.session.remove()
 
     other = threading.Thread(target=second)
     with writing():
-        assert teams.create_first_owner(ADA, "x", now=NOON)
+        assert users.create_first_owner(ADA, "x", now=NOON)
         other.start()
         began.wait()
         other.join(0.5)
@@ -115,19 +117,19 @@ def test_of_two_at_once_one_is_first(app):
 def test_where_somebody_has_an_account_there_is_no_first_one(client, link):
     make_user("ben@example.org")
 
-    assert client.get(link).location == SIGN_IN
+    assert client.get(link).location == SIGN_IN_PATH
     assert people() == ["ben@example.org"]
 
 
 def test_signing_in_says_where_the_link_is_until_there_is_an_account(client, link):
-    assert "Nobody has an account yet" in client.get(SIGN_IN).text
+    assert "Nobody has an account yet" in client.get(SIGN_IN_PATH).text
 
     make(client, link)
     client.post(
-        "/organize/sign-out", data={"csrf_token": form_token(client, "/organize/")}
+        "/organize/sign-out", data={"csrf_token": csrf_token(client, "/organize/")}
     )
 
-    assert "Nobody has an account yet" not in client.get(SIGN_IN).text
+    assert "Nobody has an account yet" not in client.get(SIGN_IN_PATH).text
 
 
 # --- mistakes and strangers ---------------------------------------------------------
@@ -171,8 +173,8 @@ def test_what_was_typed_comes_back_but_for_the_password(client, link):
 
 @pytest.mark.parametrize("age", [timedelta(days=7, minutes=1), -timedelta(minutes=6)])
 def test_an_old_link_makes_no_account(client, app, link, age):
-    old = urlsplit(account_security.first_link(utcnow() - age)).path
-    token = form_token(client, link)
+    old = urlsplit(account_security.first_account_link(utcnow() - age)).path
+    token = csrf_token(client, link)
     typed = {"email": ADA, "password": PASSWORD, "csrf_token": token}
 
     for answer in (client.get(old), client.post(old, data=typed)):
@@ -182,7 +184,7 @@ def test_an_old_link_makes_no_account(client, app, link, age):
 
 
 def test_a_link_signed_with_another_key_makes_no_account(client, link):
-    foreign = tokens.first_token("another key, as long as ours is", utcnow())
+    foreign = tokens.first_account_token("another key, as long as ours is", utcnow())
 
     assert client.get(f"/organize/first/{foreign}").status_code == 404
 

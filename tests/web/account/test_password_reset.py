@@ -12,16 +12,15 @@ from flask.testing import FlaskClient
 
 from rsvp import security as account_security
 from rsvp.db import utcnow, writing
-from rsvp.domain import teams
-from rsvp.domain.accounts import password_reset
+from rsvp.domain.accounts import password_reset, users
 from rsvp.jobs.delivery import pool
 from rsvp.models import User
 from rsvp.models.message import MessageState
 from rsvp.models.team import Role
 from rsvp.web.account import password_reset as account_password_reset
 from tests.support.factories import NOON, PASSWORD, make_event, make_user, register
-from tests.support.outbox import messages
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.outbox import all_messages
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -33,7 +32,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
-    monkeypatch.setattr(account_password_reset, "ANSWERS_AFTER", 0)
+    monkeypatch.setattr(account_password_reset, "MIN_RESPONSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -47,16 +46,16 @@ def link(ada) -> str:
 
 
 def link_for(user: User, age: timedelta = timedelta(0)) -> str:
-    return urlsplit(account_security.reset_link(user, utcnow() - age)).path
+    return urlsplit(account_security.password_reset_link(user, utcnow() - age)).path
 
 
 def ask(client: FlaskClient, email: str = ADA, **sent):
-    typed = {"email": email, "csrf_token": form_token(client, ASK)}
+    typed = {"email": email, "csrf_token": csrf_token(client, ASK)}
     return client.post(ASK, data=typed, **sent)
 
 
 def set_new(client: FlaskClient, link: str, password: str = NEW, **sent):
-    typed = {"password": password, "csrf_token": form_token(client, link)}
+    typed = {"password": password, "csrf_token": csrf_token(client, link)}
     return client.post(link, data=typed, **sent)
 
 
@@ -68,7 +67,7 @@ def gets_in(app, password: str, email: str = ADA) -> bool:
 
 
 def test_a_forgotten_password_is_replaced_by_a_link_in_a_mail(app, client, ada, smtp):
-    assert "/organize/password" in client.get(SIGN_IN).text
+    assert "/organize/password" in client.get(SIGN_IN_PATH).text
 
     assert ask(client, " Ada@Example.org ").status_code == 200
     assert pool.deliver_due(utcnow()).sent == 1
@@ -77,7 +76,10 @@ def test_a_forgotten_password_is_replaced_by_a_link_in_a_mail(app, client, ada, 
     link = re.search(r"https://rsvp\.example\.org(/organize/password/\S+)", text)[1]
     answer = set_new(client, link)
 
-    assert (answer.status_code, answer.location) == (303, f"{SIGN_IN}?done=password")
+    assert (answer.status_code, answer.location) == (
+        303,
+        f"{SIGN_IN_PATH}?done=password",
+    )
     assert "Your new password is set." in client.get(answer.location).text
     assert gets_in(app, NEW)
     assert not gets_in(app, PASSWORD)
@@ -87,7 +89,7 @@ def test_a_mail_about_an_account_keeps_no_secret_in_the_database(client, ada, sm
     ask(client)
     pool.deliver_due(utcnow())
 
-    [message] = messages()
+    [message] = all_messages()
     assert (message.user_id, message.facts) == (ada.id, {})
     assert (message.event_id, message.registration_id) == (None, None)
     assert (message.state, message.recipient) == (MessageState.SENT, ADA)
@@ -95,7 +97,7 @@ def test_a_mail_about_an_account_keeps_no_secret_in_the_database(client, ada, sm
 
 def test_a_link_is_good_from_the_moment_its_mail_is_written(client, ada, smtp):
     with writing():
-        password_reset.send_link(ADA, now=utcnow() - timedelta(days=1))
+        password_reset.send_reset_link(ADA, now=utcnow() - timedelta(days=1))
     pool.deliver_due(utcnow())
 
     [mail] = smtp.mails_to(ADA)
@@ -107,7 +109,7 @@ def test_a_link_works_once(app, client, link):
     assert set_new(client, link).status_code == 303
 
     assert client.get(link).status_code == 404
-    token = form_token(client, SIGN_IN)
+    token = csrf_token(client, SIGN_IN_PATH)
     again = {"password": "a third password", "csrf_token": token}
     answer = client.post(link, data=again)
     assert answer.status_code == 404
@@ -137,14 +139,14 @@ def test_a_new_password_ends_all_sessions(app, client, link):
 
 def test_a_password_set_in_another_way_ends_the_links(client, ada, link):
     with writing():
-        teams.set_password(ada, account_security.hash_password(NEW))
+        users.set_password(ada, account_security.hash_password(NEW))
 
     assert client.get(link).status_code == 404
 
 
 def test_an_account_without_a_password_gets_its_first_one(app, client):
     with writing():
-        ben = teams.create_user("ben@example.org", None, now=NOON)
+        ben = users.create_user("ben@example.org", None, now=NOON)
 
     assert set_new(client, link_for(ben)).status_code == 303
     assert gets_in(app, NEW, "ben@example.org")
@@ -160,7 +162,7 @@ def test_an_account_without_a_password_gets_its_first_one(app, client):
 )
 def test_a_link_is_good_for_two_hours(app, client, ada, age, status):
     link = link_for(ada, age)
-    token = form_token(client, SIGN_IN)
+    token = csrf_token(client, SIGN_IN_PATH)
     assert client.get(link).status_code == status
 
     client.post(link, data={"password": NEW, "csrf_token": token})
@@ -171,11 +173,13 @@ def test_a_link_is_good_for_two_hours(app, client, ada, age, status):
 def test_a_link_is_for_one_account_alone(app, client, ada, link):
     eve = make_user("eve@example.org")
     hers = link_for(eve)
-    token = form_token(client, SIGN_IN)
+    token = csrf_token(client, SIGN_IN_PATH)
     forged = [
         link.replace(f"/{ada.id}.", f"/{eve.id}."),
         hers.replace(f"/{eve.id}.", f"/{ada.id}."),
-        account_security.first_link(utcnow()).replace("first/", f"password/{ada.id}."),
+        account_security.first_account_link(utcnow()).replace(
+            "first/", f"password/{ada.id}."
+        ),
         f"{ASK}/{ada.id}",
         f"{ASK}/{2**80}.1.x",
         f"{ASK}/%00",
@@ -195,7 +199,7 @@ def test_an_account_that_is_switched_off_stays_so(client, ada, link, smtp):
 
     assert client.get(link).status_code == 404
     assert ask(client).status_code == 200
-    assert messages() == []
+    assert all_messages() == []
 
 
 def test_looking_changes_nothing(app, client, link):
@@ -203,7 +207,7 @@ def test_looking_changes_nothing(app, client, link):
         for path in (ASK, link):
             look(path, query_string={"email": ADA, "password": NEW})
 
-    assert messages() == []
+    assert all_messages() == []
     assert gets_in(app, PASSWORD)
     assert client.get(link).status_code == 200
 
@@ -217,7 +221,7 @@ def without_what_differs(html: str, email: str) -> str:
 
 def test_the_answer_is_the_same_for_any_address(app, client, ada, smtp):
     with writing():
-        teams.create_user("off@example.org", "x", now=NOON).active = False
+        users.create_user("off@example.org", "x", now=NOON).active = False
     known = ask(client, ADA)
 
     for email in ("nobody@example.org", "off@example.org", "ADA@example.org"):
@@ -228,20 +232,20 @@ def test_the_answer_is_the_same_for_any_address(app, client, ada, smtp):
             without_what_differs(known.text, ADA).replace("…", email),
         )
         assert dict(answer.headers).keys() == dict(known.headers).keys()
-    assert {message.recipient for message in messages()} == {ADA}
+    assert {message.recipient for message in all_messages()} == {ADA}
 
 
 def test_the_answer_is_the_same_when_no_more_mails_are_sent(client, ada, smtp):
     texts = {without_what_differs(ask(client).text, ADA) for _ in range(5)}
 
     assert len(texts) == 1
-    assert len(messages()) == 3
+    assert len(all_messages()) == 3
 
 
 def test_the_answer_takes_as_long_for_any_address(client, ada, smtp, monkeypatch):
-    monkeypatch.setattr(account_password_reset, "ANSWERS_AFTER", 0.3)
+    monkeypatch.setattr(account_password_reset, "MIN_RESPONSE_SECONDS", 0.3)
     for email in (ADA, "nobody@example.org"):
-        token = form_token(client, ASK)
+        token = csrf_token(client, ASK)
         began = time.monotonic()
         client.post(ASK, data={"email": email, "csrf_token": token})
 
@@ -260,7 +264,7 @@ def test_one_network_asks_five_times_a_minute(client, ada, smtp):
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 61
     assert "Please wait a minute, then try again." in answer.text
-    assert messages() == []
+    assert all_messages() == []
     elsewhere = {"REMOTE_ADDR": "2001:db8:1:2::1"}
     assert ask(client, environ_overrides=elsewhere).status_code == 200
 
@@ -268,7 +272,7 @@ def test_one_network_asks_five_times_a_minute(client, ada, smtp):
 def test_guessing_links_is_stopped(client, ada, link):
     for number in range(5):
         assert client.get(f"{ASK}/{ada.id}.{number}.x").status_code == 404
-    token = form_token(client, SIGN_IN)
+    token = csrf_token(client, SIGN_IN_PATH)
     for number in range(5):
         sent = {"password": NEW, "csrf_token": token}
         answer = client.post(f"{ASK}/{ada.id}.{number}.x", data=sent)
@@ -305,7 +309,7 @@ def test_what_is_no_address_is_told_beside_the_field(client, ada, smtp, email, s
     assert answer.status_code == 422
     [mistake] = mistakes(answer.text)
     assert said in mistake
-    assert messages() == []
+    assert all_messages() == []
 
 
 @pytest.mark.parametrize(
@@ -331,7 +335,7 @@ def test_a_password_that_is_not_one_is_told_beside_the_field(
 def test_forms_are_sent_from_their_own_page(app, client, link, smtp):
     assert client.post(ASK, data={"email": ADA}).status_code == 400
     assert client.post(link, data={"password": NEW}).status_code == 400
-    assert messages() == []
+    assert all_messages() == []
     assert gets_in(app, PASSWORD)
 
 
@@ -345,13 +349,13 @@ def test_where_no_mail_is_sent_the_page_says_what_to_do(client, ada):
 
 
 def test_where_no_mail_is_sent_none_is_queued(client, ada, monkeypatch, app):
-    token = form_token(client, SIGN_IN)
+    token = csrf_token(client, SIGN_IN_PATH)
 
     answer = client.post(ASK, data={"email": ADA, "csrf_token": token})
 
     assert answer.status_code == 409
     assert "This site sends no mail" in answer.text
-    assert messages() == []
+    assert all_messages() == []
 
 
 # --- what must stay between us and the owner ----------------------------------------
@@ -364,7 +368,7 @@ def test_nobody_sees_mails_about_accounts_on_the_site(client, ada, smtp, role):
     register(event, "Guest", email="guest@example.org")
     ask(client)
     ask(client, "olga@example.org")
-    own, *accounts_mails = [m.uuid for m in messages()]
+    own, *accounts_mails = [m.uuid for m in all_messages()]
     assert len(accounts_mails) == 2
     sign_in(client, "olga@example.org")
 

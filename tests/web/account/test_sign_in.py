@@ -9,10 +9,10 @@ import pytest
 
 from rsvp import security as account_security
 from rsvp.db import writing
-from rsvp.domain import teams
+from rsvp.domain.accounts import users
 from rsvp.models import User
 from tests.support.factories import PASSWORD, make_user
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -51,7 +51,7 @@ def test_the_session_cookie_needs_https_where_the_site_has_it(sqlite_app):
     before = {name: sqlite_app.config[name] for name in secure}
     sqlite_app.config.update(secure)
     try:
-        answer = sqlite_app.test_client().get(SIGN_IN)
+        answer = sqlite_app.test_client().get(SIGN_IN_PATH)
     finally:
         sqlite_app.config.update(before)
 
@@ -87,30 +87,30 @@ def test_whatever_is_wrong_the_answer_is_the_same(app, client, ada, email, passw
 
 def test_a_sign_in_without_its_form_token_is_refused(client, ada):
     fields = {"email": "ada@example.org", "password": PASSWORD}
-    form_token(client)
+    csrf_token(client)
 
-    assert client.post(SIGN_IN, data=fields).status_code == 400
+    assert client.post(SIGN_IN_PATH, data=fields).status_code == 400
     assert client.get("/organize/").status_code == 302
 
 
 def test_a_sign_in_with_anothers_form_token_is_refused(app, client, ada):
-    token = form_token(app.test_client())
-    form_token(client)
+    token = csrf_token(app.test_client())
+    csrf_token(client)
     fields = {"email": "ada@example.org", "password": PASSWORD, "csrf_token": token}
 
-    assert client.post(SIGN_IN, data=fields).status_code == 400
+    assert client.post(SIGN_IN_PATH, data=fields).status_code == 400
 
 
 def test_our_own_page_lets_browsers_say_where_its_form_came_from(client, ada):
-    page = client.get(SIGN_IN)
+    page = client.get(SIGN_IN_PATH)
 
     assert "no-referrer" not in page.headers["Referrer-Policy"].split(",")
 
 
 def test_there_is_no_sign_in_by_json_or_token(client, ada):
-    token = form_token(client)
+    token = csrf_token(client)
     answer = client.post(
-        f"{SIGN_IN}?include_auth_token",
+        f"{SIGN_IN_PATH}?include_auth_token",
         json={"email": "ada@example.org", "password": PASSWORD},
         headers={"X-CSRFToken": token},
     )
@@ -122,12 +122,12 @@ def test_there_is_no_sign_in_by_json_or_token(client, ada):
 def test_who_is_signed_in_is_not_asked_again(client, ada):
     sign_in(client, "ada@example.org")
 
-    assert client.get(SIGN_IN).location == "/organize/"
+    assert client.get(SIGN_IN_PATH).location == "/organize/"
 
 
 def test_signing_out_leaves_nothing(client, ada):
     sign_in(client, "ada@example.org")
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
 
     answer = client.post("/organize/sign-out", data={"csrf_token": token})
 
@@ -139,7 +139,7 @@ def test_signing_out_leaves_nothing(client, ada):
 def test_whoever_is_out_already_may_sign_out(client, ada):
     answer = client.post("/organize/sign-out", data={"csrf_token": "of yesterday"})
 
-    assert (answer.status_code, answer.location) == (302, SIGN_IN)
+    assert (answer.status_code, answer.location) == (302, SIGN_IN_PATH)
 
 
 def test_nobody_is_signed_out_by_a_link_or_from_elsewhere(client, ada):
@@ -153,7 +153,7 @@ def test_nobody_is_signed_out_by_a_link_or_from_elsewhere(client, ada):
 def test_another_password_ends_all_sessions(client, ada):
     sign_in(client, "ada@example.org")
     with writing():
-        teams.set_password(ada, account_security.hash_password("another password"))
+        users.set_password(ada, account_security.hash_password("another password"))
 
     assert client.get("/organize/").status_code == 302
 
@@ -171,7 +171,7 @@ def test_an_account_that_is_switched_off_is_out_at_once(client, ada):
 
 def test_after_signing_in_people_are_where_they_wanted_to_be(client, ada):
     turned_away = client.get("/organize/messages?state=failed")
-    assert urlsplit(turned_away.location).path == SIGN_IN
+    assert urlsplit(turned_away.location).path == SIGN_IN_PATH
 
     answer = sign_in(client, "ada@example.org", page=turned_away.location)
 
@@ -207,16 +207,18 @@ ELSEWHERE = [
 def test_signing_in_never_leads_to_another_site(app, ada, place):
     for wanted in ELSEWHERE:
         client = app.test_client()
-        token = form_token(client)
+        token = csrf_token(client)
         fields = {
             "email": "ada@example.org",
             "password": PASSWORD,
             "csrf_token": token,
         }
         if place == "form":
-            answer = client.post(SIGN_IN, data=fields | {"next": wanted})
+            answer = client.post(SIGN_IN_PATH, data=fields | {"next": wanted})
         else:
-            answer = client.post(SIGN_IN, query_string={"next": wanted}, data=fields)
+            answer = client.post(
+                SIGN_IN_PATH, query_string={"next": wanted}, data=fields
+            )
 
         assert answer.status_code == 302
         # What browsers make of it: controls dropped, backslashes turned.

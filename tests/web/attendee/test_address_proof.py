@@ -10,14 +10,19 @@ from rsvp import tokens
 from rsvp.domain.messages import mail_limits
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Message
-from tests.support.pages.attendee import link_of, mailed_link_of, one, said
+from tests.support.pages.attendee import (
+    mailed_link,
+    page_text,
+    registration_link,
+    registration_named,
+)
 from tests.support.pages.registration_form import (
+    all_rows,
     change_event,
-    everything,
-    messages,
-    send,
-    send_as,
-    soon,
+    mails_sent,
+    make_upcoming_event,
+    register_as,
+    submit_form,
 )
 
 NOT_MAILED = "It is done, but we did not mail it"
@@ -28,28 +33,28 @@ def renamed(client: FlaskClient, path: str, name: str = "Ada Moss"):
 
 
 def test_a_form_sent_from_a_mailed_link_ends_the_pages_link_alone(client: FlaskClient):
-    page = send_as(client, soon(), "ada", **{"guests-0-name": "Bo"})
-    mailed, mute = mailed_link_of(client, "Ada"), one("Ada")
+    page = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
+    mailed, mute = mailed_link(client, "Ada"), registration_named("Ada")
     assert page != mailed
     for path in (page, mailed, page, f"{mailed}/details", f"{mailed}/erasure"):
         assert client.get(path).status_code == 200
-    assert one("Ada").proved_at is None
+    assert registration_named("Ada").proved_at is None
 
     changed = renamed(client, mailed)
 
     assert (changed.status_code, changed.location) == (303, mailed)
-    assert one("Ada Moss").proved_at is not None
-    assert "Ada Moss" in said(client, mailed)
+    assert registration_named("Ada Moss").proved_at is not None
+    assert "Ada Moss" in page_text(client, mailed)
     for path in (page, f"{page}/details", f"{page}/calendar.ics"):
         ended = client.get(path)
         assert ended.status_code == 410
         assert "This link has ended" in ended.text
         assert "Moss" not in ended.text
         assert "/lost-mail" in ended.text
-    before = everything()
+    before = all_rows()
     for path in ("details", "cancellation", "erasure"):
         assert client.post(f"{page}/{path}").status_code == 410
-    assert everything() == before
+    assert all_rows() == before
     # The mail's other link, which ends mails, is not the page's.
     key = client.application.config["CODE_KEY"]
     assert client.get(f"/u/{tokens.mute_token(key, mute.uuid, 0)}").status_code == 200
@@ -61,24 +66,24 @@ def test_a_form_sent_from_a_mailed_link_ends_the_pages_link_alone(client: FlaskC
 
 @pytest.mark.parametrize("act", ["coming", "cancellation", "erasure"])
 def test_whatever_the_form_it_proves_the_address(client: FlaskClient, act):
-    page = send_as(client, soon(), "ada")
+    page = register_as(client, make_upcoming_event(), "ada")
 
-    client.post(f"{mailed_link_of(client, 'Ada')}/{act}")
+    client.post(f"{mailed_link(client, 'Ada')}/{act}")
 
     assert client.get(page).status_code == 410
 
 
 def test_a_form_from_the_page_proves_nothing(client: FlaskClient):
-    page = send_as(client, soon(), "ada", **{"guests-0-name": "Bo"})
+    page = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
     assert renamed(client, page).status_code == 303
 
-    assert one("Ada Moss").proved_at is None
+    assert registration_named("Ada Moss").proved_at is None
     assert client.get(page).status_code == 200
 
 
 def test_links_that_are_nearly_right_open_nothing(client: FlaskClient):
-    send_as(client, soon(), "ada")
-    mine, key = one("Ada"), client.application.config["CODE_KEY"]
+    register_as(client, make_upcoming_event(), "ada")
+    mine, key = registration_named("Ada"), client.application.config["CODE_KEY"]
     right = tokens.mailed_token(key, mine.uuid, 0)
     wrong = [
         tokens.mute_token(key, mine.uuid, 0),
@@ -91,44 +96,47 @@ def test_links_that_are_nearly_right_open_nothing(client: FlaskClient):
 
     assert [client.get(f"/r/{token}").status_code for token in wrong] == [404] * 6
     assert client.post(f"/u/{right}").status_code == 404
-    assert one("Ada").proved_at is None
+    assert registration_named("Ada").proved_at is None
 
 
 def test_the_page_says_that_a_change_is_not_mailed(client: FlaskClient):
-    page = send_as(client, soon(), "ada", **{"guests-0-name": "Bo"})
+    page = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
     told = [renamed(client, page, f"Ada {letter}").location for letter in "BCDE"]
 
     assert told[:2] == [page, page]
     assert told[2] == told[3] == f"{page}?mail=none"
-    assert NOT_MAILED in said(client, told[3])
-    assert NOT_MAILED not in said(client, page)
-    assert one("Ada E")
-    assert [kind for kind, _to in messages()] == ["confirmation", "changed", "changed"]
+    assert NOT_MAILED in page_text(client, told[3])
+    assert NOT_MAILED not in page_text(client, page)
+    assert registration_named("Ada E")
+    assert [kind for kind, _to in mails_sent()] == [
+        "confirmation",
+        "changed",
+        "changed",
+    ]
     change_event(discreet=True)
-    assert NOT_MAILED not in said(client, told[3])
+    assert NOT_MAILED not in page_text(client, told[3])
     # Nor does the address of the page say so there.
     assert renamed(client, page, "Ada Ex").location == page
     # With the link from the mail all is told again, and that it has ended in any case.
     assert (
-        renamed(client, mailed_link_of(client, "Ada Ex"), "Ada F").location[-5:]
-        != "=none"
+        renamed(client, mailed_link(client, "Ada Ex"), "Ada F").location[-5:] != "=none"
     )
-    client.post(f"{mailed_link_of(client, 'Ada F')}/cancellation")
-    assert [kind for kind, _to in messages()][-2:] == ["changed", "cancelled"]
+    client.post(f"{mailed_link(client, 'Ada F')}/cancellation")
+    assert [kind for kind, _to in mails_sent()][-2:] == ["changed", "cancelled"]
 
 
 def test_elsewhere_nobody_is_told_of_a_mail_that_is_not_written(client: FlaskClient):
-    event = soon()
+    event = make_upcoming_event()
 
-    answers = [send(client, event, email="ada@example.org") for _ in range(5)]
-    another = send(client, event, email="ada+new@example.org")
+    answers = [submit_form(client, event, email="ada@example.org") for _ in range(5)]
+    another = submit_form(client, event, email="ada+new@example.org")
 
     mailed, refused = [answer.text for answer in answers[1:3]], answers[3:]
     assert all("We have mailed" in text for text in mailed)
     for answer in refused:
         assert answer.status_code == 429
         assert "has had several mails from us" in answer.text
-    assert len(messages()) == mail_limits.PER_HOUR_AND_EVENT
+    assert len(mails_sent()) == mail_limits.MAX_PER_HOUR_AND_EVENT
     # A registration is made without its mail: else strangers would keep somebody out.
     assert another.status_code == 303
     assert NOT_MAILED in client.get(another.location).text
@@ -138,24 +146,28 @@ def test_elsewhere_nobody_is_told_of_a_mail_that_is_not_written(client: FlaskCli
 def test_where_mails_answer_the_form_says_nothing_of_the_limit(
     client: FlaskClient, values
 ):
-    event = soon(several=True, **values)
+    event = make_upcoming_event(several=True, **values)
 
     answers = [
-        send(client, event, email=f"ada+{number}@example.org") for number in range(5)
+        submit_form(client, event, email=f"ada+{number}@example.org")
+        for number in range(5)
     ]
 
     assert len({(answer.status_code, answer.text) for answer in answers}) == 1
-    assert len(messages()) == mail_limits.PER_HOUR_AND_EVENT
+    assert len(mails_sent()) == mail_limits.MAX_PER_HOUR_AND_EVENT
 
 
 def test_the_form_sent_again_after_that_shows_nobody_the_registration(
     client: FlaskClient,
 ):
-    event, submission = soon(), {"submission": "5a3b1e00-0000-4000-8000-000000000001"}
-    page = send_as(client, event, "ada", **submission)
-    client.post(f"{mailed_link_of(client, 'Ada')}/coming")
+    event, submission = (
+        make_upcoming_event(),
+        {"submission": "5a3b1e00-0000-4000-8000-000000000001"},
+    )
+    page = register_as(client, event, "ada", **submission)
+    client.post(f"{mailed_link(client, 'Ada')}/coming")
 
-    again = send_as(client, event, "ada", **submission)
+    again = register_as(client, event, "ada", **submission)
 
-    assert again == page == link_of(client, "Ada")
+    assert again == page == registration_link(client, "Ada")
     assert client.get(again).status_code == 410

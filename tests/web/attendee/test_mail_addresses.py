@@ -6,26 +6,30 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.factories import make_user
-from tests.support.pages.attendee import mailed_link_of
-from tests.support.pages.registration_form import messages, send, soon, states
+from tests.support.pages.attendee import mailed_link, request_resend
+from tests.support.pages.registration_form import (
+    mails_sent,
+    make_upcoming_event,
+    states_by_name,
+    submit_form,
+)
 from tests.support.pages.sign_in import sign_in
-from tests.web.attendee.test_changes import ask_again
 
 MEANT = '<bdi class="breaks" dir="ltr">ada@gmail.com</bdi>'
 
 
 def test_two_people_whose_addresses_fold_alike_each_get_their_own(client: FlaskClient):
-    event = soon()
+    event = make_upcoming_event()
     for name, email in (("Ann", "strasse@example.org"), ("Bo", "Straße@example.org")):
-        answer = send(client, event, name=name, email=email)
+        answer = submit_form(client, event, name=name, email=email)
         assert answer.status_code == 303
 
-    answer = send(client, event, name="Bo", email="STRAẞE@example.org")
-    ask_again(client, email="straße@example.org")
+    answer = submit_form(client, event, name="Bo", email="STRAẞE@example.org")
+    request_resend(client, email="straße@example.org")
 
-    assert states() == {"Ann": "confirmed", "Bo": "confirmed"}
+    assert states_by_name() == {"Ann": "confirmed", "Bo": "confirmed"}
     assert "the address you gave" in answer.text
-    assert messages() == [
+    assert mails_sent() == [
         ("confirmation", "strasse@example.org"),
         ("confirmation", "Straße@example.org"),
         ("ticket_again", "Straße@example.org"),
@@ -37,15 +41,18 @@ def test_two_people_whose_addresses_fold_alike_each_get_their_own(client: FlaskC
 def test_a_slip_in_a_well_known_domain_is_asked_about_and_blocks_nothing(
     app, client: FlaskClient
 ):
-    event, quiet = soon(), soon(slug="quiet", title="Quiet", discreet=True)
+    event, quiet = (
+        make_upcoming_event(),
+        make_upcoming_event(slug="quiet", title="Quiet", discreet=True),
+    )
     slip = {"email": "ada@gmial.com"}
 
-    mine = send(client, event, **slip).location
+    mine = submit_form(client, event, **slip).location
     page = client.get(mine)
     form = client.get(f"{mine}/address")
-    lost = ask_again(client, **slip)
-    by_mail = send(client, quiet, name="Eva", **slip)
-    other = send(client, event, name="Cy", email="cy@gmail.com").location
+    lost = request_resend(client, **slip)
+    by_mail = submit_form(client, quiet, name="Eva", **slip)
+    other = submit_form(client, event, name="Cy", email="cy@gmail.com").location
     no_slip = client.get(other)
     heir = {"name": "Di", "email": "ada@gmal.com"}
     passed = client.post(f"{other}/successor", data=heir)
@@ -58,7 +65,7 @@ def test_a_slip_in_a_well_known_domain_is_asked_about_and_blocks_nothing(
         assert MEANT in answer.text
     assert "Did you mean" not in no_slip.text
     # Whoever opens the link of a mail has got it.
-    mailed = client.get(mailed_link_of(client, "Eva"))
+    mailed = client.get(mailed_link(client, "Eva"))
     assert mailed.status_code == 200
     assert "Did you mean" not in mailed.text
 
@@ -67,9 +74,12 @@ def test_a_slip_in_a_well_known_domain_is_asked_about_and_blocks_nothing(
 def test_the_answer_says_alike_of_a_slip_whether_it_is_registered(
     app, client: FlaskClient
 ):
-    event, slip = soon(discreet=True), {"email": "ada@gmial.com"}
+    event, slip = make_upcoming_event(discreet=True), {"email": "ada@gmial.com"}
 
-    first, again = send(client, event, **slip), send(client, event, **slip)
+    first, again = (
+        submit_form(client, event, **slip),
+        submit_form(client, event, **slip),
+    )
 
     assert MEANT in first.text
     assert first.text == again.text

@@ -8,17 +8,17 @@ import pytest
 from flask.testing import FlaskClient
 
 from rsvp.db import utcnow
-from tests.support.pages.attendee import buttons, one, said
+from tests.support.pages.attendee import action_paths, page_text, registration_named
 from tests.support.pages.registration_form import (
     WEBINAR,
     YESTERDAY,
+    all_rows,
     change_event,
     change_registration,
-    everything,
-    messages,
-    send_as,
-    soon,
-    states,
+    mails_sent,
+    make_upcoming_event,
+    register_as,
+    states_by_name,
 )
 
 pytestmark = pytest.mark.one_engine
@@ -31,8 +31,8 @@ AFTER = "The time to answer is over"
 
 def asked(client: FlaskClient, *admissions, party: int = 1, **values) -> str:
     """Ada has a place and was asked; the path of her registration."""
-    event = soon(*admissions, ask_hours=48, answer_hours=24, **values)
-    path = send_as(client, event, "ada", party=str(party))
+    event = make_upcoming_event(*admissions, ask_hours=48, answer_hours=24, **values)
+    path = register_as(client, event, "ada", party=str(party))
     change_registration(
         "Ada",
         asked_at=utcnow() - HOUR,
@@ -44,19 +44,19 @@ def asked(client: FlaskClient, *admissions, party: int = 1, **values) -> str:
 
 def test_the_page_asks_and_says_what_no_answer_means(client: FlaskClient):
     path = asked(client)
-    before = everything()
-    shown = said(client, path + COMING)
+    before = all_rows()
+    shown = page_text(client, path + COMING)
 
     assert "Are you still coming?" in shown
     assert BEFORE in shown
     assert "your place goes to the next in line" in shown
     assert "Yes, I’m coming" in shown
-    assert buttons(client, path + COMING) == set()
+    assert action_paths(client, path + COMING) == set()
     page = client.get(path + COMING).text
     assert f'action="{path}{COMING}"' in page
     assert f'action="{path}{GIVE_UP}"' in page
     # A mail scanner that follows the link has answered nothing.
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_yes_keeps_the_place_and_says_thank_you(client: FlaskClient):
@@ -64,21 +64,21 @@ def test_yes_keeps_the_place_and_says_thank_you(client: FlaskClient):
 
     answer = client.post(path + COMING)
     assert (answer.status_code, answer.location) == (303, path + COMING)
-    assert one("Ada").answered_at is not None
-    shown = said(client, path + COMING)
+    assert registration_named("Ada").answered_at is not None
+    shown = page_text(client, path + COMING)
     assert "Thank you, we keep your place" in shown
     assert "Yes, I’m coming" not in shown
     # Pressed once more it stays as it is.
-    before = everything()
+    before = all_rows()
     assert client.post(path + COMING).status_code == 303
     for table in ("registrations", "audit_entries", "messages"):
-        assert everything()[table] == before[table]
+        assert all_rows()[table] == before[table]
 
 
 def test_where_the_organizer_decides_it_says_so(client: FlaskClient):
     path = asked(client, no_answer="flag")
 
-    shown = said(client, path + COMING)
+    shown = page_text(client, path + COMING)
     assert "the organizers may give your place on" in shown
 
 
@@ -94,17 +94,17 @@ def test_after_the_deadline_a_yes_still_counts(client: FlaskClient, values):
     path = asked(client)
     change_registration("Ada", **values)
 
-    assert AFTER in said(client, path + COMING)
+    assert AFTER in page_text(client, path + COMING)
     client.post(path + COMING)
-    assert "Thank you" in said(client, path + COMING)
-    assert one("Ada").flagged_at is None
+    assert "Thank you" in page_text(client, path + COMING)
+    assert registration_named("Ada").flagged_at is None
 
 
 def test_a_change_is_asked_about_in_other_words(client: FlaskClient):
     path = asked(client)
     change_registration("Ada", asked_about="change", answer_by=None)
 
-    shown = said(client, path + COMING)
+    shown = page_text(client, path + COMING)
     assert "Something has changed since you registered" in shown
     assert BEFORE not in shown
 
@@ -116,7 +116,7 @@ def test_no_answer_to_a_change_keeps_the_places(client: FlaskClient, party, prom
     path = asked(client, {"capacity": 9}, party=party, party_max=3)
     change_registration("Ada", asked_about="change", answer_by=None)
 
-    assert promise in said(client, path + COMING)
+    assert promise in page_text(client, path + COMING)
 
 
 def test_the_page_says_where_it_is(client: FlaskClient):
@@ -125,17 +125,19 @@ def test_the_page_says_where_it_is(client: FlaskClient):
     change_event(
         venue_name="The Boat Shed", venue_address="Voorbeeldkade 14\nUtrecht\n"
     )
-    assert "The Boat Shed, Voorbeeldkade 14, Utrecht" in said(client, path + COMING)
+    assert "The Boat Shed, Voorbeeldkade 14, Utrecht" in page_text(
+        client, path + COMING
+    )
 
     change_event(venue_name=None, venue_address=None)
-    assert "Boat Shed" not in said(client, path + COMING)
+    assert "Boat Shed" not in page_text(client, path + COMING)
 
 
 def test_who_joins_from_afar_reads_that_it_is_online(client: FlaskClient):
     path = asked(client, WEBINAR)
     change_event(venue_name="The Boat Shed")
 
-    shown = said(client, path + COMING)
+    shown = page_text(client, path + COMING)
     assert "Online" in shown
     assert "Boat Shed" not in shown
 
@@ -146,9 +148,9 @@ def test_who_could_not_be_asked_by_mail_can_say_yes(client: FlaskClient):
         "Ada", asked_at=None, asked_about=None, answer_by=None, flagged_at=utcnow()
     )
 
-    assert "The organizers would like to know." in said(client, path + COMING)
+    assert "The organizers would like to know." in page_text(client, path + COMING)
     client.post(path + COMING)
-    assert one("Ada").flagged_at is None
+    assert registration_named("Ada").flagged_at is None
 
 
 def test_the_ticket_has_a_note_with_the_button_while_an_answer_is_awaited(
@@ -156,19 +158,19 @@ def test_the_ticket_has_a_note_with_the_button_while_an_answer_is_awaited(
 ):
     path = asked(client)
 
-    assert COMING in buttons(client, path)
-    assert "Are you still coming?" in said(client, path)
+    assert COMING in action_paths(client, path)
+    assert "Are you still coming?" in page_text(client, path)
     client.post(path + COMING)
-    assert COMING not in buttons(client, path)
-    assert "Are you still coming?" not in said(client, path)
+    assert COMING not in action_paths(client, path)
+    assert "Are you still coming?" not in page_text(client, path)
 
 
 def test_a_party_reads_of_its_places(client: FlaskClient):
     path = asked(client, party=2)
-    assert "Give up your 2 places" in said(client, path + COMING)
+    assert "Give up your 2 places" in page_text(client, path + COMING)
     client.post(path + COMING)
 
-    assert "Please give the places up" in said(client, path + COMING)
+    assert "Please give the places up" in page_text(client, path + COMING)
 
 
 def test_a_party_is_led_to_giving_up_single_places(client: FlaskClient):
@@ -184,15 +186,15 @@ def test_online_nobody_is_sent_to_a_ticket(client: FlaskClient):
     path = asked(client, {**WEBINAR, "capacity": 5})
     client.post(path + COMING)
 
-    assert "Open your registration" in said(client, path + COMING)
+    assert "Open your registration" in page_text(client, path + COMING)
 
 
 def test_who_was_not_asked_reads_that_the_place_is_theirs(client: FlaskClient):
-    path = send_as(client, soon(), "ada")
+    path = register_as(client, make_upcoming_event(), "ada")
 
-    assert "You have a place" in said(client, path + COMING)
+    assert "You have a place" in page_text(client, path + COMING)
     assert client.post(path + COMING).status_code == 303
-    assert one("Ada").answered_at is None
+    assert registration_named("Ada").answered_at is None
 
 
 def test_given_on_the_page_says_how_to_come_after_all(client: FlaskClient):
@@ -201,7 +203,7 @@ def test_given_on_the_page_says_how_to_come_after_all(client: FlaskClient):
 
     for answer in (client.get(path + COMING), client.post(path + COMING)):
         assert (answer.status_code, answer.location) == (303, path)
-    shown = said(client, path)
+    shown = page_text(client, path)
     assert "Your place was given on" in shown
     assert "We asked whether you still come and had no answer in time" in shown
     assert "Register again" in shown
@@ -211,10 +213,10 @@ def test_given_up_the_page_says_so(client: FlaskClient):
     path = asked(client)
     client.post(path + GIVE_UP)
 
-    assert states() == {"Ada": "cancelled"}
+    assert states_by_name() == {"Ada": "cancelled"}
     for answer in (client.get(path + COMING), client.post(path + COMING)):
         assert (answer.status_code, answer.location) == (303, path)
-    assert messages()[-1] == ("cancelled", "ada@example.org")
+    assert mails_sent()[-1] == ("cancelled", "ada@example.org")
 
 
 @pytest.mark.parametrize(
@@ -231,9 +233,9 @@ def test_of_an_event_that_is_off_or_over_nothing_is_asked(client, values):
     change_event(**values)
 
     assert client.get(path + COMING).location == path
-    assert "Are you still coming?" not in said(client, path)
+    assert "Are you still coming?" not in page_text(client, path)
     assert client.post(path + COMING).status_code == 409
-    assert one("Ada").answered_at is None
+    assert registration_named("Ada").answered_at is None
 
 
 def test_a_link_that_leads_nowhere_is_a_404(client: FlaskClient, app):

@@ -18,12 +18,12 @@ from rsvp.models import Event, Invitation, Registration
 from tests.support.pages.registration_form import (
     HALL,
     WEBINAR,
-    everything,
-    messages,
-    send,
-    send_as,
-    soon,
-    states,
+    all_rows,
+    mails_sent,
+    make_upcoming_event,
+    register_as,
+    states_by_name,
+    submit_form,
 )
 
 pytestmark = pytest.mark.one_engine
@@ -42,17 +42,19 @@ def page(client: FlaskClient, event: Event) -> str:
 
 
 def test_where_an_organizer_decides_people_ask_for_a_place(client: FlaskClient):
-    event = soon({"capacity": 1, "waitlist": False}, allocation="approval")
+    event = make_upcoming_event(
+        {"capacity": 1, "waitlist": False}, allocation="approval"
+    )
 
     shown = page(client, event)
     assert "Ask for a place" in shown
     assert "The organizer decides who can come" in shown
 
     for who in ("ada", "bo"):
-        answer = client.get(send_as(client, event, who))
+        answer = client.get(register_as(client, event, who))
         assert "You have asked for a place" in answer.text
-    assert states() == {"Ada": "requested", "Bo": "requested"}
-    assert messages() == [
+    assert states_by_name() == {"Ada": "requested", "Bo": "requested"}
+    assert mails_sent() == [
         ("requested", "ada@example.org"),
         ("requested", "bo@example.org"),
     ]
@@ -65,27 +67,27 @@ def test_where_an_organizer_decides_people_ask_for_a_place(client: FlaskClient):
 def test_an_address_is_confirmed_from_its_mail_before_the_place_is_anyones(
     client: FlaskClient,
 ):
-    event = soon({"capacity": 1}, confirm_address=True)
+    event = make_upcoming_event({"capacity": 1}, confirm_address=True)
     assert "within two hours" not in page(client, event)
     assert "kept for two hours" in page(client, event)
 
-    answer = send(client, event)
+    answer = submit_form(client, event)
 
     assert answer.status_code == 200
     assert "Location" not in answer.headers
     assert "/r/" not in answer.text
     assert "within two hours" in answer.text
     assert the_only_one().state == "held"
-    assert messages() == [("confirm_address", "ada@example.org")]
+    assert mails_sent() == [("confirm_address", "ada@example.org")]
 
 
 def test_what_waits_for_a_mail_is_answered_alike_for_any_address(client: FlaskClient):
-    event = soon({"capacity": 1}, confirm_address=True)
-    fresh = send(client, event)
+    event = make_upcoming_event({"capacity": 1}, confirm_address=True)
+    fresh = submit_form(client, event)
     answers = {
-        "again": send(client, event),
-        "in line": send(client, event, email="bo@example.org"),
-        "too many": [send(client, event) for _ in range(4)][-1],
+        "again": submit_form(client, event),
+        "in line": submit_form(client, event, email="bo@example.org"),
+        "too many": [submit_form(client, event) for _ in range(4)][-1],
     }
 
     for why, answer in answers.items():
@@ -93,10 +95,15 @@ def test_what_waits_for_a_mail_is_answered_alike_for_any_address(client: FlaskCl
 
 
 def test_without_a_line_a_full_event_says_so_to_any_address(client: FlaskClient):
-    event = soon({"capacity": 1, "waitlist": False}, confirm_address=True)
-    send(client, event)
+    event = make_upcoming_event(
+        {"capacity": 1, "waitlist": False}, confirm_address=True
+    )
+    submit_form(client, event)
 
-    registered, other = send(client, event), send(client, event, email="bo@example.org")
+    registered, other = (
+        submit_form(client, event),
+        submit_form(client, event, email="bo@example.org"),
+    )
 
     assert registered.status_code == other.status_code == 409
     assert registered.text.replace("ada@", "bo@") == other.text
@@ -122,11 +129,11 @@ def invite(app: Flask, event: Event, **values: Any) -> str:
 
 
 def test_an_invitation_opens_the_form(app: Flask, client: FlaskClient):
-    event = soon(visibility="invitation")
+    event = make_upcoming_event(visibility="invitation")
     code = invite(app, event)
 
     assert 'name="invitation"' in page(client, event)
-    assert send(client, event, invitation=f" {code.lower()} ").status_code == 303
+    assert submit_form(client, event, invitation=f" {code.lower()} ").status_code == 303
     assert the_only_one().invitation_id is not None
 
 
@@ -143,34 +150,39 @@ def test_an_invitation_opens_the_form(app: Flask, client: FlaskClient):
 def test_without_a_working_code_nobody_registers(
     app: Flask, client: FlaskClient, why, values, words
 ):
-    event, other = soon(visibility="invitation"), soon(visibility="invitation")
+    event, other = (
+        make_upcoming_event(visibility="invitation"),
+        make_upcoming_event(visibility="invitation"),
+    )
     code = invite(app, event, **values) if values else invite(app, other)
     if why == "used_up":
-        assert send(client, event, invitation=code, email="cy@example.org").location
-    before = everything()
+        assert submit_form(
+            client, event, invitation=code, email="cy@example.org"
+        ).location
+    before = all_rows()
     sent = "" if why == "missing" else code
-    answer = send(client, event, invitation=sent)
+    answer = submit_form(client, event, invitation=sent)
 
     assert answer.status_code == 422
     assert words in answer.text
     assert 'id="invitation-mistake"' in answer.text
     assert "Ada Bell" in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize("code", ["x" * 10_000, "\0", "1" * 29, "💌" * 50])
 def test_nothing_odd_is_a_code(client: FlaskClient, code):
-    event = soon(visibility="invitation")
+    event = make_upcoming_event(visibility="invitation")
 
-    assert send(client, event, invitation=code).status_code == 422
-    assert states() == {}
+    assert submit_form(client, event, invitation=code).status_code == 422
+    assert states_by_name() == {}
 
 
 def test_only_invited_events_ask_for_a_code(client: FlaskClient):
-    event = soon()
+    event = make_upcoming_event()
 
     assert 'name="invitation"' not in page(client, event)
-    assert send(client, event, invitation="1ABC").status_code == 303
+    assert submit_form(client, event, invitation="1ABC").status_code == 303
 
 
 # --- fewer of a party ---------------------------------------------------------------
@@ -189,7 +201,7 @@ def test_only_invited_events_ask_for_a_code(client: FlaskClient):
 def test_a_party_that_may_have_to_wait_is_asked_if_fewer_is_fine(
     client: FlaskClient, admissions, party_max, asked
 ):
-    event = soon(*admissions, party_max=party_max)
+    event = make_upcoming_event(*admissions, party_max=party_max)
 
     assert ('name="fewer_ok"' in page(client, event)) is asked
 
@@ -201,7 +213,7 @@ def test_a_party_that_may_have_to_wait_is_asked_if_fewer_is_fine(
 def test_fewer_is_kept_of_parties_that_ticked_it(
     client: FlaskClient, party, ticked, kept
 ):
-    send_as(client, soon(), "ada", party=party, fewer_ok=ticked)
+    register_as(client, make_upcoming_event(), "ada", party=party, fewer_ok=ticked)
 
     assert the_only_one().fewer_ok is kept
 
@@ -210,25 +222,25 @@ def test_fewer_is_kept_of_parties_that_ticked_it(
 
 
 def test_a_line_that_is_full_takes_nobody_more(client: FlaskClient):
-    event = soon(HALL | {"capacity": 1, "waitlist_max": 1}, WEBINAR)
+    event = make_upcoming_event(HALL | {"capacity": 1, "waitlist_max": 1}, WEBINAR)
     for who in ("ada", "bo"):
-        send_as(client, event, who, admission="hall")
-    before = everything()
+        register_as(client, event, who, admission="hall")
+    before = all_rows()
     cy = {"name": "Cy Onwudiwe", "email": "cy@example.org"}
-    answer = send(client, event, admission="hall", **cy)
+    answer = submit_form(client, event, admission="hall", **cy)
 
     assert answer.status_code == 409
     assert "the waitlist is full" in answer.text
     assert "Cy Onwudiwe" in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_the_page_of_a_full_line_has_no_form(client: FlaskClient):
-    event = soon({"capacity": 1, "waitlist_max": 2})
-    send_as(client, event, "ada")
-    send_as(client, event, "bo")
+    event = make_upcoming_event({"capacity": 1, "waitlist_max": 2})
+    register_as(client, event, "ada")
+    register_as(client, event, "bo")
     assert "Join the waitlist (2nd in line)" in page(client, event)
-    send_as(client, event, "cy")
+    register_as(client, event, "cy")
 
     shown = page(client, event)
     assert "The waitlist is full." in shown
@@ -239,11 +251,14 @@ def test_the_page_of_a_full_line_has_no_form(client: FlaskClient):
 def test_a_full_line_says_so_to_any_address_where_mail_alone_answers(
     client: FlaskClient,
 ):
-    event = soon({"capacity": 1, "waitlist_max": 1}, discreet=True)
-    send(client, event)
-    send(client, event, email="bo@example.org")
+    event = make_upcoming_event({"capacity": 1, "waitlist_max": 1}, discreet=True)
+    submit_form(client, event)
+    submit_form(client, event, email="bo@example.org")
 
-    registered, other = send(client, event), send(client, event, email="cy@example.org")
+    registered, other = (
+        submit_form(client, event),
+        submit_form(client, event, email="cy@example.org"),
+    )
 
     assert registered.status_code == other.status_code == 409
     assert "the waitlist is full" in other.text
@@ -253,12 +268,12 @@ def test_a_full_line_says_so_to_any_address_where_mail_alone_answers(
 def test_where_mail_alone_answers_a_wrong_code_tells_nothing_of_an_address(
     app: Flask, client: FlaskClient
 ):
-    event = soon(visibility="invitation", discreet=True)
-    assert send(client, event, invitation=invite(app, event)).status_code == 200
-    wrong = invite(app, soon(visibility="invitation"))
+    event = make_upcoming_event(visibility="invitation", discreet=True)
+    assert submit_form(client, event, invitation=invite(app, event)).status_code == 200
+    wrong = invite(app, make_upcoming_event(visibility="invitation"))
 
-    registered = send(client, event, invitation=wrong)
-    other = send(client, event, invitation=wrong, email="bo@example.org")
+    registered = submit_form(client, event, invitation=wrong)
+    other = submit_form(client, event, invitation=wrong, email="bo@example.org")
 
     assert registered.status_code == other.status_code == 422
     assert registered.text.replace("ada@", "bo@") == other.text

@@ -21,15 +21,15 @@ from tests.support.pages.registration_form import (
     HALL,
     JOIN_URL,
     WEBINAR,
+    all_rows,
     change_event,
-    codes_on,
-    everything,
-    messages,
-    send_as,
-    soon,
-    states,
+    form_data,
+    mails_sent,
+    make_upcoming_event,
+    printed_codes,
+    register_as,
+    states_by_name,
     ticket_path,
-    typed,
 )
 
 pytestmark = pytest.mark.one_engine
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.one_engine
 
 
 def test_a_ticket_page_is_for_its_holder_alone(client: FlaskClient):
-    path = send_as(client, soon(), "ada")
+    path = register_as(client, make_upcoming_event(), "ada")
     shared = ticket_path("Ada")
     for page in (path, f"{path}/calendar.ics", shared, f"{shared}/calendar.ics"):
         answer = client.get(page)
@@ -50,21 +50,21 @@ def test_a_ticket_page_is_for_its_holder_alone(client: FlaskClient):
 
 
 def test_giving_up_seats_the_next_in_line(client: FlaskClient):
-    event = soon({"capacity": 1})
-    ada, bo = send_as(client, event, "ada"), send_as(client, event, "bo")
+    event = make_upcoming_event({"capacity": 1})
+    ada, bo = register_as(client, event, "ada"), register_as(client, event, "bo")
     answer = client.post(f"{ada}/cancellation")
 
     assert (answer.status_code, answer.location) == (303, ada)
-    assert states() == {"Ada": "cancelled", "Bo": "confirmed"}
-    assert codes_on(client.get(ada)) == []
-    assert len(codes_on(client.get(bo))) == 1
-    assert ("promoted", "bo@example.org") in messages()
-    assert ("cancelled", "ada@example.org") in messages()
+    assert states_by_name() == {"Ada": "cancelled", "Bo": "confirmed"}
+    assert printed_codes(client.get(ada)) == []
+    assert len(printed_codes(client.get(bo))) == 1
+    assert ("promoted", "bo@example.org") in mails_sent()
+    assert ("cancelled", "ada@example.org") in mails_sent()
 
 
 def test_a_guest_can_be_given_up_and_the_others_come(client: FlaskClient):
-    event = soon({"capacity": 3})
-    path = send_as(
+    event = make_upcoming_event({"capacity": 3})
+    path = register_as(
         client, event, "ada", **{"guests-0-name": "Bo", "guests-1-name": "Cy"}
     )
     bo = ticket_path("Bo")
@@ -72,64 +72,64 @@ def test_a_guest_can_be_given_up_and_the_others_come(client: FlaskClient):
 
     assert (answer.status_code, answer.location) == (303, path)
     ticket = client.get(path)
-    assert len(codes_on(ticket)) == 2
+    assert len(printed_codes(ticket)) == 2
     assert "Bo" in ticket.text
-    assert codes_on(client.get(bo)) == []
+    assert printed_codes(client.get(bo)) == []
     assert db.session.scalars(select(Admission.seats_taken)).one() == 2
 
 
 @pytest.mark.parametrize("position", ["0", "3", "99", "-1", "x", "9" * 30])
 def test_only_a_guest_who_is_there_can_be_given_up(client: FlaskClient, position):
-    path = send_as(client, soon(), "ada", **{"guests-0-name": "Bo"})
-    before = everything()
+    path = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
+    before = all_rows()
 
     assert client.post(f"{path}/guests/{position}/cancellation").status_code == 404
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_giving_up_twice_changes_nothing_and_says_so(client: FlaskClient):
-    path = send_as(client, soon(), "ada", **{"guests-0-name": "Bo"})
+    path = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
     client.post(f"{path}/guests/1/cancellation")
     client.post(f"{path}/cancellation")
-    before = everything()
+    before = all_rows()
 
     for what in ("guests/1/cancellation", "cancellation"):
         answer = client.post(f"{path}/{what}")
         assert answer.status_code == 409
         assert path in answer.text
-        assert everything() == before
+        assert all_rows() == before
 
 
 def test_nobody_gives_up_by_link_once_it_has_begun(client: FlaskClient):
-    path = send_as(client, soon(), "ada")
+    path = register_as(client, make_upcoming_event(), "ada")
     change_event(starts_at=utcnow() - timedelta(hours=1))
-    before = everything()
+    before = all_rows()
     answer = client.post(f"{path}/cancellation", headers={"Accept": "application/json"})
 
     assert answer.status_code == 409
     assert answer.get_json()["code"] == "too_late_to_cancel"
-    assert everything() == before
+    assert all_rows() == before
     assert "/cancellation" not in client.get(path).text
 
 
 def test_the_address_of_a_button_leads_to_its_page(client: FlaskClient):
-    event = soon()
-    path = send_as(client, event, "ada")
-    before = everything()
+    event = make_upcoming_event()
+    path = register_as(client, event, "ada")
+    before = all_rows()
 
     assert client.get(f"{path}/cancellation").location == path
     assert client.get(f"{path}/guests/1/cancellation").location == path
     form = client.get(f"/events/{event.slug}/registrations")
     assert form.location == f"/events/{event.slug}"
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_who_may_join_online_finds_the_link_and_nobody_else(client: FlaskClient):
     online = WEBINAR | {"capacity": 1, "waitlist": True}
-    event = soon(HALL, online, join_url=JOIN_URL)
-    joins = send_as(client, event, "ada", admission="webinar")
-    waits = send_as(client, event, "bo", admission="webinar")
-    comes = send_as(client, event, "cy", admission="hall")
+    event = make_upcoming_event(HALL, online, join_url=JOIN_URL)
+    joins = register_as(client, event, "ada", admission="webinar")
+    waits = register_as(client, event, "bo", admission="webinar")
+    comes = register_as(client, event, "cy", admission="hall")
     shared = {
         joins: ticket_path("Ada"),
         waits: ticket_path("Bo"),
@@ -138,7 +138,7 @@ def test_who_may_join_online_finds_the_link_and_nobody_else(client: FlaskClient)
 
     for path in (joins, shared[joins]):
         assert JOIN_URL in client.get(path).text
-        assert codes_on(client.get(path)) == []
+        assert printed_codes(client.get(path)) == []
     for path in (waits, comes, shared[waits], shared[comes]):
         assert JOIN_URL not in client.get(path).text
         assert JOIN_URL not in client.get(f"{path}/calendar.ics").text
@@ -149,19 +149,19 @@ def test_who_may_join_online_finds_the_link_and_nobody_else(client: FlaskClient)
 
 
 def test_a_cancelled_event_has_no_valid_tickets(client: FlaskClient):
-    path = send_as(client, soon(), "ada")
+    path = register_as(client, make_upcoming_event(), "ada")
     shared = ticket_path("Ada")
     change_event(status="cancelled")
 
     for page in (path, shared):
         answer = client.get(page)
         assert answer.status_code == 200
-        assert codes_on(answer) == []
+        assert printed_codes(answer) == []
         assert "cancelled" in answer.text.lower()
 
 
 def test_a_view_only_ticket_manages_nothing(client: FlaskClient):
-    path = send_as(client, soon(), "ada", **{"guests-0-name": "Bo"})
+    path = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
     shared = ticket_path("Bo")
     page = client.get(shared)
 
@@ -176,7 +176,7 @@ def test_a_view_only_ticket_manages_nothing(client: FlaskClient):
 
 
 def test_the_calendar_entry_points_at_the_view_only_ticket(client: FlaskClient):
-    path = send_as(client, soon(), "ada")
+    path = register_as(client, make_upcoming_event(), "ada")
     answer = client.get(f"{path}/calendar.ics")
 
     assert answer.mimetype == "text/calendar"
@@ -200,9 +200,9 @@ WRONG_TOKENS = [
 
 @pytest.mark.parametrize("token", WRONG_TOKENS)
 def test_every_wrong_link_gets_the_same_answer(client: FlaskClient, token):
-    send_as(client, soon(), "ada")
+    register_as(client, make_upcoming_event(), "ada")
     unknown = client.get(f"/r/{'x' * 21}Q")
-    before = everything()
+    before = all_rows()
 
     for path in (
         f"/r/{token}",
@@ -216,7 +216,7 @@ def test_every_wrong_link_gets_the_same_answer(client: FlaskClient, token):
         assert answer.text == unknown.text
     for path in (f"/r/{token}/cancellation", f"/r/{token}/guests/1/cancellation"):
         assert client.post(path).status_code == 404
-    assert everything() == before
+    assert all_rows() == before
 
 
 # --- looking changes nothing --------------------------------------------------------
@@ -225,9 +225,9 @@ def test_every_wrong_link_gets_the_same_answer(client: FlaskClient, token):
 def test_looking_changes_nothing_anywhere(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ):
-    event = soon({"capacity": 2}, slug="the-evening", join_url=JOIN_URL)
-    path = send_as(client, event, "ada", **{"guests-0-name": "Bo"})
-    send_as(client, event, "cy")
+    event = make_upcoming_event({"capacity": 2}, slug="the-evening", join_url=JOIN_URL)
+    path = register_as(client, event, "ada", **{"guests-0-name": "Bo"})
+    register_as(client, event, "cy")
     fillings = {
         "/r/": {"token": path.removeprefix("/r/"), "position": "1"},
         "/t/": {"token": ticket_path("Bo").removeprefix("/t/")},
@@ -239,7 +239,7 @@ def test_looking_changes_nothing_anywhere(
 
     monkeypatch.setattr("rsvp.db.writing", no_writing)
     monkeypatch.setattr("rsvp.db.write", no_writing)
-    before, visited = everything(), 0
+    before, visited = all_rows(), 0
     for rule in app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()):
             continue
@@ -252,7 +252,7 @@ def test_looking_changes_nothing_anywhere(
             assert answer.status_code < 500, address
             visited += answer.status_code == 200
     assert visited > 10
-    assert everything() == before
+    assert all_rows() == before
 
 
 # --- what it costs ------------------------------------------------------------------
@@ -276,12 +276,12 @@ class Statements(list[str]):
 def test_registering_reads_the_definition_from_memory_and_renders_nothing(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ):
-    event = soon()
+    event = make_upcoming_event()
     slug = event.slug
-    send_as(client, event, "ada")
+    register_as(client, event, "ada")
     rendered: list[Any] = []
-    form = typed(event, name="Bo", email="bo@example.org")
-    monkeypatch.setattr(event_queries, "event_page", None)
+    form = form_data(event, name="Bo", email="bo@example.org")
+    monkeypatch.setattr(event_queries, "load_detached_event", None)
     with (
         template_rendered.connected_to(
             lambda _app, template, **_: rendered.append(template.name), app
@@ -290,7 +290,7 @@ def test_registering_reads_the_definition_from_memory_and_renders_nothing(
     ):
         client.post(f"/events/{slug}/registrations", data=form)
 
-    assert states() == {"Ada": "confirmed", "Bo": "confirmed"}
+    assert states_by_name() == {"Ada": "confirmed", "Bo": "confirmed"}
     assert rendered == []
     reads = [text for text in sent if text.startswith("SELECT")]
     # The event's state; mails to this address.
@@ -300,9 +300,9 @@ def test_registering_reads_the_definition_from_memory_and_renders_nothing(
 
 
 def test_a_ticket_page_takes_a_few_reads(client: FlaskClient):
-    event = soon({"capacity": 1}, HALL, WEBINAR)
-    seated = send_as(client, event, "ada", admission="in-person")
-    waits = send_as(client, event, "bo", admission="in-person")
+    event = make_upcoming_event({"capacity": 1}, HALL, WEBINAR)
+    seated = register_as(client, event, "ada", admission="in-person")
+    waits = register_as(client, event, "bo", admission="in-person")
     client.get(seated)
 
     for path, most in ((seated, 2), (waits, 3)):
@@ -312,12 +312,12 @@ def test_a_ticket_page_takes_a_few_reads(client: FlaskClient):
 
 
 def test_registrations_are_counted_right(client: FlaskClient):
-    event = soon({"capacity": 3})
-    send_as(client, event, "ada", party="2")
-    send_as(client, event, "bo", party="2")
+    event = make_upcoming_event({"capacity": 3})
+    register_as(client, event, "ada", party="2")
+    register_as(client, event, "bo", party="2")
 
-    assert states() == {"Ada": "confirmed", "Bo": "waitlisted"}
+    assert states_by_name() == {"Ada": "confirmed", "Bo": "waitlisted"}
     assert db.session.scalar(select(func.sum(Registration.seats))) == 4
-    state = event_queries.event_state(event.slug)
+    state = event_queries.find_event_state(event.slug)
     assert state is not None
     assert state.left(event.admissions[0].id) == 1

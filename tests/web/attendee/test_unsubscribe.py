@@ -14,7 +14,13 @@ from rsvp.jobs.delivery import pool
 from rsvp.models import AuditEntry, Registration
 from rsvp.models.message import MessageKind
 from rsvp.web import request_log
-from tests.support.factories import CODE_KEY, NOON, make_event, register, stored
+from tests.support.factories import (
+    CODE_KEY,
+    NOON,
+    load_registration,
+    make_event,
+    register,
+)
 
 pytestmark = pytest.mark.one_engine
 
@@ -28,7 +34,7 @@ def place(app):
 
 
 def link_of(outcome) -> str:
-    found = stored(outcome)
+    found = load_registration(outcome)
     version = found.link_version
     return f"/u/{tokens.mute_token(CODE_KEY, found.uuid, version)}"
 
@@ -44,7 +50,7 @@ def test_looking_changes_nothing_and_names_nobody(client, place):
     assert page.status_code == 200
     assert "A quiet evening" in page.text
     assert "Ada" not in page.text
-    assert stored(place).muted_at is None
+    assert load_registration(place).muted_at is None
     assert page.headers["Cache-Control"] == "no-store"
 
 
@@ -52,11 +58,11 @@ def test_the_button_ends_them_and_another_brings_them_back(client, place):
     link = link_of(place)
     answer = client.post(link)
     assert (answer.status_code, answer.location) == (303, link)
-    assert stored(place).muted_at is not None
+    assert load_registration(place).muted_at is not None
     assert "You get no more of these mails" in client.get(link).text
 
     client.post(f"{link}/undo")
-    assert stored(place).muted_at is None
+    assert load_registration(place).muted_at is None
     assert verbs() == ["register", "mute", "unmute"]
 
 
@@ -65,7 +71,7 @@ def test_a_mail_programs_button_works_from_anywhere_and_twice(client, place):
     for _ in range(2):
         answer = client.post(link, data=ONE_CLICK, headers=FROM_A_MAIL_PROGRAM)
         assert answer.status_code == 200  # such programs follow no redirects
-    assert stored(place).muted_at is not None
+    assert load_registration(place).muted_at is not None
     assert verbs() == ["register", "mute"]
 
 
@@ -74,7 +80,7 @@ def test_it_may_come_as_a_form_of_parts(client, place):
         link_of(place), data=ONE_CLICK, content_type="multipart/form-data"
     )
     assert answer.status_code == 200
-    assert stored(place).muted_at is not None
+    assert load_registration(place).muted_at is not None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +93,7 @@ def test_nothing_else_from_elsewhere_does(client, place, sent):
         assert answer.status_code == 403
     answer = client.post(f"{link}/undo", data=ONE_CLICK, headers=FROM_A_MAIL_PROGRAM)
     assert answer.status_code == 403
-    assert stored(place).muted_at is None
+    assert load_registration(place).muted_at is None
 
 
 def test_the_link_does_nothing_else_and_no_other_link_does_this(client, place):
@@ -119,7 +125,7 @@ def test_ones_own_page_says_so(client, place):
 
 
 def test_logs_keep_the_secret(place):
-    assert request_log.masked(link_of(place)) == "/u/…"
+    assert request_log.mask_secrets(link_of(place)) == "/u/…"
 
 
 # --- the mails ----------------------------------------------------------------------
@@ -128,9 +134,9 @@ def test_logs_keep_the_secret(place):
 def test_what_waits_is_not_sent_any_more_but_changes_are(app, client, smtp, place):
     assert pool.deliver_due(NOON).sent == 1
     for kind in (MessageKind.NOTE, MessageKind.CHANGED):
-        found = stored(place)
+        found = load_registration(place)
         with writing():
-            outbox.tell(found, kind, cause=Cause.OWNER, now=NOON, who="guest")
+            outbox.enqueue(found, kind, cause=Cause.OWNER, now=NOON, who="guest")
     client.post(link_of(place), data=ONE_CLICK)
 
     assert pool.deliver_due(NOON).sent == 1

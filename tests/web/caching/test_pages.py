@@ -13,12 +13,12 @@ from rsvp.queries import events as event_queries
 from rsvp.web.caching import pages as cached_pages
 from rsvp.web.public import events
 from tests.support.pages.public import (
-    change,
-    counted_statements,
+    event_html,
     in_days,
-    page,
-    register,
-    soon,
+    make_upcoming_event,
+    record_statements,
+    register_party,
+    update_event,
 )
 
 pytestmark = pytest.mark.one_engine
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.one_engine
 
 
 def test_no_page_sets_a_cookie_or_depends_on_one(client, app):
-    event = soon(series=None)
+    event = make_upcoming_event(series=None)
 
     for path in ("/", f"/events/{event.slug}", "/events.ics", "/events.atom"):
         response = client.get(path, headers={"Cookie": "session=other"})
@@ -37,7 +37,7 @@ def test_no_page_sets_a_cookie_or_depends_on_one(client, app):
 
 
 def test_an_unchanged_page_is_answered_304(client, app):
-    event = soon()
+    event = make_upcoming_event()
     first = client.get(f"/events/{event.slug}")
 
     again = client.get(
@@ -54,7 +54,7 @@ def test_an_unchanged_page_is_answered_304(client, app):
     "seen", ['"other"', 'W/"other", "more"', "", "nonsense"], ids=repr
 )
 def test_a_page_not_seen_yet_is_answered_whole(client, app, seen):
-    event = soon()
+    event = make_upcoming_event()
 
     response = client.get(f"/events/{event.slug}", headers={"If-None-Match": seen})
 
@@ -62,10 +62,10 @@ def test_a_page_not_seen_yet_is_answered_whole(client, app, seen):
 
 
 def test_a_registration_changes_the_page_at_once(client, app):
-    event = soon({"capacity": 30})
+    event = make_upcoming_event({"capacity": 30})
     before = client.get(f"/events/{event.slug}")
 
-    register(app, event.slug, "ada@example.org", party=2)
+    register_party(app, event.slug, "ada@example.org", party=2)
     after = client.get(
         f"/events/{event.slug}", headers={"If-None-Match": before.headers["ETag"]}
     )
@@ -77,10 +77,10 @@ def test_a_registration_changes_the_page_at_once(client, app):
 
 
 def test_a_new_version_of_the_event_changes_the_page_at_once(client, app):
-    event = soon(title="Letters")
+    event = make_upcoming_event(title="Letters")
     before = client.get(f"/events/{event.slug}")
 
-    change(event, title="Letters and Soup")
+    update_event(event, title="Letters and Soup")
 
     after = client.get(f"/events/{event.slug}")
     assert after.headers["ETag"] != before.headers["ETag"]
@@ -88,18 +88,18 @@ def test_a_new_version_of_the_event_changes_the_page_at_once(client, app):
 
 
 def test_a_page_in_memory_costs_one_read(client, app, monkeypatch):
-    event = soon({}, {"key": "other"}, questions=({},), consents=({},))
+    event = make_upcoming_event({}, {"key": "other"}, questions=({},), consents=({},))
     first = client.get(f"/events/{event.slug}")
     reads: list[str] = []
-    read = event_queries.state_rows
+    read = event_queries.fetch_state_rows
 
     def noting(engine, slug):
         reads.append(slug)
         return read(engine, slug)
 
-    monkeypatch.setattr(event_queries, "state_rows", noting)
+    monkeypatch.setattr(event_queries, "fetch_state_rows", noting)
 
-    with counted_statements() as sent:
+    with record_statements() as sent:
         again = client.get(f"/events/{event.slug}")
 
     assert (reads, sent) == ([event.slug], [])
@@ -109,7 +109,7 @@ def test_a_page_in_memory_costs_one_read(client, app, monkeypatch):
 
 
 def test_a_page_past_the_application_can_be_answered_304_too(client, app):
-    event = soon()
+    event = make_upcoming_event()
     first = client.get(f"/events/{event.slug}")
 
     again = client.get(
@@ -123,31 +123,31 @@ def test_a_page_past_the_application_can_be_answered_304_too(client, app):
 
 
 def test_a_phase_that_the_clock_ends_is_seen_at_once(client, app, monkeypatch):
-    event = soon(closes_local=in_days(1))
-    assert "<form" in page(client, event)
+    event = make_upcoming_event(closes_local=in_days(1))
+    assert "<form" in event_html(client, event)
     later = datetime.now(UTC) + timedelta(days=2)
     monkeypatch.setattr(events, "utcnow", lambda: later)
     monkeypatch.setattr(cached_pages.time, "time", later.timestamp)
 
-    assert "Registration is closed" in page(client, event)
+    assert "Registration is closed" in event_html(client, event)
 
 
 def test_a_database_that_fails_is_not_hidden_by_memory(client, app, monkeypatch):
-    event = soon()
-    page(client, event)
+    event = make_upcoming_event()
+    event_html(client, event)
 
     def fail(_engine, _slug):
         raise RuntimeError("gone")
 
-    monkeypatch.setattr(event_queries, "state_rows", fail)
-    monkeypatch.setattr("rsvp.queries.events.state_rows", fail)
+    monkeypatch.setattr(event_queries, "fetch_state_rows", fail)
+    monkeypatch.setattr("rsvp.queries.events.fetch_state_rows", fail)
 
     with pytest.raises(RuntimeError):
         client.get(f"/events/{event.slug}")
 
 
 def test_the_page_goes_out_compressed_to_those_who_take_it(client, app):
-    event = soon()
+    event = make_upcoming_event()
     plain = client.get(f"/events/{event.slug}", headers={"Accept-Encoding": "identity"})
 
     squeezed = client.get(f"/events/{event.slug}", headers={"Accept-Encoding": "gzip"})
@@ -159,7 +159,7 @@ def test_the_page_goes_out_compressed_to_those_who_take_it(client, app):
 
 
 def test_a_head_request_tells_what_a_get_would(client, app):
-    event = soon()
+    event = make_upcoming_event()
 
     got = client.get(f"/events/{event.slug}")
     head = client.head(f"/events/{event.slug}")
@@ -174,34 +174,34 @@ def test_in_a_rush_a_page_rests_before_its_counts_are_shown_anew(
 ):
     now = [1000.0]
     monkeypatch.setattr(
-        cached_pages, "REST", 1_000_000
+        cached_pages, "GRACE_FACTOR", 1_000_000
     )  # any rendering: the longest rest
     monkeypatch.setattr(cached_pages.time, "monotonic", lambda: now[0])
     rendered = []
-    make = events.event_page
+    make = events.render_event_page
 
     def slowly(*args):
         rendered.append(now[0])
         now[0] += 0.1
         return make(*args)
 
-    monkeypatch.setattr(events, "event_page", slowly)
-    event = soon({"capacity": 30})
-    assert "30 of 30 left" in page(client, event)
+    monkeypatch.setattr(events, "render_event_page", slowly)
+    event = make_upcoming_event({"capacity": 30})
+    assert "30 of 30 left" in event_html(client, event)
 
     for number in range(3):
-        register(app, event.slug, f"ada-{number}@example.org")
-        assert "30 of 30 left" in page(client, event)
-    now[0] += cached_pages.LONGEST_REST
+        register_party(app, event.slug, f"ada-{number}@example.org")
+        assert "30 of 30 left" in event_html(client, event)
+    now[0] += cached_pages.MAX_GRACE
 
-    assert "27 of 30 left" in page(client, event)
+    assert "27 of 30 left" in event_html(client, event)
     assert len(rendered) == 2
-    change(event, title="Another Evening")
-    assert "Another Evening" in page(client, event)
+    update_event(event, title="Another Evening")
+    assert "Another Evening" in event_html(client, event)
 
 
 def test_while_one_renders_a_page_the_others_get_the_one_before():
-    kept = cached_pages.Memory()
+    kept = cached_pages.PageCache()
     kept.page("event", (1,), lambda: (b"one", events.HTML), lasting=("event",))
     kept.pages["event"] = replace(kept.pages["event"], rests_until=0.0)
     others = []
@@ -217,16 +217,16 @@ def test_while_one_renders_a_page_the_others_get_the_one_before():
 
 
 def test_a_page_of_an_event_without_limit_stays_as_it_is(client, app):
-    event = soon({"capacity": None})
+    event = make_upcoming_event({"capacity": None})
     before = client.get(f"/events/{event.slug}").headers["ETag"]
 
-    register(app, event.slug, "ada@example.org")
+    register_party(app, event.slug, "ada@example.org")
 
     assert client.get(f"/events/{event.slug}").headers["ETag"] == before
 
 
 def test_memory_holds_a_bounded_number_of_pages():
-    kept = cached_pages.Memory(kept=3)
+    kept = cached_pages.PageCache(kept=3)
     for number in range(10):
         kept.page(number, ("key",), lambda: (b"page", events.HTML))
 
@@ -234,13 +234,15 @@ def test_memory_holds_a_bounded_number_of_pages():
 
 
 def test_the_form_is_stamped_anew_each_hour(client, app, monkeypatch):
-    event = soon()
+    event = make_upcoming_event()
     now = datetime.now(UTC).replace(minute=30) + timedelta(hours=1)
 
     def token_at(instant: datetime) -> str:
         monkeypatch.setattr(events, "utcnow", lambda: instant)
         monkeypatch.setattr(cached_pages.time, "time", instant.timestamp)
-        found = re.search(r'name="form_token"[^>]*value="([^"]+)"', page(client, event))
+        found = re.search(
+            r'name="form_token"[^>]*value="([^"]+)"', event_html(client, event)
+        )
         return found[1]
 
     assert token_at(now) == token_at(now + timedelta(minutes=20))
@@ -251,16 +253,16 @@ def test_the_form_is_stamped_anew_each_hour(client, app, monkeypatch):
 def test_a_form_made_while_the_clock_was_wrong_is_made_anew(
     client, app, monkeypatch, days
 ):
-    event = soon(closes_local=in_days(1))
+    event = make_upcoming_event(closes_local=in_days(1))
     now = datetime.now(UTC)
     secret = app.config["SECRET_KEY"]
 
     def page_at(instant: datetime) -> str:
         monkeypatch.setattr(events, "utcnow", lambda: instant)
         monkeypatch.setattr(cached_pages.time, "time", instant.timestamp)
-        return page(client, event)
+        return event_html(client, event)
 
     page_at(now + timedelta(days=days))
     found = re.search(r'name="form_token"[^>]*value="([^"]+)"', page_at(now))
     assert found, "the page of that moment, when registration was closed"
-    assert tokens.form_token_is_good(secret, event.uuid, found[1], now)
+    assert tokens.is_form_token_valid(secret, event.uuid, found[1], now)

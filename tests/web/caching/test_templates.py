@@ -8,13 +8,13 @@ import pytest
 from flask import Flask
 from jinja2 import TemplateNotFound
 
-from rsvp.config import FILES
-from rsvp.web.caching.templates import HeldTemplates, init_app
+from rsvp.config import FILES_FOLDER
+from rsvp.web.caching.templates import CachedTemplateLoader, init_app
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return shutil.copytree(FILES / "templates", tmp_path / "templates")
+    return shutil.copytree(FILES_FOLDER / "templates", tmp_path / "templates")
 
 
 def an_app(folder, **config) -> Flask:
@@ -46,7 +46,7 @@ def test_a_process_goes_on_with_the_templates_that_it_began_with(folder):
 
     assert read(app, "base.html") == before
     # Nobody had seen this page yet.
-    page = (FILES / "templates/public/event.html").read_text(encoding="utf-8")
+    page = (FILES_FOLDER / "templates/public/event.html").read_text(encoding="utf-8")
     assert read(app, "public/event.html") == page
     with pytest.raises(TemplateNotFound):
         read(app, "later.html")
@@ -63,10 +63,10 @@ def test_while_debugging_a_changed_template_is_seen_at_once(folder):
 
 
 def test_the_whole_folder_is_known_by_name(folder):
-    names = HeldTemplates(folder).list_templates()
+    names = CachedTemplateLoader(folder).list_templates()
 
     assert {"base.html", "public/event.html"} <= set(names)
 
 
 def test_the_application_holds_its_templates(sqlite_app):
-    assert isinstance(sqlite_app.jinja_loader, HeldTemplates)
+    assert isinstance(sqlite_app.jinja_loader, CachedTemplateLoader)

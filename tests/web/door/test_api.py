@@ -17,15 +17,15 @@ from rsvp.domain.registrations import door_seating
 from rsvp.extensions import db
 from rsvp.models import Attendee, Device
 from rsvp.web.door import scan_input
-from tests.support.door import attendees
+from tests.support.door import attendees_of
 from tests.support.door_client import (
-    enrol,
-    evening,
-    kept,
-    printed,
-    scan,
-    send,
-    verdicts,
+    enrol_phone,
+    make_event_today,
+    printed_code,
+    scan_json,
+    scan_verdicts,
+    send_scans,
+    stored_scans,
 )
 from tests.support.factories import register
 
@@ -35,13 +35,13 @@ HOUR, YEARS = timedelta(hours=1), timedelta(days=3650)
 
 
 def test_a_scan_is_answered_with_name_party_and_counts(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", "Ada Bell", now=utcnow())
-    enrol(client, event)
-    zoe, _ada = attendees(event)
-    sent = scan(zoe)
+    enrol_phone(client, event)
+    zoe, _ada = attendees_of(event)
+    sent = scan_json(zoe)
 
-    answer = send(client, sent).get_json()
+    answer = send_scans(client, sent).get_json()
 
     [verdict] = answer["verdicts"]
     assert verdict == {
@@ -65,33 +65,33 @@ def test_a_scan_is_answered_with_name_party_and_counts(client: FlaskClient):
 
 
 def test_a_second_door_is_told_when_and_where_they_came_in(app: Flask):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    [zoe] = attendees(event)
+    [zoe] = attendees_of(event)
     main, side = app.test_client(), app.test_client()
-    enrol(main, event, "Main entrance")
-    enrol(side, event, "Side door")
-    [first] = verdicts(main, scan(zoe))
+    enrol_phone(main, event, "Main entrance")
+    enrol_phone(side, event, "Side door")
+    [first] = scan_verdicts(main, scan_json(zoe))
 
-    [second] = verdicts(side, scan(zoe))
+    [second] = scan_verdicts(side, scan_json(zoe))
 
     assert second["verdict"] == "already_in"
     assert (second["at"], second["door"]) == (first["at"], "Main entrance")
 
 
 def test_a_look_is_answered_and_lets_nobody_in(app: Flask):
-    event, other = evening(), evening()
+    event, other = make_event_today(), make_event_today()
     register(event, "Zoë Ωmega", "Ada Bell", now=utcnow())
     register(event, "Ben", now=utcnow())
     register(other, "Otto Other", now=utcnow())
-    zoe, ada, ben = attendees(event)
-    [otto] = attendees(other)
+    zoe, ada, ben = attendees_of(event)
+    [otto] = attendees_of(other)
     main, side = app.test_client(), app.test_client()
-    enrol(main, event, "Main entrance")
-    enrol(side, event, "Side door")
-    looks = [scan(one, "look") for one in (zoe, ada, ben, otto, "not a code")]
+    enrol_phone(main, event, "Main entrance")
+    enrol_phone(side, event, "Side door")
+    looks = [scan_json(one, "look") for one in (zoe, ada, ben, otto, "not a code")]
 
-    seen = verdicts(main, *looks)
+    seen = scan_verdicts(main, *looks)
 
     assert [one["verdict"] for one in seen] == [
         *("welcome", "welcome", "welcome", "wrong_event", "unknown"),
@@ -101,28 +101,28 @@ def test_a_look_is_answered_and_lets_nobody_in(app: Flask):
     assert keys[3:] == [None, None]
     assert [one["name"] for one in seen[3:]] == [None, None]
     assert not any(person["is_in"] for one in seen for person in one["party"])
-    assert kept() == []
+    assert stored_scans() == []
 
     # Beside a scan it sees what came before, and its id stays free.
-    look = scan(zoe, "look")
-    told = verdicts(main, scan(zoe), look, scan(ada, id=look["id"]))
+    look = scan_json(zoe, "look")
+    told = scan_verdicts(main, scan_json(zoe), look, scan_json(ada, id=look["id"]))
     assert [one["verdict"] for one in told] == ["welcome", "already_in", "welcome"]
-    [seen] = verdicts(side, scan(zoe, "look"))
+    [seen] = scan_verdicts(side, scan_json(zoe, "look"))
     assert (seen["verdict"], seen["door"]) == ("already_in", "Main entrance")
     assert seen["at"] == told[0]["at"]
-    assert len(kept()) == 2
-    sent = {"id": str(uuid4()), "code": printed(zoe), "direction": "look"}
+    assert len(stored_scans()) == 2
+    sent = {"id": str(uuid4()), "code": printed_code(zoe), "direction": "look"}
     assert main.post("/door/scans", data=sent).status_code == 400
 
 
 def test_who_leaves_may_come_back(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    [zoe] = attendees(event)
+    enrol_phone(client, event)
+    [zoe] = attendees_of(event)
 
     told = [
-        verdicts(client, scan(zoe, direction))[0]["verdict"]
+        scan_verdicts(client, scan_json(zoe, direction))[0]["verdict"]
         for direction in ("in", "in", "out", "in", "out", "out")
     ]
 
@@ -137,47 +137,50 @@ def test_who_leaves_may_come_back(client: FlaskClient):
 
 
 def test_a_scan_sent_again_is_stored_once_and_answered_the_same(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    sent = scan(attendees(event)[0])
+    enrol_phone(client, event)
+    sent = scan_json(attendees_of(event)[0])
 
-    first, second = send(client, sent).get_json(), send(client, sent).get_json()
+    first, second = (
+        send_scans(client, sent).get_json(),
+        send_scans(client, sent).get_json(),
+    )
 
     assert first["verdicts"] == second["verdicts"]
     assert second["counts"]["inside"] == 1
-    assert len(kept()) == 1
+    assert len(stored_scans()) == 1
 
 
 def test_the_last_scan_can_be_taken_back(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    [zoe] = attendees(event)
-    sent = scan(zoe)
-    send(client, sent)
+    enrol_phone(client, event)
+    [zoe] = attendees_of(event)
+    sent = scan_json(zoe)
+    send_scans(client, sent)
 
-    answer = send(client, scan(None, "undo", of=sent["id"])).get_json()
+    answer = send_scans(client, scan_json(None, "undo", of=sent["id"])).get_json()
 
     assert answer["verdicts"][0]["verdict"] == "undone"
     assert answer["counts"]["inside"] == 0
-    assert verdicts(client, scan(zoe))[0]["verdict"] == "welcome"
+    assert scan_verdicts(client, scan_json(zoe))[0]["verdict"] == "welcome"
 
 
 def test_codes_of_elsewhere_tell_no_name(client: FlaskClient):
-    event, other = evening(), evening()
+    event, other = make_event_today(), make_event_today()
     register(other, "Otto Other", now=utcnow())
-    enrol(client, event)
-    [otto] = attendees(other)
+    enrol_phone(client, event)
+    [otto] = attendees_of(other)
     stranger = tokens.code_text(bytes(range(16)))
 
-    answer = send(
+    answer = send_scans(
         client,
-        scan(otto),
-        scan(otto, "out"),
-        scan(stranger),
-        scan("not a code"),
-        scan(None, index="A" * 22),
+        scan_json(otto),
+        scan_json(otto, "out"),
+        scan_json(stranger),
+        scan_json("not a code"),
+        scan_json(None, index="A" * 22),
     )
 
     told = answer.get_json()["verdicts"]
@@ -190,14 +193,14 @@ def test_codes_of_elsewhere_tell_no_name(client: FlaskClient):
 def test_an_empty_batch_asks_for_the_counts_and_shows_that_the_phone_is_there(
     client: FlaskClient,
 ):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", "Ada Bell", now=utcnow())
-    enrol(client, event)
+    enrol_phone(client, event)
     with writing() as session:
         [device] = session.scalars(select(Device))
         device.seen_at = utcnow() - timedelta(minutes=5)
 
-    answer = send(client).get_json()
+    answer = send_scans(client).get_json()
 
     assert answer["verdicts"] == []
     assert answer["counts"] == {"inside": 0, "expected": 2}
@@ -231,19 +234,19 @@ def test_an_empty_batch_asks_for_the_counts_and_shows_that_the_phone_is_there(
 def test_a_scan_that_cannot_be_read_says_which_field_and_hurts_no_other(
     client: FlaskClient, field, values
 ):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    good = scan(attendees(event)[0])
-    bad = [scan(**{"code": "1", field: value}) for value in values]
+    enrol_phone(client, event)
+    good = scan_json(attendees_of(event)[0])
+    bad = [scan_json(**{"code": "1", field: value}) for value in values]
 
-    told = verdicts(client, *bad, good)
+    told = scan_verdicts(client, *bad, good)
 
     for sent, entry in zip(bad, told, strict=False):
         assert (entry["error"], entry["field"]) == ("malformed", field), sent
         assert entry["id"] == (sent["id"] if type(sent["id"]) is str else None)
     assert told[-1]["verdict"] == "welcome"
-    assert len(kept()) == 1
+    assert len(stored_scans()) == 1
 
 
 WRONG_INSTANTS = [
@@ -253,66 +256,66 @@ WRONG_INSTANTS = [
 
 
 def test_a_batch_that_was_sent_at_no_time_says_so_of_each_scan(client: FlaskClient):
-    enrol(client, evening())
+    enrol_phone(client, make_event_today())
     for wrong in WRONG_INSTANTS:
-        sent = scan("1")
+        sent = scan_json("1")
 
-        answer = send(client, sent, sent_at=wrong).get_json()
+        answer = send_scans(client, sent, sent_at=wrong).get_json()
 
         told = {"id": sent["id"], "error": "malformed", "field": "sent_at"}
         assert answer["verdicts"] == [told], wrong
         assert set(answer["counts"]) == {"inside", "expected"}
-    assert send(client, sent_at="never").status_code == 200
-    assert kept() == []
+    assert send_scans(client, sent_at="never").status_code == 200
+    assert stored_scans() == []
 
 
 @pytest.mark.parametrize("clock", [-YEARS, -HOUR, 0 * HOUR, HOUR, YEARS])
 def test_a_ticket_is_green_at_one_door_whatever_their_clocks_say(app: Flask, clock):
     """At once, as pages send it; one that was sent hours before it was made, too."""
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    [zoe] = attendees(event)
+    [zoe] = attendees_of(event)
     main, side = app.test_client(), app.test_client()
-    enrol(main, event, "Main entrance")
-    enrol(side, event, "Side door")
-    verdicts(main, scan(zoe), sent_at=utcnow().isoformat())
+    enrol_phone(main, event, "Main entrance")
+    enrol_phone(side, event, "Side door")
+    scan_verdicts(main, scan_json(zoe), sent_at=utcnow().isoformat())
     there = utcnow() + clock
 
     for age in (0 * HOUR, timedelta(seconds=29), -HOUR):
-        sent = scan(zoe, at=there.isoformat(), shown=None)
-        [again] = verdicts(side, sent, sent_at=(there + age).isoformat())
+        sent = scan_json(zoe, at=there.isoformat(), shown=None)
+        [again] = scan_verdicts(side, sent, sent_at=(there + age).isoformat())
         assert (again["verdict"], again["door"]) == ("already_in", "Main entrance")
         # The answer was lost: the same again, by a clock that was set meanwhile.
-        [same] = verdicts(side, sent, sent_at=(there - YEARS).isoformat())
+        [same] = scan_verdicts(side, sent, sent_at=(there - YEARS).isoformat())
         assert same == again
-    assert len(kept()) == 4
+    assert len(stored_scans()) == 4
 
 
 @pytest.mark.parametrize("missing", ["id", "seq", "epoch", "at", "direction", "code"])
 def test_a_scan_with_a_field_missing_is_malformed(client: FlaskClient, missing):
-    enrol(client, evening())
-    sent = scan("1")
+    enrol_phone(client, make_event_today())
+    sent = scan_json("1")
     del sent[missing]
 
-    [entry] = verdicts(client, sent)
+    [entry] = scan_verdicts(client, sent)
 
     assert (entry["error"], entry["field"]) == ("malformed", missing)
 
 
 @pytest.mark.parametrize("sent", [None, 7, "scan", [], [{}], True])
 def test_what_is_no_scan_at_all_is_malformed(client: FlaskClient, sent):
-    enrol(client, evening())
+    enrol_phone(client, make_event_today())
 
-    assert verdicts(client, sent) == [
+    assert scan_verdicts(client, sent) == [
         {"id": None, "error": "malformed", "field": "scan"}
     ]
 
 
 def test_an_undo_says_of_what(client: FlaskClient):
-    enrol(client, evening())
-    nothing, nobodys = scan(None, "undo"), scan(None, "undo", of=str(uuid4()))
+    enrol_phone(client, make_event_today())
+    nothing, nobodys = scan_json(None, "undo"), scan_json(None, "undo", of=str(uuid4()))
 
-    told = verdicts(client, nothing, nobodys)
+    told = scan_verdicts(client, nothing, nobodys)
 
     assert (told[0]["error"], told[0]["field"]) == ("malformed", "of")
     assert told[1]["verdict"] == "unknown"
@@ -320,16 +323,16 @@ def test_an_undo_says_of_what(client: FlaskClient):
 
 def test_a_scan_that_cannot_be_kept_hurts_no_other(app: Flask):
     """Another phone's id is the one thing that only the database can refuse."""
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", "Ada Bell", now=utcnow())
-    zoe, ada = attendees(event)
+    zoe, ada = attendees_of(event)
     main, side = app.test_client(), app.test_client()
-    enrol(main, event, "Main entrance")
-    enrol(side, event, "Side door")
-    theirs = scan(zoe)
-    send(main, theirs)
+    enrol_phone(main, event, "Main entrance")
+    enrol_phone(side, event, "Side door")
+    theirs = scan_json(zoe)
+    send_scans(main, theirs)
 
-    told = verdicts(side, scan(ada, id=theirs["id"]), scan(ada))
+    told = scan_verdicts(side, scan_json(ada, id=theirs["id"]), scan_json(ada))
 
     assert told[0] == {"id": theirs["id"], "error": "not_stored"}
     assert told[1]["verdict"] == "welcome"
@@ -354,54 +357,56 @@ def test_a_scan_that_cannot_be_kept_hurts_no_other(app: Flask):
     ],
 )
 def test_a_body_that_is_no_batch_is_a_problem(client: FlaskClient, body):
-    enrol(client, evening())
+    enrol_phone(client, make_event_today())
 
     answer = client.post("/door/api/scans", data=body, content_type="application/json")
 
     assert answer.status_code in (200, 400)
     if answer.status_code == 400:
         assert answer.mimetype == "application/problem+json"
-    assert kept() == []
+    assert stored_scans() == []
 
 
 def test_a_batch_has_its_limits(client: FlaskClient):
-    enrol(client, evening())
-    many = [scan("1") for _ in range(scan_input.MOST)]
+    enrol_phone(client, make_event_today())
+    many = [scan_json("1") for _ in range(scan_input.MAX_SCANS)]
 
-    assert send(client, *many).status_code == 200
-    assert send(client, *many, scan("1")).status_code == 400
-    assert send(client, {"x": "x" * scan_input.BATCH_BYTES}).status_code == 413
-    assert len(kept()) == scan_input.MOST
+    assert send_scans(client, *many).status_code == 200
+    assert send_scans(client, *many, scan_json("1")).status_code == 400
+    assert (
+        send_scans(client, {"x": "x" * scan_input.MAX_BATCH_BYTES}).status_code == 413
+    )
+    assert len(stored_scans()) == scan_input.MAX_SCANS
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
 def test_a_form_of_another_site_cannot_pass_for_a_batch(client: FlaskClient, kind):
-    enrol(client, evening())
-    body = json.dumps({"scans": [scan("1")]})
+    enrol_phone(client, make_event_today())
+    body = json.dumps({"scans": [scan_json("1")]})
 
     answer = client.post("/door/api/scans", data=body, content_type=kind)
 
     assert answer.status_code == 415
-    assert kept() == []
+    assert stored_scans() == []
 
 
 def given_on(event, outcome) -> Attendee:
     """The attendee of a registration whose seat was given on."""
     with writing():
-        door_seating.release(
+        door_seating.release_registration(
             outcome.registration_id, what="not_there", actor="worker", now=utcnow()
         )
-    return attendees(event)[0]
+    return attendees_of(event)[0]
 
 
 def test_a_late_comer_is_let_in_while_there_is_a_seat(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     ada = given_on(event, register(event, "Ada", now=utcnow()))
-    enrol(client, event)
+    enrol_phone(client, event)
 
-    told = verdicts(client, scan(ada))
+    told = scan_verdicts(client, scan_json(ada))
 
     assert told[0]["verdict"] == "welcome"
     db.session.rollback()
@@ -411,12 +416,12 @@ def test_a_late_comer_is_let_in_while_there_is_a_seat(client: FlaskClient):
 def test_a_late_comer_is_sent_to_the_host_where_all_seats_are_taken(
     client: FlaskClient,
 ):
-    event = evening({"capacity": 1})
+    event = make_event_today({"capacity": 1})
     ada = given_on(event, register(event, "Ada", now=utcnow()))
-    enrol(client, event)
+    enrol_phone(client, event)
     register(event, "Ben", now=utcnow())
-    verdicts(client, scan(attendees(event)[1]))
+    scan_verdicts(client, scan_json(attendees_of(event)[1]))
 
-    told = verdicts(client, scan(ada))
+    told = scan_verdicts(client, scan_json(ada))
 
     assert told[0]["verdict"] == "released"

@@ -19,20 +19,20 @@ from rsvp.db import utcnow, writing
 from rsvp.domain.checkin import passes
 from rsvp.extensions import db
 from rsvp.models import Device, Event
-from rsvp.models.checkin import Verdict, door_ends_at
+from rsvp.models.checkin import Verdict, check_in_ends_at
 from rsvp.web.door import verdicts as looks
 from tests.paths import CASES
-from tests.support.door import attendees, make_pass
+from tests.support.door import attendees_of, make_pass
 from tests.support.door_client import (
-    enrol,
-    evening,
-    kept,
+    enrol_phone,
+    make_event_today,
     pass_link,
-    printed,
-    scan,
-    send,
-    type_in,
-    verdicts,
+    printed_code,
+    scan_json,
+    scan_verdicts,
+    send_scans,
+    stored_scans,
+    type_code,
 )
 from tests.support.factories import CODE_KEY, cancel, register
 
@@ -53,7 +53,7 @@ def devices() -> list[Device]:
 
 
 def test_a_pass_enrols_a_phone_with_the_name_of_its_door(client: FlaskClient):
-    event = evening(title="Letters and Soup")
+    event = make_event_today(title="Letters and Soup")
     link = pass_link(event)
 
     page = client.get(link)
@@ -69,7 +69,7 @@ def test_a_pass_enrols_a_phone_with_the_name_of_its_door(client: FlaskClient):
 
 
 def test_looking_at_a_pass_enrols_nobody(client: FlaskClient):
-    link = pass_link(evening())
+    link = pass_link(make_event_today())
 
     assert client.get(link).status_code == 200
     assert client.head(link).status_code == 200
@@ -77,8 +77,8 @@ def test_looking_at_a_pass_enrols_nobody(client: FlaskClient):
 
 
 def test_the_cookie_is_for_the_door_alone_and_ends_with_it(client: FlaskClient):
-    event = evening()
-    answer = enrol(client, event)
+    event = make_event_today()
+    answer = enrol_phone(client, event)
     [cookie] = answer.headers.getlist("Set-Cookie")
 
     assert cookie.startswith("rsvp_door=")
@@ -86,7 +86,7 @@ def test_the_cookie_is_for_the_door_alone_and_ends_with_it(client: FlaskClient):
     assert {"Path=/door", "HttpOnly", "SameSite=Strict", "Secure"} <= set(parts)
     ends = next(p for p in parts if p.startswith("Expires=")).removeprefix("Expires=")
     expires = datetime.strptime(ends, "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
-    assert abs(expires - door_ends_at(event)) < timedelta(seconds=2)
+    assert abs(expires - check_in_ends_at(event)) < timedelta(seconds=2)
 
 
 def test_without_https_the_cookie_goes_without_it(
@@ -94,7 +94,7 @@ def test_without_https_the_cookie_goes_without_it(
 ):
     monkeypatch.setitem(app.config, "PUBLIC_URL", "http://127.0.0.1:8000")
 
-    assert "Secure" not in enrol(client, evening()).headers["Set-Cookie"]
+    assert "Secure" not in enrol_phone(client, make_event_today()).headers["Set-Cookie"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_without_https_the_cookie_goes_without_it(
     ],
 )
 def test_a_door_needs_a_name_one_can_read(client: FlaskClient, name, words):
-    answer = client.post(pass_link(evening()), data={"name": name})
+    answer = client.post(pass_link(make_event_today()), data={"name": name})
 
     assert answer.status_code == 422
     assert words in answer.text
@@ -118,7 +118,7 @@ def test_a_door_needs_a_name_one_can_read(client: FlaskClient, name, words):
 
 
 def test_a_door_says_when_it_opens(client: FlaskClient):
-    event = evening(begins_in=30)
+    event = make_event_today(begins_in=30)
     link = pass_link(event)
 
     page = client.get(link)
@@ -133,36 +133,36 @@ def test_a_door_says_when_it_opens(client: FlaskClient):
 
 
 def test_a_rehearsal_may_begin_at_once(client: FlaskClient):
-    event = evening(begins_in=300)
+    event = make_event_today(begins_in=300)
     outcome = register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event, at_once=True)
-    [attendee] = attendees(event)
+    enrol_phone(client, event, at_once=True)
+    [attendee] = attendees_of(event)
 
     page = client.get("/door/").text
-    [verdict] = verdicts(client, scan(attendee))
+    [verdict] = scan_verdicts(client, scan_json(attendee))
 
     assert outcome.registration_id
     assert re.search(r"data-rehearsal-line>Rehearsal: nothing counts yet", page)
     assert (verdict["verdict"], verdict["rehearsal"]) == ("welcome", True)
-    assert send(client).get_json()["counts"] == {"inside": 0, "expected": 1}
+    assert send_scans(client).get_json()["counts"] == {"inside": 0, "expected": 1}
 
 
 def test_a_pass_that_has_ended_or_was_taken_back_says_so(client: FlaskClient):
-    over = evening(begins_in=-18)
+    over = make_event_today(begins_in=-18)
     with writing():
         event = db.session.get_one(Event, over.id)
-        made = passes.make_pass(
+        made = passes.create_pass(
             event.id,
             code_key=CODE_KEY,
             actor="command",
             now=event.starts_at,
         )
-        ended = passes.token_of(made, CODE_KEY)
-    revoked = make_pass(evening(), utcnow())
+        ended = passes.pass_token(made, CODE_KEY)
+    revoked = make_pass(make_event_today(), utcnow())
     with writing():
         passes.revoke_pass(revoked.id, actor="command", now=utcnow())
 
-    for token in (ended, passes.token_of(revoked, CODE_KEY)):
+    for token in (ended, passes.pass_token(revoked, CODE_KEY)):
         for answer in (
             client.get(f"/door/{token}"),
             client.post(f"/door/{token}", data={"name": "Main entrance"}),
@@ -181,7 +181,7 @@ def test_a_link_that_is_none_leads_nowhere(client: FlaskClient):
 
 
 def test_a_pass_takes_as_many_phones_as_it_says(app: Flask):
-    link = pass_link(evening(), phones_max=1)
+    link = pass_link(make_event_today(), phones_max=1)
     first, second = app.test_client(), app.test_client()
 
     first.get(link)
@@ -194,7 +194,7 @@ def test_a_pass_takes_as_many_phones_as_it_says(app: Flask):
 
 
 def test_a_form_that_is_sent_twice_enrols_one_phone(client: FlaskClient):
-    link = pass_link(evening(), phones_max=1)
+    link = pass_link(make_event_today(), phones_max=1)
 
     for _ in range(2):
         assert client.post(link, data={"name": "Main entrance"}).status_code == 303
@@ -203,7 +203,7 @@ def test_a_form_that_is_sent_twice_enrols_one_phone(client: FlaskClient):
 
 
 def test_a_phone_that_changes_doors_takes_one_place(client: FlaskClient):
-    link = pass_link(evening(), phones_max=1)
+    link = pass_link(make_event_today(), phones_max=1)
     client.post(link, data={"name": "Main entrance"})
 
     assert client.post(link, data={"name": "Side door"}).status_code == 303
@@ -213,14 +213,14 @@ def test_a_phone_that_changes_doors_takes_one_place(client: FlaskClient):
 
 def test_enrolling_is_limited(app: Flask, client: FlaskClient, monkeypatch):
     monkeypatch.setitem(app.config, "FORM_LIMIT", "2 per minute")
-    link = pass_link(evening())
+    link = pass_link(make_event_today())
     sent = [client.post(link, data={"name": f"Door {n}"}) for n in range(3)]
 
     assert [answer.status_code for answer in sent] == [303, 303, 429]
 
 
 def test_a_browser_that_keeps_no_cookies_takes_no_place(app: Flask):
-    link = pass_link(evening(), phones_max=2)
+    link = pass_link(make_event_today(), phones_max=2)
     forgetful = app.test_client(use_cookies=False)
     phones = [app.test_client() for _ in range(3)]
 
@@ -238,9 +238,9 @@ def test_a_browser_that_keeps_no_cookies_takes_no_place(app: Flask):
         assert phone.post(link, data={"name": "Main entrance"}).status_code == 303
         assert phone.get("/door/").status_code == 200
 
-    assert [send(phone).status_code for phone in phones] == [200, 403]
-    assert send(phones[1]).get_json()["code"] == "door_full"
-    assert send(known).status_code == 200
+    assert [send_scans(phone).status_code for phone in phones] == [200, 403]
+    assert send_scans(phones[1]).get_json()["code"] == "door_full"
+    assert send_scans(known).status_code == 200
     known.delete_cookie("rsvp_door", path="/door")
     known.get(link)
     assert known.post(link, data={"name": "Side door"}).status_code == 409
@@ -254,18 +254,18 @@ def test_a_phone_without_a_cookie_is_told_how_to_get_in(client: FlaskClient):
     for answer in (client.get("/door/"), client.post("/door/scans")):
         assert answer.status_code == 401
         assert "This phone is at no door" in answer.text
-    problem = send(client)
+    problem = send_scans(client)
     assert problem.status_code == 401
     assert problem.mimetype == "application/problem+json"
     assert problem.get_json()["code"] == "phone_unknown"
 
 
 def test_a_phone_that_is_done_is_sent_home(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
+    enrol_phone(client, event)
     secret = client.get_cookie("rsvp_door", path="/door").value
-    [attendee] = attendees(event)
+    [attendee] = attendees_of(event)
 
     answer = client.post("/door/retirement")
 
@@ -273,46 +273,46 @@ def test_a_phone_that_is_done_is_sent_home(client: FlaskClient):
     assert client.get_cookie("rsvp_door", path="/door") is None
     client.set_cookie("rsvp_door", secret, path="/door")
     assert client.get("/door/").status_code == 403
-    problem = send(client, scan(attendee))
+    problem = send_scans(client, scan_json(attendee))
     assert (problem.status_code, problem.get_json()["code"]) == (403, "phone_stopped")
-    assert kept() == []
+    assert stored_scans() == []
 
 
 def test_taking_a_pass_back_stops_its_phones_at_once(client: FlaskClient):
-    event = evening()
-    enrol(client, event)
+    event = make_event_today()
+    enrol_phone(client, event)
     pass_id = devices()[0].pass_id
     with writing():
         passes.revoke_pass(pass_id, actor="command", now=utcnow())
 
     assert "no longer scans" in client.get("/door/").text
-    assert send(client, scan("1")).status_code == 403
+    assert send_scans(client, scan_json("1")).status_code == 403
 
 
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}]
 )
 def test_another_site_can_neither_scan_nor_enrol(client: FlaskClient, headers):
-    event = evening()
+    event = make_event_today()
     register(event, "Zoë Ωmega", now=utcnow())
-    enrol(client, event)
-    [attendee] = attendees(event)
-    form = {"id": str(uuid4()), "direction": "in", "code": printed(attendee)}
+    enrol_phone(client, event)
+    [attendee] = attendees_of(event)
+    form = {"id": str(uuid4()), "direction": "in", "code": printed_code(attendee)}
 
-    assert send(client, scan(attendee), headers=headers).status_code == 403
+    assert send_scans(client, scan_json(attendee), headers=headers).status_code == 403
     assert client.post("/door/scans", data=form, headers=headers).status_code == 403
     assert client.post("/door/retirement", headers=headers).status_code == 403
     link = pass_link(event)
     answer = client.post(link, data={"name": "Other"}, headers=headers)
     assert answer.status_code == 403
-    assert kept() == []
+    assert stored_scans() == []
     assert [device.revoked_at for device in devices()] == [None]
 
 
 @pytest.mark.parametrize("path", ["/door/", "pass"])
 def test_pages_of_the_door_stay_private(client: FlaskClient, path):
-    event = evening()
-    enrol(client, event)
+    event = make_event_today()
+    enrol_phone(client, event)
     headers = client.get(pass_link(event) if path == "pass" else path).headers
 
     assert headers["Cache-Control"] == "no-store"
@@ -323,8 +323,8 @@ def test_pages_of_the_door_stay_private(client: FlaskClient, path):
 def test_only_the_scanner_may_use_the_camera_and_only_its_worker_compile(
     client: FlaskClient,
 ):
-    event = evening()
-    enrol(client, event)
+    event = make_event_today()
+    enrol_phone(client, event)
     page, worker = client.get("/door/"), client.get("/door/worker.js")
     pass_page = client.get(pass_link(event))
 
@@ -341,7 +341,7 @@ def test_only_the_scanner_may_use_the_camera_and_only_its_worker_compile(
 
 
 def test_the_page_has_no_script_or_style_of_its_own(client: FlaskClient):
-    enrol(client, evening())
+    enrol_phone(client, make_event_today())
     html = client.get("/door/").text
 
     assert re.findall(r"<script(?![^>]* src=)", html) == []
@@ -349,7 +349,7 @@ def test_the_page_has_no_script_or_style_of_its_own(client: FlaskClient):
 
 
 def test_the_reader_comes_from_here_in_its_own_kind(client: FlaskClient):
-    enrol(client, evening())
+    enrol_phone(client, make_event_today())
     [module] = re.findall(r'data-module="([^"]+)"', client.get("/door/").text)
 
     answer = client.get(module)
@@ -364,12 +364,15 @@ def test_the_address_of_a_form_leads_to_the_scanner(client: FlaskClient, path):
 
 
 def test_names_and_doors_cannot_be_markup(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     register(event, "<b>Zoë</b>", now=utcnow())
-    enrol(client, event, "<i>Main</i> {time}")
-    [zoe] = attendees(event)
+    enrol_phone(client, event, "<i>Main</i> {time}")
+    [zoe] = attendees_of(event)
 
-    page = type_in(client, printed(zoe)).text + type_in(client, printed(zoe)).text
+    page = (
+        type_code(client, printed_code(zoe)).text
+        + type_code(client, printed_code(zoe)).text
+    )
 
     assert "<b>" not in page
     assert "<i>" not in page
@@ -382,7 +385,7 @@ def test_names_and_doors_cannot_be_markup(client: FlaskClient):
 
 @pytest.mark.parametrize("case", cases("verdicts"), ids=lambda case: case["what"])
 def test_a_verdict_looks_as_the_table_says(app: Flask, case):
-    look = looks.LOOKS[case["verdict"]]
+    look = looks.VERDICT_LOOKS[case["verdict"]]
 
     with app.test_request_context():
         assert (look.tone, look.sign, str(look.word)) == (
@@ -393,21 +396,21 @@ def test_a_verdict_looks_as_the_table_says(app: Flask, case):
 
 
 def test_who_may_not_come_in_is_not_said_to_be_missing(client: FlaskClient):
-    event = evening()
+    event = make_event_today()
     cancel(register(event, "Cy Orn", "Dan Orn", now=utcnow()), utcnow())
-    enrol(client, event)
-    page = type_in(client, printed(attendees(event)[0])).text
+    enrol_phone(client, event)
+    page = type_code(client, printed_code(attendees_of(event)[0])).text
 
     assert "This ticket was cancelled" in page
     assert "not in yet" not in page
 
 
 def test_every_verdict_has_its_words_on_the_page(client: FlaskClient):
-    enrol(client, evening())
+    enrol_phone(client, make_event_today())
     html = unescape(client.get("/door/").text)
 
     own = [looks.NOT_STORED, looks.UNREADABLE, looks.MISREAD, looks.ONE_AT_A_TIME]
     for verdict in [*Verdict, *own]:
         assert f'data-verdict="{verdict}"' in html
-    for mistake in looks.MISTAKES:
+    for mistake in looks.CODE_MISTAKES:
         assert f'data-mistake="{mistake}"' in html

@@ -303,6 +303,6 @@ def test_a_blank_form_holds_no_mistakes_and_shows_what_is_asked(app: Flask):
 def test_the_fields_of_an_event_are_made_once(app: Flask, monkeypatch):
     event = make_event()
     RegistrationForm(event)
-    monkeypatch.setattr("rsvp.web.forms.registration.make_fields", None)
+    monkeypatch.setattr("rsvp.web.forms.registration.build_fields", None)
 
     assert bound(event).validate()

@@ -19,12 +19,12 @@ from rsvp.models.team import Role
 from tests.support.factories import (
     CODE_KEY,
     cancel,
+    load_registration,
     make_event,
     make_user,
     register,
-    stored,
 )
-from tests.support.pages.sign_in import SIGN_IN, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_nobody_gets_in_without_signing_in(client, app):
     for path in pages():
         answer = client.get(path)
         assert answer.status_code == 302, path
-        assert urlsplit(answer.location).path == SIGN_IN
+        assert urlsplit(answer.location).path == SIGN_IN_PATH
         assert "Letters and soup" not in answer.text
 
 
@@ -173,7 +173,7 @@ def test_an_address_that_makes_no_sense_leads_nowhere(client, ada):
 
 
 def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatch):
-    monkeypatch.setattr("rsvp.queries.outbox.page_of.__defaults__", (2,))
+    monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     a_full_evening()
     sign_in(client, "ada@example.org")
 
@@ -191,7 +191,7 @@ def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatc
 
 @pytest.mark.parametrize("past", [False, True])
 def test_pages_of_events_neither_overlap_nor_leave_out(client, ada, monkeypatch, past):
-    monkeypatch.setattr("rsvp.queries.outbox.page_of.__defaults__", (2,))
+    monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     year = 2020 if past else 2100
     # Two begin at the same instant.
     days = [1, 2, 2, 3, 4]
@@ -215,7 +215,7 @@ def secrets_of(*made) -> set[str]:
     """Every secret that mails about these registrations carry, however written."""
     found = set()
     for outcome in made:
-        registration = stored(outcome)
+        registration = load_registration(outcome)
         for link in (tokens.manage_token, tokens.mailed_token):
             found.add(link(CODE_KEY, registration.uuid, registration.link_version))
         for attendee in registration.attendees:
@@ -225,7 +225,7 @@ def secrets_of(*made) -> set[str]:
             found |= {
                 text,
                 text.lower(),
-                tokens.grouped(text),
+                tokens.group_code(text),
                 code.hex(),
                 base64.b64encode(code).decode().rstrip("="),
             }

@@ -14,7 +14,7 @@ from rsvp.models import Event
 from rsvp.models.team import Role
 from rsvp.web import error_pages
 from tests.support.factories import make_event, make_user, register
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -36,7 +36,7 @@ def links(page: TestResponse) -> list[str]:
 
 
 def send(client: FlaskClient, path: str, **fields: str) -> TestResponse:
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     return client.post(path, data={"csrf_token": token} | fields)
 
 
@@ -100,7 +100,7 @@ def test_what_only_takes_a_form_keeps_it(ada):
 
 
 def test_signing_out_works_from_there(ada):
-    ada.post("/organize/sign-out", data={"csrf_token": form_token(ada, NOTHING)})
+    ada.post("/organize/sign-out", data={"csrf_token": csrf_token(ada, NOTHING)})
 
     assert ada.get("/organize/").status_code == 302
 
@@ -159,7 +159,7 @@ def test_a_program_gets_the_facts_alone(ada):
 def test_a_mistake_of_ours_says_no_more_and_still_leads_back(ada, monkeypatch):
     """The head would ask the database, and it may be that which failed."""
     monkeypatch.setitem(ada.application.config, "PROPAGATE_EXCEPTIONS", False)
-    monkeypatch.setitem(ada.application.view_functions, "work.show", fail)
+    monkeypatch.setitem(ada.application.view_functions, "organizer.show_jobs", fail)
 
     page = ada.get("/organize/work")
 
@@ -190,7 +190,7 @@ def test_each_form_that_is_refused_leads_back_to_a_page(sqlite_app: Flask):
         values = {name: SAMPLES[name] for name in rule.arguments}
         path = ways.build(rule.endpoint, values, method="POST")
         with sqlite_app.test_request_context(path, method="POST"):
-            back = error_pages.way_back(409)
+            back = error_pages.form_page_url(409)
         assert back, rule
         assert "?" not in back, rule
         assert ways.match(back, method="GET"), rule
@@ -198,4 +198,4 @@ def test_each_form_that_is_refused_leads_back_to_a_page(sqlite_app: Flask):
 
 def test_a_link_to_no_more_mails_is_not_taken_for_a_ticket(sqlite_app: Flask):
     with sqlite_app.test_request_context("/u/abc", method="POST"):
-        assert error_pages.way_back(403) == "/u/abc"
+        assert error_pages.form_page_url(403) == "/u/abc"

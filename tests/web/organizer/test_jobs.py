@@ -11,7 +11,7 @@ from sqlalchemy import update
 from rsvp import cli
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
-from rsvp.jobs.scheduler import JOBS, run_due
+from rsvp.jobs.scheduler import JOBS, run_due_jobs
 from rsvp.models import Job, MailDomain, Message, Worker
 from rsvp.models.team import Role
 from tests.support.factories import make_event, make_user, register
@@ -80,10 +80,10 @@ def test_the_page_counts_mails_and_says_how_each_job_went(busy, client):
 
 def test_it_says_for_how_long_no_worker_has_run(app, client):
     assert "No worker has run yet" in page(client)
-    run_due(utcnow() - 14 * MINUTE)
+    run_due_jobs(utcnow() - 14 * MINUTE)
     told = " ".join(client.get(HERE).text.split())
     assert "The worker last ran 14 minutes ago: mails wait" in told
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     assert "last ran" not in client.get(HERE).text
 
 
@@ -97,7 +97,7 @@ def change_jobs(**values) -> None:
 
 @pytest.mark.parametrize("leap", [2 * DAY, 60 * DAY])
 def test_what_a_clock_that_was_ahead_wrote_is_not_called_well(app, client, leap):
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     assert page(client).count("Well") == len(JOBS)
     at = utcnow() + leap
     change_jobs(due_at=at, started_at=at, finished_at=at)
@@ -106,14 +106,14 @@ def test_what_a_clock_that_was_ahead_wrote_is_not_called_well(app, client, leap)
     assert "Well" not in told
     assert told.count("a clock that was ahead set its next time too late") == len(JOBS)
     assert "When a worker last ran is not known" in told
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     told = client.get(HERE).text
     assert told.count("Well") == len(JOBS)
     assert "ahead" not in told
 
 
 def test_jobs_that_nobody_runs_are_behind_and_none_is_well(app, client, capsys):
-    run_due(utcnow() - 14 * MINUTE)
+    run_due_jobs(utcnow() - 14 * MINUTE)
     told = page(client)
     assert "Well" not in told
     assert told.count("It has been due for 14 minutes.") == 5
@@ -129,7 +129,7 @@ def test_jobs_that_nobody_runs_are_behind_and_none_is_well(app, client, capsys):
 
 
 def test_the_command_says_what_a_clock_that_was_ahead_wrote(app, capsys):
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     change_jobs(due_at=utcnow() + 2 * DAY, started_at=utcnow() + 2 * DAY)
     assert cli.run(["jobs"]) == 0
     told = capsys.readouterr().out
@@ -177,7 +177,7 @@ def test_the_command_tells_the_same(busy, capsys):
 def test_a_worker_that_ends_again_and_again_is_told_with_its_reason(
     app, client, capsys
 ):
-    run_due(utcnow())
+    run_due_jobs(utcnow())
     with writing() as session:
         ended = {"ended_at": utcnow() - 3 * MINUTE, "why": "signal SIGKILL"}
         session.add(Worker(host="vm", ends=1, **ended))

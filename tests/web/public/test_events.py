@@ -14,7 +14,14 @@ from rsvp.models import Admission, Event, Series, Team
 from rsvp.models.event import Mode, Status, Visibility
 from rsvp.web import static_files
 from tests.support.factories import make_event
-from tests.support.pages.public import change, in_days, page, register, soon, text_of
+from tests.support.pages.public import (
+    event_html,
+    in_days,
+    make_upcoming_event,
+    register_party,
+    update_event,
+    visible_text,
+)
 
 pytestmark = pytest.mark.one_engine
 
@@ -44,8 +51,8 @@ def test_the_page_tells_all_the_event_file_says(app, client):
         retention_days=30,
     )
 
-    html = page(client, event)
-    text = text_of(html)
+    html = event_html(client, event)
+    text = visible_text(html)
 
     assert "Reading Room invites you to Letters and Soup" in text
     assert "Thursday, 29 January 2037" in text
@@ -77,9 +84,9 @@ def test_the_page_tells_all_the_event_file_says(app, client):
 
 
 def test_what_the_organizer_wrote_has_the_language_of_the_event(client, app):
-    event = soon(title="لقاء الأرشيف", language="ar")
+    event = make_upcoming_event(title="لقاء الأرشيف", language="ar")
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert '<html lang="en">' in html
     assert '<h1 lang="ar" dir="rtl">لقاء الأرشيف</h1>' in html
@@ -87,7 +94,7 @@ def test_what_the_organizer_wrote_has_the_language_of_the_event(client, app):
 
 def test_hostile_texts_are_shown_and_do_nothing(client, app):
     hostile = "</title><script>alert(1)</script>"
-    event = soon(
+    event = make_upcoming_event(
         {"name": hostile},
         {"name": hostile, "key": "other"},
         title=hostile,
@@ -102,16 +109,16 @@ def test_hostile_texts_are_shown_and_do_nothing(client, app):
         consents=({"text": hostile},),
     )
 
-    for html in (page(client, event), client.get("/").text):
+    for html in (event_html(client, event), client.get("/").text):
         assert "<script>alert" not in html
         assert 'href="javascript' not in html
         assert "&lt;script&gt;alert(1)" in html
 
 
 def test_search_engines_and_shared_links_get_the_facts(client, app):
-    event = soon(title="Letters and Soup", summary="Reading aloud.")
+    event = make_upcoming_event(title="Letters and Soup", summary="Reading aloud.")
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     data = json.loads(re.search(r'ld\+json">(.+?)</script>', html)[1])
     assert data["@type"] == "Event"
@@ -133,7 +140,9 @@ def test_an_hour_that_comes_twice_is_explained(client, app):
             .values(ends_at=event.starts_at + timedelta(hours=2))
         )
 
-    assert "The clocks go back in between: it lasts 2 hours." in page(client, event)
+    assert "The clocks go back in between: it lasts 2 hours." in event_html(
+        client, event
+    )
 
 
 # --- phases -------------------------------------------------------------------------
@@ -151,9 +160,9 @@ def test_an_hour_that_comes_twice_is_explained(client, app):
     ids=["cancelled", "paused", "not open", "closed", "over"],
 )
 def test_the_page_says_why_there_is_no_form(client, app, values, told):
-    event = soon(**values)
+    event = make_upcoming_event(**values)
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert told in html
     assert "<form" not in html
@@ -173,15 +182,17 @@ def test_the_page_says_why_there_is_no_form(client, app, values, told):
 def test_the_link_is_promised_only_where_one_can_still_register(
     client, app, values, is_told
 ):
-    event = soon({"mode": Mode.ONLINE, "capacity": None}, **values)
+    event = make_upcoming_event({"mode": Mode.ONLINE, "capacity": None}, **values)
 
-    assert ("You get the link when you register." in page(client, event)) == is_told
+    assert (
+        "You get the link when you register." in event_html(client, event)
+    ) == is_told
 
 
 def test_an_open_event_has_the_form(client, app):
-    event = soon({"key": "hall"}, {"key": "stream"}, party_max=3)
+    event = make_upcoming_event({"key": "hall"}, {"key": "stream"}, party_max=3)
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert f'action="/events/{event.slug}/registrations"' in html
     for name in ("name", "email", "party", "guests-0-name", "guests-1-name"):
@@ -191,65 +202,67 @@ def test_an_open_event_has_the_form(client, app):
 
 
 def test_where_one_may_just_come_the_page_says_so(client, app):
-    text = text_of(page(client, soon(registration_required=False)))
+    text = visible_text(
+        event_html(client, make_upcoming_event(registration_required=False))
+    )
 
     assert "Just come, or have a seat kept" in text
     assert "There is no need to register." in text
 
 
 def test_a_full_event_offers_its_waitlist_with_the_place(client, app):
-    event = soon({"capacity": 1})
-    register(app, event.slug, "ada@example.org")
-    register(app, event.slug, "bo@example.org")
+    event = make_upcoming_event({"capacity": 1})
+    register_party(app, event.slug, "ada@example.org")
+    register_party(app, event.slug, "bo@example.org")
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert "Full, 1 in line" in html
     assert "Join the waitlist (2nd in line)" in html
 
 
 def test_a_full_event_without_a_line_says_so(client, app):
-    event = soon({"capacity": 1, "waitlist": False})
-    register(app, event.slug, "ada@example.org")
+    event = make_upcoming_event({"capacity": 1, "waitlist": False})
+    register_party(app, event.slug, "ada@example.org")
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert "All places are taken" in html
     assert "<form" not in html
 
 
 def test_one_full_way_of_several_cannot_be_chosen(client, app):
-    event = soon(
+    event = make_upcoming_event(
         {"key": "hall", "capacity": 1, "waitlist": False},
         {"key": "stream", "mode": Mode.ONLINE, "capacity": None},
     )
-    register(app, event.slug, "ada@example.org")
+    register_party(app, event.slug, "ada@example.org")
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert re.search(r'value="hall"[^>]* disabled', html)
     assert not re.search(r'value="stream"[^>]* disabled', html)
 
 
 def test_more_seats_taken_than_there_are_is_told(client, app):
-    event = soon({"capacity": 5})
-    register(app, event.slug, "ada@example.org", party=4)
+    event = make_upcoming_event({"capacity": 5})
+    register_party(app, event.slug, "ada@example.org", party=4)
     with writing() as session:
         session.execute(
             update(Admission)
             .where(Admission.event_id == event.id)
             .values(capacity=2, ceiling=4)
         )
-    change(event)
+    update_event(event)
 
-    assert "Over by 2" in page(client, event)
+    assert "Over by 2" in event_html(client, event)
 
 
 # --- who may find it ----------------------------------------------------------------
 
 
 def test_a_draft_is_nowhere(client, app):
-    event = soon(status=Status.DRAFT, title="Secret Plan")
+    event = make_upcoming_event(status=Status.DRAFT, title="Secret Plan")
 
     assert client.get(f"/events/{event.slug}").status_code == 404
     assert client.get(f"/events/{event.slug}.ics").status_code == 404
@@ -258,9 +271,9 @@ def test_a_draft_is_nowhere(client, app):
 
 
 def test_an_unlisted_event_is_for_those_with_the_link(client, app):
-    event = soon(visibility=Visibility.UNLISTED, title="Night Walk")
+    event = make_upcoming_event(visibility=Visibility.UNLISTED, title="Night Walk")
 
-    html = page(client, event)
+    html = event_html(client, event)
 
     assert "Night Walk" in html
     assert '<meta name="robots" content="noindex">' in html
@@ -269,17 +282,17 @@ def test_an_unlisted_event_is_for_those_with_the_link(client, app):
 
 
 def test_a_discreet_event_shows_no_numbers(client, app):
-    event = soon(
+    event = make_upcoming_event(
         {"capacity": 3},
         discreet=True,
         visibility=Visibility.UNLISTED,
         title="Night Walk",
     )
-    before = page(client, event)
-    register(app, event.slug, "ada@example.org", party=3)
-    register(app, event.slug, "bo@example.org")
+    before = event_html(client, event)
+    register_party(app, event.slug, "ada@example.org", party=3)
+    register_party(app, event.slug, "bo@example.org")
 
-    after = page(client, event)
+    after = event_html(client, event)
 
     for html in (before, after):
         assert not re.search(r"left|in line|Full|SoldOut|InStock|Capacity", html)
@@ -297,10 +310,10 @@ def test_no_such_event_is_404(client, app):
 
 
 def test_home_lists_by_day_what_is_to_come(client, app):
-    late = soon(title="Late One", starts=in_days(20))
-    second = soon(title="Second One", starts=in_days(3, hour=20))
-    first = soon(title="First One", starts=in_days(3, hour=10))
-    soon(title="Gone One", starts=in_days(-3))
+    late = make_upcoming_event(title="Late One", starts=in_days(20))
+    second = make_upcoming_event(title="Second One", starts=in_days(3, hour=20))
+    first = make_upcoming_event(title="First One", starts=in_days(3, hour=10))
+    make_upcoming_event(title="Gone One", starts=in_days(-3))
 
     html = client.get("/").text
 
@@ -315,7 +328,7 @@ def test_home_without_events_says_what_will_be_there(client, app):
 
 
 def test_a_cancelled_event_stays_on_the_list_and_says_so(client, app):
-    soon(title="Songs We Forgot", status=Status.CANCELLED)
+    make_upcoming_event(title="Songs We Forgot", status=Status.CANCELLED)
 
     html = client.get("/").text
 
@@ -330,8 +343,8 @@ def test_a_series_tells_what_comes_and_what_was(client, app):
         session.add(series)
         session.flush()
         series_id = series.id
-    soon(title="Heat Pumps", series_id=series_id)
-    soon(title="Old Windows", starts=in_days(-20), series_id=series_id)
+    make_upcoming_event(title="Heat Pumps", series_id=series_id)
+    make_upcoming_event(title="Old Windows", starts=in_days(-20), series_id=series_id)
 
     html = client.get("/series/warm-homes").text
 
@@ -340,7 +353,7 @@ def test_a_series_tells_what_comes_and_what_was(client, app):
 
 
 def test_feeds_can_be_subscribed_to(client, app):
-    event = soon(title="Letters and Soup")
+    event = make_upcoming_event(title="Letters and Soup")
 
     for path, kind in (
         (f"/events/{event.slug}.ics", "text/calendar"),
@@ -359,9 +372,9 @@ def test_feeds_can_be_subscribed_to(client, app):
 
 
 def test_pages_run_no_script_of_their_own_and_fetch_nothing_elsewhere(client, app):
-    event = soon(party_max=3, questions=({},))
+    event = make_upcoming_event(party_max=3, questions=({},))
 
-    for html in (page(client, event), client.get("/").text):
+    for html in (event_html(client, event), client.get("/").text):
         assert " style=" not in html
         assert not re.search(r"\son[a-z]+=", html)
         for script in re.findall(r"<script[^>]*>", html):
@@ -379,7 +392,7 @@ def test_assets_are_kept_for_a_year_under_an_address_that_changes(client, app):
     response = client.get(sheet)
     old = client.get(re.sub(r"/assets/[^/]+/", "/assets/000000000000/", sheet))
 
-    assert response.headers["Cache-Control"] == static_files.FOREVER
+    assert response.headers["Cache-Control"] == static_files.CACHE_FOREVER
     assert response.content_type == "text/css; charset=utf-8"
     assert "@layer reset, base, layout, components, utilities;" in response.text
     assert ".ticket" in response.text

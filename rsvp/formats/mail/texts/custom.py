@@ -1,4 +1,4 @@
-"""Wording: the organizers' own words in a mail, with what they left open filled in."""
+"""Custom texts: organizers' own words in mails, with placeholders filled in."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail import unproved_names
 from rsvp.formats.mail.texts.shared import (
     _,
-    clock,
+    clock_text,
+    deadline_text,
     is_neutral,
     mode_of,
     seats_of,
     title_of,
-    until,
 )
 from rsvp.models import Message
 from rsvp.models.event import Mode
-from rsvp.models.message import EXTRAS, NEWS, MessageKind
-from rsvp.text import placeholders
+from rsvp.models.message import EVENT_NOTICE_KINDS, OPTIONAL_KINDS, MessageKind
+from rsvp.text import cleaning, placeholders
 
 
-def own_words(message: Message) -> dict[str, str]:
+def custom_texts_of(message: Message) -> dict[str, str]:
     """What the event's organizers say in this kind of mail instead of us, or besides:
     `{"subject": …, "headline": …, "text": …}`, as it reads; none in a mail that may go
     to a stranger and must not say what it is about."""
@@ -34,13 +34,13 @@ def own_words(message: Message) -> dict[str, str]:
         words |= {
             n: message.facts[n] for n in ("subject", "text") if message.facts.get(n)
         }
-    values = values_of(message) if words else {}
+    values = placeholder_values(message) if words else {}
     return {
-        name: placeholders.filled(text, values) for name, text in words.items() if text
+        name: placeholders.fill_in(text, values) for name, text in words.items() if text
     }
 
 
-def values_of(message: Message) -> dict[str, str]:
+def placeholder_values(message: Message) -> dict[str, str]:
     """What the placeholders stand for in this mail; `placeholders.PLACEHOLDERS`."""
     event, registration = message.event, message.registration
     language = i18n.language_for(registration.language)
@@ -53,36 +53,36 @@ def values_of(message: Message) -> dict[str, str]:
     if mode_of(message) == Mode.IN_PERSON:
         place = ", ".join(icalendar.venue_lines(event))
     return {
-        "name": unproved_names.word_for(
-            registration, is_strangers=by_strangers(message)
+        "name": unproved_names.salutation_for(
+            registration, is_strangers=may_come_from_stranger(message)
         )
         if is_theirs
         else "",
         "event": title_of(message),
         "date": i18n.day(event.starts_at, event.zone, language),
-        "time": clock(message, event.starts_at),
+        "time": clock_text(message, event.starts_at),
         "place": place,
-        "admission": icalendar.clean(
+        "admission": cleaning.strip_controls(
             message.facts.get("admission") or registration.admission.name
         ),
         "seats": str(seats_of(message)),
-        "until": until(message) if message.facts.get("until") else "",
+        "until": deadline_text(message) if message.facts.get("until") else "",
         "reference": registration.reference,
-        "contact": icalendar.clean(event.contact or ""),
+        "contact": cleaning.strip_controls(event.contact or ""),
     }
 
 
-def by_strangers(message: Message) -> bool:
+def may_come_from_stranger(message: Message) -> bool:
     """Whether somebody who registers a stranger may cause mails of this kind."""
-    return message.kind not in (*EXTRAS, *NEWS)
+    return message.kind not in (*OPTIONAL_KINDS, *EVENT_NOTICE_KINDS)
 
 
-def line(text: str) -> str:
+def subject_line(text: str) -> str:
     """Words for a subject or a headline: in one line, without control characters."""
-    return icalendar.clean(text)
+    return cleaning.strip_controls(text)
 
 
-def paragraphs(text: str) -> tuple[str, ...]:
+def split_paragraphs(text: str) -> tuple[str, ...]:
     """A text as its paragraphs: an empty line ends one, and lines stay lines."""
-    cleaned = icalendar.clean(text, keep_lines=True)
+    cleaned = cleaning.strip_controls(text, keep_lines=True)
     return tuple(part for part in re.split(r"\n\s*\n", cleaned) if part.strip())

@@ -1,36 +1,39 @@
-"""Ending: the mails that say that a place, a request or a wait is over, and why."""
+"""Texts of mails about a cancelled, declined, lapsed or released registration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from rsvp.formats.mail.texts.shared import (
-    Parts,
+    TextParts,
     _,
     _n,
+    cause_of,
     had_a_place,
+    quote_organizers,
     seats_of,
-    they_wrote,
-    tickets_are_off,
+    state_before,
+    tickets_void_sentence,
     title_of,
-    was_of,
-    what_of,
 )
 from rsvp.models import Message
 from rsvp.models.registration import State
 
 
-def cancelled(message: Message) -> Parts:
-    registration, was = message.registration, was_of(message)
+def cancelled(message: Message) -> TextParts:
+    registration, was = message.registration, state_before(message)
     by_holder = registration.ended_by == "attendee"
-    headline, thanks = CANCELLED.get(was or "", place_cancelled)()
+    headline, thanks = CANCELLED_TEXTS.get(was or "", place_cancelled)()
     lead = [thanks]
     if not by_holder:
-        lead = [_("The organizers cancelled it."), they_wrote(registration.ended_why)]
+        lead = [
+            _("The organizers cancelled it."),
+            quote_organizers(registration.ended_why),
+        ]
     return (
         _("Your registration for %(title)s is cancelled", title=title_of(message)),
         headline,
-        [*lead, tickets_are_off() if had_a_place(message) else ""],
+        [*lead, tickets_void_sentence() if had_a_place(message) else ""],
     )
 
 
@@ -66,7 +69,7 @@ def held_cancelled() -> tuple[str, str]:
     )
 
 
-CANCELLED: dict[str, Callable[[], tuple[str, str]]] = {
+CANCELLED_TEXTS: dict[str, Callable[[], tuple[str, str]]] = {
     State.WAITLISTED: wait_cancelled,
     State.OFFERED: offer_cancelled,
     State.REQUESTED: request_cancelled,
@@ -74,7 +77,7 @@ CANCELLED: dict[str, Callable[[], tuple[str, str]]] = {
 }
 
 
-def declined(message: Message) -> Parts:
+def declined(message: Message) -> TextParts:
     return (
         _("Your request for %(title)s was declined", title=title_of(message)),
         _n(
@@ -83,15 +86,15 @@ def declined(message: Message) -> Parts:
             seats_of(message),
         ),
         [
-            they_wrote(message.registration.ended_why),
+            quote_organizers(message.registration.ended_why),
             _("Thank you for asking. You don’t need to do anything."),
         ],
     )
 
 
-def lapsed(message: Message) -> Parts:
+def lapsed(message: Message) -> TextParts:
     title = title_of(message)
-    match was_of(message):
+    match state_before(message):
         case State.HELD:
             return (
                 _("Not confirmed in time: %(title)s", title=title),
@@ -129,12 +132,12 @@ def lapsed(message: Message) -> Parts:
     )
 
 
-def released(message: Message) -> Parts:
+def released(message: Message) -> TextParts:
     seats = seats_of(message)
     after = _("You would still like to come? Ask the organizers: there may be room.")
-    if what_of(message) == "no_answer":
+    if cause_of(message) == "no_answer":
         why = _("We asked whether you still come, and there was no answer.")
-    elif what_of(message) == "not_reached":
+    elif cause_of(message) == "not_reached":
         why = _("Nobody could ask you whether you still come, so the organizers chose.")
     else:
         why = _("The event had begun, and you were not there.")
@@ -155,7 +158,7 @@ def released(message: Message) -> Parts:
     )
 
 
-def passed_on(message: Message) -> Parts:
+def passed_on(message: Message) -> TextParts:
     return (
         _n(
             "Your place for %(title)s was passed on",
@@ -174,7 +177,7 @@ def passed_on(message: Message) -> Parts:
     )
 
 
-def event_cancelled(message: Message) -> Parts:
+def event_cancelled(message: Message) -> TextParts:
     title = title_of(message)
     return (
         _("Cancelled: %(title)s", title=title),
@@ -183,7 +186,7 @@ def event_cancelled(message: Message) -> Parts:
         else _("%(title)s is cancelled.", title=title),
         [
             _("The organizers had to call it off. We’re sorry."),
-            they_wrote(message.facts.get("why")),
+            quote_organizers(message.facts.get("why")),
             _("You don’t need to do anything. Your registration no longer counts."),
         ],
     )

@@ -1,4 +1,4 @@
-"""News: the mail that tells what has changed about an event, and asks about it."""
+"""Texts of the mail about a changed event."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from datetime import datetime
 from rsvp import i18n
 from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail.texts.shared import (
-    Parts,
-    Standing,
+    MailSituation,
+    TextParts,
     _,
     _n,
-    asked_for,
     asks_about_change,
-    changes_of,
-    clock,
-    how_it_stands,
-    how_to_attend,
+    attendance_sentences,
+    changed_parts,
+    clock_text,
+    deadline_text,
     is_neutral,
     is_online,
-    place_in_line,
+    requested_sentence,
     seats_of,
-    standing,
+    situation_of,
+    state_sentence,
     title_of,
-    until,
+    waitlist_place_sentence,
 )
 from rsvp.models import Message
 
 
-def event_changed(message: Message) -> Parts:
+def event_changed(message: Message) -> TextParts:
     if is_neutral(message):
         headline = _("What you registered for has changed.")
-        return subject(message), headline, [how_it_stands(message)]
+        return change_subject(message), headline, [state_sentence(message)]
     return (
-        subject(message),
-        headline_of(message),
+        change_subject(message),
+        change_headline(message),
         [
-            is_it_fine(message),
-            *where_you_stand(message),
+            change_question(message),
+            *unchanged_state_sentences(message),
         ],
     )
 
 
-def subject(message: Message) -> str:
-    title, what = title_of(message), changes_of(message)
+def change_subject(message: Message) -> str:
+    title, what = title_of(message), changed_parts(message)
     match sorted(what):
         case ["time"]:
             return _("Another time: %(title)s", title=title)
@@ -58,15 +58,15 @@ def subject(message: Message) -> str:
     return _("Changed: %(title)s", title=title)
 
 
-def headline_of(message: Message) -> str:
-    what, title = changes_of(message), title_of(message)
+def change_headline(message: Message) -> str:
+    what, title = changed_parts(message), title_of(message)
     if message.event.discreet:
         title = _("It")
-    begins = when_it_begins(message) if "time" in what else ""
-    match begins, where_it_is(message, what):
+    begins = new_start_phrase(message) if "time" in what else ""
+    match begins, new_place_phrase(message, what):
         case "", "":
             if "time" in what:
-                return ends(message, title)
+                return new_end_sentence(message, title)
             return _("There is another way to join %(title)s.", title=title)
         case "", where:
             return _("%(title)s takes place %(where)s now.", title=title, where=where)
@@ -82,22 +82,24 @@ def headline_of(message: Message) -> str:
     return ""
 
 
-def when_it_begins(message: Message) -> str:
+def new_start_phrase(message: Message) -> str:
     """`on Friday 5 February at 18:00`; empty where it begins when it always did."""
     event, language = message.event, i18n.language_for(message.registration.language)
     was = message.facts.get("before") or {}
     if was and datetime.fromisoformat(was["starts"]) == event.starts_at:
         return ""
     day = i18n.near_day(event.starts_at, event.zone, language)
-    return _("on %(day)s at %(time)s", day=day, time=clock(message, event.starts_at))
+    return _(
+        "on %(day)s at %(time)s", day=day, time=clock_text(message, event.starts_at)
+    )
 
 
-def ends(message: Message, title: str) -> str:
-    time = clock(message, message.event.ends_at)
+def new_end_sentence(message: Message, title: str) -> str:
+    time = clock_text(message, message.event.ends_at)
     return _("%(title)s now ends at %(time)s.", title=title, time=time)
 
 
-def where_it_is(message: Message, what: set[str]) -> str:
+def new_place_phrase(message: Message, what: set[str]) -> str:
     """`at The Library`; empty where it is where it was. The first sentence shows on
     locked screens: it says as little of where a discreet event is as of its title."""
     if "mode" in what and is_online(message):
@@ -110,7 +112,7 @@ def where_it_is(message: Message, what: set[str]) -> str:
     return _("on site") if "mode" in what else _("somewhere else")
 
 
-def is_it_fine(message: Message) -> str:
+def change_question(message: Message) -> str:
     if not asks_about_change(message):
         return ""
     return _n(
@@ -122,11 +124,11 @@ def is_it_fine(message: Message) -> str:
     )
 
 
-def where_you_stand(message: Message) -> list[str]:
-    match standing(message):
-        case Standing.SEATED if is_online(message):
-            return [_("You stay registered."), *how_to_attend(message)]
-        case Standing.SEATED if asks_about_change(message):
+def unchanged_state_sentences(message: Message) -> list[str]:
+    match situation_of(message):
+        case MailSituation.SEATED if is_online(message):
+            return [_("You stay registered."), *attendance_sentences(message)]
+        case MailSituation.SEATED if asks_about_change(message):
             return [
                 _n(
                     "Your ticket stays valid.",
@@ -134,7 +136,7 @@ def where_you_stand(message: Message) -> list[str]:
                     seats_of(message),
                 )
             ]
-        case Standing.SEATED:
+        case MailSituation.SEATED:
             return [
                 _n(
                     "You keep your place, and your ticket stays valid.",
@@ -142,17 +144,17 @@ def where_you_stand(message: Message) -> list[str]:
                     seats_of(message),
                 )
             ]
-        case Standing.IN_LINE:
-            return [place_in_line(message), _("That stays as it is.")]
-        case Standing.REQUESTED:
-            return [asked_for(message), _("That stays as it is.")]
-        case Standing.OFFERED if message.facts.get("until"):
+        case MailSituation.IN_LINE:
+            return [waitlist_place_sentence(message), _("That stays as it is.")]
+        case MailSituation.REQUESTED:
+            return [requested_sentence(message), _("That stays as it is.")]
+        case MailSituation.OFFERED if message.facts.get("until"):
             return [
                 _n(
                     "A place is kept for you until %(until)s.",
                     "%(num)d places are kept for you until %(until)s.",
                     int(message.facts.get("offered") or seats_of(message)),
-                    until=until(message),
+                    until=deadline_text(message),
                 )
             ]
-    return [how_it_stands(message)]
+    return [state_sentence(message)]

@@ -1,32 +1,37 @@
-"""Note: what the organizers wrote themselves, in their own words alone."""
+"""Texts of mailings, which organizers write themselves."""
 
 from __future__ import annotations
 
-from rsvp.formats.feeds import icalendar
-from rsvp.formats.mail.texts.custom import line, paragraphs, values_of
-from rsvp.formats.mail.texts.shared import Words, _, title_of
+from rsvp.formats.mail.texts.custom import (
+    placeholder_values,
+    split_paragraphs,
+    subject_line,
+)
+from rsvp.formats.mail.texts.shared import MailWords, _, title_of
 from rsvp.models import Message
-from rsvp.text import placeholders
+from rsvp.text import cleaning, placeholders
 
 
-def note(message: Message) -> Words:
+def mailing_words(message: Message) -> MailWords:
     """A test brings its words along; others have those of their mailing."""
-    values = values_of(message)
-    subject = line(placeholders.filled(written(message, "subject"), values))
-    own = paragraphs(placeholders.filled(written(message, "text"), values))
+    values = placeholder_values(message)
+    subject = subject_line(
+        placeholders.fill_in(mailing_text(message, "subject"), values)
+    )
+    own = split_paragraphs(placeholders.fill_in(mailing_text(message, "text"), values))
     if not subject:
         subject = _("From the organizers of %(title)s", title=title_of(message))
     if message.event.discreet:
         # What they call it may stand in their words: it shows on no locked screen.
         headline = _("The organizers write to you.")
-        return Words(
+        return MailWords(
             subject=_("Your registration"),
             headline=headline,
             lead=(),
             own=(subject, *own),
             signature=signature(message),
         )
-    return Words(
+    return MailWords(
         subject=subject,
         headline=subject,
         lead=(),
@@ -36,14 +41,16 @@ def note(message: Message) -> Words:
     )
 
 
-def written(message: Message, name: str) -> str:
+def mailing_text(message: Message, name: str) -> str:
     if name in message.facts:
         return str(message.facts[name])
     return str(getattr(message.mailing, name, ""))
 
 
 def signature(message: Message) -> str:
-    hosts = [icalendar.clean(host["name"]) for host in message.event.hosts or []]
+    hosts = [
+        cleaning.strip_controls(host["name"]) for host in message.event.hosts or []
+    ]
     if hosts:
         return ", ".join(hosts)
     if message.event.discreet:

@@ -1,41 +1,41 @@
-"""Placing: the mails about getting a place, or being asked or kept waiting for one."""
+"""Texts of mails about a confirmed, requested, offered or waitlisted place."""
 
 from __future__ import annotations
 
 from rsvp.formats.mail.texts.shared import (
-    Parts,
+    TextParts,
     _,
     _n,
-    asked_for,
-    fewer_is_fine,
-    how_requests_go_on,
-    how_to_attend,
+    approval_sentence,
+    attendance_sentences,
+    cause_of,
+    deadline_text,
+    fewer_seats_sentence,
     is_online,
-    links_are_new,
-    place_in_line,
+    new_links_sentence,
+    promotion_sentence,
+    quote_organizers,
+    reconfirmation_notice,
+    requested_sentence,
+    resend_reason,
     seats_of,
-    they_wrote,
     title_of,
-    until,
-    what_of,
-    when_a_place_comes_free,
-    why_again,
-    will_be_asked,
+    waitlist_place_sentence,
 )
 from rsvp.models import Message
 
 # --- asked first --------------------------------------------------------------------
 
 
-def confirm_address(message: Message) -> Parts:
+def confirm_address(message: Message) -> TextParts:
     seats = seats_of(message)
     if message.event.discreet:
         # Whoever gets this by a mistyped address learns nothing from it.
         return (
             _("Please confirm your registration"),
-            _("Please confirm by %(until)s.", until=until(message)),
+            _("Please confirm by %(until)s.", until=deadline_text(message)),
             [
-                why_again(message),
+                resend_reason(message),
                 _("Somebody, most likely you, registered with this address."),
                 _("Open the page below and press the button there."),
                 _("It was not you? Do nothing, and it ends by itself."),
@@ -47,10 +47,10 @@ def confirm_address(message: Message) -> Parts:
             "A place is kept for you until %(until)s.",
             "%(num)d places are kept for you until %(until)s.",
             seats,
-            until=until(message),
+            until=deadline_text(message),
         ),
         [
-            why_again(message),
+            resend_reason(message),
             _(
                 "Please confirm by then that this is your address: open the page below "
                 "and press the button there."
@@ -67,13 +67,13 @@ def confirm_address(message: Message) -> Parts:
     )
 
 
-def requested(message: Message) -> Parts:
+def requested(message: Message) -> TextParts:
     return (
         _("Your request for %(title)s", title=title_of(message)),
-        asked_for(message),
+        requested_sentence(message),
         [
-            why_again(message),
-            how_requests_go_on(),
+            resend_reason(message),
+            approval_sentence(),
             _("You don’t need to do anything."),
         ],
     )
@@ -82,10 +82,12 @@ def requested(message: Message) -> Parts:
 # --- a place ------------------------------------------------------------------------
 
 
-def confirmation(message: Message) -> Parts:
-    headline, lead = CONFIRMED.get(what_of(message) or "", confirmed)(message)
-    why = they_wrote(message.facts.get("why"))
-    after = [*how_to_attend(message), will_be_asked(message)]
+def confirmation(message: Message) -> TextParts:
+    headline, lead = CONFIRMATION_WRITERS.get(cause_of(message) or "", confirmed)(
+        message
+    )
+    why = quote_organizers(message.facts.get("why"))
+    after = [*attendance_sentences(message), reconfirmation_notice(message)]
     return ticket_subject(message), headline, [*lead, why, *after]
 
 
@@ -122,7 +124,7 @@ def approved(message: Message) -> Opening:
     ), []
 
 
-def with_address(message: Message) -> Opening:
+def address_confirmed(message: Message) -> Opening:
     return _n(
         "Thank you: your place is confirmed.",
         "Thank you: your %(num)d places are confirmed.",
@@ -165,12 +167,12 @@ def passed_on(message: Message) -> Opening:
 
 def corrected(message: Message) -> Opening:
     headline, _none = confirmed(message)
-    return headline, [_("It belongs to this address now."), links_are_new()]
+    return headline, [_("It belongs to this address now."), new_links_sentence()]
 
 
-CONFIRMED = {
+CONFIRMATION_WRITERS = {
     "approved": approved,
-    "confirmed_address": with_address,
+    "confirmed_address": address_confirmed,
     "accepted": accepted,
     "reinstated": reinstated,
     "passed_on": passed_on,
@@ -178,9 +180,9 @@ CONFIRMED = {
 }
 
 
-def promoted(message: Message) -> Parts:
-    seats, what = seats_of(message), what_of(message)
-    lead = how_to_attend(message)
+def promoted(message: Message) -> TextParts:
+    seats, what = seats_of(message), cause_of(message)
+    lead = attendance_sentences(message)
     if what == "seat_present":
         headline = _n(
             "You got a place at the door.", "You got %(num)d places at the door.", seats
@@ -204,7 +206,7 @@ def promoted(message: Message) -> Parts:
         [
             *lead,
             _("Can’t come any more? Please say so soon: others are waiting."),
-            will_be_asked(message),
+            reconfirmation_notice(message),
         ],
     )
 
@@ -212,7 +214,7 @@ def promoted(message: Message) -> Parts:
 # --- an offer, and the line ---------------------------------------------------------
 
 
-def offer(message: Message) -> Parts:
+def offer(message: Message) -> TextParts:
     seats = seats_of(message)
     offered = int(message.facts.get("offered") or seats)
     fewer = _n(
@@ -234,12 +236,12 @@ def offer(message: Message) -> Parts:
             "A place is kept for you until %(until)s.",
             "%(num)d places are kept for you until %(until)s.",
             offered,
-            until=until(message),
+            until=deadline_text(message),
         ),
         [
-            why_again(message),
+            resend_reason(message),
             _("The organizers offer it to you, whatever your place in line.")
-            if what_of(message) == "by_hand"
+            if cause_of(message) == "by_hand"
             else "",
             fewer if offered < seats else "",
             _("Please answer by then, on the page below: take it or let it go.")
@@ -253,22 +255,22 @@ def offer(message: Message) -> Parts:
     )
 
 
-def waitlisted(message: Message) -> Parts:
-    why = they_wrote(message.facts.get("why"))
+def waitlisted(message: Message) -> TextParts:
+    why = quote_organizers(message.facts.get("why"))
     return (
         _("You’re on the waitlist for %(title)s", title=title_of(message)),
-        place_in_line(message),
+        waitlist_place_sentence(message),
         [
             why_waitlisted(message),
             why,
-            when_a_place_comes_free(message),
-            fewer_is_fine(message),
+            promotion_sentence(message),
+            fewer_seats_sentence(message),
         ],
     )
 
 
 def why_waitlisted(message: Message) -> str:
-    match what_of(message):
+    match cause_of(message):
         case "approved":
             return _("The organizers said yes, but all places are taken at the moment.")
         case "confirmed_address":
@@ -288,4 +290,4 @@ def why_waitlisted(message: Message) -> str:
             )
         case "passed_on":
             return _("Somebody passed their place in line on to you.")
-    return why_again(message)
+    return resend_reason(message)

@@ -1,42 +1,45 @@
-"""Again: the mails about what changed in a registration, and those sent once more."""
+"""Texts of mails about a changed registration, and of mails sent again."""
 
 from __future__ import annotations
 
-from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail.texts import endings
 from rsvp.formats.mail.texts.places import ticket_subject
 from rsvp.formats.mail.texts.shared import (
-    Parts,
-    Standing,
+    MailSituation,
+    TextParts,
     _,
     _n,
-    asked_for,
-    fewer_is_fine,
-    how_it_stands,
-    how_requests_go_on,
-    how_to_attend,
-    place_in_line,
+    approval_sentence,
+    attendance_sentences,
+    cause_of,
+    fewer_seats_sentence,
+    promotion_sentence,
+    requested_sentence,
+    resend_reason,
     seats_of,
-    standing,
+    situation_of,
+    state_sentence,
     title_of,
-    what_of,
-    when_a_place_comes_free,
-    why_again,
+    waitlist_place_sentence,
 )
 from rsvp.models import Message
+from rsvp.text import cleaning
 
 # --- what changed -------------------------------------------------------------------
 
 
-def changed(message: Message) -> Parts:
+def registration_changed(message: Message) -> TextParts:
     subject = _("Your registration for %(title)s has changed", title=title_of(message))
-    writer = CHANGED.get(what_of(message) or "", details)
+    writer = CHANGE_WRITERS.get(cause_of(message) or "", details_changed)
     headline, lead = writer(message)
     return subject, headline, lead
 
 
 def guest_cancelled(message: Message) -> tuple[str, list[str]]:
-    seats, who = seats_of(message), icalendar.clean(message.facts.get("who") or "")
+    seats, who = (
+        seats_of(message),
+        cleaning.strip_controls(message.facts.get("who") or ""),
+    )
     headline = _("One of your guests is no longer coming.")
     if who and message.registration.proved_at is not None:
         headline = _("%(name)s is no longer coming.", name=who)
@@ -45,12 +48,12 @@ def guest_cancelled(message: Message) -> tuple[str, list[str]]:
         "The other %(num)d of you stay registered.",
         seats,
     )
-    if standing(message) == Standing.SEATED:
+    if situation_of(message) == MailSituation.SEATED:
         free = _("The place is free for somebody else; that ticket is no longer valid.")
         return headline, [free, stays]
-    if standing(message) == Standing.IN_LINE:
-        return headline, [stays, place_in_line(message)]
-    return headline, [how_it_stands(message)]
+    if situation_of(message) == MailSituation.IN_LINE:
+        return headline, [stays, waitlist_place_sentence(message)]
+    return headline, [state_sentence(message)]
 
 
 def guest_added(message: Message) -> tuple[str, list[str]]:
@@ -59,93 +62,93 @@ def guest_added(message: Message) -> tuple[str, list[str]]:
         "A guest was added: you are %(num)d people now.",
         seats_of(message),
     )
-    match standing(message):
-        case Standing.SEATED:
-            return headline, how_to_attend(message)
-        case Standing.IN_LINE:
+    match situation_of(message):
+        case MailSituation.SEATED:
+            return headline, attendance_sentences(message)
+        case MailSituation.IN_LINE:
             return headline, [
-                place_in_line(message),
+                waitlist_place_sentence(message),
                 _("A larger party takes a new place, at the end of the line."),
-                when_a_place_comes_free(message),
-                fewer_is_fine(message),
+                promotion_sentence(message),
+                fewer_seats_sentence(message),
             ]
-    return headline, [how_it_stands(message)]
+    return headline, [state_sentence(message)]
 
 
-def moved(message: Message) -> tuple[str, list[str]]:
-    admission = icalendar.clean(
+def admission_changed(message: Message) -> tuple[str, list[str]]:
+    admission = cleaning.strip_controls(
         message.facts.get("admission") or message.registration.admission.name
     )
     headline = _("You will attend in another way.")
     if not message.event.discreet:
         headline = _("Your registration is for “%(way)s” now.", way=admission)
-    match standing(message):
-        case Standing.SEATED:
-            return headline, [how_it_stands(message), *how_to_attend(message)]
-        case Standing.IN_LINE:
+    match situation_of(message):
+        case MailSituation.SEATED:
+            return headline, [state_sentence(message), *attendance_sentences(message)]
+        case MailSituation.IN_LINE:
             return headline, [
-                place_in_line(message),
-                when_a_place_comes_free(message),
+                waitlist_place_sentence(message),
+                promotion_sentence(message),
             ]
-    return headline, [how_it_stands(message)]
+    return headline, [state_sentence(message)]
 
 
-def details(message: Message) -> tuple[str, list[str]]:
+def details_changed(message: Message) -> tuple[str, list[str]]:
     return _("Your registration has changed."), [
         _("Names or answers are different now; see the page below."),
-        how_it_stands(message),
+        state_sentence(message),
     ]
 
 
-CHANGED = {
+CHANGE_WRITERS = {
     "guest_cancelled": guest_cancelled,
     "guest_added": guest_added,
-    "moved": moved,
+    "moved": admission_changed,
 }
 
 
 # --- once more ----------------------------------------------------------------------
 
 
-def ticket_again(message: Message) -> Parts:
-    title, why = title_of(message), why_again(message) or registered_again()
-    match standing(message):
-        case Standing.SEATED:
-            return seated_again(message, why)
-        case Standing.IN_LINE:
+def ticket_again(message: Message) -> TextParts:
+    title, why = title_of(message), resend_reason(message) or registered_again_text()
+    match situation_of(message):
+        case MailSituation.SEATED:
+            return confirmed_again(message, why)
+        case MailSituation.IN_LINE:
             subject = _("You’re on the waitlist for %(title)s", title=title)
-            lead = [why, when_a_place_comes_free(message), fewer_is_fine(message)]
-            return subject, place_in_line(message), lead
-        case Standing.REQUESTED:
+            lead = [why, promotion_sentence(message), fewer_seats_sentence(message)]
+            return subject, waitlist_place_sentence(message), lead
+        case MailSituation.REQUESTED:
             subject = _("Your request for %(title)s", title=title)
-            return subject, asked_for(message), [why, how_requests_go_on()]
-        case Standing.HELD | Standing.OFFERED:
+            return subject, requested_sentence(message), [why, approval_sentence()]
+        case MailSituation.HELD | MailSituation.OFFERED:
             subject = _("Your registration for %(title)s", title=title)
-            return subject, how_it_stands(message), [why]
-        case Standing.RELEASED:
+            return subject, state_sentence(message), [why]
+        case MailSituation.RELEASED:
             return endings.released(message)
-        case Standing.DECLINED:
+        case MailSituation.DECLINED:
             return endings.declined(message)
-        case Standing.LAPSED:
+        case MailSituation.LAPSED:
             return endings.lapsed(message)
     return endings.cancelled(message)
 
 
-def seated_again(message: Message, why: str) -> Parts:
+def confirmed_again(message: Message, why: str) -> TextParts:
     seats, subject = seats_of(message), ticket_subject(message)
-    if what_of(message) == "new_codes":
+    if cause_of(message) == "new_codes":
         headline = _n("You have a new ticket.", "You have %(num)d new tickets.", seats)
     else:
         subject = _("Once more: %(subject)s", subject=subject)
         headline = _n(
             "You have a place already.", "You have %(num)d places already.", seats
         )
-    if what_of(message) == "lost":
-        headline = how_it_stands(message)
-    return subject, headline, [why, *how_to_attend(message)]
+    if cause_of(message) == "lost":
+        headline = state_sentence(message)
+    return subject, headline, [why, *attendance_sentences(message)]
 
 
-def registered_again() -> str:
+def registered_again_text() -> str:
     return _(
         "Somebody, most likely you, registered with this address again. It already has "
         "a registration, so nothing has changed."

@@ -1,4 +1,4 @@
-"""Reminding: the mails before the start and after the end of an event."""
+"""Texts of reminders, reconfirmation requests and thank-you mails."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ from datetime import datetime
 
 from rsvp import i18n
 from rsvp.formats.mail.texts.shared import (
-    Parts,
-    Standing,
+    MailSituation,
+    TextParts,
     _,
     _n,
-    asked_for,
-    clock,
-    how_it_stands,
-    how_to_attend,
+    attendance_sentences,
+    clock_text,
+    deadline_text,
     is_neutral,
     is_online,
-    place_in_line,
+    no_answer_sentence,
+    promotion_sentence,
+    requested_sentence,
     seats_of,
-    standing,
-    tickets_are_off,
+    situation_of,
+    state_sentence,
+    tickets_void_sentence,
     title_of,
-    until,
-    when_a_place_comes_free,
+    waitlist_place_sentence,
 )
 from rsvp.models import Message
 
 # --- before it begins ---------------------------------------------------------------
 
 
-def reminder(message: Message, at: datetime) -> Parts:
+def reminder(message: Message, at: datetime) -> TextParts:
     """Said at `at`: how far off it is follows from when the mail is written."""
-    when, title = how_far(message, at), title_of(message)
+    when, title = time_left_phrase(message, at), title_of(message)
     subject = _("%(when)s: %(title)s", when=when, title=title)
     if is_neutral(message):
-        return subject, how_it_stands(message), []
-    return subject, when_it_begins(message, at), where_you_stand(message)
+        return subject, state_sentence(message), []
+    return subject, start_sentence(message, at), state_sentences(message)
 
 
 def days_until(message: Message, at: datetime) -> int:
@@ -45,7 +46,7 @@ def days_until(message: Message, at: datetime) -> int:
     return (event.starts_at.astimezone(event.zone).date() - today).days
 
 
-def how_far(message: Message, at: datetime) -> str:
+def time_left_phrase(message: Message, at: datetime) -> str:
     match days_until(message, at):
         case 0:
             return _("Today")
@@ -60,10 +61,10 @@ def how_far(message: Message, at: datetime) -> str:
     return _("Once more")
 
 
-def when_it_begins(message: Message, at: datetime) -> str:
+def start_sentence(message: Message, at: datetime) -> str:
     event, language = message.event, i18n.language_for(message.registration.language)
     title = _("It") if event.discreet else title_of(message)
-    time = clock(message, event.starts_at)
+    time = clock_text(message, event.starts_at)
     day = i18n.near_day(event.starts_at, event.zone, language)
     words = {"title": title, "day": day, "time": time}
     match days_until(message, at):
@@ -85,43 +86,43 @@ def when_it_begins(message: Message, at: datetime) -> str:
     return _("%(title)s began on %(day)s at %(time)s.", **words)
 
 
-def where_you_stand(message: Message) -> list[str]:
-    match standing(message):
-        case Standing.SEATED:
-            return [how_it_stands(message), *how_to_attend(message)]
-        case Standing.IN_LINE:
+def state_sentences(message: Message) -> list[str]:
+    match situation_of(message):
+        case MailSituation.SEATED:
+            return [state_sentence(message), *attendance_sentences(message)]
+        case MailSituation.IN_LINE:
             return [
-                place_in_line(message),
-                when_a_place_comes_free(message),
-                at_the_door(message),
+                waitlist_place_sentence(message),
+                promotion_sentence(message),
+                standby_sentence(message),
             ]
-        case Standing.REQUESTED:
+        case MailSituation.REQUESTED:
             return [
-                asked_for(message),
+                requested_sentence(message),
                 _(
                     "The organizers have not decided yet. We mail you as soon as they "
                     "have; until then no place is kept for you."
                 ),
             ]
-        case Standing.OFFERED:
+        case MailSituation.OFFERED:
             return [
                 _n(
                     "A place is kept for you until %(until)s.",
                     "%(num)d places are kept for you until %(until)s.",
                     int(message.facts.get("offered") or seats_of(message)),
-                    until=until(message),
+                    until=deadline_text(message),
                 ),
                 _("Please answer by then, on the page below."),
             ]
-        case Standing.HELD:
+        case MailSituation.HELD:
             return [
-                how_it_stands(message),
+                state_sentence(message),
                 _("Please confirm it on the page below, to keep your place."),
             ]
-    return [tickets_are_off()]
+    return [tickets_void_sentence()]
 
 
-def at_the_door(message: Message) -> str:
+def standby_sentence(message: Message) -> str:
     """What those who wait may still hope for on the evening itself."""
     if is_online(message):
         return ""
@@ -136,7 +137,7 @@ def at_the_door(message: Message) -> str:
 # --- after it is over ---------------------------------------------------------------
 
 
-def thank_you(message: Message) -> Parts:
+def thank_you(message: Message) -> TextParts:
     title, is_discreet = title_of(message), message.event.discreet
     if message.facts.get("came"):
         return (
@@ -152,4 +153,24 @@ def thank_you(message: Message) -> Parts:
         if is_discreet
         else _("Thank you for being part of %(title)s.", title=title),
         [_("We hope that you could be there, and that it was worth your time.")],
+    )
+
+
+def still_coming(message: Message) -> TextParts:
+    return (
+        _("Are you still coming to %(title)s?", title=title_of(message)),
+        _(
+            "Are you still coming? Please answer by %(until)s.",
+            until=deadline_text(message),
+        ),
+        [
+            no_answer_sentence(message, message.facts.get("no_answer")),
+            _(
+                "Each of the buttons opens a page, and counts only once you press it "
+                "there."
+            ),
+            _("Only some of you can come? The page leads to giving up single places.")
+            if seats_of(message) > 1
+            else "",
+        ],
     )

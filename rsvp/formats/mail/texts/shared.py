@@ -1,4 +1,4 @@
-"""Sentences that several kinds of mail share, and the facts they are made of."""
+"""Sentences and facts shared by several kinds of mail."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 
 from rsvp import i18n
-from rsvp.formats.feeds import icalendar
 from rsvp.i18n import gettext, ngettext
 from rsvp.models import Message
 from rsvp.models.event import Mode, NoAnswer, Promotion
-from rsvp.models.message import EXTRAS, MessageKind
+from rsvp.models.message import OPTIONAL_KINDS, MessageKind
 from rsvp.models.registration import State
+from rsvp.text import cleaning
 
 _ = gettext
 _n = ngettext
 
 
-class Standing(StrEnum):
+class MailSituation(StrEnum):
     """How the registration stands, as far as this message is concerned."""
 
     HELD = "held"
@@ -40,32 +40,32 @@ class Standing(StrEnum):
         return self in over
 
 
-BY_KIND = {
-    MessageKind.CONFIRM_ADDRESS: Standing.HELD,
-    MessageKind.REQUESTED: Standing.REQUESTED,
-    MessageKind.CONFIRMATION: Standing.SEATED,
-    MessageKind.PROMOTED: Standing.SEATED,
-    MessageKind.WAITLISTED: Standing.IN_LINE,
-    MessageKind.OFFER: Standing.OFFERED,
-    MessageKind.STILL_COMING: Standing.ASKED,
-    MessageKind.PASSED_ON: Standing.OFF,
-    MessageKind.CANCELLED: Standing.OFF,
-    MessageKind.EVENT_CANCELLED: Standing.OFF,
-    MessageKind.DECLINED: Standing.DECLINED,
-    MessageKind.LAPSED: Standing.LAPSED,
-    MessageKind.RELEASED: Standing.RELEASED,
-    MessageKind.THANK_YOU: Standing.PAST,
+SITUATION_BY_KIND = {
+    MessageKind.CONFIRM_ADDRESS: MailSituation.HELD,
+    MessageKind.REQUESTED: MailSituation.REQUESTED,
+    MessageKind.CONFIRMATION: MailSituation.SEATED,
+    MessageKind.PROMOTED: MailSituation.SEATED,
+    MessageKind.WAITLISTED: MailSituation.IN_LINE,
+    MessageKind.OFFER: MailSituation.OFFERED,
+    MessageKind.STILL_COMING: MailSituation.ASKED,
+    MessageKind.PASSED_ON: MailSituation.OFF,
+    MessageKind.CANCELLED: MailSituation.OFF,
+    MessageKind.EVENT_CANCELLED: MailSituation.OFF,
+    MessageKind.DECLINED: MailSituation.DECLINED,
+    MessageKind.LAPSED: MailSituation.LAPSED,
+    MessageKind.RELEASED: MailSituation.RELEASED,
+    MessageKind.THANK_YOU: MailSituation.PAST,
 }
 """What a kind of mail tells; the others tell how it stands when they are written."""
 
 
-def standing(message: Message) -> Standing:
-    found = BY_KIND.get(MessageKind(message.kind))
-    return found or Standing(message.registration.state)
+def situation_of(message: Message) -> MailSituation:
+    found = SITUATION_BY_KIND.get(MessageKind(message.kind))
+    return found or MailSituation(message.registration.state)
 
 
 @dataclass(frozen=True)
-class Words:
+class MailWords:
     """What a mail says. `own` are paragraphs of the organizers', before our sentences;
     `preview` is what lists of mails show beside the subject, where that is not the
     headline; a mail that they wrote alone has their `signature`."""
@@ -78,7 +78,7 @@ class Words:
     signature: str = ""
 
 
-Parts = tuple[str, str, list[str]]
+TextParts = tuple[str, str, list[str]]
 """Subject, first sentence, and those after it; empty ones are left out."""
 
 
@@ -86,21 +86,21 @@ Parts = tuple[str, str, list[str]]
 
 
 def title_of(message: Message) -> str:
-    return icalendar.clean(message.event.title)
+    return cleaning.strip_controls(message.event.title)
 
 
 def seats_of(message: Message) -> int:
     """As many as the tickets in it (`mails.told_of`)."""
     told, now = message.facts.get("seats"), message.registration.seats
-    return int((now or told if message.kind in EXTRAS else told or now) or 1)
+    return int((now or told if message.kind in OPTIONAL_KINDS else told or now) or 1)
 
 
-def what_of(message: Message) -> str | None:
+def cause_of(message: Message) -> str | None:
     what = message.facts.get("what")
     return str(what) if what else None
 
 
-def changes_of(message: Message) -> set[str]:
+def changed_parts(message: Message) -> set[str]:
     """What an event's change is of (`domain.news`); empty in any other mail."""
     what = message.facts.get("what")
     return set(what) if message.kind == MessageKind.EVENT_CHANGED and what else set()
@@ -112,26 +112,26 @@ def asks_about_change(message: Message) -> bool:
     return bool(is_asked) and is_seated_now(message)
 
 
-def was_of(message: Message) -> str | None:
+def state_before(message: Message) -> str | None:
     """The state before what the mail tells, or before the end that came meanwhile."""
     was = message.facts.get("was") or message.registration.ended_from
     return str(was) if was else None
 
 
-def until(message: Message) -> str:
+def deadline_text(message: Message) -> str:
     """The deadline as people say it: `Friday 22 January, 10:00`, in the event's zone,
     which is named to those who may be in another one."""
     by, zone = datetime.fromisoformat(message.facts["until"]), message.event.zone
     language = i18n.language_for(message.registration.language)
-    return in_its_zone(message, i18n.day_and_clock(by, zone, language))
+    return with_zone_name(message, i18n.day_and_clock(by, zone, language))
 
 
-def clock(message: Message, instant: datetime) -> str:
+def clock_text(message: Message, instant: datetime) -> str:
     """A time of day, in the same way."""
-    return in_its_zone(message, i18n.clock(instant, message.event.zone))
+    return with_zone_name(message, i18n.clock(instant, message.event.zone))
 
 
-def in_its_zone(message: Message, time: str) -> str:
+def with_zone_name(message: Message, time: str) -> str:
     if not is_online(message):
         return time
     language = i18n.language_for(message.registration.language)
@@ -150,7 +150,7 @@ def mode_of(message: Message) -> str:
 def is_seated_now(message: Message) -> bool:
     """Whether what the message says of its seats is still so when it is written."""
     return (
-        standing(message) == Standing.SEATED
+        situation_of(message) == MailSituation.SEATED
         and message.registration.state == State.CONFIRMED
     )
 
@@ -159,11 +159,11 @@ def had_a_place(message: Message) -> bool:
     """Whether what a mail says to be over was a place, with tickets."""
     if message.kind == MessageKind.EVENT_CANCELLED:
         return message.registration.state == State.CONFIRMED
-    match standing(message):
-        case Standing.RELEASED:
+    match situation_of(message):
+        case MailSituation.RELEASED:
             return True
-        case Standing.OFF:
-            return was_of(message) in (None, State.CONFIRMED)
+        case MailSituation.OFF:
+            return state_before(message) in (None, State.CONFIRMED)
     return False
 
 
@@ -174,21 +174,21 @@ def is_neutral(message: Message) -> bool:
         return False
     if message.kind == MessageKind.EVENT_CANCELLED:
         return message.registration.state == State.HELD
-    stands = standing(message)
-    was_held = stands.is_over and was_of(message) == State.HELD
-    return stands == Standing.HELD or was_held
+    stands = situation_of(message)
+    was_held = stands.is_over and state_before(message) == State.HELD
+    return stands == MailSituation.HELD or was_held
 
 
 # --- sentences ----------------------------------------------------------------------
 
 
-def they_wrote(why: str | None) -> str:
+def quote_organizers(why: str | None) -> str:
     """The organizers' own words, quoted; nothing where there are none."""
-    words = icalendar.clean(why or "")
+    words = cleaning.strip_controls(why or "")
     return _("They wrote: “%(why)s”", why=words) if words else ""
 
 
-def how_to_attend(message: Message) -> list[str]:
+def attendance_sentences(message: Message) -> list[str]:
     if is_online(message):
         if not message.event.join_url:
             return [_("The link to join will be on your registration’s page.")]
@@ -205,7 +205,7 @@ def how_to_attend(message: Message) -> list[str]:
     ]
 
 
-def will_be_asked(message: Message) -> str:
+def reconfirmation_notice(message: Message) -> str:
     """That we ask before the event whether they still come, and what happens then;
     nothing where they won't be asked."""
     event, registration = message.event, message.registration
@@ -227,10 +227,10 @@ def will_be_asked(message: Message) -> str:
             "%(num)d days before it begins we ask you by mail whether you still come.",
             days,
         )
-    return f"{asks} {without_answer(message, event.no_answer)}"
+    return f"{asks} {no_answer_sentence(message, event.no_answer)}"
 
 
-def without_answer(message: Message, then: str | None) -> str:
+def no_answer_sentence(message: Message, then: str | None) -> str:
     """What becomes of the place of who does not say whether they still come."""
     seats = seats_of(message)
     if then == NoAnswer.FLAG:
@@ -246,7 +246,7 @@ def without_answer(message: Message, then: str | None) -> str:
     )
 
 
-def when_a_place_comes_free(message: Message) -> str:
+def promotion_sentence(message: Message) -> str:
     seats = seats_of(message)
     if message.event.promotion == Promotion.CONFIRM:
         return _n(
@@ -265,20 +265,20 @@ def when_a_place_comes_free(message: Message) -> str:
     )
 
 
-def fewer_is_fine(message: Message) -> str:
+def fewer_seats_sentence(message: Message) -> str:
     if not message.registration.fewer_ok or seats_of(message) < 2:
         return ""
     return _("You said that fewer is fine, so we may offer you a part of them before.")
 
 
-def place_in_line(message: Message) -> str:
+def waitlist_place_sentence(message: Message) -> str:
     place = message.facts.get("place")
     if not place:
         return _("You’re on the waitlist.")
     return _("You’re on the waitlist, %(place)s in line.", place=i18n.ordinal(place))
 
 
-def asked_for(message: Message) -> str:
+def requested_sentence(message: Message) -> str:
     return _n(
         "You’ve asked for a place.",
         "You’ve asked for %(num)d places.",
@@ -286,40 +286,40 @@ def asked_for(message: Message) -> str:
     )
 
 
-def how_requests_go_on() -> str:
+def approval_sentence() -> str:
     return _(
         "The organizers decide on each request, and we mail you as soon as they have. "
         "Until then no place is kept for you."
     )
 
 
-def how_it_stands(message: Message) -> str:
+def state_sentence(message: Message) -> str:
     seats = seats_of(message)
-    match standing(message):
-        case Standing.SEATED:
+    match situation_of(message):
+        case MailSituation.SEATED:
             return _n("You have a place.", "You have %(num)d places.", seats)
-        case Standing.IN_LINE:
-            return place_in_line(message)
-        case Standing.REQUESTED:
-            return asked_for(message)
-        case Standing.HELD:
+        case MailSituation.IN_LINE:
+            return waitlist_place_sentence(message)
+        case MailSituation.REQUESTED:
+            return requested_sentence(message)
+        case MailSituation.HELD:
             return _("Your address waits to be confirmed.")
-        case Standing.OFFERED:
+        case MailSituation.OFFERED:
             return _("A place is kept for you until you answer.")
-    return tickets_are_off()
+    return tickets_void_sentence()
 
 
-def tickets_are_off() -> str:
+def tickets_void_sentence() -> str:
     return _("Any ticket from an earlier mail is no longer valid.")
 
 
-def links_are_new() -> str:
+def new_links_sentence() -> str:
     return _("Links and codes in earlier mails no longer work.")
 
 
-def why_again(message: Message) -> str:
+def resend_reason(message: Message) -> str:
     """Why something is told once more, or to another address, where it is."""
-    match what_of(message):
+    match cause_of(message):
         case "sent_again":
             return _("The organizers send you this once more. Nothing has changed.")
         case "new_codes":

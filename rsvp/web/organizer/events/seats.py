@@ -1,4 +1,4 @@
-"""Seats: how many there are, who holds them, and the caps that organizers change."""
+"""Seats: how many there are and who has them; organizers change capacities."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
@@ -15,7 +15,7 @@ from rsvp import errors
 from rsvp.db import current_session, utcnow, write
 from rsvp.domain.events import capacity_changes
 from rsvp.domain.teams import Action
-from rsvp.formats.eventfile.parse import LARGEST_CAPACITY
+from rsvp.formats.eventfile.parse import MAX_CAPACITY
 from rsvp.models import Admission, Event
 from rsvp.models.event import Phase, Promotion, Status
 from rsvp.models.registration import State
@@ -24,15 +24,14 @@ from rsvp.web import guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import Mistake
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Filled
+from rsvp.web.organizer.events import bp
+from rsvp.web.presentation import seats as presentation_seats
+from rsvp.web.presentation.seats import SeatsFilled
 
-bp = Blueprint("seats", __name__, url_prefix="/organize/events/<slug>/seats")
-bp.after_request(layout.keep_private)
-
-LONGEST_SHOWN = 20
+MAX_ECHO = 20
 """Of what was typed instead of a number, so much comes back."""
 
-DONE = {
+DONE_MESSAGES = {
     "capacity": lazy_gettext("The capacity is set."),
     "room": lazy_gettext("The cap of the room is set."),
     "reserved": lazy_gettext("The reserved seats are set."),
@@ -40,88 +39,94 @@ DONE = {
 
 
 @dataclass(frozen=True)
-class Number:
+class LabelledNumber:
     word: str
     number: int
 
 
 @dataclass(frozen=True)
-class Holding:
+class CapacityRow:
     """An admission, or the room: how full it is, who holds its seats, and the form that
     changes its cap. `key` tells forms on the page apart."""
 
     key: str
-    filled: Filled
-    numbers: list[Number]
+    filled: SeatsFilled
+    numbers: list[LabelledNumber]
     url: str
 
 
 # --- looking ------------------------------------------------------------------------
 
 
-@bp.get("")
+@bp.get("/events/<slug>/seats")
 @guards.signed_in
-def show(slug: str) -> ResponseReturnValue:
-    return page(layout.my_event(slug))
+def show_seats(slug: str) -> ResponseReturnValue:
+    return render_seats(layout.get_event_or_404(slug))
 
 
-def page(event: Event, mistake: Mistake | None = None) -> str:
+def render_seats(event: Event, mistake: Mistake | None = None) -> str:
     """The page; `mistake` belongs beside the field of the form with its key."""
     kept = registration_queries.kept_seats(event.id)
-    bars = layout.filled(event)
+    bars = presentation_seats.seats_filled(event)
     ways = zip(event.admissions, bars, strict=False)
     is_over = event.phase(utcnow()) in (Phase.OVER, Phase.CANCELLED)
-    return layout.event_page(
+    return layout.render_event_page(
         "events/seats.html",
         event,
         "seats",
-        ways=[way(event, one, bar, kept.get(one.id, {})) for one, bar in ways],
-        room=room(event, bars[-1]) if event.room_capacity is not None else None,
-        room_url=url_for(".set_room", slug=event.slug),
+        ways=[
+            admission_row(event, one, bar, kept.get(one.id, {})) for one, bar in ways
+        ],
+        room=room_row(event, bars[-1]) if event.room_capacity is not None else None,
+        room_url=url_for("organizer.events.set_room_capacity", slug=event.slug),
         may_change=layout.may(Action.EDIT_EVENT, event) and not is_over,
-        moves_up=moves_up(event),
+        moves_up=promotion_text(event),
         mistakes={mistake.field: mistake} if mistake else {},
-        done=done_words(),
+        done=done_message(),
     )
 
 
-def way(
-    event: Event, admission: Admission, filled: Filled, kept: dict[State, int]
-) -> Holding:
+def admission_row(
+    event: Event, admission: Admission, filled: SeatsFilled, kept: dict[State, int]
+) -> CapacityRow:
     offered, held = kept.get(State.OFFERED, 0), kept.get(State.HELD, 0)
     confirmed = admission.seats_taken - admission.reserved - offered - held
     numbers = [
-        Number(_("confirmed"), confirmed),
-        Number(_("reserved"), admission.reserved),
-        Number(_("offered"), offered),
-        Number(_("held until the address is confirmed"), held),
-        Number(_("waiting"), admission.waiting),
-        Number(_("over the cap"), filled.over),
+        LabelledNumber(_("confirmed"), confirmed),
+        LabelledNumber(_("reserved"), admission.reserved),
+        LabelledNumber(_("offered"), offered),
+        LabelledNumber(_("held until the address is confirmed"), held),
+        LabelledNumber(_("waiting"), admission.waiting),
+        LabelledNumber(_("over the cap"), filled.over),
     ]
-    return Holding(
+    return CapacityRow(
         key=f"way-{admission.key}",
         filled=filled,
         numbers=[numbers[0], *(each for each in numbers[1:] if each.number)],
-        url=url_for(".set_capacity", slug=event.slug, key=admission.key),
+        url=url_for(
+            "organizer.events.set_admission_capacity",
+            slug=event.slug,
+            key=admission.key,
+        ),
     )
 
 
-def room(event: Event, filled: Filled) -> Holding:
+def room_row(event: Event, filled: SeatsFilled) -> CapacityRow:
     numbers = [
-        Number(_("given to people"), event.room_taken - event.reserved_seats),
-        Number(_("reserved"), event.reserved_seats),
-        Number(_("waiting"), event.room_waiting),
-        Number(_("over the cap"), filled.over),
+        LabelledNumber(_("given to people"), event.room_taken - event.reserved_seats),
+        LabelledNumber(_("reserved"), event.reserved_seats),
+        LabelledNumber(_("waiting"), event.room_waiting),
+        LabelledNumber(_("over the cap"), filled.over),
     ]
-    return Holding(
+    return CapacityRow(
         key="room",
         filled=filled,
         numbers=[numbers[0], *(each for each in numbers[1:] if each.number)],
-        url=url_for(".set_room", slug=event.slug),
+        url=url_for("organizer.events.set_room_capacity", slug=event.slug),
     )
 
 
-def moves_up(event: Event) -> str:
+def promotion_text(event: Event) -> str:
     """What more seats come to for those who wait."""
     if not any(admission.waiting for admission in event.admissions):
         return _("Nobody waits, so nobody moves up.")
@@ -139,11 +144,11 @@ def moves_up(event: Event) -> str:
     return _("More seats go to the head of the line at once, and a mail says so.")
 
 
-def done_words() -> str | None:
-    words = DONE.get(request.args.get("done", ""))
+def done_message() -> str | None:
+    words = DONE_MESSAGES.get(request.args.get("done", ""))
     if words is None:
         return None
-    number = min(LARGEST_CAPACITY, max(0, request.args.get("moved", 0, type=int)))
+    number = min(MAX_CAPACITY, max(0, request.args.get("moved", 0, type=int)))
     if not number:
         return str(words)
     moved = ngettext(
@@ -157,83 +162,85 @@ def done_words() -> str | None:
 # --- changing -----------------------------------------------------------------------
 
 
-@bp.post("/<key>/capacity")
+@bp.post("/events/<slug>/seats/<key>/capacity")
 @guards.signed_in
-def set_capacity(slug: str, key: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.EDIT_EVENT)
+def set_admission_capacity(slug: str, key: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
     admission = next((a for a in event.admissions if a.key == key), None)
     if admission is None:
         abort(404)
     admission_id = admission.id
-    return change(
+    return change_seats(
         event,
         f"way-{key}",
         "capacity",
-        lambda event_id, seats, **who: capacity_changes.set_capacity(
+        lambda event_id, seats, **who: capacity_changes.set_admission_capacity(
             event_id, admission_id, seats, **who
         ),
     )
 
 
-@bp.post("/room")
+@bp.post("/events/<slug>/seats/room")
 @guards.signed_in
-def set_room(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.EDIT_EVENT)
+def set_room_capacity(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
     if not event.is_in_person:
         abort(404)
-    return change(event, "room", "room", capacity_changes.set_room)
+    return change_seats(event, "room", "room", capacity_changes.set_room_capacity)
 
 
-@bp.post("/reserved")
+@bp.post("/events/<slug>/seats/reserved")
 @guards.signed_in
-def reserve(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.EDIT_EVENT)
-    return change(
+def set_reserved_seats(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+    return change_seats(
         event,
         "reserved",
         "reserved",
-        lambda event_id, seats, **who: capacity_changes.reserve(
+        lambda event_id, seats, **who: capacity_changes.set_reserved_seats(
             event_id, seats or 0, **who
         ),
     )
 
 
-@bp.get("/<key>/capacity")
-@bp.get("/room")
-@bp.get("/reserved")
+@bp.get("/events/<slug>/seats/<key>/capacity")
+@bp.get("/events/<slug>/seats/room")
+@bp.get("/events/<slug>/seats/reserved")
 @guards.signed_in
-def buttons_are_elsewhere(slug: str, **_key: str) -> ResponseReturnValue:
+def redirect_to_seats(slug: str, **_key: str) -> ResponseReturnValue:
     """Whoever opens the address of a button finds the page it is on."""
-    there = url_for(".show", slug=layout.my_event(slug).slug)
+    there = url_for(
+        "organizer.events.show_seats", slug=layout.get_event_or_404(slug).slug
+    )
     return redirect(there, code=303)
 
 
-def change(
+def change_seats(
     event: Event, key: str, done: str, verb: Callable[..., list[int]]
 ) -> ResponseReturnValue:
     """Set a number of seats, of which an empty field says that there is no limit."""
     if "seats" not in request.form:
         abort(400)
-    text = organizer.line("seats")
-    seats = organizer.whole_number("seats", 0, LARGEST_CAPACITY)
+    text = organizer.read_line("seats")
+    seats = organizer.read_whole_number("seats", 0, MAX_CAPACITY)
     if text and seats is None:
-        words = _(
-            "Write a whole number from 0 to %(most)s.", most=f"{LARGEST_CAPACITY:,}"
-        )
-        return page(event, Mistake(key, words, text[:LONGEST_SHOWN])), 422
-    event_id, slug, actor, now = event.id, event.slug, layout.actor(), utcnow()
+        words = _("Write a whole number from 0 to %(most)s.", most=f"{MAX_CAPACITY:,}")
+        return render_seats(event, Mistake(key, words, text[:MAX_ECHO])), 422
+    event_id, slug, actor, now = event.id, event.slug, layout.current_actor(), utcnow()
     try:
         moved = write(lambda _again: verb(event_id, seats, actor=actor, now=now))
     except errors.TooFewToReserve as refusal:
         current_session().rollback()
-        event = layout.my_event(slug, Action.EDIT_EVENT)
-        words = too_few(event, key, refusal.facts)
-        return page(event, Mistake(key, words, text)), 422
-    there = url_for(".show", slug=slug, done=done, moved=len(moved) or None)
+        event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+        words = too_few_message(event, key, refusal.facts)
+        return render_seats(event, Mistake(key, words, text)), 422
+    there = url_for(
+        "organizer.events.show_seats", slug=slug, done=done, moved=len(moved) or None
+    )
     return redirect(there, code=303)
 
 
-def too_few(event: Event, key: str, facts: dict[str, Any]) -> str:
+def too_few_message(event: Event, key: str, facts: dict[str, Any]) -> str:
     if key != "reserved":
         return ngettext(
             "%(num)d seat is reserved, so there can’t be fewer. Reserve fewer first.",

@@ -1,11 +1,11 @@
-"""Wording: what each kind of an event's mails says, looked at and put in own words."""
+"""Custom texts: what an event's mails say, previewed and replaced by organizers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Blueprint, Response, abort, redirect, request, url_for
+from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
@@ -13,26 +13,28 @@ from flask_babel import lazy_gettext as _
 from rsvp.db import utcnow, write
 from rsvp.domain import reconfirmation, reminders
 from rsvp.domain.events import custom_texts
-from rsvp.domain.events.custom_texts import LONGEST_LINE, LONGEST_TEXT, WORDED
+from rsvp.domain.events.custom_texts import (
+    CUSTOMIZABLE_KINDS,
+    MAX_LINE_LENGTH,
+    MAX_TEXT_LENGTH,
+)
 from rsvp.domain.teams import Action
 from rsvp.models import Event, Reminder
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
-from rsvp.text import placeholders
+from rsvp.text import placeholders, states
 from rsvp.web import guards
 from rsvp.web.forms import organizer
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.messages import preview_frame, previews, rows
+from rsvp.web.organizer.messages import bp, preview_frame, previews, rows
+from rsvp.web.presentation import short_times
 
-bp = Blueprint("wording", __name__, url_prefix="/organize/events/<slug>/messages/kinds")
-bp.after_request(layout.keep_private)
-
-WITH_DEADLINE = {kind for kind, _field in placeholders.NEEDED}
+DEADLINE_KINDS = {kind for kind, _field in placeholders.REQUIRED_PLACEHOLDERS}
 FIELDS = ("subject", "headline", "text")
 
 
 @dataclass(frozen=True)
-class Row:
+class KindRow:
     """One kind of mail in the list: what it is called, what it says now, and `when` it
     goes out, of those that go by the clock."""
 
@@ -45,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Own:
+class CustomTextForm:
     """What stands in the form, and what is wrong with it, by field."""
 
     words: dict[str, str]
@@ -55,183 +57,207 @@ class Own:
 # --- looking ------------------------------------------------------------------------
 
 
-@bp.get("")
+@bp.get("/events/<slug>/messages/kinds")
 @guards.signed_in
-def every(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.READ_MESSAGES)
-    kinds = [kind for kind in rows.KINDS if kind in previews.PREVIEWED]
-    return layout.event_page(
+def list_custom_texts(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    kinds = [kind for kind in rows.KIND_LABELS if kind in previews.PREVIEWED_KINDS]
+    return layout.render_event_page(
         "messages/custom_texts.html",
         event,
         "messages",
-        rows=[row_of(event, kind) for kind in kinds if kind in WORDED],
+        rows=[kind_row(event, kind) for kind in kinds if kind in CUSTOMIZABLE_KINDS],
     )
 
 
-def row_of(event: Event, kind: MessageKind) -> Row:
-    words = previews.preview_of(event, kind).words
-    return Row(
+def kind_row(event: Event, kind: MessageKind) -> KindRow:
+    words = previews.make_preview(event, kind).words
+    return KindRow(
         kind=kind,
-        word=rows.KINDS[kind],
+        word=rows.KIND_LABELS[kind],
         subject=words.subject,
         headline=words.headline,
         is_own=kind in event.wording,
-        when=when_of(event, kind),
+        when=schedule_text(event, kind),
     )
 
 
-def when_of(event: Event, kind: MessageKind) -> str | None:
+def schedule_text(event: Event, kind: MessageKind) -> str | None:
     """When mails of this kind go out by the clock, in words; None: something else is
     their cause."""
     if kind == MessageKind.STILL_COMING:
-        return asking_of(event)
-    anchors = [anchor for anchor, sent in reminders.KINDS.items() if sent == kind]
+        return reconfirmation_schedule_text(event)
+    anchors = [
+        anchor for anchor, sent in reminders.KIND_BY_ANCHOR.items() if sent == kind
+    ]
     if not anchors:
         return None
     mine = [each for each in event.reminders if each.anchor in anchors]
     if not mine:
         return gettext("never, for the event file has none.")
     ordered = sorted(mine, key=lambda each: (each.due_at, each.position))
-    return " · ".join(reminder_words(event, each) for each in ordered)
+    return " · ".join(reminder_schedule_text(event, each) for each in ordered)
 
 
-def reminder_words(event: Event, reminder: Reminder) -> str:
+def reminder_schedule_text(event: Event, reminder: Reminder) -> str:
     """When it goes out, and to whom, where that is not everybody who has a place."""
-    at = layout.moment(reminder.due_at, event.zone).text
+    at = short_times.short_time(reminder.due_at, event.zone).text
     names = {each.key: each.name for each in event.admissions}
     whom = [names.get(key, key) for key in reminder.admissions]
     if reminder.states not in ([], [State.CONFIRMED]):
-        whom += [str(layout.STATES[state].word) for state in reminder.states]
+        whom += [str(states.STATE_LABELS[state].word) for state in reminder.states]
     return f"{at} ({', '.join(whom)})" if whom else at
 
 
-def asking_of(event: Event) -> str:
+def reconfirmation_schedule_text(event: Event) -> str:
     if event.ask_at is None or event.answer_by is None:
         return gettext("never, for the event file does not ask.")
-    at = reconfirmation.time_to_ask(event, event.ask_at)
+    at = reconfirmation.ask_time(event, event.ask_at)
     return gettext(
         "%(at)s, to be answered until %(until)s",
-        at=layout.moment(at, event.zone).text,
-        until=layout.moment(event.answer_by, event.zone).text,
+        at=short_times.short_time(at, event.zone).text,
+        until=short_times.short_time(event.answer_by, event.zone).text,
     )
 
 
-def kind_of(name: str) -> MessageKind:
-    if name not in WORDED or name not in previews.PREVIEWED:
+def get_kind_or_404(name: str) -> MessageKind:
+    if name not in CUSTOMIZABLE_KINDS or name not in previews.PREVIEWED_KINDS:
         abort(404)
     return MessageKind(name)
 
 
-@bp.get("/<kind>")
+@bp.get("/events/<slug>/messages/kinds/<kind>")
 @guards.signed_in
-def show(slug: str, kind: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.READ_MESSAGES)
-    own = Own(event.wording.get(kind_of(kind), {}))
-    return page(event, kind_of(kind), own)
+def show_custom_text(slug: str, kind: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    own = CustomTextForm(event.wording.get(get_kind_or_404(kind), {}))
+    return custom_text_page(event, get_kind_or_404(kind), own)
 
 
-def page(event: Event, kind: MessageKind, own: Own, status: int = 200) -> Response:
-    preview = previews.preview_of(event, kind)
+def custom_text_page(
+    event: Event, kind: MessageKind, own: CustomTextForm, status: int = 200
+) -> Response:
+    preview = previews.make_preview(event, kind)
     our_subject, our_headline = preview.our_words
-    html = layout.event_page(
+    html = layout.render_event_page(
         "messages/custom_text.html",
         event,
         "messages",
         kind=kind,
-        word=rows.KINDS[kind],
+        word=rows.KIND_LABELS[kind],
         mail=preview.mail,
         whose=preview.whose,
         own=own,
         is_own=kind in event.wording,
         ours={"subject": our_subject, "headline": our_headline},
         may_change=layout.may(Action.EDIT_EVENT, event),
-        when=when_of(event, kind),
-        needs_deadline=kind in WITH_DEADLINE,
-        placeholders=placeholders.known(has_deadline=kind in WITH_DEADLINE),
+        when=schedule_text(event, kind),
+        needs_deadline=kind in DEADLINE_KINDS,
+        placeholders=placeholders.known_placeholders(
+            has_deadline=kind in DEADLINE_KINDS
+        ),
         longest={
-            "subject": LONGEST_LINE,
-            "headline": LONGEST_LINE,
-            "text": LONGEST_TEXT,
+            "subject": MAX_LINE_LENGTH,
+            "headline": MAX_LINE_LENGTH,
+            "text": MAX_TEXT_LENGTH,
         },
-        done=DONE.get(request.args.get("done", "")),
+        done=DONE_MESSAGES.get(request.args.get("done", "")),
     )
-    return preview_frame.page(html, status)
+    return preview_frame.page_with_frame(html, status)
 
 
-DONE = {
+DONE_MESSAGES = {
     "saved": _("Saved. Mails of this kind say it from now on."),
     "ours": _("Mails of this kind say it in our words again."),
 }
 
 
-@bp.get("/<kind>/preview")
+@bp.get("/events/<slug>/messages/kinds/<kind>/preview")
 @guards.signed_in
-def preview(slug: str, kind: str) -> ResponseReturnValue:
+def show_custom_text_preview(slug: str, kind: str) -> ResponseReturnValue:
     """The mail's HTML by itself, for the frame on its page."""
-    event = layout.my_event(slug, Action.READ_MESSAGES)
-    return preview_frame.frame(previews.preview_of(event, kind_of(kind)).mail)
+    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    return preview_frame.mail_frame(
+        previews.make_preview(event, get_kind_or_404(kind)).mail
+    )
 
 
 # --- changing -----------------------------------------------------------------------
 
 
-@bp.post("/<kind>/wording")
+@bp.post("/events/<slug>/messages/kinds/<kind>/wording")
 @guards.signed_in
-def change(slug: str, kind: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.EDIT_EVENT)
-    own = typed_words(event, kind_of(kind))
+def change_custom_text(slug: str, kind: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+    own = form_from_request(event, get_kind_or_404(kind))
     if own.mistakes:
-        return page(event, kind_of(kind), own, 422)
-    save(event.id, kind_of(kind), **own.words)
-    return redirect(url_for(".show", slug=slug, kind=kind, done="saved"), code=303)
+        return custom_text_page(event, get_kind_or_404(kind), own, 422)
+    save_texts(event.id, get_kind_or_404(kind), **own.words)
+    return redirect(
+        url_for(
+            "organizer.messages.show_custom_text", slug=slug, kind=kind, done="saved"
+        ),
+        code=303,
+    )
 
 
-def typed_words(event: Event, kind: MessageKind) -> Own:
+def form_from_request(event: Event, kind: MessageKind) -> CustomTextForm:
     words = {
-        "subject": organizer.line("subject"),
-        "headline": organizer.line("headline"),
-        "text": organizer.lines("text"),
+        "subject": organizer.read_line("subject"),
+        "headline": organizer.read_line("headline"),
+        "text": organizer.read_lines("text"),
     }
-    mistakes = {name: wrong_words(event, kind, name, words[name]) for name in FIELDS}
-    return Own(words, {name: wrong for name, wrong in mistakes.items() if wrong})
+    mistakes = {name: text_mistake(event, kind, name, words[name]) for name in FIELDS}
+    return CustomTextForm(
+        words, {name: wrong for name, wrong in mistakes.items() if wrong}
+    )
 
 
-def wrong_words(event: Event, kind: MessageKind, name: str, said: str) -> str | None:
+def text_mistake(event: Event, kind: MessageKind, name: str, said: str) -> str | None:
     if not said:
         return None
-    longest = LONGEST_TEXT if name == "text" else LONGEST_LINE
+    longest = MAX_TEXT_LENGTH if name == "text" else MAX_LINE_LENGTH
     if len(said) > longest:
-        return organizer.too_long(longest)
+        return organizer.too_long_message(longest)
     if name == "subject" and event.discreet:
         return gettext("The subjects of a discreet event say nothing: leave it empty.")
     return organizer.placeholder_mistake(
         said,
-        needed=placeholders.NEEDED.get((kind, name)),
-        has_deadline=kind in WITH_DEADLINE,
+        needed=placeholders.REQUIRED_PLACEHOLDERS.get((kind, name)),
+        has_deadline=kind in DEADLINE_KINDS,
     )
 
 
-def save(event_id: int, kind: MessageKind, **words: str) -> None:
-    actor, now = layout.actor(), utcnow()
+def save_texts(event_id: int, kind: MessageKind, **words: str) -> None:
+    actor, now = layout.current_actor(), utcnow()
     write(
-        lambda _again: custom_texts.set_wording(
+        lambda _again: custom_texts.set_custom_text(
             event_id, kind, **words, actor=actor, now=now
         )
     )
 
 
-@bp.post("/<kind>/wording/removal")
+@bp.post("/events/<slug>/messages/kinds/<kind>/wording/removal")
 @guards.signed_in
-def back_to_ours(slug: str, kind: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.EDIT_EVENT)
-    save(event.id, kind_of(kind))
-    return redirect(url_for(".show", slug=slug, kind=kind, done="ours"), code=303)
+def reset_custom_text(slug: str, kind: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+    save_texts(event.id, get_kind_or_404(kind))
+    return redirect(
+        url_for(
+            "organizer.messages.show_custom_text", slug=slug, kind=kind, done="ours"
+        ),
+        code=303,
+    )
 
 
-@bp.get("/<kind>/wording")
-@bp.get("/<kind>/wording/removal")
+@bp.get("/events/<slug>/messages/kinds/<kind>/wording")
+@bp.get("/events/<slug>/messages/kinds/<kind>/wording/removal")
 @guards.signed_in
-def button_is_elsewhere(slug: str, kind: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.READ_MESSAGES)
-    there = url_for(".show", slug=event.slug, kind=kind_of(kind))
+def redirect_to_custom_text(slug: str, kind: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    there = url_for(
+        "organizer.messages.show_custom_text",
+        slug=event.slug,
+        kind=get_kind_or_404(kind),
+    )
     return redirect(there, code=303)

@@ -1,4 +1,4 @@
-"""Writing: the form of a mail of the organizers' own: to whom, subject and text."""
+"""Mailing form: recipients, subject and text of a mailing, read and checked."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from typing import Any
 from flask import request
 from flask_babel import gettext
 
-from rsvp.domain.mailings import LONGEST_SUBJECT, LONGEST_TEXT
+from rsvp.domain.mailings import MAX_SUBJECT_LENGTH, MAX_TEXT_LENGTH
 from rsvp.models import Event, Mailing, Question
 from rsvp.models.event import QuestionType
 from rsvp.models.registration import State
-from rsvp.queries.filters import Coming
+from rsvp.queries.filters import ReconfirmationStatus
 from rsvp.text import placeholders
+from rsvp.text import states as text_states
+from rsvp.text.states import StateLabel
 from rsvp.web.caching import counts as cached_counts
 from rsvp.web.forms import organizer
-from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Shown
 from rsvp.web.organizer.registrations import filters
+from rsvp.web.presentation import filter_labels
 
-COMMON = (State.CONFIRMED, State.WAITLISTED)
-COMING: dict[str, Any] = {
-    answer: shown.word for answer, shown in layout.ANSWERS.items()
+COMMON_STATES = (State.CONFIRMED, State.WAITLISTED)
+RECONFIRMATION_WORDS: dict[str, Any] = {
+    answer: shown.word for answer, shown in filter_labels.RECONFIRMATION_LABELS.items()
 }
 
 
 @dataclass(frozen=True)
-class Written:
+class MailingForm:
     """What was written into the form, and what is wrong with it, by field. `answer` is
     one of `answers_of`, by its key; the others stand as the form sends them."""
 
@@ -46,11 +47,11 @@ class Written:
         found: dict[str, Any] = {"states": list(self.states)}
         if self.admission:
             found["admission"] = self.admission
-        for choice in answers_of(event):
+        for choice in answer_choices(event):
             if choice.key == self.answer:
                 found |= {"question": choice.question.key, "answer": choice.answer}
         if self.checked_in:
-            found["checked_in"] = filters.ENTRY[self.checked_in]
+            found["checked_in"] = filters.CHECKED_IN_VALUES[self.checked_in]
         if self.coming:
             found["coming"] = self.coming
         return found
@@ -61,7 +62,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Choice:
+class AnswerChoice:
     """An answer that a mail can go by: one of a question's options, yes or no."""
 
     key: str
@@ -70,140 +71,154 @@ class Choice:
     word: str
 
 
-def answers_of(event: Event) -> Iterator[Choice]:
+def answer_choices(event: Event) -> Iterator[AnswerChoice]:
     for question in event.questions:
         if question.erased_at is not None:
             continue
         if question.type in (QuestionType.CHOICE, QuestionType.CHOICES):
             for number, option in enumerate(question.options):
-                yield Choice(f"{question.key}:{number}", question, option, option)
+                yield AnswerChoice(f"{question.key}:{number}", question, option, option)
         if question.type == QuestionType.YES_NO:
-            yield Choice(f"{question.key}:yes", question, True, gettext("Yes"))
-            yield Choice(f"{question.key}:no", question, False, gettext("No"))
+            yield AnswerChoice(f"{question.key}:yes", question, True, gettext("Yes"))
+            yield AnswerChoice(f"{question.key}:no", question, False, gettext("No"))
 
 
-def written_of(event: Event, mailing: Mailing) -> Written:
+def form_of_mailing(event: Event, mailing: Mailing) -> MailingForm:
     """The form as it would have been filled for this mailing."""
     wanted = mailing.wanted
     asked = wanted.get("question"), wanted.get("answer")
-    chosen = (c.key for c in answers_of(event) if (c.question.key, c.answer) == asked)
-    return Written(
+    chosen = (
+        c.key for c in answer_choices(event) if (c.question.key, c.answer) == asked
+    )
+    return MailingForm(
         subject=mailing.subject,
         text=mailing.text,
         states=tuple(wanted.get("states", ())),
         admission=wanted.get("admission", ""),
         answer=next(chosen, ""),
-        checked_in=filters.entry_of(wanted.get("checked_in")),
+        checked_in=filters.checked_in_param(wanted.get("checked_in")),
         coming=wanted.get("coming", ""),
     )
 
 
-def prefilled(event: Event) -> Written:
+def form_from_args(event: Event) -> MailingForm:
     """A new form, to whom a link says, as the list of people filters them; what it
     says that the form has not is left out."""
     asked = request.args.get("state", "")
     given: dict[str, list[str]] = {
         "admission": [each.key for each in event.admissions],
-        "coming": list(COMING),
-        "checked_in": list(layout.ENTRIES),
+        "coming": list(RECONFIRMATION_WORDS),
+        "checked_in": list(filter_labels.CHECK_IN_LABELS),
     }
     chosen: dict[str, Any] = {
         name: request.args.get(name, "")
         for name, known in given.items()
         if request.args.get(name) in known
     }
-    if asked in choosable():
-        return Written(states=(asked,), **chosen)
-    return Written(**chosen)
+    if asked in selectable_states():
+        return MailingForm(states=(asked,), **chosen)
+    return MailingForm(**chosen)
 
 
-def typed_form(event: Event) -> Written:
+def form_from_request(event: Event) -> MailingForm:
     """What was sent, with what is wrong with it. A choice that was never offered counts
     as none."""
-    subject, text = organizer.line("subject"), organizer.lines("text")
+    subject, text = organizer.read_line("subject"), organizer.read_lines("text")
     states = request.form.getlist("states")
     mistakes = {
         name: wrong
         for name, wrong in {
-            "states": None if any(s in states for s in choosable()) else pick_one(),
-            "subject": wrong_text(subject, LONGEST_SUBJECT),
-            "text": wrong_text(text, LONGEST_TEXT),
+            "states": None
+            if any(s in states for s in selectable_states())
+            else tick_one_message(),
+            "subject": text_mistake(subject, MAX_SUBJECT_LENGTH),
+            "text": text_mistake(text, MAX_TEXT_LENGTH),
         }.items()
         if wrong
     }
-    return Written(
+    return MailingForm(
         subject=subject,
         text=text,
-        states=tuple(state for state in choosable() if state in states),
-        admission=one_of("admission", [each.key for each in event.admissions]),
-        answer=one_of("answer", [choice.key for choice in answers_of(event)]),
-        checked_in=one_of("checked_in", layout.ENTRIES),
-        coming=one_of("coming", COMING),
+        states=tuple(state for state in selectable_states() if state in states),
+        admission=choice_from_form(
+            "admission", [each.key for each in event.admissions]
+        ),
+        answer=choice_from_form(
+            "answer", [choice.key for choice in answer_choices(event)]
+        ),
+        checked_in=choice_from_form("checked_in", filter_labels.CHECK_IN_LABELS),
+        coming=choice_from_form("coming", RECONFIRMATION_WORDS),
         mistakes=mistakes,
     )
 
 
-def choosable() -> list[str]:
+def selectable_states() -> list[str]:
     """An address that is still to be confirmed may be a stranger's."""
-    return [state for state in layout.STATES if state != State.HELD]
+    return [state for state in text_states.STATE_LABELS if state != State.HELD]
 
 
-def one_of(name: str, choices: Any) -> str:
+def choice_from_form(name: str, choices: Any) -> str:
     given = request.form.get(name, "")
     return given if given in choices else ""
 
 
-def pick_one() -> str:
+def tick_one_message() -> str:
     return gettext("Tick at least one.")
 
 
-def wrong_text(text: str, longest: int) -> str | None:
+def text_mistake(text: str, longest: int) -> str | None:
     if not text:
         return gettext("Please write something here.")
     if len(text) > longest:
-        return organizer.too_long(longest)
+        return organizer.too_long_message(longest)
     return organizer.placeholder_mistake(text, has_deadline=False)
 
 
 # --- what the form shows ------------------------------------------------------------
 
 
-def fields(event: Event, form: Written) -> dict[str, Any]:
+def form_context(event: Event, form: MailingForm) -> dict[str, Any]:
     return {
         "form": form,
-        "states": states_of(event, form),
-        "answers": grouped(event),
-        "was_in": layout.ENTRIES,
-        "coming": coming_of(event, form),
-        "placeholders": placeholders.known(has_deadline=False),
-        "longest_subject": LONGEST_SUBJECT,
-        "longest_text": LONGEST_TEXT,
+        "states": state_choices(event, form),
+        "answers": answers_by_question(event),
+        "was_in": filter_labels.CHECK_IN_LABELS,
+        "coming": reconfirmation_choices(event, form),
+        "placeholders": placeholders.known_placeholders(has_deadline=False),
+        "longest_subject": MAX_SUBJECT_LENGTH,
+        "longest_text": MAX_TEXT_LENGTH,
     }
 
 
-def states_of(event: Event, form: Written) -> dict[str, Shown]:
+def state_choices(event: Event, form: MailingForm) -> dict[str, StateLabel]:
     """The states worth writing to: those that occur, the common ones, those ticked."""
-    occurring = {count.state for count in cached_counts.held_counts(event)}
-    offered = {*COMMON, *occurring, *form.states}
-    return {key: layout.STATES[key] for key in choosable() if key in offered}
+    occurring = {count.state for count in cached_counts.cached_counts(event)}
+    offered = {*COMMON_STATES, *occurring, *form.states}
+    return {
+        key: text_states.STATE_LABELS[key]
+        for key in selectable_states()
+        if key in offered
+    }
 
 
-def coming_of(event: Event, form: Written) -> dict[str, Any]:
+def reconfirmation_choices(event: Event, form: MailingForm) -> dict[str, Any]:
     """Offered where people are asked whether they still come."""
-    return COMING if event.ask_hours is not None or form.coming else {}
+    return RECONFIRMATION_WORDS if event.ask_hours is not None or form.coming else {}
 
 
-def grouped(event: Event) -> list[tuple[str, list[Choice]]]:
+def answers_by_question(event: Event) -> list[tuple[str, list[AnswerChoice]]]:
     """The answers by question, for the list to choose from."""
-    found: dict[str, list[Choice]] = {}
-    for choice in answers_of(event):
+    found: dict[str, list[AnswerChoice]] = {}
+    for choice in answer_choices(event):
         found.setdefault(choice.question.ask, []).append(choice)
     return list(found.items())
 
 
-def to_whom(event: Event, wanted: dict[str, Any]) -> list[str]:
+def recipients_text(event: Event, wanted: dict[str, Any]) -> list[str]:
     """To whom a mailing goes, in words, one for each condition."""
-    states = [str(layout.STATES[state].word) for state in wanted.get("states", ())]
+    states = [
+        str(text_states.STATE_LABELS[state].word) for state in wanted.get("states", ())
+    ]
     found = [", ".join(states)] if states else []
     names = {admission.key: admission.name for admission in event.admissions}
     if key := wanted.get("admission"):
@@ -215,7 +230,13 @@ def to_whom(event: Event, wanted: dict[str, Any]) -> list[str]:
             answer = gettext("Yes") if answer else gettext("No")
         found.append(f"{asks.get(key, key)} {answer}")
     if "checked_in" in wanted:
-        found.append(str(layout.ENTRIES[filters.entry_of(wanted["checked_in"])]))
+        found.append(
+            str(
+                filter_labels.CHECK_IN_LABELS[
+                    filters.checked_in_param(wanted["checked_in"])
+                ]
+            )
+        )
     if wanted.get("coming"):
-        found.append(str(COMING[Coming(wanted["coming"])]))
+        found.append(str(RECONFIRMATION_WORDS[ReconfirmationStatus(wanted["coming"])]))
     return found

@@ -1,4 +1,4 @@
-"""Mailings: organizers write to a part of the list, look at it first, and send it."""
+"""Mailings: organizers write to some of an event's people: draft, test, send, stop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
@@ -22,56 +22,58 @@ from rsvp.models.event import Status
 from rsvp.models.mailing import MailingState
 from rsvp.queries import mailings as mailing_queries
 from rsvp.queries.mailings import Progress, Reach
+from rsvp.text.states import StateLabel
 from rsvp.web import guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import Mistake
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Moment, Shown
-from rsvp.web.organizer.messages import mailing_form, preview_frame
+from rsvp.web.organizer.messages import bp, mailing_form, preview_frame
+from rsvp.web.presentation import short_times
+from rsvp.web.presentation.short_times import ShortTime
 
-bp = Blueprint("mailings", __name__, url_prefix="/organize/events/<slug>/mailings")
-bp.after_request(layout.keep_private)
-
-STATES = {
-    MailingState.DRAFT: Shown("draft", "○", _("Draft")),
-    MailingState.SCHEDULED: Shown("not_open", "◷", _("Scheduled")),
-    MailingState.SENDING: Shown("retrying", "↻", _("Being sent")),
-    MailingState.SENT: Shown("sent", "●", _("Sent")),
-    MailingState.STOPPED: Shown("cancelled", "✕", _("Stopped")),
+MAILING_STATES = {
+    MailingState.DRAFT: StateLabel("draft", "○", _("Draft")),
+    MailingState.SCHEDULED: StateLabel("not_open", "◷", _("Scheduled")),
+    MailingState.SENDING: StateLabel("retrying", "↻", _("Being sent")),
+    MailingState.SENT: StateLabel("sent", "●", _("Sent")),
+    MailingState.STOPPED: StateLabel("cancelled", "✕", _("Stopped")),
 }
-NOBODY = Progress(total=0, sent=0, failed=0, stopped=0)
+NO_PROGRESS = Progress(total=0, sent=0, failed=0, stopped=0)
 
 
 @dataclass(frozen=True)
-class Row:
+class MailingRow:
     """One mailing in the list; `goes` is when it goes, or went, out."""
 
     mailing: Mailing
-    state: Shown
-    goes: Moment | None
+    state: StateLabel
+    goes: ShortTime | None
     progress: str
 
 
 # --- looking ------------------------------------------------------------------------
 
 
-@bp.get("")
+@bp.get("/events/<slug>/mailings")
 @guards.signed_in
-def every(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.READ_MESSAGES)
-    found = mailing_queries.mailings(event.id)
-    counted = mailing_queries.progress([mailing.id for mailing in found])
-    return layout.event_page(
+def list_mailings(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    found = mailing_queries.list_mailings(event.id)
+    counted = mailing_queries.progress_by_mailing([mailing.id for mailing in found])
+    return layout.render_event_page(
         "messages/mailings.html",
         event,
         "messages",
-        rows=[row_of(event, each, counted.get(each.id, NOBODY)) for each in found],
+        rows=[
+            mailing_row(event, each, counted.get(each.id, NO_PROGRESS))
+            for each in found
+        ],
         may_write=may_write(event),
-        done=DONE.get(request.args.get("done", "")),
+        done=DONE_MESSAGES.get(request.args.get("done", "")),
     )
 
 
-DONE = {
+DONE_MESSAGES = {
     "removed": _("The draft is thrown away."),
     "saved": _("Saved. Nothing is sent yet."),
     "sent": _("It is on its way."),
@@ -80,19 +82,21 @@ DONE = {
 }
 
 
-def row_of(event: Event, mailing: Mailing, progress: Progress) -> Row:
+def mailing_row(event: Event, mailing: Mailing, progress: Progress) -> MailingRow:
     # Stopped before its time it never goes: the time would read as that of the stop.
     is_off = mailing.state == MailingState.STOPPED and not progress.total
     at = None if is_off else mailing.send_at
-    return Row(
+    return MailingRow(
         mailing=mailing,
-        state=STATES[state_of(mailing, progress, utcnow())],
-        goes=layout.moment(at, event.zone) if at else None,
-        progress=progress_words(mailing, progress),
+        state=MAILING_STATES[effective_state(mailing, progress, utcnow())],
+        goes=short_times.short_time(at, event.zone) if at else None,
+        progress=progress_text(mailing, progress),
     )
 
 
-def state_of(mailing: Mailing, progress: Progress, now: datetime) -> MailingState:
+def effective_state(
+    mailing: Mailing, progress: Progress, now: datetime
+) -> MailingState:
     """Its state, but that it is being sent from its time on, though a worker takes some
     seconds to begin, until nothing of it waits."""
     if mailing.state == MailingState.SENT and progress.waiting:
@@ -102,7 +106,7 @@ def state_of(mailing: Mailing, progress: Progress, now: datetime) -> MailingStat
     return MailingState(mailing.state)
 
 
-def progress_words(mailing: Mailing, progress: Progress) -> str:
+def progress_text(mailing: Mailing, progress: Progress) -> str:
     """`212 of 300 sent, 3 not delivered`; nothing before it begins."""
     if mailing.state in (MailingState.DRAFT, MailingState.SCHEDULED):
         return ""
@@ -132,49 +136,51 @@ def may_write(event: Event) -> bool:
     return is_open and layout.may(Action.MANAGE_REGISTRATIONS, event)
 
 
-def my_mailing(slug: str, uuid: UUID, *, sends: bool = False) -> Mailing:
+def get_mailing_or_404(slug: str, uuid: UUID, *, sends: bool = False) -> Mailing:
     """The mailing, where the person signed in may read it, or (`sends`) send it."""
     action = Action.MANAGE_REGISTRATIONS if sends else Action.READ_MESSAGES
-    event = layout.my_event(slug, action)
+    event = layout.get_event_or_404(slug, action)
     return mailing_queries.find_mailing(event.id, uuid) or abort(404)
 
 
-@bp.get("/<uuid:uuid>")
+@bp.get("/events/<slug>/mailings/<uuid:uuid>")
 @guards.signed_in
-def show(slug: str, uuid: UUID) -> ResponseReturnValue:
-    mailing = my_mailing(slug, uuid)
-    return page_of(mailing, mailing_form.written_of(mailing.event, mailing))
+def show_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing = get_mailing_or_404(slug, uuid)
+    return mailing_page(mailing, mailing_form.form_of_mailing(mailing.event, mailing))
 
 
-def page_of(
-    mailing: Mailing, form: mailing_form.Written, status: int = 200
+def mailing_page(
+    mailing: Mailing, form: mailing_form.MailingForm, status: int = 200
 ) -> Response:
     """A mailing's page: of a draft the form, filled as in `form`, of any other how far
     it has come; and what it looks like."""
     event = mailing.event
-    counted = mailing_queries.progress([mailing.id]).get(mailing.id, NOBODY)
-    html = layout.event_page(
+    counted = mailing_queries.progress_by_mailing([mailing.id]).get(
+        mailing.id, NO_PROGRESS
+    )
+    html = layout.render_event_page(
         "messages/mailing.html",
         event,
         "messages",
         mailing=mailing,
-        row=row_of(event, mailing, counted),
+        row=mailing_row(event, mailing, counted),
         is_draft=mailing.state == MailingState.DRAFT,
         may_stop=mailings.may_be_stopped(mailing, counted.waiting),
         may_write=may_write(event),
-        to_whom=mailing_form.to_whom(event, mailing.wanted),
-        reach=reach_of(event, mailing.wanted),
-        mail=sample_of(mailing),
-        like=like_words(mailing),
+        to_whom=mailing_form.recipients_text(event, mailing.wanted),
+        reach=mailing_reach(event, mailing.wanted),
+        mail=sample_mail(mailing),
+        like=sample_recipient_text(mailing),
         mail_is_set=bool(current_app.config["MAIL_SERVER"]),
-        done=DONE.get(request.args.get("done", "")),
-        stopped=stopped_words(),
-        **mailing_form.fields(event, form),
+        done=DONE_MESSAGES.get(request.args.get("done", "")),
+        stopped=stopped_message(),
+        **mailing_form.form_context(event, form),
     )
-    return preview_frame.page(html, status)
+    return preview_frame.page_with_frame(html, status)
 
 
-def stopped_words() -> str | None:
+def stopped_message() -> str | None:
     stopped = request.args.get("stopped", type=int)
     if stopped is None or not 0 <= stopped < 10**9:
         return None
@@ -188,29 +194,33 @@ def stopped_words() -> str | None:
     )
 
 
-def reach_of(event: Event, wanted: dict[str, Any]) -> Reach:
-    return mailing_queries.reach(event.id, mailing_queries.filter_of(event, wanted))
+def mailing_reach(event: Event, wanted: dict[str, Any]) -> Reach:
+    return mailing_queries.count_reach(
+        event.id, mailing_queries.mailing_filter(event, wanted)
+    )
 
 
-@bp.get("/<uuid:uuid>/preview")
+@bp.get("/events/<slug>/mailings/<uuid:uuid>/preview")
 @guards.signed_in
-def preview(slug: str, uuid: UUID) -> ResponseReturnValue:
+def show_mailing_preview(slug: str, uuid: UUID) -> ResponseReturnValue:
     """The mail's HTML by itself, for the frame on its page."""
-    return preview_frame.frame(sample_of(my_mailing(slug, uuid)))
+    return preview_frame.mail_frame(sample_mail(get_mailing_or_404(slug, uuid)))
 
 
-def sample_of(mailing: Mailing) -> render.Mail:
+def sample_mail(mailing: Mailing) -> render.RenderedMail:
     """The mail as the first on its list would get it, or somebody made up."""
     event = mailing.event
-    wanted = mailing_queries.filter_of(event, mailing.wanted)
-    like = mailing_queries.first_reached(event.id, wanted)
-    about = like or samples.registration(event, now=utcnow())
-    return preview_frame.masked_mail(samples.note(mailing.subject, mailing.text, about))
+    wanted = mailing_queries.mailing_filter(event, mailing.wanted)
+    like = mailing_queries.first_recipient(event.id, wanted)
+    about = like or samples.sample_registration(event, now=utcnow())
+    return preview_frame.masked_mail(
+        samples.sample_mailing(mailing.subject, mailing.text, about)
+    )
 
 
-def like_words(mailing: Mailing) -> str:
-    wanted = mailing_queries.filter_of(mailing.event, mailing.wanted)
-    like = mailing_queries.first_reached(mailing.event_id, wanted)
+def sample_recipient_text(mailing: Mailing) -> str:
+    wanted = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
+    like = mailing_queries.first_recipient(mailing.event_id, wanted)
     if like is None:
         return gettext("As somebody made up would get it: nobody is on the list now.")
     return gettext("As %(name)s would get it.", name=like.name)
@@ -219,81 +229,91 @@ def like_words(mailing: Mailing) -> str:
 # --- writing ------------------------------------------------------------------------
 
 
-@bp.get("/new")
+@bp.get("/events/<slug>/mailings/new")
 @guards.signed_in
-def new(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.MANAGE_REGISTRATIONS)
-    return new_page(event, mailing_form.prefilled(event))
+def show_new_mailing(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.MANAGE_REGISTRATIONS)
+    return render_new_mailing(event, mailing_form.form_from_args(event))
 
 
-def new_page(event: Event, form: mailing_form.Written, *, is_late: bool = False) -> str:
+def render_new_mailing(
+    event: Event, form: mailing_form.MailingForm, *, is_late: bool = False
+) -> str:
     """The form of a new one; `is_late`: it was meant to change one that was sent."""
-    reach = reach_of(event, form.wanted(event))
-    return layout.event_page(
+    reach = mailing_reach(event, form.wanted(event))
+    return layout.render_event_page(
         "messages/mailing_new.html",
         event,
         "messages",
         may_write=may_write(event),
         is_late=is_late,
         reach=reach,
-        **mailing_form.fields(event, form),
+        **mailing_form.form_context(event, form),
     )
 
 
-@bp.post("")
+@bp.post("/events/<slug>/mailings")
 @guards.signed_in
-def make(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.MANAGE_REGISTRATIONS)
-    form = mailing_form.typed_form(event)
+def create_mailing(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.MANAGE_REGISTRATIONS)
+    form = mailing_form.form_from_request(event)
     if form.mistakes:
-        return new_page(event, form), 422
-    event_id, actor, now = event.id, layout.actor(), utcnow()
+        return render_new_mailing(event, form), 422
+    event_id, actor, now = event.id, layout.current_actor(), utcnow()
     values = form.values(event)
 
     def draft(_again: bool) -> UUID:
-        return mailings.draft(event_id, **values, actor=actor, now=now).uuid
+        return mailings.create_draft(event_id, **values, actor=actor, now=now).uuid
 
-    return redirect(url_for(".show", slug=slug, uuid=write(draft)), code=303)
+    return redirect(
+        url_for("organizer.messages.show_mailing", slug=slug, uuid=write(draft)),
+        code=303,
+    )
 
 
-@bp.post("/<uuid:uuid>")
+@bp.post("/events/<slug>/mailings/<uuid:uuid>")
 @guards.signed_in
-def change(slug: str, uuid: UUID) -> ResponseReturnValue:
-    mailing = my_mailing(slug, uuid, sends=True)
-    form = mailing_form.typed_form(mailing.event)
+def update_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing = get_mailing_or_404(slug, uuid, sends=True)
+    form = mailing_form.form_from_request(mailing.event)
     if form.mistakes and mailing.state != MailingState.DRAFT:
-        return new_page(mailing.event, form, is_late=True), 422
+        return render_new_mailing(mailing.event, form, is_late=True), 422
     if form.mistakes:
-        return page_of(mailing, form, 422)
+        return mailing_page(mailing, form, 422)
     mailing_id, values = mailing.id, form.values(mailing.event)
     try:
-        write(lambda _again: mailings.change(mailing_id, **values))
-    except errors.OnItsWay as refusal:
-        event = layout.my_event(slug, Action.MANAGE_REGISTRATIONS)
-        return new_page(event, form, is_late=True), refusal.status
-    return redirect(url_for(".show", slug=slug, uuid=uuid, done="saved"), code=303)
+        write(lambda _again: mailings.update_draft(mailing_id, **values))
+    except errors.MailingNotDraft as refusal:
+        event = layout.get_event_or_404(slug, Action.MANAGE_REGISTRATIONS)
+        return render_new_mailing(event, form, is_late=True), refusal.status
+    return redirect(
+        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid, done="saved"),
+        code=303,
+    )
 
 
-@bp.post("/<uuid:uuid>/removal")
+@bp.post("/events/<slug>/mailings/<uuid:uuid>/removal")
 @guards.signed_in
-def remove(slug: str, uuid: UUID) -> ResponseReturnValue:
-    mailing_id = my_mailing(slug, uuid, sends=True).id
-    write(lambda _again: mailings.remove(mailing_id))
-    return redirect(url_for(".every", slug=slug, done="removed"), code=303)
+def remove_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing_id = get_mailing_or_404(slug, uuid, sends=True).id
+    write(lambda _again: mailings.delete_draft(mailing_id))
+    return redirect(
+        url_for("organizer.messages.list_mailings", slug=slug, done="removed"), code=303
+    )
 
 
-@bp.post("/<uuid:uuid>/test")
+@bp.post("/events/<slug>/mailings/<uuid:uuid>/test")
 @guards.signed_in
-def send_test(slug: str, uuid: UUID) -> ResponseReturnValue:
+def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     """To the person signed in alone."""
-    mailing = my_mailing(slug, uuid, sends=True)
-    event, me, now = mailing.event, layout.me(), utcnow()
-    wanted = mailing_queries.filter_of(event, mailing.wanted)
-    like = mailing_queries.first_reached(event.id, wanted)
+    mailing = get_mailing_or_404(slug, uuid, sends=True)
+    event, me, now = mailing.event, layout.signed_in_user(), utcnow()
+    wanted = mailing_queries.mailing_filter(event, mailing.wanted)
+    like = mailing_queries.first_recipient(event.id, wanted)
     event_id, subject, text = event.id, mailing.subject, mailing.text
     user_id, address, like_uuid = me.id, me.email, like.uuid if like else None
     write(
-        lambda _again: mailings.send_test(
+        lambda _again: mailings.send_test_mail(
             event_id=event_id,
             user_id=user_id,
             address=address,
@@ -303,79 +323,89 @@ def send_test(slug: str, uuid: UUID) -> ResponseReturnValue:
             now=now,
         )
     )
-    return redirect(url_for(".show", slug=slug, uuid=uuid, done="test"), code=303)
+    return redirect(
+        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid, done="test"),
+        code=303,
+    )
 
 
 # --- sending ------------------------------------------------------------------------
 
 
-@bp.get("/<uuid:uuid>/sending")
+@bp.get("/events/<slug>/mailings/<uuid:uuid>/sending")
 @guards.signed_in
-def ask(slug: str, uuid: UUID) -> ResponseReturnValue:
+def show_sending_form(slug: str, uuid: UUID) -> ResponseReturnValue:
     """Says to how many it would go, before it does."""
-    mailing = my_mailing(slug, uuid, sends=True)
+    mailing = get_mailing_or_404(slug, uuid, sends=True)
     if mailing.state != MailingState.DRAFT:
-        return redirect(url_for(".show", slug=slug, uuid=uuid), code=303)
-    return sending_page(mailing)
+        return redirect(
+            url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid), code=303
+        )
+    return render_sending_form(mailing)
 
 
-def sending_page(mailing: Mailing, mistake: Mistake | None = None) -> str:
+def render_sending_form(mailing: Mailing, mistake: Mistake | None = None) -> str:
     """Asks when; `mistake` is beside what was chosen (`when`) or typed (`at`)."""
     event = mailing.event
-    return layout.event_page(
+    return layout.render_event_page(
         "messages/mailing_sending.html",
         event,
         "messages",
         mailing=mailing,
         may_write=may_write(event),
-        to_whom=mailing_form.to_whom(event, mailing.wanted),
-        reach=reach_of(event, mailing.wanted),
-        zone=layout.zone_letters(event.starts_at, event.zone),
+        to_whom=mailing_form.recipients_text(event, mailing.wanted),
+        reach=mailing_reach(event, mailing.wanted),
+        zone=short_times.zone_abbreviation(event.starts_at, event.zone),
         mistake=mistake,
         is_later=request.form.get("when") == "later",
-        at=organizer.line("at")[:40],
+        at=organizer.read_line("at")[:40],
     )
 
 
-@bp.post("/<uuid:uuid>/sending")
+@bp.post("/events/<slug>/mailings/<uuid:uuid>/sending")
 @guards.signed_in
-def send(slug: str, uuid: UUID) -> ResponseReturnValue:
-    mailing = my_mailing(slug, uuid, sends=True)
-    now, actor, mailing_id = utcnow(), layout.actor(), mailing.id
+def send_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing = get_mailing_or_404(slug, uuid, sends=True)
+    now, actor, mailing_id = utcnow(), layout.current_actor(), mailing.id
     is_later = request.form.get("when") == "later"
-    if not is_later and (mistake := mistake_of_now(mailing)):
-        return sending_page(mailing, mistake), 422
+    if not is_later and (mistake := send_now_mistake(mailing)):
+        return render_sending_form(mailing, mistake), 422
     try:
-        at = wanted_time(mailing.event, now) if is_later else None
+        at = requested_send_time(mailing.event, now) if is_later else None
         write(
             lambda _again: mailings.schedule(
                 mailing_id, send_at=at, actor=actor, now=now
             )
         )
     except ValueError as wrong:
-        return sending_page(mailing, Mistake("at", str(wrong), "")), 422
+        return render_sending_form(mailing, Mistake("at", str(wrong), "")), 422
     except errors.TooManyMailings as refusal:
         words = gettext(
             "An event sends at most %(limit)d such mails a day. Choose a later day.",
             **refusal.facts,
         )
         mistake = Mistake("at" if is_later else "when", words, "")
-        return sending_page(my_mailing(slug, uuid, sends=True), mistake), 422
+        return render_sending_form(
+            get_mailing_or_404(slug, uuid, sends=True), mistake
+        ), 422
     done = "scheduled" if is_later else "sent"
-    return redirect(url_for(".show", slug=slug, uuid=uuid, done=done), code=303)
+    return redirect(
+        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid, done=done),
+        code=303,
+    )
 
 
-def mistake_of_now(mailing: Mailing) -> Mistake | None:
+def send_now_mistake(mailing: Mailing) -> Mistake | None:
     """What would surprise whoever sends a draft now: it can't be got back."""
     if mailing.state != MailingState.DRAFT:
         return None
-    if organizer.line("at"):
+    if organizer.read_line("at"):
         words = gettext(
             "“Now” is chosen, but a time is written below. Choose that time, or empty "
             "its field."
         )
         return Mistake("when", words, "now")
-    if not reach_of(mailing.event, mailing.wanted).reached:
+    if not mailing_reach(mailing.event, mailing.wanted).reached:
         words = gettext(
             "Nobody would get it now. Choose a later time, or change to whom it goes."
         )
@@ -383,27 +413,34 @@ def mistake_of_now(mailing: Mailing) -> Mistake | None:
     return None
 
 
-def wanted_time(event: Event, now: datetime) -> datetime:
+def requested_send_time(event: Event, now: datetime) -> datetime:
     """Raises ValueError with words for the person who typed it."""
-    at = organizer.time_to_come("at", event.zone, now)
+    at = organizer.read_future_time("at", event.zone, now)
     if at is None:
         raise ValueError(gettext("Write a day and a time."))
     return at
 
 
-@bp.post("/<uuid:uuid>/stop")
+@bp.post("/events/<slug>/mailings/<uuid:uuid>/stop")
 @guards.signed_in
-def stop(slug: str, uuid: UUID) -> ResponseReturnValue:
-    mailing_id = my_mailing(slug, uuid, sends=True).id
-    actor, now = layout.actor(), utcnow()
+def stop_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
+    mailing_id = get_mailing_or_404(slug, uuid, sends=True).id
+    actor, now = layout.current_actor(), utcnow()
     stopped = write(lambda _again: mailings.stop(mailing_id, actor=actor, now=now))
-    return redirect(url_for(".show", slug=slug, uuid=uuid, stopped=stopped), code=303)
+    return redirect(
+        url_for(
+            "organizer.messages.show_mailing", slug=slug, uuid=uuid, stopped=stopped
+        ),
+        code=303,
+    )
 
 
-@bp.get("/<uuid:uuid>/test")
-@bp.get("/<uuid:uuid>/stop")
-@bp.get("/<uuid:uuid>/removal")
+@bp.get("/events/<slug>/mailings/<uuid:uuid>/test")
+@bp.get("/events/<slug>/mailings/<uuid:uuid>/stop")
+@bp.get("/events/<slug>/mailings/<uuid:uuid>/removal")
 @guards.signed_in
-def button_is_elsewhere(slug: str, uuid: UUID) -> ResponseReturnValue:
-    my_mailing(slug, uuid)
-    return redirect(url_for(".show", slug=slug, uuid=uuid), code=303)
+def redirect_to_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
+    get_mailing_or_404(slug, uuid)
+    return redirect(
+        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid), code=303
+    )

@@ -1,4 +1,4 @@
-"""Outbox: the messages that an organizer's events have caused."""
+"""Outbox: messages of an organizer's events, listed, shown, resent and readdressed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
@@ -15,27 +15,25 @@ from werkzeug.datastructures import MultiDict
 
 from rsvp import db, errors
 from rsvp.domain import teams
-from rsvp.domain.messages.outbox import is_still_wanted, is_true, try_again
+from rsvp.domain.messages.outbox import retry_failed
+from rsvp.domain.messages.relevance import is_still_relevant, is_still_true
 from rsvp.domain.registrations import organizer_actions, transfer
 from rsvp.domain.teams import Action
 from rsvp.models import Message
 from rsvp.models.event import Status
-from rsvp.models.message import TO_ACCOUNTS, MessageKind
+from rsvp.models.message import ACCOUNT_KINDS, MessageKind
 from rsvp.queries import outbox as outbox_queries
-from rsvp.queries.outbox import Tray, Wanted
-from rsvp.text.mail_addresses import find_meant
+from rsvp.queries.outbox import DeliveryStatus, OutboxFilter
+from rsvp.text.mail_addresses import suggest_address
 from rsvp.web import guards
 from rsvp.web.forms.changes import AddressForm
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.messages import preview_frame, rows
-from rsvp.web.organizer.registrations.filters import wanted_search
-
-bp = Blueprint("outbox", __name__, url_prefix="/organize")
-bp.after_request(layout.keep_private)
+from rsvp.web.organizer.messages import bp, preview_frame, rows
+from rsvp.web.organizer.registrations.filters import search_from_args
 
 
 @dataclass(frozen=True)
-class Tab:
+class StatusTab:
     word: Any
     count: int
     url: str
@@ -44,66 +42,78 @@ class Tab:
 
 @bp.get("/messages")
 @guards.signed_in
-def messages() -> ResponseReturnValue:
-    if not teams.may_anywhere(layout.me(), Action.READ_MESSAGES):
+def list_messages() -> ResponseReturnValue:
+    if not teams.may_anywhere(layout.signed_in_user(), Action.READ_MESSAGES):
         abort(404)
     if slug := request.args.get("event"):
-        event = layout.my_event(slug, Action.READ_MESSAGES)
-        there = url_for(".event_messages", slug=event.slug)
-        return redirect(address(there, **query_of(wanted())), code=303)
-    return layout.page("messages/outbox.html", **outbox(url_for(".messages")))
+        event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+        there = url_for("organizer.messages.list_event_messages", slug=event.slug)
+        return redirect(
+            url_with_query(there, **filter_query(filter_from_args())), code=303
+        )
+    return layout.render_page(
+        "messages/outbox.html",
+        **outbox_context(url_for("organizer.messages.list_messages")),
+    )
 
 
 @bp.get("/events/<slug>/messages")
 @guards.signed_in
-def event_messages(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.READ_MESSAGES)
-    here = url_for(".event_messages", slug=event.slug)
-    return layout.event_page(
-        "messages/event_outbox.html", event, "messages", **outbox(here, event.id)
+def list_event_messages(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    here = url_for("organizer.messages.list_event_messages", slug=event.slug)
+    return layout.render_event_page(
+        "messages/event_outbox.html",
+        event,
+        "messages",
+        **outbox_context(here, event.id),
     )
 
 
-def outbox(here: str, event_id: int | None = None) -> dict[str, Any]:
+def outbox_context(here: str, event_id: int | None = None) -> dict[str, Any]:
     """What a list of messages shows, at the address `here`: all, or one event's."""
-    looked_for, user = wanted(event_id), layout.me()
-    found = outbox_queries.outbox(user, looked_for, before=layout.page_start("before"))
-    counts = outbox_queries.outbox_counts(user, looked_for)
-    query = query_of(looked_for)
+    looked_for, user = filter_from_args(event_id), layout.signed_in_user()
+    found = outbox_queries.list_messages(
+        user, looked_for, before=layout.page_cursor("before")
+    )
+    counts = outbox_queries.count_messages(user, looked_for)
+    query = filter_query(looked_for)
     more = query | {"before": found.rows[-1].id} if not found.is_last else {}
     return {
-        "rows": rows.rows_of(found.rows),
+        "rows": rows.message_rows(found.rows),
         "here": here,
         "wanted": looked_for,
-        "kinds": rows.KINDS,
-        "trays": trays(here, counts, looked_for),
+        "kinds": rows.KIND_LABELS,
+        "trays": status_tabs(here, counts, looked_for),
         "names_event": event_id is None,
         "mail_is_set": bool(current_app.config["MAIL_SERVER"]),
-        "more": more and address(here, **more),
+        "more": more and url_with_query(here, **more),
     }
 
 
-def wanted(event_id: int | None = None) -> Wanted:
+def filter_from_args(event_id: int | None = None) -> OutboxFilter:
     """What `?state=…&kind=…&search=…` asks for; what we don't know is a 404."""
     try:
-        return Wanted(
-            tray=Tray(request.args["state"]) if request.args.get("state") else None,
+        return OutboxFilter(
+            tray=DeliveryStatus(request.args["state"])
+            if request.args.get("state")
+            else None,
             event_id=event_id,
-            kind=shown_kind(request.args.get("kind", "")),
-            search=wanted_search(),
+            kind=parse_kind(request.args.get("kind", "")),
+            search=search_from_args(),
         )
     except ValueError:
         abort(404)
 
 
-def shown_kind(name: str) -> MessageKind | None:
+def parse_kind(name: str) -> MessageKind | None:
     kind = MessageKind(name) if name else None
-    if kind in TO_ACCOUNTS:
+    if kind in ACCOUNT_KINDS:
         raise ValueError(name)
     return kind
 
 
-def query_of(looked_for: Wanted) -> dict[str, Any]:
+def filter_query(looked_for: OutboxFilter) -> dict[str, Any]:
     """The same as an address writes it; empty for all."""
     query = {
         "state": looked_for.tray,
@@ -113,31 +123,33 @@ def query_of(looked_for: Wanted) -> dict[str, Any]:
     return {name: value for name, value in query.items() if value}
 
 
-def trays(here: str, counts: dict[Tray, int], looked_for: Wanted) -> list[Tab]:
+def status_tabs(
+    here: str, counts: dict[DeliveryStatus, int], looked_for: OutboxFilter
+) -> list[StatusTab]:
     """A tab for each tray with messages in it, and for the one that is looked at."""
-    here_now, query = looked_for.tray, query_of(looked_for)
+    here_now, query = looked_for.tray, filter_query(looked_for)
     query.pop("state", None)
-    everything = address(here, **query)
-    tabs = [Tab(_("All"), sum(counts.values()), everything, here_now is None)]
+    everything = url_with_query(here, **query)
+    tabs = [StatusTab(_("All"), sum(counts.values()), everything, here_now is None)]
     return tabs + [
-        Tab(
-            rows.TRAYS[tray].word,
+        StatusTab(
+            rows.DELIVERY_LABELS[tray].word,
             counts[tray],
-            address(here, state=tray, **query),
+            url_with_query(here, state=tray, **query),
             here_now == tray,
         )
-        for tray in Tray
+        for tray in DeliveryStatus
         if counts[tray] or here_now == tray
     ]
 
 
-def address(here: str, **query: Any) -> str:
+def url_with_query(here: str, **query: Any) -> str:
     return f"{here}?{urlencode(query)}" if query else here
 
 
 # --- one message --------------------------------------------------------------------
 
-DONE = {
+DONE_MESSAGES = {
     "corrected": _(
         "From now on everything goes to the new address, and how it stands is on its "
         "way there."
@@ -149,77 +161,83 @@ DONE = {
 
 @bp.get("/messages/<uuid:uuid>")
 @guards.signed_in
-def message(uuid: UUID) -> ResponseReturnValue:
-    return message_page(readable_message(uuid))
+def show_message(uuid: UUID) -> ResponseReturnValue:
+    return message_page(get_message_or_404(uuid))
 
 
 def message_page(found: Message, form: AddressForm | None = None) -> Response:
     """Its page; `form` brings back the address that was typed."""
-    if form is None and rows.may_be_corrected(found):
+    if form is None and rows.may_correct_address(found):
         form = address_form(found.registration.email)
-    [row] = rows.rows_of([found])
-    html = layout.page(
+    [row] = rows.message_rows([found])
+    html = layout.render_page(
         "messages/message.html",
         row=row,
         mail=preview_frame.masked_mail(found),
         registration_url=url_for(
-            "registration.show",
+            "organizer.registrations.show_registration",
             slug=found.event.slug,
             reference=found.registration.reference,
         ),
-        again=may_go_again(found),
+        again=resendable_status(found),
         form=form,
-        done=DONE.get(request.args.get("done", "")),
+        done=DONE_MESSAGES.get(request.args.get("done", "")),
     )
-    return preview_frame.page(html)
+    return preview_frame.page_with_frame(html)
 
 
 @bp.get("/messages/<uuid:uuid>/preview")
 @guards.signed_in
-def message_preview(uuid: UUID) -> ResponseReturnValue:
+def show_message_preview(uuid: UUID) -> ResponseReturnValue:
     """The mail's HTML by itself, for the frame on its page."""
-    return preview_frame.frame(preview_frame.masked_mail(readable_message(uuid)))
+    return preview_frame.mail_frame(preview_frame.masked_mail(get_message_or_404(uuid)))
 
 
 @bp.post("/messages/<uuid:uuid>/again")
 @guards.signed_in
-def send_again(uuid: UUID) -> ResponseReturnValue:
+def resend_message(uuid: UUID) -> ResponseReturnValue:
     """Queue one that failed anew; of one that was sent, write a new one that tells how
     it stands now, since what it told may be past."""
-    found = readable_message(uuid)
+    found = get_message_or_404(uuid)
     if not layout.may(Action.MANAGE_REGISTRATIONS, found.event):
         abort(404)
-    now, who = db.utcnow(), layout.actor()
+    now, who = db.utcnow(), layout.current_actor()
     message_id, registration_id = found.id, found.registration.id
-    match outbox_queries.tray_of(found):
-        case Tray.FAILED:
+    match outbox_queries.delivery_status(found):
+        case DeliveryStatus.FAILED:
             done = "again"
-            db.write(lambda _again: try_again(message_id, actor=who, now=now))
-        case Tray.SENT if found.kind != MessageKind.PASSED_ON:
+            db.write(lambda _again: retry_failed(message_id, actor=who, now=now))
+        case DeliveryStatus.SENT if found.kind != MessageKind.PASSED_ON:
             done = "copy"
             db.write(
-                lambda _again: organizer_actions.send_again(
+                lambda _again: organizer_actions.resend_mail(
                     registration_id, actor=who, now=now
                 )
             )
         case _:
             raise errors.Outdated
-    return redirect(url_for(".message", uuid=uuid, done=done), code=303)
+    return redirect(
+        url_for("organizer.messages.show_message", uuid=uuid, done=done), code=303
+    )
 
 
 @bp.get("/messages/<uuid:uuid>/again")
 @guards.signed_in
-def button_is_elsewhere(uuid: UUID) -> ResponseReturnValue:
-    return redirect(url_for(".message", uuid=readable_message(uuid).uuid), code=303)
+def redirect_resend_to_message(uuid: UUID) -> ResponseReturnValue:
+    return redirect(
+        url_for("organizer.messages.show_message", uuid=get_message_or_404(uuid).uuid),
+        code=303,
+    )
 
 
-def may_go_again(message: Message) -> Tray | None:
+def resendable_status(message: Message) -> DeliveryStatus | None:
     """FAILED or SENT, where `send_again` would do something about it."""
-    tray, registration = outbox_queries.tray_of(message), message.registration
+    tray, registration = outbox_queries.delivery_status(message), message.registration
     can = {
-        Tray.FAILED: is_true(message) and is_still_wanted(message, db.utcnow()),
+        DeliveryStatus.FAILED: is_still_true(message)
+        and is_still_relevant(message, db.utcnow()),
         # How it stands now is not for the address that had it before.
-        Tray.SENT: message.kind != MessageKind.PASSED_ON
+        DeliveryStatus.SENT: message.kind != MessageKind.PASSED_ON
         and registration.is_live
         and message.event.status == Status.PUBLISHED
         and message.event.erased_at is None,
@@ -234,10 +252,10 @@ def may_go_again(message: Message) -> Tray | None:
 @guards.signed_in
 def correct_address(uuid: UUID) -> ResponseReturnValue:
     """The registration's mails, links and codes go to another address from now on."""
-    found = readable_message(uuid)
+    found = get_message_or_404(uuid)
     if not layout.may(Action.MANAGE_REGISTRATIONS, found.event):
         abort(404)
-    if not rows.may_be_corrected(found):
+    if not rows.may_correct_address(found):
         raise errors.Outdated
     form, own = address_form(data=request.form), found.registration.id
     if not form.validate():
@@ -246,7 +264,11 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     if email == found.registration.email:
         form.refuse(_("This is the address it has."), "email")
         return message_page(found, form), 422
-    code_key, who, now = current_app.config["CODE_KEY"], layout.actor(), db.utcnow()
+    code_key, who, now = (
+        current_app.config["CODE_KEY"],
+        layout.current_actor(),
+        db.utcnow(),
+    )
     try:
         db.write(
             lambda _again: transfer.correct_address(
@@ -260,14 +282,20 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
         )
     except errors.AddressInUse as refusal:
         form.refuse(_("Another registration has this address already."), "email")
-        return message_page(readable_message(uuid), form), refusal.status
-    return redirect(url_for(".message", uuid=uuid, done="corrected"), code=303)
+        return message_page(get_message_or_404(uuid), form), refusal.status
+    return redirect(
+        url_for("organizer.messages.show_message", uuid=uuid, done="corrected"),
+        code=303,
+    )
 
 
 @bp.get("/messages/<uuid:uuid>/address")
 @guards.signed_in
-def address_is_elsewhere(uuid: UUID) -> ResponseReturnValue:
-    return redirect(url_for(".message", uuid=readable_message(uuid).uuid), code=303)
+def redirect_address_to_message(uuid: UUID) -> ResponseReturnValue:
+    return redirect(
+        url_for("organizer.messages.show_message", uuid=get_message_or_404(uuid).uuid),
+        code=303,
+    )
 
 
 def address_form(
@@ -277,15 +305,15 @@ def address_form(
         "A new link and new tickets go there. The old ones stop working, and what "
         "waits for the old address is not sent."
     )
-    if data is None and (meant := find_meant(email)):
+    if data is None and (meant := suggest_address(email)):
         asked = gettext("Was %(address)s meant?", address=meant)
         hint = f"{asked} {hint}"
     typed = MultiDict({"email": email}) if data is None else data
     return AddressForm(typed, label=_("The right address"), hint=hint)
 
 
-def readable_message(uuid: UUID) -> Message:
-    found = teams.find_message(layout.me(), uuid)
+def get_message_or_404(uuid: UUID) -> Message:
+    found = teams.find_message(layout.signed_in_user(), uuid)
     if found is None:
         abort(404)
     return found

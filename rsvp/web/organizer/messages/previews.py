@@ -1,4 +1,4 @@
-"""Previews: each kind of mail as it would be, with an event's own people in it."""
+"""Previews: a sample mail of each kind, about one of the event's registrations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rsvp.db import utcnow
 from rsvp.domain import deadlines
 from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail import render, samples, texts
-from rsvp.formats.mail.texts.shared import Words
+from rsvp.formats.mail.texts.shared import MailWords
 from rsvp.models import Event, Message, Registration
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
@@ -22,7 +22,7 @@ from rsvp.queries import registrations as registration_queries
 from rsvp.web.organizer.messages import preview_frame
 
 # Beside what the state of their registration says; the newest in one of them is shown.
-STATES: dict[MessageKind, State] = {
+STATE_BY_KIND: dict[MessageKind, State] = {
     MessageKind.CONFIRM_ADDRESS: State.HELD,
     MessageKind.REQUESTED: State.REQUESTED,
     MessageKind.WAITLISTED: State.WAITLISTED,
@@ -34,7 +34,7 @@ STATES: dict[MessageKind, State] = {
 }
 """In which state whoever gets a mail is; in all others they have a place."""
 
-LIMITED = frozenset(
+LIMITED_KINDS = frozenset(
     {
         *(MessageKind.WAITLISTED, MessageKind.OFFER, MessageKind.PROMOTED),
         *(MessageKind.STILL_COMING, MessageKind.RELEASED),
@@ -42,8 +42,8 @@ LIMITED = frozenset(
 )
 """Kinds that only whoever has, or waits for, one of a limited number of seats gets."""
 
-PREVIEWED = tuple(kind for kind in MessageKind if texts.has_writer(kind))
-NO_MAIL = UUID(int=0)
+PREVIEWED_KINDS = tuple(kind for kind in MessageKind if texts.has_writer(kind))
+NIL_UUID = UUID(int=0)
 A_DAY = timedelta(days=1)
 
 
@@ -57,7 +57,7 @@ class Preview:
     at: datetime
 
     @property
-    def mail(self) -> render.Mail:
+    def mail(self) -> render.RenderedMail:
         return preview_frame.masked_mail(self.message, self.at)
 
     @property
@@ -67,16 +67,16 @@ class Preview:
         return gettext("As %(name)s would get it.", name=self.like)
 
     @property
-    def words(self) -> Words:
+    def words(self) -> MailWords:
         """What it says, in its language."""
         with force_locale(self.language):
-            return texts.words(self.message, self.at)
+            return texts.mail_words(self.message, self.at)
 
     @property
     def our_words(self) -> tuple[str, str]:
         """Subject and headline as they are where nobody has changed them."""
         with force_locale(self.language):
-            subject, headline, _lead = texts.parts_of(self.message, self.at)
+            subject, headline, _lead = texts.write_parts(self.message, self.at)
         return subject, headline
 
     @property
@@ -84,35 +84,37 @@ class Preview:
         return i18n.language_for(self.message.registration.language)
 
 
-def preview_of(event: Event, kind: MessageKind) -> Preview:
+def make_preview(event: Event, kind: MessageKind) -> Preview:
     """A mail of this kind about whoever is newest in a fitting state; else about the
     newest as if they were in it, else about somebody made up."""
     now = utcnow()
-    state = STATES.get(kind, State.CONFIRMED)
+    state = STATE_BY_KIND.get(kind, State.CONFIRMED)
     limited = [way.id for way in event.admissions if event.is_limited(way)]
-    ways = limited if kind in LIMITED else []
-    about = registration_queries.newest(event.id, state, ways)
+    ways = limited if kind in LIMITED_KINDS else []
+    about = registration_queries.find_newest(event.id, state, ways)
     name = about.name if about else None
     if about is None:
-        ended = {"ended_from": State.CONFIRMED if kind in WERE_SEATED else None}
-        other = registration_queries.newest(
+        ended = {"ended_from": State.CONFIRMED if kind in SEATED_BEFORE_KINDS else None}
+        other = registration_queries.find_newest(
             event.id, None, ways
-        ) or registration_queries.newest(event.id)
+        ) or registration_queries.find_newest(event.id)
         name = other.name if other else None
-        about = other or samples.registration(event, now=now)
-        about = samples.as_if(about, state, **ended)
+        about = other or samples.sample_registration(event, now=now)
+        about = samples.copy_in_state(about, state, **ended)
     # As whoever has shown that the address is theirs gets it: with names in full.
     as_proved = {"proved_at": about.proved_at or now, "ended_from": about.ended_from}
-    about = samples.as_if(about, about.state, **as_proved)
-    at = written_at(event, kind, now)
-    message = samples.message(kind, about, facts_for(kind, about, at), NO_MAIL)
+    about = samples.copy_in_state(about, about.state, **as_proved)
+    at = send_time(event, kind, now)
+    message = samples.sample_message(
+        kind, about, sample_facts(kind, about, at), NIL_UUID
+    )
     return Preview(message, name, at)
 
 
-WERE_SEATED = (MessageKind.CANCELLED, MessageKind.RELEASED)
+SEATED_BEFORE_KINDS = (MessageKind.CANCELLED, MessageKind.RELEASED)
 
 
-def written_at(event: Event, kind: MessageKind, now: datetime) -> datetime:
+def send_time(event: Event, kind: MessageKind, now: datetime) -> datetime:
     """When such a mail goes out, where that shows in what it says."""
     if kind == MessageKind.REMINDER:
         reminder = first_reminder(event, is_before=True)
@@ -126,14 +128,18 @@ def first_reminder(event: Event, *, is_before: bool) -> Any:
     return next(found, None)
 
 
-def facts_for(kind: MessageKind, about: Registration, at: datetime) -> dict[str, Any]:
+def sample_facts(
+    kind: MessageKind, about: Registration, at: datetime
+) -> dict[str, Any]:
     """What such a mail might tell of a registration."""
     event = about.event
     match kind:
         case MessageKind.CONFIRM_ADDRESS:
-            return {"until": (about.decide_by or deadlines.address_by(at)).isoformat()}
+            return {
+                "until": (about.decide_by or deadlines.address_deadline(at)).isoformat()
+            }
         case MessageKind.OFFER:
-            until = about.decide_by or deadlines.offer_by(event, at)
+            until = about.decide_by or deadlines.offer_deadline(event, at)
             return {
                 "until": until.isoformat(),
                 "offered": about.offered_seats or about.seats,
@@ -152,7 +158,11 @@ def facts_for(kind: MessageKind, about: Registration, at: datetime) -> dict[str,
         case MessageKind.REMINDER | MessageKind.THANK_YOU:
             return reminder_facts(event, is_before=kind == MessageKind.REMINDER)
         case MessageKind.EVENT_CHANGED:
-            return {"what": ["time"], "before": a_week_before(about), "asks": False}
+            return {
+                "what": ["time"],
+                "before": week_earlier_facts(about),
+                "asks": False,
+            }
     return {}
 
 
@@ -164,7 +174,7 @@ def reminder_facts(event: Event, *, is_before: bool) -> dict[str, Any]:
     return {name: text for name, text in said.items() if text}
 
 
-def a_week_before(about: Registration) -> dict[str, Any]:
+def week_earlier_facts(about: Registration) -> dict[str, Any]:
     """As if the event had been planned for a week earlier."""
     event = about.event
     week = timedelta(days=7)

@@ -1,4 +1,4 @@
-"""Letters: how organizers' pages tell of messages: kind, state, when, and why not."""
+"""Rows: messages as lists show them: kind, delivery status, times, and errors."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from rsvp.models import Message
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.queries import outbox as outbox_queries
-from rsvp.queries.outbox import Tray
+from rsvp.queries.outbox import DeliveryStatus
+from rsvp.text.states import StateLabel
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Moment, Shown
+from rsvp.web.presentation import short_times
+from rsvp.web.presentation.short_times import ShortTime
 
-KINDS = {
+KIND_LABELS = {
     MessageKind.CONFIRM_ADDRESS: _("Please confirm your address"),
     MessageKind.REQUESTED: _("Your request is here"),
     MessageKind.CONFIRMATION: _("Confirmation"),
@@ -40,15 +42,15 @@ KINDS = {
     MessageKind.THANK_YOU: _("Thank you"),
     MessageKind.NOTE: _("Your own mail"),
 }
-TRAYS = {
-    Tray.QUEUED: Shown("queued", "◔", _("Waiting")),
-    Tray.RETRYING: Shown("retrying", "↻", _("Trying again")),
-    Tray.SENT: Shown("sent", "●", _("Sent")),
-    Tray.FAILED: Shown("failed", "✕", _("Not delivered")),
-    Tray.SUPERSEDED: Shown("superseded", "–", _("Dropped")),
+DELIVERY_LABELS = {
+    DeliveryStatus.QUEUED: StateLabel("queued", "◔", _("Waiting")),
+    DeliveryStatus.RETRYING: StateLabel("retrying", "↻", _("Trying again")),
+    DeliveryStatus.SENT: StateLabel("sent", "●", _("Sent")),
+    DeliveryStatus.FAILED: StateLabel("failed", "✕", _("Not delivered")),
+    DeliveryStatus.SUPERSEDED: StateLabel("superseded", "–", _("Dropped")),
 }
 
-BEING_SENT = Shown("retrying", "↻", _("Being sent"))
+BEING_SENT_LABEL = StateLabel("retrying", "↻", _("Being sent"))
 """Of one that a worker has in its hands: its try is counted by then, but not over."""
 
 
@@ -56,55 +58,65 @@ BEING_SENT = Shown("retrying", "↻", _("Being sent"))
 class MessageRow:
     message: Message
     kind: Any
-    state: Shown
-    written: Moment
-    sent: Moment | None
-    next_try: Moment | None
+    state: StateLabel
+    written: ShortTime
+    sent: ShortTime | None
+    next_try: ShortTime | None
     # Of one that has never been tried, and waits for its time.
-    goes: Moment | None
+    goes: ShortTime | None
     reason: str | None
     # Its domain, where that takes no mail at the moment.
     paused: str | None
 
 
-def rows_of(messages: Sequence[Message]) -> list[MessageRow]:
+def message_rows(messages: Sequence[Message]) -> list[MessageRow]:
     now = utcnow()
-    pauses = outbox_queries.pauses(messages, now)
-    return [row_of(message, pauses.get(message.domain), now) for message in messages]
+    pauses = outbox_queries.paused_domains(messages, now)
+    return [
+        message_row(message, pauses.get(message.domain), now) for message in messages
+    ]
 
 
-def row_of(message: Message, pause_until: datetime | None, now: datetime) -> MessageRow:
-    zone, tray = message.event.zone, outbox_queries.tray_of(message)
-    waits = tray in (Tray.QUEUED, Tray.RETRYING)
+def message_row(
+    message: Message, pause_until: datetime | None, now: datetime
+) -> MessageRow:
+    zone, tray = message.event.zone, outbox_queries.delivery_status(message)
+    waits = tray in (DeliveryStatus.QUEUED, DeliveryStatus.RETRYING)
     is_held = waits and message.is_in_hand(now)
     is_paused = waits and not is_held and pause_until is not None
     # One whose time has come, and no worker took it yet, has no time to tell.
-    waits_for_a_try = tray == Tray.RETRYING and not is_held and message.due_at > now
+    waits_for_a_try = (
+        tray == DeliveryStatus.RETRYING and not is_held and message.due_at > now
+    )
     next_try = message.due_at if waits_for_a_try else None
     if is_paused and pause_until is not None:
         next_try = max(message.due_at, pause_until)
     waits_for_its_time = (
-        tray == Tray.QUEUED and not is_paused and not message.is_due(now)
+        tray == DeliveryStatus.QUEUED and not is_paused and not message.is_due(now)
     )
     return MessageRow(
         message=message,
-        kind=KINDS[MessageKind(message.kind)],
-        state=BEING_SENT if is_held else TRAYS[tray],
-        written=layout.moment(message.created_at, zone),
-        sent=layout.moment(message.sent_at, zone) if message.sent_at else None,
-        next_try=layout.moment(next_try, zone) if next_try else None,
-        goes=layout.moment(message.due_at, zone) if waits_for_its_time else None,
+        kind=KIND_LABELS[MessageKind(message.kind)],
+        state=BEING_SENT_LABEL if is_held else DELIVERY_LABELS[tray],
+        written=short_times.short_time(message.created_at, zone),
+        sent=short_times.short_time(message.sent_at, zone) if message.sent_at else None,
+        next_try=short_times.short_time(next_try, zone) if next_try else None,
+        goes=short_times.short_time(message.due_at, zone)
+        if waits_for_its_time
+        else None,
         # Of one that went out in the end, an early failure is of no interest.
-        reason=None if tray in (Tray.SENT, Tray.SUPERSEDED) else message.last_error,
+        reason=None
+        if tray in (DeliveryStatus.SENT, DeliveryStatus.SUPERSEDED)
+        else message.last_error,
         paused=message.domain if is_paused else None,
     )
 
 
-def may_be_corrected(message: Message) -> bool:
+def may_correct_address(message: Message) -> bool:
     """Whether it failed to reach a registration that another address could mend."""
     registration = message.registration
     return (
-        outbox_queries.tray_of(message) == Tray.FAILED
+        outbox_queries.delivery_status(message) == DeliveryStatus.FAILED
         and layout.may(Action.MANAGE_REGISTRATIONS, message.event)
         and message.recipient_key == registration.email_key
         and registration.is_live

@@ -1,10 +1,10 @@
-"""Registration: one of an event's registrations, and what an organizer may do to it."""
+"""Actions: what an organizer does to one registration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, abort, current_app, redirect, request, url_for
+from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -25,21 +25,14 @@ from rsvp.models.registration import State
 from rsvp.queries import registrations as registration_queries
 from rsvp.web import guards
 from rsvp.web.forms import organizer
-from rsvp.web.forms.organizer import LONGEST_REASON, Mistake
+from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.registrations import detail
+from rsvp.web.organizer.registrations import bp, detail
 
-bp = Blueprint(
-    "registration",
-    __name__,
-    url_prefix="/organize/events/<slug>/registrations/<reference>",
-)
-bp.after_request(layout.keep_private)
-
-LONGEST_LINE = 6
+MAX_PLACE_DIGITS = 6
 """Of how many digits a place in line may be."""
 
-DONE = {
+DONE_MESSAGES = {
     "approved": lazy_gettext("It is approved: they have a place, and a mail says so."),
     "approved_waits": lazy_gettext(
         "It is approved. No place is free, so they wait in line, and a mail says so."
@@ -67,66 +60,75 @@ DONE = {
 # --- looking ------------------------------------------------------------------------
 
 
-@bp.get("")
+@bp.get("/events/<slug>/registrations/<reference>")
 @guards.signed_in
-def show(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.SEE_NAMES)
-    return page(event, found)
+def show_registration(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = get_registration_or_404(slug, reference, Action.SEE_NAMES)
+    return render_registration(event, found)
 
 
-@bp.get("/approval")
-@bp.get("/decline")
-@bp.get("/reinstatement")
-@bp.get("/admission")
-@bp.get("/offer")
-@bp.get("/presence")
-@bp.get("/cancellation")
-@bp.get("/guests/<int:position>/cancellation")
-@bp.get("/release")
-@bp.get("/seat")
-@bp.get("/place")
-@bp.get("/tickets")
-@bp.get("/codes")
+@bp.get("/events/<slug>/registrations/<reference>/approval")
+@bp.get("/events/<slug>/registrations/<reference>/decline")
+@bp.get("/events/<slug>/registrations/<reference>/reinstatement")
+@bp.get("/events/<slug>/registrations/<reference>/admission")
+@bp.get("/events/<slug>/registrations/<reference>/offer")
+@bp.get("/events/<slug>/registrations/<reference>/presence")
+@bp.get("/events/<slug>/registrations/<reference>/cancellation")
+@bp.get("/events/<slug>/registrations/<reference>/guests/<int:position>/cancellation")
+@bp.get("/events/<slug>/registrations/<reference>/release")
+@bp.get("/events/<slug>/registrations/<reference>/seat")
+@bp.get("/events/<slug>/registrations/<reference>/place")
+@bp.get("/events/<slug>/registrations/<reference>/tickets")
+@bp.get("/events/<slug>/registrations/<reference>/codes")
 @guards.signed_in
-def buttons_are_elsewhere(
+def redirect_to_registration(
     slug: str, reference: str, **_position: int
 ) -> ResponseReturnValue:
     """Whoever opens the address of a button, after signing in again for one, finds the
     page it is on."""
-    found_by(slug, reference, Action.SEE_NAMES)
-    return redirect(url_for(".show", slug=slug, reference=reference), code=303)
+    get_registration_or_404(slug, reference, Action.SEE_NAMES)
+    return redirect(
+        url_for(
+            "organizer.registrations.show_registration", slug=slug, reference=reference
+        ),
+        code=303,
+    )
 
 
-def found_by(slug: str, reference: str, action: Action) -> tuple[Event, Registration]:
+def get_registration_or_404(
+    slug: str, reference: str, action: Action
+) -> tuple[Event, Registration]:
     """The registration, where the person signed in may do `action`, or 404."""
-    event = layout.my_event(slug, action)
-    found = registration_queries.find_registration(event.id, reference)
+    event = layout.get_event_or_404(slug, action)
+    found = registration_queries.find_by_reference(event.id, reference)
     if found is None:
         abort(404)
     return event, found
 
 
-def page(event: Event, found: Registration, mistake: Mistake | None = None) -> str:
+def render_registration(
+    event: Event, found: Registration, mistake: Mistake | None = None
+) -> str:
     manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
-    return layout.event_page(
+    return layout.render_event_page(
         "registrations/detail.html",
         event,
         "people",
-        until=detail.until_of(found),
-        done=DONE.get(request.args.get("done", "")),
+        until=detail.deadline_with_label(found),
+        done=DONE_MESSAGES.get(request.args.get("done", "")),
         mistakes={mistake.field: mistake} if mistake else {},
-        **detail.shown_to(found, manages=manages),
+        **detail.detail_context(found, manages=manages),
     )
 
 
 # --- deciding -----------------------------------------------------------------------
 
 
-@bp.post("/approval")
+@bp.post("/events/<slug>/registrations/<reference>/approval")
 @guards.signed_in
-def approve(slug: str, reference: str) -> ResponseReturnValue:
-    found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return with_words(
+def approve_request(slug: str, reference: str) -> ResponseReturnValue:
+    found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return run_action_with_reason(
         found,
         "approve",
         lambda state: "approved" if state == State.CONFIRMED else "approved_waits",
@@ -134,22 +136,22 @@ def approve(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/decline")
+@bp.post("/events/<slug>/registrations/<reference>/decline")
 @guards.signed_in
-def decline(slug: str, reference: str) -> ResponseReturnValue:
-    found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return with_words(found, "decline", "declined", approval.decline)
+def decline_request(slug: str, reference: str) -> ResponseReturnValue:
+    found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return run_action_with_reason(found, "decline", "declined", approval.decline)
 
 
-@bp.post("/reinstatement")
+@bp.post("/events/<slug>/registrations/<reference>/reinstatement")
 @guards.signed_in
-def reinstate(slug: str, reference: str) -> ResponseReturnValue:
+def reinstate_registration(slug: str, reference: str) -> ResponseReturnValue:
     """By the rules; with `above` whatever is free, for a reason that is kept."""
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = organizer.line("why") if "above" in request.form else None
-    if why is not None and (mistake := missing_or_too_long("reinstate", why)):
-        return page(event, found, mistake), 422
-    return done(
+    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    why = organizer.read_line("why") if "above" in request.form else None
+    if why is not None and (mistake := reason_mistake("reinstate", why)):
+        return render_registration(event, found, mistake), 422
+    return run_action(
         lambda state: "back" if state == State.CONFIRMED else "back_waits",
         found,
         lambda one, **who: approval.reinstate(one, why=why, **who),
@@ -159,115 +161,135 @@ def reinstate(slug: str, reference: str) -> ResponseReturnValue:
 # --- seats and places in line -------------------------------------------------------
 
 
-@bp.post("/offer")
+@bp.post("/events/<slug>/registrations/<reference>/offer")
 @guards.signed_in
-def offer(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return done("offered", found, offers.offer)
+def offer_seats(slug: str, reference: str) -> ResponseReturnValue:
+    _event, found = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
+    return run_action("offered", found, offers.offer_free_seats)
 
 
-@bp.post("/presence")
+@bp.post("/events/<slug>/registrations/<reference>/presence")
 @guards.signed_in
-def seat_present(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return done("present", found, door_seating.seat_present)
+def seat_present_party(slug: str, reference: str) -> ResponseReturnValue:
+    _event, found = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
+    return run_action("present", found, door_seating.seat_present)
 
 
-@bp.post("/seat")
+@bp.post("/events/<slug>/registrations/<reference>/seat")
 @guards.signed_in
-def seat(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    why = organizer.line("why")
-    if mistake := missing_or_too_long("seat", why):
-        return page(event, found, mistake), 422
-    return done(
-        "seated", found, lambda one, **who: organizer_actions.seat(one, why=why, **who)
+def seat_waiting(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    why = organizer.read_line("why")
+    if mistake := reason_mistake("seat", why):
+        return render_registration(event, found, mistake), 422
+    return run_action(
+        "seated",
+        found,
+        lambda one, **who: organizer_actions.seat_waiting(one, why=why, **who),
     )
 
 
-@bp.post("/admission")
+@bp.post("/events/<slug>/registrations/<reference>/admission")
 @guards.signed_in
 def change_admission(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    key = organizer.line("admission")
-    others = detail.others_than(found)
+    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    key = organizer.read_line("admission")
+    others = detail.other_admissions(found)
     wanted = next((a.id for a in others if a.key == key), None)
     if wanted is None:
         mistake = Mistake("admission", _("Please choose one of these."), "")
-        return page(event, found, mistake), 422
-    return done("elsewhere", found, lambda one, **who: changes.move(one, wanted, **who))
+        return render_registration(event, found, mistake), 422
+    return run_action(
+        "elsewhere",
+        found,
+        lambda one, **who: changes.change_admission(one, wanted, **who),
+    )
 
 
-@bp.post("/place")
+@bp.post("/events/<slug>/registrations/<reference>/place")
 @guards.signed_in
-def move(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+def move_in_waitlist(slug: str, reference: str) -> ResponseReturnValue:
+    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
     # A number that is none is refused under the lock, which knows the last place.
-    place = organizer.whole_number("place", 1, 10**LONGEST_LINE) or 0
+    place = organizer.read_whole_number("place", 1, 10**MAX_PLACE_DIGITS) or 0
     try:
-        return done(
+        return run_action(
             "moved",
             found,
-            lambda one, **who: organizer_actions.move_in_line(one, place, **who),
+            lambda one, **who: organizer_actions.move_in_waitlist(one, place, **who),
         )
-    except errors.NoSuchPlace as refusal:
+    except errors.NoSuchPosition as refusal:
         db.current_session().rollback()
-        event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+        event, found = get_registration_or_404(
+            slug, reference, Action.MANAGE_REGISTRATIONS
+        )
         words = _(
             "Please give a number from 1 to %(last)d.", last=refusal.facts["last"]
         )
-        return page(
-            event, found, Mistake("move", words, organizer.line("place")[:20])
+        return render_registration(
+            event, found, Mistake("move", words, organizer.read_line("place")[:20])
         ), 422
 
 
 # --- giving up ----------------------------------------------------------------------
 
 
-@bp.post("/cancellation")
+@bp.post("/events/<slug>/registrations/<reference>/cancellation")
 @guards.signed_in
-def cancel(slug: str, reference: str) -> ResponseReturnValue:
-    found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return with_words(found, "cancel", "cancelled", cancellation.cancel)
+def cancel_registration(slug: str, reference: str) -> ResponseReturnValue:
+    found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    return run_action_with_reason(found, "cancel", "cancelled", cancellation.cancel)
 
 
-@bp.post("/guests/<int:position>/cancellation")
+@bp.post("/events/<slug>/registrations/<reference>/guests/<int:position>/cancellation")
 @guards.signed_in
 def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValue:
-    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    _event, found = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     if position not in {a.position for a in found.attendees if a.position > 0}:
         abort(404)
-    return done(
+    return run_action(
         "guest",
         found,
         lambda one, **who: cancellation.cancel_guest(one, position, **who),
     )
 
 
-@bp.post("/release")
+@bp.post("/events/<slug>/registrations/<reference>/release")
 @guards.signed_in
-def give_on(slug: str, reference: str) -> ResponseReturnValue:
+def release_registration(slug: str, reference: str) -> ResponseReturnValue:
     """Give the places of a party on that did not say whether it still comes."""
-    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return done("given_on", found, reconfirmation.give_on)
+    _event, found = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
+    return run_action("given_on", found, reconfirmation.release_unanswered)
 
 
 # --- mailing again ------------------------------------------------------------------
 
 
-@bp.post("/tickets")
+@bp.post("/events/<slug>/registrations/<reference>/tickets")
 @guards.signed_in
-def send_again(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return done("mailed", found, organizer_actions.send_again)
+def resend_tickets(slug: str, reference: str) -> ResponseReturnValue:
+    _event, found = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
+    return run_action("mailed", found, organizer_actions.resend_mail)
 
 
-@bp.post("/codes")
+@bp.post("/events/<slug>/registrations/<reference>/codes")
 @guards.signed_in
 def replace_codes(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = found_by(slug, reference, Action.MANAGE_REGISTRATIONS)
+    _event, found = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     key = current_app.config["CODE_KEY"]
-    return done(
+    return run_action(
         "codes",
         found,
         lambda one, **who: organizer_actions.replace_codes(one, code_key=key, **who),
@@ -277,24 +299,30 @@ def replace_codes(slug: str, reference: str) -> ResponseReturnValue:
 # --- what acts share ----------------------------------------------------------------
 
 
-def done(
+def run_action(
     key: str | Callable[[object], str],
     found: Registration,
     act: Callable[..., object],
 ) -> ResponseReturnValue:
     """Do it in the name of whoever is signed in, and show what came of it: `key`, or
     what it says of the outcome."""
-    registration_id, now, actor = found.id, db.utcnow(), layout.actor()
+    registration_id, now, actor = found.id, db.utcnow(), layout.current_actor()
     values = request.view_args or {}
     slug, reference = values["slug"], values["reference"]
     outcome = db.write(lambda _again: act(registration_id, actor=actor, now=now))
     key = key if isinstance(key, str) else key(outcome)
     return redirect(
-        url_for(".show", slug=slug, reference=reference, done=key), code=303
+        url_for(
+            "organizer.registrations.show_registration",
+            slug=slug,
+            reference=reference,
+            done=key,
+        ),
+        code=303,
     )
 
 
-def with_words(
+def run_action_with_reason(
     one: tuple[Event, Registration],
     field: str,
     key: str | Callable[[object], str],
@@ -302,18 +330,20 @@ def with_words(
 ) -> ResponseReturnValue:
     """Do it, with a line of text for the mail where one was typed."""
     event, found = one
-    why = organizer.line("why")
-    if len(why) > LONGEST_REASON:
-        return page(event, found, too_long(field, why)), 422
-    return done(key, found, lambda number, **who: act(number, why=why or None, **who))
+    why = organizer.read_line("why")
+    if len(why) > MAX_REASON_LENGTH:
+        return render_registration(event, found, too_long_mistake(field, why)), 422
+    return run_action(
+        key, found, lambda number, **who: act(number, why=why or None, **who)
+    )
 
 
-def missing_or_too_long(act: str, why: str) -> Mistake | None:
+def reason_mistake(act: str, why: str) -> Mistake | None:
     if not why:
         mistake = _("Please say why: it is kept with the registration.")
         return Mistake(act, mistake, why)
-    return too_long(act, why) if len(why) > LONGEST_REASON else None
+    return too_long_mistake(act, why) if len(why) > MAX_REASON_LENGTH else None
 
 
-def too_long(act: str, why: str) -> Mistake:
-    return Mistake(act, organizer.too_long(LONGEST_REASON), why)
+def too_long_mistake(act: str, why: str) -> Mistake:
+    return Mistake(act, organizer.too_long_message(MAX_REASON_LENGTH), why)

@@ -1,4 +1,4 @@
-"""One registration: how it stands, who is in the party, and what may be done to it."""
+"""Detail: what one registration's page shows: state, party, facts, actions."""
 
 from __future__ import annotations
 
@@ -18,60 +18,61 @@ from rsvp.domain.questions import Answer
 from rsvp.models import Admission, Attendee, Event, Message, Question, Registration
 from rsvp.models.event import Status
 from rsvp.models.message import MessageState
-from rsvp.models.registration import LIVE, OVER, Asked, State
+from rsvp.models.registration import ENDED_STATES, LIVE_STATES, AskedAbout, State
 from rsvp.queries import by_link, filters
 from rsvp.queries import registrations as registration_queries
-from rsvp.web.forms.organizer import LONGEST_REASON
-from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Moment, Shown
+from rsvp.text import states
+from rsvp.text.states import StateLabel
+from rsvp.web.forms.organizer import MAX_REASON_LENGTH
 from rsvp.web.organizer.messages import rows
 from rsvp.web.organizer.registrations import audit_log
-from rsvp.web.presentation import template_globals
+from rsvp.web.presentation import filter_labels, short_times, text
+from rsvp.web.presentation.short_times import ShortTime
 
 
-def shown_to(found: Registration, *, manages: bool) -> dict[str, Any]:
+def detail_context(found: Registration, *, manages: bool) -> dict[str, Any]:
     """What the page tells whoever may see names; to those who manage registrations
     more, which is not even read for others."""
     event = found.event
-    place = by_link.place_in_line(found)
+    place = by_link.waitlist_position(found)
     return {
         "registration": found,
         "admission": found.admission,
-        "state": layout.STATES[found.state],
-        "answer": answer_of(found),
-        "asked": asked_of(found),
+        "state": states.STATE_LABELS[found.state],
+        "answer": reconfirmation_label(found),
+        "asked": reconfirmation_times(found),
         "place": place,
-        "standing": standing_of(found),
-        "party": people_of(found, manages=manages),
-        "registered": layout.moment(found.registered_at, event.zone),
+        "standing": status_text(found),
+        "party": party_members(found, manages=manages),
+        "registered": short_times.short_time(found.registered_at, event.zone),
         "manages": manages,
-        **(managed(found, place) if manages else {}),
+        **(manager_context(found, place) if manages else {}),
     }
 
 
-def managed(found: Registration, place: int | None) -> dict[str, Any]:
+def manager_context(found: Registration, place: int | None) -> dict[str, Any]:
     event, admission = found.event, found.admission
-    entries = registration_queries.history(found.id)
+    entries = registration_queries.list_audit_entries(found.id)
     now = utcnow()
-    acts = acts_for(found, now)
-    messages = registration_queries.messages_about(found.id)
+    acts = allowed_actions(found, now)
+    messages = registration_queries.list_messages(found.id)
     return {
         "acts": acts,
-        "correction": correction_of(messages),
-        "standby": standby_of(event),
-        "elsewhere": elsewhere_of(found),
-        "promise": promise_of(found, now),
-        "more_facts": facts_of(found),
-        "answers": answers_to(event, found.answers),
+        "correction": address_correction_url(messages),
+        "standby": standby_text(event),
+        "elsewhere": admission_change_text(found),
+        "promise": promise_text(found, now),
+        "more_facts": more_facts(found),
+        "answers": answered_questions(event, found.answers),
         "consents": [
-            (consent, layout.moment(consent.at, event.zone))
-            for consent in registration_queries.given_consents(found.id)
+            (consent, short_times.short_time(consent.at, event.zone))
+            for consent in registration_queries.list_given_consents(found.id)
         ],
-        "messages": rows.rows_of(messages),
-        "history": audit_log.lines_of(found, entries),
-        "line_length": waitlist.place(event, admission) - 1 if place else 0,
+        "messages": rows.message_rows(messages),
+        "history": audit_log.audit_lines(found, entries),
+        "line_length": waitlist.position(event, admission) - 1 if place else 0,
         "over_by": over_by(event, admission, found.seats),
-        "longest_reason": LONGEST_REASON,
+        "longest_reason": MAX_REASON_LENGTH,
     }
 
 
@@ -79,7 +80,7 @@ def managed(found: Registration, place: int | None) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Acts:
+class OrganizerActions:
     """What an organizer may do to a registration as it stands; the domain has the last
     word. `offer` is how many seats could be offered by hand; `admissions` are those it
     could be moved to."""
@@ -100,34 +101,34 @@ class Acts:
         return any(vars(self).values())
 
 
-def acts_for(found: Registration, now: datetime) -> Acts:
+def allowed_actions(found: Registration, now: datetime) -> OrganizerActions:
     event, state = found.event, found.state
     if event.status != Status.PUBLISHED or event.erased_at is not None:
-        return Acts()
+        return OrganizerActions()
     is_over = now >= event.ends_at
     waits = state == State.WAITLISTED and not is_over
     may_offer = waits and now < event.doors_open_at
     free = free_seats(event, found.admission)
     may_move = state in (State.CONFIRMED, State.WAITLISTED, State.REQUESTED)
-    return Acts(
+    return OrganizerActions(
         decide=state == State.REQUESTED and not is_over,
-        offer=waitlist.seats_for(found, free) if may_offer else 0,
+        offer=waitlist.seats_for_party(found, free) if may_offer else 0,
         seat=waits,
         seat_present=waits and now >= event.doors_open_at,
         move_in_line=waits,
-        admissions=others_than(found) if may_move and not is_over else (),
-        send_again=state in LIVE,
-        cancel_guest=state in LIVE and state != State.OFFERED,
+        admissions=other_admissions(found) if may_move and not is_over else (),
+        send_again=state in LIVE_STATES,
+        cancel_guest=state in LIVE_STATES and state != State.OFFERED,
         give_on=found.awaits_answer and not is_over,
-        cancel=state in (*LIVE, State.RELEASED),
+        cancel=state in (*LIVE_STATES, State.RELEASED),
         # Without an address nobody could be told of it.
-        reinstate=state in (*OVER, State.RELEASED)
+        reinstate=state in (*ENDED_STATES, State.RELEASED)
         and bool(found.email)
         and not is_over,
     )
 
 
-def standby_of(event: Event) -> str:
+def standby_text(event: Event) -> str:
     """What else counts as free for those who stand at the door, from when on."""
     if event.standby_at is None:
         return ""
@@ -137,7 +138,7 @@ def standby_of(event: Event) -> str:
     )
 
 
-def elsewhere_of(found: Registration) -> str:
+def admission_change_text(found: Registration) -> str:
     """What moving to another admission comes to."""
     match found.state:
         case State.CONFIRMED:
@@ -156,34 +157,36 @@ def elsewhere_of(found: Registration) -> str:
     return _("They ask for a place there instead.")
 
 
-def promise_of(found: Registration, now: datetime) -> str:
+def promise_text(found: Registration, now: datetime) -> str:
     """What a mail has promised to whoever does not answer, while it holds."""
     if found.flagged_at is not None:
         return ""
-    if found.asked_about == Asked.CHANGE:
+    if found.asked_about == AskedAbout.CHANGE:
         return _("They were told that without an answer they keep what they have.")
     if found.answer_by is not None and now < found.answer_by:
-        until = layout.moment(found.answer_by, found.event.zone).text
+        until = short_times.short_time(found.answer_by, found.event.zone).text
         return _("They were told that they can answer until %(time)s.", time=until)
     return ""
 
 
-def others_than(found: Registration) -> list[Admission]:
+def other_admissions(found: Registration) -> list[Admission]:
     return [a for a in found.event.admissions if a.id != found.admission_id]
 
 
 def free_seats(event: Event, admission: Admission) -> int | None:
     """Seats that are free under every cap; None: without limit."""
-    left = room_left(event, admission)
+    left = seats_left_by_cap(event, admission)
     return max(0, min(left)) if left else None
 
 
 def over_by(event: Event, admission: Admission, seats: int) -> int:
     """By how many the caps would be exceeded if so many more were seated."""
-    return max((seats - left for left in room_left(event, admission)), default=0)
+    return max(
+        (seats - left for left in seats_left_by_cap(event, admission)), default=0
+    )
 
 
-def room_left(event: Event, admission: Admission) -> list[int]:
+def seats_left_by_cap(event: Event, admission: Admission) -> list[int]:
     """What is left under each cap that applies; below zero where it is over."""
     left = []
     if admission.capacity is not None:
@@ -196,11 +199,11 @@ def room_left(event: Event, admission: Admission) -> list[int]:
 # --- how it stands ------------------------------------------------------------------
 
 
-def standing_of(found: Registration) -> str:
+def status_text(found: Registration) -> str:
     """How it stands, in one sentence, without what addresses and answers tell."""
     values = {
         "admission": found.admission.name,
-        "since": layout.moment(found.state_since, found.event.zone).text,
+        "since": short_times.short_time(found.state_since, found.event.zone).text,
     }
     match found.state:
         case State.HELD:
@@ -218,7 +221,7 @@ def standing_of(found: Registration) -> str:
                 **values,
             )
         case State.OFFERED:
-            return offer_in_words(found)
+            return offer_text(found)
         case State.CONFIRMED:
             return ngettext(
                 "%(num)d place, %(admission)s. Since %(since)s.",
@@ -238,7 +241,7 @@ def standing_of(found: Registration) -> str:
     return _("Over since %(since)s. Was for %(admission)s.", **values)
 
 
-def offer_in_words(found: Registration) -> str:
+def offer_text(found: Registration) -> str:
     offered, name = found.held_seats, found.admission.name
     if offered < found.seats:
         return ngettext(
@@ -256,32 +259,32 @@ def offer_in_words(found: Registration) -> str:
     )
 
 
-UNTIL_WORDS = {
+DEADLINE_LABELS = {
     State.HELD: lazy_gettext("To be confirmed until"),
     State.OFFERED: lazy_gettext("Offered until"),
 }
-ENDED_WORDS = lazy_gettext("That ended")
+DEADLINE_PAST_LABEL = lazy_gettext("That ended")
 
 
-def until_of(found: Registration) -> tuple[Any, Moment] | None:
+def deadline_with_label(found: Registration) -> tuple[Any, ShortTime] | None:
     """Until when an offer or a held place is kept, with the words for it; it ends on
     time, whoever notes it when."""
     if found.decide_by is None:
         return None
     is_past = found.decide_by <= utcnow()
-    words = ENDED_WORDS if is_past else UNTIL_WORDS[State(found.state)]
-    return words, layout.moment(found.decide_by, found.event.zone)
+    words = DEADLINE_PAST_LABEL if is_past else DEADLINE_LABELS[State(found.state)]
+    return words, short_times.short_time(found.decide_by, found.event.zone)
 
 
-def answer_of(found: Registration) -> Shown | None:
+def reconfirmation_label(found: Registration) -> StateLabel | None:
     """What they said when they were asked whether they still come; None: not asked."""
-    said = filters.said_by(found)
-    return None if said is None else layout.ANSWERS[said]
+    said = filters.reconfirmation_status(found)
+    return None if said is None else filter_labels.RECONFIRMATION_LABELS[said]
 
 
-def asked_of(found: Registration) -> list[tuple[Any, Moment]]:
+def reconfirmation_times(found: Registration) -> list[tuple[Any, ShortTime]]:
     """When they were asked whether they still come, and what came of it."""
-    if filters.said_by(found) is None:
+    if filters.reconfirmation_status(found) is None:
         return []
     awaited = found.answer_by if found.awaits_answer else None
     told = (
@@ -291,10 +294,14 @@ def asked_of(found: Registration) -> list[tuple[Any, Moment]]:
         (_("Left to you to decide"), found.flagged_at),
     )
     zone = found.event.zone
-    return [(words, layout.moment(at, zone)) for words, at in told if at is not None]
+    return [
+        (words, short_times.short_time(at, zone))
+        for words, at in told
+        if at is not None
+    ]
 
 
-def facts_of(found: Registration) -> list[tuple[str, str]]:
+def more_facts(found: Registration) -> list[tuple[str, str]]:
     """What else is known of how it stands, as terms with what they are."""
     facts = []
     if found.state in (State.WAITLISTED, State.OFFERED) and found.fewer_ok:
@@ -302,25 +309,27 @@ def facts_of(found: Registration) -> list[tuple[str, str]]:
     if found.was_put_off and found.state in (State.WAITLISTED, State.OFFERED):
         facts.append((_("Offered before"), _("Put off once")))
     if found.invitation_id is not None:
-        facts.append((_("Invitation"), invitation_in_words(found.invitation_id)))
-    facts += reach_of(found)
+        facts.append((_("Invitation"), invitation_label(found.invitation_id)))
+    facts += mail_facts(found)
     if found.is_live:
         return facts
     if found.ended_from is not None:
-        facts.append((_("Before that"), str(layout.STATES[found.ended_from].word)))
+        facts.append(
+            (_("Before that"), str(states.STATE_LABELS[found.ended_from].word))
+        )
     if found.ended_by is not None:
-        names = registration_queries.names_of_actors([found.ended_by])
-        facts.append((_("Ended"), audit_log.by(found.ended_by, names)))
+        names = registration_queries.actor_names([found.ended_by])
+        facts.append((_("Ended"), audit_log.actor_text(found.ended_by, names)))
     if found.ended_why:
         facts.append((_("Why"), found.ended_why))
     return facts
 
 
-def reach_of(found: Registration) -> list[tuple[str, str]]:
+def mail_facts(found: Registration) -> list[tuple[str, str]]:
     """What is known of mail to its address, where that is something."""
     facts = []
     if found.address_failed_at is not None:
-        since = layout.moment(found.address_failed_at, found.event.zone).text
+        since = short_times.short_time(found.address_failed_at, found.event.zone).text
         refused = _("Refused since %(since)s", since=since)
         why = f"{refused}: {found.address_failed_why}"
         facts.append((_("Mail to the address"), why))
@@ -329,63 +338,63 @@ def reach_of(found: Registration) -> list[tuple[str, str]]:
     return facts
 
 
-def correction_of(messages: Sequence[Message]) -> str | None:
+def address_correction_url(messages: Sequence[Message]) -> str | None:
     """Where its address can be corrected: on the page of the latest mail that it did
     not take, unless it took one since."""
     failed: list[Message] = []
     for each in messages:
-        if rows.may_be_corrected(each):
+        if rows.may_correct_address(each):
             failed.append(each)
         elif each.state == MessageState.SENT:
             failed = [one for one in failed if one.recipient_key != each.recipient_key]
     if not failed:
         return None
-    return url_for("outbox.message", uuid=failed[-1].uuid, _anchor="email")
-
-
-def invitation_in_words(invitation_id: int) -> str:
-    return registration_queries.label_of_invitation(invitation_id) or _(
-        "Without a label"
+    return url_for(
+        "organizer.messages.show_message", uuid=failed[-1].uuid, _anchor="email"
     )
+
+
+def invitation_label(invitation_id: int) -> str:
+    return registration_queries.invitation_label(invitation_id) or _("Without a label")
 
 
 # --- the party ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Answered:
+class AnsweredQuestion:
     ask: str
     answer: str
 
 
 @dataclass(frozen=True)
-class Person:
+class PartyMember:
     """One of the party, as the page shows them."""
 
     position: int
     name: str
-    state: Shown
-    let_in: Moment | None
-    answers: list[Answered]
+    state: StateLabel
+    let_in: ShortTime | None
+    answers: list[AnsweredQuestion]
     may_be_cancelled: bool
 
 
-COMING = Shown("confirmed", "●", lazy_gettext("Coming"))
-NOT_COMING = Shown("cancelled", "✕", lazy_gettext("Cancelled"))
-LET_IN = Shown("in", "✓", lazy_gettext("Let in"))
+COMING_LABEL = StateLabel("confirmed", "●", lazy_gettext("Coming"))
+CANCELLED_LABEL = StateLabel("cancelled", "✕", lazy_gettext("Cancelled"))
+LET_IN_LABEL = StateLabel("in", "✓", lazy_gettext("Let in"))
 
 
-def people_of(found: Registration, *, manages: bool) -> list[Person]:
+def party_members(found: Registration, *, manages: bool) -> list[PartyMember]:
     event, let_in = found.event, registration_queries.first_check_ins(found.id)
     return [
-        Person(
+        PartyMember(
             position=attendee.position,
-            name=template_globals.name_of(attendee.name, attendee.position),
-            state=shown(found, attendee, let_in),
-            let_in=layout.moment(let_in[attendee.id], event.zone)
+            name=text.attendee_name(attendee.name, attendee.position),
+            state=member_state(found, attendee, let_in),
+            let_in=short_times.short_time(let_in[attendee.id], event.zone)
             if attendee.id in let_in
             else None,
-            answers=answers_to(event, attendee.answers) if manages else [],
+            answers=answered_questions(event, attendee.answers) if manages else [],
             may_be_cancelled=attendee.position > 0
             and attendee.is_coming
             and attendee.id not in let_in,
@@ -394,29 +403,37 @@ def people_of(found: Registration, *, manages: bool) -> list[Person]:
     ]
 
 
-def shown(
+def member_state(
     found: Registration, attendee: Attendee, let_in: dict[int, datetime]
-) -> Shown:
+) -> StateLabel:
     if attendee.id in let_in:
-        return LET_IN
+        return LET_IN_LABEL
     if not attendee.is_coming:
-        return NOT_COMING
-    return COMING if found.state == State.CONFIRMED else layout.STATES[found.state]
+        return CANCELLED_LABEL
+    return (
+        COMING_LABEL
+        if found.state == State.CONFIRMED
+        else states.STATE_LABELS[found.state]
+    )
 
 
-def answers_to(event: Event, answers: dict[str, Answer]) -> list[Answered]:
+def answered_questions(
+    event: Event, answers: dict[str, Answer]
+) -> list[AnsweredQuestion]:
     """What was answered, in the order of the form and in the words of its questions; of
     a question that is gone its key is left."""
     asked: dict[str, Question] = {q.key: q for q in event.questions}
     order = {key: number for number, key in enumerate(asked)}
     keys = sorted(answers, key=lambda key: (order.get(key, len(order)), key))
     return [
-        Answered(asked[key].ask if key in asked else key, in_words(answers[key]))
+        AnsweredQuestion(
+            asked[key].ask if key in asked else key, answer_text(answers[key])
+        )
         for key in keys
     ]
 
 
-def in_words(answer: Answer) -> str:
+def answer_text(answer: Answer) -> str:
     if isinstance(answer, bool):
         return _("Yes") if answer else _("No")
     return ", ".join(answer) if isinstance(answer, list) else str(answer)

@@ -1,4 +1,4 @@
-"""Exports: the registrations of an event as files, the same ones that their page shows.
+"""Export: an event's registrations as CSV and XLSX, filtered like their page.
 
 Each is noted in the audit log. It is the one thing that a GET writes: it says that
 names left the house, and changes nothing that anybody sees. Where the database takes
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, current_app, request, stream_with_context
+from flask import Response, current_app, request, stream_with_context
 from flask.typing import ResponseReturnValue
 
 from rsvp.database import outages
@@ -23,14 +23,11 @@ from rsvp.models import Event
 from rsvp.queries import attendees as attendee_queries
 from rsvp.web import guards
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.registrations import filters
-
-bp = Blueprint("exports", __name__, url_prefix="/organize")
-bp.after_request(layout.keep_private)
+from rsvp.web.organizer.registrations import bp, filters
 
 CSV = "text/csv; charset=utf-8"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-PIECE = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -38,26 +35,26 @@ class Export:
     """What a file shows, and what it is called, without its ending."""
 
     event: Event
-    wanted: attendee_queries.Filter
+    wanted: attendee_queries.RegistrationFilter
     questions: list[str]
     consents: list[str]
     name: str
 
     @property
-    def rows(self) -> Iterable[attendee_queries.RosterRow]:
-        return attendee_queries.roster(self.event.id, self.wanted)
+    def rows(self) -> Iterable[attendee_queries.AttendeeRow]:
+        return attendee_queries.iter_attendees(self.event.id, self.wanted)
 
 
 @bp.get("/events/<slug>/registrations.csv")
 @guards.signed_in
 def registrations_csv(slug: str) -> ResponseReturnValue:
     """A row as it is read; whoever goes away in between ends the reading."""
-    export = wanted_export(slug)
+    export = requested_export(slug)
     if request.method == "HEAD":
-        return attached(export, "csv", CSV)
-    note(export, "csv")
+        return attachment(export, "csv", CSV)
+    log_export(export, "csv")
     pieces = attendee_exports.write_csv(export.rows, export.questions, export.consents)
-    return attached(export, "csv", CSV, stream_with_context(pieces))
+    return attachment(export, "csv", CSV, stream_with_context(pieces))
 
 
 @bp.get("/events/<slug>/registrations.xlsx")
@@ -67,39 +64,41 @@ def registrations_xlsx(slug: str) -> ResponseReturnValue:
     its beginning can't know."""
     from rsvp.formats.exports import attendees_xlsx
 
-    export = wanted_export(slug)
+    export = requested_export(slug)
     if request.method == "HEAD":
-        return attached(export, "xlsx", XLSX)
-    note(export, "xlsx")
+        return attachment(export, "xlsx", XLSX)
+    log_export(export, "xlsx")
     file = attendees_xlsx.write_xlsx(
         export.rows, export.questions, export.consents, zone=export.event.zone
     )
     # Without the request's context: a slow reader keeps no connection to the database.
-    response = attached(export, "xlsx", XLSX, iter(lambda: file.read(PIECE), b""))
+    response = attachment(
+        export, "xlsx", XLSX, iter(lambda: file.read(CHUNK_BYTES), b"")
+    )
     response.call_on_close(file.close)
     return response
 
 
-def wanted_export(slug: str) -> Export:
-    event = layout.my_event(slug, Action.EXPORT)
+def requested_export(slug: str) -> Export:
+    event = layout.get_event_or_404(slug, Action.EXPORT)
     return Export(
         event,
-        filters.wanted_filter(event),
+        filters.filter_from_args(event),
         [question.key for question in event.questions],
         attendee_queries.consent_keys(event.id),
         f"{event.slug}-{utcnow().astimezone(event.zone):%Y-%m-%d}",
     )
 
 
-def note(export: Export, kind: str) -> None:
+def log_export(export: Export, kind: str) -> None:
     """Write who took which file. What was searched for may name somebody, so only that
     something was is kept."""
     details: dict[str, Any] = {"format": kind}
-    details |= filters.query_of(export.event, export.wanted)
+    details |= filters.filter_query(export.event, export.wanted)
     if export.wanted.search:
         details["search"] = True
-    actor, event_id = layout.actor(), export.event.id
-    with outages.if_possible(f"an export of event {event_id} by {actor}"), writing():
+    actor, event_id = layout.current_actor(), export.event.id
+    with outages.best_effort(f"an export of event {event_id} by {actor}"), writing():
         audit.record(
             "export",
             actor=actor,
@@ -109,7 +108,7 @@ def note(export: Export, kind: str) -> None:
         )
 
 
-def attached(
+def attachment(
     export: Export, ending: str, kind: str, pieces: Iterable[bytes] = ()
 ) -> Response:
     response: Response = current_app.response_class(pieces, content_type=kind)

@@ -1,4 +1,4 @@
-"""Invitations: the codes that open an event's registration, made, listed, revoked."""
+"""Invitations: an event's invitation codes, listed, created, exported and revoked."""
 
 from __future__ import annotations
 
@@ -7,109 +7,115 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, ngettext
 from flask_babel import lazy_gettext as _
 
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import audit, invitations
-from rsvp.domain.invitations import LONGEST_LABEL, MOST_AT_ONCE, MOST_USES
+from rsvp.domain.invitations import MAX_AT_ONCE, MAX_LABEL_LENGTH, MAX_USES
 from rsvp.domain.teams import Action
 from rsvp.formats.exports import invitations as invitation_exports
 from rsvp.models import Event, Invitation
 from rsvp.models.event import Phase
 from rsvp.queries import invitations as invitation_queries
-from rsvp.queries.invitations import Issued
+from rsvp.queries.invitations import InvitationUse
+from rsvp.text.states import StateLabel
 from rsvp.web import guards
 from rsvp.web.forms import organizer
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Moment, Shown
-
-bp = Blueprint("invitations", __name__, url_prefix="/organize/events/<slug>")
-bp.after_request(layout.keep_private)
+from rsvp.web.organizer.registrations import bp
+from rsvp.web.presentation import short_times, urls
+from rsvp.web.presentation.short_times import ShortTime
 
 CSV = "text/csv; charset=utf-8"
-LONGEST_NUMBER = 20
+MAX_ECHO = 20
 """Of what was typed instead of a number or a time, so much comes back."""
 
-STATES = {
-    "works": Shown("open", "●", _("Works")),
-    "used_up": Shown("over", "–", _("Used up")),
-    "ended": Shown("over", "–", _("Over")),
-    "revoked": Shown("cancelled", "✕", _("Revoked")),
+INVITATION_STATES = {
+    "works": StateLabel("open", "●", _("Works")),
+    "used_up": StateLabel("over", "–", _("Used up")),
+    "ended": StateLabel("over", "–", _("Over")),
+    "revoked": StateLabel("cancelled", "✕", _("Revoked")),
 }
 
 
 @dataclass(frozen=True)
-class Row:
+class InvitationRow:
     """One invitation in the list. Its code is a secret of those who manage
     registrations: whoever has it can register."""
 
     invitation: Invitation
-    state: Shown
+    state: StateLabel
     code: str
     link: str
     used: str
-    until: Moment | None
+    until: ShortTime | None
 
 
 # --- looking ------------------------------------------------------------------------
 
 
-@bp.get("/invitations")
+@bp.get("/events/<slug>/invitations")
 @guards.signed_in
-def show(slug: str) -> ResponseReturnValue:
-    return page(my_event(slug))
+def list_invitations(slug: str) -> ResponseReturnValue:
+    return render_invitations(get_invited_event_or_404(slug))
 
 
-def my_event(slug: str) -> Event:
+def get_invited_event_or_404(slug: str) -> Event:
     """The event, where the person signed in manages its registrations and it has
     invitations, or 404."""
-    event = layout.my_event(slug, Action.MANAGE_REGISTRATIONS)
+    event = layout.get_event_or_404(slug, Action.MANAGE_REGISTRATIONS)
     return event if event.needs_invitation else abort(404)
 
 
-def page(event: Event, wanted: Wanted | None = None) -> str:
+def render_invitations(event: Event, wanted: InvitationForm | None = None) -> str:
     """The page; `wanted` is a form that comes back with mistakes."""
     now = utcnow()
-    found = invitation_queries.some_invitations(
-        event.id, before=layout.page_start("before")
+    found = invitation_queries.page_of_invitations(
+        event.id, before=layout.page_cursor("before")
     )
-    return layout.event_page(
+    return layout.render_event_page(
         "registrations/invitations.html",
         event,
         "invitations",
-        rows=[row_of(event, each, now) for each in found.rows],
+        rows=[invitation_row(event, each, now) for each in found.rows],
         is_first="before" not in request.args,
         more=None
         if found.is_last
-        else url_for(".show", slug=event.slug, before=found.rows[-1].invitation.id),
+        else url_for(
+            "organizer.registrations.list_invitations",
+            slug=event.slug,
+            before=found.rows[-1].invitation.id,
+        ),
         may_export=layout.may(Action.EXPORT, event),
         may_make=event.phase(now) not in (Phase.CANCELLED, Phase.OVER),
-        form=wanted or Wanted(),
-        most=MOST_AT_ONCE,
-        most_uses=MOST_USES,
-        longest_label=LONGEST_LABEL,
-        zone=layout.zone_letters(event.starts_at, event.zone),
-        done=done_words(),
+        form=wanted or InvitationForm(),
+        most=MAX_AT_ONCE,
+        most_uses=MAX_USES,
+        longest_label=MAX_LABEL_LENGTH,
+        zone=short_times.zone_abbreviation(event.starts_at, event.zone),
+        done=done_message(),
     )
 
 
-def row_of(event: Event, issued: Issued, now: datetime) -> Row:
+def invitation_row(event: Event, issued: InvitationUse, now: datetime) -> InvitationRow:
     one = issued.invitation
-    until = layout.moment(one.expires_at, event.zone) if one.expires_at else None
-    return Row(
+    until = (
+        short_times.short_time(one.expires_at, event.zone) if one.expires_at else None
+    )
+    return InvitationRow(
         invitation=one,
-        state=STATES[state_of(issued, now)],
-        code=code_of(one),
-        link=link_of(event, one),
-        used=used_words(issued),
+        state=INVITATION_STATES[invitation_state(issued, now)],
+        code=invitation_code(one),
+        link=invitation_url(event, one),
+        used=uses_text(issued),
         until=until,
     )
 
 
-def state_of(issued: Issued, now: datetime) -> str:
+def invitation_state(issued: InvitationUse, now: datetime) -> str:
     one = issued.invitation
     if one.revoked_at is not None:
         return "revoked"
@@ -119,16 +125,18 @@ def state_of(issued: Issued, now: datetime) -> str:
     return "used_up" if is_used_up else "works"
 
 
-def code_of(invitation: Invitation) -> str:
-    return invitations.code_of(invitation, current_app.config["CODE_KEY"])
+def invitation_code(invitation: Invitation) -> str:
+    return invitations.invitation_code(invitation, current_app.config["CODE_KEY"])
 
 
-def link_of(event: Event, invitation: Invitation) -> str:
-    page = url_for("public.event", slug=event.slug, invitation=code_of(invitation))
-    return f"{layout.public_url()}{page}"
+def invitation_url(event: Event, invitation: Invitation) -> str:
+    page = url_for(
+        "public.show_event", slug=event.slug, invitation=invitation_code(invitation)
+    )
+    return f"{urls.site_url()}{page}"
 
 
-def used_words(issued: Issued) -> str:
+def uses_text(issued: InvitationUse) -> str:
     most = issued.invitation.uses_max
     if most is None:
         return ngettext(
@@ -144,10 +152,10 @@ def used_words(issued: Issued) -> str:
     )
 
 
-def done_words() -> str | None:
+def done_message() -> str | None:
     if request.args.get("done") == "revoked":
         return gettext("The code is revoked: it lets nobody in any more.")
-    made = min(MOST_AT_ONCE, max(0, request.args.get("made", 0, type=int)))
+    made = min(MAX_AT_ONCE, max(0, request.args.get("made", 0, type=int)))
     if not made:
         return None
     return ngettext(
@@ -161,7 +169,7 @@ def done_words() -> str | None:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InvitationForm:
     """What was typed into the form, and what is wrong with it, by field."""
 
     count: str = "1"
@@ -174,35 +182,37 @@ class Wanted:
         return (self.mistakes or {}).get(field)
 
 
-@bp.post("/invitations")
+@bp.post("/events/<slug>/invitations")
 @guards.signed_in
-def make(slug: str) -> ResponseReturnValue:
-    event = my_event(slug)
+def create_invitations(slug: str) -> ResponseReturnValue:
+    event = get_invited_event_or_404(slug)
     now = utcnow()
     mistakes: dict[str, str] = {}
-    count = organizer.whole_number("count", 1, MOST_AT_ONCE)
+    count = organizer.read_whole_number("count", 1, MAX_AT_ONCE)
     if count is None:
-        mistakes["count"] = number_words(MOST_AT_ONCE)
-    uses = organizer.whole_number("uses", 1, MOST_USES)
-    if uses is None and organizer.line("uses"):
-        mistakes["uses"] = number_words(MOST_USES)
+        mistakes["count"] = number_message(MAX_AT_ONCE)
+    uses = organizer.read_whole_number("uses", 1, MAX_USES)
+    if uses is None and organizer.read_line("uses"):
+        mistakes["uses"] = number_message(MAX_USES)
     expires_at = None
     try:
-        expires_at = organizer.time_to_come("until", event.zone, now)
+        expires_at = organizer.read_future_time("until", event.zone, now)
     except ValueError as error:
         mistakes["until"] = str(error)
-    label = organizer.line("label")
-    if len(label) > LONGEST_LABEL:
-        mistakes["label"] = organizer.too_long(LONGEST_LABEL)
+    label = organizer.read_line("label")
+    if len(label) > MAX_LABEL_LENGTH:
+        mistakes["label"] = organizer.too_long_message(MAX_LABEL_LENGTH)
     if mistakes or count is None:
         short = {
-            name: organizer.line(name)[:LONGEST_NUMBER]
+            name: organizer.read_line(name)[:MAX_ECHO]
             for name in ("count", "uses", "until")
         }
-        return page(event, Wanted(**short, label=label, mistakes=mistakes)), 422
-    event_id, actor = event.id, layout.actor()
+        return render_invitations(
+            event, InvitationForm(**short, label=label, mistakes=mistakes)
+        ), 422
+    event_id, actor = event.id, layout.current_actor()
     write(
-        lambda _again: invitations.make(
+        lambda _again: invitations.create(
             event_id,
             count=count,
             uses_max=uses,
@@ -213,69 +223,83 @@ def make(slug: str) -> ResponseReturnValue:
             now=now,
         )
     )
-    return redirect(url_for(".show", slug=slug, made=count), code=303)
+    return redirect(
+        url_for("organizer.registrations.list_invitations", slug=slug, made=count),
+        code=303,
+    )
 
 
-def number_words(most: int) -> str:
+def number_message(most: int) -> str:
     return gettext("Write a whole number from 1 to %(most)s.", most=f"{most:,}")
 
 
-@bp.post("/invitations/<uuid:uuid>/revocation")
+@bp.post("/events/<slug>/invitations/<uuid:uuid>/revocation")
 @guards.signed_in
-def revoke(slug: str, uuid: UUID) -> ResponseReturnValue:
-    event = my_event(slug)
+def revoke_invitation(slug: str, uuid: UUID) -> ResponseReturnValue:
+    event = get_invited_event_or_404(slug)
     invitation = invitation_queries.find_invitation(event.id, uuid) or abort(404)
-    invitation_id, actor, now = invitation.id, layout.actor(), utcnow()
+    invitation_id, actor, now = invitation.id, layout.current_actor(), utcnow()
     write(lambda _again: invitations.revoke(invitation_id, actor=actor, now=now))
-    return redirect(url_for(".show", slug=slug, done="revoked"), code=303)
+    return redirect(
+        url_for("organizer.registrations.list_invitations", slug=slug, done="revoked"),
+        code=303,
+    )
 
 
-@bp.get("/invitations/<uuid:uuid>/revocation")
+@bp.get("/events/<slug>/invitations/<uuid:uuid>/revocation")
 @guards.signed_in
-def button_is_elsewhere(slug: str, **_uuid: UUID) -> ResponseReturnValue:
-    return redirect(url_for(".show", slug=my_event(slug).slug), code=303)
+def redirect_to_invitations(slug: str, **_uuid: UUID) -> ResponseReturnValue:
+    return redirect(
+        url_for(
+            "organizer.registrations.list_invitations",
+            slug=get_invited_event_or_404(slug).slug,
+        ),
+        code=303,
+    )
 
 
 # --- the file -----------------------------------------------------------------------
 
 
-@bp.get("/invitations.csv")
+@bp.get("/events/<slug>/invitations.csv")
 @guards.signed_in
 def invitations_csv(slug: str) -> ResponseReturnValue:
     """All codes with their links, to mail or print; that they left is noted."""
-    event = my_event(slug)
+    event = get_invited_event_or_404(slug)
     if not layout.may(Action.EXPORT, event):
         abort(404)
     now = utcnow()
     pieces: Iterable[bytes] = ()
     if request.method != "HEAD":
-        issued = invitation_queries.invitations(event.id)
+        issued = invitation_queries.list_invitations(event.id)
         # Written before the transaction that notes it: that reads nothing again.
         pieces = list(
-            invitation_exports.write_csv([line_of(event, each, now) for each in issued])
+            invitation_exports.write_csv([csv_row(event, each, now) for each in issued])
         )
     response = Response(pieces, content_type=CSV)
     name = f"{event.slug}-invitations-{now.astimezone(event.zone):%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     if request.method != "HEAD":
-        note(event.id, now)
+        log_export(event.id, now)
     return response
 
 
-def line_of(event: Event, issued: Issued, now: datetime) -> invitation_exports.Code:
+def csv_row(
+    event: Event, issued: InvitationUse, now: datetime
+) -> invitation_exports.InvitationRow:
     one = issued.invitation
-    return invitation_exports.Code(
-        code=code_of(one),
-        link=link_of(event, one),
+    return invitation_exports.InvitationRow(
+        code=invitation_code(one),
+        link=invitation_url(event, one),
         label=one.label,
         used=issued.used,
         limit=one.uses_max,
         expires_at=one.expires_at,
-        state=state_of(issued, now),
+        state=invitation_state(issued, now),
     )
 
 
-def note(event_id: int, now: datetime) -> None:
-    actor, details = layout.actor(), {"format": "csv", "what": "invitations"}
+def log_export(event_id: int, now: datetime) -> None:
+    actor, details = layout.current_actor(), {"format": "csv", "what": "invitations"}
     with writing():
         audit.record("export", actor=actor, now=now, event_id=event_id, details=details)

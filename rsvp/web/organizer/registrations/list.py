@@ -1,4 +1,4 @@
-"""Roster: who has registered for an event, page by page, and requests decided."""
+"""List: an event's registrations, filtered and page by page."""
 
 from __future__ import annotations
 
@@ -8,120 +8,120 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, redirect, request, url_for
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from rsvp import db, errors
-from rsvp.domain.registrations import approval
+from rsvp import db
 from rsvp.domain.teams import Action
 from rsvp.models import Event, Registration
 from rsvp.models.event import Status
 from rsvp.models.registration import REFERENCE_LENGTH, State
 from rsvp.queries import registrations as registration_queries
-from rsvp.queries.attendees import Filter
-from rsvp.queries.registrations import Count
+from rsvp.queries.attendees import RegistrationFilter
+from rsvp.queries.registrations import StateCount
+from rsvp.text import states
 from rsvp.text.search import folded
+from rsvp.text.states import StateLabel
 from rsvp.web import guards
 from rsvp.web.caching import counts as cached_counts
-from rsvp.web.forms import organizer
-from rsvp.web.forms.organizer import LONGEST_REASON, Mistake
+from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
 from rsvp.web.organizer import layout
-from rsvp.web.organizer.layout import Moment, Shown
-from rsvp.web.organizer.registrations import detail, filters
-
-bp = Blueprint("roster", __name__, url_prefix="/organize/events/<slug>/registrations")
-bp.after_request(layout.keep_private)
+from rsvp.web.organizer.registrations import bp, detail, filters
+from rsvp.web.presentation import filter_labels, seats, short_times
+from rsvp.web.presentation.short_times import ShortTime
 
 
 @dataclass(frozen=True)
-class Row:
+class RegistrationRow:
     """One registration in the list. `found` are the guests that a search meant; `until`
     says until when an offer or a held place is kept."""
 
     registration: Registration
-    state: Shown
-    answer: Shown | None
+    state: StateLabel
+    answer: StateLabel | None
     place: int | None
-    until: tuple[Any, Moment] | None
+    until: tuple[Any, ShortTime] | None
     admission: str
     guests: int
     found: list[str]
-    registered: Moment
+    registered: ShortTime
 
 
-@bp.get("")
+@bp.get("/events/<slug>/registrations")
 @guards.signed_in
-def show(slug: str) -> ResponseReturnValue:
-    return page(layout.my_event(slug, Action.SEE_NAMES))
+def list_registrations(slug: str) -> ResponseReturnValue:
+    return render_list(layout.get_event_or_404(slug, Action.SEE_NAMES))
 
 
-def page(
+def render_list(
     event: Event, mistake: Mistake | None = None, ticked: Sequence[str] = ()
 ) -> str:
     """The list; `mistake` is what is wrong with a decision about those `ticked`."""
     manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
-    wanted = filters.wanted_filter(event, sees_addresses=manages)
-    matching = counts_of(event, wanted)
-    found = registration_queries.bookings(
-        event.id, wanted, after=layout.page_start("after")
+    wanted = filters.filter_from_args(event, sees_addresses=manages)
+    matching = matching_counts(event, wanted)
+    found = registration_queries.list_registrations(
+        event.id, wanted, after=layout.page_cursor("after")
     )
-    places = registration_queries.places(
+    places = registration_queries.waitlist_positions(
         event, found.rows, None if wanted else matching
     )
-    return layout.event_page(
+    return layout.render_event_page(
         "registrations/list.html",
         event,
         "people",
-        rows=rows_of(event, found.rows, places, wanted),
-        seats=layout.filled(event),
+        rows=registration_rows(event, found.rows, places, wanted),
+        seats=seats.seats_filled(event),
         manages=manages,
         wanted=wanted,
-        query=filters.query_of(event, wanted),
+        query=filters.filter_query(event, wanted),
         may_export=layout.may(Action.EXPORT, event),
-        states=states_of(event, wanted),
-        answers=layout.ANSWERS if layout.may_have_asked(event) or wanted.coming else {},
-        entries=entries_of(event, wanted),
-        entry=filters.entry_of(wanted.checked_in),
-        total=total_of(matching, is_filtered=bool(wanted)),
-        breakdown=breakdown_of(matching),
-        in_line_order=registration_queries.in_line_order(wanted),
-        oldest_first=registration_queries.oldest_first(wanted),
+        states=state_choices(event, wanted),
+        answers=filter_labels.RECONFIRMATION_LABELS
+        if layout.may_have_reconfirmations(event) or wanted.coming
+        else {},
+        entries=check_in_choices(event, wanted),
+        entry=filters.checked_in_param(wanted.checked_in),
+        total=total_text(matching, is_filtered=bool(wanted)),
+        breakdown=counts_by_state(matching),
+        in_line_order=registration_queries.is_waitlist_order(wanted),
+        oldest_first=registration_queries.is_oldest_first(wanted),
         is_first="after" not in request.args,
-        first=address_of(event, wanted),
+        first=list_url(event, wanted),
         more=None
         if found.is_last
-        else address_of(
-            event, wanted, registration_queries.cursor(found.rows[-1], wanted)
+        else list_url(
+            event, wanted, registration_queries.cursor_of(found.rows[-1], wanted)
         ),
-        decides=manages and may_decide(event, wanted),
-        decided=decided_of(event) if manages else None,
-        ticked=all_of(found.rows) if "ticked" in request.args else ticked,
+        decides=manages and may_decide_requests(event, wanted),
+        decided=decision_result(event) if manages else None,
+        ticked=references_of(found.rows) if "ticked" in request.args else ticked,
         mistake=mistake,
-        longest_reason=LONGEST_REASON,
+        longest_reason=MAX_REASON_LENGTH,
     )
 
 
-def may_decide(event: Event, wanted: Filter) -> bool:
+def may_decide_requests(event: Event, wanted: RegistrationFilter) -> bool:
     acts = wanted.state == State.REQUESTED and event.status == Status.PUBLISHED
     return acts and event.erased_at is None and db.utcnow() < event.ends_at
 
 
-def all_of(rows: Sequence[Registration]) -> list[str]:
+def references_of(rows: Sequence[Registration]) -> list[str]:
     return [one.reference for one in rows]
 
 
 # --- deciding -----------------------------------------------------------------------
 
-MOST_AT_ONCE = 100
+MAX_DECISIONS = 100
 """How many requests may be decided with one button."""
 
-REFERENCE = re.compile(rf"[0-9A-Z]{{{REFERENCE_LENGTH}}}")
+REFERENCE_PATTERN = re.compile(rf"[0-9A-Z]{{{REFERENCE_LENGTH}}}")
 
 
 @dataclass(frozen=True)
-class Decided:
+class DecisionResult:
     """What came of a decision about several requests: how many, and which could not be
     decided, since they changed meanwhile or nothing was free and there is no line."""
 
@@ -134,14 +134,14 @@ class Decided:
     @property
     def lines(self) -> list[str]:
         told = (
-            (self.approved, approved_words),
-            (self.waitlisted, waitlisted_words),
-            (self.declined, declined_words),
+            (self.approved, approved_message),
+            (self.waitlisted, waitlisted_message),
+            (self.declined, declined_message),
         )
         return [words(number) for number, words in told if number]
 
 
-def approved_words(number: int) -> str:
+def approved_message(number: int) -> str:
     return ngettext(
         "%(num)d is approved and has a place.",
         "%(num)d are approved and have a place.",
@@ -149,7 +149,7 @@ def approved_words(number: int) -> str:
     )
 
 
-def waitlisted_words(number: int) -> str:
+def waitlisted_message(number: int) -> str:
     return ngettext(
         "%(num)d is approved and waits in line, since no place is free.",
         "%(num)d are approved and wait in line, since no place is free.",
@@ -157,172 +157,121 @@ def waitlisted_words(number: int) -> str:
     )
 
 
-def declined_words(number: int) -> str:
+def declined_message(number: int) -> str:
     return ngettext("%(num)d is declined.", "%(num)d are declined.", number)
 
 
-@bp.post("/decisions")
-@guards.signed_in
-def decide(slug: str) -> ResponseReturnValue:
-    """Approve or decline those ticked, each for itself: one that changed meanwhile
-    keeps nobody else from an answer."""
-    event = layout.my_event(slug, Action.MANAGE_REGISTRATIONS)
-    sent = filter(REFERENCE.fullmatch, request.form.getlist("reference"))
-    ticked = list(dict.fromkeys(sent))
-    why, decision = organizer.line("why"), request.form.get("decision")
-    if mistake := mistake_in(ticked, why):
-        return page(event, mistake, ticked[:MOST_AT_ONCE]), 422
-    if decision not in ("approve", "decline"):
-        abort(400)
-    query = filters.query_of(event, filters.wanted_filter(event))
-    ids = {
-        one.reference: one.id
-        for one in registration_queries.by_references(event.id, ticked)
-    }
-    numbers = Counter[str]()
-    refused: dict[str, list[str]] = {"changed": [], "full": []}
-    for reference, registration_id in ids.items():
-        try:
-            numbers[decide_one(registration_id, decision, why or None)] += 1
-        except (errors.AdmissionFull, errors.LineFull):
-            refused["full"].append(reference)
-        except (errors.NotRequested, errors.AlreadyOver):
-            refused["changed"].append(reference)
-    told: dict[str, Any] = dict(numbers)
-    told |= {name: ".".join(some) for name, some in refused.items() if some}
-    return redirect(url_for(".show", slug=slug, **query, **told), code=303)
-
-
-def mistake_in(ticked: list[str], why: str) -> Mistake | None:
-    if not ticked:
-        return Mistake("reference", _("Please tick at least one request."), why)
-    if len(ticked) > MOST_AT_ONCE:
-        words = _("Please tick at most %(count)d at a time.", count=MOST_AT_ONCE)
-        return Mistake("reference", words, why)
-    if len(why) > LONGEST_REASON:
-        return Mistake("why", organizer.too_long(LONGEST_REASON), why)
-    return None
-
-
-def decide_one(registration_id: int, decision: str, why: str | None) -> str:
-    """Decide one in a transaction of its own, and say what it is now."""
-    actor, now = layout.actor(), db.utcnow()
-    if decision == "decline":
-        db.write(
-            lambda _again: approval.decline(
-                registration_id, why=why, actor=actor, now=now
-            )
-        )
-        return "declined"
-    state = db.write(
-        lambda _again: approval.approve(registration_id, why=why, actor=actor, now=now)
-    )
-    return "approved" if state == State.CONFIRMED else "waitlisted"
-
-
-@bp.get("/decisions")
-@guards.signed_in
-def button_is_elsewhere(slug: str) -> ResponseReturnValue:
-    event = layout.my_event(slug, Action.SEE_NAMES)
-    there = url_for(".show", slug=event.slug, state=State.REQUESTED)
-    return redirect(there, code=303)
-
-
-def decided_of(event: Event) -> Decided | None:
+def decision_result(event: Event) -> DecisionResult | None:
     """What the address says came of the last decision; None where it says nothing."""
-    found = Decided(
-        approved=told_number("approved"),
-        waitlisted=told_number("waitlisted"),
-        declined=told_number("declined"),
-        changed=told_registrations(event, "changed"),
-        full=told_registrations(event, "full"),
+    found = DecisionResult(
+        approved=count_from_args("approved"),
+        waitlisted=count_from_args("waitlisted"),
+        declined=count_from_args("declined"),
+        changed=registrations_from_args(event, "changed"),
+        full=registrations_from_args(event, "full"),
     )
     return found if found.lines or found.changed or found.full else None
 
 
-def told_number(name: str) -> int:
-    return min(MOST_AT_ONCE, max(0, request.args.get(name, 0, type=int)))
+def count_from_args(name: str) -> int:
+    return min(MAX_DECISIONS, max(0, request.args.get(name, 0, type=int)))
 
 
-def told_registrations(event: Event, name: str) -> Sequence[Registration]:
-    told = request.args.get(name, "").split(".")[:MOST_AT_ONCE]
-    references = [reference for reference in told if REFERENCE.fullmatch(reference)]
+def registrations_from_args(event: Event, name: str) -> Sequence[Registration]:
+    told = request.args.get(name, "").split(".")[:MAX_DECISIONS]
+    references = [
+        reference for reference in told if REFERENCE_PATTERN.fullmatch(reference)
+    ]
     return (
-        registration_queries.by_references(event.id, references) if references else ()
+        registration_queries.list_by_references(event.id, references)
+        if references
+        else ()
     )
 
 
 # --- the filter ---------------------------------------------------------------------
 
 
-def address_of(event: Event, wanted: Filter, after: int | None = None) -> str:
+def list_url(event: Event, wanted: RegistrationFilter, after: int | None = None) -> str:
     """The list with this filter, from its beginning or behind a cursor."""
-    query = filters.query_of(event, wanted)
-    return url_for(".show", slug=event.slug, after=after, **query)
+    query = filters.filter_query(event, wanted)
+    return url_for(
+        "organizer.registrations.list_registrations",
+        slug=event.slug,
+        after=after,
+        **query,
+    )
 
 
-COMMON = (State.CONFIRMED, State.WAITLISTED, State.CANCELLED)
+COMMON_STATES = (State.CONFIRMED, State.WAITLISTED, State.CANCELLED)
 """The states a list can be filtered by before any registration is in them."""
 
 
-def states_of(event: Event, wanted: Filter) -> dict[str, Shown]:
+def state_choices(event: Event, wanted: RegistrationFilter) -> dict[str, StateLabel]:
     """The states worth asking for: those that occur, the common ones, the one asked."""
-    occurring = {count.state for count in cached_counts.held_counts(event)}
-    offered = {*COMMON, *occurring, wanted.state}
-    return {key: shown for key, shown in layout.STATES.items() if key in offered}
+    occurring = {count.state for count in cached_counts.cached_counts(event)}
+    offered = {*COMMON_STATES, *occurring, wanted.state}
+    return {key: shown for key, shown in states.STATE_LABELS.items() if key in offered}
 
 
-def entries_of(event: Event, wanted: Filter) -> dict[str, Any]:
+def check_in_choices(event: Event, wanted: RegistrationFilter) -> dict[str, Any]:
     """Offered once a door may have let somebody in."""
     is_asked = wanted.checked_in is not None
-    return layout.ENTRIES if is_asked or layout.may_have_let_in(event) else {}
+    return (
+        filter_labels.CHECK_IN_LABELS
+        if is_asked or layout.may_have_check_ins(event)
+        else {}
+    )
 
 
 # --- what it shows ------------------------------------------------------------------
 
 
-def rows_of(
-    event: Event, found: list[Registration], places: dict[int, int], wanted: Filter
-) -> list[Row]:
+def registration_rows(
+    event: Event,
+    found: list[Registration],
+    places: dict[int, int],
+    wanted: RegistrationFilter,
+) -> list[RegistrationRow]:
     names = {admission.id: admission.name for admission in event.admissions}
     words = folded(wanted.search).split()
     return [
-        Row(
+        RegistrationRow(
             registration=one,
-            state=layout.STATES[one.state],
-            answer=detail.answer_of(one),
+            state=states.STATE_LABELS[one.state],
+            answer=detail.reconfirmation_label(one),
             place=places.get(one.id),
-            until=detail.until_of(one),
+            until=detail.deadline_with_label(one),
             admission=names[one.admission_id],
             guests=max(0, one.seats - 1),
-            found=guests_found(one, words),
-            registered=layout.moment(one.registered_at, event.zone),
+            found=matching_guests(one, words),
+            registered=short_times.short_time(one.registered_at, event.zone),
         )
         for one in found
     ]
 
 
-def guests_found(registration: Registration, words: list[str]) -> list[str]:
+def matching_guests(registration: Registration, words: list[str]) -> list[str]:
     if not words:
         return []
     guests = [a.name for a in registration.attendees if a.position > 0 and a.name]
     return [name for name in guests if any(word in folded(name) for word in words)]
 
 
-def counts_of(event: Event, wanted: Filter) -> list[Count]:
+def matching_counts(event: Event, wanted: RegistrationFilter) -> list[StateCount]:
     """How many match: of a search, and of what scans and answers change, counted now,
     else from what is held of the event."""
     if wanted.search or wanted.coming or wanted.checked_in is not None:
-        return registration_queries.counts(event.id, wanted)
+        return registration_queries.count_by_state(event.id, wanted)
     return [
         count
-        for count in cached_counts.held_counts(event)
+        for count in cached_counts.cached_counts(event)
         if wanted.state in (None, count.state)
         and wanted.admission_id in (None, count.admission_id)
     ]
 
 
-def total_of(counts: list[Count], *, is_filtered: bool) -> str:
+def total_text(counts: list[StateCount], *, is_filtered: bool) -> str:
     """How many there are, or how many match: `3 registrations, 5 people match`."""
     registrations = sum(count.registrations for count in counts)
     people = sum(count.people for count in counts)
@@ -337,10 +286,10 @@ def total_of(counts: list[Count], *, is_filtered: bool) -> str:
     )
 
 
-def breakdown_of(counts: list[Count]) -> list[tuple[Shown, int]]:
+def counts_by_state(counts: list[StateCount]) -> list[tuple[StateLabel, int]]:
     """The same by state, where there is more than one."""
     numbers = Counter[State]()
     for count in counts:
         numbers[count.state] += count.registrations
-    found = [(shown, numbers[State(key)]) for key, shown in layout.STATES.items()]
+    found = [(shown, numbers[State(key)]) for key, shown in states.STATE_LABELS.items()]
     return [pair for pair in found if pair[1]] if len(numbers) > 1 else []

@@ -18,10 +18,10 @@ from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, Device, DoorPass, Event, Scan
 from rsvp.models.team import Role
 from rsvp.queries import checkin as checkin_queries
-from tests.support.door import attendees, make_phone, scan, stays
+from tests.support.door import attendees_of, make_phone, record_scan, stays_of_event
 from tests.support.factories import CODE_KEY, cancel, make_event, make_user, register
 from tests.support.pages.registration_form import IN_TWO_WEEKS, TODAY
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -39,7 +39,7 @@ def join(event: Event, *names: str, **wanted):
 
 def press(client, path: str, **values: str):
     """Send a form as a page of the desk does."""
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     return client.post(path, data=values | {"csrf_token": token})
 
 
@@ -57,7 +57,7 @@ def test_a_pass_is_made_shown_as_a_code_and_revoked(client, ada):
 
     made = press(client, f"{door}/passes", phones="2")
     html = client.get(door).text
-    link = passes.token_of(the_pass(), CODE_KEY)
+    link = passes.pass_token(the_pass(), CODE_KEY)
 
     assert (made.status_code, made.location) == (303, door)
     assert f"https://rsvp.example.org/door/{link}" in html
@@ -80,7 +80,7 @@ def test_phones_are_listed_and_one_is_sent_home(client, ada):
         make_phone(event, "Main <entrance>", now),
         make_phone(event, "Side", now),
     )
-    scan(phone, attendees(event)[0], now=utcnow())
+    record_scan(phone, attendees_of(event)[0], now=utcnow())
     door = f"/organize/events/{event.slug}/door"
 
     html = client.get(door).text
@@ -159,11 +159,11 @@ def test_numbers_and_names_of_who_is_in(client, ada):
     join(event, "Online Olga", admission="web")
     gone = join(event, "Gone Gil")
     cancel(gone, now=utcnow())
-    zoe, ada_guest, ben, *_ = attendees(event)
+    zoe, ada_guest, ben, *_ = attendees_of(event)
     phone = make_phone(event, "Main entrance", utcnow() - timedelta(minutes=5))
-    scan(phone, zoe, now=utcnow() - timedelta(minutes=3))
-    scan(phone, ben, now=utcnow() - timedelta(minutes=2))
-    scan(phone, zoe, "out", now=utcnow() - timedelta(minutes=1))
+    record_scan(phone, zoe, now=utcnow() - timedelta(minutes=3))
+    record_scan(phone, ben, now=utcnow() - timedelta(minutes=2))
+    record_scan(phone, zoe, "out", now=utcnow() - timedelta(minutes=1))
     path = f"/organize/events/{event.slug}/check-in"
 
     html = client.get(path).text
@@ -176,7 +176,7 @@ def test_numbers_and_names_of_who_is_in(client, ada):
     assert "Ada Guest" in awaited
     for nobody in ("Zoë Ωmega", "Olga", "Gil"):
         assert nobody not in awaited
-    attendance = checkin_queries.attendance(db.session.get_one(Event, event.id))
+    attendance = checkin_queries.attendance_of(db.session.get_one(Event, event.id))
     assert attendance == checkin_queries.Attendance(
         inside=1, came=2, expected=3, free=2
     )
@@ -185,7 +185,11 @@ def test_numbers_and_names_of_who_is_in(client, ada):
 
 def test_only_who_has_a_place_is_expected(client, ada):
     event = tonight({"capacity": 4}, promotion="offer")
-    write(lambda _: capacity_changes.reserve(event.id, 1, actor="user:1", now=utcnow()))
+    write(
+        lambda _: capacity_changes.set_reserved_seats(
+            event.id, 1, actor="user:1", now=utcnow()
+        )
+    )
     gone = join(event, "Gone Gil")
     join(event, "Zoë", "Ada Guest")
     join(event, "Offered Olga")
@@ -198,7 +202,7 @@ def test_only_who_has_a_place_is_expected(client, ada):
     assert re.search(r"<strong>0</strong>\s*<span>in, of 2 expected", html)
     assert "Zoë" in awaited
     assert "Offered Olga" not in awaited
-    attendance = checkin_queries.attendance(db.session.get_one(Event, event.id))
+    attendance = checkin_queries.attendance_of(db.session.get_one(Event, event.id))
     assert attendance == checkin_queries.Attendance(
         inside=0, came=0, expected=2, free=0
     )
@@ -207,18 +211,18 @@ def test_only_who_has_a_place_is_expected(client, ada):
 def test_somebody_is_let_in_by_hand_and_taken_back(client, ada):
     event = tonight()
     join(event, "Zoë")
-    [zoe] = attendees(event)
+    [zoe] = attendees_of(event)
     path = f"/organize/events/{event.slug}/check-in"
     by_hand = f"/organize/events/{event.slug}/check-ins/{zoe.uuid}"
 
     assert f'action="{by_hand}"' in client.get(f"{path}?awaited=yes&search=ZOE").text
     assert press(client, by_hand).location == path
     assert "by hand" in client.get(path).text
-    assert len(stays(event)) == 1
+    assert len(stays_of_event(event)) == 1
     assert db.session.scalars(select(Scan.actor)).one() == f"user:{ada.id}"
 
     assert press(client, f"{by_hand}/undoing").location == path
-    assert stays(event) == []
+    assert stays_of_event(event) == []
     assert "Zoë" in client.get(f"{path}?awaited=yes").text
 
 
@@ -226,13 +230,13 @@ def test_who_can_not_be_let_in_is_refused_in_words(client, ada):
     event = tonight({"capacity": 1})
     join(event, "Zoë")
     join(event, "Waiting Wim")
-    wim = attendees(event)[1]
+    wim = attendees_of(event)[1]
 
     answer = press(client, f"/organize/events/{event.slug}/check-ins/{wim.uuid}")
 
     assert answer.status_code == 409
     assert "can’t be let in" in answer.text
-    assert stays(event) == []
+    assert stays_of_event(event) == []
 
 
 def test_searching_finds_whom_it_is_asked_for(client, ada):
@@ -278,9 +282,9 @@ def test_pages_of_people_neither_overlap_nor_leave_out(client, ada, monkeypatch)
     assert all_pages(f"{path}?awaited=yes") == names
     now = utcnow()
     phone = make_phone(event, now=now - timedelta(minutes=1))
-    for person in attendees(event):
+    for person in attendees_of(event):
         # All at the same instant.
-        scan(phone, person, now=now, at=now)
+        record_scan(phone, person, now=now, at=now)
     assert sorted(all_pages(path)) == names
     for senseless in ("before=0", "before=x", f"before={2**64}", "awaited=&after=-1"):
         assert client.get(f"{path}?{senseless}").status_code == 404
@@ -302,11 +306,11 @@ def test_each_role_gets_as_far_as_it_may(app, client, role):
     event = tonight()
     join(event, "Canary Cora")
     join(event, "Canary Carl")
-    cora, carl = attendees(event)
+    cora, carl = attendees_of(event)
     make_user("vera@example.org", role=role)
     sign_in(client, "vera@example.org")
     phone = make_phone(event, now=utcnow() - timedelta(minutes=1))
-    scan(phone, carl, now=utcnow())
+    record_scan(phone, carl, now=utcnow())
     here = f"/organize/events/{event.slug}"
 
     assert client.get(f"{here}/door").status_code == (
@@ -320,7 +324,7 @@ def test_each_role_gets_as_far_as_it_may(app, client, role):
         assert ("Canary" in answer.text) == (role in MAY["names"])
     let_in = press(client, f"{here}/check-ins/{cora.uuid}")
     assert let_in.status_code == (303 if role in MAY["let in"] else 404)
-    assert len(stays(event)) == (2 if role in MAY["let in"] else 1)
+    assert len(stays_of_event(event)) == (2 if role in MAY["let in"] else 1)
 
 
 def test_hosts_of_the_door_find_names_and_no_addresses(app, client):
@@ -354,12 +358,12 @@ def test_whose_name_was_erased_is_no_guest(client, ada):
 def test_nobody_and_other_teams_get_nowhere(app, client):
     event = tonight()
     join(event, "Canary Cora")
-    [cora] = attendees(event)
+    [cora] = attendees_of(event)
     paths = [f"/organize/events/{event.slug}/{page}" for page in ("door", "check-in")]
 
     for path in paths:
         answer = client.get(path)
-        assert urlsplit(answer.location).path == SIGN_IN
+        assert urlsplit(answer.location).path == SIGN_IN_PATH
     make_user("eve@example.org", team="bakers")
     sign_in(client, "eve@example.org")
     for path in paths:
@@ -367,7 +371,7 @@ def test_nobody_and_other_teams_get_nowhere(app, client):
     assert press(client, f"{paths[0]}/passes", phones="1").status_code == 404
     by_hand = f"/organize/events/{event.slug}/check-ins/{cora.uuid}"
     assert press(client, by_hand).status_code == 404
-    assert stays(event) == []
+    assert stays_of_event(event) == []
 
 
 def test_a_form_without_its_token_changes_nothing(client, ada):
@@ -387,7 +391,7 @@ def test_what_is_done_at_the_desk_is_in_the_audit_log(client, ada):
     press(client, f"{door}/passes", phones="1")
     pass_id = the_pass().id
     with writing():
-        passes.enrol(pass_id, "Door", tokens.new_device_secret(), now=utcnow())
+        passes.enrol_device(pass_id, "Door", tokens.new_device_secret(), now=utcnow())
     press(client, f"{door}/passes/{the_pass().uuid}/revocation")
 
     entries = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()

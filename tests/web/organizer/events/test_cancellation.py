@@ -14,9 +14,13 @@ from rsvp.extensions import db
 from rsvp.models import Event, Message
 from rsvp.models.team import Role
 from tests.support.factories import cancel, make_user, register
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import YESTERDAY, everything, soon
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import (
+    YESTERDAY,
+    all_rows,
+    make_upcoming_event,
+)
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -26,7 +30,7 @@ def path_of(event) -> str:
 
 
 def call_off(client, event, **typed):
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     return client.post(path_of(event), data={"csrf_token": token} | typed)
 
 
@@ -42,7 +46,7 @@ def status_of(event) -> str:
 
 
 def a_full_evening() -> Event:
-    event = soon({"capacity": 2})
+    event = make_upcoming_event({"capacity": 2})
     register(event, "Zoë", "Ben", email="zoe@example.org", now=utcnow())
     register(event, "Cleo", email="cleo@example.org", now=utcnow())
     gone = register(event, "Dora", email="dora@example.org", now=utcnow())
@@ -56,7 +60,7 @@ def write_for_later(event) -> None:
     words = {"subject": "Bring a bowl", "text": "Soup is at six."}
     with writing():
         wanted = {"states": ["confirmed"]}
-        one = mailings.draft(event.id, **words, wanted=wanted, **by).id
+        one = mailings.create_draft(event.id, **words, wanted=wanted, **by).id
         mailings.schedule(one, send_at=now + timedelta(days=1), **by)
 
 
@@ -69,20 +73,20 @@ def test_the_page_says_what_becomes_of_mails_written_for_later(client, ada):
         "The 2 mails that you have written for later are not sent.",
     ):
         write_for_later(event)
-        assert words in text_of(client.get(path_of(event)).text)
+        assert words in visible_text(client.get(path_of(event)).text)
 
 
 def test_the_page_says_what_will_happen_and_to_how_many(client, ada):
     event = a_full_evening()
-    before = everything()
+    before = all_rows()
     assert path_of(event) in client.get(f"/organize/events/{event.slug}").text
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "2 registrations are told by mail that it will not take place," in text
     assert "for 3 people" in text
     assert "can’t be undone" in text
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_everybody_who_has_a_place_or_waits_is_told(client, ada):
@@ -93,7 +97,7 @@ def test_everybody_who_has_a_place_or_waits_is_told(client, ada):
     assert (answer.status_code, status_of(event)) == (303, "cancelled")
     assert [m.recipient for m in told()] == ["zoe@example.org", "cleo@example.org"]
     assert {m.facts["why"] for m in told()} == {"The hall is flooded"}
-    text = text_of(client.get(answer.location).text)
+    text = visible_text(client.get(answer.location).text)
     assert "mails about it are on their way to 2 addresses" in text
     assert "Cancelled" in text
     assert call_off(client, event).status_code == 409
@@ -102,7 +106,7 @@ def test_everybody_who_has_a_place_or_waits_is_told(client, ada):
 
 
 def test_a_draft_is_called_off_without_a_mail(client, ada):
-    event = soon(status="draft")
+    event = make_upcoming_event(status="draft")
     assert "nobody is told" in client.get(path_of(event)).text
 
     answer = call_off(client, event)
@@ -113,17 +117,17 @@ def test_a_draft_is_called_off_without_a_mail(client, ada):
 
 def test_a_line_that_is_too_long_changes_nothing(client, ada):
     event = a_full_evening()
-    before = everything()
+    before = all_rows()
 
     answer = call_off(client, event, why="x" * 201)
 
     assert answer.status_code == 422
     assert "at most 200 characters" in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_what_is_over_is_not_called_off(client, ada):
-    event = soon(starts=YESTERDAY)
+    event = make_upcoming_event(starts=YESTERDAY)
 
     assert call_off(client, event).status_code == 409
     assert "It is over" in client.get(path_of(event)).text
@@ -137,7 +141,7 @@ def test_what_is_over_is_not_called_off(client, ada):
 def test_only_who_may_edit_an_event_calls_it_off(client, app, team, role):
     event = a_full_evening()
     for answer in (client.get(path_of(event)), client.post(path_of(event))):
-        assert urlsplit(answer.location).path == SIGN_IN
+        assert urlsplit(answer.location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
 
@@ -150,7 +154,7 @@ def test_only_who_may_edit_an_event_calls_it_off(client, app, team, role):
 
 @pytest.mark.parametrize("query", ["told=x", "told=-4", "told=%00", "told=<b>"])
 def test_the_address_writes_no_words(client, ada, query):
-    answer = client.get(f"/organize/events/{soon().slug}?{query}")
+    answer = client.get(f"/organize/events/{make_upcoming_event().slug}?{query}")
 
     assert answer.status_code == 200
     assert "<b>" not in answer.text

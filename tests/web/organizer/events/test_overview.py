@@ -13,10 +13,16 @@ from rsvp.extensions import db
 from rsvp.models import Admission, Event, Message
 from rsvp.models.event import Status
 from rsvp.models.team import Role
-from tests.support.factories import cancel, make_event, make_user, register, stored
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import everything, soon
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.factories import (
+    cancel,
+    load_registration,
+    make_event,
+    make_user,
+    register,
+)
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import all_rows, make_upcoming_event
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 VERBS = ["pause", "pause/end", "publication", "publication/end"]
 
@@ -26,7 +32,7 @@ def path_of(event) -> str:
 
 
 def press(client, event, verb):
-    token = form_token(client, path_of(event))
+    token = csrf_token(client, path_of(event))
     return client.post(f"{path_of(event)}/{verb}", data={"csrf_token": token})
 
 
@@ -39,11 +45,11 @@ def fresh(event) -> Event:
 
 
 def test_the_numbers_stand_on_top(client, ada):
-    event = soon({"capacity": 3})
+    event = make_upcoming_event({"capacity": 3})
     register(event, "Ada", "Bo", now=utcnow())
     register(event, "Cy", "Di", now=utcnow())
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "people confirmed 2" in text
     assert "people waiting 2" in text
@@ -53,14 +59,14 @@ def test_the_numbers_stand_on_top(client, ada):
 
 
 def test_seats_that_are_kept_have_their_own_numbers(client, ada):
-    event = soon({"capacity": 4}, promotion="offer", reserved_seats=1)
+    event = make_upcoming_event({"capacity": 4}, promotion="offer", reserved_seats=1)
     with writing():
-        capacity.set_reserved(db.session.get_one(Event, event.id))
+        capacity.apply_reserved_seats(db.session.get_one(Event, event.id))
     first = register(event, "Ada", "Bo", "Cy", now=utcnow())
     register(event, "Di", "Ed", now=utcnow())
     cancel(first, now=utcnow())
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "people confirmed 0" in text
     assert "seats offered 2" in text
@@ -69,7 +75,7 @@ def test_seats_that_are_kept_have_their_own_numbers(client, ada):
 
 
 def test_requests_to_decide_are_told_with_where_they_are(client, ada):
-    event = soon(allocation="approval")
+    event = make_upcoming_event(allocation="approval")
     for name in ("Ada", "Bo"):
         register(event, name, now=utcnow())
     register(event, "Cy", "Di", now=utcnow())
@@ -77,7 +83,7 @@ def test_requests_to_decide_are_told_with_where_they_are(client, ada):
 
     html = client.get(path_of(event)).text
 
-    assert "people asking 4" in text_of(html)
+    assert "people asking 4" in visible_text(html)
     assert f'<a href="{there}">3 requests to decide</a>' in html
     make_user("vera@example.org", role=Role.VIEWER)
     viewer = client.application.test_client()
@@ -88,7 +94,7 @@ def test_requests_to_decide_are_told_with_where_they_are(client, ada):
 
 
 def test_what_needs_a_person_is_told(client, ada):
-    event = soon({"capacity": 3})
+    event = make_upcoming_event({"capacity": 3})
     for _ in range(3):
         register(event, now=utcnow())
     with writing() as session:
@@ -122,30 +128,30 @@ def test_what_needs_a_person_is_told(client, ada):
     ],
 )
 def test_only_who_may_edit_an_event_publishes_and_pauses(client, app, team, role):
-    event, draft = soon(), soon(status=Status.DRAFT)
+    event, draft = make_upcoming_event(), make_upcoming_event(status=Status.DRAFT)
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
-    token = form_token(client, "/organize/")
-    before = everything()
+    token = csrf_token(client, "/organize/")
+    before = all_rows()
 
     for verb in VERBS:
         for one in (event, draft):
             sent = client.post(f"{path_of(one)}/{verb}", data={"csrf_token": token})
             assert sent.status_code == 404, verb
-    assert everything() == before
+    assert all_rows() == before
     someone = app.test_client()
     for verb in VERBS:
         answer = someone.post(f"{path_of(event)}/{verb}")
-        assert urlsplit(answer.location).path == SIGN_IN
+        assert urlsplit(answer.location).path == SIGN_IN_PATH
         assert client.post(f"{path_of(event)}/{verb}").status_code == 400
-    assert everything() == before
+    assert all_rows() == before
 
 
 # --- acting -------------------------------------------------------------------------
 
 
 def test_registration_is_paused_and_goes_on(client, ada):
-    event = soon()
+    event = make_upcoming_event()
 
     answer = press(client, event, "pause")
 
@@ -158,7 +164,7 @@ def test_registration_is_paused_and_goes_on(client, ada):
 
 
 def test_a_draft_is_published_and_taken_back(client, ada):
-    event = soon(status=Status.DRAFT)
+    event = make_upcoming_event(status=Status.DRAFT)
     assert client.get(f"/events/{event.slug}").status_code == 404
 
     assert press(client, event, "publication").status_code == 303
@@ -168,7 +174,7 @@ def test_a_draft_is_published_and_taken_back(client, ada):
 
 
 def test_what_people_registered_for_is_not_taken_back(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     assert "Take it back" in client.get(path_of(event)).text
     party = register(event, now=utcnow())
     assert "Take it back" not in client.get(path_of(event)).text
@@ -180,13 +186,13 @@ def test_what_people_registered_for_is_not_taken_back(client, ada):
     assert f'href="{path_of(event)}"' in answer.text
     assert fresh(event).status == "published"
     assert client.get(f"/r/{party.token}").status_code == 200
-    assert stored(party).state == "confirmed"
+    assert load_registration(party).state == "confirmed"
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_cancelled_event_is_left_alone(client, ada, verb):
-    event = soon(status=Status.CANCELLED)
-    token = form_token(client, "/organize/")
+    event = make_upcoming_event(status=Status.CANCELLED)
+    token = csrf_token(client, "/organize/")
 
     answer = client.post(f"{path_of(event)}/{verb}", data={"csrf_token": token})
 

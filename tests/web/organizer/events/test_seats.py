@@ -13,11 +13,11 @@ from rsvp.domain.events import capacity_changes
 from rsvp.extensions import db
 from rsvp.models import Event
 from rsvp.models.team import Role
-from tests.support.factories import make_user, stored
-from tests.support.pages.organizer import now_register
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import WEBINAR, everything, soon
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.factories import load_registration, make_user
+from tests.support.pages.organizer import register_now
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -29,7 +29,7 @@ def path_of(event) -> str:
 
 
 def send(client, event, noun, seats, token=None):
-    token = token or form_token(client, path_of(event))
+    token = token or csrf_token(client, path_of(event))
     fields = {"csrf_token": token, "seats": seats}
     return client.post(f"{path_of(event)}/{noun}", data=fields)
 
@@ -43,24 +43,30 @@ def fresh(event) -> Event:
 
 
 def test_who_holds_the_seats_is_told_apart(client, ada):
-    event = soon({"capacity": 5}, WEBINAR, promotion="offer", confirm_address=True)
-    write(lambda _: capacity_changes.reserve(event.id, 1, actor="user:1", now=utcnow()))
+    event = make_upcoming_event(
+        {"capacity": 5}, WEBINAR, promotion="offer", confirm_address=True
+    )
+    write(
+        lambda _: capacity_changes.set_reserved_seats(
+            event.id, 1, actor="user:1", now=utcnow()
+        )
+    )
     for _ in range(2):
-        now_register(event, "Ada", "Bo")
+        register_now(event, "Ada", "Bo")
     with writing() as session:
         session.execute(update(Event).values(confirm_address=False))
-    waits = now_register(event, "Cy")
+    waits = register_now(event, "Cy")
     # One more seat is offered to the head of the line.
     write(
-        lambda _: capacity_changes.set_capacity(
+        lambda _: capacity_changes.set_admission_capacity(
             event.id, event.admissions[0].id, 6, actor="user:1", now=utcnow()
         )
     )
-    now_register(event, "Di", "Ed")
+    register_now(event, "Di", "Ed")
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
-    assert stored(waits).state == "offered"
+    assert load_registration(waits).state == "offered"
     assert "In person 6 of 6 seats, 2 waiting" in text
     assert (
         "confirmed 0 reserved 1 offered 1 held until the address is confirmed 4 "
@@ -72,21 +78,23 @@ def test_who_holds_the_seats_is_told_apart(client, ada):
 
 
 def test_the_room_is_shown_where_it_has_a_cap(client, ada):
-    event = soon({"capacity": 5}, room_capacity=2)
-    now_register(event, "Ada", "Bo")
-    now_register(event, "Cy")
+    event = make_upcoming_event({"capacity": 5}, room_capacity=2)
+    register_now(event, "Ada", "Bo")
+    register_now(event, "Cy")
     write(
-        lambda _: capacity_changes.set_room(event.id, 1, actor="user:1", now=utcnow())
+        lambda _: capacity_changes.set_room_capacity(
+            event.id, 1, actor="user:1", now=utcnow()
+        )
     )
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "The room, all together 2 of 1 seats, over by 1" in text
     assert "given to people 2 waiting 1 over the cap 1" in text
 
 
 def test_viewers_look_and_change_nothing(client, app):
-    event = soon({"capacity": 5})
+    event = make_upcoming_event({"capacity": 5})
     make_user("vera@example.org", role=Role.VIEWER)
     sign_in(client, "vera@example.org")
 
@@ -100,35 +108,35 @@ def test_viewers_look_and_change_nothing(client, app):
 
 
 def test_more_seats_go_to_the_line_and_the_page_says_to_how_many(client, ada):
-    event = soon({"capacity": 1})
-    now_register(event, "Ada")
-    waits = [now_register(event, "Bo"), now_register(event, "Cy")]
+    event = make_upcoming_event({"capacity": 1})
+    register_now(event, "Ada")
+    waits = [register_now(event, "Bo"), register_now(event, "Cy")]
 
     answer = send(client, event, "in-person/capacity", " 3 ")
 
     assert answer.status_code == 303
-    assert [stored(one).state for one in waits] == ["confirmed", "confirmed"]
-    text = text_of(client.get(answer.location).text)
+    assert [load_registration(one).state for one in waits] == ["confirmed", "confirmed"]
+    text = visible_text(client.get(answer.location).text)
     assert "The capacity is set. 2 registrations moved up, and were mailed." in text
     assert "3 of 3 seats" in text
     assert "Nobody waits" in text
 
 
 def test_fewer_seats_drop_nobody(client, ada):
-    event = soon({"capacity": 3})
-    party = now_register(event, "Ada", "Bo", "Cy")
+    event = make_upcoming_event({"capacity": 3})
+    party = register_now(event, "Ada", "Bo", "Cy")
 
     assert send(client, event, "in-person/capacity", "1").status_code == 303
 
-    assert stored(party).state == "confirmed"
-    assert "over by 2" in text_of(client.get(path_of(event)).text)
+    assert load_registration(party).state == "confirmed"
+    assert "over by 2" in visible_text(client.get(path_of(event)).text)
     overview = client.get(f"/organize/events/{event.slug}").text
     assert "over by 2" in overview
-    assert invariants.problems(utcnow()) == []
+    assert invariants.find_problems(utcnow()) == []
 
 
 def test_an_empty_field_takes_a_limit_away(client, ada):
-    event = soon({"capacity": 1}, room_capacity=1)
+    event = make_upcoming_event({"capacity": 1}, room_capacity=1)
     send(client, event, "in-person/capacity", "")
     send(client, event, "room", "")
     found = fresh(event)
@@ -147,8 +155,8 @@ def test_an_empty_field_takes_a_limit_away(client, ada):
     "typed", ["ten", "-1", "1.5", "1e3", "1000001", "9" * 400, "٣", "0x1", "+1"]
 )
 def test_what_is_no_number_is_answered_beside_its_field(client, ada, noun, typed):
-    event = soon({"capacity": 3})
-    before = everything()
+    event = make_upcoming_event({"capacity": 3})
+    before = all_rows()
 
     answer = send(client, event, noun, typed)
 
@@ -156,18 +164,18 @@ def test_what_is_no_number_is_answered_beside_its_field(client, ada, noun, typed
     assert "Write a whole number from 0 to 1,000,000." in answer.text
     assert answer.text.count('aria-invalid="true"') == 1
     assert '<details class="second-thoughts act" open>' in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize("noun", POSTS)
 def test_a_number_may_be_copied_with_marks_around_it(client, ada, noun):
-    event = soon({"capacity": 3})
+    event = make_upcoming_event({"capacity": 3})
 
     assert send(client, event, noun, "\u200e2\u200f ").status_code == 303
 
 
 def test_more_than_there_is_is_not_reserved(client, ada):
-    event = soon({"capacity": 3})
+    event = make_upcoming_event({"capacity": 3})
 
     answer = send(client, event, "reserved", "4")
     assert answer.status_code == 422
@@ -185,7 +193,7 @@ def test_more_than_there_is_is_not_reserved(client, ada):
 
 
 def test_an_online_event_has_no_room(client, ada):
-    event = soon(WEBINAR)
+    event = make_upcoming_event(WEBINAR)
 
     assert "Cap of the room" not in client.get(path_of(event)).text
     assert send(client, event, "room", "4").status_code == 404
@@ -193,28 +201,28 @@ def test_an_online_event_has_no_room(client, ada):
 
 
 def test_a_form_without_its_number_changes_nothing(client, ada):
-    event = soon({"capacity": 3})
-    token = form_token(client, path_of(event))
-    before = everything()
+    event = make_upcoming_event({"capacity": 3})
+    token = csrf_token(client, path_of(event))
+    before = all_rows()
 
     for noun in POSTS:
         sent = client.post(f"{path_of(event)}/{noun}", data={"csrf_token": token})
         assert sent.status_code == 400, noun
         assert client.post(f"{path_of(event)}/{noun}").status_code == 400
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_a_cancelled_event_keeps_its_caps(client, ada):
-    event = soon({"capacity": 3}, status="cancelled")
-    token = form_token(client, "/organize/")
-    before = everything()
+    event = make_upcoming_event({"capacity": 3}, status="cancelled")
+    token = csrf_token(client, "/organize/")
+    before = all_rows()
 
     for noun in POSTS:
         answer = send(client, event, noun, "2", token)
         assert answer.status_code == 409
         assert f'href="{path_of(event)}"' in answer.text
     assert 'name="seats"' not in client.get(path_of(event)).text
-    assert everything() == before
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize(
@@ -222,25 +230,25 @@ def test_a_cancelled_event_keeps_its_caps(client, ada):
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
 )
 def test_only_who_may_edit_an_event_changes_its_seats(client, app, team, role):
-    event = soon({"capacity": 3})
+    event = make_upcoming_event({"capacity": 3})
     for noun in POSTS:
         for answer in (
             client.get(f"{path_of(event)}/{noun}"),
             client.post(f"{path_of(event)}/{noun}", data={"seats": "1"}),
         ):
-            assert urlsplit(answer.location).path == SIGN_IN
+            assert urlsplit(answer.location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
-    token = form_token(client, "/organize/")
-    before = everything()
+    token = csrf_token(client, "/organize/")
+    before = all_rows()
 
     for noun in POSTS:
         assert send(client, event, noun, "1", token).status_code == 404
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_whoever_opens_the_address_of_a_button_finds_its_page(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     for noun in POSTS:
         answer = client.get(f"{path_of(event)}/{noun}")
         assert (answer.status_code, answer.location) == (303, path_of(event)), noun
@@ -248,7 +256,7 @@ def test_whoever_opens_the_address_of_a_button_finds_its_page(client, ada):
 
 @pytest.mark.parametrize("query", ["done=x", "done=<b>", "done=capacity&moved=<b>"])
 def test_the_address_writes_no_words(client, ada, query):
-    answer = client.get(f"{path_of(soon())}?{query}")
+    answer = client.get(f"{path_of(make_upcoming_event())}?{query}")
 
     assert answer.status_code == 200
     assert "<b>" not in answer.text

@@ -17,9 +17,9 @@ from rsvp.models.message import MessageKind
 from rsvp.models.team import Role
 from rsvp.web.organizer.events import overview as event_overview
 from tests.support.factories import make_user, register
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import everything, soon
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import all_rows, make_upcoming_event
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -35,7 +35,7 @@ def path_of(event, kind="confirmation", *rest) -> str:
 
 
 def send(client, event, kind="confirmation", *rest, **words):
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     path = path_of(event, kind, "wording", *rest)
     return client.post(path, data={"csrf_token": token} | words)
 
@@ -46,7 +46,7 @@ def fresh(event) -> Event:
 
 
 def test_mails_that_go_by_the_clock_say_when(client, ada):
-    event = soon(
+    event = make_upcoming_event(
         {},
         {"key": "webinar", "name": "Webinar", "mode": "online"},
         starts=datetime(2037, 1, 29, 6, 0),
@@ -66,14 +66,14 @@ def test_mails_that_go_by_the_clock_say_when(client, ada):
 
     early = "27 Jan 2037, 08:00 CET (Webinar, Confirmed, Waitlisted)"
     for page in (path_of(event, "reminder"), path_of(event, "")):
-        text = text_of(client.get(page.rstrip("/")).text)
+        text = visible_text(client.get(page.rstrip("/")).text)
         assert f"When: {early} · 29 Jan 2037, 04:00 CET" in text
-    listed = text_of(client.get(path_of(event, "").rstrip("/")).text)
+    listed = visible_text(client.get(path_of(event, "").rstrip("/")).text)
     assert "When: never, for the event file has none." in listed
     # At six in the morning nobody is asked.
     asked = "27 Jan 2037, 08:00 CET, to be answered until 28 Jan 2037, 06:00 CET"
     assert f"When: {asked}" in listed
-    overview = text_of(client.get(f"/organize/events/{event.slug}").text)
+    overview = visible_text(client.get(f"/organize/events/{event.slug}").text)
     assert "People are asked on Tuesday 27 January, 08:00 CET." in overview
     assert '<p class="muted">When:' not in client.get(path_of(event, "offer")).text
 
@@ -81,23 +81,25 @@ def test_mails_that_go_by_the_clock_say_when(client, ada):
 def test_the_night_before_the_question_the_overview_still_says_when(
     client, ada, monkeypatch
 ):
-    event = soon({}, starts=datetime(2037, 1, 29, 6), ask_hours=48, answer_hours=24)
+    event = make_upcoming_event(
+        {}, starts=datetime(2037, 1, 29, 6), ask_hours=48, answer_hours=24
+    )
     planned = datetime(2037, 1, 27, 5, 0, tzinfo=UTC)
     morning = planned + timedelta(hours=2)
     for now, is_said in ((planned + timedelta(minutes=10), True), (morning, False)):
         monkeypatch.setattr(event_overview, "utcnow", lambda now=now: now)
-        overview = text_of(client.get(f"/organize/events/{event.slug}").text)
+        overview = visible_text(client.get(f"/organize/events/{event.slug}").text)
         line = "People are asked on Tuesday 27 January, 08:00 CET."
         assert (line in overview) is is_said
 
 
 def test_own_words_are_kept_and_shown(client, ada):
-    event = soon(title="Letters and soup")
+    event = make_upcoming_event(title="Letters and soup")
     register(event, "Zoë", now=utcnow())
 
     answer = send(client, event, **OWN)
 
-    page = text_of(client.get(answer.location).text)
+    page = visible_text(client.get(answer.location).text)
     assert "Saved." in page
     assert "Subject: Letters and soup waits for you" in page
     assert "Hello Zoë We look forward to it. The cooks Show the code on" in page
@@ -111,7 +113,7 @@ def test_own_words_are_kept_and_shown(client, ada):
 
 
 def test_the_same_words_again_are_nothing_new(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     send(client, event, **OWN)
     send(client, event, **OWN)
 
@@ -119,7 +121,7 @@ def test_the_same_words_again_are_nothing_new(client, ada):
 
 
 def test_back_to_ours_throws_theirs_away(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     send(client, event, **OWN)
     send(client, event, "cancelled", headline="A pity.")
 
@@ -149,7 +151,7 @@ def test_back_to_ours_throws_theirs_away(client, ada):
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     client, ada, kind, field, typed, words
 ):
-    event = soon()
+    event = make_upcoming_event()
     other = "text" if field != "text" else "headline"
     needed = " {until}" if kind == "offer" else ""
 
@@ -162,37 +164,37 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     assert fresh(event).wording == {}
     # The rule holds wherever the words come from.
     if "deadline" not in words:
-        with pytest.raises(errors.WrongWording):
+        with pytest.raises(errors.InvalidCustomText):
             set_words(event, kind, **{field: typed})
 
 
 def set_words(event, kind, **words) -> None:
     write(
-        lambda _: custom_texts.set_wording(
+        lambda _: custom_texts.set_custom_text(
             event.id, MessageKind(kind), **words, actor="user:1", now=utcnow()
         )
     )
 
 
 def test_an_offer_with_its_deadline_may_be_in_own_words(client, ada):
-    event = soon()
+    event = make_upcoming_event()
 
     assert send(client, event, "offer", headline="Till {until}").status_code == 303
-    assert "Till " in text_of(client.get(path_of(event, "offer", "preview")).text)
+    assert "Till " in visible_text(client.get(path_of(event, "offer", "preview")).text)
 
 
 def test_a_discreet_events_subjects_stay(client, ada):
-    event = soon(discreet=True)
+    event = make_upcoming_event(discreet=True)
 
     assert 'name="subject"' not in client.get(path_of(event)).text
     assert send(client, event, subject="The choir").status_code == 422
-    with pytest.raises(errors.WrongWording):
+    with pytest.raises(errors.InvalidCustomText):
         set_words(event, "confirmation", subject="The choir")
     assert send(client, event, text="Sing!").status_code == 303
 
 
 def test_what_they_write_is_shown_as_text(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     send(client, event, text="<script>alert(1)</script>", headline="<b>Hi</b>")
 
     for path in (path_of(event), path_of(event, "confirmation", "preview")):
@@ -203,11 +205,11 @@ def test_what_they_write_is_shown_as_text(client, ada):
 
 @pytest.mark.parametrize("kind", ["note", "password_reset", "x"])
 def test_other_mails_have_no_words_to_change(client, ada, kind):
-    event = soon()
+    event = make_upcoming_event()
 
     assert send(client, event, kind, text="Hello").status_code == 404
     if kind == "note":
-        with pytest.raises(errors.WrongWording):
+        with pytest.raises(errors.InvalidCustomText):
             set_words(event, kind, text="Hello")
 
 
@@ -216,20 +218,20 @@ def test_other_mails_have_no_words_to_change(client, ada, kind):
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
 )
 def test_words_are_for_organizers_to_change(client, app, team, role):
-    event = soon()
+    event = make_upcoming_event()
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
-    before = everything()
+    before = all_rows()
 
     assert send(client, event, **OWN).status_code == 404
     assert send(client, event, "confirmation", "removal").status_code == 404
     for path in (path_of(event, "confirmation", "wording"),):
         assert client.get(path).status_code == 404
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_looking_where_a_button_is_leads_to_its_page(client, ada):
-    event = soon()
+    event = make_upcoming_event()
 
     for rest in (("wording",), ("wording", "removal")):
         answer = client.get(path_of(event, "offer", *rest))

@@ -10,17 +10,17 @@ from sqlalchemy import select, update
 
 from rsvp.db import utcnow, writing
 from rsvp.domain.messages.mail_limits import Cause
-from rsvp.domain.messages.outbox import tell
+from rsvp.domain.messages.outbox import enqueue
 from rsvp.extensions import db
 from rsvp.jobs.delivery import domain_backoff
 from rsvp.models import Message, Registration
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.models.team import Role
-from tests.support.factories import cancel, make_user, register, stored
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import soon
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.factories import cancel, load_registration, make_user, register
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import make_upcoming_event
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -34,7 +34,7 @@ def owner(app, client):
 
 def failed(event=None, email="ada@exmaple.org"):
     """A registration whose confirmation was refused, and the path of that message."""
-    outcome = register(event or soon(), "Ada", email=email, now=utcnow())
+    outcome = register(event or make_upcoming_event(), "Ada", email=email, now=utcnow())
     return outcome, refuse(outcome)
 
 
@@ -48,7 +48,7 @@ def refuse(outcome) -> str:
 
 
 def correct(client, path, email):
-    data = {"email": email, "csrf_token": form_token(client, "/organize/")}
+    data = {"email": email, "csrf_token": csrf_token(client, "/organize/")}
     return client.post(f"{path}/address", data=data)
 
 
@@ -74,7 +74,7 @@ def test_the_address_is_corrected_and_how_it_stands_goes_there(client, owner):
 
     answer = correct(client, path, "ada@example.org")
     assert (answer.status_code, answer.location) == (303, f"{path}?done=corrected")
-    assert stored(outcome).email == "ada@example.org"
+    assert load_registration(outcome).email == "ada@example.org"
     assert mails_of(outcome)[1:] == [("confirmation", "queued", "ada@example.org")]
     page = client.get(answer.location).text
     assert "goes to the new address" in page
@@ -86,9 +86,10 @@ def test_the_address_is_corrected_and_how_it_stands_goes_there(client, owner):
 
 
 def test_the_page_of_a_registration_leads_to_correcting_its_address(client, owner):
-    event = soon()
+    event = make_upcoming_event()
     outcome, path = failed(event)
-    here = f"/organize/events/{event.slug}/registrations/{stored(outcome).reference}"
+    reference = load_registration(outcome).reference
+    here = f"/organize/events/{event.slug}/registrations/{reference}"
     assert f'href="{path}#email">Correct the address' in client.get(here).text
     assert 'id="email"' in client.get(path).text
 
@@ -98,12 +99,13 @@ def test_the_page_of_a_registration_leads_to_correcting_its_address(client, owne
 
 
 def test_an_address_that_took_a_mail_since_needs_no_correcting(client, owner):
-    event = soon()
+    event = make_upcoming_event()
     outcome, _path = failed(event)
-    here = f"/organize/events/{event.slug}/registrations/{stored(outcome).reference}"
+    reference = load_registration(outcome).reference
+    here = f"/organize/events/{event.slug}/registrations/{reference}"
     found = db.session.get_one(Registration, outcome.registration_id)
     with writing() as session:
-        tell(found, MessageKind.TICKET_AGAIN, cause=Cause.ORGANIZER, now=utcnow())
+        enqueue(found, MessageKind.TICKET_AGAIN, cause=Cause.ORGANIZER, now=utcnow())
         again = Message.kind == MessageKind.TICKET_AGAIN
         session.execute(update(Message).where(again).values(state="sent"))
 
@@ -117,18 +119,18 @@ def test_what_is_no_other_address_is_said_beside_the_field(client, owner, typed)
 
     assert answer.status_code == 422
     assert 'aria-invalid="true" autofocus' in answer.text
-    assert stored(outcome).email == "ada@exmaple.org"
+    assert load_registration(outcome).email == "ada@exmaple.org"
 
 
 def test_an_address_that_is_registered_is_refused_beside_the_field(client, owner):
-    event = soon()
+    event = make_upcoming_event()
     register(event, email="grace@example.org", now=utcnow())
     outcome, path = failed(event)
     answer = correct(client, path, "grace@example.org")
 
     assert answer.status_code == 409
     assert "Another registration has this address already." in answer.text
-    assert stored(outcome).email == "ada@exmaple.org"
+    assert load_registration(outcome).email == "ada@exmaple.org"
 
 
 def test_nothing_is_corrected_of_what_is_over_or_on_its_way(client, owner):
@@ -137,7 +139,7 @@ def test_nothing_is_corrected_of_what_is_over_or_on_its_way(client, owner):
     assert 'name="email"' not in client.get(path).text
     assert correct(client, path, "ada@example.org").status_code == 409
 
-    outcome, path = failed(soon(status=Status.PUBLISHED))
+    outcome, path = failed(make_upcoming_event(status=Status.PUBLISHED))
     with writing() as session:
         session.execute(update(Message).values(state="queued"))
     assert 'name="email"' not in client.get(path).text
@@ -158,7 +160,7 @@ def test_who_may_not_manage_registrations_finds_nothing(client, owner):
 
 
 def test_messages_are_found_by_kind_address_and_reference(client, owner):
-    event = soon()
+    event = make_upcoming_event()
     made = [
         register(event, email=f"{name}@example.org", now=utcnow())
         for name in ("ada", "grace", "100%_a")
@@ -169,31 +171,33 @@ def test_messages_are_found_by_kind_address_and_reference(client, owner):
     assert recipients_on(client, f"{base}?kind=cancelled") == ["grace@example.org"]
     assert recipients_on(client, f"{base}?search=ADA@") == ["ada@example.org"]
     assert recipients_on(client, f"{base}?search=%25_") == ["100%_a@example.org"]
-    reference = stored(made[0]).reference.lower()
+    reference = load_registration(made[0]).reference.lower()
     assert recipients_on(client, f"{base}?search={reference}") == ["ada@example.org"]
     both = f"{base}?search=grace&kind=confirmation&state=queued"
     assert recipients_on(client, both) == ["grace@example.org"]
-    assert "All 1 Waiting 1" in text_of(client.get(both).text)
+    assert "All 1 Waiting 1" in visible_text(client.get(both).text)
     assert recipients_on(client, f"{base}?search=nobody") == []
     for wrong in ("kind=unknown", "kind=password_reset", "kind=undelivered"):
         assert client.get(f"{base}?{wrong}").status_code == 404
 
 
 def test_a_domain_that_takes_no_mail_is_named_with_the_next_try(client, owner):
-    event = soon()
+    event = make_upcoming_event()
     register(event, email="ada@example.net", now=utcnow())
     register(event, email="bo@example.com", now=utcnow())
     with writing():
-        domain_backoff.pause("example.net", 2, "421", utcnow() - timedelta(seconds=5))
+        domain_backoff.pause_domain(
+            "example.net", 2, "421", utcnow() - timedelta(seconds=5)
+        )
 
     html = client.get(f"/organize/events/{event.slug}/messages").text
     assert html.count("takes no mail right now") == 1
-    assert "example.net takes no mail right now" in text_of(html)
+    assert "example.net takes no mail right now" in visible_text(html)
     assert html.count("Next try:") == 1
 
 
 def test_a_mail_that_waits_for_its_time_says_when_it_goes(client, owner):
-    event, now = soon(), utcnow()
+    event, now = make_upcoming_event(), utcnow()
     register(event, now=now)
     path = f"/organize/events/{event.slug}/messages"
     assert "Goes out:" not in client.get(path).text
@@ -224,7 +228,7 @@ def test_a_mail_that_waits_for_its_time_says_when_it_goes(client, owner):
 def test_a_mail_that_a_worker_has_in_hand_is_not_called_another_try(
     client, owner, lease, error, due, state, tray
 ):
-    event, now = soon(), utcnow()
+    event, now = make_upcoming_event(), utcnow()
     register(event, now=now)
     with writing() as session:
         held = {"lease_until": now + lease if lease else None, "last_error": error}
@@ -237,5 +241,5 @@ def test_a_mail_that_a_worker_has_in_hand_is_not_called_another_try(
     html = client.get(path).text
     [shown] = re.findall(r'<td class="outbox__state">.*?</td>', html, re.S)
 
-    assert state in text_of(shown)
+    assert state in visible_text(shown)
     assert ("Next try:" in shown) == (due > 0)

@@ -12,14 +12,14 @@ from sqlalchemy import select, update
 from rsvp.db import utcnow, writing
 from rsvp.domain import mailings
 from rsvp.extensions import db
-from rsvp.jobs import mailing as mailing_jobs
+from rsvp.jobs import tasks as mailing_jobs
 from rsvp.jobs.delivery import pool
 from rsvp.models import Event, Mailing, Message, Registration
 from rsvp.models.team import Role
 from tests.support.factories import make_user, register
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import WEBINAR, everything, soon
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -31,7 +31,7 @@ def path_of(event, *rest) -> str:
 
 
 def send(client, path, **fields):
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     return client.post(path, data={"csrf_token": token} | fields)
 
 
@@ -62,17 +62,17 @@ def only() -> Mailing:
 
 
 def test_a_draft_says_to_how_many_and_shows_what_it_looks_like(client, ada):
-    event = soon({"capacity": 2})
+    event = make_upcoming_event({"capacity": 2})
     come(event, "bo", "cy", "di")
     with writing() as session:
         is_cy = Registration.name == "cy"
         session.execute(update(Registration).where(is_cy).values(muted_at=utcnow()))
 
     page = client.get(path_of(event, "new"))
-    assert "2 registrations match." in text_of(page.text)
+    assert "2 registrations match." in visible_text(page.text)
     path = make(client, event)
 
-    text = text_of(client.get(path).text)
+    text = visible_text(client.get(path).text)
     assert "2 registrations match. 1 of them gets none:" in text
     assert "As bo would get it." in text
     assert "See you, bo." in text
@@ -83,31 +83,31 @@ def test_a_draft_says_to_how_many_and_shows_what_it_looks_like(client, ada):
     assert notes() == []
     listed = client.get(path_of(event)).text
     assert path in listed
-    assert "Draft" in text_of(listed)
+    assert "Draft" in visible_text(listed)
     assert path_of(event) in client.get(f"/organize/events/{event.slug}/messages").text
 
 
 def test_with_no_state_ticked_nobody_is_said_to_match(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     come(event, "bo")
 
     answer = send(client, path_of(event), **WORDS)
 
     assert answer.status_code == 422
     assert "Tick at least one." in answer.text
-    assert "registration matches" not in text_of(answer.text)
+    assert "registration matches" not in visible_text(answer.text)
 
 
 def test_with_nobody_on_the_list_somebody_made_up_shows_it(client, ada):
-    path = make(client, soon())
+    path = make(client, make_upcoming_event())
 
-    text = text_of(client.get(path).text)
+    text = visible_text(client.get(path).text)
     assert "No registration matches." in text
     assert "See you, Robin Example." in text
 
 
 def test_the_form_keeps_to_whom(client, ada):
-    event = soon(
+    event = make_upcoming_event(
         {},
         WEBINAR,
         ask_hours=48,
@@ -140,7 +140,7 @@ def test_the_form_keeps_to_whom(client, ada):
         *("webinar", "first:no", "no", "flagged")
     }
     said = "Confirmed, Waitlisted · Webinar · First time? No · Was not let in"
-    assert said in text_of(html)
+    assert said in visible_text(html)
     assert "why:" not in html
     answer = send(client, path, **WORDS, states=["confirmed"], answer="table:1")
     assert answer.status_code == 303
@@ -161,7 +161,7 @@ def test_the_form_keeps_to_whom(client, ada):
     ],
 )
 def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
-    make(client, soon(), subject=text, text=f"{text}\r\n\r\n{text}")
+    make(client, make_upcoming_event(), subject=text, text=f"{text}\r\n\r\n{text}")
 
     assert (only().subject, only().text) == (text, f"{text}\n\n{text}")
 
@@ -188,7 +188,7 @@ def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     client, ada, fields, field, words
 ):
-    event = soon()
+    event = make_upcoming_event()
     path = make(client, event)
     typed = {"states": ["waitlisted"]} | WORDS | fields
     for where in (path_of(event), path):
@@ -208,7 +208,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
 
 
 def test_the_list_of_people_leads_to_a_mail_to_those_it_shows(client, ada):
-    event = soon({"capacity": 1}, WEBINAR)
+    event = make_upcoming_event({"capacity": 1}, WEBINAR)
     come(event, "bo", "cy")
     people = f"/organize/events/{event.slug}/registrations"
     asked = "state=waitlisted&admission=in-person&coming=asked"
@@ -226,13 +226,20 @@ def test_the_list_of_people_leads_to_a_mail_to_those_it_shows(client, ada):
 
 
 def test_what_was_never_offered_is_no_choice(client, ada):
-    make(client, soon(), admission="balcony", answer="x:1", coming="x", checked_in="x")
+    make(
+        client,
+        make_upcoming_event(),
+        admission="balcony",
+        answer="x:1",
+        coming="x",
+        checked_in="x",
+    )
 
     assert only().wanted == {"states": ["confirmed"]}
 
 
 def test_a_draft_is_thrown_away(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     path = make(client, event)
 
     answer = send(client, f"{path}/removal")
@@ -245,14 +252,14 @@ def test_a_draft_is_thrown_away(client, ada):
 
 
 def test_without_a_mail_server_no_test_is_offered(client, ada):
-    text = text_of(client.get(make(client, soon())).text)
+    text = visible_text(client.get(make(client, make_upcoming_event())).text)
 
     assert "No mail server is set" in text
     assert "Send me a test" not in text
 
 
 def test_a_test_goes_to_whoever_asked_alone(client, ada, smtp):
-    event = soon()
+    event = make_upcoming_event()
     come(event, "bo")
     path = make(client, event)
     assert "Send me a test" in client.get(path).text
@@ -273,24 +280,24 @@ def test_a_test_goes_to_whoever_asked_alone(client, ada, smtp):
 
 
 def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
-    event = soon()
+    event = make_upcoming_event()
     come(event, "bo", "cy")
     path = make(client, event)
     asked = client.get(f"{path}/sending").text
-    assert "Sent now, 2 registrations get it." in text_of(asked)
+    assert "Sent now, 2 registrations get it." in visible_text(asked)
 
     answer = send(client, f"{path}/sending", when="now")
 
-    shown = text_of(client.get(answer.location).text)
+    shown = visible_text(client.get(answer.location).text)
     assert "on its way" in shown
     assert "Being sent" in shown
-    mailing_jobs.write_due(utcnow())
+    mailing_jobs.send_mailings(utcnow())
     assert "0 of 2 sent" in client.get(path).text
     pool.deliver_due(utcnow())
     is_cys = Message.id == notes()[1].id
     with writing() as session:
         session.execute(update(Message).where(is_cys).values(state="failed"))
-    text = text_of(client.get(path).text)
+    text = visible_text(client.get(path).text)
     assert "1 of 2 sent, 1 not delivered" in text
     assert "Yes, stop it" not in text
     mails = [r.mail["subject"] for r in smtp.received]
@@ -299,16 +306,16 @@ def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
     assert send(client, f"{path}/sending", when="now").status_code == 409
     late = send(client, path, **WORDS | {"text": "Long words"}, states=["confirmed"])
     assert late.status_code == 409
-    assert "was sent meanwhile" in text_of(late.text)
+    assert "was sent meanwhile" in visible_text(late.text)
     assert "Long words</textarea>" in late.text
     both = send(client, path, subject="", text="Long words", states=["confirmed"])
     assert both.status_code == 422
-    assert "was sent meanwhile" in text_of(both.text)
+    assert "was sent meanwhile" in visible_text(both.text)
     assert "Long words</textarea>" in both.text
 
 
 def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
-    event = soon(timezone="Asia/Tokyo")
+    event = make_upcoming_event(timezone="Asia/Tokyo")
     path = make(client, event)
     wall = (utcnow() + timedelta(days=2)).astimezone(event.zone)
 
@@ -316,21 +323,21 @@ def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
 
     assert answer.status_code == 303
     assert only().send_at == wall.replace(second=0, microsecond=0)
-    page = text_of(client.get(answer.location).text)
+    page = visible_text(client.get(answer.location).text)
     assert "Scheduled" in page
     assert f"{wall:%H:%M} JST" in page
-    stopped = text_of(client.get(send(client, f"{path}/stop").location).text)
+    stopped = visible_text(client.get(send(client, f"{path}/stop").location).text)
     assert "It is stopped. No mail had to be kept back." in stopped
     assert "0 of 0" not in stopped
     # The time it was meant for would read as the one at which it was stopped.
-    for shown in (stopped, text_of(client.get(path_of(event)).text)):
+    for shown in (stopped, visible_text(client.get(path_of(event)).text)):
         assert "Stopped before any of it went out" in shown
         assert "JST" not in shown.partition("Stopped")[2]
 
 
 @pytest.mark.parametrize("at", ["", "soon", "2001-01-01T10:00", "9999-01-01T10:00"])
 def test_a_time_that_is_none_stands_beside_its_field(client, ada, at):
-    path = make(client, soon())
+    path = make(client, make_upcoming_event())
 
     answer = send(client, f"{path}/sending", when="later", at=at)
 
@@ -341,7 +348,7 @@ def test_a_time_that_is_none_stands_beside_its_field(client, ada, at):
 
 
 def test_a_time_beside_now_is_asked_about_before_it_is_too_late(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     come(event, "bo")
     path = make(client, event)
     at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M}"
@@ -355,12 +362,14 @@ def test_a_time_beside_now_is_asked_about_before_it_is_too_late(client, ada):
 
 
 def test_nothing_is_sent_now_where_nobody_would_get_it(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     come(event, "bo")
     with writing() as session:
         session.execute(update(Registration).values(muted_at=utcnow()))
     path = make(client, event)
-    assert "Sent now, nobody gets it." in text_of(client.get(f"{path}/sending").text)
+    assert "Sent now, nobody gets it." in visible_text(
+        client.get(f"{path}/sending").text
+    )
 
     answer = send(client, f"{path}/sending", when="now")
 
@@ -376,20 +385,20 @@ def mistake_in(answer, field: str) -> str:
 
 
 def test_one_that_found_nobody_says_so(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     path = make(client, event)
     at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M}"
     send(client, f"{path}/sending", when="later", at=at)
-    assert "Scheduled" in text_of(client.get(path).text)
+    assert "Scheduled" in visible_text(client.get(path).text)
 
-    mailing_jobs.write_due(utcnow() + timedelta(days=3))
+    mailing_jobs.send_mailings(utcnow() + timedelta(days=3))
 
-    assert "nobody was on the list" in text_of(client.get(path_of(event)).text)
+    assert "nobody was on the list" in visible_text(client.get(path_of(event)).text)
 
 
 def test_too_many_a_day_is_said_before_it_is_lost(client, ada, monkeypatch):
-    monkeypatch.setattr(mailings, "MOST_A_DAY", 1)
-    event = soon()
+    monkeypatch.setattr(mailings, "MAX_PER_DAY", 1)
+    event = make_upcoming_event()
     come(event, "bo")
     send(client, f"{make(client, event)}/sending", when="now")
     path = make(client, event)
@@ -401,15 +410,15 @@ def test_too_many_a_day_is_said_before_it_is_lost(client, ada, monkeypatch):
 
 
 def test_stopping_says_how_many_were_kept_back(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     come(event, "bo", "cy")
     path = make(client, event)
     send(client, f"{path}/sending", when="now")
-    mailing_jobs.write_due(utcnow())
+    mailing_jobs.send_mailings(utcnow())
 
     answer = send(client, f"{path}/stop")
 
-    text = text_of(client.get(answer.location).text)
+    text = visible_text(client.get(answer.location).text)
     assert "It is stopped. 2 mails were kept back." in text
     assert "0 of 2 sent, 2 stopped" in text
     again = send(client, f"{path}/stop")
@@ -419,7 +428,7 @@ def test_stopping_says_how_many_were_kept_back(client, ada):
 
 def test_nobody_writes_to_a_draft_or_to_what_is_erased(client, ada):
     for values in ({"status": "draft"}, {"erased_at": utcnow()}):
-        event = soon(**values)
+        event = make_upcoming_event(**values)
         assert "nobody to write to" in client.get(path_of(event, "new")).text
         answer = send(client, path_of(event), **WORDS, states=["confirmed"])
         assert answer.status_code == 409
@@ -436,41 +445,41 @@ def test_nobody_writes_to_a_draft_or_to_what_is_erased(client, ada):
 def test_writing_is_for_organizers(client, app, team, role):
     make_user("ada@example.org")
     sign_in(client, "ada@example.org")
-    event = soon()
+    event = make_upcoming_event()
     path = make(client, event)
     client = app.test_client()
-    assert urlsplit(client.get(path).location).path == SIGN_IN
+    assert urlsplit(client.get(path).location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
-    before = everything()
+    before = all_rows()
 
     for where in (path_of(event), path_of(event, "new"), path, f"{path}/preview"):
         assert client.get(where).status_code == 404
     for where in (path_of(event), path, *(f"{path}/{noun}" for noun in NOUNS)):
         assert send(client, where, **WORDS, states=["confirmed"]).status_code == 404
         assert client.get(where).status_code == 404
-    assert everything() == before
+    assert all_rows() == before
 
 
 NOUNS = ("sending", "test", "stop", "removal")
 
 
 def test_a_mailing_of_another_event_is_not_found_here(client, ada):
-    path = make(client, soon())
+    path = make(client, make_upcoming_event())
     uuid = path.rpartition("/")[2]
 
-    assert client.get(path_of(soon(), uuid)).status_code == 404
+    assert client.get(path_of(make_upcoming_event(), uuid)).status_code == 404
 
 
 def test_looking_changes_nothing(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     path = make(client, event)
-    before = everything()
+    before = all_rows()
 
     for noun in NOUNS:
         client.get(f"{path}/{noun}")
     client.get(path_of(event))
     client.get(f"{path}/preview")
 
-    assert everything() == before
+    assert all_rows() == before
     assert db.session.get_one(Event, event.id).version == 1

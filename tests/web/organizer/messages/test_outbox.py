@@ -11,17 +11,17 @@ from sqlalchemy import select, update
 
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import invariants
-from rsvp.domain.messages import outbox
+from rsvp.domain.messages import relevance
 from rsvp.domain.registrations import cancellation
 from rsvp.extensions import db
 from rsvp.models import Event, Message, Registration
-from rsvp.models.message import TO_ATTENDEES
+from rsvp.models.message import ATTENDEE_KINDS
 from rsvp.models.team import Role
 from rsvp.web.organizer.messages import rows
-from tests.support.factories import make_user, register, stored
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import everything, soon
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.factories import load_registration, make_user, register
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import all_rows, make_upcoming_event
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 
 def mail_of(outcome, kind) -> Message:
@@ -41,7 +41,7 @@ def set_mail(message, **values) -> None:
 
 def again(client, message):
     path = f"/organize/messages/{message.uuid}"
-    token = form_token(client, "/organize/")
+    token = csrf_token(client, "/organize/")
     return client.post(f"{path}/again", data={"csrf_token": token})
 
 
@@ -54,7 +54,7 @@ def recipients_on(client, path) -> list[str]:
 
 
 def test_each_message_lies_in_one_tray(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     made = {
         name: register(event, name, email=f"{name}@example.org", now=utcnow())
         for name in ("waiting", "retrying", "sent", "failed", "superseded")
@@ -77,23 +77,23 @@ def test_each_message_lies_in_one_tray(client, ada):
         for base in ("/organize/messages", f"/organize/events/{event.slug}/messages"):
             path = f"{base}?state={tray}"
             assert recipients_on(client, path) == [f"{name}@example.org"], path
-    text = text_of(client.get("/organize/messages").text)
+    text = visible_text(client.get("/organize/messages").text)
     assert "All 5 Waiting 1 Trying again 1 Sent 1 Not delivered 1 Dropped 1" in text
     assert "451 later" in text
     assert "550 no such mailbox" in text
 
 
 def test_where_nothing_matches_it_says_how_to_search(client, ada):
-    register(soon(), "Ada Marsh", now=utcnow())
+    register(make_upcoming_event(), "Ada Marsh", now=utcnow())
     empty = client.get("/organize/messages?search=nobody").text
 
-    assert "A part of an address is enough" in text_of(empty)
+    assert "A part of an address is enough" in visible_text(empty)
     assert 'href="/organize/messages">Show all' in empty
     assert "When somebody registers" not in empty
 
 
 def test_what_was_dropped_says_that_it_never_went_out(client, ada):
-    mail = mail_of(register(soon(), now=utcnow()), "confirmation")
+    mail = mail_of(register(make_upcoming_event(), now=utcnow()), "confirmation")
     never = "It never went out"
     assert never not in client.get(f"/organize/messages/{mail.uuid}").text
 
@@ -103,7 +103,7 @@ def test_what_was_dropped_says_that_it_never_went_out(client, ada):
 
 
 def test_an_event_shows_its_own_messages_alone(client, ada):
-    event, other = soon(), soon()
+    event, other = make_upcoming_event(), make_upcoming_event()
     register(event, email="one@example.org", now=utcnow())
     register(other, email="two@example.org", now=utcnow())
     path = f"/organize/events/{event.slug}/messages"
@@ -119,8 +119,8 @@ def test_an_event_shows_its_own_messages_alone(client, ada):
 
 
 def test_pages_of_an_events_messages_keep_their_tray(client, ada, monkeypatch):
-    monkeypatch.setattr("rsvp.queries.outbox.page_of.__defaults__", (2,))
-    event = soon()
+    monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
+    event = make_upcoming_event()
     for number in range(5):
         register(event, email=f"{number}@example.org", now=utcnow())
 
@@ -146,28 +146,28 @@ def test_pages_of_an_events_messages_keep_their_tray(client, ada, monkeypatch):
     ],
 )
 def test_messages_of_an_event_are_for_its_organizers(client, app, team, role):
-    event = soon()
+    event = make_upcoming_event()
     message = mail_of(register(event, "Zoë", now=utcnow()), "confirmation")
     set_mail(message, state="failed")
     path = f"/organize/events/{event.slug}/messages"
     again_path = f"/organize/messages/{message.uuid}/again"
     for answer in (client.get(path), client.post(again_path)):
-        assert urlsplit(answer.location).path == SIGN_IN
+        assert urlsplit(answer.location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
-    before = everything()
+    before = all_rows()
 
     assert client.get(path).status_code == 404
     assert client.get(again_path).status_code == 404
     assert again(client, message).status_code == 404
-    assert everything() == before
+    assert all_rows() == before
 
 
 # --- again --------------------------------------------------------------------------
 
 
 def test_what_failed_is_queued_as_if_for_the_first_time(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     outcome = register(event, now=utcnow() - timedelta(days=1))
     message = mail_of(outcome, "confirmation")
     set_mail(message, state="failed", attempts=7, last_error="550 no such mailbox")
@@ -181,13 +181,14 @@ def test_what_failed_is_queued_as_if_for_the_first_time(client, ada):
     assert (queued.state, queued.attempts, queued.last_error) == ("queued", 0, None)
     assert abs(queued.due_at - utcnow()) < timedelta(minutes=1)
     assert db.session.scalars(select(Message.id)).all() == [queued.id]
-    page = f"/organize/events/{event.slug}/registrations/{stored(outcome).reference}"
+    reference = load_registration(outcome).reference
+    page = f"/organize/events/{event.slug}/registrations/{reference}"
     assert "A mail that failed tried again" in client.get(page).text
-    assert invariants.problems(utcnow()) == []
+    assert invariants.find_problems(utcnow()) == []
 
 
 def test_of_what_was_sent_a_new_mail_tells_how_it_stands_now(client, ada):
-    event = soon({"capacity": 1})
+    event = make_upcoming_event({"capacity": 1})
     first = register(event, now=utcnow())
     waits = register(event, now=utcnow())
     old = mail_of(waits, "waitlisted")
@@ -211,22 +212,22 @@ def test_of_what_was_sent_a_new_mail_tells_how_it_stands_now(client, ada):
     ("kind", "state"), [("confirmation", "queued"), ("confirmation", "superseded")]
 )
 def test_what_waits_or_was_replaced_is_not_sent_again(client, ada, kind, state):
-    message = mail_of(register(soon(), now=utcnow()), kind)
+    message = mail_of(register(make_upcoming_event(), now=utcnow()), kind)
     set_mail(message, state=state)
-    before = everything()
+    before = all_rows()
 
     answer = again(client, message)
 
     assert answer.status_code == 409
     assert f"/organize/messages/{message.uuid}" in answer.text
-    assert everything() == before
+    assert all_rows() == before
     page = client.get(f"/organize/messages/{message.uuid}").text
     assert "/again" not in page
 
 
 @pytest.mark.parametrize("state", ["failed", "sent"])
 def test_what_is_not_so_any_more_is_not_sent_again(client, ada, state):
-    event = soon()
+    event = make_upcoming_event()
     outcome = register(event, now=utcnow())
     message = mail_of(outcome, "confirmation")
     set_mail(message, state=state)
@@ -245,7 +246,7 @@ def test_what_is_not_so_any_more_is_not_sent_again(client, ada, state):
 
 
 def test_mails_of_an_event_that_is_off_or_erased_rest(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     outcome = register(event, now=utcnow())
     message = mail_of(outcome, "confirmation")
     for values in ({"status": "cancelled"}, {"erased_at": utcnow()}):
@@ -275,12 +276,12 @@ def offered_until(event, outcome, until) -> Message:
 
 
 def test_an_offer_is_mailed_again_while_it_is_that_offer(client, ada):
-    event = soon({"capacity": 1})
+    event = make_upcoming_event({"capacity": 1})
     register(event, now=utcnow())
     outcome = register(event, now=utcnow())
     until = utcnow() + timedelta(hours=5)
     message = offered_until(event, outcome, until)
-    assert outbox.is_true(db.session.get_one(Message, message.id))
+    assert relevance.is_still_true(db.session.get_one(Message, message.id))
 
     with writing() as session:
         session.execute(
@@ -289,12 +290,12 @@ def test_an_offer_is_mailed_again_while_it_is_that_offer(client, ada):
             .values(decide_by=until + timedelta(hours=19))
         )
 
-    assert not outbox.is_true(db.session.get_one(Message, message.id))
+    assert not relevance.is_still_true(db.session.get_one(Message, message.id))
     assert again(client, message).status_code == 409
 
 
 def test_nothing_goes_again_to_an_address_that_has_it_no_more(client, ada):
-    event = soon()
+    event = make_upcoming_event()
     outcome = register(event, email="mistyped@example.org", now=utcnow())
     message = mail_of(outcome, "confirmation")
     with writing() as session:
@@ -308,14 +309,14 @@ def test_nothing_goes_again_to_an_address_that_has_it_no_more(client, ada):
 
     # That it was passed on is told to the old address, and stays so.
     set_mail(message, kind="passed_on")
-    assert outbox.is_true(db.session.get_one(Message, message.id))
+    assert relevance.is_still_true(db.session.get_one(Message, message.id))
     set_mail(message, state="sent")
     assert again(client, message).status_code == 409
 
 
-@pytest.mark.parametrize("kind", TO_ATTENDEES)
+@pytest.mark.parametrize("kind", ATTENDEE_KINDS)
 def test_every_kind_of_mail_can_be_looked_at(client, ada, kind):
-    event = soon()
+    event = make_upcoming_event()
     message = mail_of(register(event, "Zoë", now=utcnow()), "confirmation")
     facts = message.facts | {
         "until": (utcnow() + timedelta(hours=5)).isoformat(),
@@ -331,7 +332,7 @@ def test_every_kind_of_mail_can_be_looked_at(client, ada, kind):
     page = client.get(f"/organize/messages/{message.uuid}")
 
     assert listed.status_code == page.status_code == 200
-    assert str(rows.KINDS[kind]) in listed.text
+    assert str(rows.KIND_LABELS[kind]) in listed.text
     preview = client.get(f"/organize/messages/{message.uuid}/preview")
     assert preview.status_code == 200
 

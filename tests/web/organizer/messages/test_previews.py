@@ -8,19 +8,25 @@ import pytest
 from sqlalchemy import update
 
 from rsvp.db import utcnow, writing
-from rsvp.domain.events.custom_texts import WORDED
+from rsvp.domain.events.custom_texts import CUSTOMIZABLE_KINDS
 from rsvp.models import Event, Registration
 from rsvp.models.team import Role
 from rsvp.web.organizer.messages import previews, rows
-from tests.support.factories import CODE_KEY, cancel, make_user, register, stored
+from tests.support.factories import (
+    CODE_KEY,
+    cancel,
+    load_registration,
+    make_user,
+    register,
+)
 from tests.support.mail import parsed
-from tests.support.pages.public import text_of
-from tests.support.pages.registration_form import WEBINAR, everything, soon
-from tests.support.pages.sign_in import SIGN_IN, sign_in
+from tests.support.pages.public import visible_text
+from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
+from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 pytestmark = pytest.mark.one_engine
 
-KINDS = [kind for kind in WORDED if kind in previews.PREVIEWED]
+KINDS = [kind for kind in CUSTOMIZABLE_KINDS if kind in previews.PREVIEWED_KINDS]
 
 
 def path_of(event, *rest) -> str:
@@ -28,16 +34,16 @@ def path_of(event, *rest) -> str:
 
 
 def test_every_kind_can_be_looked_at():
-    assert set(KINDS) == set(WORDED)
+    assert set(KINDS) == set(CUSTOMIZABLE_KINDS)
 
 
 @pytest.mark.parametrize("people", [0, 1])
 @pytest.mark.parametrize("values", [{}, {"discreet": True}])
 def test_each_kind_shows_its_mail_and_changes_nothing(client, ada, people, values):
-    event = soon({"capacity": 3}, WEBINAR, **values)
+    event = make_upcoming_event({"capacity": 3}, WEBINAR, **values)
     if people:
         register(event, "Zoë Winter", "Guest", now=utcnow())
-    before = everything()
+    before = all_rows()
 
     for kind in KINDS:
         page = client.get(path_of(event, kind))
@@ -45,19 +51,19 @@ def test_each_kind_shows_its_mail_and_changes_nothing(client, ada, people, value
 
         assert (page.status_code, frame.status_code) == (200, 200), kind
         whose = "Zoë Winter" if people else "somebody made up"
-        assert f"As {whose} would get it." in text_of(page.text), kind
-        assert str(rows.KINDS[kind]) in text_of(page.text)
+        assert f"As {whose} would get it." in visible_text(page.text), kind
+        assert str(rows.KIND_LABELS[kind]) in visible_text(page.text)
         assert "sandbox" in frame.headers["Content-Security-Policy"]
-    assert everything() == before
+    assert all_rows() == before
 
 
 def test_the_list_says_what_each_says_now(client, ada):
-    event = soon(title="Letters and soup")
+    event = make_upcoming_event(title="Letters and soup")
     with writing() as session:
         words = {"offer": {"headline": "Yours until {until}."}}
         session.execute(update(Event).values(wording=words))
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "Confirmation Your ticket for Letters and soup Your place is confi" in text
     assert "A place is offered in your words A place is free for you: Lett" in text
@@ -66,7 +72,7 @@ def test_the_list_says_what_each_says_now(client, ada):
 
 
 def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
-    event = soon({"capacity": 2})
+    event = make_upcoming_event({"capacity": 2})
     for name in ("First", "Second", "Waits"):
         outcome = register(event, name, now=utcnow())
     cancel(register(event, "Gone", now=utcnow()), now=utcnow())
@@ -75,9 +81,9 @@ def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
     shown |= {"offer": "Gone", "declined": "Gone"}
 
     for kind, name in shown.items():
-        text = text_of(client.get(path_of(event, kind)).text)
+        text = visible_text(client.get(path_of(event, kind)).text)
         assert f"As {name} would get it." in text
-        assert name in text_of(client.get(path_of(event, kind, "preview")).text)
+        assert name in visible_text(client.get(path_of(event, kind, "preview")).text)
     assert "3rd in line" in client.get(path_of(event, "waitlisted")).text
     with writing() as session:
         is_it = Registration.id == outcome.registration_id
@@ -86,30 +92,30 @@ def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
 
 
 def test_who_has_a_place_without_limit_is_not_shown_what_they_never_get(client, ada):
-    event = soon({"key": "hall", "capacity": 2}, WEBINAR)
+    event = make_upcoming_event({"key": "hall", "capacity": 2}, WEBINAR)
     register(event, "Hal", now=utcnow())
     register(event, "Wendy", admission="webinar", now=utcnow())
     shown = dict.fromkeys(("still_coming", "offer", "waitlisted", "released"), "Hal")
     shown |= {"confirmation": "Wendy", "cancelled": "Wendy"}
 
     for kind, name in shown.items():
-        assert f"As {name} would get it." in text_of(
+        assert f"As {name} would get it." in visible_text(
             client.get(path_of(event, kind)).text
         ), kind
 
 
 def test_where_nobody_is_limited_the_newest_is_shown_all_the_same(client, ada):
-    event = soon({"key": "hall", "capacity": 2}, WEBINAR)
+    event = make_upcoming_event({"key": "hall", "capacity": 2}, WEBINAR)
     register(event, "Wendy", admission="webinar", now=utcnow())
 
     for kind in ("still_coming", "offer"):
-        text = text_of(client.get(path_of(event, kind)).text)
+        text = visible_text(client.get(path_of(event, kind)).text)
         assert "As Wendy would get it." in text, kind
 
 
 def test_it_shows_no_secrets(client, ada):
-    event = soon()
-    registration = stored(register(event, "Zoë", "Guest", now=utcnow()))
+    event = make_upcoming_event()
+    registration = load_registration(register(event, "Zoë", "Guest", now=utcnow()))
     assert CODE_KEY
 
     secrets = parsed.secrets_of(registration)
@@ -121,7 +127,7 @@ def test_it_shows_no_secrets(client, ada):
 
 @pytest.mark.parametrize("kind", ["note", "undelivered", "password_reset", "x", "%00"])
 def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
-    event = soon()
+    event = make_upcoming_event()
 
     for path in (path_of(event, kind), path_of(event, kind, "preview")):
         assert client.get(path).status_code == 404
@@ -132,11 +138,11 @@ def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
 )
 def test_looking_is_for_organizers(client, app, team, role):
-    event = soon()
+    event = make_upcoming_event()
     paths = [path_of(event), path_of(event, "offer")]
     paths.append(path_of(event, "offer", "preview"))
     for path in paths:
-        assert urlsplit(client.get(path).location).path == SIGN_IN
+        assert urlsplit(client.get(path).location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from rsvp.domain.messages.outbox import TRUE_WHILE
+from rsvp.domain.messages.relevance import STATES_BY_KIND
 from rsvp.models import AuditEntry, Registration
-from rsvp.models.message import TO_ATTENDEES
+from rsvp.models.message import ATTENDEE_KINDS
 from rsvp.models.registration import State
-from rsvp.web.organizer import layout
+from rsvp.text import states
 from rsvp.web.organizer.messages import rows
 from rsvp.web.organizer.registrations import audit_log
-from tests.support.factories import make_event, register, stored
+from tests.support.factories import load_registration, make_event, register
 
 pytestmark = pytest.mark.one_engine
 
@@ -20,12 +20,14 @@ NAMES_A_GUEST = {"position": 1}
 
 def told(verb: str, registration: Registration, **values) -> str:
     entry = AuditEntry(**{"verb": verb, "details": {}} | values)
-    return str(audit_log.what(entry, registration))
+    return str(audit_log.verb_text(entry, registration))
 
 
 @pytest.fixture
 def party(app) -> Registration:
-    return stored(register(make_event(), "Ada", "Ben", email="ada@example.org"))
+    return load_registration(
+        register(make_event(), "Ada", "Ben", email="ada@example.org")
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,6 @@ def test_what_happened_is_told_in_plain_words(app, party, verb, values, words):
 
 
 def test_every_kind_of_mail_has_a_word_and_says_when_it_is_true():
-    assert set(rows.KINDS) == set(TO_ATTENDEES)
-    assert set(TRUE_WHILE) == set(TO_ATTENDEES)
-    assert set(layout.STATES) == set(State)
+    assert set(rows.KIND_LABELS) == set(ATTENDEE_KINDS)
+    assert set(STATES_BY_KIND) == set(ATTENDEE_KINDS)
+    assert set(states.STATE_LABELS) == set(State)

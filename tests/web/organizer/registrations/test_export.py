@@ -15,8 +15,12 @@ from rsvp.models import AuditEntry
 from rsvp.models.team import Role
 from rsvp.queries import attendees as attendee_queries
 from tests.support.factories import make_user
-from tests.support.pages.registration_lists import KINDS, an_evening, path
-from tests.support.pages.sign_in import SIGN_IN, sign_in
+from tests.support.pages.registration_lists import (
+    EXPORT_FORMATS,
+    export_path,
+    make_mixed_event,
+)
+from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 
 def exports() -> list[AuditEntry]:
@@ -28,16 +32,16 @@ def exports() -> list[AuditEntry]:
 # --- who is turned away -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_nobody_takes_a_list_without_signing_in(client, app, kind):
-    answer = client.get(path(an_evening(), kind))
+    answer = client.get(export_path(make_mixed_event(), kind))
 
     assert answer.status_code == 302
-    assert SIGN_IN in answer.location
+    assert SIGN_IN_PATH in answer.location
     assert exports() == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 @pytest.mark.parametrize(
     ("team", "role", "status"),
     [
@@ -49,23 +53,23 @@ def test_nobody_takes_a_list_without_signing_in(client, app, kind):
     ],
 )
 def test_a_list_is_for_the_teams_organizers(client, app, kind, team, role, status):
-    event = an_evening()
+    event = make_mixed_event()
     make_user("eve@example.org", team=team, role=role)
     sign_in(client, "eve@example.org")
-    answer = client.get(path(event, kind))
+    answer = client.get(export_path(event, kind))
 
     assert answer.status_code == status
     assert (b"ada.marsh" in answer.data) is (status == 200 and kind == "csv")
     assert len(exports()) == (status == 200)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 @pytest.mark.parametrize("query", ["?state=asleep", "?admission=balcony", "?state=%00"])
 def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
-    event = an_evening()
+    event = make_mixed_event()
 
-    assert client.get(path(event, kind, query)).status_code == 404
-    assert client.get(path(event, "ods")).status_code == 404
+    assert client.get(export_path(event, kind, query)).status_code == 404
+    assert client.get(export_path(event, "ods")).status_code == 404
     assert client.get("/organize/events/%00/registrations.csv").status_code == 404
     assert exports() == []
 
@@ -87,8 +91,8 @@ def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
 def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
     client, ada, kind, content_type, method
 ):
-    event = an_evening(slug="letters-and-soup")
-    answer = client.open(path(event, kind), method=method)
+    event = make_mixed_event(slug="letters-and-soup")
+    answer = client.open(export_path(event, kind), method=method)
 
     assert answer.headers["Content-Type"] == content_type
     assert re.fullmatch(
@@ -102,17 +106,17 @@ def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
 
 
 def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
-    event = an_evening()
+    event = make_mixed_event()
     read = []
 
     def roster(event_id, wanted):
-        for row in attendee_queries.roster(event_id, wanted, batch=2):
+        for row in attendee_queries.iter_attendees(event_id, wanted, batch=2):
             read.append(row.reference)
             yield row
 
-    monkeypatch.setattr("rsvp.queries.attendees.roster", roster)
-    monkeypatch.setattr("rsvp.formats.exports.attendees.CHUNK", 1)
-    answer = client.get(path(event, "csv"), buffered=False)
+    monkeypatch.setattr("rsvp.queries.attendees.iter_attendees", roster)
+    monkeypatch.setattr("rsvp.formats.exports.attendees.CHUNK_BYTES", 1)
+    answer = client.get(export_path(event, "csv"), buffered=False)
     pieces = answer.response
     next(pieces)
     after_one = len(read)
@@ -122,11 +126,11 @@ def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
     assert len(read) == after_one
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
-    event = an_evening()
+    event = make_mixed_event()
     make_user("ada@example.org")
-    target, pool = path(event, kind), db.engine.pool
+    target, pool = export_path(event, kind), db.engine.pool
     db.session.remove()
     seen = []
 
@@ -154,11 +158,11 @@ def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
 # --- what is noted ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_each_file_is_in_the_audit_log_without_names(client, ada, kind):
-    event = an_evening()
+    event = make_mixed_event()
     event_id, user_id = event.id, ada.id
-    target = path(event, kind)
+    target = export_path(event, kind)
     client.get(target)
     client.get(target + "?search=Cleo+Winter&state=confirmed&admission=in-person")
     first, second = exports()
@@ -174,21 +178,21 @@ def test_each_file_is_in_the_audit_log_without_names(client, ada, kind):
     assert first.registration_id is None
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_asking_whether_there_is_a_file_is_not_noted(client, ada, kind, monkeypatch):
-    event = an_evening()
+    event = make_mixed_event()
     monkeypatch.setattr(
-        "rsvp.queries.attendees.roster", lambda *_: pytest.fail("it was read")
+        "rsvp.queries.attendees.iter_attendees", lambda *_: pytest.fail("it was read")
     )
 
-    assert client.head(path(event, kind)).status_code == 200
+    assert client.head(export_path(event, kind)).status_code == 200
     assert exports() == []
 
 
 def test_a_file_changes_nothing_else(client, ada):
-    event = an_evening()
+    event = make_mixed_event()
     before = {each: rows_of(each) for each in Base.metadata.sorted_tables}
-    client.get(path(event, "csv"))
+    client.get(export_path(event, "csv"))
     changed = [each.name for each, rows in before.items() if rows_of(each) != rows]
 
     assert changed == ["audit_entries"]

@@ -17,17 +17,21 @@ from sqlalchemy import select
 from rsvp.db import write, writing
 from rsvp.domain import privacy
 from rsvp.domain.registrations import approval, cancellation
-from rsvp.domain.registrations.create import Person
+from rsvp.domain.registrations.create import RequestedAttendee
 from rsvp.extensions import db
 from rsvp.models import Attendee, CheckIn, Consent, Event, Scan
 from rsvp.models.checkin import Direction, Verdict
 from rsvp.models.registration import State
 from rsvp.queries import attendees as attendee_queries
-from rsvp.queries.attendees import Filter
+from rsvp.queries.attendees import RegistrationFilter
 from rsvp.web.organizer.registrations import filters
 from tests.support import spreadsheet_texts
 from tests.support.factories import NOON, cancel, make_event, register
-from tests.support.pages.registration_lists import KINDS, an_evening, path
+from tests.support.pages.registration_lists import (
+    EXPORT_FORMATS,
+    export_path,
+    make_mixed_event,
+)
 
 
 def table(answer) -> list[dict[str, Any]]:
@@ -85,14 +89,17 @@ def let_in(event: Event, attendee: Attendee, *moments: datetime) -> None:
 # --- what is in it ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_there_is_a_row_for_each_attendee(client, ada, kind):
-    event = an_evening(
+    event = make_mixed_event(
         questions=({"key": "diet"}, {"key": "seat", "per": "attendee"}),
         consents=({"key": "photos"},),
     )
     boxes = {event.consents[0].id: True}
-    party = (Person("Gil Roy", {"seat": "aisle"}), Person(None, {"seat": "window"}))
+    party = (
+        RequestedAttendee("Gil Roy", {"seat": "aisle"}),
+        RequestedAttendee(None, {"seat": "window"}),
+    )
     register(
         event,
         people=party,
@@ -101,7 +108,7 @@ def test_there_is_a_row_for_each_attendee(client, ada, kind):
         answers={"diet": "no nuts"},
         consents=boxes,
     )
-    rows = table(client.get(path(event, kind)))
+    rows = table(client.get(export_path(event, kind)))
     empty = "" if kind == "csv" else None
 
     assert list(rows[0]) == [
@@ -129,7 +136,7 @@ def test_there_is_a_row_for_each_attendee(client, ada, kind):
     assert (gil["consent-photos"], guest["consent-photos"]) == ("yes", "yes")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_each_state_is_written_as_its_word(client, ada, kind):
     event = make_event({"capacity": 1}, allocation="approval", promotion="offer")
     made = [register(event, name).registration_id for name in "ABCD"]
@@ -140,23 +147,23 @@ def test_each_state_is_written_as_its_word(client, ada, kind):
     # Its place is offered to who waits.
     write(lambda _: cancellation.cancel(made[0], **who))
 
-    rows = table(client.get(path(event, kind)))
+    rows = table(client.get(export_path(event, kind)))
 
     assert [row["status"] for row in rows] == [
         *("cancelled", "offered", "declined", "requested")
     ]
-    (offered,) = table(client.get(path(event, kind, "?state=offered")))
+    (offered,) = table(client.get(export_path(event, kind, "?state=offered")))
     assert offered["name"] == "B"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_it_says_when_somebody_first_came_in(client, ada, kind):
-    event = an_evening(timezone="Asia/Tokyo", starts=datetime(2027, 1, 29, 19, 0))
+    event = make_mixed_event(timezone="Asia/Tokyo", starts=datetime(2027, 1, 29, 19, 0))
     came, came_back = (datetime(2027, 1, 29, h, 5, tzinfo=UTC) for h in (10, 11))
     people = {a.name: a for a in db.session.scalars(select(Attendee))}
     let_in(event, people["Ben Marsh"], came, came_back)
     let_in(event, people["Fay Abe"], came_back)
-    rows = {row["name"]: row for row in table(client.get(path(event, kind)))}
+    rows = {row["name"]: row for row in table(client.get(export_path(event, kind)))}
 
     shown = {name: row["checked_in_at"] for name, row in rows.items()}
     if kind == "csv":
@@ -170,7 +177,7 @@ def test_it_says_when_somebody_first_came_in(client, ada, kind):
     assert sum(bool(at) for at in shown.values()) == 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_a_consent_is_as_it_was_given_whatever_became_of_its_wording(client, ada, kind):
     event = make_event(consents=({"key": "photos"}, {"key": "list"}))
     photos, mails = event.consents
@@ -183,24 +190,24 @@ def test_a_consent_is_as_it_was_given_whatever_became_of_its_wording(client, ada
         newer_id = newer.id
     register(event, "Ben Roy", consents={newer_id: False, mails.id: True})
     make_event(consents=({"key": "other"},))
-    ada_row, ben_row = table(client.get(path(event, kind)))
+    ada_row, ben_row = table(client.get(export_path(event, kind)))
 
     assert list(ada_row)[-2:] == ["consent-photos", "consent-list"]
     assert [*ada_row.values()][-2:] == ["yes", "no"]
     assert [*ben_row.values()][-2:] == ["no", "yes"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_what_people_typed_is_whole_and_inert(client, ada, kind):
     texts = [
-        *spreadsheet_texts.RUNS,
-        *spreadsheet_texts.HIDDEN,
+        *spreadsheet_texts.FORMULAS,
+        *spreadsheet_texts.HIDDEN_FORMULAS,
         *spreadsheet_texts.HARMLESS,
     ]
     event = make_event({"capacity": None}, questions=({"key": "q"},))
     for text in texts:
         register(event, text[:200], answers={"q": text})
-    rows = table(client.get(path(event, kind)))
+    rows = table(client.get(export_path(event, kind)))
 
     assert len(rows) == len(texts)
     for row, text in zip(rows, texts, strict=True):
@@ -222,32 +229,32 @@ def test_registrations_for_another_event_in_between_stay_out(client, ada, guests
         register(here, f"Ada {number}", consents={mine: True})
         for _ in range(guests):
             register(there, "Eve Winter", consents={theirs: False})
-    rows = table(client.get(path(here, "csv")))
+    rows = table(client.get(export_path(here, "csv")))
 
     assert [row["name"] for row in rows] == ["Ada 0", "Ada 1", "Ada 2"]
     assert {row["consent-photos"] for row in rows} == {"yes"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_an_event_without_registrations_is_a_header(client, ada, kind):
-    assert table(client.get(path(make_event(), kind))) == []
+    assert table(client.get(export_path(make_event(), kind))) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_a_discreet_event_and_a_draft_have_lists_like_any_other(client, ada, kind):
-    discreet = an_evening(discreet=True, visibility="unlisted")
+    discreet = make_mixed_event(discreet=True, visibility="unlisted")
     with writing():
         db.session.get_one(Event, discreet.id).status = "draft"
 
-    assert len(table(client.get(path(discreet, kind)))) == 6
+    assert len(table(client.get(export_path(discreet, kind)))) == 6
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_what_was_erased_is_gone_from_the_file(client, ada, kind):
-    event = an_evening(questions=({"key": "diet"},))
+    event = make_mixed_event(questions=({"key": "diet"},))
     later = datetime(2028, 1, 1, tzinfo=UTC)
-    write(lambda _: privacy.erase(event.id, actor="worker", now=later))
-    answer = client.get(path(event, kind))
+    write(lambda _: privacy.erase_due(event.id, actor="worker", now=later))
+    answer = client.get(export_path(event, kind))
     rows = table(answer)
 
     assert len(rows) == 6
@@ -260,25 +267,25 @@ def test_what_was_erased_is_gone_from_the_file(client, ada, kind):
 # --- the same as the page -----------------------------------------------------------
 
 FILTERS = [
-    Filter(),
-    *(Filter(state=state) for state in State),
-    Filter(admission_id=1),
-    Filter(admission_id=2),
-    Filter(search="marsh"),
-    Filter(search="MÀRSH ben"),
-    Filter(search="example.org", state=State.CONFIRMED),
-    Filter(search="100%"),
-    Filter(search="=1+1"),
-    Filter(search="nobody at all"),
-    Filter(search="abe", state=State.CANCELLED, admission_id=2),
-    Filter(checked_in=True),
-    Filter(checked_in=False, state=State.CONFIRMED),
+    RegistrationFilter(),
+    *(RegistrationFilter(state=state) for state in State),
+    RegistrationFilter(admission_id=1),
+    RegistrationFilter(admission_id=2),
+    RegistrationFilter(search="marsh"),
+    RegistrationFilter(search="MÀRSH ben"),
+    RegistrationFilter(search="example.org", state=State.CONFIRMED),
+    RegistrationFilter(search="100%"),
+    RegistrationFilter(search="=1+1"),
+    RegistrationFilter(search="nobody at all"),
+    RegistrationFilter(search="abe", state=State.CANCELLED, admission_id=2),
+    RegistrationFilter(checked_in=True),
+    RegistrationFilter(checked_in=False, state=State.CONFIRMED),
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORT_FORMATS)
 def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
-    event = an_evening()
+    event = make_mixed_event()
     ben = db.session.scalars(select(Attendee).filter_by(name="Ben Marsh")).one()
     let_in(event, ben, NOON)
     cancel(register(event, "Hana Abe", "100% Hana", "=1+1", admission="online"))
@@ -286,10 +293,12 @@ def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
     sizes = set()
     for wanted in FILTERS:
         with client.application.test_request_context():
-            query = filters.query_of(event, wanted)
-        rows = table(client.get(path(event, kind), query_string=query))
+            query = filters.filter_query(event, wanted)
+        rows = table(client.get(export_path(event, kind), query_string=query))
 
-        found = db.session.scalars(attendee_queries.matching(event.id, wanted)).all()
+        found = db.session.scalars(
+            attendee_queries.matching_registrations(event.id, wanted)
+        ).all()
         assert {row["reference"] for row in rows} == {one.reference for one in found}
         assert len(rows) == sum(len(one.attendees) for one in found)
         sizes.add(len(found))
@@ -311,10 +320,10 @@ QUERIES = [
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_all_pages_together_show_who_is_in_the_file(client, ada, monkeypatch, query):
-    monkeypatch.setattr("rsvp.queries.outbox.page_of.__defaults__", (2,))
-    event = an_evening()
+    monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
+    event = make_mixed_event()
     cancel(register(event, "Hana Abe", "100% Hana", "=1+1", admission="online"))
-    rows = table(client.get(path(event, "csv", f"?{query}")))
+    rows = table(client.get(export_path(event, "csv", f"?{query}")))
 
     listed, more = [], f"/organize/events/{event.slug}/registrations?{query}"
     while more:

@@ -7,8 +7,8 @@ from werkzeug.exceptions import NotFound
 
 from rsvp.extensions import db
 from rsvp.queries import attendees as attendee_queries
-from rsvp.queries.attendees import Filter
-from rsvp.queries.filters import Coming
+from rsvp.queries.attendees import RegistrationFilter
+from rsvp.queries.filters import ReconfirmationStatus
 from rsvp.web.organizer.registrations import filters
 from tests.support.factories import cancel, make_event, register
 
@@ -20,39 +20,44 @@ def event(app):
     return make_event({"capacity": 1}, {"key": "online"})
 
 
-def read(app, event, query: str) -> Filter:
+def read(app, event, query: str) -> RegistrationFilter:
     with app.test_request_context(f"/?{query}"):
-        return filters.wanted_filter(event)
+        return filters.filter_from_args(event)
 
 
 @pytest.mark.parametrize(
     ("query", "wanted"),
     [
-        ("", Filter()),
-        ("search=&state=&admission=", Filter()),
-        ("search=+Zoë++Winter%0A", Filter(search="Zoë Winter")),
-        ("search=a%00b", Filter(search="a b")),
-        ("search=\u200eada@example.org\u200f \u200e", Filter(search="ada@example.org")),
-        ("search=می\u200cخواهم", Filter(search="می\u200cخواهم")),
-        ("state=waitlisted", Filter(state="waitlisted")),
-        ("search=" + "x" * 400, Filter(search="x" * 254)),
-        ("coming=flagged", Filter(coming=Coming.FLAGGED)),
-        ("checked_in=yes", Filter(checked_in=True)),
-        ("checked_in=no", Filter(checked_in=False)),
-        ("page=3&colour=blue", Filter()),
+        ("", RegistrationFilter()),
+        ("search=&state=&admission=", RegistrationFilter()),
+        ("search=+Zoë++Winter%0A", RegistrationFilter(search="Zoë Winter")),
+        ("search=a%00b", RegistrationFilter(search="a b")),
+        (
+            "search=\u200eada@example.org\u200f \u200e",
+            RegistrationFilter(search="ada@example.org"),
+        ),
+        ("search=می\u200cخواهم", RegistrationFilter(search="می\u200cخواهم")),
+        ("state=waitlisted", RegistrationFilter(state="waitlisted")),
+        ("search=" + "x" * 400, RegistrationFilter(search="x" * 254)),
+        ("coming=flagged", RegistrationFilter(coming=ReconfirmationStatus.FLAGGED)),
+        ("checked_in=yes", RegistrationFilter(checked_in=True)),
+        ("checked_in=no", RegistrationFilter(checked_in=False)),
+        ("page=3&colour=blue", RegistrationFilter()),
     ],
 )
 def test_what_an_address_asks_for(app, event, query, wanted):
     found = read(app, event, query)
 
     assert found == wanted
-    assert bool(found) is (wanted != Filter())
+    assert bool(found) is (wanted != RegistrationFilter())
 
 
 def test_an_admission_is_asked_for_by_its_key(app, event):
     online = event.admissions[1].id
 
-    assert read(app, event, "admission=online") == Filter(admission_id=online)
+    assert read(app, event, "admission=online") == RegistrationFilter(
+        admission_id=online
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +90,7 @@ def test_an_admission_of_another_event_leads_nowhere(app, event):
 )
 def test_a_link_asks_for_the_same_again(app, event, query):
     with app.test_request_context("/", query_string=query):
-        assert filters.query_of(event, filters.wanted_filter(event)) == query
+        assert filters.filter_query(event, filters.filter_from_args(event)) == query
 
 
 def test_the_longest_search_is_no_trouble(app, event):
@@ -94,6 +99,8 @@ def test_the_longest_search_is_no_trouble(app, event):
     cancel(register(event, "Ben Marsh", admission="online"))
     longest = read(app, event, "search=" + "ﷺ" * 300)
 
-    for wanted in (longest, Filter(search="marsh", state="cancelled")):
-        found = db.session.scalars(attendee_queries.matching(event.id, wanted)).all()
+    for wanted in (longest, RegistrationFilter(search="marsh", state="cancelled")):
+        found = db.session.scalars(
+            attendee_queries.matching_registrations(event.id, wanted)
+        ).all()
         assert len(found) == (0 if wanted is longest else 1)

@@ -18,15 +18,15 @@ from rsvp.models import AuditEntry, Invitation
 from rsvp.models.team import Role
 from rsvp.queries import invitations as invitation_queries
 from tests.support.factories import CODE_KEY, make_user, register
-from tests.support.pages.public import in_days, text_of
-from tests.support.pages.registration_form import everything, soon
-from tests.support.pages.sign_in import SIGN_IN, form_token, sign_in
+from tests.support.pages.public import in_days, visible_text
+from tests.support.pages.registration_form import all_rows, make_upcoming_event
+from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
 
 def by_invitation(**values):
-    return soon(visibility="invitation", **values)
+    return make_upcoming_event(visibility="invitation", **values)
 
 
 def path_of(event) -> str:
@@ -36,14 +36,14 @@ def path_of(event) -> str:
 def make(event, **values) -> list[Invitation]:
     wanted = {"count": 1, "uses_max": 1, "expires_at": None, "label": None} | values
     return write(
-        lambda _: invitations.make(
+        lambda _: invitations.create(
             event.id, **wanted, code_key=CODE_KEY, actor="user:1", now=utcnow()
         )
     )
 
 
 def send(client, event, token=None, **typed):
-    token = token or form_token(client, path_of(event))
+    token = token or csrf_token(client, path_of(event))
     fields = {"csrf_token": token, "count": "1", "uses": "", "until": "", "label": ""}
     return client.post(path_of(event), data=fields | typed)
 
@@ -54,7 +54,7 @@ def stored() -> list[Invitation]:
 
 
 def code_of(invitation) -> str:
-    return invitations.code_of(invitation, CODE_KEY)
+    return invitations.invitation_code(invitation, CODE_KEY)
 
 
 # --- the list -----------------------------------------------------------------------
@@ -71,7 +71,7 @@ def test_each_code_is_shown_with_its_link_and_how_far_it_is_used(client, ada):
     for each in (one, open_to_many):
         assert code_of(each) in html
         assert f"/events/{event.slug}?invitation={code_of(each)}" in html
-    text = text_of(html)
+    text = visible_text(html)
     assert "Neighbours used 0 of 2 times · until" in text
     assert "used 0 times, without limit" in text
     assert html.index(code_of(open_to_many)) < html.index(code_of(one))
@@ -87,13 +87,13 @@ def test_a_code_that_lets_nobody_in_says_why(client, ada):
         session.get_one(Invitation, ended.id).expires_at = utcnow()
     answer = client.post(
         f"{path_of(event)}/{revoked.uuid}/revocation",
-        data={"csrf_token": form_token(client, path_of(event))},
+        data={"csrf_token": csrf_token(client, path_of(event))},
     )
     assert answer.status_code == 303
 
     html = client.get(answer.location).text
 
-    text = text_of(html)
+    text = visible_text(html)
     assert "The code is revoked" in text
     assert f"{code_of(used_up)} – Used up Used used 1 of 1 time" in text
     assert f"{code_of(ended)} – Over Late" in text
@@ -104,7 +104,9 @@ def test_a_code_that_lets_nobody_in_says_why(client, ada):
 
 
 def test_pages_of_codes_neither_overlap_nor_leave_out(client, ada, monkeypatch):
-    monkeypatch.setitem(invitation_queries.some_invitations.__globals__, "PAGE_SIZE", 2)
+    monkeypatch.setitem(
+        invitation_queries.page_of_invitations.__globals__, "PAGE_SIZE", 2
+    )
     event = by_invitation()
     made = make(event, count=5)
 
@@ -121,10 +123,10 @@ def test_pages_of_codes_neither_overlap_nor_leave_out(client, ada, monkeypatch):
 
 
 def test_only_events_by_invitation_have_codes(client, ada):
-    event, invited = soon(), by_invitation()
+    event, invited = make_upcoming_event(), by_invitation()
 
     assert client.get(path_of(event)).status_code == 404
-    assert send(client, event, form_token(client, "/organize/")).status_code == 404
+    assert send(client, event, csrf_token(client, "/organize/")).status_code == 404
     for one in (event, invited):
         html = client.get(f"/organize/events/{one.slug}").text
         assert (f'href="{path_of(one)}"' in html) is (one is invited)
@@ -186,7 +188,7 @@ def test_empty_fields_set_no_limit(client, ada):
 )
 def test_what_makes_no_sense_is_answered_beside_its_field(client, ada, typed, words):
     event = by_invitation()
-    before = everything()
+    before = all_rows()
 
     answer = send(client, event, **typed)
 
@@ -194,14 +196,14 @@ def test_what_makes_no_sense_is_answered_beside_its_field(client, ada, typed, wo
     assert answer.text.count('aria-invalid="true"') == 1
     (field,) = typed
     assert f'id="{field}-mistake">{words}' in answer.text
-    assert everything() == before
+    assert all_rows() == before
 
 
 @pytest.mark.parametrize("status", ["cancelled"])
 def test_an_event_that_is_off_gets_no_more_codes(client, ada, status):
     event = by_invitation(status=status)
 
-    answer = send(client, event, form_token(client, "/organize/"))
+    answer = send(client, event, csrf_token(client, "/organize/"))
 
     assert answer.status_code == 409
     assert path_of(event) in answer.text
@@ -221,13 +223,13 @@ def test_codes_are_for_who_manages_registrations(client, app, team, role):
     paths = [path_of(event), f"{path_of(event)}.csv"]
     posts = [path_of(event), f"{path_of(event)}/{one.uuid}/revocation"]
     for path in paths:
-        assert urlsplit(client.get(path).location).path == SIGN_IN
+        assert urlsplit(client.get(path).location).path == SIGN_IN_PATH
     for path in posts:
-        assert urlsplit(client.post(path).location).path == SIGN_IN
+        assert urlsplit(client.post(path).location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
-    token = form_token(client, "/organize/")
-    before = everything()
+    token = csrf_token(client, "/organize/")
+    before = all_rows()
 
     for path in paths:
         answer = client.get(path)
@@ -237,7 +239,7 @@ def test_codes_are_for_who_manages_registrations(client, app, team, role):
         sent = {"csrf_token": token, "count": "1"}
         assert client.post(path, data=sent).status_code == 404
         assert client.post(path).status_code == 400
-    assert everything() == before
+    assert all_rows() == before
     if team == "default":
         overview = client.get(f"/organize/events/{event.slug}").text
         assert path_of(event) not in overview
@@ -249,7 +251,7 @@ def test_a_code_of_another_event_is_not_revoked(client, ada):
 
     answer = client.post(
         f"{path_of(event)}/{one.uuid}/revocation",
-        data={"csrf_token": form_token(client, "/organize/")},
+        data={"csrf_token": csrf_token(client, "/organize/")},
     )
 
     assert answer.status_code == 404

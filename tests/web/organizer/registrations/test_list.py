@@ -16,13 +16,13 @@ from rsvp.text.search import search_text
 from tests.support.factories import (
     NOON,
     cancel,
+    load_registration,
     make_event,
     make_user,
     register,
-    stored,
 )
-from tests.support.pages.public import counted_statements, text_of
-from tests.support.pages.sign_in import SIGN_IN, sign_in
+from tests.support.pages.public import record_statements, visible_text
+from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 
 def path_of(event, query="") -> str:
@@ -52,7 +52,7 @@ def a_full_evening(**values):
 
 def test_the_list_is_for_those_who_may_see_names(client, app):
     event, _made = a_full_evening()
-    assert urlsplit(client.get(path_of(event)).location).path == SIGN_IN
+    assert urlsplit(client.get(path_of(event)).location).path == SIGN_IN_PATH
 
     for email, team, role, status in (
         ("owner@example.org", "default", Role.OWNER, 200),
@@ -77,7 +77,12 @@ def test_hosts_of_the_door_neither_see_nor_search_addresses(client, app):
     assert "zoe.m@" not in client.get(path_of(event)).text
     for address in ("zoe.m", "example.org", "m@example", "zoe.m@example.org", "@"):
         assert names_on(client, path_of(event, f"?search={address}")) == [], address
-    for name in ("zoe", "MARSH", "armel", stored(made[0]).reference.lower()[:6]):
+    for name in (
+        "zoe",
+        "MARSH",
+        "armel",
+        load_registration(made[0]).reference.lower()[:6],
+    ):
         assert names_on(client, path_of(event, f"?search={name}")) == ["Zoë Marsh"]
 
 
@@ -88,7 +93,7 @@ def test_the_newest_come_first_with_their_state_and_place(client, ada):
     event, made = a_full_evening()
 
     answer = client.get(path_of(event))
-    text = text_of(answer.text)
+    text = visible_text(answer.text)
 
     assert names_on(client, path_of(event)) == [
         "Gwen Oak",
@@ -102,7 +107,7 @@ def test_the_newest_come_first_with_their_state_and_place(client, ada):
     assert "Waitlisted, 1st" in text
     assert "Waitlisted, 2nd" in text
     assert "15 Jan 2027, 13:00 CET" in text
-    assert stored(made[0]).reference in text
+    assert load_registration(made[0]).reference in text
     assert "3 of 3 seats, 3 waiting" in text
     assert "5 registrations, 7 people" in text
     assert "2 confirmed" in text
@@ -153,7 +158,7 @@ def test_a_search_is_taken_word_by_word_and_letter_for_letter(client, ada):
 
 
 def rename(outcome, reference: str) -> None:
-    one = stored(outcome)
+    one = load_registration(outcome)
     names = [attendee.name for attendee in one.attendees]
     found_by = search_text(reference, one.email, names)
     with writing() as session:
@@ -176,8 +181,12 @@ def test_what_was_typed_stays_in_its_field_as_text(client, ada):
 def test_a_guest_that_was_searched_for_is_named(client, ada):
     event, _made = a_full_evening()
 
-    assert "with Ben Ärmel" in text_of(client.get(path_of(event, "?search=armel")).text)
-    assert "with Ben" not in text_of(client.get(path_of(event, "?search=zoe")).text)
+    assert "with Ben Ärmel" in visible_text(
+        client.get(path_of(event, "?search=armel")).text
+    )
+    assert "with Ben" not in visible_text(
+        client.get(path_of(event, "?search=zoe")).text
+    )
 
 
 def test_filters_say_how_many_match(client, ada):
@@ -200,20 +209,20 @@ def test_filters_say_how_many_match(client, ada):
         ("?search=bo", "1 registration, 2 people match", ["Bo"]),
         ("?state=cancelled", "No registration matches", []),
     ):
-        assert total in text_of(client.get(path_of(event, query)).text), query
+        assert total in visible_text(client.get(path_of(event, query)).text), query
         assert names_on(client, path_of(event, query)) == names, query
 
 
 def test_counts_follow_every_change(client, ada):
     event = make_event({"capacity": 1})
     first = register(event, "Ada")
-    assert "1 registration, 1 person" in text_of(client.get(path_of(event)).text)
+    assert "1 registration, 1 person" in visible_text(client.get(path_of(event)).text)
 
     register(event, "Bo")
-    assert "1 waitlisted" in text_of(client.get(path_of(event)).text)
+    assert "1 waitlisted" in visible_text(client.get(path_of(event)).text)
 
     cancel(first)
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
     assert "1 confirmed" in text
     assert "1 cancelled" in text
 
@@ -249,7 +258,7 @@ def test_places_are_counted_among_those_who_wait_for_the_same(client, ada, room)
 
 @pytest.mark.parametrize("query", ["", "state=waitlisted", "search=example.org"])
 def test_pages_neither_overlap_nor_leave_out(client, ada, monkeypatch, query):
-    monkeypatch.setattr("rsvp.queries.outbox.page_of.__defaults__", (2,))
+    monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     event = make_event({"capacity": 1})
     names = list("ABCDEFG")
     for name in names:
@@ -268,7 +277,7 @@ def test_pages_neither_overlap_nor_leave_out(client, ada, monkeypatch, query):
 def test_a_list_of_nobody_says_how_to_begin(client, ada):
     event = make_event()
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "0 registrations, 0 people" in text
     assert "Nobody has registered yet." in text
@@ -306,14 +315,14 @@ def test_the_list_takes_as_many_reads_for_many_as_for_few(client, ada):
     for _ in range(4):
         register(event)
     client.get(path_of(event))
-    with counted_statements() as few:
+    with record_statements() as few:
         client.get(path_of(event))
     for _ in range(12):
         register(event, "Ada", "Bo")
     client.get(path_of(event))
-    with counted_statements() as many:
+    with record_statements() as many:
         client.get(path_of(event))
-    with counted_statements() as searched:
+    with record_statements() as searched:
         client.get(path_of(event, "?search=ada"))
 
     assert len(many) == len(few)
@@ -323,10 +332,10 @@ def test_the_list_takes_as_many_reads_for_many_as_for_few(client, ada):
 def test_an_erased_list_still_counts(client, ada):
     event, made = a_full_evening()
     with writing():
-        privacy.erase(event.id, actor="worker", now=NOON.replace(year=2028))
+        privacy.erase_due(event.id, actor="worker", now=NOON.replace(year=2028))
 
-    text = text_of(client.get(path_of(event)).text)
+    text = visible_text(client.get(path_of(event)).text)
 
     assert "5 registrations, 7 people" in text
     assert "Zoë" not in text
-    assert stored(made[0]).reference in text
+    assert load_registration(made[0]).reference in text

@@ -11,18 +11,18 @@ import pytest
 
 from rsvp.db import utcnow
 from rsvp.models.team import Role
-from tests.support.door import attendees, make_phone, scan
+from tests.support.door import attendees_of, make_phone, record_scan
 from tests.support.factories import make_user, register
-from tests.support.pages.attendee import link_of, one
-from tests.support.pages.public import text_of
+from tests.support.pages.attendee import registration_link, registration_named
+from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import (
     TODAY,
     change_registration,
-    messages,
-    soon,
-    states,
+    mails_sent,
+    make_upcoming_event,
+    states_by_name,
 )
-from tests.support.pages.sign_in import form_token, sign_in
+from tests.support.pages.sign_in import csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -33,7 +33,7 @@ TONIGHT = TODAY + 8 * HOUR
 def asked(*names: str, capacity: int = 9, **values):
     """An event whose people have been asked; Yes said yes, Flagged is flagged."""
     values = {"ask_hours": 48, "answer_hours": 24} | values
-    event = soon({"capacity": capacity}, **values)
+    event = make_upcoming_event({"capacity": capacity}, **values)
     now = utcnow()
     for name in names:
         register(event, name, now=now)
@@ -53,12 +53,12 @@ def people(event) -> str:
 
 
 def page_of(event, name: str) -> str:
-    return f"{people(event)}/{one(name).reference}"
+    return f"{people(event)}/{registration_named(name).reference}"
 
 
 def give_on(client, event, name):
     path = page_of(event, name)
-    sent = {"csrf_token": form_token(client, path)}
+    sent = {"csrf_token": csrf_token(client, path)}
     return client.post(f"{path}/release", data=sent)
 
 
@@ -71,7 +71,7 @@ def test_the_list_can_be_asked_for_what_people_said(client, ada, answer, found):
     change_registration("Yes", flagged_at=None)
     register(event, "New", now=utcnow())
 
-    shown = text_of(client.get(f"{people(event)}?coming={answer}").text)
+    shown = visible_text(client.get(f"{people(event)}?coming={answer}").text)
 
     assert "1 registration, 1 person match" in shown
     names = {"Yes", "Silent", "Flagged", "New"}
@@ -89,7 +89,7 @@ def test_each_row_says_what_they_said(client, ada):
 
 
 def test_an_event_that_asks_nobody_has_no_such_filter(client, ada):
-    event = soon()
+    event = make_upcoming_event()
 
     assert "Still coming?" not in client.get(people(event)).text
 
@@ -106,8 +106,8 @@ def test_an_event_that_asks_nobody_has_no_such_filter(client, ada):
 def test_the_list_can_be_asked_for_who_was_let_in(client, ada, query, found):
     event = asked("Ada", "Bo", "Cleo", starts=TONIGHT)
     change_registration("Bo", answered_at=utcnow())
-    now, first = utcnow(), attendees(event)[0]
-    scan(make_phone(event, now=now), first, now=now, at=now)
+    now, first = utcnow(), attendees_of(event)[0]
+    record_scan(make_phone(event, now=now), first, now=now, at=now)
 
     html = client.get(f"{people(event)}?{query}").text
 
@@ -130,8 +130,11 @@ def test_a_mail_goes_by_the_filter_of_the_list(client, ada):
 
 
 def test_who_was_let_in_can_be_asked_from_a_day_before(client, ada):
-    early, near = soon(starts=TODAY + 27 * HOUR), soon(starts=TODAY + 20 * HOUR)
-    online = soon({"mode": "online"}, starts=TODAY + 20 * HOUR)
+    early, near = (
+        make_upcoming_event(starts=TODAY + 27 * HOUR),
+        make_upcoming_event(starts=TODAY + 20 * HOUR),
+    )
+    online = make_upcoming_event({"mode": "online"}, starts=TODAY + 20 * HOUR)
     for event, is_offered in ((early, False), (near, True), (online, False)):
         assert ('name="checked_in"' in client.get(people(event)).text) is is_offered
     assert 'name="checked_in"' in client.get(f"{people(early)}?checked_in=yes").text
@@ -140,7 +143,7 @@ def test_who_was_let_in_can_be_asked_from_a_day_before(client, ada):
 def test_the_page_of_one_says_when_they_were_asked(client, ada):
     event = asked("Silent")
 
-    shown = text_of(client.get(page_of(event, "Silent")).text)
+    shown = visible_text(client.get(page_of(event, "Silent")).text)
     assert "No answer yet" in shown
     assert "Asked whether they still come" in shown
     assert "Answers count until" in shown
@@ -154,11 +157,11 @@ def test_the_places_of_who_did_not_answer_are_given_on(client, ada, name):
     answer = give_on(client, event, name)
 
     assert answer.status_code == 303
-    assert states() == {name: "released", "Waits": "confirmed"}
+    assert states_by_name() == {name: "released", "Waits": "confirmed"}
     assert "Their place is given on" in client.get(answer.location).text
-    kinds = [kind for kind, _ in messages()]
+    kinds = [kind for kind, _ in mails_sent()]
     assert kinds[-2:] == ["released", "promoted"]
-    assert "by ada@example.org" in text_of(client.get(answer.location).text)
+    assert "by ada@example.org" in visible_text(client.get(answer.location).text)
 
 
 def test_what_they_were_told_is_said_beside_giving_on(client, ada):
@@ -170,7 +173,7 @@ def test_what_they_were_told_is_said_beside_giving_on(client, ada):
         "Flagged": "Give 1 place on",
     }
     for name, words in told.items():
-        shown = text_of(client.get(page_of(event, name)).text)
+        shown = visible_text(client.get(page_of(event, name)).text)
         assert words in shown
         assert ("They were told" in shown) == (name != "Flagged")
 
@@ -180,7 +183,7 @@ def test_nobody_who_said_yes_is_given_on(client, ada):
 
     assert "Give the seats on" not in client.get(page_of(event, "Yes")).text
     assert give_on(client, event, "Yes").status_code == 409
-    assert states() == {"Yes": "confirmed"}
+    assert states_by_name() == {"Yes": "confirmed"}
 
 
 def test_who_could_not_be_asked_reads_so(client, ada):
@@ -189,7 +192,7 @@ def test_who_could_not_be_asked_reads_so(client, ada):
 
     give_on(client, event, "Muted")
 
-    own = client.get(link_of(client, "Muted")).text
+    own = client.get(registration_link(client, "Muted")).text
     assert "Nobody could ask you whether you still come" in own
 
 
@@ -200,13 +203,13 @@ def test_who_may_only_look_gives_nothing_on(client, app):
 
     assert "Give the seats on" not in client.get(people(event)).text
     assert client.post(f"{people(event)}/X/release").status_code in (400, 404)
-    assert states() == {"Silent": "confirmed"}
+    assert states_by_name() == {"Silent": "confirmed"}
 
 
 def test_the_overview_counts_what_people_said(client, ada):
     event = asked("Yes", "Silent", "Flagged")
 
-    shown = text_of(client.get(f"/organize/events/{event.slug}").text)
+    shown = visible_text(client.get(f"/organize/events/{event.slug}").text)
     assert "Asked 3 · said yes 1 · no answer 2, until" in shown
     assert re.search(r"until \w+ \d+ \w+, \d\d:\d\d CES?T ", shown)
     assert re.search(rf"{event.starts_local:%Y, %H:%M} CES?T", shown)
@@ -214,8 +217,8 @@ def test_the_overview_counts_what_people_said(client, ada):
 
 
 def test_before_that_it_says_when_they_will_be_asked(client, ada):
-    event = soon({"capacity": 3}, ask_hours=48, answer_hours=24)
+    event = make_upcoming_event({"capacity": 3}, ask_hours=48, answer_hours=24)
     register(event, "Silent", now=utcnow())
 
-    shown = text_of(client.get(f"/organize/events/{event.slug}").text)
+    shown = visible_text(client.get(f"/organize/events/{event.slug}").text)
     assert "People are asked on" in shown

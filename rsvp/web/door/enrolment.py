@@ -1,0 +1,137 @@
+"""Enrolment: a door pass turns a phone into a scanner, until it is retired."""
+
+from __future__ import annotations
+
+from flask import (
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug import wrappers
+
+from rsvp import db, errors, tokens
+from rsvp.domain.checkin import passes
+from rsvp.models import Device, DoorPass, Event
+from rsvp.models.checkin import check_in_ends_at, check_in_starts_at
+from rsvp.text import person_names
+from rsvp.web import guards
+from rsvp.web.door import bp, scan_input
+from rsvp.web.forms import normalize
+
+NAME_LENGTH = 60
+
+
+NO_PHONE_COOKIE = "none"
+"""What the cookie holds before a phone is enrolled."""
+
+
+@bp.get("/<token>")
+@guards.by_door_pass
+def show_enrolment(door_pass: DoorPass) -> ResponseReturnValue:
+    page = make_response(render_enrolment(door_pass))
+    if not keeps_cookies():
+        # The form brings it back, from a browser that keeps cookies.
+        set_phone_cookie(page, NO_PHONE_COOKIE, door_pass.event)
+    return page
+
+
+@bp.post("/<token>")
+@guards.by_door_pass
+@guards.within_form_limit
+def enrol_phone(door_pass: DoorPass) -> ResponseReturnValue:
+    now, pass_id, event = db.utcnow(), door_pass.id, door_pass.event
+    version = door_pass.version
+    if not door_pass.works_at(now):
+        return render_enrolment(door_pass), errors.DoorPassInactive.status
+    name = person_names.clean_name(request.form.get("name", "")[: NAME_LENGTH * 8])
+    if not name:
+        return render_enrolment(door_pass, _("Please say which door this is.")), 422
+    if len(name) > NAME_LENGTH:
+        mistake = _("Please choose a shorter name.")
+        return render_enrolment(door_pass, mistake, name[:NAME_LENGTH]), 422
+    if person_names.has_web_address(name):
+        return render_enrolment(
+            door_pass, str(normalize.WEB_ADDRESS_MESSAGE), name
+        ), 422
+    if scan_input.codes_in(name):
+        # A scanner that types; other doors would read somebody's code in the name.
+        mistake = _("That is a ticket’s code. Please say which door this is.")
+        return render_enrolment(door_pass, mistake), 422
+    to_scanner = redirect(url_for("door.show_scanner"), code=303)
+    mine = enrolled_phone(door_pass)
+    if mine is not None and mine.name == name:
+        return to_scanner  # the form was sent twice
+    mine_id = mine.id if mine else None
+    secret = tokens.new_device_secret()
+    with db.writing():
+        if mine_id is not None:
+            # The same phone at another door: it takes one place, not two.
+            passes.retire_device(mine_id, actor=f"door:{mine_id}", now=now)
+        passes.enrol_device(
+            pass_id,
+            name,
+            secret,
+            now=now,
+            keeps_cookies=keeps_cookies(),
+            version=version,
+        )
+    set_phone_cookie(to_scanner, secret, event)
+    return to_scanner
+
+
+def keeps_cookies() -> bool:
+    """Whether this browser came with our cookie, whatever it holds."""
+    return guards.PHONE_COOKIE in request.cookies
+
+
+def set_phone_cookie(response: wrappers.Response, value: str, event: Event) -> None:
+    response.set_cookie(
+        guards.PHONE_COOKIE,
+        value,
+        path=bp.url_prefix,
+        expires=check_in_ends_at(event),
+        secure=current_app.config["PUBLIC_URL"].startswith("https://"),
+        httponly=True,
+        samesite="Strict",
+    )
+
+
+def render_enrolment(door_pass: DoorPass, mistake: str = "", name: str = "") -> str:
+    mine = enrolled_phone(door_pass)
+    opens_at = check_in_starts_at(door_pass.event)
+    return render_template(
+        "door/enrol.html",
+        event=door_pass.event,
+        opens_at=None if door_pass.works_at(db.utcnow()) else opens_at,
+        mine=mine,
+        name=name or (mine.name if mine else ""),
+        longest=NAME_LENGTH,
+        mistake=mistake,
+    )
+
+
+def enrolled_phone(door_pass: DoorPass) -> Device | None:
+    """This phone, where the same pass has enrolled it and it may scan."""
+    device = passes.find_device_by_secret(request.cookies.get(guards.PHONE_COOKIE, ""))
+    if device is None or device.pass_id != door_pass.id:
+        return None
+    return device if passes.may_scan(device, db.utcnow()) else None
+
+
+@bp.post("/retirement")
+@guards.by_phone
+def retire_phone() -> ResponseReturnValue:
+    """This phone is done: it was borrowed, or the evening is over."""
+    now, phone_id, actor = db.utcnow(), g.phone.id, passes.device_actor(g.phone)
+    with db.writing():
+        code_key = current_app.config["CODE_KEY"]
+        passes.block_device(phone_id, code_key=code_key, actor=actor, now=now)
+    response = redirect(url_for("door.show_scanner"), code=303)
+    response.delete_cookie(guards.PHONE_COOKIE, path=bp.url_prefix)
+    return response

@@ -1,0 +1,107 @@
+"""Lifecycle: organizers publish, unpublish, pause, resume or cancel an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from rsvp.db import utcnow, write
+from rsvp.domain import mailings
+from rsvp.domain.events import lifecycle
+from rsvp.domain.teams import Action
+from rsvp.models import Event
+from rsvp.models.event import Phase, Status
+from rsvp.models.registration import LIVE_STATES
+from rsvp.web import guards
+from rsvp.web.caching import counts as cached_counts
+from rsvp.web.forms import organizer
+from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
+from rsvp.web.organizer import layout
+from rsvp.web.organizer.events import bp
+
+
+@bp.post("/events/<slug>/publication")
+@guards.signed_in
+def publish_event(slug: str) -> ResponseReturnValue:
+    return change_lifecycle(slug, lifecycle.publish_event)
+
+
+@bp.post("/events/<slug>/publication/end")
+@guards.signed_in
+def unpublish_event(slug: str) -> ResponseReturnValue:
+    return change_lifecycle(slug, lifecycle.unpublish_event)
+
+
+@bp.post("/events/<slug>/pause")
+@guards.signed_in
+def pause_registrations(slug: str) -> ResponseReturnValue:
+    return change_lifecycle(slug, lifecycle.pause_registrations)
+
+
+@bp.post("/events/<slug>/pause/end")
+@guards.signed_in
+def resume_registrations(slug: str) -> ResponseReturnValue:
+    return change_lifecycle(slug, lifecycle.resume_registrations)
+
+
+@bp.get("/events/<slug>/publication")
+@bp.get("/events/<slug>/publication/end")
+@bp.get("/events/<slug>/pause")
+@bp.get("/events/<slug>/pause/end")
+@guards.signed_in
+def redirect_to_event(slug: str) -> ResponseReturnValue:
+    """Whoever opens the address of a button finds the page it is on."""
+    there = url_for(
+        "organizer.events.show_event", slug=layout.get_event_or_404(slug).slug
+    )
+    return redirect(there, code=303)
+
+
+def change_lifecycle(slug: str, verb: Callable[..., None]) -> ResponseReturnValue:
+    event_id = layout.get_event_or_404(slug, Action.EDIT_EVENT).id
+    actor, now = layout.current_actor(), utcnow()
+    write(lambda _again: verb(event_id, actor=actor, now=now))
+    return redirect(url_for("organizer.events.show_event", slug=slug), code=303)
+
+
+@bp.get("/events/<slug>/cancellation")
+@guards.signed_in
+def show_cancellation(slug: str) -> ResponseReturnValue:
+    return render_cancellation(layout.get_event_or_404(slug, Action.EDIT_EVENT))
+
+
+def render_cancellation(event: Event, mistake: Mistake | None = None) -> str:
+    counts = [c for c in cached_counts.cached_counts(event) if c.state in LIVE_STATES]
+    return layout.render_event_page(
+        "events/cancel.html",
+        event,
+        "overview",
+        may_cancel=event.phase(utcnow()) not in (Phase.CANCELLED, Phase.OVER),
+        is_draft=event.status == Status.DRAFT,
+        registrations=sum(count.registrations for count in counts),
+        people=sum(count.people for count in counts),
+        scheduled=len(mailings.scheduled_mailings(event.id)),
+        mistake=mistake,
+        longest_reason=MAX_REASON_LENGTH,
+    )
+
+
+@bp.post("/events/<slug>/cancellation")
+@guards.signed_in
+def cancel_event(slug: str) -> ResponseReturnValue:
+    event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+    why = organizer.read_line("why")
+    if len(why) > MAX_REASON_LENGTH:
+        words = organizer.too_long_message(MAX_REASON_LENGTH)
+        return render_cancellation(event, Mistake("why", words, why)), 422
+    event_id, actor, now = event.id, layout.current_actor(), utcnow()
+    told = write(
+        lambda _again: lifecycle.cancel_event(
+            event_id, why=why or None, actor=actor, now=now
+        )
+    )
+    return redirect(
+        url_for("organizer.events.show_event", slug=slug, told=told), code=303
+    )

@@ -1,0 +1,19 @@
+"""Filter labels: what lists of registrations can be narrowed to, in words."""
+
+from __future__ import annotations
+
+from flask_babel import lazy_gettext as _
+
+from rsvp.queries.filters import ReconfirmationStatus
+from rsvp.text.states import StateLabel
+
+RECONFIRMATION_LABELS: dict[str, StateLabel] = {
+    ReconfirmationStatus.YES: StateLabel("said_yes", "✓", _("Still coming")),
+    ReconfirmationStatus.ASKED: StateLabel("asked", "?", _("No answer yet")),
+    ReconfirmationStatus.FLAGGED: StateLabel("flagged", "!", _("Not answered")),
+}
+"""What people said when they were asked whether they still come."""
+
+
+CHECK_IN_LABELS = {"yes": _("Was let in"), "no": _("Was not let in")}
+"""Whether anybody of a party was let in at the door."""
