@@ -68,7 +68,6 @@ KINDS_BY_VERB = {
     "pass_on": (MessageKind.PASSED_ON,),
 }
 
-
 CAPPED_TABLES: tuple[tuple[Any, str, str, str, str], ...] = (
     (Admission, "admissions", "seats_taken", "capacity", "ceiling"),
     (Event, "events", "room_taken", "room_capacity", "room_ceiling"),

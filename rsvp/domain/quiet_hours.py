@@ -7,16 +7,9 @@ from datetime import datetime, time, timedelta
 from rsvp.models import Event
 
 NIGHT_BEGINS = time(22)
-
-
 NIGHT_ENDS = time(8)
-
-
 ANSWERS_FROM = time(10)
-
-
 NEAR_EVENT = timedelta(hours=12)
-
 
 MIN_LEAD_TIME = timedelta(hours=1)
 """An event that begins within `NEAR` of a mail, or sooner than `IN_TIME` after the next

@@ -70,7 +70,6 @@ EVENT_NOTICE_KINDS = (MessageKind.EVENT_CHANGED, MessageKind.EVENT_CANCELLED)
 RANK_BY_KIND = dict.fromkeys(EVENT_NOTICE_KINDS, 1) | dict.fromkeys(OPTIONAL_KINDS, 2)
 """What goes to many at once waits for what one person waits for, which has rank 0."""
 
-
 MESSAGE_LEASE = timedelta(minutes=5)
 """For how long a worker has a message to itself that it is to send."""
 MAX_RETRY_DELAY = timedelta(hours=12)

@@ -10,8 +10,6 @@ from sqlalchemy import Select
 from rsvp.db import current_session
 
 Row = TypeVar("Row")
-
-
 PAGE_SIZE = 50
 
 

@@ -56,7 +56,6 @@ LATE_CHECK_SECONDS = 0.5
 STOP_READING_SIGNAL = signal.SIGUSR1
 """Tells a web process that the site stops."""
 
-
 Headers = list[tuple[str, str]]
 
 

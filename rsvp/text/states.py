@@ -30,7 +30,6 @@ PHASE_LABELS: dict[str, StateLabel] = {
     Phase.OPEN: StateLabel("open", "●", _("Open")),
 }
 
-
 STATE_LABELS: dict[str, StateLabel] = {
     State.CONFIRMED: StateLabel("confirmed", "●", _("Confirmed")),
     State.HELD: StateLabel("held", "◌", _("Address to be confirmed")),

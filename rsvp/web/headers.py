@@ -16,7 +16,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-
 SECURITY_HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -26,6 +25,5 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer, unless its view set the header itself."""
-
 
 A_YEAR = 365 * 24 * 60 * 60

@@ -150,7 +150,6 @@ def fill_and_waitlist(event: Event, *parties: tuple[str, ...], **values: Any):
 
 ORGANIZER = "user:1"
 
-
 EVENT_FOR_STATE: dict[str, dict[str, Any]] = {
     State.HELD: {"confirm_address": True},
     State.LAPSED: {"confirm_address": True},

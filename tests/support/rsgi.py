@@ -9,8 +9,6 @@ from typing import Any
 from rsvp.server import environ as environ_keys
 
 LONGEST = 100
-
-
 HERE, THERE = "192.0.2.1", "198.51.100.7"
 
 

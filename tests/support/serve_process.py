@@ -13,8 +13,6 @@ from pathlib import Path
 from urllib.request import urlopen
 
 RSVP_COMMAND = Path(sys.executable).with_name("rsvp")
-
-
 IS_LINUX = sys.platform == "linux"
 
 

@@ -21,12 +21,10 @@ admissions:
 contact: hello@reading-room.example.org
 """
 
-
 HEAD = (
     "POST /events/evening/registrations HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     "Content-Type: application/x-www-form-urlencoded\r\n"
 )
-
 
 LONG = 500_000
 """Bytes that no buffer on the way holds."""

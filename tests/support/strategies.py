@@ -124,7 +124,6 @@ WORDINGS = st.builds(
     text=WORDS,
 )
 
-
 VALUES = st.fixed_dictionaries(
     {
         "slug": KEYS,

@@ -18,7 +18,6 @@ PLACE_KINDS = (
 """The kinds that speak of a place that somebody has, or may get. Once that is over
 another mail says so; one of these that has not gone out by then would only confuse."""
 
-
 END_KINDS = (
     *(MessageKind.CANCELLED, MessageKind.DECLINED),
     *(MessageKind.LAPSED, MessageKind.RELEASED),

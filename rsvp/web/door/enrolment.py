@@ -26,7 +26,6 @@ from rsvp.web.forms import normalize
 
 NAME_LENGTH = 60
 
-
 NO_PHONE_COOKIE = "none"
 """What the cookie holds before a phone is enrolled."""
 

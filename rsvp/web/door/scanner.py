@@ -36,7 +36,6 @@ from rsvp.web.headers import SECURITY_HEADERS
 MAX_PREVIOUS_RESULTS = 6
 """So many codes at most come in one field, and so many answers on one page."""
 
-
 WORKER_CONTENT_POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
 )

@@ -17,7 +17,6 @@ from rsvp.text.placeholders import MistakeKind, PlaceholderMistake
 MAX_REASON_LENGTH = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
 
-
 LATEST_YEAR = 2200
 
 

@@ -14,6 +14,5 @@ RECONFIRMATION_LABELS: dict[str, StateLabel] = {
 }
 """What people said when they were asked whether they still come."""
 
-
 CHECK_IN_LABELS = {"yes": _("Was let in"), "no": _("Was not let in")}
 """Whether anybody of a party was let in at the door."""
