@@ -92,6 +92,7 @@ def read_erasures(execute: Execute) -> list[dict[str, Any]]:
 
 
 def parse_instant(value: Any) -> datetime:
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    instant: datetime = (
+        datetime.fromisoformat(value) if isinstance(value, str) else value
+    )
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

@@ -12,11 +12,13 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import pyrage
 
 from rsvp.backup.errors import BackupError, Damaged, FileError
+
+T = TypeVar("T")
 
 MAX_BYTES_WITH_PASSPHRASE = 200_000_000
 """Bytes of a backup that is encrypted with a passphrase."""
@@ -232,7 +234,7 @@ class ErrorKeepingFile:
     def flush(self) -> None:
         self.noting(self.file.flush)
 
-    def noting(self, what: Callable[[], Any]) -> Any:
+    def noting(self, what: Callable[[], T]) -> T:
         try:
             return what()
         except BaseException as error:

@@ -20,11 +20,10 @@ from typing import Any
 
 from flask import Flask
 from granian._futures import _cbsched_aioschedule
-from granian._granian import CallbackScheduler
+from granian._granian import CallbackScheduler, SocketHolder
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.net import SocketHolder
 from granian.server import mp
 from granian.server.mp import MPServer
 
@@ -83,7 +82,6 @@ def serve(
         workers_kill_timeout=1,
     )
     server.sockets = open_sockets(host, port, processes)
-    server.threads = app.config["WEB_THREADS"]
     server.threads = app.config["WEB_THREADS"]
     setattr(mp, "_new_cbscheduler", DirectScheduler.new)  # noqa: B010 - it is not typed so
     server.on_startup(stop_on_hangup)
@@ -201,7 +199,6 @@ class MultiSocketServer(MPServer):
         self._shd = self.holders[idx]
         # Its own check allows one thread with this interface: callbacks are thought to
         # be coroutines, which `rsgi.Application` does not need.
-        self.blocking_threads = self.threads
         self.blocking_threads = self.threads
         return super()._spawn_worker(idx, *args, **more)
 

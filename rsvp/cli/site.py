@@ -23,7 +23,8 @@ wait for pages, not pages for mails."""
 
 
 def current_flask_app() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
 
 
 @click.command(cls=EarlyCommand)

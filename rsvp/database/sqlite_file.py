@@ -180,6 +180,8 @@ def is_wal_unmoved(file: Path) -> bool:
         return False
     if len(header) < 32 or len(index) < 136 or index[32:40] != header[16:24]:
         return False
+    moved: int
+    begun: int
     (moved,) = struct.unpack_from("=I", index, 96)
     (begun,) = struct.unpack_from("=I", index, 128)
     return moved == begun == 0

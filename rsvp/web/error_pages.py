@@ -15,7 +15,8 @@ from flask import (
     url_for,
 )
 from flask_babel import lazy_gettext as _
-from flask_security.utils import current_user, is_user_authenticated
+from flask_security import current_user
+from flask_security.utils import is_user_authenticated
 from werkzeug.exceptions import HTTPException
 
 from rsvp.database import outages

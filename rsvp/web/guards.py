@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, request
 from flask_babel import lazy_gettext as _
+from flask_security import current_user
 from flask_security.decorators import auth_required
-from flask_security.utils import current_user, is_user_authenticated
+from flask_security.utils import is_user_authenticated
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import Forbidden
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from flask import Flask, Response, render_template, request, session
 from flask.typing import ResponseReturnValue
+from flask_security import current_user
 from flask_security import views as library
 from flask_security.core import FormInfo
 from flask_security.forms import EmailValidation, LoginForm
 from flask_security.utils import (
-    current_user,
     is_user_authenticated,
     validate_redirect_url,
 )
@@ -117,7 +117,8 @@ def attempted_account() -> str:
     on_breach=shared.too_many_attempts,
 )
 def sign_in() -> ResponseReturnValue:
-    return library.login()
+    answer: ResponseReturnValue = library.login()
+    return answer
 
 
 def sign_out() -> ResponseReturnValue:

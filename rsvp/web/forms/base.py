@@ -7,6 +7,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
+from flask_babel.speaklater import LazyString
 from wtforms.form import BaseForm
 
 from rsvp.domain import questions
@@ -84,7 +85,7 @@ class CheckedForm(BaseForm):
     def is_well(self) -> bool:
         return not self.form_errors and not any(field.errors for field in self)
 
-    def refuse(self, message: str, field: str | None = None) -> None:
+    def refuse(self, message: str | LazyString, field: str | None = None) -> None:
         """Say what is wrong, beside a field or with the form as a whole."""
         if field is None:
             self.form_errors.append(message)

@@ -10,6 +10,7 @@ from flask import abort, current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta, ngettext
 from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 
 from rsvp.clocks import MAX_CLOCK_SKEW
 from rsvp.db import utcnow
@@ -43,7 +44,7 @@ class JobRow:
 
     word: Any
     state: states.StateLabel
-    ran: str
+    ran: str | LazyString
     trouble: str
 
 
@@ -140,7 +141,7 @@ def job_row(job: Job, state: JobState, now: datetime, *, works: bool) -> JobRow:
 
 def trouble_text(job: Job, state: JobState, now: datetime) -> str:
     """What is wrong with it, in sentences."""
-    said = []
+    said: list[str | LazyString] = []
     if job.failures:
         failed = ngettext(
             "It failed, and is tried again: %(why)s",

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Response, abort, render_template, request, url_for
 from flask_babel import lazy_gettext as _
-from flask_security.utils import current_user
+from flask_security import current_user
 
 from rsvp.db import current_session, utcnow
 from rsvp.domain import teams
@@ -24,7 +24,8 @@ A_DAY = timedelta(days=1)
 
 
 def signed_in_user() -> User:
-    return current_user._get_current_object()
+    user: User = current_user._get_current_object()
+    return user
 
 
 def current_actor() -> str:

@@ -11,6 +11,7 @@ from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
 from werkzeug.datastructures import MultiDict
 
 from rsvp import db, errors
@@ -301,7 +302,7 @@ def redirect_address_to_message(uuid: UUID) -> ResponseReturnValue:
 def address_form(
     email: str = "", data: MultiDict[str, str] | None = None
 ) -> AddressForm:
-    hint = _(
+    hint: str | LazyString = _(
         "A new link and new tickets go there. The old ones stop working, and what "
         "waits for the old address is not sent."
     )

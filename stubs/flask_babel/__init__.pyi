@@ -1,0 +1,26 @@
+# What we use of Flask-Babel, which has no types of its own.
+
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any
+
+from babel import Locale
+from babel.support import NullTranslations
+from flask import Flask
+from flask_babel.speaklater import LazyString
+
+class Babel:
+    def init_app(self, app: Flask, **settings: Any) -> None: ...
+
+def get_locale() -> Locale | None: ...
+def get_translations() -> NullTranslations: ...
+def force_locale(locale: str | Locale) -> AbstractContextManager[None]: ...
+def gettext(string: str, **variables: object) -> str: ...
+def ngettext(singular: str, plural: str, num: int, **variables: object) -> str: ...
+def lazy_gettext(string: str, **variables: object) -> LazyString: ...
+def format_timedelta(
+    datetime_or_timedelta: datetime | timedelta,
+    granularity: str = "second",
+    add_direction: bool = False,
+    threshold: float = 0.85,
+) -> str: ...
