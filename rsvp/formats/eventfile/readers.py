@@ -16,14 +16,10 @@ from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
+
 from rsvp import walltime
-from rsvp.formats.eventfile.yaml_nodes import (
-    MappingNode,
-    Node,
-    ScalarNode,
-    SequenceNode,
-    line_of,
-)
+from rsvp.formats.eventfile.yaml_nodes import line_of
 from rsvp.text import durations, mail_addresses, placeholders
 from rsvp.text.cleaning import one_line
 from rsvp.text.mail_addresses import AddressMistake

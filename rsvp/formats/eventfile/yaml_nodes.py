@@ -8,20 +8,10 @@ documents, and anything large or deep.
 from __future__ import annotations
 
 import yaml
-from yaml import Event, MappingNode, Node, ScalarNode, SequenceNode
+from yaml import Event, Node
 from yaml.composer import ComposerError
 from yaml.events import AliasEvent, NodeEvent, StreamEndEvent
 from yaml.reader import ReaderError
-
-__all__ = [
-    "MappingNode",
-    "Node",
-    "NotYamlError",
-    "ScalarNode",
-    "SequenceNode",
-    "compose",
-    "line_of",
-]
 
 MAX_CHARACTERS = 200_000
 """Characters in a file."""
