@@ -24,8 +24,10 @@ def record(folder: Path) -> None:
         write(folder, "settings", settings())
         write(folder, "configuration", configuration(site.app, site.instance))
         tables = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name"
-        write(folder, "schema-sqlite", "\n".join(row[0] for row in site.rows(tables)))
-        write(folder, "schema-empty", "\n".join(site.dump()))
+        made = "\n".join(in_order(row[0]) for row in site.rows(tables))
+        write(folder, "schema-sqlite", made)
+        rows = [line for line in site.dump() if line.startswith("INSERT")]
+        write(folder, "first-rows", "\n".join(rows))
     write(folder, "schema-postgresql", postgresql_schema())
     write(folder, "settings-documented", (ROOT / "docs" / "settings.md").read_text())
     for words in commands():
@@ -64,10 +66,19 @@ def postgresql_schema() -> str:
     dialect = postgresql.dialect()
     texts = []
     for table in sorted(Base.metadata.sorted_tables, key=lambda table: table.name):
-        texts.append(str(CreateTable(table).compile(dialect=dialect)))
-        for index in sorted(table.indexes, key=lambda index: str(index.name)):
-            texts.append(str(CreateIndex(index).compile(dialect=dialect)))
-    return "\n".join(text.strip() for text in texts)
+        texts.append(in_order(str(CreateTable(table).compile(dialect=dialect))))
+        indexes = [str(CreateIndex(i).compile(dialect=dialect)) for i in table.indexes]
+        texts += sorted(indexes)
+    return "\n".join(texts)
+
+
+def in_order(made: str) -> str:
+    """The statement that makes a table; its constraints come in any order."""
+    columns, constraints = [], []
+    for line in made.strip().splitlines():
+        line = line.strip().rstrip(",")
+        (constraints if line.startswith("CONSTRAINT") else columns).append(line)
+    return "\n".join([*columns, *sorted(constraints)])
 
 
 # --- commands -----------------------------------------------------------------------
