@@ -156,7 +156,7 @@ def send_now_and_later(page: Page) -> None:
 
 
 def open_second_thoughts(page: Page) -> None:
-    for question in page.locator("details.second-thoughts").all():
+    for question in page.locator("details.disclosure").all():
         question.evaluate("d => { d.open = true }")
 
 

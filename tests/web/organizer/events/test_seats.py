@@ -163,7 +163,7 @@ def test_what_is_no_number_is_answered_beside_its_field(client, ada, noun, typed
     assert answer.status_code == 422
     assert "Write a whole number from 0 to 1,000,000." in answer.text
     assert answer.text.count('aria-invalid="true"') == 1
-    assert '<details class="second-thoughts act" open>' in answer.text
+    assert '<details class="disclosure disclosure--action" open>' in answer.text
     assert all_rows() == before
 
 

@@ -287,7 +287,7 @@ def test_a_place_above_the_cap_has_its_reason(client, ada):
         answer = post_action(client, waits, "seat", why=why)
         assert answer.status_code == 422, why
         assert 'aria-invalid="true"' in answer.text
-        assert '<details class="second-thoughts act" open>' in answer.text
+        assert '<details class="disclosure disclosure--action" open>' in answer.text
     assert load_registration(waits).state == "waitlisted"
     answer = post_action(client, waits, "seat", why="x" * 199 + "é")
 
