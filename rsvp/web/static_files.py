@@ -3,8 +3,8 @@
 `asset("js/public/event.js")` gives `/assets/<version>/js/public/event.js`, where the
 version is a hash over all of `static/`: so files may name each other by relative
 addresses, and browsers keep them for a year. The stylesheets stay one file per
-component for people, and are answered as one, `css/all.css`, so that the first view
-waits for one request.
+component for people, and are answered as one sheet for everybody and one more for
+organizers and for the door, so that the first view waits for one request or two.
 """
 
 from __future__ import annotations
@@ -22,10 +22,19 @@ from rsvp.web import guards
 
 bp = Blueprint("assets", __name__)
 
-STYLESHEET = "css/all.css"
-FIRST_SHEETS, LAST_SHEETS = ("tokens", "base", "layout"), ("utilities",)
-FOLDERS = ("components", "public", "attendee", "organizer", "door")
-"""Styles by audience, after those that all share."""
+STYLESHEETS = {
+    "css/site.css": (
+        *("css/tokens.css", "css/base.css", "css/layout.css"),
+        *("css/components/", "css/public/", "css/attendee/"),
+        "css/utilities.css",
+    ),
+    "css/organizer.css": ("css/organizer/",),
+    "css/door.css": ("css/door/",),
+}
+"""What each sheet is made of: files, and folders by the names in them. The first one is
+loaded by every page, and the others after it. They lie one folder deep, like their
+parts at the root, so that relative addresses hold."""
+
 COMPRESSIBLE = {"text/css", "text/javascript", "image/svg+xml", "application/json"}
 COMPRESSIBLE |= {"application/wasm"}
 CACHE_FOREVER = "public, max-age=31536000, immutable"
@@ -58,18 +67,20 @@ class Assets:
                 kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
                 name = path.relative_to(folder).as_posix()
                 self.files[name] = Asset(path.read_bytes(), kind)
-        self.files[STYLESHEET] = Asset(self.one_sheet(), "text/css")
+        for name, parts in STYLESHEETS.items():
+            self.files[name] = Asset(self.concatenate(parts), "text/css")
         total = hashlib.sha256()
         for name, asset in self.files.items():
             total.update(name.encode() + b"\0" + asset.content)
         self.version = total.hexdigest()[:12]
 
-    def one_sheet(self) -> bytes:
-        # One folder deep, like the files at the root, so that relative addresses hold.
-        names = [f"css/{name}.css" for name in FIRST_SHEETS]
-        for folder in FOLDERS:
-            names += [name for name in self.files if name.startswith(f"css/{folder}/")]
-        names += [f"css/{name}.css" for name in LAST_SHEETS]
+    def concatenate(self, parts: tuple[str, ...]) -> bytes:
+        names: list[str] = []
+        for part in parts:
+            if part.endswith("/"):
+                names += [name for name in self.files if name.startswith(part)]
+            else:
+                names.append(part)
         return b"\n".join(self.files[name].content for name in names)
 
 

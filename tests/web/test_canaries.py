@@ -194,7 +194,7 @@ def values_for(*events: Event) -> dict[str, list[Any]]:
         # Nobody else's secret can be guessed, so these lead nowhere.
         "token": [tokens.new_device_secret(), "x"],
         "version": ["0"],
-        "name": ["css/all.css"],
+        "name": ["css/site.css"],
         "filename": ["icons/mark.svg"],
     }
 

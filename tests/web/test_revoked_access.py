@@ -75,7 +75,7 @@ def a_phone_sent_home(client: FlaskClient) -> Opens:
 
     shown = client.get(answer.location).text
     renewed = f"/door/{tokens.door_pass_token(CODE_KEY, uuid, 1)}"
-    assert '<details open>' in shown
+    assert "<details open>" in shown
     assert renewed in shown
     assert link not in shown
     assert send_scans(other).status_code == 200

@@ -387,7 +387,7 @@ def test_pages_run_no_script_of_their_own_and_fetch_nothing_elsewhere(client, ap
 
 def test_assets_are_kept_for_a_year_under_an_address_that_changes(client, app):
     html = client.get("/").text
-    sheet = re.search(r'href="(/assets/[^"]+/css/all\.css)"', html)[1]
+    sheet = re.search(r'href="(/assets/[^"]+/css/site\.css)"', html)[1]
 
     response = client.get(sheet)
     old = client.get(re.sub(r"/assets/[^/]+/", "/assets/000000000000/", sheet))
