@@ -5,6 +5,7 @@ version is a hash over all of `static/`: so files may name each other by relativ
 addresses, and browsers keep them for a year. The stylesheets stay one file per
 component for people, and are answered as one sheet for everybody and one more for
 organizers and for the door, so that the first view waits for one request or two.
+Scripts are answered as they are; `imported_modules` tells all that one of them imports.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+import posixpath
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +37,8 @@ STYLESHEETS = {
 """What each sheet is made of: files, and folders by the names in them. The first one is
 loaded by every page, and the others after it. They lie one folder deep, like their
 parts at the root, so that relative addresses hold."""
+
+IMPORT = re.compile(r'^(?:import|export)\b[^;="]*"(\.[^"]+)"', re.MULTILINE)
 
 COMPRESSIBLE = {"text/css", "text/javascript", "image/svg+xml", "application/json"}
 COMPRESSIBLE |= {"application/wasm"}
@@ -69,6 +74,11 @@ class Assets:
                 self.files[name] = Asset(path.read_bytes(), kind)
         for name, parts in STYLESHEETS.items():
             self.files[name] = Asset(self.concatenate(parts), "text/css")
+        self.imports = {
+            name: find_imports(name, asset.content.decode())
+            for name, asset in self.files.items()
+            if name.startswith("js/") and name.endswith(".js")
+        }
         total = hashlib.sha256()
         for name, asset in self.files.items():
             total.update(name.encode() + b"\0" + asset.content)
@@ -83,11 +93,25 @@ class Assets:
                 names.append(part)
         return b"\n".join(self.files[name].content for name in names)
 
+    def imported_modules(self, script: str) -> list[str]:
+        """Every module that a script imports, and those that they do, nearest first."""
+        names = [script]
+        for name in names:  # which grows meanwhile
+            names += [each for each in self.imports[name] if each not in names]
+        return names[1:]
+
+
+def find_imports(name: str, content: str) -> list[str]:
+    """The modules that a script names, as names of files."""
+    folder = posixpath.dirname(name)
+    named = IMPORT.findall(content)
+    return [posixpath.normpath(posixpath.join(folder, each)) for each in named]
+
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(bp)
     load_assets(app)
-    app.jinja_env.globals["asset"] = asset_url
+    app.jinja_env.globals.update(asset=asset_url, imported_modules=imported_modules)
 
 
 def load_assets(app: Flask) -> None:
@@ -107,6 +131,11 @@ def asset_url(name: str) -> str:
     assets = loaded_assets()
     assets.files[name]
     return url_for("assets.send_asset", version=assets.version, name=name)
+
+
+def imported_modules(script: str) -> list[str]:
+    """What a page with this script loads besides it; KeyError where something isn't."""
+    return loaded_assets().imported_modules(script)
 
 
 @bp.get("/assets/<version>/<path:name>")

@@ -411,3 +411,27 @@ def test_only_a_party_is_asked_if_fewer_is_fine(
     page.get_by_role("button", name="Take this guest off").click()
     expect(fewer).to_be_hidden()
     context.close()
+
+
+@pytest.mark.parametrize("name", ["an event", "a ticket", "a door pass"])
+def test_no_script_waits_for_another_that_imports_it(
+    name: str, here: Site, made: SiteData, chromium: Browser
+) -> None:
+    """The page itself names each of them, so the browser asks for all at once."""
+    where = next(where for n, _who, where in PAGES if n == name)
+    context = chromium.new_context()
+    page = context.new_page()
+    network = context.new_cdp_session(page)
+    network.send("Network.enable")
+    asked: dict[str, str] = {}
+
+    def note(sent: dict[str, Any]) -> None:
+        if sent["request"]["url"].endswith(".js"):
+            asked[sent["request"]["url"]] = sent["initiator"]["type"]
+
+    network.on("Network.requestWillBeSent", note)
+    page.goto(here.url + where(made), wait_until="networkidle")
+    context.close()
+
+    assert len(asked) > 3
+    assert {url for url, asker in asked.items() if asker != "parser"} == set()
