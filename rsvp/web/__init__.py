@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     from rsvp.web import (
         account,
         attendee,
+        compression,
         door,
         health,
         organizer,
@@ -40,6 +41,7 @@ def init_app(app: Flask) -> None:
     stale_forms.init_app(app)
     unavailable.init_app(app)
     request_log.init_app(app)
+    compression.init_app(app)
 
     app.before_request(refuse_unread_body)
     app.url_value_preprocessor(refuse_nul_in_url)
