@@ -17,7 +17,7 @@ class StateLabel:
 
     key: str
     sign: str
-    word: Any
+    label: Any
 
 
 PHASE_LABELS: dict[str, StateLabel] = {

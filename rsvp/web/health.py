@@ -59,11 +59,11 @@ def check_state(
     except SQLAlchemyError as error:
         db.session.rollback()
         trouble = type(error).__name__
-    told: dict[tuple[str, str], bool] = current_app.extensions.setdefault(
+    logged: dict[tuple[str, str], bool] = current_app.extensions.setdefault(
         LOGGED_EXTENSION, {}
     )
-    if told.get((name, otherwise), False) != bool(trouble):
-        told[name, otherwise] = bool(trouble)
+    if logged.get((name, otherwise), False) != bool(trouble):
+        logged[name, otherwise] = bool(trouble)
         if trouble:
             current_app.logger.warning("%s: %s: %s", otherwise, name, trouble)
         else:
@@ -125,7 +125,7 @@ USEFUL: dict[str, Callable[[], str | None]] = {
 }
 """Requests are served without these; an operator has to look all the same."""
 
-LOGGED_EXTENSION = "rsvp_health_told"
+LOGGED_EXTENSION = "rsvp_health_logged"
 
 STARTED_AT = time.monotonic()
 WORKER_GRACE_SECONDS = 30.0

@@ -48,15 +48,15 @@ FORM_NOT_SAVED_TEXT = _(
 
 LOG_INTERVAL = 10.0
 """Seconds between two lines in the log about one outage."""
-LOGGED_EXTENSION = "rsvp_outages_told"
+LOGGED_EXTENSION = "rsvp_outages_logged"
 
 
 @dataclass
 class LoggedOutage:
     """When the log had a line about an outage (monotonic), and how often not since."""
 
-    at: float
-    untold: int = 0
+    logged_at: float
+    suppressed: int = 0
 
 
 # A page that was sent a password never has it again, so its form can't be kept.
@@ -104,15 +104,17 @@ def log_outage(outage: Outage) -> None:
     """One line for the operator: what could not be done, and why. While it lasts, one
     every few seconds and how many it stands for: a rush would fill a full disk's log.
     """
-    told: dict[Outage, LoggedOutage] = current_app.extensions.setdefault(
+    logged: dict[Outage, LoggedOutage] = current_app.extensions.setdefault(
         LOGGED_EXTENSION, {}
     )
-    before, now = told.get(outage), time.monotonic()
-    if before is not None and now < before.at + LOG_INTERVAL:
-        before.untold += 1
+    before, now = logged.get(outage), time.monotonic()
+    if before is not None and now < before.logged_at + LOG_INTERVAL:
+        before.suppressed += 1
         return
-    told[outage] = LoggedOutage(now)
-    more = f" (as {before.untold} more before)" if before and before.untold else ""
+    logged[outage] = LoggedOutage(now)
+    more = (
+        f" (as {before.suppressed} more before)" if before and before.suppressed else ""
+    )
     current_app.logger.error(
         "%s %s answered 503: %s%s", request.method, request.path, outage, more
     )

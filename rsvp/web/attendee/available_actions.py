@@ -34,24 +34,29 @@ class AttendeeActions:
     """What the holder can do now; accepting and confirming may be late, too."""
 
     confirm_address: bool = False
-    accept: bool = False
-    put_off: bool = False
-    decline: bool = False
-    change: bool = False
+    accept_offer: bool = False
+    put_off_offer: bool = False
+    decline_offer: bool = False
+    change_details: bool = False
     add_guest: bool = False
-    drop_guest: bool = False
-    move: bool = False
-    pass_on: bool = False
+    cancel_guest: bool = False
+    change_admission: bool = False
+    transfer: bool = False
     cancel: bool = False
     register_again: bool = False
 
     @property
     def asks_something(self) -> bool:
-        return self.confirm_address or self.accept
+        return self.confirm_address or self.accept_offer
 
     @property
     def any_change(self) -> bool:
-        return self.change or self.add_guest or self.move or self.pass_on
+        return (
+            self.change_details
+            or self.add_guest
+            or self.change_admission
+            or self.transfer
+        )
 
 
 def state_at(found: Registration, now: datetime) -> tuple[str, str | None]:
@@ -79,21 +84,23 @@ def allowed_actions(
         late = can_accept_late(found, was, now, counts)
         return AttendeeActions(
             confirm_address=late and was == State.HELD,
-            accept=late and was == State.OFFERED,
+            accept_offer=late and was == State.OFFERED,
             register_again=again,
         )
     runs = now < event.changes_end_at and state in LIVE_STATES
     can_grow = len(found.coming) < create.largest_party(event, found.admission)
     return AttendeeActions(
         confirm_address=state == State.HELD,
-        accept=state == State.OFFERED,
-        put_off=state == State.OFFERED and not found.was_put_off,
-        decline=state == State.OFFERED,
-        change=runs,
+        accept_offer=state == State.OFFERED,
+        put_off_offer=state == State.OFFERED and not found.was_put_off,
+        decline_offer=state == State.OFFERED,
+        change_details=runs,
         add_guest=runs and state in CHANGEABLE_STATES and can_grow,
-        drop_guest=runs and state in GUEST_CANCELLABLE_STATES,
-        move=runs and state in CHANGEABLE_STATES and len(event.admissions) > 1,
-        pass_on=runs
+        cancel_guest=runs and state in GUEST_CANCELLABLE_STATES,
+        change_admission=runs
+        and state in CHANGEABLE_STATES
+        and len(event.admissions) > 1,
+        transfer=runs
         and state == State.CONFIRMED
         and not event.is_by_approval
         and not event.needs_invitation,

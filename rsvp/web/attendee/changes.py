@@ -45,7 +45,7 @@ ADDRESS_REFUSALS = (errors.AddressInUse, errors.TooManyMails)
 @bp.get("/r/<token>/details")
 @guards.by_link
 def show_details_form(token: str) -> ResponseReturnValue:
-    return blank_form_page("details", token, "change", DetailsForm)
+    return blank_form_page("details", token, "change_details", DetailsForm)
 
 
 @bp.post("/r/<token>/details")
@@ -95,7 +95,7 @@ def add_guest(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/admission")
 @guards.by_link
 def show_admission_form(token: str) -> ResponseReturnValue:
-    return blank_form_page("admission", token, "move", AdmissionForm)
+    return blank_form_page("admission", token, "change_admission", AdmissionForm)
 
 
 @bp.post("/r/<token>/admission")
@@ -123,7 +123,7 @@ def change_admission(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/address")
 @guards.by_link
 def show_address_form(token: str) -> ResponseReturnValue:
-    return blank_form_page("address", token, "change", prefilled_address_form)
+    return blank_form_page("address", token, "change_details", prefilled_address_form)
 
 
 def prefilled_address_form(found: Registration) -> AddressForm:
@@ -141,7 +141,7 @@ def correct_address(token: str) -> ResponseReturnValue:
     if not form.validate():
         return render_change_form("address", found, token, form), 422
     own, event = found.id, found.event
-    email, email_key = form.read["email"], form.read["email_key"]
+    email, email_key = form.cleaned["email"], form.cleaned["email_key"]
     try:
         new_token = write_as_attendee(
             lambda: transfer.correct_address(
@@ -165,7 +165,7 @@ def correct_address(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/successor")
 @guards.by_link
 def show_transfer_form(token: str) -> ResponseReturnValue:
-    return blank_form_page("transfer", token, "pass_on", lambda _found: TransferForm())
+    return blank_form_page("transfer", token, "transfer", lambda _found: TransferForm())
 
 
 @bp.post("/r/<token>/successor")
@@ -177,7 +177,7 @@ def transfer_registration(token: str) -> ResponseReturnValue:
         return render_change_form("transfer", found, token, form), 422
     own, event, seats = found.id, found.event, found.seats
     name = form["name"].data
-    email, email_key = form.read["email"], form.read["email_key"]
+    email, email_key = form.cleaned["email"], form.cleaned["email_key"]
     try:
         write_as_attendee(
             lambda: transfer.transfer_registration(

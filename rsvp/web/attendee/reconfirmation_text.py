@@ -21,7 +21,7 @@ class ReconfirmationText:
 
     title: str
     lines: tuple[str, ...]
-    yes: str
+    yes_label: str
 
 
 def open_reconfirmation(
@@ -35,7 +35,7 @@ def open_reconfirmation(
     return ReconfirmationText(
         title=_("Are you still coming?"),
         lines=tuple(explanation_lines(found, now)),
-        yes=ngettext("Yes, I’m coming", "Yes, we’re coming", seats),
+        yes_label=ngettext("Yes, I’m coming", "Yes, we’re coming", seats),
     )
 
 

@@ -84,7 +84,7 @@ def is_form_valid(form: RegistrationForm, now: datetime) -> bool:
         form.refuse(
             _("This page had been open for long. Please send the form once more.")
         )
-    if form.was_trapped:
+    if form.is_honeypot_filled:
         # Browsers fill in hidden fields at times: a person only presses again.
         form.refuse(_("Something did not reach us well. Please send it once more."))
     return form.validate()
@@ -94,7 +94,7 @@ def register_from_form(
     event: Event, state: EventState, form: RegistrationForm, now: datetime
 ) -> Outcome:
     plan = create.prepare(
-        event, form.wanted(), code_key=current_app.config["CODE_KEY"], now=now
+        event, form.to_request(), code_key=current_app.config["CODE_KEY"], now=now
     )
     if (
         event.answers_by_mail_only
@@ -211,7 +211,7 @@ def party_size_message(limit: int) -> str:
 
 def check_mail_page(event: Event, form: RegistrationForm) -> ResponseReturnValue:
     """The same answer for any address: nobody learns whether it is registered."""
-    address = form.read["email"]
+    address = form.cleaned["email"]
     return render_template("attendee/check_mail.html", event=event, address=address)
 
 

@@ -50,11 +50,11 @@ def render_registration(
         acts=acts,
         question=open_reconfirmation(found, now),
         offer=offer or offer_form(found, now),
-        tickets=[ticket_view(one, found, acts.drop_guest) for one in found.attendees],
+        tickets=[ticket_view(one, found, acts.cancel_guest) for one in found.attendees],
         join_url=icalendar.join_link(found),
         mute_token=mute_token(found) if found.muted_at else None,
         meant=suggest_address(found.email)
-        if acts.change and is_address_in_doubt(found, token)
+        if acts.change_details and is_address_in_doubt(found, token)
         else None,
         is_unmailed=should_show_unmailed(found.event),
         now=now,

@@ -34,14 +34,14 @@ def resend_links() -> ResponseReturnValue:
         form.refuse(
             _("This page had been open for long. Please send the form once more.")
         )
-    if form.was_trapped:
+    if form.is_honeypot_filled:
         form.refuse(_("Something did not reach us well. Please send it once more."))
     if not form.validate():
         return render_resend_form(form), 422
-    email_key = form.read["email_key"]
+    email_key = form.cleaned["email_key"]
     db.write(lambda _again: transfer.resend_links(email_key, now=now))
     # The same whatever came of it: nobody learns which addresses are registered.
-    address = form.read["email"]
+    address = form.cleaned["email"]
     return render_template("attendee/check_mail.html", event=None, address=address)
 
 

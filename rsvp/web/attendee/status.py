@@ -30,15 +30,15 @@ from rsvp.web.presentation.dates import time_tag
 
 @dataclass(frozen=True)
 class StatusText:
-    """A state in words: `sign` is the pill's, `word` stands in it; `title` says it in a
-    sentence, `lines` what it means and what happens next, `stub` is what the ticket
-    says in place of a code."""
+    """A state in words: `sign` is the pill's, `label` stands in it; `title` says it in
+    a sentence, `lines` what it means and what happens next, `ticket_note` is what the
+    ticket says in place of a code."""
 
     sign: str
-    word: str
+    label: str
     title: str
     lines: tuple[str, ...] = ()
-    stub: str = ""
+    ticket_note: str = ""
 
 
 # --- in words, for the holder -------------------------------------------------------
@@ -82,7 +82,7 @@ def event_cancelled_status() -> StatusText:
         "cancelled",
         _("Event cancelled"),
         _("This event will not take place"),
-        stub=_("The event is cancelled."),
+        ticket_note=_("The event is cancelled."),
     )
 
 
@@ -374,7 +374,7 @@ def cancelled_status(found: Registration) -> StatusText:
             case _place:
                 title = _("You gave up your place")
     return StatusText(
-        "cancelled", _("Cancelled"), title, stub=_("This place was given up.")
+        "cancelled", _("Cancelled"), title, ticket_note=_("This place was given up.")
     )
 
 
@@ -397,7 +397,7 @@ def status_for_guest(found: Registration, is_coming: bool, now: datetime) -> Sta
             "cancelled",
             _("Cancelled"),
             _("This place was given up"),
-            stub=_("This place was given up."),
+            ticket_note=_("This place was given up."),
         )
     not_yet = _("This is not a ticket yet.")
     match state:

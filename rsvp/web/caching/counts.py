@@ -22,16 +22,16 @@ def cached_counts(event: Event) -> list[StateCount]:
     Counting 100,000 takes longer than the rest of the page. Counts kept in columns
     would be quick at once, but each registration would pay for them.
     """
-    held: dict[int, CachedCounts] = current_app.extensions.setdefault(EXTENSION, {})
+    cache: dict[int, CachedCounts] = current_app.extensions.setdefault(EXTENSION, {})
     counted_at = registration_queries.counts_key(event)
-    entry = held.get(event.id)
+    entry = cache.get(event.id)
     if entry is None or entry[0] != counted_at:
         entry = (
             counted_at,
             registration_queries.count_by_state(event.id, RegistrationFilter()),
         )
-        while len(held) >= MAX_CACHED:
+        while len(cache) >= MAX_CACHED:
             # Several threads may do this at once; the oldest goes, or is gone.
-            held.pop(next(iter(held), event.id), None)
-        held[event.id] = entry
+            cache.pop(next(iter(cache), event.id), None)
+        cache[event.id] = entry
     return entry[1]

@@ -35,18 +35,18 @@ def get_public_event(slug: str) -> tuple[Event, EventState]:
 
 def cached_event(slug: str, version: int) -> Event | None:
     """The event in this version from memory, else as the database has it now."""
-    held = event_cache()
-    event = held.get(slug)
+    cache = event_cache()
+    event = cache.get(slug)
     if event is None or event.version != version:
         event = event_queries.load_detached_event(slug)
         if event is not None:
-            while len(held) >= MAX_CACHED:
+            while len(cache) >= MAX_CACHED:
                 # Several threads may do this at once; the oldest goes, or is gone.
-                held.pop(next(iter(held), slug), None)
-            held[slug] = event
+                cache.pop(next(iter(cache), slug), None)
+            cache[slug] = event
     return event
 
 
 def event_cache() -> dict[str, Event]:
-    held: dict[str, Event] = current_app.extensions.setdefault(EXTENSION, {})
-    return held
+    cache: dict[str, Event] = current_app.extensions.setdefault(EXTENSION, {})
+    return cache

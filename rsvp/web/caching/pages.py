@@ -1,8 +1,8 @@
 """Cached pages: public pages rendered once, and a fast path that answers them early.
 
-`Memory` keeps what was rendered last. `Express` stands before the application and
-answers a kept event page itself, as the application answered it: one small read tells
-that nothing has changed. Everything else goes on to the application.
+`PageCache` keeps what was rendered last. `FastPathMiddleware` stands before the
+application and answers a cached event page itself, as the application answered it: one
+small read tells that nothing has changed. Everything else goes on to the application.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ what rendering it took, or so many seconds: in a rush, when each registration ch
 them, that takes a tenth of a process and not all of it. The database decides on seats.
 """
 
-PAGES_EXTENSION, FAST_PATH_EXTENSION = "rsvp_pages", "rsvp_lanes"
-FAST_PATH_ENVIRON = "rsvp.offered_lane"
+PAGES_EXTENSION, FAST_PATH_EXTENSION = "rsvp_pages", "rsvp_fast_path"
+FAST_PATH_ENVIRON = "rsvp.fast_path"
 
 StartResponse = Callable[..., Any]
 Headers = list[tuple[str, str]]
@@ -52,60 +52,62 @@ class RenderedPage:
     """An answer ready to go out, plain and compressed."""
 
     content: bytes
-    squeezed: bytes
+    gzipped: bytes
     headers: dict[str, str]
     etag: str
 
 
 @dataclass(frozen=True)
 class CachedPage:
-    """A page and what it was rendered from: `key` says all of it, `lasting` what may
-    not change even while the page rests, until `rests_until` (monotonic seconds)."""
+    """A page and what it was rendered from: `key` says all of it, `stable_key` what may
+    not change even in the page's grace, until `grace_until` (monotonic seconds)."""
 
     page: RenderedPage
     key: tuple[Any, ...]
-    lasting: tuple[Any, ...] | None = None
-    rests_until: float = 0.0
+    stable_key: tuple[Any, ...] | None = None
+    grace_until: float = 0.0
 
-    def rests(self, lasting: tuple[Any, ...] | None) -> bool:
-        is_same = lasting is not None and lasting == self.lasting
-        return is_same and time.monotonic() < self.rests_until
+    def is_in_grace(self, stable_key: tuple[Any, ...] | None) -> bool:
+        is_same = stable_key is not None and stable_key == self.stable_key
+        return is_same and time.monotonic() < self.grace_until
 
 
 class PageCache:
-    """The pages rendered last; bounded."""
+    """The pages rendered last, at most `max_pages` of them."""
 
-    def __init__(self, kept: int = MAX_CACHED) -> None:
-        self.kept = kept
+    def __init__(self, max_pages: int = MAX_CACHED) -> None:
+        self.max_pages = max_pages
         self.pages: OrderedDict[Hashable, CachedPage] = OrderedDict()
         self.lock = threading.Lock()
 
-    def page(
+    def get_or_render(
         self,
         name: Hashable,
         key: tuple[Any, ...],
-        make: Callable[[], tuple[bytes, str]],
-        lasting: tuple[Any, ...] | None = None,
+        render: Callable[[], tuple[bytes, str]],
+        stable_key: tuple[Any, ...] | None = None,
     ) -> CachedPage:
-        """The page of this name, made anew unless the kept one has the same key, or
-        rests and is `lasting` the same."""
-        held = self.pages.get(name)
-        if held is not None and (held.key == key or held.rests(lasting)):
-            return held
+        """Return the page of this name, rendered anew unless the cached one has the
+        same key, or is in its grace and has the same `stable_key`."""
+        cached_page = self.pages.get(name)
+        if cached_page is not None and (
+            cached_page.key == key or cached_page.is_in_grace(stable_key)
+        ):
+            return cached_page
         started = time.monotonic()
-        if held is not None and held.lasting == lasting:
+        if cached_page is not None and cached_page.stable_key == stable_key:
             # One renders it; the others make do with what there is.
-            self.pages[name] = replace(held, rests_until=started + MAX_GRACE)
-        page = prepare_page(*make())
+            self.pages[name] = replace(cached_page, grace_until=started + MAX_GRACE)
+        page = prepare_page(*render())
         done = time.monotonic()
         rest = min(GRACE_FACTOR * (done - started), MAX_GRACE)
-        held = CachedPage(page, key, lasting, done + rest)
+        cached_page = CachedPage(page, key, stable_key, done + rest)
         with self.lock:
-            self.pages[name] = held
+            self.pages[name] = cached_page
             self.pages.move_to_end(name)
-            while len(self.pages) > self.kept:
+            while len(self.pages) > self.max_pages:
                 self.pages.popitem(last=False)
-        return held
+        return cached_page
 
 
 def prepare_page(content: bytes, kind: str) -> RenderedPage:
@@ -123,8 +125,8 @@ def prepare_page(content: bytes, kind: str) -> RenderedPage:
 def page_cache() -> PageCache:
     if current_app.debug:
         return PageCache()  # whoever edits a template sees it at the next reload
-    held: PageCache = current_app.extensions[PAGES_EXTENSION]
-    return held
+    cache: PageCache = current_app.extensions[PAGES_EXTENSION]
+    return cache
 
 
 def clear_pages(app: Flask) -> None:
@@ -133,78 +135,80 @@ def clear_pages(app: Flask) -> None:
     app.extensions[FAST_PATH_EXTENSION] = OrderedDict()
 
 
-def page_response(held: CachedPage) -> Response:
-    """What this visitor gets: nothing new, the page, or the page compressed."""
-    page = held.page
-    if (seen := request.headers.get("If-None-Match")) and etag_matches(page.etag, seen):
+def page_response(cached_page: CachedPage) -> Response:
+    """Answer this visitor: nothing new, the page, or the page compressed."""
+    page = cached_page.page
+    if (known_etag := request.headers.get("If-None-Match")) and etag_matches(
+        page.etag, known_etag
+    ):
         response = Response(status=304, headers=page.headers)
         del response.headers["Content-Type"]
         return response
     response = Response(page.content, headers=page.headers)
     if "gzip" in request.headers.get("Accept-Encoding", ""):
-        response.data = page.squeezed
+        response.data = page.gzipped
         response.headers["Content-Encoding"] = "gzip"
     return response
 
 
-def etag_matches(etag: str, seen: str) -> bool:
+def etag_matches(etag: str, known_etag: str) -> bool:
     """Whether the visitor has this version, by RFC 9110's weak comparison."""
-    return seen.strip() == "*" or etag[2:] in (
-        tag.strip().removeprefix("W/") for tag in seen.split(",")
+    return known_etag.strip() == "*" or etag[2:] in (
+        tag.strip().removeprefix("W/") for tag in known_etag.split(",")
     )
 
 
-# --- the lane past the application --------------------------------------------------
+# --- the fast path past the application ---------------------------------------------
 
 
 @dataclass(frozen=True)
 class FastPathEntry:
     """A page that may be answered without the application, and while it may: from
-    `since` until `until` (seconds since 1970), as long as the event's `rows` are these,
-    or the page rests and they differ in counts alone."""
+    `since` until `until` (seconds since 1970), as long as the event's `state_rows` are
+    these, or the page is in its grace and they differ in counts alone."""
 
-    held: CachedPage
+    cached_page: CachedPage
     engine: Engine
     slug: str
-    rows: event_queries.StateRows
+    state_rows: event_queries.StateRows
     since: float
     until: float
     headers: tuple[tuple[str, str], ...] = ()
 
-    def is_still_true(self) -> bool:
+    def is_valid(self) -> bool:
         # One of a clock that ran ahead speaks of a time that has not come.
         if not self.since <= time.time() < self.until:
             return False
         rows = event_queries.fetch_state_rows(self.engine, self.slug)
-        if rows == self.rows:
+        if rows == self.state_rows:
             return True
-        is_resting = time.monotonic() < self.held.rests_until
-        return is_resting and state_without_counts(rows) == state_without_counts(
-            self.rows
+        is_in_grace = time.monotonic() < self.cached_page.grace_until
+        return is_in_grace and state_without_counts(rows) == state_without_counts(
+            self.state_rows
         )
 
 
 def state_without_counts(rows: event_queries.StateRows) -> tuple[Any, ...]:
-    """What of an event's state is no count: its id, version, status and visibility."""
+    """Return an event's state but for counts: id, version, status and visibility."""
     return rows[0][:4] if rows else ()
 
 
 def allow_fast_path(
-    held: CachedPage, engine: Engine, slug: str, since: float, until: float
+    cached_page: CachedPage, engine: Engine, slug: str, since: float, until: float
 ) -> None:
-    """Let the next visitors of this address have the page past the application.
+    """Let the fast path answer the next visitors of this address with the page.
 
     The first part of its key must be the rows of the event's state it was made from.
     """
     if not current_app.debug:
-        rows = held.key[0]
+        rows = cached_page.key[0]
         request.environ[FAST_PATH_ENVIRON] = FastPathEntry(
-            held, engine, slug, rows, since, until
+            cached_page, engine, slug, rows, since, until
         )
 
 
 class FastPathMiddleware:
-    """Answers offered pages, with the headers that the application gave them."""
+    """Answers with cached pages, and the headers that the application gave them."""
 
     def __init__(self, app: Flask) -> None:
         self.flask = app
@@ -213,15 +217,15 @@ class FastPathMiddleware:
     def __call__(
         self, environ: dict[str, Any], start: StartResponse
     ) -> Iterable[bytes]:
-        lanes: OrderedDict[str, FastPathEntry] = self.flask.extensions[
+        entries: OrderedDict[str, FastPathEntry] = self.flask.extensions[
             FAST_PATH_EXTENSION
         ]
         path = environ["PATH_INFO"]
-        lane = lanes.get(path)
-        if lane and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
+        entry = entries.get(path)
+        if entry and environ["REQUEST_METHOD"] in ("GET", "HEAD"):
             started = time.perf_counter()
-            if is_entry_valid(lane):
-                status, headers, body = fast_path_response(lane, environ)
+            if is_entry_valid(entry):
+                status, headers, body = fast_path_response(entry, environ)
                 if log.isEnabledFor(logging.INFO):
                     took = (time.perf_counter() - started) * 1000
                     method = environ["REQUEST_METHOD"]
@@ -229,40 +233,42 @@ class FastPathMiddleware:
                 start(status, headers)
                 return body
 
-        def noting(status: str, headers: Headers, *rest: Any) -> Any:
-            offered: FastPathEntry | None = environ.get(FAST_PATH_ENVIRON)
-            if offered and status.startswith("200"):
-                lanes[path] = with_headers(offered, headers)
-                while len(lanes) > MAX_CACHED:
-                    lanes.popitem(last=False)
+        def remember_allowed(status: str, headers: Headers, *rest: Any) -> Any:
+            allowed: FastPathEntry | None = environ.get(FAST_PATH_ENVIRON)
+            if allowed and status.startswith("200"):
+                entries[path] = with_headers(allowed, headers)
+                while len(entries) > MAX_CACHED:
+                    entries.popitem(last=False)
             return start(status, headers, *rest)
 
-        return self.app(environ, noting)
+        return self.app(environ, remember_allowed)
 
 
-def is_entry_valid(lane: FastPathEntry) -> bool:
+def is_entry_valid(entry: FastPathEntry) -> bool:
     try:
-        return lane.is_still_true()
+        return entry.is_valid()
     except Exception:
         # The application meets the same database, and says what is wrong with it.
         return False
 
 
-def with_headers(lane: FastPathEntry, headers: Headers) -> FastPathEntry:
+def with_headers(entry: FastPathEntry, headers: Headers) -> FastPathEntry:
     varying = ("content-length", "content-encoding", "content-type")
     kept = tuple((n, v) for n, v in headers if n.lower() not in varying)
-    return replace(lane, headers=kept)
+    return replace(entry, headers=kept)
 
 
 def fast_path_response(
-    lane: FastPathEntry, environ: dict[str, Any]
+    entry: FastPathEntry, environ: dict[str, Any]
 ) -> tuple[str, Headers, list[bytes]]:
-    page, headers = lane.held.page, list(lane.headers)
-    if (seen := environ.get("HTTP_IF_NONE_MATCH")) and etag_matches(page.etag, seen):
+    page, headers = entry.cached_page.page, list(entry.headers)
+    if (known_etag := environ.get("HTTP_IF_NONE_MATCH")) and etag_matches(
+        page.etag, known_etag
+    ):
         return "304 NOT MODIFIED", headers, []
     body = page.content
     if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
-        body = page.squeezed
+        body = page.gzipped
         headers.append(("Content-Encoding", "gzip"))
     headers.append(("Content-Type", page.headers["Content-Type"]))
     headers.append(("Content-Length", str(len(body))))

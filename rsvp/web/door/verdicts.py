@@ -40,14 +40,14 @@ class VerdictLook:
 
     verdict: str
     tone: str
-    word: Any
+    label: Any
     why: Any = ""
     why_at_door: Any = ""
-    own_sign: str = ""
+    custom_sign: str = ""
 
     @property
     def sign(self) -> str:
-        return self.own_sign or SIGNS[self.tone]
+        return self.custom_sign or SIGNS[self.tone]
 
 
 VERDICT_LOOKS = {
@@ -110,21 +110,21 @@ VERDICT_LOOKS = {
             "note",
             _("Left"),
             _("The same ticket lets them back in"),
-            own_sign="→",
+            custom_sign="→",
         ),
         VerdictLook(
             Verdict.NOT_IN,
             "note",
             _("Not in"),
             _("They had not come in"),
-            own_sign="–",
+            custom_sign="–",
         ),
         VerdictLook(
             Verdict.UNDONE,
             "note",
             _("Undone"),
             _("That scan counts no more"),
-            own_sign="↩",
+            custom_sign="↩",
         ),
         VerdictLook(
             UNREADABLE,
@@ -176,7 +176,7 @@ class ResultScreen:
 
     tone: str
     sign: str
-    word: str
+    label: str
     name: str
     ago: str
     why: str
@@ -195,7 +195,7 @@ def result_screen(
     return ResultScreen(
         tone=look.tone,
         sign=look.sign,
-        word=str(look.word),
+        label=str(look.label),
         name=name_or_blank(answer.name, answer.position) if answer else "",
         ago=seconds_ago_text(answer, now),
         why=reason_text(look, answer, zone),

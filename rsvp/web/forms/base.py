@@ -73,7 +73,7 @@ class CheckedForm(BaseForm):
 
     def __init__(self, fields: Iterable[tuple[str, Any]]) -> None:
         super().__init__(tuple(fields))
-        self.read: dict[str, Any] = {}
+        self.cleaned: dict[str, Any] = {}
 
     @property
     def summary(self) -> list[tuple[str | None, str]]:
@@ -82,7 +82,7 @@ class CheckedForm(BaseForm):
         return own + [(field.id, text) for field in self for text in field.errors]
 
     @property
-    def is_well(self) -> bool:
+    def is_valid(self) -> bool:
         return not self.form_errors and not any(field.errors for field in self)
 
     def refuse(self, message: str | LazyString, field: str | None = None) -> None:
@@ -117,7 +117,7 @@ class CheckedForm(BaseForm):
         except InvalidMailAddress as wrong:
             self.refuse(EMAIL_MESSAGES[wrong.slip], "email")
         else:
-            self.read |= {"email": found.text, "email_key": found.key}
+            self.cleaned |= {"email": found.text, "email_key": found.key}
 
     def check_answers(
         self, asked: list[Question], prefix: str, optional: bool = False

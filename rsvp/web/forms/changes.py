@@ -46,7 +46,7 @@ class DetailsForm(CheckedForm):
         self.coming = found.coming
         self.shared = questions_for(found, QuestionScope.REGISTRATION)
         self.each = questions_for(found, QuestionScope.ATTENDEE)
-        self.found = found
+        self.registration = found
         super().__init__(self.fields())
         self.process(data, data=self.kept())
 
@@ -62,7 +62,7 @@ class DetailsForm(CheckedForm):
 
     def kept(self) -> dict[str, Any]:
         """What was said before, by field."""
-        own = to_form_values(self.found.answers).items()
+        own = to_form_values(self.registration.answers).items()
         values = {f"answers-{key}": answer for key, answer in own}
         for one in self.coming:
             prefix = field_prefix(one)
@@ -88,7 +88,7 @@ class DetailsForm(CheckedForm):
             )
         answers = self.check_answers(self.shared, "answers-")
         self.answers = with_none_for_missing(self.shared, answers)
-        return self.is_well
+        return self.is_valid
 
 
 def questions_for(
@@ -125,7 +125,7 @@ class GuestForm(CheckedForm):
         self.check_name("name")
         answers = self.check_answers(self.each, "answers-", optional=not name)
         self.person = RequestedAttendee(name or None, answers)
-        return self.is_well
+        return self.is_valid
 
 
 # --- another way of coming ----------------------------------------------------------
@@ -135,7 +135,7 @@ class AdmissionForm(CheckedForm):
     """Another admission, and what it asks that was not answered yet."""
 
     def __init__(self, found: Registration, data: FormData | None = None) -> None:
-        self.found = found
+        self.registration = found
         self.coming = found.coming
         self.others = [a for a in found.event.admissions if a.id != found.admission_id]
         super().__init__(self.fields())
@@ -163,7 +163,7 @@ class AdmissionForm(CheckedForm):
                     question_field(question, names),
                 )
         for question in self.open_questions(
-            QuestionScope.REGISTRATION, self.found.answers
+            QuestionScope.REGISTRATION, self.registration.answers
         ):
             yield f"answers-{question.key}", question_field(question, names)
 
@@ -175,7 +175,7 @@ class AdmissionForm(CheckedForm):
     ) -> list[Question]:
         """What one of these admissions asks and has no answer yet."""
         ways = self.others if admissions is None else admissions
-        asked = [q for way in ways for q in questions_for(self.found, per, way)]
+        asked = [q for way in ways for q in questions_for(self.registration, per, way)]
         return [q for q in dict.fromkeys(asked) if q.key not in answers]
 
     @property
@@ -187,7 +187,9 @@ class AdmissionForm(CheckedForm):
             asked = self.open_questions(QuestionScope.ATTENDEE, one.answers)
             fields = [self[prefix + question.key] for question in asked]
             found.append((attendee_name(one.name, one.position), fields))
-        asked = self.open_questions(QuestionScope.REGISTRATION, self.found.answers)
+        asked = self.open_questions(
+            QuestionScope.REGISTRATION, self.registration.answers
+        )
         fields = [self[f"answers-{question.key}"] for question in asked]
         title = ngettext("One question", "A few questions", len(fields))
         return [group for group in (*found, (title, fields)) if group[1]]
@@ -216,10 +218,10 @@ class AdmissionForm(CheckedForm):
             if answers:
                 self.people[one.position] = RequestedAttendee(one.name, answers)
         asked = self.open_questions(
-            QuestionScope.REGISTRATION, self.found.answers, [admission]
+            QuestionScope.REGISTRATION, self.registration.answers, [admission]
         )
         self.answers = self.check_answers(asked, "answers-")
-        return self.is_well
+        return self.is_valid
 
 
 # --- whose it is --------------------------------------------------------------------
@@ -240,7 +242,7 @@ class AddressForm(CheckedForm):
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         self.check_email()
-        return self.is_well
+        return self.is_valid
 
 
 class TransferForm(CheckedForm):
@@ -259,7 +261,7 @@ class TransferForm(CheckedForm):
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         self.check_name("name", required=_("Enter their name."))
         self.check_email()
-        return self.is_well
+        return self.is_valid
 
 
 class ResendForm(CheckedForm):
@@ -280,9 +282,9 @@ class ResendForm(CheckedForm):
         self.process(data)
         self.token_sent = self["form_token"].data
         self["form_token"].data = form_token
-        self.was_trapped = bool(self[HONEYPOT].data)
+        self.is_honeypot_filled = bool(self[HONEYPOT].data)
         self[HONEYPOT].data = ""
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         self.check_email()
-        return self.is_well
+        return self.is_valid

@@ -20,14 +20,14 @@ class OfferForm(CheckedForm):
     def __init__(
         self, found: Registration, most: int, data: MultiDict[str, str] | None = None
     ) -> None:
-        self.most = most
+        self.max_seats = most
         # None: it has ended and is gone, which the domain then says.
-        self.is_of_fewer = 0 < self.most < found.seats
+        self.is_of_fewer = 0 < self.max_seats < found.seats
         options = tuple(
             Option(str(one.position), attendee_name(one.name, one.position))
             for one in found.coming
         )
-        chosen = [option.value for option in options[: self.most]]
+        chosen = [option.value for option in options[: self.max_seats]]
         super().__init__(
             [
                 (
@@ -36,7 +36,7 @@ class OfferForm(CheckedForm):
                         ngettext(
                             "Who is coming? Choose one.",
                             "Who is coming? Choose up to %(num)d.",
-                            self.most,
+                            self.max_seats,
                         ),
                         kind="choices",
                         required=True,
@@ -59,15 +59,15 @@ class OfferForm(CheckedForm):
             self.refuse(_("Choose who is coming."), "coming")
         elif not known.issuperset(named):
             self.refuse(_("Choose among those who were registered."), "coming")
-        elif len(named) > self.most:
+        elif len(named) > self.max_seats:
             self.refuse(
                 ngettext(
                     "One place is free: choose one of you.",
                     "%(num)d places are free: choose no more of you.",
-                    self.most,
+                    self.max_seats,
                 ),
                 "coming",
             )
         else:
             self.positions = [int(position) for position in named]
-        return self.is_well
+        return self.is_valid

@@ -25,7 +25,7 @@ class Mistake:
     """What is wrong beside a field, and what was typed into it."""
 
     field: str
-    words: str
+    message: str
     typed: str
 
 

@@ -157,7 +157,7 @@ class RegistrationForm(CheckedForm):
             self["admission"].data = event.admissions[0].key
         self.token_sent = self["form_token"].data
         self["form_token"].data = form_token
-        self.was_trapped = bool(self[HONEYPOT].data)
+        self.is_honeypot_filled = bool(self[HONEYPOT].data)
         self[HONEYPOT].data = ""
 
     @property
@@ -169,7 +169,7 @@ class RegistrationForm(CheckedForm):
     # --- checking ---
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
-        """Check everything and say whether all of it is well; `wanted` then works."""
+        """Check everything, say whether all is valid; `to_request` then works."""
         admission = self.chosen
         if admission is None:
             self.refuse(_("Choose how you would like to come."), "admission")
@@ -182,7 +182,7 @@ class RegistrationForm(CheckedForm):
             self.check_own_answers(admission)
             self.check_guests(admission)
         self.check_consents()
-        return self.is_well
+        return self.is_valid
 
     def check_party(self) -> None:
         most, people = self.event.party_max, self["party"].data
@@ -200,7 +200,7 @@ class RegistrationForm(CheckedForm):
                 ),
                 "party",
             )
-        self.read["people"] = people
+        self.cleaned["people"] = people
         self["party"].data = min(people, most)
 
     def is_filled(self, number: int) -> bool:
@@ -211,12 +211,12 @@ class RegistrationForm(CheckedForm):
     def check_own_answers(self, admission: Admission) -> None:
         for per in (QuestionScope.REGISTRATION, QuestionScope.ATTENDEE):
             asked = questions.questions_for(self.event, admission, per)
-            self.read[per] = self.check_answers(asked, "answers-")
+            self.cleaned[per] = self.check_answers(asked, "answers-")
 
     def check_guests(self, admission: Admission) -> None:
         asked = questions.questions_for(self.event, admission, QuestionScope.ATTENDEE)
-        self.read["guests"] = guests = []
-        for number in self.guest_numbers[: self.read.get("people", 1) - 1]:
+        self.cleaned["guests"] = guests = []
+        for number in self.guest_numbers[: self.cleaned.get("people", 1) - 1]:
             name = self[f"guests-{number}-name"].data
             self.check_name(f"guests-{number}-name")
             # Who is named later answers later.
@@ -233,22 +233,22 @@ class RegistrationForm(CheckedForm):
 
     # --- the value handed over ---
 
-    def wanted(self) -> create.RegistrationRequest:
+    def to_request(self) -> create.RegistrationRequest:
         """What is to be registered; only after `validate` said yes."""
         admission = self.chosen
         assert admission is not None
         registrant = create.RequestedAttendee(
-            self["name"].data, self.read[QuestionScope.ATTENDEE]
+            self["name"].data, self.cleaned[QuestionScope.ATTENDEE]
         )
-        guests = self.read["guests"]
-        unnamed = self.read["people"] - 1 - len(guests)
+        guests = self.cleaned["guests"]
+        unnamed = self.cleaned["people"] - 1 - len(guests)
         later = itertools.repeat(create.RequestedAttendee(None, {}), unnamed)
         return create.RegistrationRequest(
             admission_id=admission.id,
-            email=self.read["email"],
-            email_key=self.read["email_key"],
+            email=self.cleaned["email"],
+            email_key=self.cleaned["email_key"],
             party=(registrant, *guests, *later),
-            answers=self.read[QuestionScope.REGISTRATION],
+            answers=self.cleaned[QuestionScope.REGISTRATION],
             consents={
                 consent.id: self[f"consent-{consent.key}"].data
                 for consent in self.event.consents
@@ -258,6 +258,6 @@ class RegistrationForm(CheckedForm):
             # Nobody alone can come with fewer.
             fewer_ok="fewer_ok" in self
             and self["fewer_ok"].data
-            and self.read["people"] > 1,
+            and self.cleaned["people"] > 1,
             invitation=self["invitation"].data if "invitation" in self else None,
         )

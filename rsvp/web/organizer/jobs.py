@@ -42,7 +42,7 @@ JOB_LABELS = {
 class JobRow:
     """A job as the page shows it; `state` is a pill."""
 
-    word: Any
+    label: Any
     state: states.StateLabel
     ran: str | LazyString
     trouble: str

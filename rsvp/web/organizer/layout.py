@@ -54,7 +54,7 @@ class Section:
     """One of an event's pages: who may open it, and where it is."""
 
     key: str
-    word: Any
+    label: Any
     endpoint: str
     action: Action
     # Whether only events that need an invitation have it.
@@ -111,7 +111,7 @@ def render_event_page(template: str, event: Event, section: str, **context: Any)
     """A page of one event, under its head and its sections."""
     member = teams.membership_for(signed_in_user(), event.team)
     tabs = [
-        (url_for(each.endpoint, slug=event.slug), each.word, each.key == section)
+        (url_for(each.endpoint, slug=event.slug), each.label, each.key == section)
         for each in SECTIONS
         if teams.may(member, each.action, event)
         and (event.needs_invitation or not each.is_for_invited)

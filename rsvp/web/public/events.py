@@ -50,11 +50,11 @@ def show_event(slug: str) -> Response:
     # The form's stamp holds the hour; the rest of the page depends on these alone.
     hour = int(now.timestamp()) // 3600
     when = (shown.phase(now), hour)
-    held = page_cache().page(
+    held = page_cache().get_or_render(
         slug,
         (state.key, *when),
         lambda: render_event_page(shown, state, now),
-        lasting=(state_without_counts(state.key), *when),
+        stable_key=(state_without_counts(state.key), *when),
     )
     changes_at = shown.next_phase_at(now)
     until = min((hour + 1) * 3600.0, changes_at.timestamp() if changes_at else math.inf)
@@ -76,7 +76,7 @@ def render_event_page(
 def event_ics(slug: str) -> Response:
     shown, state = cached_events.get_public_event(slug)
     key = (state.event_id, state.version)
-    page = page_cache().page(
+    page = page_cache().get_or_render(
         ("ics", slug),
         key,
         lambda: (icalendar.event_calendar(shown, event_url(shown)), CALENDAR),
@@ -101,7 +101,7 @@ def event_url(event: Event) -> str:
 def home() -> Response:
     now = utcnow()
     return page_response(
-        page_cache().page("home", listing_key(now), lambda: render_home(now))
+        page_cache().get_or_render("home", listing_key(now), lambda: render_home(now))
     )
 
 
@@ -127,7 +127,7 @@ def event_states(events: list[Event]) -> dict[int, EventState]:
 def events_ics() -> Response:
     now = utcnow()
     title = current_app.config["SITE_NAME"]
-    page = page_cache().page(
+    page = page_cache().get_or_render(
         "events.ics",
         listing_key(now),
         lambda: (
@@ -144,7 +144,9 @@ def events_ics() -> Response:
 @guards.public
 def events_atom() -> Response:
     now = utcnow()
-    page = page_cache().page("events.atom", listing_key(now), lambda: atom_feed(now))
+    page = page_cache().get_or_render(
+        "events.atom", listing_key(now), lambda: atom_feed(now)
+    )
     return page_response(page)
 
 

@@ -201,19 +201,23 @@ def test_in_a_rush_a_page_rests_before_its_counts_are_shown_anew(
 
 
 def test_while_one_renders_a_page_the_others_get_the_one_before():
-    kept = cached_pages.PageCache()
-    kept.page("event", (1,), lambda: (b"one", events.HTML), lasting=("event",))
-    kept.pages["event"] = replace(kept.pages["event"], rests_until=0.0)
+    cache = cached_pages.PageCache()
+    cache.get_or_render(
+        "event", (1,), lambda: (b"one", events.HTML), stable_key=("event",)
+    )
+    cache.pages["event"] = replace(cache.pages["event"], grace_until=0.0)
     others = []
 
-    def make():
-        other = kept.page("event", (3,), lambda: (b"", ""), lasting=("event",))
+    def render():
+        other = cache.get_or_render(
+            "event", (3,), lambda: (b"", ""), stable_key=("event",)
+        )
         others.append(other.page.content)
         return b"two", events.HTML
 
-    mine = kept.page("event", (2,), make, lasting=("event",))
+    own_page = cache.get_or_render("event", (2,), render, stable_key=("event",))
 
-    assert (mine.page.content, others) == (b"two", [b"one"])
+    assert (own_page.page.content, others) == (b"two", [b"one"])
 
 
 def test_a_page_of_an_event_without_limit_stays_as_it_is(client, app):
@@ -226,11 +230,11 @@ def test_a_page_of_an_event_without_limit_stays_as_it_is(client, app):
 
 
 def test_memory_holds_a_bounded_number_of_pages():
-    kept = cached_pages.PageCache(kept=3)
+    cache = cached_pages.PageCache(max_pages=3)
     for number in range(10):
-        kept.page(number, ("key",), lambda: (b"page", events.HTML))
+        cache.get_or_render(number, ("key",), lambda: (b"page", events.HTML))
 
-    assert list(kept.pages) == [7, 8, 9]
+    assert list(cache.pages) == [7, 8, 9]
 
 
 def test_the_form_is_stamped_anew_each_hour(client, app, monkeypatch):

@@ -388,7 +388,7 @@ def test_a_verdict_looks_as_the_table_says(app: Flask, case):
     look = looks.VERDICT_LOOKS[case["verdict"]]
 
     with app.test_request_context():
-        assert (look.tone, look.sign, str(look.word)) == (
+        assert (look.tone, look.sign, str(look.label)) == (
             case["tone"],
             case["sign"],
             case["word"],

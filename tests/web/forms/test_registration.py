@@ -45,7 +45,7 @@ def test_names_are_read_and_judged_as_everywhere(app: Flask):
     form = bound(make_event(), name="  Dr.Dev\u200b \u2800 Anand\n")
 
     assert form.validate()
-    assert form.wanted().party[0].name == "Dr.Dev Anand"
+    assert form.to_request().party[0].name == "Dr.Dev Anand"
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_an_address_is_kept_as_written_and_compared_by_its_key(app: Flask):
     form = bound(make_event(), email=" Ada.Bell＠Bücher.Example, ")
 
     assert form.validate()
-    assert form.wanted().email == "Ada.Bell@bücher.example"
-    assert form.wanted().email_key == "ada.bell@xn--bcher-kva.example"
+    assert form.to_request().email == "Ada.Bell@bücher.example"
+    assert form.to_request().email_key == "ada.bell@xn--bcher-kva.example"
 
 
 @pytest.mark.parametrize("typed", ["", " ", "ada@", f"{'a' * 400}@example.org"])
@@ -82,7 +82,7 @@ def test_the_only_admission_needs_no_choice(app: Flask):
     form = bound(event)
 
     assert form.validate()
-    assert form.wanted().admission_id == event.admissions[0].id
+    assert form.to_request().admission_id == event.admissions[0].id
 
 
 @pytest.mark.parametrize("choice", [{}, {"admission": ""}, {"admission": "balcony"}])
@@ -95,7 +95,7 @@ def test_the_chosen_admission_is_wanted(app: Flask):
     form = bound(event, admission="webinar")
 
     assert form.validate()
-    assert form.wanted().admission_id == event.admissions[1].id
+    assert form.to_request().admission_id == event.admissions[1].id
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_party_is_as_large_as_it_says_or_as_its_last_guest(app: Flask, typed, 
     form = bound(make_event(party_max=4), **typed)
 
     assert form.validate()
-    assert [person.name for person in form.wanted().party] == names
+    assert [person.name for person in form.to_request().party] == names
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_more_people_than_blocks_are_named_later(app: Flask):
 
     assert form.validate()
     assert len(form.guest_numbers) == 9
-    assert len(form.wanted().party) == 20
+    assert len(form.to_request().party) == 20
 
 
 def test_a_guest_with_a_web_address_is_refused_beside_the_guest(app: Flask):
@@ -176,7 +176,7 @@ def test_answers_reach_whom_they_are_asked_of(app: Flask):
     )
 
     assert form.validate(), form.summary
-    wanted = form.wanted()
+    wanted = form.to_request()
     assert wanted.answers == {
         "group": "Fares",
         "topics": ["Trams", "Ferries"],
@@ -195,7 +195,7 @@ def test_a_question_of_another_admission_is_not_asked(app: Flask):
     )
 
     assert form.validate()
-    assert form.wanted().answers == {}
+    assert form.to_request().answers == {}
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_each_box_is_kept_as_ticked_or_not(app: Flask):
 
     form = bound(event, **{"consent-rules": "on"})
     assert form.validate()
-    assert form.wanted().consents == {photos.id: False, rules.id: True}
+    assert form.to_request().consents == {photos.id: False, rules.id: True}
     assert list(mistakes(bound(event, **{"consent-photos": "on"}))) == ["consent-rules"]
 
 
@@ -246,7 +246,7 @@ def test_a_submission_that_is_no_uuid_is_ignored(app: Flask, typed):
     form = bound(make_event(), submission=typed)
 
     assert form.validate()
-    assert form.wanted().submission is None
+    assert form.to_request().submission is None
 
 
 def test_unknown_fields_are_ignored(app: Flask):
@@ -255,7 +255,7 @@ def test_unknown_fields_are_ignored(app: Flask):
     )
 
     assert form.validate()
-    assert form.wanted().answers == {}
+    assert form.to_request().answers == {}
 
 
 def test_what_was_typed_is_kept_and_every_mistake_is_in_the_summary(app: Flask):

@@ -34,7 +34,7 @@ from rsvp.web.presentation import short_times
 
 @dataclass(frozen=True)
 class LabelledNumber:
-    word: str
+    label: str
     number: int
 
 
@@ -42,7 +42,7 @@ class LabelledNumber:
 class TodoItem:
     """Something that no rule will settle by itself, and where to look at it."""
 
-    words: str
+    text: str
     url: str | None
 
 

@@ -40,7 +40,7 @@ DONE_MESSAGES = {
 
 @dataclass(frozen=True)
 class LabelledNumber:
-    word: str
+    label: str
     number: int
 
 

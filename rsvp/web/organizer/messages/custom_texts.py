@@ -39,10 +39,10 @@ class KindRow:
     goes out, of those that go by the clock."""
 
     kind: MessageKind
-    word: Any
+    label: Any
     subject: str
     headline: str
-    is_own: bool
+    is_customized: bool
     when: str | None
 
 
@@ -50,7 +50,7 @@ class KindRow:
 class CustomTextForm:
     """What stands in the form, and what is wrong with it, by field."""
 
-    words: dict[str, str]
+    texts: dict[str, str]
     mistakes: dict[str, str] = field(default_factory=dict)
 
 
@@ -71,13 +71,13 @@ def list_custom_texts(slug: str) -> ResponseReturnValue:
 
 
 def kind_row(event: Event, kind: MessageKind) -> KindRow:
-    words = previews.make_preview(event, kind).words
+    words = previews.make_preview(event, kind).texts
     return KindRow(
         kind=kind,
-        word=rows.KIND_LABELS[kind],
+        label=rows.KIND_LABELS[kind],
         subject=words.subject,
         headline=words.headline,
-        is_own=kind in event.wording,
+        is_customized=kind in event.wording,
         when=schedule_text(event, kind),
     )
 
@@ -105,7 +105,7 @@ def reminder_schedule_text(event: Event, reminder: Reminder) -> str:
     names = {each.key: each.name for each in event.admissions}
     whom = [names.get(key, key) for key in reminder.admissions]
     if reminder.states not in ([], [State.CONFIRMED]):
-        whom += [str(states.STATE_LABELS[state].word) for state in reminder.states]
+        whom += [str(states.STATE_LABELS[state].label) for state in reminder.states]
     return f"{at} ({', '.join(whom)})" if whom else at
 
 
@@ -138,7 +138,7 @@ def custom_text_page(
     event: Event, kind: MessageKind, own: CustomTextForm, status: int = 200
 ) -> Response:
     preview = previews.make_preview(event, kind)
-    our_subject, our_headline = preview.our_words
+    our_subject, our_headline = preview.default_texts
     html = layout.render_event_page(
         "messages/custom_text.html",
         event,
@@ -146,7 +146,7 @@ def custom_text_page(
         kind=kind,
         word=rows.KIND_LABELS[kind],
         mail=preview.mail,
-        whose=preview.whose,
+        whose=preview.recipient_text,
         own=own,
         is_own=kind in event.wording,
         ours={"subject": our_subject, "headline": our_headline},
@@ -192,7 +192,7 @@ def change_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     own = form_from_request(event, get_kind_or_404(kind))
     if own.mistakes:
         return custom_text_page(event, get_kind_or_404(kind), own, 422)
-    save_texts(event.id, get_kind_or_404(kind), **own.words)
+    save_texts(event.id, get_kind_or_404(kind), **own.texts)
     return redirect(
         url_for(
             "organizer.messages.show_custom_text", slug=slug, kind=kind, done="saved"

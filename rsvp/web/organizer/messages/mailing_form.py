@@ -24,7 +24,7 @@ from rsvp.web.presentation import filter_labels
 
 COMMON_STATES = (State.CONFIRMED, State.WAITLISTED)
 RECONFIRMATION_WORDS: dict[str, Any] = {
-    answer: shown.word for answer, shown in filter_labels.RECONFIRMATION_LABELS.items()
+    answer: shown.label for answer, shown in filter_labels.RECONFIRMATION_LABELS.items()
 }
 
 
@@ -42,7 +42,7 @@ class MailingForm:
     coming: str = ""
     mistakes: dict[str, str] = field(default_factory=dict)
 
-    def wanted(self, event: Event) -> dict[str, Any]:
+    def recipients(self, event: Event) -> dict[str, Any]:
         """To whom, as a mailing keeps it."""
         found: dict[str, Any] = {"states": list(self.states)}
         if self.admission:
@@ -57,7 +57,7 @@ class MailingForm:
         return found
 
     def values(self, event: Event) -> dict[str, Any]:
-        wanted = self.wanted(event)
+        wanted = self.recipients(event)
         return {"subject": self.subject, "text": self.text, "wanted": wanted}
 
 
@@ -68,7 +68,7 @@ class AnswerChoice:
     key: str
     question: Question
     answer: str | bool
-    word: str
+    label: str
 
 
 def answer_choices(event: Event) -> Iterator[AnswerChoice]:
@@ -217,7 +217,7 @@ def answers_by_question(event: Event) -> list[tuple[str, list[AnswerChoice]]]:
 def recipients_text(event: Event, wanted: dict[str, Any]) -> list[str]:
     """To whom a mailing goes, in words, one for each condition."""
     states = [
-        str(text_states.STATE_LABELS[state].word) for state in wanted.get("states", ())
+        str(text_states.STATE_LABELS[state].label) for state in wanted.get("states", ())
     ]
     found = [", ".join(states)] if states else []
     names = {admission.key: admission.name for admission in event.admissions}

@@ -43,11 +43,11 @@ NO_PROGRESS = Progress(total=0, sent=0, failed=0, stopped=0)
 
 @dataclass(frozen=True)
 class MailingRow:
-    """One mailing in the list; `goes` is when it goes, or went, out."""
+    """One mailing in the list; `sends_at` is when it goes, or went, out."""
 
     mailing: Mailing
     state: StateLabel
-    goes: ShortTime | None
+    sends_at: ShortTime | None
     progress: str
 
 
@@ -89,7 +89,7 @@ def mailing_row(event: Event, mailing: Mailing, progress: Progress) -> MailingRo
     return MailingRow(
         mailing=mailing,
         state=MAILING_STATES[effective_state(mailing, progress, utcnow())],
-        goes=short_times.short_time(at, event.zone) if at else None,
+        sends_at=short_times.short_time(at, event.zone) if at else None,
         progress=progress_text(mailing, progress),
     )
 
@@ -240,7 +240,7 @@ def render_new_mailing(
     event: Event, form: mailing_form.MailingForm, *, is_late: bool = False
 ) -> str:
     """The form of a new one; `is_late`: it was meant to change one that was sent."""
-    reach = mailing_reach(event, form.wanted(event))
+    reach = mailing_reach(event, form.recipients(event))
     return layout.render_event_page(
         "messages/mailing_new.html",
         event,

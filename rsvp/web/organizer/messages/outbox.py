@@ -35,7 +35,7 @@ from rsvp.web.organizer.registrations.filters import search_from_args
 
 @dataclass(frozen=True)
 class StatusTab:
-    word: Any
+    label: Any
     count: int
     url: str
     is_here: bool
@@ -134,7 +134,7 @@ def status_tabs(
     tabs = [StatusTab(_("All"), sum(counts.values()), everything, here_now is None)]
     return tabs + [
         StatusTab(
-            rows.DELIVERY_LABELS[tray].word,
+            rows.DELIVERY_LABELS[tray].label,
             counts[tray],
             url_with_query(here, state=tray, **query),
             here_now == tray,
@@ -261,7 +261,7 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     form, own = address_form(data=request.form), found.registration.id
     if not form.validate():
         return message_page(found, form), 422
-    email, email_key = form.read["email"], form.read["email_key"]
+    email, email_key = form.cleaned["email"], form.cleaned["email_key"]
     if email == found.registration.email:
         form.refuse(_("This is the address it has."), "email")
         return message_page(found, form), 422

@@ -53,7 +53,7 @@ class Preview:
     made up."""
 
     message: Message
-    like: str | None
+    recipient_name: str | None
     at: datetime
 
     @property
@@ -61,19 +61,19 @@ class Preview:
         return preview_frame.masked_mail(self.message, self.at)
 
     @property
-    def whose(self) -> str:
-        if self.like is None:
+    def recipient_text(self) -> str:
+        if self.recipient_name is None:
             return gettext("As somebody made up would get it.")
-        return gettext("As %(name)s would get it.", name=self.like)
+        return gettext("As %(name)s would get it.", name=self.recipient_name)
 
     @property
-    def words(self) -> MailWords:
+    def texts(self) -> MailWords:
         """What it says, in its language."""
         with force_locale(self.language):
             return texts.mail_words(self.message, self.at)
 
     @property
-    def our_words(self) -> tuple[str, str]:
+    def default_texts(self) -> tuple[str, str]:
         """Subject and headline as they are where nobody has changed them."""
         with force_locale(self.language):
             subject, headline, _lead = texts.write_parts(self.message, self.at)

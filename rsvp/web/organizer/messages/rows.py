@@ -63,7 +63,7 @@ class MessageRow:
     sent: ShortTime | None
     next_try: ShortTime | None
     # Of one that has never been tried, and waits for its time.
-    goes: ShortTime | None
+    sends_at: ShortTime | None
     reason: str | None
     # Its domain, where that takes no mail at the moment.
     paused: str | None
@@ -101,7 +101,7 @@ def message_row(
         written=short_times.short_time(message.created_at, zone),
         sent=short_times.short_time(message.sent_at, zone) if message.sent_at else None,
         next_try=short_times.short_time(next_try, zone) if next_try else None,
-        goes=short_times.short_time(message.due_at, zone)
+        sends_at=short_times.short_time(message.due_at, zone)
         if waits_for_its_time
         else None,
         # Of one that went out in the end, an early failure is of no interest.

@@ -22,8 +22,8 @@ from rsvp.web.presentation.short_times import ShortTime
 class AuditLine:
     """One thing that happened: what, by whom (where that matters), when and why."""
 
-    what: str
-    by: str | None
+    text: str
+    actor: str | None
     at: ShortTime
     why: str | None
 
@@ -36,8 +36,8 @@ def audit_lines(
     zone = registration.event.zone
     return [
         AuditLine(
-            what=verb_text(entry, registration),
-            by=None if only_made_room(entry) else actor_text(entry.actor, names),
+            text=verb_text(entry, registration),
+            actor=None if only_made_room(entry) else actor_text(entry.actor, names),
             at=short_times.short_time(entry.at, zone),
             why=reasons.get(entry.id),
         )

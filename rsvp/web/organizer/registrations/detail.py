@@ -86,14 +86,14 @@ class OrganizerActions:
     could be moved to."""
 
     decide: bool = False
-    offer: int = 0
+    seats_to_offer: int = 0
     seat: bool = False
     seat_present: bool = False
     move_in_line: bool = False
     admissions: Sequence[Admission] = ()
-    send_again: bool = False
+    resend_tickets: bool = False
     cancel_guest: bool = False
-    give_on: bool = False
+    release: bool = False
     cancel: bool = False
     reinstate: bool = False
 
@@ -112,14 +112,14 @@ def allowed_actions(found: Registration, now: datetime) -> OrganizerActions:
     may_move = state in (State.CONFIRMED, State.WAITLISTED, State.REQUESTED)
     return OrganizerActions(
         decide=state == State.REQUESTED and not is_over,
-        offer=waitlist.seats_for_party(found, free) if may_offer else 0,
+        seats_to_offer=waitlist.seats_for_party(found, free) if may_offer else 0,
         seat=waits,
         seat_present=waits and now >= event.doors_open_at,
         move_in_line=waits,
         admissions=other_admissions(found) if may_move and not is_over else (),
-        send_again=state in LIVE_STATES,
+        resend_tickets=state in LIVE_STATES,
         cancel_guest=state in LIVE_STATES and state != State.OFFERED,
-        give_on=found.awaits_answer and not is_over,
+        release=found.awaits_answer and not is_over,
         cancel=state in (*LIVE_STATES, State.RELEASED),
         # Without an address nobody could be told of it.
         reinstate=state in (*ENDED_STATES, State.RELEASED)
@@ -315,7 +315,7 @@ def more_facts(found: Registration) -> list[tuple[str, str]]:
         return facts
     if found.ended_from is not None:
         facts.append(
-            (_("Before that"), str(states.STATE_LABELS[found.ended_from].word))
+            (_("Before that"), str(states.STATE_LABELS[found.ended_from].label))
         )
     if found.ended_by is not None:
         names = registration_queries.actor_names([found.ended_by])
@@ -363,7 +363,7 @@ def invitation_label(invitation_id: int) -> str:
 
 @dataclass(frozen=True)
 class AnsweredQuestion:
-    ask: str
+    question: str
     answer: str
 
 

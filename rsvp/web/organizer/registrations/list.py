@@ -35,8 +35,8 @@ from rsvp.web.presentation.short_times import ShortTime
 
 @dataclass(frozen=True)
 class RegistrationRow:
-    """One registration in the list. `found` are the guests that a search meant; `until`
-    says until when an offer or a held place is kept."""
+    """One registration in the list. `matching_guests` are those that a search meant;
+    `until` says until when an offer or a held place is kept."""
 
     registration: Registration
     state: StateLabel
@@ -45,7 +45,7 @@ class RegistrationRow:
     until: tuple[Any, ShortTime] | None
     admission: str
     guests: int
-    found: list[str]
+    matching_guests: list[str]
     registered: ShortTime
 
 
@@ -244,7 +244,7 @@ def registration_rows(
             until=detail.deadline_with_label(one),
             admission=names[one.admission_id],
             guests=max(0, one.seats - 1),
-            found=matching_guests(one, words),
+            matching_guests=matching_guests(one, words),
             registered=short_times.short_time(one.registered_at, event.zone),
         )
         for one in found
