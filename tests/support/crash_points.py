@@ -148,7 +148,7 @@ def send_mails(
     """A worker that delivers what is due so many minutes after noon."""
     del number
     doom = CrashPoint(wire, point, countdown, is_near=True)
-    sender.note_sent = doom.before(claims.mark_sent, AFTER_SMTP)
+    sender.mark_sent = doom.before(claims.mark_sent, AFTER_SMTP)
     sender.Delivery.hand_over = doom.before(  # type: ignore[method-assign]
         sender.Delivery.hand_over, BEFORE_SMTP
     )
