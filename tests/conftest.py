@@ -23,6 +23,7 @@ from rsvp.models import CodeKey, Team
 from rsvp.web.caching import events as cached_events
 from rsvp.web.caching import pages as cached_pages
 from tests.support import services
+from tests.support.raw_smtp_server import encrypting, raw  # noqa: F401 - fixtures
 from tests.support.smtp_server import smtp  # noqa: F401 - a fixture
 
 TEST_SETTINGS: dict[str, Any] = {

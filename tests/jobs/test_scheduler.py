@@ -109,7 +109,7 @@ def test_one_that_fails_is_tried_again_after_growing_pauses(app, count, caplog):
         at = noted.due_at
 
     assert len(other.ran) > 3  # the others go on
-    assert noted.last_error.startswith("LookupError at rounds.py:")
+    assert noted.last_error.startswith("LookupError at scheduler.py:")
     assert ADA not in caplog.text + noted.last_error
     assert run(count, at=at) == {"count": 7}
     assert (row().failures, row().last_error, row().runs) == (0, None, 1)

@@ -87,7 +87,7 @@ def test_a_mistake_ends_no_worker_and_is_told_until_it_is_over(
 ):
     broken = threading.Event()
     broken.set()
-    doing = {"deliver": "deliver_due", "rounds": "run_due"}[name]
+    doing = {"deliver": "deliver_due", "rounds": "run_due_jobs"}[name]
     done = getattr(job_worker, doing)
 
     def stumble(*args, **options):
@@ -104,7 +104,7 @@ def test_a_mistake_ends_no_worker_and_is_told_until_it_is_over(
         until(lambda: job(name) is None)
         until(lambda: smtp.received and job("settle"))
     assert worker.raised == []
-    assert noted.startswith("LookupError at working.py:")
+    assert noted.startswith("LookupError at worker.py:")
     assert f"{name} failed, to be tried again in" in caplog.text
     assert ADA not in caplog.text + noted
 

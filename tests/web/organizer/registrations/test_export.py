@@ -108,13 +108,14 @@ def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
 def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
     event = make_mixed_event()
     read = []
+    iter_attendees = attendee_queries.iter_attendees
 
-    def roster(event_id, wanted):
-        for row in attendee_queries.iter_attendees(event_id, wanted, batch=2):
+    def noting(event_id, wanted):
+        for row in iter_attendees(event_id, wanted, batch=2):
             read.append(row.reference)
             yield row
 
-    monkeypatch.setattr("rsvp.queries.attendees.iter_attendees", roster)
+    monkeypatch.setattr("rsvp.queries.attendees.iter_attendees", noting)
     monkeypatch.setattr("rsvp.formats.exports.attendees.CHUNK_BYTES", 1)
     answer = client.get(export_path(event, "csv"), buffered=False)
     pieces = answer.response
