@@ -13,7 +13,7 @@ STYLING = (
     (r"/(?:assets/[^/\"'\s]+|static)/[^\"'\s<>)]*", "(asset)"),
     (r"\s+(?:class|data-class)=\"[^\"]*\"", ""),
     (r"<style\b[^>]*>.*?</style>", "<style></style>"),
-    (r"(?m)^(ETag|Content-Length|Link): .*$", r"\1: (of the page)"),
+    (r"(?m)^(ETag|Content-Length|Link): [^\n]*$", r"\1: (of the page)"),
 )
 
 
