@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
         )
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note_new_mails)
-        db.engine.__dict__["rsvp_after_mails"] = WorkerNotifier(url).ring
+        db.engine.__dict__["rsvp_after_mails"] = WorkerNotifier(url).notify
 
 
 def is_installed() -> bool:
@@ -77,31 +77,31 @@ class WorkerNotifier:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.rung = threading.Event()
+        self.requested = threading.Event()
         self.starting = threading.Lock()
         self.started_by: int | None = None
 
-    def ring(self) -> None:
+    def notify(self) -> None:
         if self.started_by != os.getpid():
             self.start()
-        self.rung.set()
+        self.requested.set()
 
     def start(self) -> None:
         with self.starting:
             # Threads don't outlive a fork, so each process has its own.
             if self.started_by != os.getpid():
-                self.rung = threading.Event()
+                self.requested = threading.Event()
                 self.started_by = os.getpid()
                 threading.Thread(
-                    target=self.pass_on, name="doorbell", daemon=True
+                    target=self.run_thread, name="doorbell", daemon=True
                 ).start()
 
-    def pass_on(self) -> None:
+    def run_thread(self) -> None:
         celery = make_celery(self.url, **notifier_settings(self.url))
         is_broken = False
         while True:
-            self.rung.wait()
-            self.rung.clear()
+            self.requested.wait()
+            self.requested.clear()
             try:
                 celery.send_task("rsvp.deliver", expires=TASK_EXPIRES, retry=False)
                 is_broken = False

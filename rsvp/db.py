@@ -134,7 +134,7 @@ def acquire_write_lock(
     Raises NoTurn where it does not come in `patience` seconds (None: as for a page).
     """
     queue: WriterQueue | None = engine.__dict__.get("rsvp_queue")
-    return queue.turn(patience) if queue else contextlib.nullcontext()
+    return queue.acquire(patience) if queue else contextlib.nullcontext()
 
 
 def current_session() -> Session:

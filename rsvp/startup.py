@@ -83,11 +83,11 @@ def check_unclean_end() -> None:
     if use is not None:
         use.share()
         try:
-            sqlite_file.verify_after(use.file, use.was_left)
+            sqlite_file.verify_after(use.file, use.last_close)
         except UnsafeStart:
             use.release()
             raise
-        use.was_left = sqlite_file.LastClose.WHOLE
+        use.last_close = sqlite_file.LastClose.WHOLE
 
 
 def close_database() -> None:

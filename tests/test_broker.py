@@ -56,7 +56,7 @@ def test_a_broker_that_is_not_there_is_told_once_and_nobody_waits(app, caplog):
     bell = broker.WorkerNotifier(NOBODY)
     before = time.monotonic()
     for _ in range(100):
-        bell.ring()
+        bell.notify()
     assert time.monotonic() - before < 0.5
     end = time.monotonic() + 20
     while not caplog.records and time.monotonic() < end:
@@ -89,7 +89,7 @@ def test_a_broker_that_says_nothing_is_left_alone_soon(
         bell = broker.WorkerNotifier(f"{scheme}://127.0.0.1:{server.port}/0")
         before = time.monotonic()
         for _ in range(100):
-            bell.ring()
+            bell.notify()
         assert time.monotonic() - before < 0.5
         end = time.monotonic() + 20
         while not caplog.records and time.monotonic() < end:

@@ -182,7 +182,7 @@ def test_a_forked_process_waits_for_its_own_turn_to_write(sqlite_app):
         with writing():
             pass  # from here on the queue's file is open
         queue = db.engine.__dict__["rsvp_queue"]
-        with queue.turn():
+        with queue.acquire():
             child = multiprocessing.get_context("fork").Process(target=take_turn)
             child.start()
             child.join(0.5)
@@ -195,5 +195,5 @@ def test_a_forked_process_waits_for_its_own_turn_to_write(sqlite_app):
 
 def take_turn():
     queue = db.engine.__dict__["rsvp_queue"]
-    with queue.turn():
+    with queue.acquire():
         pass

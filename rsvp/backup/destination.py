@@ -57,20 +57,20 @@ def inspect_existing(execute: Execute) -> ExistingSite:
 class Destination(Protocol):
     """The steps of a restore, in this order."""
 
-    def alone(self) -> AbstractContextManager[None]:
+    def exclusive(self) -> AbstractContextManager[None]:
         """Nobody else uses the database meanwhile. Raises BackupError. At its end what
         was made beside is gone, unless it was swapped in."""
 
-    def look(self) -> ExistingSite:
+    def inspect(self) -> ExistingSite:
         """What is there now."""
 
-    def fill(self, found: OpenArchive, progress: Progress) -> None:
+    def load(self, found: OpenArchive, progress: Progress) -> None:
         """Make the database of the backup beside. Raises BackupError."""
 
     def uri(self) -> str:
         """The address of what was made beside."""
 
-    def swap(self, before: ExistingSite, now: datetime) -> str | None:
+    def swap_in(self, before: ExistingSite, now: datetime) -> str | None:
         """Put it in the place, all at once; the name under which what was there before
         is kept, if it was anything."""
 

@@ -41,7 +41,7 @@ class PostgresqlDestination:
         self.namespace = ""
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         with lock.without_sharing(self.engine):
             opened = self.engine.raw_connection()
             try:
@@ -50,7 +50,7 @@ class PostgresqlDestination:
                 driver.autocommit = True
                 driver.patience = None
                 self.connection = driver
-                with lock.lock_postgresql(driver), self.tidied():
+                with lock.lock_postgresql(driver), self.temporary_schema_dropped():
                     yield
             except lock.DatabaseInUse as error:
                 raise BackupError(IN_USE_TEXT) from error
@@ -63,17 +63,17 @@ class PostgresqlDestination:
                 opened.close()
 
     @contextlib.contextmanager
-    def tidied(self) -> Iterator[None]:
+    def temporary_schema_dropped(self) -> Iterator[None]:
         for name, value in TIMEOUTS.items():
             self.run("SET {} = {}", sql.Identifier(name), sql.Literal(value))
-        self.drop_aside()
+        self.drop_temporary_schema()
         try:
             yield
         finally:
             with contextlib.suppress(psycopg.OperationalError):
-                self.drop_aside()
+                self.drop_temporary_schema()
 
-    def drop_aside(self) -> None:
+    def drop_temporary_schema(self) -> None:
         self.run("DROP SCHEMA IF EXISTS {} CASCADE", sql.Identifier(TEMPORARY_SCHEMA))
 
     def run(self, statement: str, *names: sql.Composable) -> Any:
@@ -86,7 +86,7 @@ class PostgresqlDestination:
         )
         return [row[0] for row in rows]
 
-    def look(self) -> ExistingSite:
+    def inspect(self) -> ExistingSite:
         found = self.connection.execute("SELECT current_schema()").fetchone()
         if not found or not found[0]:
             raise BackupError("the database has no schema that tables could be made in")
@@ -101,7 +101,7 @@ class PostgresqlDestination:
             )
         return inspect_existing(lambda query: self.connection.execute(query).fetchall())
 
-    def fill(self, found: OpenArchive, progress: Progress) -> None:
+    def load(self, found: OpenArchive, progress: Progress) -> None:
         with tempfile.TemporaryFile(dir=self.folder) as dump:
             found.copy_database(dump, progress)
             dump.seek(0)
@@ -125,7 +125,7 @@ class PostgresqlDestination:
         url = url.update_query_dict({"options": options.strip()})
         return url.render_as_string(hide_password=False)
 
-    def swap(self, before: ExistingSite, now: datetime) -> str | None:
+    def swap_in(self, before: ExistingSite, now: datetime) -> str | None:
         old, new = self.tables(self.namespace), self.tables(TEMPORARY_SCHEMA)
         kept = None
         with self.connection.transaction():

@@ -38,29 +38,29 @@ class SqliteDestination:
         assert file is not None
         self.lock: FileLock = engine.__dict__["rsvp_use"]
         self.file = file
-        self.aside = file.with_name(f"{file.name}.restoring")
+        self.temporary = file.with_name(f"{file.name}.restoring")
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         try:
-            with self.lock.alone():
-                self.tidy()
+            with self.lock.exclusive():
+                self.remove_temporary_files()
                 try:
                     yield
                 finally:
-                    self.tidy()
+                    self.remove_temporary_files()
         except DatabaseInUse as error:
             raise BackupError(IN_USE_TEXT) from error
 
-    def tidy(self) -> None:
+    def remove_temporary_files(self) -> None:
         for ending in FILE_SUFFIXES:
-            Path(f"{self.aside}{ending}").unlink(missing_ok=True)
+            Path(f"{self.temporary}{ending}").unlink(missing_ok=True)
 
-    def look(self) -> ExistingSite:
+    def inspect(self) -> ExistingSite:
         if sqlite_file.size_or_zero(self.file) == 0:
             return NO_SITE
         try:
-            sqlite_file.refuse_foreign_wal(self.file, *self.lock.noted())
+            sqlite_file.refuse_foreign_wal(self.file, *self.lock.read_state())
             # Its WAL is moved over when it is closed: it is kept as one whole file.
             address = f"file:{quote(str(self.file))}?mode=rw"
             with contextlib.closing(sqlite3.connect(address, uri=True)) as opened:
@@ -68,19 +68,19 @@ class SqliteDestination:
         except (UnsafeStart, sqlite3.Error):
             return ExistingSite(is_empty=False)
 
-    def fill(self, found: OpenArchive, progress: Progress) -> None:
-        handle = os.open(self.aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    def load(self, found: OpenArchive, progress: Progress) -> None:
+        handle = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             found.copy_database(file, progress)
         with contextlib.suppress(TimeoutError):
-            if problem := sqlite_file.find_problem(self.aside, float("inf")):
+            if problem := sqlite_file.find_problem(self.temporary, float("inf")):
                 raise Damaged(problem)
 
     def uri(self) -> str:
-        return f"sqlite:///{self.aside}"
+        return f"sqlite:///{self.temporary}"
 
-    def swap(self, before: ExistingSite, now: datetime) -> str | None:
-        fsync_path(self.aside)
+    def swap_in(self, before: ExistingSite, now: datetime) -> str | None:
+        fsync_path(self.temporary)
         kept = None
         if self.file.exists() and not before.is_empty:
             kept = free_name(
@@ -92,7 +92,7 @@ class SqliteDestination:
                 link_under_name(old, sqlite_file.companion_path(kept, ending))
         for ending in sqlite_file.COMPANION_SUFFIXES:
             sqlite_file.companion_path(self.file, ending).unlink(missing_ok=True)
-        self.aside.replace(self.file)
+        self.temporary.replace(self.file)
         fsync_path(self.file.parent)
         return str(kept) if kept else None
 

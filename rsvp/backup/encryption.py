@@ -155,7 +155,7 @@ class DecryptedStream(io.RawIOBase):
     def __init__(
         self, pipe: BinaryIO, guarded: ErrorKeepingFile, beside: BackgroundThread
     ) -> None:
-        self.pipe, self.guarded, self.beside = pipe, guarded, beside
+        self.pipe, self.guarded, self.decryption = pipe, guarded, beside
 
     def readable(self) -> bool:
         return True
@@ -163,15 +163,15 @@ class DecryptedStream(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         piece = self.pipe.read(size)
         if len(piece) < size or size < 0:
-            self.beside.join()
-            if self.beside.error is not None:
-                raise to_backup_error(self.beside.error) from self.beside.error
+            self.decryption.join()
+            if self.decryption.error is not None:
+                raise to_backup_error(self.decryption.error) from self.decryption.error
         return piece
 
     def close(self) -> None:
         """Whoever decrypts ends by it, where nobody read to the end."""
         self.pipe.close()
-        self.beside.join()
+        self.decryption.join()
         super().close()
 
 

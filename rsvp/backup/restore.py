@@ -102,16 +102,16 @@ def restore_archive(
     progress: Progress,
 ) -> RestoreResult:
     where: Destination = DESTINATIONS[found.about.engine](app)
-    with where.alone():
-        before = where.look()
+    with where.exclusive():
+        before = where.inspect()
         if not (before.is_empty or wishes.replace):
             raise destination.occupied_error(before)
-        where.fill(found, progress)
+        where.load(found, progress)
         renewed = bring_up_to_date(
             app, where.uri(), ours, found.about, before, wishes, now
         )
         were_put = backup_keys.write_keys(app, ours, now)
-        kept = where.swap(before, now)
+        kept = where.swap_in(before, now)
     return RestoreResult(found.about, before, renewed, kept, were_put)
 
 

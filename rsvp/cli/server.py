@@ -160,7 +160,7 @@ class DirectScheduler(CallbackScheduler):
     def __init__(self, loop: Any, callback: Any, *_: Any) -> None:
         super().__init__()
         over_the_loop = _cbsched_aioschedule(loop, self._ctx, callback)
-        take = self.front.take
+        take = self.front.dispatch
 
         def schedule(watcher: Any) -> None:
             try:
@@ -349,10 +349,10 @@ class WorkerProcess:
         self.process: Any = None
 
     def start(self) -> None:
-        self.process = self.started()
+        self.process = self.start_process()
         threading.Thread(target=self.watch, name="beside", daemon=True).start()
 
-    def started(self, ended: str | None = None) -> Any:
+    def start_process(self, ended: str | None = None) -> Any:
         process = fork_context.Process(
             target=self.run, args=(ended,), name="worker", daemon=True
         )
@@ -378,7 +378,7 @@ class WorkerProcess:
             )
             if self.stopping.wait(pause):
                 return
-            self.process = self.started(ended)
+            self.process = self.start_process(ended)
 
     def stop(self) -> None:
         self.stopping.set()

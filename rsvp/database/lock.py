@@ -118,7 +118,7 @@ class FileLock:
         self.threads = threading.Lock()
         self.handle: int | None = None
         self.held_by: int | None = None
-        self.was_left = sqlite_file.LastClose.WHOLE
+        self.last_close = sqlite_file.LastClose.WHOLE
         """How this process found the database, until somebody has looked into it."""
 
     def share(self) -> None:
@@ -146,7 +146,7 @@ class FileLock:
         """The first to use it: see how the last one left it; note that it is open."""
         noted = read_note(handle)
         sqlite_file.refuse_foreign_wal(self.file, noted, os.fstat(handle))
-        self.was_left = sqlite_file.find_last_close(self.file, noted)
+        self.last_close = sqlite_file.find_last_close(self.file, noted)
         # It must be on the disk before a WAL is: a WAL beside a file that was closed
         # is another one's.
         write_note(handle, sqlite_file.open_note(self.file, os.fstat(handle)))
@@ -161,14 +161,14 @@ class FileLock:
             handle, self.handle = self.handle, None
             is_ours, self.held_by = self.held_by == os.getpid(), None
             try:
-                is_whole = self.was_left is sqlite_file.LastClose.WHOLE
+                is_whole = self.last_close is sqlite_file.LastClose.WHOLE
                 if is_ours and is_whole and try_flock(handle, fcntl.LOCK_EX):
                     write_note(handle, sqlite_file.closed_note(self.file))
             finally:
                 os.close(handle)
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Have it without anybody else. Raises InUse, and OSError."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -179,7 +179,7 @@ class FileLock:
         finally:
             os.close(handle)
 
-    def noted(self) -> tuple[str, os.stat_result]:
+    def read_state(self) -> tuple[str, os.stat_result]:
         """What its file says, and what the system says of the file."""
         with self.path.open("rb") as file:
             return read_note(file.fileno()), os.fstat(file.fileno())

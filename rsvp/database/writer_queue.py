@@ -34,14 +34,14 @@ class WriterQueue:
     """A fair-enough queue in front of `BEGIN IMMEDIATE`: p99 tens of milliseconds,
     where SQLite's own sleeping retries reach seconds under a rush."""
 
-    def __init__(self, path: Path, patience: float = WAIT_SECONDS) -> None:
+    def __init__(self, path: Path, wait_seconds: float = WAIT_SECONDS) -> None:
         self.path = path
-        self.patience = patience
+        self.wait_seconds = wait_seconds
         self.file: IO[str] | None = None
-        self.begin_anew()
+        self.reset_after_fork()
         QUEUES.add(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a process just forked: locks that its parent's threads hold stay the
         parent's, and so does the open file, to which the file's lock belongs."""
         self.threads = threading.Lock()
@@ -56,22 +56,22 @@ class WriterQueue:
             self.file = None
 
     @contextlib.contextmanager
-    def turn(self, patience: float | None = None) -> Iterator[None]:
+    def acquire(self, wait_seconds: float | None = None) -> Iterator[None]:
         """The only turn to write, of all threads and processes.
 
         Raises NoTurn where it does not come in time, or the file can't be used. Who
-        brings `patience` of their own (seconds) waits for so long, whatever others do.
+        brings `wait_seconds` of their own waits for so long, whatever others do.
         """
         began = time.monotonic()
-        if not self.waited(self.threads, began, patience):
+        if not self.acquire_in_time(self.threads, began, wait_seconds):
             raise WriteLockUnavailable
         try:
             if fcntl is None:
                 yield
                 return
             try:
-                file = self.file = self.file or self.opened()
-                self.lock(file, began, patience)
+                file = self.file = self.file or self.open_lock_file()
+                self.lock_file(file, began, wait_seconds)
             except OSError as error:
                 raise WriteLockUnavailable from error
             try:
@@ -82,30 +82,34 @@ class WriterQueue:
         finally:
             self.threads.release()
 
-    def opened(self) -> IO[str]:
+    def open_lock_file(self) -> IO[str]:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         return os.fdopen(os.open(self.path, flags, 0o600), "a")
 
-    def waited(
+    def acquire_in_time(
         self,
         lock: threading.Lock | threading.Semaphore,
         began: float,
-        patience: float | None,
+        wait_seconds: float | None,
     ) -> bool:
         """Take a lock; False where that takes too long."""
         while True:
-            left = (patience or self.patience) - (time.monotonic() - began)
-            if patience is None and self.is_stuck:
-                left = min(left, began + STUCK_WAIT_SECONDS - time.monotonic())
-            if lock.acquire(timeout=max(0.0, min(left, POLL_SECONDS))):
+            remaining = (wait_seconds or self.wait_seconds) - (time.monotonic() - began)
+            if wait_seconds is None and self.is_stuck:
+                remaining = min(
+                    remaining, began + STUCK_WAIT_SECONDS - time.monotonic()
+                )
+            if lock.acquire(timeout=max(0.0, min(remaining, POLL_SECONDS))):
                 return True
-            if left <= POLL_SECONDS:
+            if remaining <= POLL_SECONDS:
                 self.is_stuck = True
                 return False
 
     # --- the file's lock, with an end to waiting for it ---
 
-    def lock(self, file: IO[str], began: float, patience: float | None) -> None:
+    def lock_file(
+        self, file: IO[str], began: float, wait_seconds: float | None
+    ) -> None:
         """Take the lock at once, or have it fetched.
 
         Waiting in the kernel has no end, and asking again and again would lose to those
@@ -117,9 +121,9 @@ class WriterQueue:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     return
                 except BlockingIOError:
-                    self.have_it_fetched(file)
+                    self.start_fetching(file)
             self.is_wanted = True
-        if not self.waited(self.arrived, began, patience):
+        if not self.acquire_in_time(self.arrived, began, wait_seconds):
             with self.guard:
                 self.is_wanted = False
                 # Unless it came in this very moment.
@@ -129,10 +133,10 @@ class WriterQueue:
             failure, self.failure = self.failure, None
             raise failure
 
-    def have_it_fetched(self, file: IO[str]) -> None:
+    def start_fetching(self, file: IO[str]) -> None:
         if not self.is_started:
             fetching = threading.Thread(
-                target=self.fetch_again_and_again,
+                target=self.run_fetch_thread,
                 args=(file, self.asked),
                 name="writer queue",
                 daemon=True,
@@ -142,7 +146,7 @@ class WriterQueue:
         self.is_fetching = True
         self.asked.release()
 
-    def fetch_again_and_again(self, file: IO[str], asked: threading.Semaphore) -> None:
+    def run_fetch_thread(self, file: IO[str], asked: threading.Semaphore) -> None:
         while True:
             asked.acquire()
             failure = None
@@ -161,7 +165,7 @@ class WriterQueue:
 
 def reset_after_fork() -> None:
     for queue in list(QUEUES):
-        queue.begin_anew()
+        queue.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

@@ -118,7 +118,7 @@ def run_due_jobs(
             if waiting is not None:
                 waiting.append(job.name)
             continue
-        claim = JobClaim.of(job, now, early=early)
+        claim = JobClaim.try_claim(job, now, early=early)
         if claim is not None:
             things = claim.run()
             if things is not None:
@@ -201,14 +201,14 @@ class JobClaim:
     clock: float
 
     @classmethod
-    def of(
+    def try_claim(
         cls, job: RecurringJob, now: datetime, *, early: bool = False
     ) -> JobClaim | None:
         """Take the job, if it is due and no other worker is at it."""
         claim = cls(job, new_holder_name(), now, time.monotonic())
         LIVE_HOLDERS.add(claim.holder)
         try:
-            is_mine = claim.take(early=early)
+            is_mine = claim.claim_row(early=early)
         except BaseException:
             LIVE_HOLDERS.discard(claim.holder)
             raise
@@ -217,7 +217,7 @@ class JobClaim:
         LIVE_HOLDERS.discard(claim.holder)
         return None
 
-    def take(self, *, early: bool) -> bool:
+    def claim_row(self, *, early: bool) -> bool:
         columns = (Job.due_at, Job.holder, Job.failures)
         row = select(*columns).where(Job.name == self.job.name)
         with writing() as session:
@@ -255,19 +255,21 @@ class JobClaim:
         except Exception as error:
             # What is wrong with one job must not keep the others from running.
             current_session().rollback()
-            self.note_failure(error)
+            self.record_failure(error)
             return None
         else:
-            self.note_done(done)
+            self.record_success(done)
             return done
         finally:
             LIVE_HOLDERS.discard(self.holder)
 
-    def note_done(self, done: int) -> None:
+    def record_success(self, done: int) -> None:
         due = self.now + timedelta(seconds=self.job.seconds)
-        self.note(due_at=due, done=done, runs=Job.runs + 1, failures=0, last_error=None)
+        self.update_status(
+            due_at=due, done=done, runs=Job.runs + 1, failures=0, last_error=None
+        )
 
-    def note_failure(self, error: Exception) -> None:
+    def record_failure(self, error: Exception) -> None:
         """Its text is left out, from the log too: it may quote somebody's data."""
         name, told = type(error).__name__, error_summary.error_traceback(error)
         log.error("job %s failed: %s\n%s", self.job.name, name, told)
@@ -276,17 +278,17 @@ class JobClaim:
                 select(Job.failures).where(Job.name == self.job.name)
             ).one()
             pause = RETRY_PAUSES[min(before, len(RETRY_PAUSES) - 1)]
-            self.write(
+            self.write_status(
                 due_at=self.instant() + pause,
                 failures=before + 1,
                 last_error=error_summary.error_summary(error),
             )
 
-    def note(self, **values: object) -> None:
+    def update_status(self, **values: object) -> None:
         with writing():
-            self.write(**values)
+            self.write_status(**values)
 
-    def write(self, **values: object) -> None:
+    def write_status(self, **values: object) -> None:
         """Change the row, unless another worker took the job over after our lease."""
         mine = update(Job).where(Job.name == self.job.name, Job.holder == self.holder)
         free = {"lease_until": None, "holder": None, "finished_at": self.instant()}

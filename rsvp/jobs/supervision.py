@@ -47,7 +47,7 @@ class SupervisedWorker:
         self.host = socket.gethostname()[:40]
         self.holder = new_holder_name()
         self.began = time.monotonic()
-        self.is_known_to_be_well = False
+        self.is_marked_healthy = False
 
     def begin(self, ended: str | None) -> None:
         """`ended`: how the one before did, where whoever started this one knows."""
@@ -59,7 +59,7 @@ class SupervisedWorker:
             why = (ended or UNKNOWN_EXIT) if has_gone else None
             return workers.record_start(self.host, self.holder, why, now=self.clock())
 
-        self.tell(self.note(change))
+        self.log_frequent_ends(self.record(change))
 
     def end(self, error: BaseException | None) -> None:
         """It ends because of this error, or (None) as it was told to."""
@@ -69,22 +69,22 @@ class SupervisedWorker:
             log.error(
                 "the worker ends: %s\n%s", why, error_summary.error_traceback(error)
             )
-        self.tell(
-            self.note(
+        self.log_frequent_ends(
+            self.record(
                 lambda: workers.record_end(
                     self.host, self.holder, why, now=self.clock()
                 )
             )
         )
 
-    def runs(self) -> None:
+    def mark_running(self) -> None:
         """It has done a round; after some minutes of them it is well."""
-        if self.is_known_to_be_well or time.monotonic() - self.began < HEALTHY_AFTER:
+        if self.is_marked_healthy or time.monotonic() - self.began < HEALTHY_AFTER:
             return
-        self.note(lambda: workers.clear_crashes(self.host, now=self.clock()))
-        self.is_known_to_be_well = True
+        self.record(lambda: workers.clear_crashes(self.host, now=self.clock()))
+        self.is_marked_healthy = True
 
-    def note(self, change: Callable[[], Worker | None]) -> tuple[int, str] | None:
+    def record(self, change: Callable[[], Worker | None]) -> tuple[int, str] | None:
         """What the row then says: how many ended shortly after one another, and why the
         last did."""
 
@@ -94,7 +94,7 @@ class SupervisedWorker:
 
         return write_if_possible("how the worker fares", changed)
 
-    def tell(self, ends: tuple[int, str] | None) -> None:
+    def log_frequent_ends(self, ends: tuple[int, str] | None) -> None:
         if ends and ends[0] >= CRASHES_TO_REPORT:
             told = "workers of this machine ended %d times within a short time: %s"
             log.error(told, *ends)
@@ -125,7 +125,7 @@ class WorkerLoop:
         # Whoever was there before may have left a row.
         self.may_have_row = True
 
-    def went_well(self) -> None:
+    def mark_succeeded(self) -> None:
         self.failures = 0
         if not self.may_have_row:
             return
@@ -137,7 +137,7 @@ class WorkerLoop:
         current_session().rollback()
         self.may_have_row = False
 
-    def failed(self, error: Exception, pauses: list[timedelta]) -> timedelta:
+    def mark_failed(self, error: Exception, pauses: list[timedelta]) -> timedelta:
         """Tell of it, and say after which pause it is tried again."""
         pause = pauses[min(self.failures, len(pauses) - 1)]
         self.failures += 1

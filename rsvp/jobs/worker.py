@@ -74,7 +74,7 @@ def run_loops(
 
     def rounds() -> bool:
         run_due_jobs(clock(), stop=stop, steady=read_steady_clock())
-        supervised.runs()
+        supervised.mark_running()
         return False
 
     def delivery() -> bool:
@@ -115,14 +115,16 @@ def repeat_until_stopped(part: WorkerLoop, stop: threading.Event, pause: float) 
     while not stop.is_set():
         try:
             wait = 0.0 if part.run() else pause
-            part.went_well()
+            part.mark_succeeded()
         except Exception as error:
             current_session().rollback()
             outage = outages.find(error)
             if outage is None and not isinstance(error, DBAPIError):
                 # A mistake of ours; whoever ends for it would be started again, and
                 # again, and do nothing else either.
-                wait = max(pause, part.failed(error, JOB_RETRY_DELAYS).total_seconds())
+                wait = max(
+                    pause, part.mark_failed(error, JOB_RETRY_DELAYS).total_seconds()
+                )
             else:
                 log.error("trying again soon: %s", outage or type(error).__name__)
                 wait = max(pause, ERROR_PAUSE)

@@ -133,7 +133,7 @@ class OutgoingMail(flask_mail.Message):
         return parsed
 
     @cached_property
-    def written(self) -> bytes:
+    def as_bytes_cached(self) -> bytes:
         """The whole mail as it is sent, written once. Raises ValueError where something
         in it can't be written."""
         return self.as_bytes()
@@ -218,7 +218,7 @@ class SmtpConnection(flask_mail.Connection):
         self.ends_at = math.inf
         self.step = SmtpStep.CONNECT
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         left = self.ends_at - time.monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
@@ -232,11 +232,11 @@ class SmtpConnection(flask_mail.Connection):
             host = TimedSMTPOverTLS(
                 self.mail.server,
                 self.mail.port,
-                left=self.left,
+                left=self.seconds_left,
                 context=ssl.create_default_context(),
             )
         else:
-            host = TimedSMTP(self.mail.server, self.mail.port, left=self.left)
+            host = TimedSMTP(self.mail.server, self.mail.port, left=self.seconds_left)
         try:
             if self.mail.use_tls:
                 host.starttls(context=ssl.create_default_context())
@@ -269,7 +269,7 @@ class SmtpConnection(flask_mail.Connection):
         answer that is a refusal the connection is good for the next mail.
         """
         sender, recipient = str(message.sender), str(message.recipients[0])
-        data = message.written
+        data = message.as_bytes_cached
         self.step = SmtpStep.SENDER
         if message.needs_utf8 and not host.has_extn("smtputf8"):
             if not sender.isascii():
@@ -281,7 +281,7 @@ class SmtpConnection(flask_mail.Connection):
             options.append(f"size={len(data)}")
         code, said = host.mail(sender, options)
         if code != OK:
-            self.begin_again(code)
+            self.reset_session(code)
             is_for_letters = message.needs_utf8 and sender.isascii()
             if code == TOO_LARGE or (is_for_letters and code != CLOSING):
                 raise MailRefused(code, said)
@@ -289,19 +289,19 @@ class SmtpConnection(flask_mail.Connection):
         self.step = SmtpStep.RECIPIENT
         code, said = host.rcpt(recipient)
         if code not in (OK, WILL_FORWARD):
-            self.begin_again(code)
+            self.reset_session(code)
             raise smtplib.SMTPRecipientsRefused({recipient: (code, said)})
         self.step = SmtpStep.DATA
         try:
             code, said = host.data(data)
         except smtplib.SMTPDataError as error:
-            self.begin_again(error.smtp_code)
+            self.reset_session(error.smtp_code)
             raise
         if code != OK:
-            self.begin_again(code)
+            self.reset_session(code)
             raise smtplib.SMTPDataError(code, said)
 
-    def begin_again(self, code: int) -> None:
+    def reset_session(self, code: int) -> None:
         """After a refusal: the next mail is another one. Where that isn't agreed on, it
         is sent over another connection. (421: the server has gone.)"""
         if code == CLOSING or self.host is None:

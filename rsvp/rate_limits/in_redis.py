@@ -84,10 +84,10 @@ class SharedRedisStorage(Storage):
     def __init__(self, uri: str, **options: Any) -> None:
         super().__init__(uri, **options)
         pool = make_pool(uri.removeprefix(URI_PREFIX))
-        self.here = ProcessMemoryStorage()
-        self.there = RedisStorage("redis://", connection_pool=pool)
+        self.memory_storage = ProcessMemoryStorage()
+        self.redis_storage = RedisStorage("redis://", connection_pool=pool)
         # Not a ping: one that takes no writes answers that.
-        self.courier = RedisClient(lambda: self.there.incr("probe", 60))
+        self.client = RedisClient(lambda: self.redis_storage.incr("probe", 60))
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -95,42 +95,46 @@ class SharedRedisStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         try:
-            return int(self.courier.ask(lambda: self.there.incr(key, expiry, amount)))
+            return int(
+                self.client.call(lambda: self.redis_storage.incr(key, expiry, amount))
+            )
         except NoAnswer:
-            return self.here.incr(key, expiry, amount)
+            return self.memory_storage.incr(key, expiry, amount)
 
     def get(self, key: str) -> int:
         try:
-            return int(self.courier.ask(lambda: self.there.get(key)))
+            return int(self.client.call(lambda: self.redis_storage.get(key)))
         except NoAnswer:
-            return self.here.get(key)
+            return self.memory_storage.get(key)
 
     def get_expiry(self, key: str) -> float:
         try:
-            return float(self.courier.ask(lambda: float(self.there.get_expiry(key))))
+            return float(
+                self.client.call(lambda: float(self.redis_storage.get_expiry(key)))
+            )
         except NoAnswer:
-            return self.here.get_expiry(key)
+            return self.memory_storage.get_expiry(key)
 
     def check(self) -> bool:
         return True
 
     def reset(self) -> int | None:
-        self.here.reset()
+        self.memory_storage.reset()
         with contextlib.suppress(NoAnswer):
-            self.courier.ask(self.there.reset)
+            self.client.call(self.redis_storage.reset)
         return None
 
     def clear(self, key: str) -> None:
-        self.here.clear(key)
+        self.memory_storage.clear(key)
         with contextlib.suppress(NoAnswer):
-            self.courier.ask(lambda: self.there.clear(key))
+            self.client.call(lambda: self.redis_storage.clear(key))
 
 
 class RedisCall:
     """What is asked, and what came of it."""
 
-    def __init__(self, ask: Callable[[], Any]) -> None:
-        self.ask = ask
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self.function = function
         self.answered = threading.Event()
         self.answer: Any = None
         self.failure: Exception | None = None
@@ -141,100 +145,100 @@ class RedisClient:
     """Asks in a thread of its own, one question after the other."""
 
     def __init__(
-        self, probe: Callable[[], object], rest: float = RETRY_SECONDS
+        self, probe: Callable[[], object], retry_seconds: float = RETRY_SECONDS
     ) -> None:
         self.probe = probe
-        self.rest = rest
-        self.begin_anew()
+        self.retry_seconds = retry_seconds
+        self.reset_after_fork()
         CLIENTS.add(self)
 
-    def begin_anew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a process just forked: the parent's thread stays the parent's."""
         self.lock = threading.Lock()
-        self.questions: queue.SimpleQueue[RedisCall] = queue.SimpleQueue()
-        self.is_resting = self.is_started = False
-        self.lost = 0.0
+        self.calls: queue.SimpleQueue[RedisCall] = queue.SimpleQueue()
+        self.is_paused = self.is_started = False
+        self.slow_total = 0.0
 
-    def ask(self, question: Callable[[], Any]) -> Any:
+    def call(self, function: Callable[[], Any]) -> Any:
         """The answer; it takes PATIENCE at most. Raises NoAnswer."""
-        if self.is_resting:
+        if self.is_paused:
             raise NoAnswer
         self.start()
-        asked, began = RedisCall(question), time.monotonic()
-        self.questions.put(asked)
-        if not asked.answered.wait(ANSWER_TIMEOUT):
-            asked.is_abandoned = True
-            self.leave_alone("no answer in time")
+        call, began = RedisCall(function), time.monotonic()
+        self.calls.put(call)
+        if not call.answered.wait(ANSWER_TIMEOUT):
+            call.is_abandoned = True
+            self.pause("no answer in time")
             raise NoAnswer
-        if asked.failure is not None:
-            raise NoAnswer from asked.failure
+        if call.failure is not None:
+            raise NoAnswer from call.failure
         took = time.monotonic() - began
-        self.lost = self.lost + took if took > SLOW_SECONDS else 0.0
-        if self.lost > ANSWER_TIMEOUT:
-            self.leave_alone("it is slow")
-        return asked.answer
+        self.slow_total = self.slow_total + took if took > SLOW_SECONDS else 0.0
+        if self.slow_total > ANSWER_TIMEOUT:
+            self.pause("it is slow")
+        return call.answer
 
     def start(self) -> None:
         with self.lock:
             if not self.is_started:
                 self.is_started = True
                 threading.Thread(
-                    target=self.carry, name="shared counter", daemon=True
+                    target=self.run_thread, name="shared counter", daemon=True
                 ).start()
 
-    def leave_alone(self, why: str) -> None:
+    def pause(self, why: str) -> None:
         with self.lock:
-            if self.is_resting:
+            if self.is_paused:
                 return
-            self.is_resting, self.lost = True, 0.0
+            self.is_paused, self.slow_total = True, 0.0
         log.warning("Redis is left alone, and each process counts for itself: %s", why)
         # Its thread may wait for a question, and has something else to do now.
-        self.questions.put(RedisCall(lambda: None))
+        self.calls.put(RedisCall(lambda: None))
 
     # --- in its thread ---
 
-    def carry(self) -> None:
+    def run_thread(self) -> None:
         while True:
-            asked = self.questions.get()
-            if self.is_resting:
-                self.rest_until_well()
-            if asked.is_abandoned:
+            call = self.calls.get()
+            if self.is_paused:
+                self.wait_until_healthy()
+            if call.is_abandoned:
                 continue
             try:
-                asked.answer = asked.ask()
+                call.answer = call.function()
             except Exception as error:
                 # Of whatever kind: what is no Redis may say anything.
-                self.leave_alone(type(error).__name__)
-                self.refuse(asked, error)
-                self.rest_until_well()
+                self.pause(type(error).__name__)
+                self.fail_all(call, error)
+                self.wait_until_healthy()
             else:
-                asked.answered.set()
+                call.answered.set()
 
-    def refuse(self, asked: RedisCall, error: Exception) -> None:
+    def fail_all(self, call: RedisCall, error: Exception) -> None:
         """Tell all who wait, so that none waits for nothing."""
-        asked.failure = error
-        asked.answered.set()
+        call.failure = error
+        call.answered.set()
         with contextlib.suppress(queue.Empty):
             while True:
-                other = self.questions.get_nowait()
+                other = self.calls.get_nowait()
                 other.failure = error
                 other.answered.set()
 
-    def rest_until_well(self) -> None:
+    def wait_until_healthy(self) -> None:
         is_well = False
         while not is_well:
-            time.sleep(self.rest)
+            time.sleep(self.retry_seconds)
             began = time.monotonic()
             with contextlib.suppress(Exception):
                 self.probe()
                 is_well = time.monotonic() - began < SLOW_SECONDS
-        self.is_resting = False
+        self.is_paused = False
         log.warning("Redis answers again, and counts for all")
 
 
 def reset_after_fork() -> None:
-    for courier in list(CLIENTS):
-        courier.begin_anew()
+    for client in list(CLIENTS):
+        client.reset_after_fork()
 
 
 if hasattr(os, "register_at_fork"):

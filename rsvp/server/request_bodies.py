@@ -44,7 +44,7 @@ class MemoryBudget:
         self.by_network: Counter[str] = Counter()
         self.lock = threading.Lock()
 
-    def take(self, network: str, size: int) -> None:
+    def acquire(self, network: str, size: int) -> None:
         """Raises BodyRefused where there is no room for so many bytes more."""
         with self.lock:
             ours = self.by_network[network] + size
@@ -53,7 +53,7 @@ class MemoryBudget:
             self.used += size
             self.by_network[network] = ours
 
-    def give_back(self, network: str, size: int) -> None:
+    def release(self, network: str, size: int) -> None:
         with self.lock:
             self.used -= size
             self.by_network[network] -= size
@@ -96,7 +96,7 @@ class RequestBody:
             ends += not piece
             if self.size + len(piece) > self.longest:
                 raise BodyRefused(TOO_LARGE)
-            self.budget.take(self.network, len(piece))
+            self.budget.acquire(self.network, len(piece))
             self.size += len(piece)
             pieces.append(piece)
             if (seconds := self.size / MIN_BYTES_PER_SECOND) > BODY_SECONDS:
@@ -105,6 +105,6 @@ class RequestBody:
             raise ClientDisconnected
         return b"".join(pieces)
 
-    def let_go(self) -> None:
-        self.budget.give_back(self.network, self.size)
+    def release(self) -> None:
+        self.budget.release(self.network, self.size)
         self.size = 0

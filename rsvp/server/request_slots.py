@@ -26,7 +26,7 @@ class RequestSlots(Generic[Item]):
         self.waiting: deque[Item] = deque()
         self.lock = threading.Lock()
         self.threads: list[threading.Thread] = []
-        self.handed_over: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
+        self.thread_queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
 
     def start(self) -> None:
         self.threads = [
@@ -38,25 +38,25 @@ class RequestSlots(Generic[Item]):
 
     def end(self) -> None:
         for _ in range(self.number):
-            self.handed_over.put(None)
+            self.thread_queue.put(None)
 
-    def are_free(self) -> bool:
+    def all_free(self) -> bool:
         return self.free == self.number
 
-    def are_taken(self) -> bool:
+    def all_taken(self) -> bool:
         return self.free == 0
 
-    def take(self, job: Item) -> None:
+    def run(self, job: Item) -> None:
         """Do it in this thread; if it is not its turn, a thread that gets free will."""
-        if self.has_turn(job):
-            self.go_on(job)
+        if self.acquire_or_queue(job):
+            self.run_and_drain(job)
 
-    def hand_over(self, job: Item) -> None:
+    def run_in_thread(self, job: Item) -> None:
         """Have another thread do it."""
-        if self.has_turn(job):
-            self.handed_over.put(job)
+        if self.acquire_or_queue(job):
+            self.thread_queue.put(job)
 
-    def has_turn(self, job: Item) -> bool:
+    def acquire_or_queue(self, job: Item) -> bool:
         with self.lock:
             if not self.free:
                 self.waiting.append(job)
@@ -64,7 +64,7 @@ class RequestSlots(Generic[Item]):
             self.free -= 1
             return True
 
-    def go_on(self, job: Item) -> None:
+    def run_and_drain(self, job: Item) -> None:
         """This job, and then those that wait, until there are none."""
         while True:
             self.work(job)
@@ -75,5 +75,5 @@ class RequestSlots(Generic[Item]):
                 job = self.waiting.popleft()
 
     def listen(self) -> None:
-        while (job := self.handed_over.get()) is not None:
-            self.go_on(job)
+        while (job := self.thread_queue.get()) is not None:
+            self.run_and_drain(job)

@@ -69,26 +69,26 @@ class SpoolCache:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.asides: OrderedDict[bytes, SpooledResponse] = OrderedDict()
+        self.responses: OrderedDict[bytes, SpooledResponse] = OrderedDict()
 
     def get(self, content: bytes) -> SpooledResponse | None:
         with self.lock:
-            aside = self.asides.get(content)
+            aside = self.responses.get(content)
             if aside is not None:
-                self.asides.move_to_end(content)
+                self.responses.move_to_end(content)
             return aside
 
-    def keep(self, content: bytes, aside: SpooledResponse) -> SpooledResponse:
+    def put(self, content: bytes, aside: SpooledResponse) -> SpooledResponse:
         """The one that is kept from now on: this, or what another thread put there."""
         with self.lock:
-            kept = self.asides.setdefault(content, aside)
-            while len(self.asides) > MAX_CACHED_RESPONSES:
-                self.asides.popitem(last=False)
+            kept = self.responses.setdefault(content, aside)
+            while len(self.responses) > MAX_CACHED_RESPONSES:
+                self.responses.popitem(last=False)
             return kept
 
     def has(self, aside: SpooledResponse) -> bool:
         with self.lock:
-            return aside in self.asides.values()
+            return aside in self.responses.values()
 
 
 def write_all(file: io.FileIO, piece: bytes) -> None:

@@ -3,7 +3,7 @@
 A request's body is read with a deadline and limits on memory, and only then does a
 thread run the application. So whoever sends or reads slowly costs a connection, and no
 thread: pages go on being answered. Requests without a body and forms never see the
-loop: the server's own threads bring them and run them (`Application.take`).
+loop: the server's own threads bring them and run them (`Application.dispatch`).
 
 Source of the interface: Granian's RSGI specification 1.5; PEP 3333 for the environ.
 """
@@ -79,54 +79,54 @@ class Application:
         self.longest_body = longest_body
         self.proxies = proxies
         self.budget = MemoryBudget(budget, longest_body)
-        self.turns = RequestSlots(threads, self.work)
-        self.reading: set[asyncio.Timeout] = set()
-        self.short = ShortBodies(self.budget, self.ready)
-        self.long_answers: set[SpooledResponse] = set()
-        self.kept = SpoolCache()
+        self.slots = RequestSlots(threads, self.work)
+        self.body_deadlines: set[asyncio.Timeout] = set()
+        self.short_bodies = ShortBodies(self.budget, self.ready)
+        self.spooled_responses: set[SpooledResponse] = set()
+        self.spool_cache = SpoolCache()
         self.is_stopping = False
         self.loop: asyncio.AbstractEventLoop
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.loops_thread = threading.get_ident()
+        self.loop_thread = threading.get_ident()
         loop.add_signal_handler(STOP_READING_SIGNAL, self.stop_reading)
         short_requests.bypass_loop(loop)
-        self.turns.start()
-        loop.call_later(LATE_CHECK_SECONDS, self.look)
+        self.slots.start()
+        loop.call_later(LATE_CHECK_SECONDS, self.refuse_late)
 
     def stop_reading(self) -> None:
         """The site stops: bodies that are still on their way are not waited for."""
         self.is_stopping = True
-        self.short.refuse_all()
-        for deadline in self.under_way():
+        self.short_bodies.refuse_all()
+        for deadline in self.open_deadlines():
             deadline.reschedule(self.loop.time())
         self.loop.call_later(IDLE_EXIT_SECONDS, self.end_when_idle)
 
-    def under_way(self) -> list[asyncio.Timeout]:
+    def open_deadlines(self) -> list[asyncio.Timeout]:
         """The deadlines of the bodies that the loop reads, without those just over:
         they can't be moved any more."""
-        return [deadline for deadline in self.reading if not deadline.expired()]
+        return [deadline for deadline in self.body_deadlines if not deadline.expired()]
 
-    def look(self) -> None:
+    def refuse_late(self) -> None:
         """Refuse what is late. While every thread is taken nobody is: what has arrived
         waits for us."""
-        self.loop.call_later(LATE_CHECK_SECONDS, self.look)
-        if self.turns.are_taken():
-            self.short.wait_longer(LATE_CHECK_SECONDS)
-            for deadline in self.under_way():
+        self.loop.call_later(LATE_CHECK_SECONDS, self.refuse_late)
+        if self.slots.all_taken():
+            self.short_bodies.extend_deadlines(LATE_CHECK_SECONDS)
+            for deadline in self.open_deadlines():
                 end = deadline.when() or self.loop.time()
                 deadline.reschedule(end + LATE_CHECK_SECONDS)
         else:
-            self.short.refuse_late(time.monotonic())
+            self.short_bodies.refuse_late(time.monotonic())
 
     def end_when_idle(self, *, was_idle: bool = False) -> None:
         """End the process once nothing is under way. The server itself would wait for
         each client that has sent half of a request's head, until it is killed."""
-        is_idle = self.turns.are_free() and not (
-            self.reading
-            or self.short.pending
-            or any(aside.is_being_read() for aside in self.long_answers)
+        is_idle = self.slots.all_free() and not (
+            self.body_deadlines
+            or self.short_bodies.pending
+            or any(aside.is_being_read() for aside in self.spooled_responses)
         )
         # Twice, since between the server and a thread a request is seen in neither.
         if is_idle and was_idle:
@@ -135,9 +135,9 @@ class Application:
         self.loop.call_later(IDLE_CHECK_SECONDS, again)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.turns.end()
+        self.slots.end()
 
-    def take(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> bool:
+    def dispatch(self, scope: Any, protocol: Any, finish: Callable[[], Any]) -> bool:
         """Answer a request in this thread, one of the server's own, or have the thread
         that brings its body answer it: past the loop, which costs twice the time of a
         page. `finish` is called when it is answered. False: it is the loop's."""
@@ -145,7 +145,7 @@ class Application:
             return False
         request = Request(scope, protocol, finish)
         if scope.method in BODILESS_METHODS:
-            self.turns.take(request)
+            self.slots.run(request)
             return True
         length = short_requests.short_length(scope.headers)
         if length is None:
@@ -153,20 +153,20 @@ class Application:
         try:
             if self.is_stopping:
                 raise BodyRefused(request_bodies.UNAVAILABLE)
-            self.short.read(
+            self.short_bodies.read(
                 request, length, network_of(client_address(scope, self.proxies))
             )
         except BodyRefused as refused:
             request.refused = refused.status
-            self.turns.take(request)
+            self.slots.run(request)
         return True
 
     def ready(self, request: Request) -> None:
         """Its body has been read, or refused."""
-        if threading.get_ident() == self.loops_thread:
-            self.turns.hand_over(request)
+        if threading.get_ident() == self.loop_thread:
+            self.slots.run_in_thread(request)
         else:
-            self.turns.take(request)
+            self.slots.run(request)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         if scope.proto != "http":
@@ -176,7 +176,7 @@ class Application:
         finish = partial(self.loop.call_soon_threadsafe, mark_done, answered)
         request = Request(scope, protocol, finish)
         if scope.method in BODILESS_METHODS:
-            self.turns.hand_over(request)
+            self.slots.run_in_thread(request)
             await answered
             return
         network = network_of(client_address(scope, self.proxies))
@@ -185,24 +185,24 @@ class Application:
         )
         try:
             try:
-                request.body = await self.whole(body)
+                request.body = await self.read_body(body)
             except BodyRefused as refused:
-                body.let_go()
+                body.release()
                 request.refused = refused.status
             except ClientDisconnected:
                 protocol.response_empty(400, [])
                 return
-            self.turns.hand_over(request)
+            self.slots.run_in_thread(request)
             await answered
         finally:
-            body.let_go()
+            body.release()
 
-    async def whole(self, body: RequestBody) -> bytes:
+    async def read_body(self, body: RequestBody) -> bytes:
         """The body, read in time. Raises BodyRefused or ClientGone."""
         if self.is_stopping:
             raise BodyRefused(request_bodies.UNAVAILABLE)
         deadline = asyncio.timeout(request_bodies.BODY_SECONDS)
-        self.reading.add(deadline)
+        self.body_deadlines.add(deadline)
         try:
             async with deadline:
                 return await body.read(deadline)
@@ -214,7 +214,7 @@ class Application:
             )
             raise BodyRefused(status) from None
         finally:
-            self.reading.discard(deadline)
+            self.body_deadlines.discard(deadline)
 
     # --- in each thread ---
 
@@ -255,14 +255,16 @@ class Application:
                 headers = [*headers, ("connection", "close")]
             if len(first) < MAX_MEMORY_BYTES:
                 answer_now = request.protocol.response_bytes
-                self.in_time(request, partial(answer_now, status, headers, first))
+                self.answer_delayed(
+                    request, partial(answer_now, status, headers, first)
+                )
             else:
-                self.answer_at_length(request, status, headers, first, pieces)
+                self.answer_spooled(request, status, headers, first, pieces)
         finally:
             if close := getattr(answer, "close", None):
                 close()
 
-    def in_time(self, request: Request, answer_now: Callable[[], None]) -> None:
+    def answer_delayed(self, request: Request, answer_now: Callable[[], None]) -> None:
         """Answer, but not before the application wants it; the loop waits for that."""
         wait = request.not_before - time.monotonic()
         if wait <= 0:
@@ -276,7 +278,7 @@ class Application:
 
         self.loop.call_soon_threadsafe(self.loop.call_later, wait, then)
 
-    def answer_at_length(
+    def answer_spooled(
         self,
         request: Request,
         status: int,
@@ -288,9 +290,9 @@ class Application:
         client's. No thread and no connection to the database waits for a slow reader.
         """
         more = next(pieces, None)
-        aside = self.kept.get(first) if more is None else None
+        aside = self.spool_cache.get(first) if more is None else None
         if aside is not None:
-            self.answer_from(aside, request, status, headers)
+            self.send_spooled(aside, request, status, headers)
             return
         aside = SpooledResponse()
         try:
@@ -308,10 +310,10 @@ class Application:
             self.answer(request)
             return
         if more is None and aside.file is not None:
-            aside = self.kept.keep(first, aside)
-        self.answer_from(aside, request, status, headers)
+            aside = self.spool_cache.put(first, aside)
+        self.send_spooled(aside, request, status, headers)
 
-    def answer_from(
+    def send_spooled(
         self, aside: SpooledResponse, request: Request, status: int, headers: Headers
     ) -> None:
         headers = [each for each in headers if each[0].lower() != "content-length"]
@@ -321,19 +323,19 @@ class Application:
             return
         path = f"/dev/fd/{aside.file.fileno()}"
         aside.used_at = time.monotonic()
-        self.loop.call_soon_threadsafe(self.let_go_later, aside)
+        self.loop.call_soon_threadsafe(self.close_later, aside)
         request.protocol.response_file(status, headers, path)
 
-    def let_go_later(self, aside: SpooledResponse) -> None:
+    def close_later(self, aside: SpooledResponse) -> None:
         """When the server has opened it: what it has open stays there."""
 
         def let_go() -> None:
             is_old = time.monotonic() >= aside.used_at + SPOOL_OPEN_SECONDS
-            if is_old and not self.kept.has(aside):
-                self.long_answers.discard(aside)
+            if is_old and not self.spool_cache.has(aside):
+                self.spooled_responses.discard(aside)
                 aside.close()
 
-        self.long_answers.add(aside)
+        self.spooled_responses.add(aside)
         self.loop.call_later(SPOOL_OPEN_SECONDS, let_go)
 
 

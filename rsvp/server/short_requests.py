@@ -40,7 +40,7 @@ class ShortBodies:
     def read(self, request: Any, length: int, network: str) -> None:
         """Have it read. Its place in the budget is kept until the request is finished.
         Raises BodyRefused where there is none."""
-        self.budget.take(network, length)
+        self.budget.acquire(network, length)
         request.finish = partial(self.finish, request.finish, network, length)
         arrival = PendingBody(self, request)
         arrival.future = request.protocol()
@@ -52,12 +52,12 @@ class ShortBodies:
             arrival(arrival.future)
 
     def finish(self, and_then: Callable[[], Any], network: str, length: int) -> None:
-        self.budget.give_back(network, length)
+        self.budget.release(network, length)
         and_then()
 
     def arrived(self, arrival: PendingBody) -> None:
         request = arrival.request
-        if not self.is_ours(arrival):
+        if not self.claim(arrival):
             return
         try:
             request.body = arrival.future.result()
@@ -68,14 +68,14 @@ class ShortBodies:
         else:
             self.ready(request)
 
-    def wait_longer(self, seconds: float) -> None:
+    def extend_deadlines(self, seconds: float) -> None:
         for arrival in self.pending.copy():
-            arrival.until += seconds
+            arrival.deadline += seconds
 
     def refuse_late(self, now: float) -> None:
         """Refuse those that should be there by now (monotonic seconds)."""
         for arrival in self.pending.copy():
-            if now >= arrival.until:
+            if now >= arrival.deadline:
                 self.refuse(arrival, request_bodies.REQUEST_TIMEOUT)
 
     def refuse_all(self) -> None:
@@ -83,12 +83,12 @@ class ShortBodies:
             self.refuse(arrival, request_bodies.UNAVAILABLE)
 
     def refuse(self, arrival: PendingBody, status: int) -> None:
-        if self.is_ours(arrival):
+        if self.claim(arrival):
             arrival.future.cancel()
             arrival.request.refused = status
             self.ready(arrival.request)
 
-    def is_ours(self, arrival: PendingBody) -> bool:
+    def claim(self, arrival: PendingBody) -> bool:
         """Whether nobody else has dealt with it; from now on nobody else will."""
         with contextlib.suppress(KeyError):
             self.pending.remove(arrival)
@@ -99,12 +99,12 @@ class ShortBodies:
 class PendingBody:
     """A body under way; the server calls it when it is there."""
 
-    __slots__ = ("bodies", "future", "request", "until")
+    __slots__ = ("bodies", "deadline", "future", "request")
 
     def __init__(self, ours: ShortBodies, request: Any) -> None:
         self.bodies = ours
         self.request = request
-        self.until = time.monotonic() + request_bodies.BODY_SECONDS
+        self.deadline = time.monotonic() + request_bodies.BODY_SECONDS
         self.future: Any = None
 
     def __call__(self, _future: Any) -> None:

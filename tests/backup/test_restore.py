@@ -227,18 +227,18 @@ def test_a_start_during_a_restore_is_refused(site, evening, monkeypatch):
     monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
     engine = destination_sqlite.SqliteDestination if site.is_sqlite else None
     place = engine or destination_postgresql.PostgresqlDestination
-    look = place.look
+    inspect = place.inspect
     refused = []
 
-    def look_while_somebody_starts(self):
+    def inspect_while_somebody_starts(self):
         with site.app().app_context():
             try:
                 startup.verify()
             except Exception as error:
                 refused.append(str(error))
-        return look(self)
+        return inspect(self)
 
-    monkeypatch.setattr(place, "look", look_while_somebody_starts)
+    monkeypatch.setattr(place, "inspect", inspect_while_somebody_starts)
     site.restore(evening, replace=True)
 
     assert len(refused) == 1
@@ -252,7 +252,7 @@ class Cut(Exception):
     """Whatever may go wrong."""
 
 
-@pytest.mark.parametrize("step", ["fill", "end_stale_access", "swap"])
+@pytest.mark.parametrize("step", ["load", "end_stale_access", "swap_in"])
 def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
     add_cleo(site)
     before = site.rows()
@@ -283,21 +283,21 @@ def test_a_restore_that_fails_changes_nothing(site, evening, step, monkeypatch):
 
 def restore_slowly(wire, site, path):
     # Its own application, as another process has.
-    fill = destination_sqlite.SqliteDestination.fill
-    load = postgresql_dump.load_dump
+    load_sqlite = destination_sqlite.SqliteDestination.load
+    load_dump = postgresql_dump.load_dump
 
-    def fill_and_wait(*args, **more):
-        fill(*args, **more)
+    def load_sqlite_and_wait(*args, **more):
+        load_sqlite(*args, **more)
         wire.say("filled")
         wire.hear()
 
-    def load_and_wait(*args, **more):
-        load(*args, **more)
+    def load_dump_and_wait(*args, **more):
+        load_dump(*args, **more)
         wire.say("filled")
         wire.hear()
 
-    destination_sqlite.SqliteDestination.fill = fill_and_wait
-    postgresql_dump.load_dump = load_and_wait
+    destination_sqlite.SqliteDestination.load = load_sqlite_and_wait
+    postgresql_dump.load_dump = load_dump_and_wait
     site.restore(path, replace=True)
 
 

@@ -348,11 +348,11 @@ def test_a_start_during_a_restore_is_refused_in_words(place, monkeypatch):
     monkeypatch.setattr(lock, "LOCK_TIMEOUT", 0)
     use = lock.FileLock(place / "rsvp.db")
     refused = pytest.raises(UnsafeStart, match="a backup is being put back")
-    with use.alone(), refused, used(place):
+    with use.exclusive(), refused, used(place):
         pass
-    with used(place), pytest.raises(lock.DatabaseInUse), use.alone():
+    with used(place), pytest.raises(lock.DatabaseInUse), use.exclusive():
         pass
-    with use.alone():
+    with use.exclusive():
         pass
 
 

@@ -19,7 +19,7 @@ fork = multiprocessing.get_context("fork")
 
 
 def hold(path: Path, holds: Event) -> None:
-    with WriterQueue(path).turn():
+    with WriterQueue(path).acquire():
         holds.set()
         time.sleep(60)
 
@@ -45,43 +45,43 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_a_stopped_process_holds_up_nobody_for_ever(path: Path):
-    queue = WriterQueue(path, patience=0.2)
+    queue = WriterQueue(path, wait_seconds=0.2)
     holder = Holder(path)
     try:
         for _ in range(3):
-            with pytest.raises(WriteLockUnavailable), queue.turn():
+            with pytest.raises(WriteLockUnavailable), queue.acquire():
                 pass
     finally:
         holder.end()
-    queue.patience = 20
+    queue.wait_seconds = 20
     for _ in range(3):
-        with queue.turn():
+        with queue.acquire():
             pass
 
 
 def test_who_comes_while_another_gave_up_has_the_next_turn(path: Path):
-    queue = WriterQueue(path, patience=0.1)
+    queue = WriterQueue(path, wait_seconds=0.1)
     holder = Holder(path)
-    with pytest.raises(WriteLockUnavailable), queue.turn():
+    with pytest.raises(WriteLockUnavailable), queue.acquire():
         pass
-    queue.patience = 20
+    queue.wait_seconds = 20
     threading.Timer(0.2, holder.end).start()
 
-    with queue.turn():
+    with queue.acquire():
         # Nobody else has it meanwhile.
-        other = WriterQueue(path, patience=0.1)
-        with pytest.raises(WriteLockUnavailable), other.turn():
+        other = WriterQueue(path, wait_seconds=0.1)
+        with pytest.raises(WriteLockUnavailable), other.acquire():
             pass
 
 
 def test_a_lock_that_nobody_waits_for_any_more_is_given_back(path: Path):
-    queue = WriterQueue(path, patience=0.1)
+    queue = WriterQueue(path, wait_seconds=0.1)
     holder = Holder(path)
-    with pytest.raises(WriteLockUnavailable), queue.turn():
+    with pytest.raises(WriteLockUnavailable), queue.acquire():
         pass
     holder.end()
 
-    with WriterQueue(path, patience=20).turn():
+    with WriterQueue(path, wait_seconds=20).acquire():
         pass
 
 
@@ -91,7 +91,7 @@ def one_who_waits(queue: WriterQueue) -> tuple[threading.Thread, threading.Event
 
     def wait() -> None:
         try:
-            with queue.turn():
+            with queue.acquire():
                 pass
         except WriteLockUnavailable:
             refused.set()
@@ -102,8 +102,8 @@ def one_who_waits(queue: WriterQueue) -> tuple[threading.Thread, threading.Event
 
 
 def test_threads_wait_no_longer_than_processes(path: Path):
-    queue = WriterQueue(path, patience=0.1)
-    with queue.turn():
+    queue = WriterQueue(path, wait_seconds=0.1)
+    with queue.acquire():
         thread, refused = one_who_waits(queue)
         thread.join(20)
     assert refused.is_set()
@@ -116,7 +116,7 @@ def test_one_turn_at_a_time_of_all_threads_and_processes(path: Path, tmp_path: P
 
     def count(queue: WriterQueue) -> None:
         for _ in range(50):
-            with queue.turn():
+            with queue.acquire():
                 number = int(counter.read_text())
                 counter.write_text(str(number + 1))
 
@@ -140,24 +140,24 @@ def test_who_waits_after_another_waited_in_vain_waits_less(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("rsvp.database.writer_queue.STUCK_WAIT_SECONDS", 0.1)
-    queue = WriterQueue(path, patience=30)
+    queue = WriterQueue(path, wait_seconds=30)
     holder = Holder(path)
     try:
         queue.is_stuck = True
         began = time.monotonic()
-        with pytest.raises(WriteLockUnavailable), queue.turn():
+        with pytest.raises(WriteLockUnavailable), queue.acquire():
             pass
         assert time.monotonic() - began < 10
     finally:
         holder.end()
-    with queue.turn():
+    with queue.acquire():
         pass
     assert not queue.is_stuck
 
 
 def test_who_waits_already_notices_that_another_waited_in_vain(path: Path):
-    queue = WriterQueue(path, patience=30)
-    with queue.turn():
+    queue = WriterQueue(path, wait_seconds=30)
+    with queue.acquire():
         thread, refused = one_who_waits(queue)
         queue.is_stuck = True
         assert refused.wait(10)
@@ -167,7 +167,7 @@ def test_who_waits_already_notices_that_another_waited_in_vain(path: Path):
 def test_a_file_that_can_not_be_used_is_no_turn(tmp_path: Path):
     with (
         pytest.raises(WriteLockUnavailable) as refusal,
-        WriterQueue(tmp_path / "no" / "f").turn(),
+        WriterQueue(tmp_path / "no" / "f").acquire(),
     ):
         pass
     assert isinstance(refusal.value.__cause__, FileNotFoundError)

@@ -27,7 +27,7 @@ def test_a_broker_killed_and_emptied_loses_no_mail(app, smtp, broker, tmp_path, 
     with celery_worker(app, broker.url, tmp_path) as worker:
         for _ in range(mails // 3):
             register(event, now=utcnow())
-        WorkerNotifier(broker.url).ring()
+        WorkerNotifier(broker.url).notify()
         wait_until(lambda: smtp.received, worker)
         broker.kill()
         for _ in range(mails // 3):
@@ -70,7 +70,7 @@ def test_rabbitmq_rings_as_well(app, smtp, tmp_path):
     with celery_worker(app, RABBITMQ, tmp_path) as worker:
         for _ in range(8):
             register(event, now=utcnow())
-        WorkerNotifier(RABBITMQ).ring()
+        WorkerNotifier(RABBITMQ).notify()
         wait_until(lambda: len(smtp.received) >= 8, worker)
     sent = Counter(each.mail["Message-ID"] for each in smtp.received)
     assert set(sent.values()) == {1}

@@ -139,9 +139,9 @@ def test_of_two_workers_at_once_one_runs_it(app, count, caplog):
 
 
 def test_who_stalled_past_the_lease_leaves_the_row_to_who_took_over(app, count, caplog):
-    stalled = JobClaim.of(count.every, NOON)
+    stalled = JobClaim.try_claim(count.every, NOON)
     assert run(count, at=NOON + LEASE - SECOND) == {}
-    later = JobClaim.of(count.every, NOON + LEASE)
+    later = JobClaim.try_claim(count.every, NOON + LEASE)
     assert later is not None
 
     stalled.run()
@@ -150,8 +150,8 @@ def test_who_stalled_past_the_lease_leaves_the_row_to_who_took_over(app, count, 
     assert "took so long that another took it over" in caplog.text
     later.run()
     assert (row().holder, row().runs) == (None, 1)
-    stalled.note_done(1)
-    stalled.note_failure(LookupError())
+    stalled.record_success(1)
+    stalled.record_failure(LookupError())
     assert (row().done, row().failures) == (7, 0)
 
 
@@ -185,10 +185,10 @@ def test_who_was_told_to_stop_begins_nothing(app, count):
 
 
 def test_a_claim_that_fails_is_held_by_nobody(app, count, monkeypatch):
-    monkeypatch.setattr(JobClaim, "take", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(JobClaim, "claim_row", lambda *_, **__: 1 / 0)
     before = set(scheduler.LIVE_HOLDERS)
     with pytest.raises(ZeroDivisionError):
-        JobClaim.of(count.every, NOON)
+        JobClaim.try_claim(count.every, NOON)
     assert before == scheduler.LIVE_HOLDERS
 
 

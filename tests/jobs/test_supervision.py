@@ -112,13 +112,13 @@ def test_a_mistake_ends_no_worker_and_is_told_until_it_is_over(
 def test_what_was_noted_by_a_worker_before_is_taken_back(app, smtp):
     part = supervision.WorkerLoop("deliver", lambda: True, utcnow)
     pauses = [MINUTE, 5 * MINUTE]
-    assert [part.failed(KeyError(), pauses) for _ in range(3)] == [
+    assert [part.mark_failed(KeyError(), pauses) for _ in range(3)] == [
         MINUTE,
         5 * MINUTE,
         5 * MINUTE,
     ]
     assert job("deliver").failures == 3
-    supervision.WorkerLoop("deliver", lambda: True, utcnow).went_well()
+    supervision.WorkerLoop("deliver", lambda: True, utcnow).mark_succeeded()
     assert job("deliver") is None
 
 
@@ -189,10 +189,10 @@ def test_one_that_runs_for_some_minutes_is_well(app, clock):
         dies(clock, LookupError(), SECOND)
     worker = SupervisedWorker(clock)
     worker.begin(None)
-    worker.runs()
+    worker.mark_running()
     assert row().ends == 2
     worker.began -= HEALTHY_AFTER
-    worker.runs()
+    worker.mark_running()
     assert (row().ends, row().why, row().holder) == (0, None, worker.holder)
 
 
@@ -227,7 +227,7 @@ def test_ends_of_machines_that_are_gone_are_forgotten(app, clock):
     worker = SupervisedWorker(clock)
     worker.begin(None)
     worker.began -= HEALTHY_AFTER
-    worker.runs()
+    worker.mark_running()
     db.session.rollback()
     assert set(db.session.scalars(select(Worker.host))) == {"other", HERE}
 

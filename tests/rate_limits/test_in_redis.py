@@ -22,7 +22,7 @@ from tests.support.servers import OwnRedis, SilentServer
 
 def counting_in(url: str, rest: float = 60.0) -> SharedRedisStorage:
     storage = SharedRedisStorage(storage_uri(url))
-    storage.courier.rest = rest
+    storage.client.retry_seconds = rest
     return storage
 
 
@@ -133,12 +133,12 @@ def test_one_failure_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPatch):
         assert fail.wait(20)
         raise ConnectionResetError
 
-    courier = in_redis.RedisClient(lambda: None, rest=60)
+    courier = in_redis.RedisClient(lambda: None, retry_seconds=60)
     causes: list[BaseException | None] = []
 
     def ask(question: Callable[[], object]) -> None:
         try:
-            courier.ask(question)
+            courier.call(question)
         except in_redis.NoAnswer as error:
             causes.append(error.__cause__)
 
@@ -148,7 +148,7 @@ def test_one_failure_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPatch):
     for _ in range(3):
         threads.append(threading.Thread(target=ask, args=(lambda: None,)))
         threads[-1].start()
-    while courier.questions.qsize() < 3:
+    while courier.calls.qsize() < 3:
         time.sleep(0.001)
     fail.set()
     for thread in threads:
@@ -192,16 +192,16 @@ def test_it_is_tried_again_by_nobody_who_waits(caplog: pytest.LogCaptureFixture)
         assert max(times(storage)) < 1
         server.stop()
         assert max(times(storage, 20)) < 1
-        assert storage.courier.is_resting
+        assert storage.client.is_paused
         server.start()
         end = time.monotonic() + 20
-        while storage.courier.is_resting and time.monotonic() < end:
+        while storage.client.is_paused and time.monotonic() < end:
             assert max(times(storage)) < 0.3
             time.sleep(0.02)
-        assert not storage.courier.is_resting
+        assert not storage.client.is_paused
         assert "Redis answers again" in caplog.text
         key = uuid4().hex
-        assert (storage.incr(key, 60), storage.here.get(key)) == (1, 0)
+        assert (storage.incr(key, 60), storage.memory_storage.get(key)) == (1, 0)
 
 
 # --- a whole site -------------------------------------------------------------------

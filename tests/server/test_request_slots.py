@@ -39,7 +39,7 @@ class Busy:
         self.let_go[job].set()
 
     def in_a_thread(self, job: str) -> threading.Thread:
-        thread = threading.Thread(target=self.turns.take, args=(job,))
+        thread = threading.Thread(target=self.turns.run, args=(job,))
         thread.start()
         return thread
 
@@ -49,23 +49,23 @@ def test_a_thread_does_its_own_job_and_the_loop_does_none():
     turns = RequestSlots(1, lambda job: done.append((job, threading.get_ident())))
     turns.start()
 
-    turns.take("here")
+    turns.run("here")
     assert done == [("here", threading.get_ident())]
-    turns.hand_over("elsewhere")
+    turns.run_in_thread("elsewhere")
     turns.end()
     for thread in turns.threads:
         thread.join(SOON)
     assert done[1][0] == "elsewhere"
     assert done[1][1] != threading.get_ident()
-    assert turns.are_free()
+    assert turns.all_free()
 
 
-@pytest.mark.parametrize("late", ["take", "hand_over"])
+@pytest.mark.parametrize("late", ["run", "run_in_thread"])
 def test_so_many_at_a_time_and_the_others_in_their_order(late):
     busy = Busy(2)
     threads = [busy.in_a_thread("one"), busy.in_a_thread("two")]
     busy.until(lambda: len(busy.began) == 2)
-    assert busy.turns.are_taken()
+    assert busy.turns.all_taken()
 
     # Neither waits for its turn here: whoever brings it may go.
     getattr(busy.turns, late)("three")
@@ -82,7 +82,7 @@ def test_so_many_at_a_time_and_the_others_in_their_order(late):
     busy.end("four")
     for thread in threads:
         thread.join(SOON)
-    assert busy.turns.are_free()
+    assert busy.turns.all_free()
 
 
 def test_of_a_crowd_from_both_sides_each_is_served_once():
@@ -109,7 +109,7 @@ def test_of_a_crowd_from_both_sides_each_is_served_once():
         for job in range(first, first + 100):
             how(job)
 
-    sides = [turns.take, turns.hand_over] * 4
+    sides = [turns.run, turns.run_in_thread] * 4
     threads = [
         threading.Thread(target=bring, args=(100 * n, how))
         for n, how in enumerate(sides)

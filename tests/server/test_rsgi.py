@@ -326,7 +326,7 @@ def test_few_answers_are_kept_and_each_is_right():
     )
 
     assert [each.answers[0][2] for each in protocols] == [contents[n] for n in asked]
-    assert len(front.kept.asides) == response_spool.MAX_CACHED_RESPONSES
+    assert len(front.spool_cache.responses) == response_spool.MAX_CACHED_RESPONSES
 
 
 @pytest.fixture
@@ -360,9 +360,9 @@ def test_an_application_that_breaks_is_told_in_the_log_and_answers_go_on(caplog)
 
     front = serve(broken, (Scope("GET"), Protocol()), (Scope("GET"), Protocol()))
 
-    front.turns.end()
-    for thread in front.turns.threads:
+    front.slots.end()
+    for thread in front.slots.threads:
         thread.join(10)
-    assert front.turns.are_free()
+    assert front.slots.all_free()
     assert caplog.text.count("failed: ZeroDivisionError") == 2
     assert SOMEBODY not in caplog.text

@@ -58,21 +58,21 @@ class Front:
     def __init__(self, app: Any, **limits: int) -> None:
         limits = {"longest_body": LONGEST, "threads": 1} | limits
         self.front = rsgi.Application(app, **limits)
-        self.front.loops_thread = 0
-        self.front.turns.start()
+        self.front.loop_thread = 0
+        self.front.slots.start()
 
     def take(self, scope: Scope, protocol: Protocol) -> bool:
-        return self.front.take(scope, protocol, protocol.finish)
+        return self.front.dispatch(scope, protocol, protocol.finish)
 
     def end(self) -> None:
         """Let all finish what they have begun; nothing is left of any of it."""
-        self.front.turns.end()
-        for thread in self.front.turns.threads:
+        self.front.slots.end()
+        for thread in self.front.slots.threads:
             thread.join(SOON)
-        assert not self.front.short.pending
+        assert not self.front.short_bodies.pending
         assert self.front.budget.used == 0
         assert not self.front.budget.by_network
-        assert self.front.turns.are_free()
+        assert self.front.slots.all_free()
 
 
 class Where(Echo):
@@ -136,7 +136,7 @@ def test_what_is_not_short_is_the_loops():
 def test_the_loop_answers_nothing_by_itself():
     app = Where()
     front, protocol = Front(app), Protocol()
-    front.front.loops_thread = threading.get_ident()
+    front.front.loop_thread = threading.get_ident()
     front.take(form_scope(3), protocol)
     protocol.future.set_result(b"abc")
     front.end()
@@ -168,15 +168,15 @@ def test_a_form_that_is_late_is_refused_once(refuse, status):
     app = Echo()
     front, protocol = Front(app), Protocol()
     front.take(form_scope(3), protocol)
-    front.front.short.refuse_late(time.monotonic())
+    front.front.short_bodies.refuse_late(time.monotonic())
     assert protocol.status is None
 
-    refuse(front.front.short)
+    refuse(front.front.short_bodies)
     assert protocol.status == status
     assert ("connection", "close") in protocol.answers[0][1]
     # Cancelled, so that the server reads no more of it.
     assert protocol.future.cancelled()
-    refuse(front.front.short)
+    refuse(front.front.short_bodies)
     front.end()
     assert len(protocol.answers) == 1
     assert app.bodies == []
@@ -186,8 +186,8 @@ def test_one_that_comes_as_it_is_refused_is_answered_once():
     """The server had it, and was about to say so."""
     front, protocol = Front(Echo()), Protocol()
     front.take(form_scope(3), protocol)
-    (arrival,) = front.front.short.pending
-    front.front.short.refuse_all()
+    (arrival,) = front.front.short_bodies.pending
+    front.front.short_bodies.refuse_all()
     arrival(protocol.future)
     front.end()
 
@@ -237,13 +237,13 @@ def test_nobody_is_late_while_every_thread_is_taken(monkeypatch):
     other.start()
     assert began.wait(SOON)
     front.take(form_scope(3), protocol)
-    front.front.look()
-    assert front.front.short.pending
+    front.front.refuse_late()
+    assert front.front.short_bodies.pending
 
     go_on.set()
     other.join(SOON)
-    front.front.short.wait_longer(-60)
-    front.front.look()
+    front.front.short_bodies.extend_deadlines(-60)
+    front.front.refuse_late()
     front.front.loop.close()
     front.end()
     assert protocol.status == 408
@@ -262,7 +262,7 @@ def test_the_loop_makes_all_other_calls_as_ever():
             called.set()
 
         front.take(form_scope(3), protocol)
-        (arrival,) = front.front.short.pending
+        (arrival,) = front.front.short_bodies.pending
         protocol.future = Reading()
         protocol.future.set_result(b"abc")
         arrival.future = protocol.future

@@ -149,8 +149,8 @@ def send_mails(
     del number
     doom = CrashPoint(wire, point, countdown, is_near=True)
     sender.mark_sent = doom.before(claims.mark_sent, AFTER_SMTP)
-    sender.Delivery.hand_over = doom.before(  # type: ignore[method-assign]
-        sender.Delivery.hand_over, BEFORE_SMTP
+    sender.Delivery.send_smtp = doom.before(  # type: ignore[method-assign]
+        sender.Delivery.send_smtp, BEFORE_SMTP
     )
     report = pool.deliver_due(NOON + timedelta(minutes=minutes))
     wire.say({"sent": report.sent})

@@ -242,7 +242,7 @@ def read_event(s: Section) -> EventDefinition:
         retention_days=RETENTION_DAYS if retention_days is None else retention_days,
     )
     if not event.standby and standby_minutes is not None:
-        s.report.wrong("standby_minutes", "does not go with standby: false")
+        s.report.add_mistake("standby_minutes", "does not go with standby: false")
     validate.validate(event, s.report)
     # In whatever order they are written, they say the same.
     return replace(event, wording=tuple(sorted(event.wording, key=message_of)))
@@ -264,8 +264,8 @@ def read_online(s: Section) -> Online:
     online = Online(
         join_url=s.read("join_url", web_url), note=s.read("note", text_block(2000))
     )
-    if online == Online() and s.report.fine(s.path):
-        s.report.wrong(s.path, "says nothing: give a join_url or a note")
+    if online == Online() and s.report.has_no_mistake(s.path):
+        s.report.add_mistake(s.path, "says nothing: give a join_url or a note")
     return online
 
 

@@ -59,7 +59,7 @@ class Report:
     lines: dict[str, int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def wrong(self, key: str, reason: str, line: int | None = None) -> None:
+    def add_mistake(self, key: str, reason: str, line: int | None = None) -> None:
         self.mistakes.append(Mistake(line or self.line(key), key, reason))
 
     def line(self, key: str) -> int:
@@ -68,7 +68,7 @@ class Report:
             key = key[: max(key.rfind("."), key.rfind("["), 0)]
         return self.lines.get(key, 1)
 
-    def fine(self, *keys: str) -> bool:
+    def has_no_mistake(self, *keys: str) -> bool:
         """Whether no mistake was found at these keys or inside them."""
         return not any(
             m.key == key or m.key.startswith((f"{key}.", f"{key}["))
@@ -102,7 +102,7 @@ class Value:
             return reader(self)
         except InvalidValueError as error:
             if error.reason:
-                self.report.wrong(self.key, error.reason, line_of(self.node))
+                self.report.add_mistake(self.key, error.reason, line_of(self.node))
             return None
 
     def scalar(self, tag: str | None = None) -> str | None:
@@ -138,16 +138,16 @@ class Section:
         word = str(name.value) if isinstance(name, ScalarNode) else ""
         key = self.key(word)
         if not re.fullmatch(r"[^\s.\[\]:]{1,64}", word):
-            self.report.wrong(self.path, "has a key that is no plain word", line)
+            self.report.add_mistake(self.path, "has a key that is no plain word", line)
         elif word in self.keys.later:
-            self.report.wrong(key, "is not supported yet", line)
+            self.report.add_mistake(key, "is not supported yet", line)
         elif word not in self.keys.known:
-            self.report.wrong(
+            self.report.add_mistake(
                 key, f"unknown key{suggest_word(word, self.keys.known)}", line
             )
         elif word in self.values:
             first = self.report.lines[key]
-            self.report.wrong(key, f"stands twice (first on line {first})", line)
+            self.report.add_mistake(key, f"stands twice (first on line {first})", line)
         else:
             self.report.lines[key] = line
             self.values[word] = Value(node, key, self.report)
@@ -161,8 +161,8 @@ class Section:
         value = self.values.get(name)
         if value is not None and value.scalar(NULL) is None:
             return value.take(reader)
-        if needed and self.report.fine(self.key(name)):
-            self.report.wrong(self.key(name), "is missing")
+        if needed and self.report.has_no_mistake(self.key(name)):
+            self.report.add_mistake(self.key(name), "is missing")
         return None
 
 

@@ -27,37 +27,37 @@ class Batch:
     def __init__(self, claims: Sequence[Claim] = ()) -> None:
         found = load_bulk(claims) if claims else {}
         self.ids = frozenset(found)
-        self.left = {one.id: found[one.id] for one in claims if one.id in found}
+        self.remaining = {one.id: found[one.id] for one in claims if one.id in found}
         # Those that were as they had been read, when they were looked at.
         self.unchanged: set[int] = set()
-        self.looked_at: datetime | None = None
+        self.checked_at: datetime | None = None
         self.sent: list[tuple[Claim, datetime]] = []
 
-    def take(self, claim: Claim, now: datetime) -> Message | None:
+    def pop_unchanged(self, claim: Claim, now: datetime) -> Message | None:
         """The message, detached, if it is still as it was read; None: read it alone."""
-        if claim.id not in self.left:
+        if claim.id not in self.remaining:
             return None
-        is_old = self.looked_at is None or now - self.looked_at > MAX_AGE
+        is_old = self.checked_at is None or now - self.checked_at > MAX_AGE
         if is_old or claim.id not in self.unchanged:
-            self.look(claim, now)
-        message = self.left.pop(claim.id)
+            self.recheck(claim, now)
+        message = self.remaining.pop(claim.id)
         return message if claim.id in self.unchanged else None
 
-    def look(self, claim: Claim, now: datetime) -> None:
-        some = [self.left[claim.id], *islice(self.left.values(), BATCH_SIZE)]
-        self.unchanged, self.looked_at = find_unchanged(some), now
+    def recheck(self, claim: Claim, now: datetime) -> None:
+        some = [self.remaining[claim.id], *islice(self.remaining.values(), BATCH_SIZE)]
+        self.unchanged, self.checked_at = find_unchanged(some), now
 
-    def note_sent(self, claim: Claim, now: datetime) -> None:
+    def add_sent(self, claim: Claim, now: datetime) -> None:
         self.sent.append((claim, now))
         if len(self.sent) >= BATCH_SIZE:
-            self.settle()
+            self.flush_sent()
 
-    def settle_old(self, now: datetime) -> None:
+    def flush_if_old(self, now: datetime) -> None:
         """Before anything that may take its time."""
         if self.sent and now - self.sent[0][1] > MAX_AGE:
-            self.settle()
+            self.flush_sent()
 
-    def settle(self) -> None:
+    def flush_sent(self) -> None:
         """Note all that went out. What the database did not take is noted next time."""
         if self.sent:
             mark_all_sent(self.sent)

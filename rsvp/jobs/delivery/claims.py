@@ -63,29 +63,29 @@ IDLE_TIMEOUT = "10s"
 class Claim:
     """A message this worker may send until its lease ends: the `attempt`-th try.
 
-    `troubles` are those that its domain had in a row until now; `written_at` is when
-    the message was.
+    `domain_failures` counts the failures of its domain in a row until now; `written_at`
+    is when the message was written.
     """
 
     id: int
     attempt: int
     domain: str = ""
-    troubles: int = 0
+    domain_failures: int = 0
     written_at: datetime | None = None
 
 
-def claim_due(now: datetime, limit: int, lanes: int = 1) -> list[Claim]:
+def claim_due(now: datetime, limit: int, connections: int = 1) -> list[Claim]:
     """Lease messages that are due, in their order, one for each registration.
 
     They go to domains that nobody else is sending to; to several where each has few,
-    and so that there is something left for the other `lanes`.
+    and so that there is something left for the other `connections`.
     """
     # Most of the time there is nothing: that takes one read and no write lock.
     if not is_anything_due(now):
         return []
     with writing():
         lock_claiming()
-        wanted = choose_messages(due_messages(now, WINDOW_SIZE), limit, lanes)
+        wanted = choose_messages(due_messages(now, WINDOW_SIZE), limit, connections)
         # Somebody may be superseding one at this moment: it is left alone.
         there = select(Message.id).where(
             Message.id.in_([row.id for row in wanted]),
@@ -240,7 +240,7 @@ SELECT_DUE = select_due()
 
 
 def choose_messages(
-    window: Sequence[Row[Any]], limit: int, lanes: int
+    window: Sequence[Row[Any]], limit: int, connections: int
 ) -> list[Row[Any]]:
     """What of a window one claim takes: the first domain's, and then of others whatever
     fits in whole, but no more domains than its share.
@@ -250,7 +250,7 @@ def choose_messages(
     by_domain: dict[str, list[Row[Any]]] = defaultdict(list)
     for row in window:
         by_domain[row.domain].append(row)
-    share = math.ceil(len(by_domain) / lanes)
+    share = math.ceil(len(by_domain) / connections)
     taken: list[Row[Any]] = []
     for rows in by_domain.values():
         if share == 0:

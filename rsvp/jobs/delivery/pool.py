@@ -73,8 +73,8 @@ class SenderPool:
     ) -> None:
         self.app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
         self.is_stopped = is_stopped
-        self.over = threading.Event()
-        self.news = threading.Condition()
+        self.ended = threading.Event()
+        self.wakeup = threading.Condition()
         self.idle = 0
         self.errors: list[Exception] = []
         begun = time.monotonic()
@@ -83,7 +83,7 @@ class SenderPool:
         ]
 
     def is_over(self) -> bool:
-        return self.over.is_set() or self.is_stopped()
+        return self.ended.is_set() or self.is_stopped()
 
     def run(self) -> DeliveryReport:
         threads = [
@@ -95,7 +95,7 @@ class SenderPool:
         for thread in threads:
             while thread.is_alive():
                 thread.join(WATCH_SECONDS)
-                self.let_others_go_first()
+                self.release_behind_slow()
         if self.errors:
             raise self.errors[0]
         reports = [one.report for one in self.deliveries]
@@ -105,12 +105,12 @@ class SenderPool:
             failed=sum(report.failed for report in reports),
         )
 
-    def let_others_go_first(self) -> None:
-        """What is behind a mail that takes long goes back, for other lanes to send."""
+    def release_behind_slow(self) -> None:
+        """Release what waits behind a slow mail, for other connections to send."""
         for one in self.deliveries:
-            if one.is_slow and (rest := one.take_rest()):
+            if one.is_slow and (rest := one.take_untried()):
                 release(rest)
-                self.tell_all()
+                self.wake_all()
 
     # --- in each thread ---
 
@@ -124,28 +124,30 @@ class SenderPool:
 
     def send(self, delivery: Delivery) -> None:
         while not self.is_over():
-            claims = claim_due(delivery.now(), CLAIM_SIZE, lanes=len(self.deliveries))
+            claims = claim_due(
+                delivery.now(), CLAIM_SIZE, connections=len(self.deliveries)
+            )
             if claims:
                 if not delivery.send_all(claims):
                     self.end()
-            elif self.nothing_is_left():
+            elif self.wait_for_work():
                 self.end()
 
-    def nothing_is_left(self) -> bool:
+    def wait_for_work(self) -> bool:
         """Wait a moment for what becomes due while others still send; whether nobody
         does."""
-        with self.news:
+        with self.wakeup:
             self.idle += 1
             if self.idle == len(self.deliveries):
                 return True
-            self.news.wait(IDLE_POLL_SECONDS)
+            self.wakeup.wait(IDLE_POLL_SECONDS)
             self.idle -= 1
             return False
 
     def end(self) -> None:
-        self.over.set()
-        self.tell_all()
+        self.ended.set()
+        self.wake_all()
 
-    def tell_all(self) -> None:
-        with self.news:
-            self.news.notify_all()
+    def wake_all(self) -> None:
+        with self.wakeup:
+            self.wakeup.notify_all()

@@ -100,22 +100,22 @@ class Delivery:
     connection: mailer_connection.SmtpConnection | None = None
     # Failures of the server in a row, and why, in words that name nobody; and of each
     # domain, answers to try later.
-    troubles: int = 0
-    why: str = ""
-    put_offs: Counter[str] = field(default_factory=Counter)
+    server_failures: int = 0
+    server_failure_reason: str = ""
+    retries_by_domain: Counter[str] = field(default_factory=Counter)
     # What is claimed and not tried yet. Another thread may take it away meanwhile.
-    rest: list[Claim] = field(default_factory=list)
+    untried: list[Claim] = field(default_factory=list)
     # Of these, what many get.
-    for_many: Batch = field(default_factory=Batch)
+    batch: Batch = field(default_factory=Batch)
     lock: threading.Lock = field(default_factory=threading.Lock)
     lease_ends_at: datetime | None = None
-    handing_over_since: float | None = None
+    sending_since: float | None = None
 
     def __enter__(self) -> Delivery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.hang_up()
+        self.disconnect()
 
     def now(self) -> datetime:
         """The caller's instant, plus what has passed since."""
@@ -123,21 +123,21 @@ class Delivery:
 
     # --- what is left of a batch ---
 
-    def next(self) -> Claim | None:
+    def next_claim(self) -> Claim | None:
         with self.lock:
-            return self.rest.pop(0) if self.rest else None
+            return self.untried.pop(0) if self.untried else None
 
-    def take_rest(self, domain: str | None = None) -> list[Claim]:
+    def take_untried(self, domain: str | None = None) -> list[Claim]:
         """What was not tried yet (of one domain), which is nobody's now."""
         with self.lock:
-            taken = [c for c in self.rest if domain in (None, c.domain)]
-            self.rest = [c for c in self.rest if c not in taken]
+            taken = [c for c in self.untried if domain in (None, c.domain)]
+            self.untried = [c for c in self.untried if c not in taken]
             return taken
 
     @property
     def is_slow(self) -> bool:
         """Whether the mail that is being sent takes long."""
-        since = self.handing_over_since
+        since = self.sending_since
         return since is not None and time.monotonic() - since > SLOW_SECONDS
 
     # --- sending ---
@@ -147,20 +147,20 @@ class Delivery:
         claimed_at = self.now()
         self.lease_ends_at = claimed_at + LEASE
         with self.lock:
-            self.rest = list(claims)
-        self.put_offs.clear()
+            self.untried = list(claims)
+        self.retries_by_domain.clear()
         try:
-            self.for_many = self.gather(claims)
+            self.batch = self.load_batch(claims)
             return self.send_each(claimed_at)
         except Exception:
             # Nobody needs to wait for the end of our lease.
             with contextlib.suppress(DBAPIError):
-                release(self.take_rest())
+                release(self.take_untried())
             raise
         finally:
-            self.for_many.settle()
+            self.batch.flush_sent()
 
-    def gather(self, claims: list[Claim]) -> Batch:
+    def load_batch(self, claims: list[Claim]) -> Batch:
         try:
             return Batch(claims)
         except (MemoryError, DBAPIError):
@@ -171,46 +171,46 @@ class Delivery:
             return Batch()
 
     def send_each(self, claimed_at: datetime) -> bool:
-        while (each := self.next()) is not None:
+        while (each := self.next_claim()) is not None:
             is_late = self.now() - claimed_at > LEASE / 2
             if is_late or self.is_over():
-                release([each, *self.take_rest()])
+                release([each, *self.take_untried()])
                 return is_late
             self.send(each)
-            if self.troubles >= 2:
+            if self.server_failures >= 2:
                 # The server is gone or stalls: each further try would only take time.
-                for one in self.take_rest():
-                    self.put_off(one, self.why)
+                for one in self.take_untried():
+                    self.retry_later(one, self.server_failure_reason)
                 return False
         return True
 
     def send(self, claim: Claim) -> None:
-        self.for_many.settle_old(self.now())
-        letter = self.write(claim)
+        self.batch.flush_if_old(self.now())
+        letter = self.render(claim)
         if letter is None:
             return
         if self.seconds_left() <= 0:
             # We were held up: another has it by now.
             release([claim])
             return
-        self.handing_over_since = began = time.monotonic()
+        self.sending_since = began = time.monotonic()
         try:
-            self.hand_over(letter.mail)
+            self.send_smtp(letter.mail)
         except MemoryError:
             raise
         except Exception as error:
             # Whatever it is, it must not end the worker: that would try again at once,
             # and for ever.
-            self.handing_over_since = None
+            self.sending_since = None
             if not is_expected(error):
-                self.tell_mistake(claim, "sent", error)
-            self.deal_with(claim, classify_error(error, self.step), self.step)
+                self.log_error(claim, "sent", error)
+            self.handle_error(claim, classify_error(error, self.step), self.step)
         else:
-            self.handing_over_since = None
+            self.sending_since = None
             took = timedelta(seconds=time.monotonic() - began)
-            self.note(claim, took, was_refused=letter.was_refused)
+            self.record_sent(claim, took, was_refused=letter.was_refused)
 
-    def write(self, claim: Claim) -> PreparedMail | None:
+    def render(self, claim: Claim) -> PreparedMail | None:
         """The mail of a claimed message, as things stand now; None if it is not to be
         sent."""
         try:
@@ -218,7 +218,7 @@ class Delivery:
         except (MemoryError, DBAPIError):
             raise
         except Exception as error:
-            self.leave_unwritten(claim, error)
+            self.retry_unrendered(claim, error)
             return None
         try:
             if message is None:
@@ -229,40 +229,40 @@ class Delivery:
                 may_be = trusted is not None and is_wanted(message, trusted)
                 current_session().rollback()
                 if may_be:
-                    self.leave_until(now + UNTRUSTED_CLOCK_PAUSE, claim)
+                    self.reschedule(now + UNTRUSTED_CLOCK_PAUSE, claim)
                 else:
-                    self.drop(claim)
+                    self.supersede(claim)
                 return None
             if (at := earliest_send_time(message, now)) > now:
                 current_session().rollback()
-                self.leave_until(at, claim)
+                self.reschedule(at, claim)
                 return None
             mail = build_mail(message, now)
             # Here, where what can't be written is that one message's trouble.
-            _ = mail.written
+            _ = mail.as_bytes_cached
             return PreparedMail(mail, was_refused=has_failed_address(message))
         except DetachedInstanceError:
             # It tells more than was read in advance: this time all is read.
-            return self.write(claim)
+            return self.render(claim)
         except MemoryError:
             raise
         except Exception as error:
-            self.leave_unwritten(claim, error)
+            self.retry_unrendered(claim, error)
             return None
         finally:
             # What was read is closed before anything is sent.
             current_session().rollback()
 
-    def leave_unwritten(self, claim: Claim, error: Exception) -> None:
+    def retry_unrendered(self, claim: Claim, error: Exception) -> None:
         """A mistake of ours must not keep other people's mails from going out."""
-        self.tell_mistake(claim, "written", error)
+        self.log_error(claim, "written", error)
         current_session().rollback()
         name = type(error).__name__
-        self.put_off(claim, f"the mail could not be written ({name})")
+        self.retry_later(claim, f"the mail could not be written ({name})")
 
     def read(self, claim: Claim) -> Message | None:
         """A claimed message as it is now, unless somebody else has it."""
-        return self.for_many.take(claim, self.now()) or load_message(claim)
+        return self.batch.pop_unchanged(claim, self.now()) or load_message(claim)
 
     @property
     def step(self) -> SmtpStep:
@@ -274,7 +274,7 @@ class Delivery:
             return MAX_SEND_TIME.total_seconds()
         return min(MAX_SEND_TIME, self.lease_ends_at - self.now()).total_seconds()
 
-    def hand_over(self, letter: mailer_connection.OutgoingMail) -> None:
+    def send_smtp(self, letter: mailer_connection.OutgoingMail) -> None:
         """Raises OSError and smtplib's errors; `step` then says how far it got."""
         was_open = self.connection is not None
         ends_at = time.monotonic() + self.seconds_left()
@@ -285,7 +285,7 @@ class Delivery:
                 raise
             # It had only waited too long for us, or takes so many over each connection:
             # once more, over a new one.
-            self.hang_up()
+            self.disconnect()
             self.transfer(letter, ends_at)
 
     def transfer(self, letter: mailer_connection.OutgoingMail, ends_at: float) -> None:
@@ -300,84 +300,86 @@ class Delivery:
         self.connection.ends_at = ends_at
         letter.send(self.connection)
 
-    def hang_up(self) -> None:
+    def disconnect(self) -> None:
         if self.connection is not None:
             self.connection.__exit__(None, None, None)
             self.connection = None
 
     # --- how it went ---
 
-    def note(self, claim: Claim, took: timedelta, *, was_refused: bool) -> None:
-        if claim.id in self.for_many.ids:
-            self.for_many.note_sent(claim, self.now())
+    def record_sent(self, claim: Claim, took: timedelta, *, was_refused: bool) -> None:
+        if claim.id in self.batch.ids:
+            self.batch.add_sent(claim, self.now())
         else:
             mark_sent(claim, self.now())
         self.report.sent += 1
-        self.troubles = 0
-        self.put_offs.pop(claim.domain, None)
+        self.server_failures = 0
+        self.retries_by_domain.pop(claim.domain, None)
         log.info("message %d sent, try %d", claim.id, claim.attempt)
         is_slow = took > timedelta(seconds=SLOW_SECONDS)
-        if was_refused or claim.troubles or is_slow:
+        if was_refused or claim.domain_failures or is_slow:
             with writing():
                 if was_refused:
                     delivery_failures.clear_address_failed(claim.id)
                 if is_slow:
                     domain_backoff.slow_down(claim.domain, took, self.now())
-                elif claim.troubles:
+                elif claim.domain_failures:
                     domain_backoff.mark_recovered(claim.domain)
         if is_slow:
-            release(self.take_rest(claim.domain))
+            release(self.take_untried(claim.domain))
 
-    def drop(self, claim: Claim) -> None:
+    def supersede(self, claim: Claim) -> None:
         """It is past; a later one, or none, tells how things stand."""
         update_message(claim, state=MessageState.SUPERSEDED.value, lease_until=None)
         log.info("message %d dropped: what it says is not so any more", claim.id)
 
-    def leave_until(self, at: datetime, claim: Claim) -> None:
+    def reschedule(self, at: datetime, claim: Claim) -> None:
         """It is too early, or too late in the day: untried, it waits. What waits longer
         than any may is looked at once more in between."""
         at = min(at, self.now() + MAX_RETRY_DELAY)
         update_message(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
         log.info("message %d waits until %s", claim.id, at.isoformat(" ", "minutes"))
 
-    def tell_mistake(self, claim: Claim, what: str, error: Exception) -> None:
+    def log_error(self, claim: Claim, what: str, error: Exception) -> None:
         """For the log. An error's own text is left out: it may quote the message."""
         where = "".join(traceback.format_tb(error.__traceback__))
         name = type(error).__name__
         log.error("message %d can't be %s: %s\n%s", claim.id, what, name, where)
 
-    def deal_with(self, claim: Claim, trouble: SendFailure, step: SmtpStep) -> None:
-        self.for_many.settle()
-        if trouble.hangs_up:
-            self.hang_up()
-        if trouble.whose == FailureScope.SERVER:
-            self.troubles += 1
+    def handle_error(self, claim: Claim, trouble: SendFailure, step: SmtpStep) -> None:
+        self.batch.flush_sent()
+        if trouble.ends_connection:
+            self.disconnect()
+        if trouble.scope == FailureScope.SERVER:
+            self.server_failures += 1
             # What was said of a recipient is for those who may read that mail.
             is_of_all = step in (SmtpStep.CONNECT, SmtpStep.SENDER)
-            self.why = trouble.reason if is_of_all else SITE_REFUSED
+            self.server_failure_reason = trouble.reason if is_of_all else SITE_REFUSED
         if trouble.is_final:
-            self.give_up(claim, trouble.reason, refuses=trouble.refuses_address)
+            self.mark_failed(claim, trouble.reason, refuses=trouble.refuses_address)
             return
-        self.put_off(claim, trouble.reason)
-        if trouble.whose == FailureScope.MESSAGE:
-            self.put_offs[claim.domain] += 1
-        is_repeated = self.put_offs[claim.domain] > 1 or claim.troubles
-        if trouble.whose == FailureScope.DOMAIN or (
-            trouble.whose == FailureScope.MESSAGE and is_repeated
+        self.retry_later(claim, trouble.reason)
+        if trouble.scope == FailureScope.MESSAGE:
+            self.retries_by_domain[claim.domain] += 1
+        is_repeated = self.retries_by_domain[claim.domain] > 1 or claim.domain_failures
+        if trouble.scope == FailureScope.DOMAIN or (
+            trouble.scope == FailureScope.MESSAGE and is_repeated
         ):
-            self.pause(claim, trouble.reason)
+            self.pause_domain(claim, trouble.reason)
 
-    def pause(self, claim: Claim, reason: str) -> None:
+    def pause_domain(self, claim: Claim, reason: str) -> None:
         """Leave the domain alone for a while; what goes there waits, untried."""
         why, now, old = domain_reason(reason), self.now(), []
         with writing():
-            length = domain_backoff.pause_domain(claim.domain, claim.troubles, why, now)
+            length = domain_backoff.pause_domain(
+                claim.domain, claim.domain_failures, why, now
+            )
             is_trusted = trusted_clock.last_run_if_apart(now) is None
-            if is_trusted and domain_backoff.is_given_up(claim.troubles + 1):
+            if is_trusted and domain_backoff.is_given_up(claim.domain_failures + 1):
                 old = domain_backoff.fail_old_messages(
                     claim.domain, f"{DOMAIN_GIVEN_UP}: {why}", now
                 )
-        release(self.take_rest(claim.domain))
+        release(self.take_untried(claim.domain))
         log.warning("a domain rests for %s after message %d", length, claim.id)
         self.report.failed += len(old)
         for event_id in sorted({row.event_id for row in old if row.registration_id}):
@@ -386,10 +388,10 @@ class Delivery:
                     delivery_failures.lock_event_row(event_id), now
                 )
 
-    def put_off(self, claim: Claim, reason: str) -> None:
+    def retry_later(self, claim: Claim, reason: str) -> None:
         pause = self.pause_after(claim)
         if pause is None:
-            self.give_up(claim, reason)
+            self.mark_failed(claim, reason)
             return
         update_message(
             claim, last_error=reason, due_at=self.now() + pause, lease_until=None
@@ -417,7 +419,7 @@ class Delivery:
         tries = min(claim.attempt, len(RETRY_PAUSES))
         return min(RETRY_PAUSES[tries - 1], RETRY_PAUSES[0] + 2 * age)
 
-    def give_up(self, claim: Claim, reason: str, *, refuses: bool = False) -> None:
+    def mark_failed(self, claim: Claim, reason: str, *, refuses: bool = False) -> None:
         """It never will be sent: the row says why, and the organizers are told."""
         now = self.now()
         with writing():

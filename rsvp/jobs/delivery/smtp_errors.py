@@ -29,14 +29,14 @@ class SendFailure:
     """Why a message could not be sent.
 
     `is_final`: it never will be. `refuses_address`: the server knows no such address,
-    or wants no mail for it. `hangs_up`: the connection is of no more use.
+    or wants no mail for it. `ends_connection`: it is of no more use.
     """
 
     reason: str
-    whose: FailureScope = FailureScope.MESSAGE
+    scope: FailureScope = FailureScope.MESSAGE
     is_final: bool = False
     refuses_address: bool = False
-    hangs_up: bool = False
+    ends_connection: bool = False
 
 
 SIGN_IN_CODES = (530, 534, 535, 538)
@@ -68,18 +68,18 @@ def classify_error(error: Exception, step: SmtpStep) -> SendFailure:
         return SendFailure(ADDRESS_UNSUPPORTED, is_final=True)
     if not is_expected(error):
         whose = FailureScope.MESSAGE if told_whom else FailureScope.SERVER
-        return SendFailure(explain_error(error), whose, hangs_up=True)
+        return SendFailure(explain_error(error), whose, ends_connection=True)
     answer = server_answer(error)
     if answer is None:
         whose = FailureScope.DOMAIN if told_whom else FailureScope.SERVER
-        return SendFailure(explain_error(error), whose, hangs_up=True)
+        return SendFailure(explain_error(error), whose, ends_connection=True)
     code, text = answer
     if isinstance(error, MailRefused):
         return SendFailure(text)
     if not told_whom or code in SIGN_IN_CODES:
-        return SendFailure(text, FailureScope.SERVER, hangs_up=True)
+        return SendFailure(text, FailureScope.SERVER, ends_connection=True)
     if code == CLOSING_CODE or code < 400:  # it hangs up, or has lost the thread
-        return SendFailure(text, FailureScope.DOMAIN, hangs_up=True)
+        return SendFailure(text, FailureScope.DOMAIN, ends_connection=True)
     if code < 500 or (step == SmtpStep.RECIPIENT and RELAY_DENIED.search(text)):
         return SendFailure(text)
     return SendFailure(text, is_final=True, refuses_address=step == SmtpStep.RECIPIENT)

@@ -75,14 +75,14 @@ def test_what_went_out_is_noted_before_anything_that_takes_its_time(
 @pytest.mark.parametrize("cancelled", [5, 11])
 def test_what_changes_while_others_go_out_counts(twelve, smtp, monkeypatch, cancelled):
     monkeypatch.setattr(batches, "MAX_AGE", timedelta(0))
-    hand_over = sender.Delivery.hand_over
+    send_smtp = sender.Delivery.send_smtp
 
-    def and_then_cancel(delivery, letter):
-        hand_over(delivery, letter)
-        if letter.recipients == ["2@example.org"]:
+    def and_then_cancel(delivery, mail):
+        send_smtp(delivery, mail)
+        if mail.recipients == ["2@example.org"]:
             cancel(twelve[cancelled])
 
-    monkeypatch.setattr(sender.Delivery, "hand_over", and_then_cancel)
+    monkeypatch.setattr(sender.Delivery, "send_smtp", and_then_cancel)
     deliver(WHEN)
 
     reminded = [r.recipients[0] for r in smtp.received if "days" in r.mail["subject"]]

@@ -124,14 +124,14 @@ def test_what_a_worker_is_sending_goes_out_before_the_cancellation(
     app, smtp, monkeypatch
 ):
     place = register(make_event(), email=ADA)
-    hand_over = sender.Delivery.hand_over
+    send_smtp = sender.Delivery.send_smtp
 
-    def cancel_first(self, letter):
+    def cancel_first(self, mail):
         if smtp.tries == 0:
             cancel(place)
-        hand_over(self, letter)
+        send_smtp(self, mail)
 
-    monkeypatch.setattr(sender.Delivery, "hand_over", cancel_first)
+    monkeypatch.setattr(sender.Delivery, "send_smtp", cancel_first)
 
     assert deliver() == (2, 0, 0)
     first, second = (r.mail["subject"] for r in smtp.received)
@@ -145,20 +145,20 @@ def test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on(
 ):
     """Held back meanwhile, it is still in that worker's hand, and another one looks."""
     place = register(make_event(), email=ADA)
-    hand_over = sender.Delivery.hand_over
+    send_smtp = sender.Delivery.send_smtp
     in_hand = []
 
-    def pass_on_first(self, letter):
-        in_hand.append(letter)
+    def pass_on_first(self, mail):
+        in_hand.append(mail)
         if len(in_hand) == 1:
             pass_on(place.registration_id)
             if comes_back:
                 pass_on(place.registration_id, ADA)
                 cancel(place)
             deliver(NOON + MINUTE)
-        hand_over(self, letter)
+        send_smtp(self, mail)
 
-    monkeypatch.setattr(sender.Delivery, "hand_over", pass_on_first)
+    monkeypatch.setattr(sender.Delivery, "send_smtp", pass_on_first)
     deliver()
     deliver(NOON + 2 * MINUTE)
 

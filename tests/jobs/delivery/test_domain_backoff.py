@@ -119,10 +119,10 @@ def test_after_a_slow_answer_others_come_first_for_as_long(app, smtp):
     register_at(STRICT, STRICT, OTHER)
     first, second, third = claims.claim_due(NOON, 10)
     lane = sender.Delivery(NOON, sender.DeliveryReport())
-    lane.rest = [second, third]
-    lane.note(first, timedelta(seconds=7), was_refused=False)
+    lane.untried = [second, third]
+    lane.record_sent(first, timedelta(seconds=7), was_refused=False)
 
-    assert lane.rest == [third]
+    assert lane.untried == [third]
     assert message_states() == ["sent", "queued", "queued"]
     assert attempts() == [1, 0, 1]
     assert timedelta(seconds=7) <= known().pause_until - NOON < MINUTE

@@ -91,8 +91,8 @@ def test_a_claim_leaves_domains_for_the_other_lanes(app):
     event = make_event({"capacity": None})
     register_at(event, "a.example.org", "b.example.org", "a.example.org")
 
-    assert claimed_domains(lanes=2) == ["a.example.org"] * 2
-    assert claimed_domains(lanes=2) == ["b.example.org"]
+    assert claimed_domains(connections=2) == ["a.example.org"] * 2
+    assert claimed_domains(connections=2) == ["b.example.org"]
 
 
 def test_a_lane_that_fails_ends_the_round_and_says_so(app, smtp, monkeypatch):

@@ -22,7 +22,7 @@ def deliver(wire: Wire, *, number: int, later: timedelta, stalls_at: int) -> Non
     """Deliver what is due; who stalls says so, and goes on when it is told to."""
     del number
     doom = CrashPoint(wire, POINT, stalls_at, is_near=stalls_at > 0)
-    sender.Delivery.write = doom.before(sender.Delivery.write, POINT)  # type: ignore[method-assign]
+    sender.Delivery.render = doom.before(sender.Delivery.render, POINT)  # type: ignore[method-assign]
     connections = 1 if stalls_at else None
     wire.say(pool.deliver_due(NOON + later, connections=connections).sent)
 
