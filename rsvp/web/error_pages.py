@@ -341,12 +341,12 @@ def init_app(app: Flask) -> None:
 def handle_refusal(refusal: Refusal) -> Response:
     """A rule said no: nothing has changed, and the page says which rule it was."""
     db.session.rollback()
-    words = (
+    texts = (
         REFUSAL_TEXTS | ORGANIZER_REFUSAL_TEXTS
         if is_organizer_page()
         else REFUSAL_TEXTS
     )
-    title, text = words.get(refusal.code, DEFAULT_REFUSAL_TEXT)
+    title, text = texts.get(refusal.code, DEFAULT_REFUSAL_TEXT)
     return error_response(
         Response(), "errors/refusal.html", refusal.status, refusal.code, title, text
     )

@@ -210,13 +210,13 @@ def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def before_sign_in(
-    again: Callable[..., Any],
+    page_again: Callable[..., Any],
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Anyone, on their way to an account; what they send carries their session's token.
 
-    Where it does not, the page that `again` makes of the same address and form shows
-    `g.form_notice`, which says why. Each such view counts tries by itself, and keeps
-    out those that guess.
+    Where it does not, the page that `page_again` makes of the same address and form
+    shows `g.form_notice`, which says why. Each such view counts tries by itself, and
+    keeps out those that guess.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -226,7 +226,7 @@ def before_sign_in(
                 try:
                     check_session_form()
                 except CSRFError:
-                    return form_again_page(again, *args, **kwargs)
+                    return form_again_page(page_again, *args, **kwargs)
             return view(*args, **kwargs)
 
         return declare(guarded, "before_sign_in")
@@ -314,11 +314,11 @@ def is_our_origin(origin: str) -> bool:
         return True
     try:
         sender = urlsplit(origin)
-        here = urlsplit(f"//{request.host}")
+        asked_host = urlsplit(f"//{request.host}")
         usual = site_addresses.DEFAULT_PORTS.get(sender.scheme)
         return usual is not None and (sender.hostname, sender.port or usual) == (
-            here.hostname,
-            here.port or usual,
+            asked_host.hostname,
+            asked_host.port or usual,
         )
     except ValueError:
         return False

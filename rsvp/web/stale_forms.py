@@ -34,12 +34,12 @@ def handle_csrf_error(_error: CSRFError) -> Response:
     """Signed in, but the page is from another session: the form gets this one's token,
     if a page of ours sent it for sure."""
     notice = guards.session_notice()
-    kept = form_to_resend()
-    if kept is not None:
-        kept = [(name, value) for name, value in kept if name != CSRF_FIELD]
-        kept.append((CSRF_FIELD, generate_csrf()))
+    sent_form = form_to_resend()
+    if sent_form is not None:
+        sent_form = [(name, value) for name, value in sent_form if name != CSRF_FIELD]
+        sent_form.append((CSRF_FIELD, generate_csrf()))
     return stale_form_page(
-        CSRFError.code, "stale_form", (notice.title, notice.text), kept
+        CSRFError.code, "stale_form", (notice.title, notice.text), sent_form
     )
 
 
@@ -50,15 +50,18 @@ def handle_signed_out(_error: guards.SignedOut) -> Response:
 
 
 def stale_form_page(
-    status: int, code: str, words: tuple[Any, Any], kept: list[tuple[str, str]] | None
+    status: int,
+    code: str,
+    title_and_text: tuple[Any, Any],
+    sent_form: list[tuple[str, str]] | None,
 ) -> Response:
     return error_pages.error_response(
         Response(),
         "errors/stale_form.html",
         status,
         code,
-        *words,
-        kept=kept,
+        *title_and_text,
+        kept=sent_form,
         address=request.full_path.rstrip("?"),
         is_signed_out=code == "signed_out",
     )

@@ -115,7 +115,7 @@ MUTANTS = (
         (
             (
                 "rsvp/web/attendee/access.py",
-                "    elif found.proved_at is not None:\n",
+                "    elif registration.proved_at is not None:\n",
                 "    elif False:\n",
             ),
         ),

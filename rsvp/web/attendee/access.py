@@ -27,56 +27,68 @@ def open_registration(token: str) -> Registration:
     Whoever sends a form with a link from our mail shows by it that the address is
     theirs; the link of the page after the form has then ended, which raises LinkEnded.
     """
-    found = registration_or_404(token)
-    g.language = i18n.language_for(found.language)
+    registration = registration_or_404(token)
+    g.language = i18n.language_for(registration.language)
     if tokens.is_mailed(token):
-        if request.method == "POST" and found.proved_at is None:
-            found = mark_address_proved(found, token)
-    elif found.proved_at is not None:
+        if request.method == "POST" and registration.proved_at is None:
+            registration = mark_address_proved(registration, token)
+    elif registration.proved_at is not None:
         raise errors.LinkEnded
-    return found
+    return registration
 
 
 def registration_or_404(token: str) -> Registration:
-    found = by_link.find_linked_registration(token, cached_events.cached_event)
-    if found is None:
+    registration = by_link.find_linked_registration(token, cached_events.cached_event)
+    if registration is None:
         abort(404)
-    return found
+    return registration
 
 
-def mark_address_proved(found: Registration, token: str) -> Registration:
+def mark_address_proved(registration: Registration, token: str) -> Registration:
     """The same, once it is noted; 404 where the link has ended in that moment."""
-    own, event, version = found.id, found.event_id, found.link_version
+    registration_id, event_id, version = (
+        registration.id,
+        registration.event_id,
+        registration.link_version,
+    )
     now = utcnow()
-    db.write(lambda _again: address_proof.prove_address(own, event, version, now=now))
+    db.write(
+        lambda _again: address_proof.prove_address(
+            registration_id, event_id, version, now=now
+        )
+    )
     return registration_or_404(token)
 
 
-def write_as_attendee(verb: Callable[[], T]) -> T:
-    """Do it in the name of whoever has a link, and give what `verb` gives; mails that
+def write_as_attendee(action: Callable[[], T]) -> T:
+    """Do it in the name of whoever has a link, and give what `action` gives; mails that
     this causes are counted by the network that asks, too."""
     mark = tokens.network_hash(current_app.config["CODE_KEY"], guards.client_network())
-    return db.write(lambda _again: mail_limits.run_for_network(mark, verb))
+    return db.write(lambda _again: mail_limits.run_for_network(mark, action))
 
 
 def redirect_to_registration(
-    token: str, changed: int | None = None, now: datetime | None = None
+    token: str, changed_id: int | None = None, now: datetime | None = None
 ) -> ResponseReturnValue:
-    """Lead to its page, which says so where what was `changed` (by its id) at `now` is
-    not mailed."""
+    """Redirect to the registration's page, which says so where the change of
+    `changed_id` at `now` is not mailed."""
     mail = None
-    if changed is not None and now is not None and is_unmailed_change(changed, now):
+    if (
+        changed_id is not None
+        and now is not None
+        and is_unmailed_change(changed_id, now)
+    ):
         mail = NOT_MAILED
     return redirect(
         url_for("attendee.show_registration", token=token, mail=mail), code=303
     )
 
 
-def is_unmailed_change(changed: int, now: datetime) -> bool:
+def is_unmailed_change(registration_id: int, now: datetime) -> bool:
     """Whether a change was not mailed and that may be said, also in an address."""
-    if outbox.was_mailed(changed, now):
+    if outbox.was_mailed(registration_id, now):
         return False
-    event = current_session().get_one(Registration, changed).event
+    event = current_session().get_one(Registration, registration_id).event
     return not event.answers_by_mail_only
 
 
@@ -92,8 +104,8 @@ def should_show_unmailed(event: Event) -> bool:
 
 
 def open_ticket(token: str) -> Attendee:
-    found = by_link.find_linked_ticket(token, cached_events.cached_event)
-    if found is None:
+    attendee = by_link.find_linked_ticket(token, cached_events.cached_event)
+    if attendee is None:
         abort(404)
-    g.language = i18n.language_for(found.registration.language)
-    return found
+    g.language = i18n.language_for(attendee.registration.language)
+    return attendee

@@ -36,15 +36,17 @@ def confirm_address(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/offer/acceptance")
 @guards.by_link
 def accept_offer(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
-    form = offer_form(found, now, request.form)
+    now, registration = db.utcnow(), open_registration(token)
+    form = offer_form(registration, now, request.form)
     if not form.validate():
-        return render_registration(found, token, now, form), 422
-    own, coming = found.id, form.positions
+        return render_registration(registration, token, now, form), 422
+    registration_id, positions = registration.id, form.positions
     write_as_attendee(
-        lambda: offers.accept_offer(own, coming=coming, actor=ATTENDEE, now=now),
+        lambda: offers.accept_offer(
+            registration_id, coming=positions, actor=ATTENDEE, now=now
+        ),
     )
-    return redirect_to_registration(token, own, now)
+    return redirect_to_registration(token, registration_id, now)
 
 
 @bp.post("/r/<token>/offer/later")
@@ -71,18 +73,18 @@ def cancel_registration(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/guests/<int:position>/cancellation")
 @guards.by_link
 def cancel_guest(token: str, position: int) -> ResponseReturnValue:
-    found = open_registration(token)
-    if position not in {a.position for a in found.attendees if a.position > 0}:
+    registration = open_registration(token)
+    if position not in {a.position for a in registration.attendees if a.position > 0}:
         abort(404)
     return run_action(token, partial(cancellation.cancel_guest, position=position))
 
 
-def run_action(token: str, verb: Callable[..., object]) -> ResponseReturnValue:
+def run_action(token: str, action: Callable[..., object]) -> ResponseReturnValue:
     """Do it in the name of whoever has the link, and show what came of it."""
-    now, found = db.utcnow(), open_registration(token)
-    own = found.id
-    write_as_attendee(lambda: verb(own, actor=ATTENDEE, now=now))
-    return redirect_to_registration(token, own, now)
+    now, registration = db.utcnow(), open_registration(token)
+    registration_id = registration.id
+    write_as_attendee(lambda: action(registration_id, actor=ATTENDEE, now=now))
+    return redirect_to_registration(token, registration_id, now)
 
 
 @bp.get("/r/<token>/confirmation", endpoint="redirect_address_confirmation")

@@ -59,101 +59,108 @@ class AttendeeActions:
         )
 
 
-def state_at(found: Registration, now: datetime) -> tuple[str, str | None]:
+def state_at(registration: Registration, now: datetime) -> tuple[str, str | None]:
     """The state, and from which one it ended. What has ended by the clock has lapsed,
     even where nobody has noted it yet."""
     if (
-        found.state in DEADLINE_STATES
-        and found.decide_by is not None
-        and found.decide_by <= now
+        registration.state in DEADLINE_STATES
+        and registration.decide_by is not None
+        and registration.decide_by <= now
     ):
-        return State.LAPSED, found.state
-    return found.state, found.ended_from
+        return State.LAPSED, registration.state
+    return registration.state, registration.ended_from
 
 
 def allowed_actions(
-    found: Registration, now: datetime, counts: LazyEventState
+    registration: Registration, now: datetime, counts: LazyEventState
 ) -> AttendeeActions:
-    event, (state, was) = found.event, state_at(found, now)
-    if event.status != Status.PUBLISHED or event.erased_at or found.is_erased:
+    event, (state, ended_from) = registration.event, state_at(registration, now)
+    if event.status != Status.PUBLISHED or event.erased_at or registration.is_erased:
         return AttendeeActions()
     # Who was told no is not asked to try again.
-    may_again = state not in (*LIVE_STATES, State.DECLINED)
-    again = may_again and event.phase(now) == Phase.OPEN
+    may_register_again = state not in (*LIVE_STATES, State.DECLINED)
+    register_again = may_register_again and event.phase(now) == Phase.OPEN
     if state == State.LAPSED:
-        late = can_accept_late(found, was, now, counts)
+        is_late = can_accept_late(registration, ended_from, now, counts)
         return AttendeeActions(
-            confirm_address=late and was == State.HELD,
-            accept_offer=late and was == State.OFFERED,
-            register_again=again,
+            confirm_address=is_late and ended_from == State.HELD,
+            accept_offer=is_late and ended_from == State.OFFERED,
+            register_again=register_again,
         )
-    runs = now < event.changes_end_at and state in LIVE_STATES
-    can_grow = len(found.coming) < create.largest_party(event, found.admission)
+    may_change = now < event.changes_end_at and state in LIVE_STATES
+    can_grow = len(registration.coming) < create.largest_party(
+        event, registration.admission
+    )
     return AttendeeActions(
         confirm_address=state == State.HELD,
         accept_offer=state == State.OFFERED,
-        put_off_offer=state == State.OFFERED and not found.was_put_off,
+        put_off_offer=state == State.OFFERED and not registration.was_put_off,
         decline_offer=state == State.OFFERED,
-        change_details=runs,
-        add_guest=runs and state in CHANGEABLE_STATES and can_grow,
-        cancel_guest=runs and state in GUEST_CANCELLABLE_STATES,
-        change_admission=runs
+        change_details=may_change,
+        add_guest=may_change and state in CHANGEABLE_STATES and can_grow,
+        cancel_guest=may_change and state in GUEST_CANCELLABLE_STATES,
+        change_admission=may_change
         and state in CHANGEABLE_STATES
         and len(event.admissions) > 1,
-        transfer=runs
+        transfer=may_change
         and state == State.CONFIRMED
         and not event.is_by_approval
         and not event.needs_invitation,
-        cancel=runs and state != State.OFFERED,
-        register_again=again,
+        cancel=may_change and state != State.OFFERED,
+        register_again=register_again,
     )
 
 
 def can_accept_late(
-    found: Registration, was: str | None, now: datetime, counts: LazyEventState
+    registration: Registration,
+    ended_from: str | None,
+    now: datetime,
+    counts: LazyEventState,
 ) -> bool:
     """Whether an offer, or a held place, that has ended could still be had."""
-    event = found.event
-    if was == State.OFFERED:
-        return now < event.doors_open_at and seats_after_lapse(found, counts) > 0
-    state = counts() if was == State.HELD and now < event.ends_at else None
+    event = registration.event
+    if ended_from == State.OFFERED:
+        return now < event.doors_open_at and seats_after_lapse(registration, counts) > 0
+    state = counts() if ended_from == State.HELD and now < event.ends_at else None
     if state is None:
         return False
-    may_wait = state.seats[found.admission_id].line_takes(found.seats)
-    return may_wait or free_seats_for(found, state) >= found.seats
+    may_wait = state.seats[registration.admission_id].line_takes(registration.seats)
+    return may_wait or free_seats_for(registration, state) >= registration.seats
 
 
-def seats_on_offer(found: Registration, now: datetime, counts: LazyEventState) -> int:
+def seats_on_offer(
+    registration: Registration, now: datetime, counts: LazyEventState
+) -> int:
     """How many of the party can accept: what the offer is of; late, what is free."""
-    if state_at(found, now) == (State.LAPSED, State.OFFERED):
-        return seats_after_lapse(found, counts)
-    return found.held_seats
+    if state_at(registration, now) == (State.LAPSED, State.OFFERED):
+        return seats_after_lapse(registration, counts)
+    return registration.held_seats
 
 
-def seats_after_lapse(found: Registration, counts: LazyEventState) -> int:
+def seats_after_lapse(registration: Registration, counts: LazyEventState) -> int:
     """How many seats a party could still take that let an offer lapse; 0: too few."""
     state = counts()
-    left = free_seats_for(found, state) if state else 0
-    return left if left == found.seats or found.fewer_ok else 0
+    left = free_seats_for(registration, state) if state else 0
+    return left if left == registration.seats or registration.fewer_ok else 0
 
 
-def free_seats_for(found: Registration, state: EventState) -> int:
+def free_seats_for(registration: Registration, state: EventState) -> int:
     """How many of the party's seats are free that nobody waits for."""
-    if state.waiting(found.admission_id):
+    if state.waiting(registration.admission_id):
         return 0
-    left = state.left(found.admission_id)
+    left = state.left(registration.admission_id)
     if left is None:
-        return found.seats
-    if found.state in DEADLINE_STATES:
+        return registration.seats
+    if registration.state in DEADLINE_STATES:
         # It has ended, though nobody has noted it yet: what it holds comes free.
-        left += found.held_seats
-    return min(left, found.seats)
+        left += registration.held_seats
+    return min(left, registration.seats)
 
 
-def allowed_actions_now(found: Registration, now: datetime) -> AttendeeActions:
-    return allowed_actions(found, now, lazy_event_state(found))
+def allowed_actions_now(registration: Registration, now: datetime) -> AttendeeActions:
+    return allowed_actions(registration, now, lazy_event_state(registration))
 
 
-def lazy_event_state(found: Registration) -> LazyEventState:
-    slug = found.event.slug
+def lazy_event_state(registration: Registration) -> LazyEventState:
+    slug = registration.event.slug
     return cache(lambda: event_queries.find_event_state(slug))

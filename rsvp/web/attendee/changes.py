@@ -51,17 +51,17 @@ def show_details_form(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/details")
 @guards.by_link
 def change_details(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
-    form = DetailsForm(found, request.form)
+    now, registration = db.utcnow(), open_registration(token)
+    form = DetailsForm(registration, request.form)
     if not form.validate():
-        return render_change_form("details", found, token, form), 422
-    own = found.id
+        return render_change_form("details", registration, token, form), 422
+    registration_id = registration.id
     write_as_attendee(
         lambda: changes.change_details(
-            own, form.people, form.answers, actor=ATTENDEE, now=now
+            registration_id, form.people, form.answers, actor=ATTENDEE, now=now
         ),
     )
-    return redirect_to_registration(token, own, now)
+    return redirect_to_registration(token, registration_id, now)
 
 
 # --- one guest more -----------------------------------------------------------------
@@ -76,17 +76,17 @@ def show_guest_form(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/guests")
 @guards.by_link
 def add_guest(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
-    form = GuestForm(found, request.form)
+    now, registration = db.utcnow(), open_registration(token)
+    form = GuestForm(registration, request.form)
     if not form.validate():
-        return render_change_form("guest", found, token, form), 422
-    own, code_key = found.id, current_app.config["CODE_KEY"]
+        return render_change_form("guest", registration, token, form), 422
+    registration_id, code_key = registration.id, current_app.config["CODE_KEY"]
     write_as_attendee(
         lambda: changes.add_guest(
-            own, form.person, code_key=code_key, actor=ATTENDEE, now=now
+            registration_id, form.person, code_key=code_key, actor=ATTENDEE, now=now
         ),
     )
-    return redirect_to_registration(token, own, now)
+    return redirect_to_registration(token, registration_id, now)
 
 
 # --- another way of coming ----------------------------------------------------------
@@ -101,20 +101,25 @@ def show_admission_form(token: str) -> ResponseReturnValue:
 @bp.post("/r/<token>/admission")
 @guards.by_link
 def change_admission(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
-    form = AdmissionForm(found, request.form)
+    now, registration = db.utcnow(), open_registration(token)
+    form = AdmissionForm(registration, request.form)
     if not form.validate():
-        return render_change_form("admission", found, token, form), 422
-    own, target = found.id, form.chosen
+        return render_change_form("admission", registration, token, form), 422
+    registration_id, target = registration.id, form.chosen
     assert target is not None
     target_id = target.id
 
     write_as_attendee(
         lambda: changes.change_admission(
-            own, target_id, form.answers, form.people, actor=ATTENDEE, now=now
+            registration_id,
+            target_id,
+            form.answers,
+            form.people,
+            actor=ATTENDEE,
+            now=now,
         ),
     )
-    return redirect_to_registration(token, own, now)
+    return redirect_to_registration(token, registration_id, now)
 
 
 # --- whose it is --------------------------------------------------------------------
@@ -126,26 +131,26 @@ def show_address_form(token: str) -> ResponseReturnValue:
     return blank_form_page("address", token, "change_details", prefilled_address_form)
 
 
-def prefilled_address_form(found: Registration) -> AddressForm:
+def prefilled_address_form(registration: Registration) -> AddressForm:
     """Blank, or with what may have been meant by the address there is."""
     form = AddressForm()
-    form["email"].data = suggest_address(found.email) or ""
+    form["email"].data = suggest_address(registration.email) or ""
     return form
 
 
 @bp.post("/r/<token>/address")
 @guards.by_link
 def correct_address(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
+    now, registration = db.utcnow(), open_registration(token)
     form = AddressForm(request.form)
     if not form.validate():
-        return render_change_form("address", found, token, form), 422
-    own, event = found.id, found.event
+        return render_change_form("address", registration, token, form), 422
+    registration_id, event = registration.id, registration.event
     email, email_key = form.cleaned["email"], form.cleaned["email_key"]
     try:
         new_token = write_as_attendee(
             lambda: transfer.correct_address(
-                own,
+                registration_id,
                 email=email,
                 email_key=email_key,
                 code_key=current_app.config["CODE_KEY"],
@@ -159,29 +164,35 @@ def correct_address(token: str) -> ResponseReturnValue:
         return address_refused_page("address", token, form, refusal)
     if event.answers_by_mail_only:
         return render_check_new_address(event, email)
-    return redirect_to_registration(new_token or token, own, now)
+    return redirect_to_registration(new_token or token, registration_id, now)
 
 
 @bp.get("/r/<token>/successor")
 @guards.by_link
 def show_transfer_form(token: str) -> ResponseReturnValue:
-    return blank_form_page("transfer", token, "transfer", lambda _found: TransferForm())
+    return blank_form_page(
+        "transfer", token, "transfer", lambda _registration: TransferForm()
+    )
 
 
 @bp.post("/r/<token>/successor")
 @guards.by_link
 def transfer_registration(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
+    now, registration = db.utcnow(), open_registration(token)
     form = TransferForm(request.form)
     if not form.validate():
-        return render_change_form("transfer", found, token, form), 422
-    own, event, seats = found.id, found.event, found.seats
+        return render_change_form("transfer", registration, token, form), 422
+    registration_id, event, seats = (
+        registration.id,
+        registration.event,
+        registration.seats,
+    )
     name = form["name"].data
     email, email_key = form.cleaned["email"], form.cleaned["email_key"]
     try:
         write_as_attendee(
             lambda: transfer.transfer_registration(
-                own,
+                registration_id,
                 name=name,
                 email=email,
                 email_key=email_key,
@@ -229,16 +240,16 @@ def address_refused_page(
     page: str, token: str, form: CheckedForm, refusal: errors.Refusal
 ) -> ResponseReturnValue:
     """Another address could mend it: the form comes back with what was typed."""
-    found = open_registration(token)
+    registration = open_registration(token)
     if isinstance(refusal, errors.TooManyMails):
-        words = _(
+        message = _(
             "This would be one mail too many in a short time, to this address or from "
             "where you are. Please try again in a few hours."
         )
     else:
-        words = _("This address has a registration here already. Use another one.")
-    form.refuse(words, "email")
-    return render_change_form(page, found, token, form), refusal.status
+        message = _("This address has a registration here already. Use another one.")
+    form.refuse(message, "email")
+    return render_change_form(page, registration, token, form), refusal.status
 
 
 # --- not me -------------------------------------------------------------------------
@@ -247,18 +258,20 @@ def address_refused_page(
 @bp.get("/r/<token>/erasure")
 @guards.by_link
 def show_erasure_form(token: str) -> ResponseReturnValue:
-    found = open_registration(token)
-    if found.is_erased:
+    registration = open_registration(token)
+    if registration.is_erased:
         return redirect_to_registration(token)
-    return render_change_form("erase", found, token, None)
+    return render_change_form("erase", registration, token, None)
 
 
 @bp.post("/r/<token>/erasure")
 @guards.by_link
 def erase_registration(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
-    own, event = found.id, found.event
-    write_as_attendee(lambda: privacy.erase_registration(own, actor=ATTENDEE, now=now))
+    now, registration = db.utcnow(), open_registration(token)
+    registration_id, event = registration.id, registration.event
+    write_as_attendee(
+        lambda: privacy.erase_registration(registration_id, actor=ATTENDEE, now=now)
+    )
     return render_done(
         event,
         _("The data is deleted"),
@@ -270,25 +283,26 @@ def erase_registration(token: str) -> ResponseReturnValue:
 
 
 def blank_form_page(
-    page: str, token: str, act: str, form: Callable[[Registration], CheckedForm]
+    page: str, token: str, action: str, form: Callable[[Registration], CheckedForm]
 ) -> ResponseReturnValue:
-    """The page of a change with its form blank, while its `act` (of `Acts`) can be
-    done; else the registration's own page says how it stands."""
-    found = open_registration(token)
-    if not getattr(allowed_actions_now(found, db.utcnow()), act):
+    """Return the page of a change with its form blank, while its `action` (a field of
+    `AttendeeActions`) can be done; else the registration's own page says how it stands.
+    """
+    registration = open_registration(token)
+    if not getattr(allowed_actions_now(registration, db.utcnow()), action):
         return redirect_to_registration(token)
-    return render_change_form(page, found, token, form(found))
+    return render_change_form(page, registration, token, form(registration))
 
 
 def render_change_form(
-    page: str, found: Registration, token: str, form: CheckedForm | None
+    page: str, registration: Registration, token: str, form: CheckedForm | None
 ) -> str:
     """The page of one change, with its form blank or as it was sent."""
     return render_template(
         f"attendee/changes/{page}.html",
-        registration=found,
-        event=found.event,
-        admission=found.admission,
+        registration=registration,
+        event=registration.event,
+        admission=registration.admission,
         token=token,
         form=form,
     )

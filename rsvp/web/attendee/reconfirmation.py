@@ -26,30 +26,30 @@ from rsvp.web.attendee.reconfirmation_text import open_reconfirmation
 def show_reconfirmation(token: str) -> ResponseReturnValue:
     """The question, or thanks for the answer; else the registration's own page says how
     it stands."""
-    now, found = db.utcnow(), open_registration(token)
-    event = found.event
+    now, registration = db.utcnow(), open_registration(token)
+    event = registration.event
     is_on = event.status == Status.PUBLISHED and now < event.ends_at
-    if found.state != State.CONFIRMED or not is_on:
+    if registration.state != State.CONFIRMED or not is_on:
         return redirect_to_registration(token)
     return render_template(
         "attendee/reconfirmation.html",
-        registration=found,
+        registration=registration,
         event=event,
-        admission=found.admission,
+        admission=registration.admission,
         token=token,
-        question=open_reconfirmation(found, now),
-        acts=allowed_actions_now(found, now),
+        question=open_reconfirmation(registration, now),
+        acts=allowed_actions_now(registration, now),
     )
 
 
 @bp.post("/r/<token>/coming")
 @guards.by_link
 def reconfirm(token: str) -> ResponseReturnValue:
-    now, found = db.utcnow(), open_registration(token)
-    own = found.id
+    now, registration = db.utcnow(), open_registration(token)
+    registration_id = registration.id
     try:
         write_as_attendee(
-            lambda: reconfirmation.reconfirm(own, actor=ATTENDEE, now=now)
+            lambda: reconfirmation.reconfirm(registration_id, actor=ATTENDEE, now=now)
         )
     except (errors.AlreadyOver, errors.NotConfirmed):
         # Given on or given up meanwhile: its page says so, and what can be done.

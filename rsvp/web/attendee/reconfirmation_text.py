@@ -25,22 +25,22 @@ class ReconfirmationText:
 
 
 def open_reconfirmation(
-    found: Registration, now: datetime
+    registration: Registration, now: datetime
 ) -> ReconfirmationText | None:
     """The question that still waits for an answer, if one does."""
-    event, seats = found.event, found.seats
+    event, seats = registration.event, registration.seats
     is_on = event.status == Status.PUBLISHED and now < event.ends_at
-    if not found.awaits_answer or not is_on:
+    if not registration.awaits_answer or not is_on:
         return None
     return ReconfirmationText(
         title=_("Are you still coming?"),
-        lines=tuple(explanation_lines(found, now)),
+        lines=tuple(explanation_lines(registration, now)),
         yes_label=ngettext("Yes, I’m coming", "Yes, we’re coming", seats),
     )
 
 
-def explanation_lines(found: Registration, now: datetime) -> list[str]:
-    if found.asked_about == AskedAbout.CHANGE:
+def explanation_lines(registration: Registration, now: datetime) -> list[str]:
+    if registration.asked_about == AskedAbout.CHANGE:
         return [
             _(
                 "Something has changed since you registered. Please look once more at "
@@ -51,35 +51,35 @@ def explanation_lines(found: Registration, now: datetime) -> list[str]:
                 "plan.",
                 "Without an answer you keep your %(num)d places. A yes helps the "
                 "organizers to plan.",
-                found.seats,
+                registration.seats,
             ),
         ]
-    if found.answer_by is None:
+    if registration.answer_by is None:
         return [_("The organizers would like to know.")]
-    if now >= found.answer_by or found.flagged_at is not None:
+    if now >= registration.answer_by or registration.flagged_at is not None:
         return [
             ngettext(
                 "The time to answer is over, and the organizers may give your place "
                 "on. Say yes now, and it stays yours.",
                 "The time to answer is over, and the organizers may give your places "
                 "on. Say yes now, and they stay yours.",
-                found.seats,
+                registration.seats,
             )
         ]
     by = _("Please answer by %(when)s.")
-    when = time_tag(found.answer_by, found.event.zone)
-    return [Markup(by) % {"when": when}, no_answer_consequence(found)]  # noqa: S704
+    when = time_tag(registration.answer_by, registration.event.zone)
+    return [Markup(by) % {"when": when}, no_answer_consequence(registration)]  # noqa: S704
 
 
-def no_answer_consequence(found: Registration) -> str:
-    if found.event.no_answer == NoAnswer.FLAG:
+def no_answer_consequence(registration: Registration) -> str:
+    if registration.event.no_answer == NoAnswer.FLAG:
         return ngettext(
             "If we don’t hear from you, the organizers may give your place on.",
             "If we don’t hear from you, the organizers may give your places on.",
-            found.seats,
+            registration.seats,
         )
     return ngettext(
         "If we don’t hear from you, your place goes to the next in line.",
         "If we don’t hear from you, your %(num)d places go to the next in line.",
-        found.seats,
+        registration.seats,
     )

@@ -34,47 +34,57 @@ from rsvp.web.forms.offer import OfferForm
 
 
 def render_registration(
-    found: Registration, token: str, now: datetime, offer: OfferForm | None = None
+    registration: Registration,
+    token: str,
+    now: datetime,
+    offer: OfferForm | None = None,
 ) -> str:
     """Its page; `offer` brings back who was named for an offer of fewer."""
-    counts = lazy_event_state(found)
-    place = by_link.waitlist_position(found)
-    acts = allowed_actions(found, now, counts)
+    counts = lazy_event_state(registration)
+    place = by_link.waitlist_position(registration)
+    actions = allowed_actions(registration, now, counts)
     return render_template(
         "attendee/registration.html",
-        registration=found,
-        event=found.event,
-        admission=found.admission,
+        registration=registration,
+        event=registration.event,
+        admission=registration.admission,
         token=token,
-        standing=status_for_attendee(found, now, place, counts),
-        acts=acts,
-        question=open_reconfirmation(found, now),
-        offer=offer or offer_form(found, now),
-        tickets=[ticket_view(one, found, acts.cancel_guest) for one in found.attendees],
-        join_url=icalendar.join_link(found),
-        mute_token=mute_token(found) if found.muted_at else None,
-        meant=suggest_address(found.email)
-        if acts.change_details and is_address_in_doubt(found, token)
+        standing=status_for_attendee(registration, now, place, counts),
+        acts=actions,
+        question=open_reconfirmation(registration, now),
+        offer=offer or offer_form(registration, now),
+        tickets=[
+            ticket_view(attendee, registration, actions.cancel_guest)
+            for attendee in registration.attendees
+        ],
+        join_url=icalendar.join_link(registration),
+        mute_token=mute_token(registration) if registration.muted_at else None,
+        meant=suggest_address(registration.email)
+        if actions.change_details and is_address_in_doubt(registration, token)
         else None,
-        is_unmailed=should_show_unmailed(found.event),
+        is_unmailed=should_show_unmailed(registration.event),
         now=now,
     )
 
 
-def is_address_in_doubt(found: Registration, token: str) -> bool:
+def is_address_in_doubt(registration: Registration, token: str) -> bool:
     """Whether the address may be mistyped: nothing shows that a mail arrived there."""
-    return found.proved_at is None and not tokens.is_mailed(token)
+    return registration.proved_at is None and not tokens.is_mailed(token)
 
 
-def mute_token(found: Registration) -> str:
+def mute_token(registration: Registration) -> str:
     code_key = current_app.config["CODE_KEY"]
-    return tokens.mute_token(code_key, found.uuid, found.link_version)
+    return tokens.mute_token(code_key, registration.uuid, registration.link_version)
 
 
 def offer_form(
-    found: Registration, now: datetime, data: MultiDict[str, str] | None = None
+    registration: Registration, now: datetime, data: MultiDict[str, str] | None = None
 ) -> OfferForm:
-    return OfferForm(found, seats_on_offer(found, now, lazy_event_state(found)), data)
+    return OfferForm(
+        registration,
+        seats_on_offer(registration, now, lazy_event_state(registration)),
+        data,
+    )
 
 
 # --- one attendee's ticket ----------------------------------------------------------
@@ -89,5 +99,5 @@ def show_registration(token: str) -> ResponseReturnValue:
 @bp.get("/r/<token>/calendar.ics")
 @guards.by_link
 def download_registration_calendar(token: str) -> ResponseReturnValue:
-    found = access.open_registration(token)
-    return attendee_ticket.calendar_response(found, found.attendees[0])
+    registration = access.open_registration(token)
+    return attendee_ticket.calendar_response(registration, registration.attendees[0])

@@ -45,12 +45,12 @@ class StatusText:
 
 
 def status_for_attendee(
-    found: Registration, now: datetime, place: int | None, counts: LazyEventState
+    registration: Registration, now: datetime, place: int | None, counts: LazyEventState
 ) -> StatusText:
-    event, (state, was) = found.event, state_at(found, now)
+    event, (state, ended_from) = registration.event, state_at(registration, now)
     if event.status == Status.CANCELLED:
         return event_cancelled_status()
-    if event.erased_at or found.is_erased:
+    if event.erased_at or registration.is_erased:
         return StatusText(
             "cancelled",
             _("Erased"),
@@ -59,22 +59,22 @@ def status_for_attendee(
         )
     match state:
         case State.CONFIRMED:
-            return confirmed_status(found, now)
+            return confirmed_status(registration, now)
         case State.HELD:
-            return held_status(found)
+            return held_status(registration)
         case State.REQUESTED:
-            return requested_status(found, now)
+            return requested_status(registration, now)
         case State.WAITLISTED:
-            return waitlisted_status(found, now, place, counts)
+            return waitlisted_status(registration, now, place, counts)
         case State.OFFERED:
-            return offered_status(found)
+            return offered_status(registration)
         case State.RELEASED:
-            return released_status(found, now)
+            return released_status(registration, now)
         case State.DECLINED:
-            return declined_status(found)
+            return declined_status(registration)
         case State.LAPSED:
-            return lapsed_status(found, was, now, counts)
-    return cancelled_status(found)
+            return lapsed_status(registration, ended_from, now, counts)
+    return cancelled_status(registration)
 
 
 def event_cancelled_status() -> StatusText:
@@ -86,13 +86,13 @@ def event_cancelled_status() -> StatusText:
     )
 
 
-def confirmed_status(found: Registration, now: datetime) -> StatusText:
-    event, seats = found.event, found.seats
+def confirmed_status(registration: Registration, now: datetime) -> StatusText:
+    event, seats = registration.event, registration.seats
     title = ngettext("You have a place", "You have %(num)d places", seats)
     lines: tuple[str, ...] = ()
     if now >= event.ends_at:
         title = _("Thank you for coming")
-    elif found.admission.mode == Mode.IN_PERSON:
+    elif registration.admission.mode == Mode.IN_PERSON:
         lines = (
             ngettext(
                 "Show this code at the door, on your phone or on paper.",
@@ -107,29 +107,29 @@ def confirmed_status(found: Registration, now: datetime) -> StatusText:
     return StatusText("confirmed", _("Confirmed"), title, lines)
 
 
-def held_status(found: Registration) -> StatusText:
-    kept = ngettext(
+def held_status(registration: Registration) -> StatusText:
+    line = ngettext(
         "Your place is kept until %(when)s. Confirm before then, and it is yours.",
         "Your %(num)d places are kept until %(when)s. Confirm before then, and they "
         "are yours.",
-        found.seats,
-        **deadline_values(found),
+        registration.seats,
+        **deadline_values(registration),
     )
     return StatusText(
         "offered",
         _("Not confirmed yet"),
         _("Is this your address?"),
         (
-            _("You registered as %(email)s.", email=found.email),
-            Markup(kept),  # noqa: S704 - `until` escapes
+            _("You registered as %(email)s.", email=registration.email),
+            Markup(line),  # noqa: S704 - `until` escapes
         ),
         _("This is not a ticket yet."),
     )
 
 
-def requested_status(found: Registration, now: datetime) -> StatusText:
+def requested_status(registration: Registration, now: datetime) -> StatusText:
     lines = (_("The organizer decides who can come. We mail you either way."),)
-    if now >= found.event.ends_at:
+    if now >= registration.event.ends_at:
         lines = (_("The event was over before anybody answered."),)
     return StatusText(
         "requested",
@@ -137,7 +137,7 @@ def requested_status(found: Registration, now: datetime) -> StatusText:
         ngettext(
             "You have asked for a place",
             "You have asked for %(num)d places",
-            found.seats,
+            registration.seats,
         ),
         lines,
         _("This is not a ticket yet."),
@@ -145,7 +145,7 @@ def requested_status(found: Registration, now: datetime) -> StatusText:
 
 
 def waitlisted_status(
-    found: Registration, now: datetime, place: int | None, counts: LazyEventState
+    registration: Registration, now: datetime, place: int | None, counts: LazyEventState
 ) -> StatusText:
     title = _("You’re on the waitlist")
     if place:
@@ -156,19 +156,19 @@ def waitlisted_status(
         "waitlisted",
         _("Waitlisted"),
         title,
-        tuple(waitlist_explanation(found, now, counts)),
+        tuple(waitlist_explanation(registration, now, counts)),
         _("This is not a ticket yet."),
     )
 
 
 def waitlist_explanation(
-    found: Registration, now: datetime, counts: LazyEventState
+    registration: Registration, now: datetime, counts: LazyEventState
 ) -> list[str]:
-    event, seats = found.event, found.seats
+    event, seats = registration.event, registration.seats
     if now >= event.ends_at:
         return [_("No place came free before the event was over.")]
     if now >= event.doors_open_at:
-        if found.admission.mode == Mode.ONLINE:
+        if registration.admission.mode == Mode.ONLINE:
             return [_("It is about to begin, so no more places are given by mail.")]
         return [
             _(
@@ -183,8 +183,8 @@ def waitlist_explanation(
     lines = [promotion_explanation(event, seats)]
     if seats > 1:
         state = counts()
-        left = (state.left(found.admission_id) if state else None) or 0
-        if found.fewer_ok:
+        left = (state.left(registration.admission_id) if state else None) or 0
+        if registration.fewer_ok:
             lines.append(
                 _(
                     "Fewer of you is fine: if only some places come free, we offer you "
@@ -225,51 +225,51 @@ def passed_over_text(left: int) -> str:
     )
 
 
-def offered_status(found: Registration) -> StatusText:
-    few = found.held_seats
-    if few < found.seats:
+def offered_status(registration: Registration) -> StatusText:
+    seats = registration.held_seats
+    if seats < registration.seats:
         title = ngettext(
             "One of your %(seats)d places is free",
             "%(num)d of your %(seats)d places are free",
-            few,
-            seats=found.seats,
+            seats,
+            seats=registration.seats,
         )
     else:
         title = ngettext(
-            "A place is free for you", "%(num)d places are free for you", few
+            "A place is free for you", "%(num)d places are free for you", seats
         )
-    kept = ngettext(
+    line = ngettext(
         "It is kept for you until %(when)s. After that it goes to whoever is next.",
         "They are kept for you until %(when)s. After that they go to whoever is next.",
-        few,
-        **deadline_values(found),
+        seats,
+        **deadline_values(registration),
     )
     return StatusText(
         "offered",
         _("Offered"),
         title,
-        (Markup(kept),),  # noqa: S704 - `until` escapes
+        (Markup(line),),  # noqa: S704 - `until` escapes
         _("This is not a ticket yet."),
     )
 
 
-def released_status(found: Registration, now: datetime) -> StatusText:
+def released_status(registration: Registration, now: datetime) -> StatusText:
     lines = [_("You were not there after the start, so somebody else could have it.")]
-    if found.asked_at is None and found.flagged_at is not None:
+    if registration.asked_at is None and registration.flagged_at is not None:
         lines = [
             _(
                 "Nobody could ask you whether you still come, and the organizer gave "
                 "the place on."
             )
         ]
-    elif found.state_since < found.event.starts_at:
+    elif registration.state_since < registration.event.starts_at:
         lines = [
             _(
                 "We asked whether you still come and had no answer in time, so "
                 "somebody else could have it."
             )
         ]
-    if now < found.event.ends_at:
+    if now < registration.event.ends_at:
         lines.append(
             _(
                 "You can come after all? Ask the organizer: while a place is free, it "
@@ -280,17 +280,19 @@ def released_status(found: Registration, now: datetime) -> StatusText:
         "cancelled",
         _("Given on"),
         ngettext(
-            "Your place was given on", "Your %(num)d places were given on", found.seats
+            "Your place was given on",
+            "Your %(num)d places were given on",
+            registration.seats,
         ),
         tuple(lines),
         _("This place was given on."),
     )
 
 
-def declined_status(found: Registration) -> StatusText:
+def declined_status(registration: Registration) -> StatusText:
     lines = [_("The organizer could not give you a place.")]
-    if found.ended_why:
-        lines.append(_("They wrote: “%(words)s”", words=found.ended_why))
+    if registration.ended_why:
+        lines.append(_("They wrote: “%(words)s”", words=registration.ended_why))
     return StatusText(
         "cancelled",
         _("Declined"),
@@ -301,21 +303,24 @@ def declined_status(found: Registration) -> StatusText:
 
 
 def lapsed_status(
-    found: Registration, was: str | None, now: datetime, counts: LazyEventState
+    registration: Registration,
+    ended_from: str | None,
+    now: datetime,
+    counts: LazyEventState,
 ) -> StatusText:
-    late = can_accept_late(found, was, now, counts)
-    match was:
+    can_accept = can_accept_late(registration, ended_from, now, counts)
+    match ended_from:
         case State.OFFERED:
             title = _("The offer has ended")
             lines = [
-                seats_still_free_text(found, counts)
-                if late
-                else too_late_text(found.seats)
+                seats_still_free_text(registration, counts)
+                if can_accept
+                else too_late_text(registration.seats)
             ]
         case State.HELD:
             title = _("The time to confirm is over")
             lines = [_("Nobody confirmed the address in time, so no place was kept.")]
-            if late:
+            if can_accept:
                 lines.append(
                     _(
                         "You can still confirm it: if a place is free it is yours, "
@@ -336,15 +341,15 @@ def lapsed_status(
     )
 
 
-def seats_still_free_text(found: Registration, counts: LazyEventState) -> str:
-    left = seats_after_lapse(found, counts)
-    if left < found.seats:
+def seats_still_free_text(registration: Registration, counts: LazyEventState) -> str:
+    left = seats_after_lapse(registration, counts)
+    if left < registration.seats:
         return ngettext(
             "One of your %(seats)d places is still free: take it, and it is yours.",
             "%(num)d of your %(seats)d places are still free: take them, and they are "
             "yours.",
             left,
-            seats=found.seats,
+            seats=registration.seats,
         )
     return ngettext(
         "The place is still free: take it, and it is yours.",
@@ -361,10 +366,10 @@ def too_late_text(seats: int) -> str:
     )
 
 
-def cancelled_status(found: Registration) -> StatusText:
+def cancelled_status(registration: Registration) -> StatusText:
     title = _("This registration is cancelled")
-    if found.ended_by in (None, ATTENDEE):
-        match found.ended_from:
+    if registration.ended_by in (None, ATTENDEE):
+        match registration.ended_from:
             case State.OFFERED:
                 title = _("You said no to the offer")
             case State.WAITLISTED:
@@ -378,19 +383,21 @@ def cancelled_status(found: Registration) -> StatusText:
     )
 
 
-def deadline_values(found: Registration) -> dict[str, Any]:
-    assert found.decide_by is not None
-    return {"when": time_tag(found.decide_by, found.event.zone)}
+def deadline_values(registration: Registration) -> dict[str, Any]:
+    assert registration.decide_by is not None
+    return {"when": time_tag(registration.decide_by, registration.event.zone)}
 
 
 # --- in words, for a guest ----------------------------------------------------------
 
 
-def status_for_guest(found: Registration, is_coming: bool, now: datetime) -> StatusText:
+def status_for_guest(
+    registration: Registration, is_coming: bool, now: datetime
+) -> StatusText:
     """The same in the words of the view-only ticket: whoever reads it can do nothing
     about it, and is told nothing about the others."""
-    state, _was = state_at(found, now)
-    if found.event.status == Status.CANCELLED:
+    state, _was = state_at(registration, now)
+    if registration.event.status == Status.CANCELLED:
         return event_cancelled_status()
     if not is_coming or state == State.CANCELLED:
         return StatusText(
@@ -402,34 +409,34 @@ def status_for_guest(found: Registration, is_coming: bool, now: datetime) -> Sta
     not_yet = _("This is not a ticket yet.")
     match state:
         case State.CONFIRMED:
-            is_over = now >= found.event.ends_at
+            is_over = now >= registration.event.ends_at
             title = _("Thank you for coming") if is_over else _("You have a place")
             return StatusText("confirmed", _("Confirmed"), title)
         case State.HELD:
-            told = _("Whoever registered you has to confirm it first.")
+            line = _("Whoever registered you has to confirm it first.")
             title = _("Your place is not confirmed yet")
             return StatusText(
-                "offered", _("Not confirmed yet"), title, (not_yet, told), not_yet
+                "offered", _("Not confirmed yet"), title, (not_yet, line), not_yet
             )
         case State.REQUESTED:
-            told = _("Whoever registered you is mailed as soon as it is decided.")
+            line = _("Whoever registered you is mailed as soon as it is decided.")
             title = _("The organizer has not decided yet")
             return StatusText(
-                "requested", _("Asked for"), title, (not_yet, told), not_yet
+                "requested", _("Asked for"), title, (not_yet, line), not_yet
             )
         case State.WAITLISTED:
-            told = _("Whoever registered you is mailed as soon as a place comes free.")
+            line = _("Whoever registered you is mailed as soon as a place comes free.")
             title = _("You’re on the waitlist")
             return StatusText(
-                "waitlisted", _("Waitlisted"), title, (not_yet, told), not_yet
+                "waitlisted", _("Waitlisted"), title, (not_yet, line), not_yet
             )
         case State.OFFERED:
-            told = _("Whoever registered you was mailed, and has to say yes first.")
+            line = _("Whoever registered you was mailed, and has to say yes first.")
             title = _("A place is kept for now")
-            return StatusText("offered", _("Offered"), title, (not_yet, told), not_yet)
+            return StatusText("offered", _("Offered"), title, (not_yet, line), not_yet)
         case State.RELEASED:
-            word, title = _("Given on"), _("This place was given on")
+            label, title = _("Given on"), _("This place was given on")
         case _over:
-            word, title = _("Ended"), _("There is no place on this ticket")
-    told = _("Ask whoever registered you.")
-    return StatusText("cancelled", word, title, (told,), _("This is not a ticket."))
+            label, title = _("Ended"), _("There is no place on this ticket")
+    line = _("Ask whoever registered you.")
+    return StatusText("cancelled", label, title, (line,), _("This is not a ticket."))

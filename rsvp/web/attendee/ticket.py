@@ -50,29 +50,29 @@ class TicketView:
 
 
 def render_ticket(attendee: Attendee, now: datetime) -> str:
-    found = attendee.registration
+    registration = attendee.registration
     return render_template(
         "attendee/ticket.html",
-        registration=found,
-        event=found.event,
-        admission=found.admission,
-        standing=status_for_guest(found, attendee.is_coming, now),
-        ticket=ticket_view(attendee, found, may_cancel=False),
-        join_url=icalendar.join_link(found) if attendee.is_coming else None,
+        registration=registration,
+        event=registration.event,
+        admission=registration.admission,
+        standing=status_for_guest(registration, attendee.is_coming, now),
+        ticket=ticket_view(attendee, registration, may_cancel=False),
+        join_url=icalendar.join_link(registration) if attendee.is_coming else None,
         now=now,
     )
 
 
 def ticket_view(
-    attendee: Attendee, found: Registration, may_cancel: bool
+    attendee: Attendee, registration: Registration, may_cancel: bool
 ) -> TicketView:
     """What the page shows of one attendee; the QR only where it opens the door."""
     code = None
     if (
         attendee.is_coming
-        and found.state == State.CONFIRMED
-        and found.event.status == Status.PUBLISHED
-        and found.admission.mode == Mode.IN_PERSON
+        and registration.state == State.CONFIRMED
+        and registration.event.status == Status.PUBLISHED
+        and registration.admission.mode == Mode.IN_PERSON
     ):
         key = current_app.config["CODE_KEY"]
         code = tokens.code_text(
@@ -99,13 +99,13 @@ def ticket_url(attendee: Attendee) -> str:
     return f"{current_app.config['PUBLIC_URL']}{path}"
 
 
-def calendar_response(found: Registration, attendee: Attendee) -> Response:
+def calendar_response(registration: Registration, attendee: Attendee) -> Response:
     host = urlsplit(current_app.config["PUBLIC_URL"]).hostname or "localhost"
     url = ticket_url(attendee)
     file = icalendar.registration_calendar(
-        found, host=host, url=url, at=utcnow(), is_off=not attendee.is_coming
+        registration, host=host, url=url, at=utcnow(), is_off=not attendee.is_coming
     )
     response = Response(file, content_type="text/calendar; charset=utf-8")
-    name = "appointment" if found.event.discreet else found.event.slug
+    name = "appointment" if registration.event.discreet else registration.event.slug
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.ics"'
     return response

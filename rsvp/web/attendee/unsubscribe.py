@@ -26,8 +26,10 @@ def show_unsubscribe(token: str) -> ResponseReturnValue:
 @bp.post("/u/<token>")
 @guards.by_mail_button
 def unsubscribe(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), registration_by_mute_token(token).id
-    db.write(lambda _again: mail_preferences.mute(own, actor=ATTENDEE, now=now))
+    now, registration_id = db.utcnow(), registration_by_mute_token(token).id
+    db.write(
+        lambda _again: mail_preferences.mute(registration_id, actor=ATTENDEE, now=now)
+    )
     if guards.is_one_click():
         # Whoever sends this follows no redirects.
         return render_unsubscribe(registration_by_mute_token(token), token)
@@ -37,8 +39,10 @@ def unsubscribe(token: str) -> ResponseReturnValue:
 @bp.post("/u/<token>/undo")
 @guards.by_link
 def resubscribe(token: str) -> ResponseReturnValue:
-    now, own = db.utcnow(), registration_by_mute_token(token).id
-    db.write(lambda _again: mail_preferences.unmute(own, actor=ATTENDEE, now=now))
+    now, registration_id = db.utcnow(), registration_by_mute_token(token).id
+    db.write(
+        lambda _again: mail_preferences.unmute(registration_id, actor=ATTENDEE, now=now)
+    )
     return redirect(url_for("attendee.show_unsubscribe", token=token), code=303)
 
 
@@ -50,15 +54,20 @@ def redirect_to_unsubscribe(token: str) -> ResponseReturnValue:
 
 
 def registration_by_mute_token(token: str) -> Registration:
-    found = mail_preferences.find_by_mute_token(token, current_app.config["CODE_KEY"])
-    if found is None:
+    registration = mail_preferences.find_by_mute_token(
+        token, current_app.config["CODE_KEY"]
+    )
+    if registration is None:
         abort(404)
-    g.language = i18n.language_for(found.language)
-    return found
+    g.language = i18n.language_for(registration.language)
+    return registration
 
 
-def render_unsubscribe(found: Registration, token: str) -> str:
-    is_muted = found.muted_at is not None
+def render_unsubscribe(registration: Registration, token: str) -> str:
+    is_muted = registration.muted_at is not None
     return render_template(
-        "attendee/unsubscribe.html", event=found.event, token=token, is_muted=is_muted
+        "attendee/unsubscribe.html",
+        event=registration.event,
+        token=token,
+        is_muted=is_muted,
     )

@@ -63,15 +63,15 @@ def enrol_phone(door_pass: DoorPass) -> ResponseReturnValue:
         mistake = _("That is a ticket’s code. Please say which door this is.")
         return render_enrolment(door_pass, mistake), 422
     to_scanner = redirect(url_for("door.show_scanner"), code=303)
-    mine = enrolled_phone(door_pass)
-    if mine is not None and mine.name == name:
+    this_phone = enrolled_phone(door_pass)
+    if this_phone is not None and this_phone.name == name:
         return to_scanner  # the form was sent twice
-    mine_id = mine.id if mine else None
+    this_phone_id = this_phone.id if this_phone else None
     secret = tokens.new_device_secret()
     with db.writing():
-        if mine_id is not None:
+        if this_phone_id is not None:
             # The same phone at another door: it takes one place, not two.
-            passes.retire_device(mine_id, actor=f"door:{mine_id}", now=now)
+            passes.retire_device(this_phone_id, actor=f"door:{this_phone_id}", now=now)
         passes.enrol_device(
             pass_id,
             name,
@@ -102,14 +102,14 @@ def set_phone_cookie(response: wrappers.Response, value: str, event: Event) -> N
 
 
 def render_enrolment(door_pass: DoorPass, mistake: str = "", name: str = "") -> str:
-    mine = enrolled_phone(door_pass)
+    this_phone = enrolled_phone(door_pass)
     opens_at = check_in_starts_at(door_pass.event)
     return render_template(
         "door/enrol.html",
         event=door_pass.event,
         opens_at=None if door_pass.works_at(db.utcnow()) else opens_at,
-        mine=mine,
-        name=name or (mine.name if mine else ""),
+        mine=this_phone,
+        name=name or (this_phone.name if this_phone else ""),
         longest=NAME_LENGTH,
         mistake=mistake,
     )

@@ -46,15 +46,19 @@ def reseat_latecomers(readings: Sequence[ScanInput], now: datetime) -> None:
     """Whose seat was given on, and who comes all the same, has it again while there is
     one. It takes the event's lock, which comes before those of a scan."""
     codes = [r.code for r in readings if r.code and r.direction == Direction.IN]
-    late = door_seating.find_latecomers(event_of_phone().id, codes)
+    latecomers = door_seating.find_latecomers(event_of_phone().id, codes)
     actor = passes.device_actor(g.phone)
-    for number in late:
+    for registration_id in latecomers:
         with contextlib.suppress(errors.Refusal):
-            reseat_latecomer(number, actor, now)
+            reseat_latecomer(registration_id, actor, now)
 
 
-def reseat_latecomer(number: int, actor: str, now: datetime) -> None:
-    db.write(lambda _again: door_seating.reseat_latecomer(number, actor=actor, now=now))
+def reseat_latecomer(registration_id: int, actor: str, now: datetime) -> None:
+    db.write(
+        lambda _again: door_seating.reseat_latecomer(
+            registration_id, actor=actor, now=now
+        )
+    )
 
 
 def update_last_seen(now: datetime) -> None:

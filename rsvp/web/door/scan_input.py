@@ -195,12 +195,12 @@ def result_json(answer: ScanResult) -> dict[str, Any]:
         "admission": answer.admission,
         "party": [
             {
-                "name": one.name,
-                "position": one.position,
-                "is_in": one.is_in,
-                "is_this": one.is_this,
+                "name": member.name,
+                "position": member.position,
+                "is_in": member.is_in,
+                "is_this": member.is_this,
             }
-            for one in answer.party
+            for member in answer.party
         ],
         "party_key": answer.party_key,
         "at": answer.at.isoformat(),

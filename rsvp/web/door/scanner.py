@@ -148,11 +148,13 @@ def previous_results(answered: Sequence[UUID]) -> list[PreviousResult]:
     more, since a scanner may have sent the next code before anybody saw that page."""
     now, zone = db.utcnow(), event_of_phone().zone
     sent = request.form.getlist("before")[:MAX_PREVIOUS_RESULTS]
-    ids = [UUID(one) for one in sent if scan_input.UUID_PATTERN.fullmatch(one)]
-    found = [(one, scans.find_result(one, g.phone)) for one in ids]
+    ids = [
+        UUID(sent_id) for sent_id in sent if scan_input.UUID_PATTERN.fullmatch(sent_id)
+    ]
+    pairs = [(sent_id, scans.find_result(sent_id, g.phone)) for sent_id in ids]
     return [
         {"id": scan_id, "screen": verdicts.result_screen(answer, zone, now)}
-        for scan_id, answer in found
+        for scan_id, answer in pairs
         if answer is not None and scan_id not in answered
     ]
 

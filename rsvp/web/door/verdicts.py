@@ -210,9 +210,9 @@ def result_screen(
 def reason_text(look: VerdictLook, answer: ScanResult | None, zone: ZoneInfo) -> str:
     time = i18n.clock(answer.at, zone) if answer else ""
     door = answer.door if answer else None
-    words = str(look.why_at_door if door and look.why_at_door else look.why)
+    reason = str(look.why_at_door if door and look.why_at_door else look.why)
     # The door's name last, since a volunteer wrote it.
-    return words.replace("{time}", time).replace("{door}", door or "")
+    return reason.replace("{time}", time).replace("{door}", door or "")
 
 
 def seconds_ago_text(answer: ScanResult | None, now: datetime) -> str:
@@ -233,5 +233,7 @@ def party_members(answer: ScanResult) -> Iterator[PartyMember]:
     # Who may not come in is none of those who are awaited.
     if len(answer.party) < 2 or VERDICT_LOOKS[answer.verdict].tone == "no":
         return
-    for one in sorted(answer.party, key=lambda one: (one.is_in, one.position)):
-        yield PartyMember(name_or_blank(one.name, one.position), one.is_in, one.is_this)
+    for member in sorted(answer.party, key=lambda one: (one.is_in, one.position)):
+        yield PartyMember(
+            name_or_blank(member.name, member.position), member.is_in, member.is_this
+        )

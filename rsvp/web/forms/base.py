@@ -68,7 +68,7 @@ def question_field(question: Question, admission_names: Mapping[str, str]) -> An
 
 class CheckedForm(BaseForm):
     """A form with its mistakes: `form_errors` holds what is wrong with the whole of it,
-    `summary` everything. `read` keeps what the checks made of what was typed.
+    `summary` everything. `cleaned` keeps what the checks made of what was typed.
     """
 
     def __init__(self, fields: Iterable[tuple[str, Any]]) -> None:
@@ -78,8 +78,10 @@ class CheckedForm(BaseForm):
     @property
     def summary(self) -> list[tuple[str | None, str]]:
         """All mistakes, top to bottom, as (id of the field or None, message)."""
-        own: list[tuple[str | None, str]] = [(None, text) for text in self.form_errors]
-        return own + [(field.id, text) for field in self for text in field.errors]
+        of_form: list[tuple[str | None, str]] = [
+            (None, text) for text in self.form_errors
+        ]
+        return of_form + [(field.id, text) for field in self for text in field.errors]
 
     @property
     def is_valid(self) -> bool:
@@ -113,11 +115,11 @@ class CheckedForm(BaseForm):
 
     def check_email(self) -> None:
         try:
-            found = mail_addresses.parse_mail_address(self["email"].data)
+            address = mail_addresses.parse_mail_address(self["email"].data)
         except InvalidMailAddress as wrong:
             self.refuse(EMAIL_MESSAGES[wrong.slip], "email")
         else:
-            self.cleaned |= {"email": found.text, "email_key": found.key}
+            self.cleaned |= {"email": address.text, "email_key": address.key}
 
     def check_answers(
         self, asked: list[Question], prefix: str, optional: bool = False

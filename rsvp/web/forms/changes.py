@@ -26,8 +26,8 @@ FormData = MultiDict[str, str]
 
 def to_form_values(answers: dict[str, Any]) -> dict[str, Any]:
     """Answers as the form's fields hold them."""
-    words = {True: questions.YES, False: questions.NO}
-    return {k: words[a] if isinstance(a, bool) else a for k, a in answers.items()}
+    choices = {True: questions.YES, False: questions.NO}
+    return {k: choices[a] if isinstance(a, bool) else a for k, a in answers.items()}
 
 
 def field_prefix(attendee: Attendee) -> str:
@@ -42,17 +42,19 @@ def field_prefix(attendee: Attendee) -> str:
 class DetailsForm(CheckedForm):
     """The names of those who are coming, and all that was answered."""
 
-    def __init__(self, found: Registration, data: FormData | None = None) -> None:
-        self.coming = found.coming
-        self.shared = questions_for(found, QuestionScope.REGISTRATION)
-        self.each = questions_for(found, QuestionScope.ATTENDEE)
-        self.registration = found
+    def __init__(
+        self, registration: Registration, data: FormData | None = None
+    ) -> None:
+        self.coming = registration.coming
+        self.shared = questions_for(registration, QuestionScope.REGISTRATION)
+        self.each = questions_for(registration, QuestionScope.ATTENDEE)
+        self.registration = registration
         super().__init__(self.fields())
         self.process(data, data=self.kept())
 
     def fields(self) -> Iterator[tuple[str, Any]]:
-        for one in self.coming:
-            prefix, is_guest = field_prefix(one), one.position > 0
+        for attendee in self.coming:
+            prefix, is_guest = field_prefix(attendee), attendee.position > 0
             label = lazy_gettext("Name") if is_guest else lazy_gettext("Your name")
             yield f"{prefix}name", name_field(label, required=not is_guest)
             for question in self.each:
@@ -62,28 +64,28 @@ class DetailsForm(CheckedForm):
 
     def kept(self) -> dict[str, Any]:
         """What was said before, by field."""
-        own = to_form_values(self.registration.answers).items()
-        values = {f"answers-{key}": answer for key, answer in own}
-        for one in self.coming:
-            prefix = field_prefix(one)
-            values[f"{prefix}name"] = one.name
-            for key, answer in to_form_values(one.answers).items():
+        answers = to_form_values(self.registration.answers).items()
+        values = {f"answers-{key}": answer for key, answer in answers}
+        for attendee in self.coming:
+            prefix = field_prefix(attendee)
+            values[f"{prefix}name"] = attendee.name
+            for key, answer in to_form_values(attendee.answers).items():
                 values[f"{prefix}answers-{key}"] = answer
         return values
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         """Check everything; `people` and `answers` are then what was read."""
         self.people: dict[int, RequestedAttendee] = {}
-        for one in self.coming:
-            prefix = field_prefix(one)
+        for attendee in self.coming:
+            prefix = field_prefix(attendee)
             name = self[f"{prefix}name"].data
-            needed = _("Enter your name.") if one.position == 0 else ""
+            needed = _("Enter your name.") if attendee.position == 0 else ""
             self.check_name(f"{prefix}name", required=needed)
             # Who is named later answers later.
             answers = self.check_answers(
                 self.each, f"{prefix}answers-", optional=not name
             )
-            self.people[one.position] = RequestedAttendee(
+            self.people[attendee.position] = RequestedAttendee(
                 name or None, with_none_for_missing(self.each, answers)
             )
         answers = self.check_answers(self.shared, "answers-")
@@ -92,11 +94,13 @@ class DetailsForm(CheckedForm):
 
 
 def questions_for(
-    found: Registration, per: QuestionScope, admission: Admission | None = None
+    registration: Registration, per: QuestionScope, admission: Admission | None = None
 ) -> list[Question]:
     """The questions of this registration's admission, or of another one, that are still
     to be answered: what was erased is not asked for again."""
-    asked = questions.questions_for(found.event, admission or found.admission, per)
+    asked = questions.questions_for(
+        registration.event, admission or registration.admission, per
+    )
     return [question for question in asked if question.erased_at is None]
 
 
@@ -110,8 +114,10 @@ def with_none_for_missing(
 class GuestForm(CheckedForm):
     """One guest more; without a name they are named later."""
 
-    def __init__(self, found: Registration, data: FormData | None = None) -> None:
-        self.each = questions_for(found, QuestionScope.ATTENDEE)
+    def __init__(
+        self, registration: Registration, data: FormData | None = None
+    ) -> None:
+        self.each = questions_for(registration, QuestionScope.ATTENDEE)
         super().__init__(self.fields())
         self.process(data)
 
@@ -134,10 +140,16 @@ class GuestForm(CheckedForm):
 class AdmissionForm(CheckedForm):
     """Another admission, and what it asks that was not answered yet."""
 
-    def __init__(self, found: Registration, data: FormData | None = None) -> None:
-        self.registration = found
-        self.coming = found.coming
-        self.others = [a for a in found.event.admissions if a.id != found.admission_id]
+    def __init__(
+        self, registration: Registration, data: FormData | None = None
+    ) -> None:
+        self.registration = registration
+        self.coming = registration.coming
+        self.others = [
+            a
+            for a in registration.event.admissions
+            if a.id != registration.admission_id
+        ]
         super().__init__(self.fields())
         self.process(data)
         if len(self.others) == 1 and data is None:
@@ -156,10 +168,12 @@ class AdmissionForm(CheckedForm):
         )
         # Only the ways of these others matter: of their own one, all is answered.
         names = {a.key: a.name for a in self.others}
-        for one in self.coming:
-            for question in self.open_questions(QuestionScope.ATTENDEE, one.answers):
+        for attendee in self.coming:
+            for question in self.open_questions(
+                QuestionScope.ATTENDEE, attendee.answers
+            ):
                 yield (
-                    f"{field_prefix(one)}answers-{question.key}",
+                    f"{field_prefix(attendee)}answers-{question.key}",
                     question_field(question, names),
                 )
         for question in self.open_questions(
@@ -174,25 +188,29 @@ class AdmissionForm(CheckedForm):
         admissions: Sequence[Admission] | None = None,
     ) -> list[Question]:
         """What one of these admissions asks and has no answer yet."""
-        ways = self.others if admissions is None else admissions
-        asked = [q for way in ways for q in questions_for(self.registration, per, way)]
+        chosen = self.others if admissions is None else admissions
+        asked = [
+            q
+            for admission in chosen
+            for q in questions_for(self.registration, per, admission)
+        ]
         return [q for q in dict.fromkeys(asked) if q.key not in answers]
 
     @property
     def groups(self) -> list[tuple[str, list[TypedField]]]:
         """The questions, under whom they are asked of or a heading of their own."""
-        found = []
-        for one in self.coming:
-            prefix = f"{field_prefix(one)}answers-"
-            asked = self.open_questions(QuestionScope.ATTENDEE, one.answers)
+        groups = []
+        for attendee in self.coming:
+            prefix = f"{field_prefix(attendee)}answers-"
+            asked = self.open_questions(QuestionScope.ATTENDEE, attendee.answers)
             fields = [self[prefix + question.key] for question in asked]
-            found.append((attendee_name(one.name, one.position), fields))
+            groups.append((attendee_name(attendee.name, attendee.position), fields))
         asked = self.open_questions(
             QuestionScope.REGISTRATION, self.registration.answers
         )
         fields = [self[f"answers-{question.key}"] for question in asked]
         title = ngettext("One question", "A few questions", len(fields))
-        return [group for group in (*found, (title, fields)) if group[1]]
+        return [group for group in (*groups, (title, fields)) if group[1]]
 
     @property
     def chosen(self) -> Admission | None:
@@ -208,15 +226,17 @@ class AdmissionForm(CheckedForm):
         if admission is None:
             self.refuse(_("Choose how you would like to come."), "admission")
             return False
-        for one in self.coming:
+        for attendee in self.coming:
             asked = self.open_questions(
-                QuestionScope.ATTENDEE, one.answers, [admission]
+                QuestionScope.ATTENDEE, attendee.answers, [admission]
             )
             answers = self.check_answers(
-                asked, f"{field_prefix(one)}answers-", optional=not one.name
+                asked, f"{field_prefix(attendee)}answers-", optional=not attendee.name
             )
             if answers:
-                self.people[one.position] = RequestedAttendee(one.name, answers)
+                self.people[attendee.position] = RequestedAttendee(
+                    attendee.name, answers
+                )
         asked = self.open_questions(
             QuestionScope.REGISTRATION, self.registration.answers, [admission]
         )

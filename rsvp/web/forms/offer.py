@@ -18,14 +18,19 @@ class OfferForm(CheckedForm):
     """Who of the party comes; blank, the first of them are ticked."""
 
     def __init__(
-        self, found: Registration, most: int, data: MultiDict[str, str] | None = None
+        self,
+        registration: Registration,
+        max_seats: int,
+        data: MultiDict[str, str] | None = None,
     ) -> None:
-        self.max_seats = most
+        self.max_seats = max_seats
         # None: it has ended and is gone, which the domain then says.
-        self.is_of_fewer = 0 < self.max_seats < found.seats
+        self.is_of_fewer = 0 < self.max_seats < registration.seats
         options = tuple(
-            Option(str(one.position), attendee_name(one.name, one.position))
-            for one in found.coming
+            Option(
+                str(attendee.position), attendee_name(attendee.name, attendee.position)
+            )
+            for attendee in registration.coming
         )
         chosen = [option.value for option in options[: self.max_seats]]
         super().__init__(

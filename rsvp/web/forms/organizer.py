@@ -76,11 +76,11 @@ def read_future_time(name: str, zone: ZoneInfo, now: datetime) -> datetime | Non
     try:
         at = walltime.instant(wall, zone)
     except walltime.NoSuchTimeError:
-        words = _("The clocks skip this time. Choose an hour later.")
-        raise ValueError(words) from None
+        message = _("The clocks skip this time. Choose an hour later.")
+        raise ValueError(message) from None
     except walltime.TimeTwiceError:
-        words = _("The clocks show this time twice. Choose an hour later.")
-        raise ValueError(words) from None
+        message = _("The clocks show this time twice. Choose an hour later.")
+        raise ValueError(message) from None
     if at <= now:
         raise ValueError(is_over)
     return at

@@ -141,7 +141,7 @@ def job_row(job: Job, state: JobState, now: datetime, *, works: bool) -> JobRow:
 
 def trouble_text(job: Job, state: JobState, now: datetime) -> str:
     """What is wrong with it, in sentences."""
-    said: list[str | LazyString] = []
+    sentences: list[str | LazyString] = []
     if job.failures:
         failed = ngettext(
             "It failed, and is tried again: %(why)s",
@@ -149,16 +149,18 @@ def trouble_text(job: Job, state: JobState, now: datetime) -> str:
             job.failures,
             why=job.last_error,
         )
-        said.append(failed)
+        sentences.append(failed)
     if state == JobState.ON_HOLD:
-        said.append(_("It waits until the server’s clock is trusted."))
-        return " ".join(map(str, said))
+        sentences.append(_("It waits until the server’s clock is trusted."))
+        return " ".join(map(str, sentences))
     if state == JobState.AHEAD:
-        said.append(_("Due now: a clock that was ahead set its next time too late."))
+        sentences.append(
+            _("Due now: a clock that was ahead set its next time too late.")
+        )
     if job.is_behind(now):
         time = duration_text(now - job.due_at)
-        said.append(_("It has been due for %(time)s.", time=time))
-    return " ".join(map(str, said))
+        sentences.append(_("It has been due for %(time)s.", time=time))
+    return " ".join(map(str, sentences))
 
 
 def domain_row(paused: MailDomain, now: datetime) -> dict[str, Any]:

@@ -95,8 +95,8 @@ SECTIONS = (
 
 def get_event_or_404(slug: str, action: Action = Action.SEE_NUMBERS) -> Event:
     """The event with this slug that the person signed in may do `action` to, or 404."""
-    wanted = teams.events_where_may(signed_in_user(), action).where(Event.slug == slug)
-    event = current_session().scalar(wanted) if slug.isprintable() else None
+    query = teams.events_where_may(signed_in_user(), action).where(Event.slug == slug)
+    event = current_session().scalar(query) if slug.isprintable() else None
     if event is None:
         abort(404)
     return event
@@ -111,10 +111,10 @@ def render_event_page(template: str, event: Event, section: str, **context: Any)
     """A page of one event, under its head and its sections."""
     member = teams.membership_for(signed_in_user(), event.team)
     tabs = [
-        (url_for(each.endpoint, slug=event.slug), each.label, each.key == section)
-        for each in SECTIONS
-        if teams.may(member, each.action, event)
-        and (event.needs_invitation or not each.is_for_invited)
+        (url_for(item.endpoint, slug=event.slug), item.label, item.key == section)
+        for item in SECTIONS
+        if teams.may(member, item.action, event)
+        and (event.needs_invitation or not item.is_for_invited)
     ]
     return render_page(
         template,
@@ -147,7 +147,9 @@ def may_have_reconfirmations(event: Event) -> bool:
 
 def may_have_check_ins(event: Event) -> bool:
     """Whether somebody may have been let in: phones scan from a day before."""
-    is_in_person = any(way.mode == Mode.IN_PERSON for way in event.admissions)
+    is_in_person = any(
+        admission.mode == Mode.IN_PERSON for admission in event.admissions
+    )
     return is_in_person and utcnow() >= event.starts_at - A_DAY
 
 

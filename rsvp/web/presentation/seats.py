@@ -78,8 +78,8 @@ def seats_of(event: Event, state: EventState | None) -> list[Seats]:
     if event.is_by_approval:
         # Who asks for a place takes none and joins no line: the organizer decides.
         return [
-            replace(one, waits=False, is_full=False, keeps_line=False, place="")
-            for one in seats
+            replace(row, waits=False, is_full=False, keeps_line=False, place="")
+            for row in seats
         ]
     return seats
 
@@ -134,10 +134,10 @@ def total_seats(state: EventState, admission: Admission) -> int | None:
 
 def submit_label(event: Event, seats: list[Seats], chosen: str) -> str:
     """What the form's button says that it will do."""
-    ways = [s for s in seats if s.admission.key == chosen] if chosen else seats
-    if ways and all(s.waits for s in ways):
-        if len(ways) == 1 and ways[0].place:
-            return waitlist_label(ways[0].place)
+    chosen_seats = [s for s in seats if s.admission.key == chosen] if chosen else seats
+    if chosen_seats and all(s.waits for s in chosen_seats):
+        if len(chosen_seats) == 1 and chosen_seats[0].place:
+            return waitlist_label(chosen_seats[0].place)
         return _("Join the waitlist")
     return register_label(event)
 

@@ -47,11 +47,11 @@ def question_hint(event: Event, hint: str, only_for: Sequence[str]) -> str | Mar
 
     A script hides the questions for others; without it these words tell them apart.
     """
-    ways = [a.name for a in event.admissions if a.key in only_for]
-    if not ways or len(ways) == len(event.admissions):
+    names = [a.name for a in event.admissions if a.key in only_for]
+    if not names or len(names) == len(event.admissions):
         return hint
-    words = _("Only for: %(ways)s", ways=join_names(ways))
-    return Markup("{} <span data-ways>{}</span>").format(hint, words)
+    note = _("Only for: %(ways)s", ways=join_names(names))
+    return Markup("{} <span data-ways>{}</span>").format(hint, note)
 
 
 def privacy_notice(event: Event) -> str:

@@ -118,8 +118,8 @@ def render_home(now: datetime) -> tuple[bytes, str]:
 
 
 def event_states(events: list[Event]) -> dict[int, EventState]:
-    found = (event_queries.find_event_state(event.slug) for event in events)
-    return {state.event_id: state for state in found if state}
+    states = (event_queries.find_event_state(event.slug) for event in events)
+    return {state.event_id: state for state in states if state}
 
 
 @bp.get("/events.ics")
@@ -168,14 +168,14 @@ def atom_feed(now: datetime) -> tuple[bytes, str]:
 @bp.get("/series/<slug>")
 @guards.public
 def show_series(slug: str) -> Response:
-    found = event_queries.find_series_page(slug, utcnow())
-    if found is None:
+    page = event_queries.find_series_page(slug, utcnow())
+    if page is None:
         abort(404)
     html = render_template(
         "public/series.html",
-        series=found.series,
-        coming=found.coming,
-        past=found.past,
-        states=event_states(found.coming),
+        series=page.series,
+        coming=page.coming,
+        past=page.past,
+        states=event_states(page.coming),
     )
     return page_response(CachedPage(prepare_page(html.encode(), HTML), ()))

@@ -65,19 +65,21 @@ def people_context(event: Event, shows_awaited: bool) -> dict[str, Any]:
     if shows_awaited:
         search = search_from_args()
         manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
-        wanted = RegistrationFilter(search=search, sees_addresses=manages)
-        found = checkin_queries.list_not_arrived(
-            event.id, wanted, after=layout.page_cursor("after")
+        filter_ = RegistrationFilter(search=search, sees_addresses=manages)
+        page = checkin_queries.list_not_arrived(
+            event.id, filter_, after=layout.page_cursor("after")
         )
         more = {"awaited": "yes", "search": search or None}
         return {
-            "rows": found.rows,
+            "rows": page.rows,
             "search": search,
             "more": None
-            if found.is_last
-            else attendance_url(event, **more, after=found.rows[-1].id),
+            if page.is_last
+            else attendance_url(event, **more, after=page.rows[-1].id),
         }
-    came = checkin_queries.list_arrivals(event.id, before=layout.page_cursor("before"))
+    arrivals = checkin_queries.list_arrivals(
+        event.id, before=layout.page_cursor("before")
+    )
     return {
         "rows": [
             ArrivalRow(
@@ -87,11 +89,11 @@ def people_context(event: Event, shows_awaited: bool) -> dict[str, Any]:
                 if arrival.out_at
                 else None,
             )
-            for arrival in came.rows
+            for arrival in arrivals.rows
         ],
         "more": None
-        if came.is_last
-        else attendance_url(event, before=came.rows[-1].id),
+        if arrivals.is_last
+        else attendance_url(event, before=arrivals.rows[-1].id),
     }
 
 
@@ -121,10 +123,10 @@ def undo_check_in(slug: str, uuid: UUID) -> ResponseReturnValue:
 
 
 def change_check_in(
-    slug: str, uuid: UUID, act: Callable[..., object]
+    slug: str, uuid: UUID, action: Callable[..., object]
 ) -> ResponseReturnValue:
     event_id = layout.get_event_or_404(slug, Action.CHECK_IN).id
     attendee_id = checkin_queries.find_attendee_id(event_id, uuid) or abort(404)
     actor, now = layout.current_actor(), utcnow()
-    write(lambda _again: act(attendee_id, event_id, actor=actor, now=now))
+    write(lambda _again: action(attendee_id, event_id, actor=actor, now=now))
     return redirect(url_for("organizer.door.show_attendance", slug=slug), code=303)

@@ -81,7 +81,10 @@ def render_passes(
     """The page; `mistake` is what is wrong with `phones`, the number that was typed."""
     now = utcnow()
     scans = checkin_queries.count_scans_by_device(event.id)
-    rows = [pass_row(each, scans, now) for each in checkin_passes.list_passes(event.id)]
+    rows = [
+        pass_row(door_pass, scans, now)
+        for door_pass in checkin_passes.list_passes(event.id)
+    ]
     return layout.render_event_page(
         "door/passes.html",
         event,

@@ -53,16 +53,16 @@ def resume_registrations(slug: str) -> ResponseReturnValue:
 @guards.signed_in
 def redirect_to_event(slug: str) -> ResponseReturnValue:
     """Whoever opens the address of a button finds the page it is on."""
-    there = url_for(
+    url = url_for(
         "organizer.events.show_event", slug=layout.get_event_or_404(slug).slug
     )
-    return redirect(there, code=303)
+    return redirect(url, code=303)
 
 
-def change_lifecycle(slug: str, verb: Callable[..., None]) -> ResponseReturnValue:
+def change_lifecycle(slug: str, action: Callable[..., None]) -> ResponseReturnValue:
     event_id = layout.get_event_or_404(slug, Action.EDIT_EVENT).id
     actor, now = layout.current_actor(), utcnow()
-    write(lambda _again: verb(event_id, actor=actor, now=now))
+    write(lambda _again: action(event_id, actor=actor, now=now))
     return redirect(url_for("organizer.events.show_event", slug=slug), code=303)
 
 
@@ -94,14 +94,14 @@ def cancel_event(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
     why = organizer.read_line("why")
     if len(why) > MAX_REASON_LENGTH:
-        words = organizer.too_long_message(MAX_REASON_LENGTH)
-        return render_cancellation(event, Mistake("why", words, why)), 422
+        message = organizer.too_long_message(MAX_REASON_LENGTH)
+        return render_cancellation(event, Mistake("why", message, why)), 422
     event_id, actor, now = event.id, layout.current_actor(), utcnow()
-    told = write(
+    mailed = write(
         lambda _again: lifecycle.cancel_event(
             event_id, why=why or None, actor=actor, now=now
         )
     )
     return redirect(
-        url_for("organizer.events.show_event", slug=slug, told=told), code=303
+        url_for("organizer.events.show_event", slug=slug, told=mailed), code=303
     )

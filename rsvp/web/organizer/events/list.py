@@ -40,20 +40,20 @@ def list_events() -> ResponseReturnValue:
     if not after.isprintable():
         abort(404)
     now = utcnow()
-    found = organizer_event_queries.list_events(
+    page = organizer_event_queries.list_events(
         layout.signed_in_user(), now, past=past, after=after or None
     )
     return layout.render_page(
         "events/list.html",
-        rows=[event_row(event, now) for event in found.rows],
+        rows=[event_row(event, now) for event in page.rows],
         past=past,
-        several_teams=len({event.team_id for event in found.rows}) > 1,
+        several_teams=len({event.team_id for event in page.rows}) > 1,
         more=None
-        if found.is_last
+        if page.is_last
         else url_for(
             "organizer.events.list_events",
             past="yes" if past else None,
-            after=found.rows[-1].slug,
+            after=page.rows[-1].slug,
         ),
     )
 

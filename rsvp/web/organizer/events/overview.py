@@ -49,17 +49,17 @@ class TodoItem:
 @bp.get("/events/<slug>")
 @guards.signed_in
 def show_event(slug: str) -> ResponseReturnValue:
-    found = layout.get_event_or_404(slug)
+    event = layout.get_event_or_404(slug)
     return layout.render_event_page(
         "events/overview.html",
-        found,
+        event,
         "overview",
-        seats=presentation_seats.seats_filled(found),
-        numbers=registration_numbers(found),
-        coming=reconfirmation_summary(found),
-        needs=todo_items(found),
+        seats=presentation_seats.seats_filled(event),
+        numbers=registration_numbers(event),
+        coming=reconfirmation_summary(event),
+        needs=todo_items(event),
         done=cancelled_message(),
-        has_people=has_live_registrations(found),
+        has_people=has_live_registrations(event),
     )
 
 
@@ -67,14 +67,14 @@ def cancelled_message() -> str | None:
     """What the page says once the event is called off."""
     if "told" not in request.args:
         return None
-    told = max(0, request.args.get("told", 0, type=int))
-    if not told:
+    mailed = max(0, request.args.get("told", 0, type=int))
+    if not mailed:
         return _("The event is cancelled. Nobody had to be told.")
     return ngettext(
         "The event is cancelled, and a mail about it is on its way to %(num)d address.",
         "The event is cancelled, and mails about it are on their way to %(num)d "
         "addresses.",
-        told,
+        mailed,
     )
 
 
@@ -92,10 +92,10 @@ def registration_numbers(event: Event) -> list[LabelledNumber]:
     for count in cached_counts.cached_counts(event):
         people[count.state] += count.people
         registrations += count.registrations
-    kept = kept_seats_by_state(event)
+    kept_seats = kept_seats_by_state(event)
     confirmed, waiting = people[State.CONFIRMED], people[State.WAITLISTED]
     asking, reserved = people[State.REQUESTED], event.reserved_seats
-    offered, held = kept[State.OFFERED], kept[State.HELD]
+    offered, held = kept_seats[State.OFFERED], kept_seats[State.HELD]
     numbers = [
         LabelledNumber(
             ngettext("person confirmed", "people confirmed", confirmed), confirmed
@@ -110,7 +110,9 @@ def registration_numbers(event: Event) -> list[LabelledNumber]:
         ),
     ]
     always = (0, 1, len(numbers) - 1)
-    return [one for at, one in enumerate(numbers) if one.number or at in always]
+    return [
+        number for at, number in enumerate(numbers) if number.number or at in always
+    ]
 
 
 def reconfirmation_summary(event: Event) -> str | None:
@@ -121,16 +123,16 @@ def reconfirmation_summary(event: Event) -> str | None:
         *(Phase.DRAFT, Phase.CANCELLED, Phase.OVER),
     ):
         return None
-    said = filters.count_reconfirmations(event.id)
-    if said:
+    answers = filters.count_reconfirmations(event.id)
+    if answers:
         # Lines end with a dot, and never begin with one.
         return _(
             "Asked %(asked)d\N{NO-BREAK SPACE}· said yes %(yes)d\N{NO-BREAK SPACE}· "
             "no answer %(none)d%(until)s",
-            asked=sum(said.values()),
-            yes=said.get(ReconfirmationStatus.YES, 0),
-            none=said.get(ReconfirmationStatus.ASKED, 0)
-            + said.get(ReconfirmationStatus.FLAGGED, 0),
+            asked=sum(answers.values()),
+            yes=answers.get(ReconfirmationStatus.YES, 0),
+            none=answers.get(ReconfirmationStatus.ASKED, 0)
+            + answers.get(ReconfirmationStatus.FLAGGED, 0),
             until=answer_deadline_text(event, now),
         )
     # Nobody is asked at night: it may be later than planned.
@@ -158,55 +160,55 @@ def kept_seats_by_state(event: Event) -> Counter[State]:
 
 
 def todo_items(event: Event) -> list[TodoItem]:
-    needs = []
+    items = []
     if requests := count_open_requests(event):
-        words = ngettext(
+        text = ngettext(
             "%(num)d request to decide", "%(num)d requests to decide", requests
         )
-        there = url_for(
+        url = url_for(
             "organizer.registrations.list_registrations",
             slug=event.slug,
             state=State.REQUESTED,
         )
         manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
-        needs.append(TodoItem(words, there if manages else None))
+        items.append(TodoItem(text, url if manages else None))
     if silent := count_flagged(event):
-        words = ngettext(
+        text = ngettext(
             "%(num)d registration without a yes: keep it or give it on",
             "%(num)d registrations without a yes: keep them or give them on",
             silent,
         )
-        there = url_for(
+        url = url_for(
             "organizer.registrations.list_registrations",
             slug=event.slug,
             coming=ReconfirmationStatus.FLAGGED,
         )
         manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
-        needs.append(TodoItem(words, there if manages else None))
+        items.append(TodoItem(text, url if manages else None))
     unreached = outbox_queries.count_unreached(event.id)
     if unreached and layout.may(Action.READ_MESSAGES, event):
-        words = ngettext(
+        text = ngettext(
             "Mail to %(num)d person doesn’t arrive",
             "Mail to %(num)d people doesn’t arrive",
             unreached,
         )
-        there = url_for(
+        url = url_for(
             "organizer.messages.list_event_messages",
             slug=event.slug,
             state=DeliveryStatus.FAILED,
         )
-        needs.append(TodoItem(words, there))
+        items.append(TodoItem(text, url))
     for seats in presentation_seats.seats_filled(event):
         if seats.over:
-            words = _(
+            text = _(
                 "%(name)s: over by %(count)d. Nobody new gets in until it is under.",
                 name=seats.name,
                 count=seats.over,
             )
-            needs.append(
-                TodoItem(words, url_for("organizer.events.show_seats", slug=event.slug))
+            items.append(
+                TodoItem(text, url_for("organizer.events.show_seats", slug=event.slug))
             )
-    return needs
+    return items
 
 
 def count_flagged(event: Event) -> int:

@@ -66,16 +66,17 @@ def show_seats(slug: str) -> ResponseReturnValue:
 
 def render_seats(event: Event, mistake: Mistake | None = None) -> str:
     """The page; `mistake` belongs beside the field of the form with its key."""
-    kept = registration_queries.kept_seats(event.id)
+    kept_seats = registration_queries.kept_seats(event.id)
     bars = presentation_seats.seats_filled(event)
-    ways = zip(event.admissions, bars, strict=False)
+    admissions = zip(event.admissions, bars, strict=False)
     is_over = event.phase(utcnow()) in (Phase.OVER, Phase.CANCELLED)
     return layout.render_event_page(
         "events/seats.html",
         event,
         "seats",
         ways=[
-            admission_row(event, one, bar, kept.get(one.id, {})) for one, bar in ways
+            admission_row(event, admission, bar, kept_seats.get(admission.id, {}))
+            for admission, bar in admissions
         ],
         room=room_row(event, bars[-1]) if event.room_capacity is not None else None,
         room_url=url_for("organizer.events.set_room_capacity", slug=event.slug),
@@ -87,9 +88,12 @@ def render_seats(event: Event, mistake: Mistake | None = None) -> str:
 
 
 def admission_row(
-    event: Event, admission: Admission, filled: SeatsFilled, kept: dict[State, int]
+    event: Event,
+    admission: Admission,
+    filled: SeatsFilled,
+    kept_seats: dict[State, int],
 ) -> CapacityRow:
-    offered, held = kept.get(State.OFFERED, 0), kept.get(State.HELD, 0)
+    offered, held = kept_seats.get(State.OFFERED, 0), kept_seats.get(State.HELD, 0)
     confirmed = admission.seats_taken - admission.reserved - offered - held
     numbers = [
         LabelledNumber(_("confirmed"), confirmed),
@@ -102,7 +106,7 @@ def admission_row(
     return CapacityRow(
         key=f"way-{admission.key}",
         filled=filled,
-        numbers=[numbers[0], *(each for each in numbers[1:] if each.number)],
+        numbers=[numbers[0], *(number for number in numbers[1:] if number.number)],
         url=url_for(
             "organizer.events.set_admission_capacity",
             slug=event.slug,
@@ -121,7 +125,7 @@ def room_row(event: Event, filled: SeatsFilled) -> CapacityRow:
     return CapacityRow(
         key="room",
         filled=filled,
-        numbers=[numbers[0], *(each for each in numbers[1:] if each.number)],
+        numbers=[numbers[0], *(number for number in numbers[1:] if number.number)],
         url=url_for("organizer.events.set_room_capacity", slug=event.slug),
     )
 
@@ -145,18 +149,18 @@ def promotion_text(event: Event) -> str:
 
 
 def done_message() -> str | None:
-    words = DONE_MESSAGES.get(request.args.get("done", ""))
-    if words is None:
+    message = DONE_MESSAGES.get(request.args.get("done", ""))
+    if message is None:
         return None
     number = min(MAX_CAPACITY, max(0, request.args.get("moved", 0, type=int)))
     if not number:
-        return str(words)
+        return str(message)
     moved = ngettext(
         "%(num)d registration moved up, and was mailed.",
         "%(num)d registrations moved up, and were mailed.",
         number,
     )
-    return f"{words} {moved}"
+    return f"{message} {moved}"
 
 
 # --- changing -----------------------------------------------------------------------
@@ -174,8 +178,8 @@ def set_admission_capacity(slug: str, key: str) -> ResponseReturnValue:
         event,
         f"way-{key}",
         "capacity",
-        lambda event_id, seats, **who: capacity_changes.set_admission_capacity(
-            event_id, admission_id, seats, **who
+        lambda event_id, seats, **by: capacity_changes.set_admission_capacity(
+            event_id, admission_id, seats, **by
         ),
     )
 
@@ -197,8 +201,8 @@ def set_reserved_seats(slug: str) -> ResponseReturnValue:
         event,
         "reserved",
         "reserved",
-        lambda event_id, seats, **who: capacity_changes.set_reserved_seats(
-            event_id, seats or 0, **who
+        lambda event_id, seats, **by: capacity_changes.set_reserved_seats(
+            event_id, seats or 0, **by
         ),
     )
 
@@ -209,14 +213,14 @@ def set_reserved_seats(slug: str) -> ResponseReturnValue:
 @guards.signed_in
 def redirect_to_seats(slug: str, **_key: str) -> ResponseReturnValue:
     """Whoever opens the address of a button finds the page it is on."""
-    there = url_for(
+    url = url_for(
         "organizer.events.show_seats", slug=layout.get_event_or_404(slug).slug
     )
-    return redirect(there, code=303)
+    return redirect(url, code=303)
 
 
 def change_seats(
-    event: Event, key: str, done: str, verb: Callable[..., list[int]]
+    event: Event, key: str, done: str, action: Callable[..., list[int]]
 ) -> ResponseReturnValue:
     """Set a number of seats, of which an empty field says that there is no limit."""
     if "seats" not in request.form:
@@ -224,20 +228,22 @@ def change_seats(
     text = organizer.read_line("seats")
     seats = organizer.read_whole_number("seats", 0, MAX_CAPACITY)
     if text and seats is None:
-        words = _("Write a whole number from 0 to %(most)s.", most=f"{MAX_CAPACITY:,}")
-        return render_seats(event, Mistake(key, words, text[:MAX_ECHO])), 422
+        message = _(
+            "Write a whole number from 0 to %(most)s.", most=f"{MAX_CAPACITY:,}"
+        )
+        return render_seats(event, Mistake(key, message, text[:MAX_ECHO])), 422
     event_id, slug, actor, now = event.id, event.slug, layout.current_actor(), utcnow()
     try:
-        moved = write(lambda _again: verb(event_id, seats, actor=actor, now=now))
+        moved = write(lambda _again: action(event_id, seats, actor=actor, now=now))
     except errors.TooFewToReserve as refusal:
         current_session().rollback()
         event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
-        words = too_few_message(event, key, refusal.facts)
-        return render_seats(event, Mistake(key, words, text)), 422
-    there = url_for(
+        message = too_few_message(event, key, refusal.facts)
+        return render_seats(event, Mistake(key, message, text)), 422
+    url = url_for(
         "organizer.events.show_seats", slug=slug, done=done, moved=len(moved) or None
     )
-    return redirect(there, code=303)
+    return redirect(url, code=303)
 
 
 def too_few_message(event: Event, key: str, facts: dict[str, Any]) -> str:

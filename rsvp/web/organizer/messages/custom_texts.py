@@ -71,12 +71,12 @@ def list_custom_texts(slug: str) -> ResponseReturnValue:
 
 
 def kind_row(event: Event, kind: MessageKind) -> KindRow:
-    words = previews.make_preview(event, kind).texts
+    texts = previews.make_preview(event, kind).texts
     return KindRow(
         kind=kind,
         label=rows.KIND_LABELS[kind],
-        subject=words.subject,
-        headline=words.headline,
+        subject=texts.subject,
+        headline=texts.headline,
         is_customized=kind in event.wording,
         when=schedule_text(event, kind),
     )
@@ -92,17 +92,19 @@ def schedule_text(event: Event, kind: MessageKind) -> str | None:
     ]
     if not anchors:
         return None
-    mine = [each for each in event.reminders if each.anchor in anchors]
-    if not mine:
+    event_reminders = [
+        reminder for reminder in event.reminders if reminder.anchor in anchors
+    ]
+    if not event_reminders:
         return gettext("never, for the event file has none.")
-    ordered = sorted(mine, key=lambda each: (each.due_at, each.position))
-    return " · ".join(reminder_schedule_text(event, each) for each in ordered)
+    ordered = sorted(event_reminders, key=lambda each: (each.due_at, each.position))
+    return " · ".join(reminder_schedule_text(event, reminder) for reminder in ordered)
 
 
 def reminder_schedule_text(event: Event, reminder: Reminder) -> str:
     """When it goes out, and to whom, where that is not everybody who has a place."""
     at = short_times.short_time(reminder.due_at, event.zone).text
-    names = {each.key: each.name for each in event.admissions}
+    names = {admission.key: admission.name for admission in event.admissions}
     whom = [names.get(key, key) for key in reminder.admissions]
     if reminder.states not in ([], [State.CONFIRMED]):
         whom += [str(states.STATE_LABELS[state].label) for state in reminder.states]
@@ -130,15 +132,15 @@ def get_kind_or_404(name: str) -> MessageKind:
 @guards.signed_in
 def show_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-    own = CustomTextForm(event.wording.get(get_kind_or_404(kind), {}))
-    return custom_text_page(event, get_kind_or_404(kind), own)
+    form = CustomTextForm(event.wording.get(get_kind_or_404(kind), {}))
+    return custom_text_page(event, get_kind_or_404(kind), form)
 
 
 def custom_text_page(
-    event: Event, kind: MessageKind, own: CustomTextForm, status: int = 200
+    event: Event, kind: MessageKind, form: CustomTextForm, status: int = 200
 ) -> Response:
     preview = previews.make_preview(event, kind)
-    our_subject, our_headline = preview.default_texts
+    default_subject, default_headline = preview.default_texts
     html = layout.render_event_page(
         "messages/custom_text.html",
         event,
@@ -147,9 +149,9 @@ def custom_text_page(
         word=rows.KIND_LABELS[kind],
         mail=preview.mail,
         whose=preview.recipient_text,
-        own=own,
+        own=form,
         is_own=kind in event.wording,
-        ours={"subject": our_subject, "headline": our_headline},
+        ours={"subject": default_subject, "headline": default_headline},
         may_change=layout.may(Action.EDIT_EVENT, event),
         when=schedule_text(event, kind),
         needs_deadline=kind in DEADLINE_KINDS,
@@ -189,10 +191,10 @@ def show_custom_text_preview(slug: str, kind: str) -> ResponseReturnValue:
 @guards.signed_in
 def change_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
-    own = form_from_request(event, get_kind_or_404(kind))
-    if own.mistakes:
-        return custom_text_page(event, get_kind_or_404(kind), own, 422)
-    save_texts(event.id, get_kind_or_404(kind), **own.texts)
+    form = form_from_request(event, get_kind_or_404(kind))
+    if form.mistakes:
+        return custom_text_page(event, get_kind_or_404(kind), form, 422)
+    save_texts(event.id, get_kind_or_404(kind), **form.texts)
     return redirect(
         url_for(
             "organizer.messages.show_custom_text", slug=slug, kind=kind, done="saved"
@@ -202,37 +204,37 @@ def change_custom_text(slug: str, kind: str) -> ResponseReturnValue:
 
 
 def form_from_request(event: Event, kind: MessageKind) -> CustomTextForm:
-    words = {
+    texts = {
         "subject": organizer.read_line("subject"),
         "headline": organizer.read_line("headline"),
         "text": organizer.read_lines("text"),
     }
-    mistakes = {name: text_mistake(event, kind, name, words[name]) for name in FIELDS}
+    mistakes = {name: text_mistake(event, kind, name, texts[name]) for name in FIELDS}
     return CustomTextForm(
-        words, {name: wrong for name, wrong in mistakes.items() if wrong}
+        texts, {name: wrong for name, wrong in mistakes.items() if wrong}
     )
 
 
-def text_mistake(event: Event, kind: MessageKind, name: str, said: str) -> str | None:
-    if not said:
+def text_mistake(event: Event, kind: MessageKind, name: str, text: str) -> str | None:
+    if not text:
         return None
     longest = MAX_TEXT_LENGTH if name == "text" else MAX_LINE_LENGTH
-    if len(said) > longest:
+    if len(text) > longest:
         return organizer.too_long_message(longest)
     if name == "subject" and event.discreet:
         return gettext("The subjects of a discreet event say nothing: leave it empty.")
     return organizer.placeholder_mistake(
-        said,
+        text,
         needed=placeholders.REQUIRED_PLACEHOLDERS.get((kind, name)),
         has_deadline=kind in DEADLINE_KINDS,
     )
 
 
-def save_texts(event_id: int, kind: MessageKind, **words: str) -> None:
+def save_texts(event_id: int, kind: MessageKind, **texts: str) -> None:
     actor, now = layout.current_actor(), utcnow()
     write(
         lambda _again: custom_texts.set_custom_text(
-            event_id, kind, **words, actor=actor, now=now
+            event_id, kind, **texts, actor=actor, now=now
         )
     )
 
@@ -255,9 +257,9 @@ def reset_custom_text(slug: str, kind: str) -> ResponseReturnValue:
 @guards.signed_in
 def redirect_to_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-    there = url_for(
+    url = url_for(
         "organizer.messages.show_custom_text",
         slug=event.slug,
         kind=get_kind_or_404(kind),
     )
-    return redirect(there, code=303)
+    return redirect(url, code=303)

@@ -44,21 +44,21 @@ class MailingForm:
 
     def recipients(self, event: Event) -> dict[str, Any]:
         """To whom, as a mailing keeps it."""
-        found: dict[str, Any] = {"states": list(self.states)}
+        recipients: dict[str, Any] = {"states": list(self.states)}
         if self.admission:
-            found["admission"] = self.admission
+            recipients["admission"] = self.admission
         for choice in answer_choices(event):
             if choice.key == self.answer:
-                found |= {"question": choice.question.key, "answer": choice.answer}
+                recipients |= {"question": choice.question.key, "answer": choice.answer}
         if self.checked_in:
-            found["checked_in"] = filters.CHECKED_IN_VALUES[self.checked_in]
+            recipients["checked_in"] = filters.CHECKED_IN_VALUES[self.checked_in]
         if self.coming:
-            found["coming"] = self.coming
-        return found
+            recipients["coming"] = self.coming
+        return recipients
 
     def values(self, event: Event) -> dict[str, Any]:
-        wanted = self.recipients(event)
-        return {"subject": self.subject, "text": self.text, "wanted": wanted}
+        recipients = self.recipients(event)
+        return {"subject": self.subject, "text": self.text, "wanted": recipients}
 
 
 @dataclass(frozen=True)
@@ -85,38 +85,40 @@ def answer_choices(event: Event) -> Iterator[AnswerChoice]:
 
 def form_of_mailing(event: Event, mailing: Mailing) -> MailingForm:
     """The form as it would have been filled for this mailing."""
-    wanted = mailing.wanted
-    asked = wanted.get("question"), wanted.get("answer")
+    recipients = mailing.wanted
+    question_and_answer = recipients.get("question"), recipients.get("answer")
     chosen = (
-        c.key for c in answer_choices(event) if (c.question.key, c.answer) == asked
+        c.key
+        for c in answer_choices(event)
+        if (c.question.key, c.answer) == question_and_answer
     )
     return MailingForm(
         subject=mailing.subject,
         text=mailing.text,
-        states=tuple(wanted.get("states", ())),
-        admission=wanted.get("admission", ""),
+        states=tuple(recipients.get("states", ())),
+        admission=recipients.get("admission", ""),
         answer=next(chosen, ""),
-        checked_in=filters.checked_in_param(wanted.get("checked_in")),
-        coming=wanted.get("coming", ""),
+        checked_in=filters.checked_in_param(recipients.get("checked_in")),
+        coming=recipients.get("coming", ""),
     )
 
 
 def form_from_args(event: Event) -> MailingForm:
     """A new form, to whom a link says, as the list of people filters them; what it
     says that the form has not is left out."""
-    asked = request.args.get("state", "")
-    given: dict[str, list[str]] = {
-        "admission": [each.key for each in event.admissions],
+    state = request.args.get("state", "")
+    choices: dict[str, list[str]] = {
+        "admission": [admission.key for admission in event.admissions],
         "coming": list(RECONFIRMATION_WORDS),
         "checked_in": list(filter_labels.CHECK_IN_LABELS),
     }
     chosen: dict[str, Any] = {
         name: request.args.get(name, "")
-        for name, known in given.items()
+        for name, known in choices.items()
         if request.args.get(name) in known
     }
-    if asked in selectable_states():
-        return MailingForm(states=(asked,), **chosen)
+    if state in selectable_states():
+        return MailingForm(states=(state,), **chosen)
     return MailingForm(**chosen)
 
 
@@ -141,7 +143,7 @@ def form_from_request(event: Event) -> MailingForm:
         text=text,
         states=tuple(state for state in selectable_states() if state in states),
         admission=choice_from_form(
-            "admission", [each.key for each in event.admissions]
+            "admission", [admission.key for admission in event.admissions]
         ),
         answer=choice_from_form(
             "answer", [choice.key for choice in answer_choices(event)]
@@ -158,8 +160,8 @@ def selectable_states() -> list[str]:
 
 
 def choice_from_form(name: str, choices: Any) -> str:
-    given = request.form.get(name, "")
-    return given if given in choices else ""
+    value = request.form.get(name, "")
+    return value if value in choices else ""
 
 
 def tick_one_message() -> str:
@@ -208,35 +210,38 @@ def reconfirmation_choices(event: Event, form: MailingForm) -> dict[str, Any]:
 
 def answers_by_question(event: Event) -> list[tuple[str, list[AnswerChoice]]]:
     """The answers by question, for the list to choose from."""
-    found: dict[str, list[AnswerChoice]] = {}
+    answers: dict[str, list[AnswerChoice]] = {}
     for choice in answer_choices(event):
-        found.setdefault(choice.question.ask, []).append(choice)
-    return list(found.items())
+        answers.setdefault(choice.question.ask, []).append(choice)
+    return list(answers.items())
 
 
-def recipients_text(event: Event, wanted: dict[str, Any]) -> list[str]:
+def recipients_text(event: Event, recipients: dict[str, Any]) -> list[str]:
     """To whom a mailing goes, in words, one for each condition."""
     states = [
-        str(text_states.STATE_LABELS[state].label) for state in wanted.get("states", ())
+        str(text_states.STATE_LABELS[state].label)
+        for state in recipients.get("states", ())
     ]
-    found = [", ".join(states)] if states else []
+    conditions = [", ".join(states)] if states else []
     names = {admission.key: admission.name for admission in event.admissions}
-    if key := wanted.get("admission"):
-        found.append(names.get(key, key))
-    if key := wanted.get("question"):
+    if key := recipients.get("admission"):
+        conditions.append(names.get(key, key))
+    if key := recipients.get("question"):
         asks = {question.key: question.ask for question in event.questions}
-        answer = wanted["answer"]
+        answer = recipients["answer"]
         if isinstance(answer, bool):
             answer = gettext("Yes") if answer else gettext("No")
-        found.append(f"{asks.get(key, key)} {answer}")
-    if "checked_in" in wanted:
-        found.append(
+        conditions.append(f"{asks.get(key, key)} {answer}")
+    if "checked_in" in recipients:
+        conditions.append(
             str(
                 filter_labels.CHECK_IN_LABELS[
-                    filters.checked_in_param(wanted["checked_in"])
+                    filters.checked_in_param(recipients["checked_in"])
                 ]
             )
         )
-    if wanted.get("coming"):
-        found.append(str(RECONFIRMATION_WORDS[ReconfirmationStatus(wanted["coming"])]))
-    return found
+    if recipients.get("coming"):
+        conditions.append(
+            str(RECONFIRMATION_WORDS[ReconfirmationStatus(recipients["coming"])])
+        )
+    return conditions

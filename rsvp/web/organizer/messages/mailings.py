@@ -58,15 +58,17 @@ class MailingRow:
 @guards.signed_in
 def list_mailings(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-    found = mailing_queries.list_mailings(event.id)
-    counted = mailing_queries.progress_by_mailing([mailing.id for mailing in found])
+    event_mailings = mailing_queries.list_mailings(event.id)
+    progress = mailing_queries.progress_by_mailing(
+        [mailing.id for mailing in event_mailings]
+    )
     return layout.render_event_page(
         "messages/mailings.html",
         event,
         "messages",
         rows=[
-            mailing_row(event, each, counted.get(each.id, NO_PROGRESS))
-            for each in found
+            mailing_row(event, mailing, progress.get(mailing.id, NO_PROGRESS))
+            for mailing in event_mailings
         ],
         may_write=may_write(event),
         done=DONE_MESSAGES.get(request.args.get("done", "")),
@@ -115,7 +117,7 @@ def progress_text(mailing: Mailing, progress: Progress) -> str:
             return gettext("before any of it went out")
         was_sent = mailing.state == MailingState.SENT
         return gettext("nobody was on the list") if was_sent else ""
-    words = [
+    parts = [
         ngettext(
             "%(sent)d of %(num)d sent",
             "%(sent)d of %(num)d sent",
@@ -124,10 +126,10 @@ def progress_text(mailing: Mailing, progress: Progress) -> str:
         )
     ]
     if progress.failed:
-        words.append(gettext("%(count)d not delivered", count=progress.failed))
+        parts.append(gettext("%(count)d not delivered", count=progress.failed))
     if progress.stopped:
-        words.append(gettext("%(count)d stopped", count=progress.stopped))
-    return ", ".join(words)
+        parts.append(gettext("%(count)d stopped", count=progress.stopped))
+    return ", ".join(parts)
 
 
 def may_write(event: Event) -> bool:
@@ -156,7 +158,7 @@ def mailing_page(
     """A mailing's page: of a draft the form, filled as in `form`, of any other how far
     it has come; and what it looks like."""
     event = mailing.event
-    counted = mailing_queries.progress_by_mailing([mailing.id]).get(
+    progress = mailing_queries.progress_by_mailing([mailing.id]).get(
         mailing.id, NO_PROGRESS
     )
     html = layout.render_event_page(
@@ -164,9 +166,9 @@ def mailing_page(
         event,
         "messages",
         mailing=mailing,
-        row=mailing_row(event, mailing, counted),
+        row=mailing_row(event, mailing, progress),
         is_draft=mailing.state == MailingState.DRAFT,
-        may_stop=mailings.may_be_stopped(mailing, counted.waiting),
+        may_stop=mailings.may_be_stopped(mailing, progress.waiting),
         may_write=may_write(event),
         to_whom=mailing_form.recipients_text(event, mailing.wanted),
         reach=mailing_reach(event, mailing.wanted),
@@ -194,9 +196,9 @@ def stopped_message() -> str | None:
     )
 
 
-def mailing_reach(event: Event, wanted: dict[str, Any]) -> Reach:
+def mailing_reach(event: Event, recipients: dict[str, Any]) -> Reach:
     return mailing_queries.count_reach(
-        event.id, mailing_queries.mailing_filter(event, wanted)
+        event.id, mailing_queries.mailing_filter(event, recipients)
     )
 
 
@@ -210,20 +212,20 @@ def show_mailing_preview(slug: str, uuid: UUID) -> ResponseReturnValue:
 def sample_mail(mailing: Mailing) -> render.RenderedMail:
     """The mail as the first on its list would get it, or somebody made up."""
     event = mailing.event
-    wanted = mailing_queries.mailing_filter(event, mailing.wanted)
-    like = mailing_queries.first_recipient(event.id, wanted)
-    about = like or samples.sample_registration(event, now=utcnow())
+    filter_ = mailing_queries.mailing_filter(event, mailing.wanted)
+    recipient = mailing_queries.first_recipient(event.id, filter_)
+    about = recipient or samples.sample_registration(event, now=utcnow())
     return preview_frame.masked_mail(
         samples.sample_mailing(mailing.subject, mailing.text, about)
     )
 
 
 def sample_recipient_text(mailing: Mailing) -> str:
-    wanted = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
-    like = mailing_queries.first_recipient(mailing.event_id, wanted)
-    if like is None:
+    filter_ = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
+    recipient = mailing_queries.first_recipient(mailing.event_id, filter_)
+    if recipient is None:
         return gettext("As somebody made up would get it: nobody is on the list now.")
-    return gettext("As %(name)s would get it.", name=like.name)
+    return gettext("As %(name)s would get it.", name=recipient.name)
 
 
 # --- writing ------------------------------------------------------------------------
@@ -307,11 +309,15 @@ def remove_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
 def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     """To the person signed in alone."""
     mailing = get_mailing_or_404(slug, uuid, sends=True)
-    event, me, now = mailing.event, layout.signed_in_user(), utcnow()
-    wanted = mailing_queries.mailing_filter(event, mailing.wanted)
-    like = mailing_queries.first_recipient(event.id, wanted)
+    event, user, now = mailing.event, layout.signed_in_user(), utcnow()
+    filter_ = mailing_queries.mailing_filter(event, mailing.wanted)
+    recipient = mailing_queries.first_recipient(event.id, filter_)
     event_id, subject, text = event.id, mailing.subject, mailing.text
-    user_id, address, like_uuid = me.id, me.email, like.uuid if like else None
+    user_id, address, recipient_uuid = (
+        user.id,
+        user.email,
+        recipient.uuid if recipient else None,
+    )
     write(
         lambda _again: mailings.send_test_mail(
             event_id=event_id,
@@ -319,7 +325,7 @@ def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
             address=address,
             subject=subject,
             text=text,
-            like=like_uuid,
+            like=recipient_uuid,
             now=now,
         )
     )
@@ -380,11 +386,11 @@ def send_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     except ValueError as wrong:
         return render_sending_form(mailing, Mistake("at", str(wrong), "")), 422
     except errors.TooManyMailings as refusal:
-        words = gettext(
+        message = gettext(
             "An event sends at most %(limit)d such mails a day. Choose a later day.",
             **refusal.facts,
         )
-        mistake = Mistake("at" if is_later else "when", words, "")
+        mistake = Mistake("at" if is_later else "when", message, "")
         return render_sending_form(
             get_mailing_or_404(slug, uuid, sends=True), mistake
         ), 422
@@ -400,16 +406,16 @@ def send_now_mistake(mailing: Mailing) -> Mistake | None:
     if mailing.state != MailingState.DRAFT:
         return None
     if organizer.read_line("at"):
-        words = gettext(
+        message = gettext(
             "“Now” is chosen, but a time is written below. Choose that time, or empty "
             "its field."
         )
-        return Mistake("when", words, "now")
+        return Mistake("when", message, "now")
     if not mailing_reach(mailing.event, mailing.wanted).reached:
-        words = gettext(
+        message = gettext(
             "Nobody would get it now. Choose a later time, or change to whom it goes."
         )
-        return Mistake("when", words, "now")
+        return Mistake("when", message, "now")
     return None
 
 

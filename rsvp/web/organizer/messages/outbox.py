@@ -48,9 +48,9 @@ def list_messages() -> ResponseReturnValue:
         abort(404)
     if slug := request.args.get("event"):
         event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-        there = url_for("organizer.messages.list_event_messages", slug=event.slug)
+        url = url_for("organizer.messages.list_event_messages", slug=event.slug)
         return redirect(
-            url_with_query(there, **filter_query(filter_from_args())), code=303
+            url_with_query(url, **filter_query(filter_from_args())), code=303
         )
     return layout.render_page(
         "messages/outbox.html",
@@ -62,33 +62,33 @@ def list_messages() -> ResponseReturnValue:
 @guards.signed_in
 def list_event_messages(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-    here = url_for("organizer.messages.list_event_messages", slug=event.slug)
+    base_url = url_for("organizer.messages.list_event_messages", slug=event.slug)
     return layout.render_event_page(
         "messages/event_outbox.html",
         event,
         "messages",
-        **outbox_context(here, event.id),
+        **outbox_context(base_url, event.id),
     )
 
 
-def outbox_context(here: str, event_id: int | None = None) -> dict[str, Any]:
-    """What a list of messages shows, at the address `here`: all, or one event's."""
-    looked_for, user = filter_from_args(event_id), layout.signed_in_user()
-    found = outbox_queries.list_messages(
-        user, looked_for, before=layout.page_cursor("before")
+def outbox_context(base_url: str, event_id: int | None = None) -> dict[str, Any]:
+    """What a list of messages shows, at the address `base_url`: all, or one event's."""
+    filter_, user = filter_from_args(event_id), layout.signed_in_user()
+    page = outbox_queries.list_messages(
+        user, filter_, before=layout.page_cursor("before")
     )
-    counts = outbox_queries.count_messages(user, looked_for)
-    query = filter_query(looked_for)
-    more = query | {"before": found.rows[-1].id} if not found.is_last else {}
+    counts = outbox_queries.count_messages(user, filter_)
+    query = filter_query(filter_)
+    more = query | {"before": page.rows[-1].id} if not page.is_last else {}
     return {
-        "rows": rows.message_rows(found.rows),
-        "here": here,
-        "wanted": looked_for,
+        "rows": rows.message_rows(page.rows),
+        "here": base_url,
+        "wanted": filter_,
         "kinds": rows.KIND_LABELS,
-        "trays": status_tabs(here, counts, looked_for),
+        "trays": status_tabs(base_url, counts, filter_),
         "names_event": event_id is None,
         "mail_is_set": bool(current_app.config["MAIL_SERVER"]),
-        "more": more and url_with_query(here, **more),
+        "more": more and url_with_query(base_url, **more),
     }
 
 
@@ -114,38 +114,38 @@ def parse_kind(name: str) -> MessageKind | None:
     return kind
 
 
-def filter_query(looked_for: OutboxFilter) -> dict[str, Any]:
+def filter_query(filter_: OutboxFilter) -> dict[str, Any]:
     """The same as an address writes it; empty for all."""
     query = {
-        "state": looked_for.tray,
-        "kind": looked_for.kind,
-        "search": looked_for.search,
+        "state": filter_.tray,
+        "kind": filter_.kind,
+        "search": filter_.search,
     }
     return {name: value for name, value in query.items() if value}
 
 
 def status_tabs(
-    here: str, counts: dict[DeliveryStatus, int], looked_for: OutboxFilter
+    base_url: str, counts: dict[DeliveryStatus, int], filter_: OutboxFilter
 ) -> list[StatusTab]:
     """A tab for each tray with messages in it, and for the one that is looked at."""
-    here_now, query = looked_for.tray, filter_query(looked_for)
+    chosen, query = filter_.tray, filter_query(filter_)
     query.pop("state", None)
-    everything = url_with_query(here, **query)
-    tabs = [StatusTab(_("All"), sum(counts.values()), everything, here_now is None)]
+    everything = url_with_query(base_url, **query)
+    tabs = [StatusTab(_("All"), sum(counts.values()), everything, chosen is None)]
     return tabs + [
         StatusTab(
             rows.DELIVERY_LABELS[tray].label,
             counts[tray],
-            url_with_query(here, state=tray, **query),
-            here_now == tray,
+            url_with_query(base_url, state=tray, **query),
+            chosen == tray,
         )
         for tray in DeliveryStatus
-        if counts[tray] or here_now == tray
+        if counts[tray] or chosen == tray
     ]
 
 
-def url_with_query(here: str, **query: Any) -> str:
-    return f"{here}?{urlencode(query)}" if query else here
+def url_with_query(base_url: str, **query: Any) -> str:
+    return f"{base_url}?{urlencode(query)}" if query else base_url
 
 
 # --- one message --------------------------------------------------------------------
@@ -166,21 +166,21 @@ def show_message(uuid: UUID) -> ResponseReturnValue:
     return message_page(get_message_or_404(uuid))
 
 
-def message_page(found: Message, form: AddressForm | None = None) -> Response:
+def message_page(message: Message, form: AddressForm | None = None) -> Response:
     """Its page; `form` brings back the address that was typed."""
-    if form is None and rows.may_correct_address(found):
-        form = address_form(found.registration.email)
-    [row] = rows.message_rows([found])
+    if form is None and rows.may_correct_address(message):
+        form = address_form(message.registration.email)
+    [row] = rows.message_rows([message])
     html = layout.render_page(
         "messages/message.html",
         row=row,
-        mail=preview_frame.masked_mail(found),
+        mail=preview_frame.masked_mail(message),
         registration_url=url_for(
             "organizer.registrations.show_registration",
-            slug=found.event.slug,
-            reference=found.registration.reference,
+            slug=message.event.slug,
+            reference=message.registration.reference,
         ),
-        again=resendable_status(found),
+        again=resendable_status(message),
         form=form,
         done=DONE_MESSAGES.get(request.args.get("done", "")),
     )
@@ -199,20 +199,20 @@ def show_message_preview(uuid: UUID) -> ResponseReturnValue:
 def resend_message(uuid: UUID) -> ResponseReturnValue:
     """Queue one that failed anew; of one that was sent, write a new one that tells how
     it stands now, since what it told may be past."""
-    found = get_message_or_404(uuid)
-    if not layout.may(Action.MANAGE_REGISTRATIONS, found.event):
+    message = get_message_or_404(uuid)
+    if not layout.may(Action.MANAGE_REGISTRATIONS, message.event):
         abort(404)
-    now, who = db.utcnow(), layout.current_actor()
-    message_id, registration_id = found.id, found.registration.id
-    match outbox_queries.delivery_status(found):
+    now, actor = db.utcnow(), layout.current_actor()
+    message_id, registration_id = message.id, message.registration.id
+    match outbox_queries.delivery_status(message):
         case DeliveryStatus.FAILED:
             done = "again"
-            db.write(lambda _again: retry_failed(message_id, actor=who, now=now))
-        case DeliveryStatus.SENT if found.kind != MessageKind.PASSED_ON:
+            db.write(lambda _again: retry_failed(message_id, actor=actor, now=now))
+        case DeliveryStatus.SENT if message.kind != MessageKind.PASSED_ON:
             done = "copy"
             db.write(
                 lambda _again: organizer_actions.resend_mail(
-                    registration_id, actor=who, now=now
+                    registration_id, actor=actor, now=now
                 )
             )
         case _:
@@ -232,7 +232,7 @@ def redirect_resend_to_message(uuid: UUID) -> ResponseReturnValue:
 
 
 def resendable_status(message: Message) -> DeliveryStatus | None:
-    """FAILED or SENT, where `send_again` would do something about it."""
+    """FAILED or SENT, where `resend_message` would do something about it."""
     tray, registration = outbox_queries.delivery_status(message), message.registration
     can = {
         DeliveryStatus.FAILED: is_still_true(message)
@@ -253,19 +253,19 @@ def resendable_status(message: Message) -> DeliveryStatus | None:
 @guards.signed_in
 def correct_address(uuid: UUID) -> ResponseReturnValue:
     """The registration's mails, links and codes go to another address from now on."""
-    found = get_message_or_404(uuid)
-    if not layout.may(Action.MANAGE_REGISTRATIONS, found.event):
+    message = get_message_or_404(uuid)
+    if not layout.may(Action.MANAGE_REGISTRATIONS, message.event):
         abort(404)
-    if not rows.may_correct_address(found):
+    if not rows.may_correct_address(message):
         raise errors.Outdated
-    form, own = address_form(data=request.form), found.registration.id
+    form, registration_id = address_form(data=request.form), message.registration.id
     if not form.validate():
-        return message_page(found, form), 422
+        return message_page(message, form), 422
     email, email_key = form.cleaned["email"], form.cleaned["email_key"]
-    if email == found.registration.email:
+    if email == message.registration.email:
         form.refuse(_("This is the address it has."), "email")
-        return message_page(found, form), 422
-    code_key, who, now = (
+        return message_page(message, form), 422
+    code_key, actor, now = (
         current_app.config["CODE_KEY"],
         layout.current_actor(),
         db.utcnow(),
@@ -273,11 +273,11 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     try:
         db.write(
             lambda _again: transfer.correct_address(
-                own,
+                registration_id,
                 email=email,
                 email_key=email_key,
                 code_key=code_key,
-                actor=who,
+                actor=actor,
                 now=now,
             )
         )
@@ -306,15 +306,15 @@ def address_form(
         "A new link and new tickets go there. The old ones stop working, and what "
         "waits for the old address is not sent."
     )
-    if data is None and (meant := suggest_address(email)):
-        asked = gettext("Was %(address)s meant?", address=meant)
-        hint = f"{asked} {hint}"
+    if data is None and (suggested := suggest_address(email)):
+        question = gettext("Was %(address)s meant?", address=suggested)
+        hint = f"{question} {hint}"
     typed = MultiDict({"email": email}) if data is None else data
     return AddressForm(typed, label=_("The right address"), hint=hint)
 
 
 def get_message_or_404(uuid: UUID) -> Message:
-    found = teams.find_message(layout.signed_in_user(), uuid)
-    if found is None:
+    message = teams.find_message(layout.signed_in_user(), uuid)
+    if message is None:
         abort(404)
-    return found
+    return message

@@ -49,8 +49,8 @@ A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Preview:
-    """A mail that is kept nowhere, and whose it would be; `like` is None for somebody
-    made up."""
+    """A mail that is kept nowhere, and whose it would be; `recipient_name` is None for
+    somebody made up."""
 
     message: Message
     recipient_name: str | None
@@ -89,14 +89,16 @@ def make_preview(event: Event, kind: MessageKind) -> Preview:
     newest as if they were in it, else about somebody made up."""
     now = utcnow()
     state = STATE_BY_KIND.get(kind, State.CONFIRMED)
-    limited = [way.id for way in event.admissions if event.is_limited(way)]
-    ways = limited if kind in LIMITED_KINDS else []
-    about = registration_queries.find_newest(event.id, state, ways)
+    limited = [
+        admission.id for admission in event.admissions if event.is_limited(admission)
+    ]
+    admission_ids = limited if kind in LIMITED_KINDS else []
+    about = registration_queries.find_newest(event.id, state, admission_ids)
     name = about.name if about else None
     if about is None:
         ended = {"ended_from": State.CONFIRMED if kind in SEATED_BEFORE_KINDS else None}
         other = registration_queries.find_newest(
-            event.id, None, ways
+            event.id, None, admission_ids
         ) or registration_queries.find_newest(event.id)
         name = other.name if other else None
         about = other or samples.sample_registration(event, now=now)
@@ -124,8 +126,8 @@ def send_time(event: Event, kind: MessageKind, now: datetime) -> datetime:
 
 def first_reminder(event: Event, *, is_before: bool) -> Any:
     anchor = "start" if is_before else "end"
-    found = (each for each in event.reminders if each.anchor == anchor)
-    return next(found, None)
+    reminders = (reminder for reminder in event.reminders if reminder.anchor == anchor)
+    return next(reminders, None)
 
 
 def sample_facts(
@@ -170,8 +172,8 @@ def reminder_facts(event: Event, *, is_before: bool) -> dict[str, Any]:
     reminder = first_reminder(event, is_before=is_before)
     if reminder is None:
         return {}
-    said = {"subject": reminder.subject, "text": reminder.text}
-    return {name: text for name, text in said.items() if text}
+    facts = {"subject": reminder.subject, "text": reminder.text}
+    return {name: text for name, text in facts.items() if text}
 
 
 def week_earlier_facts(about: Registration) -> dict[str, Any]:

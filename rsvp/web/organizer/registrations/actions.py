@@ -54,7 +54,7 @@ DONE_MESSAGES = {
     "mailed": lazy_gettext("The mail is on its way."),
     "codes": lazy_gettext("New codes are made, and a mail with them is on its way."),
 }
-"""What the page says after an act, by the key in its address."""
+"""What the page says after an action, by the key in its address."""
 
 
 # --- looking ------------------------------------------------------------------------
@@ -63,8 +63,8 @@ DONE_MESSAGES = {
 @bp.get("/events/<slug>/registrations/<reference>")
 @guards.signed_in
 def show_registration(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = get_registration_or_404(slug, reference, Action.SEE_NAMES)
-    return render_registration(event, found)
+    event, registration = get_registration_or_404(slug, reference, Action.SEE_NAMES)
+    return render_registration(event, registration)
 
 
 @bp.get("/events/<slug>/registrations/<reference>/approval")
@@ -100,24 +100,24 @@ def get_registration_or_404(
 ) -> tuple[Event, Registration]:
     """The registration, where the person signed in may do `action`, or 404."""
     event = layout.get_event_or_404(slug, action)
-    found = registration_queries.find_by_reference(event.id, reference)
-    if found is None:
+    registration = registration_queries.find_by_reference(event.id, reference)
+    if registration is None:
         abort(404)
-    return event, found
+    return event, registration
 
 
 def render_registration(
-    event: Event, found: Registration, mistake: Mistake | None = None
+    event: Event, registration: Registration, mistake: Mistake | None = None
 ) -> str:
     manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
     return layout.render_event_page(
         "registrations/detail.html",
         event,
         "people",
-        until=detail.deadline_with_label(found),
+        until=detail.deadline_with_label(registration),
         done=DONE_MESSAGES.get(request.args.get("done", "")),
         mistakes={mistake.field: mistake} if mistake else {},
-        **detail.detail_context(found, manages=manages),
+        **detail.detail_context(registration, manages=manages),
     )
 
 
@@ -127,9 +127,12 @@ def render_registration(
 @bp.post("/events/<slug>/registrations/<reference>/approval")
 @guards.signed_in
 def approve_request(slug: str, reference: str) -> ResponseReturnValue:
-    found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     return run_action_with_reason(
-        found,
+        event,
+        registration,
         "approve",
         lambda state: "approved" if state == State.CONFIRMED else "approved_waits",
         approval.approve,
@@ -139,22 +142,30 @@ def approve_request(slug: str, reference: str) -> ResponseReturnValue:
 @bp.post("/events/<slug>/registrations/<reference>/decline")
 @guards.signed_in
 def decline_request(slug: str, reference: str) -> ResponseReturnValue:
-    found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return run_action_with_reason(found, "decline", "declined", approval.decline)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
+    return run_action_with_reason(
+        event, registration, "decline", "declined", approval.decline
+    )
 
 
 @bp.post("/events/<slug>/registrations/<reference>/reinstatement")
 @guards.signed_in
 def reinstate_registration(slug: str, reference: str) -> ResponseReturnValue:
     """By the rules; with `above` whatever is free, for a reason that is kept."""
-    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     why = organizer.read_line("why") if "above" in request.form else None
     if why is not None and (mistake := reason_mistake("reinstate", why)):
-        return render_registration(event, found, mistake), 422
+        return render_registration(event, registration, mistake), 422
     return run_action(
         lambda state: "back" if state == State.CONFIRMED else "back_waits",
-        found,
-        lambda one, **who: approval.reinstate(one, why=why, **who),
+        registration,
+        lambda registration_id, **by: approval.reinstate(
+            registration_id, why=why, **by
+        ),
     )
 
 
@@ -164,74 +175,88 @@ def reinstate_registration(slug: str, reference: str) -> ResponseReturnValue:
 @bp.post("/events/<slug>/registrations/<reference>/offer")
 @guards.signed_in
 def offer_seats(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = get_registration_or_404(
+    _event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
-    return run_action("offered", found, offers.offer_free_seats)
+    return run_action("offered", registration, offers.offer_free_seats)
 
 
 @bp.post("/events/<slug>/registrations/<reference>/presence")
 @guards.signed_in
 def seat_present_party(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = get_registration_or_404(
+    _event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
-    return run_action("present", found, door_seating.seat_present)
+    return run_action("present", registration, door_seating.seat_present)
 
 
 @bp.post("/events/<slug>/registrations/<reference>/seat")
 @guards.signed_in
 def seat_waiting(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     why = organizer.read_line("why")
     if mistake := reason_mistake("seat", why):
-        return render_registration(event, found, mistake), 422
+        return render_registration(event, registration, mistake), 422
     return run_action(
         "seated",
-        found,
-        lambda one, **who: organizer_actions.seat_waiting(one, why=why, **who),
+        registration,
+        lambda registration_id, **by: organizer_actions.seat_waiting(
+            registration_id, why=why, **by
+        ),
     )
 
 
 @bp.post("/events/<slug>/registrations/<reference>/admission")
 @guards.signed_in
 def change_admission(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     key = organizer.read_line("admission")
-    others = detail.other_admissions(found)
-    wanted = next((a.id for a in others if a.key == key), None)
-    if wanted is None:
+    others = detail.other_admissions(registration)
+    admission_id = next((a.id for a in others if a.key == key), None)
+    if admission_id is None:
         mistake = Mistake("admission", _("Please choose one of these."), "")
-        return render_registration(event, found, mistake), 422
+        return render_registration(event, registration, mistake), 422
     return run_action(
         "elsewhere",
-        found,
-        lambda one, **who: changes.change_admission(one, wanted, **who),
+        registration,
+        lambda registration_id, **by: changes.change_admission(
+            registration_id, admission_id, **by
+        ),
     )
 
 
 @bp.post("/events/<slug>/registrations/<reference>/place")
 @guards.signed_in
 def move_in_waitlist(slug: str, reference: str) -> ResponseReturnValue:
-    event, found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
     # A number that is none is refused under the lock, which knows the last place.
     place = organizer.read_whole_number("place", 1, 10**MAX_PLACE_DIGITS) or 0
     try:
         return run_action(
             "moved",
-            found,
-            lambda one, **who: organizer_actions.move_in_waitlist(one, place, **who),
+            registration,
+            lambda registration_id, **by: organizer_actions.move_in_waitlist(
+                registration_id, place, **by
+            ),
         )
     except errors.NoSuchPosition as refusal:
         db.current_session().rollback()
-        event, found = get_registration_or_404(
+        event, registration = get_registration_or_404(
             slug, reference, Action.MANAGE_REGISTRATIONS
         )
-        words = _(
+        message = _(
             "Please give a number from 1 to %(last)d.", last=refusal.facts["last"]
         )
         return render_registration(
-            event, found, Mistake("move", words, organizer.read_line("place")[:20])
+            event,
+            registration,
+            Mistake("move", message, organizer.read_line("place")[:20]),
         ), 422
 
 
@@ -241,22 +266,28 @@ def move_in_waitlist(slug: str, reference: str) -> ResponseReturnValue:
 @bp.post("/events/<slug>/registrations/<reference>/cancellation")
 @guards.signed_in
 def cancel_registration(slug: str, reference: str) -> ResponseReturnValue:
-    found = get_registration_or_404(slug, reference, Action.MANAGE_REGISTRATIONS)
-    return run_action_with_reason(found, "cancel", "cancelled", cancellation.cancel)
+    event, registration = get_registration_or_404(
+        slug, reference, Action.MANAGE_REGISTRATIONS
+    )
+    return run_action_with_reason(
+        event, registration, "cancel", "cancelled", cancellation.cancel
+    )
 
 
 @bp.post("/events/<slug>/registrations/<reference>/guests/<int:position>/cancellation")
 @guards.signed_in
 def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValue:
-    _event, found = get_registration_or_404(
+    _event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
-    if position not in {a.position for a in found.attendees if a.position > 0}:
+    if position not in {a.position for a in registration.attendees if a.position > 0}:
         abort(404)
     return run_action(
         "guest",
-        found,
-        lambda one, **who: cancellation.cancel_guest(one, position, **who),
+        registration,
+        lambda registration_id, **by: cancellation.cancel_guest(
+            registration_id, position, **by
+        ),
     )
 
 
@@ -264,10 +295,10 @@ def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValu
 @guards.signed_in
 def release_registration(slug: str, reference: str) -> ResponseReturnValue:
     """Give the places of a party on that did not say whether it still comes."""
-    _event, found = get_registration_or_404(
+    _event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
-    return run_action("given_on", found, reconfirmation.release_unanswered)
+    return run_action("given_on", registration, reconfirmation.release_unanswered)
 
 
 # --- mailing again ------------------------------------------------------------------
@@ -276,40 +307,42 @@ def release_registration(slug: str, reference: str) -> ResponseReturnValue:
 @bp.post("/events/<slug>/registrations/<reference>/tickets")
 @guards.signed_in
 def resend_tickets(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = get_registration_or_404(
+    _event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
-    return run_action("mailed", found, organizer_actions.resend_mail)
+    return run_action("mailed", registration, organizer_actions.resend_mail)
 
 
 @bp.post("/events/<slug>/registrations/<reference>/codes")
 @guards.signed_in
 def replace_codes(slug: str, reference: str) -> ResponseReturnValue:
-    _event, found = get_registration_or_404(
+    _event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
     key = current_app.config["CODE_KEY"]
     return run_action(
         "codes",
-        found,
-        lambda one, **who: organizer_actions.replace_codes(one, code_key=key, **who),
+        registration,
+        lambda registration_id, **by: organizer_actions.replace_codes(
+            registration_id, code_key=key, **by
+        ),
     )
 
 
-# --- what acts share ----------------------------------------------------------------
+# --- what actions share -------------------------------------------------------------
 
 
 def run_action(
     key: str | Callable[[object], str],
-    found: Registration,
-    act: Callable[..., object],
+    registration: Registration,
+    action: Callable[..., object],
 ) -> ResponseReturnValue:
     """Do it in the name of whoever is signed in, and show what came of it: `key`, or
     what it says of the outcome."""
-    registration_id, now, actor = found.id, db.utcnow(), layout.current_actor()
+    registration_id, now, actor = registration.id, db.utcnow(), layout.current_actor()
     values = request.view_args or {}
     slug, reference = values["slug"], values["reference"]
-    outcome = db.write(lambda _again: act(registration_id, actor=actor, now=now))
+    outcome = db.write(lambda _again: action(registration_id, actor=actor, now=now))
     key = key if isinstance(key, str) else key(outcome)
     return redirect(
         url_for(
@@ -323,27 +356,31 @@ def run_action(
 
 
 def run_action_with_reason(
-    one: tuple[Event, Registration],
+    event: Event,
+    registration: Registration,
     field: str,
     key: str | Callable[[object], str],
-    act: Callable[..., object],
+    action: Callable[..., object],
 ) -> ResponseReturnValue:
     """Do it, with a line of text for the mail where one was typed."""
-    event, found = one
     why = organizer.read_line("why")
     if len(why) > MAX_REASON_LENGTH:
-        return render_registration(event, found, too_long_mistake(field, why)), 422
+        return render_registration(
+            event, registration, too_long_mistake(field, why)
+        ), 422
     return run_action(
-        key, found, lambda number, **who: act(number, why=why or None, **who)
+        key,
+        registration,
+        lambda registration_id, **by: action(registration_id, why=why or None, **by),
     )
 
 
-def reason_mistake(act: str, why: str) -> Mistake | None:
+def reason_mistake(field: str, why: str) -> Mistake | None:
     if not why:
         mistake = _("Please say why: it is kept with the registration.")
-        return Mistake(act, mistake, why)
-    return too_long_mistake(act, why) if len(why) > MAX_REASON_LENGTH else None
+        return Mistake(field, mistake, why)
+    return too_long_mistake(field, why) if len(why) > MAX_REASON_LENGTH else None
 
 
-def too_long_mistake(act: str, why: str) -> Mistake:
-    return Mistake(act, organizer.too_long_message(MAX_REASON_LENGTH), why)
+def too_long_mistake(field: str, why: str) -> Mistake:
+    return Mistake(field, organizer.too_long_message(MAX_REASON_LENGTH), why)

@@ -41,8 +41,8 @@ def decide_requests(slug: str) -> ResponseReturnValue:
         abort(400)
     query = filters.filter_query(event, filters.filter_from_args(event))
     ids = {
-        one.reference: one.id
-        for one in registration_queries.list_by_references(event.id, ticked)
+        registration.reference: registration.id
+        for registration in registration_queries.list_by_references(event.id, ticked)
     }
     numbers = Counter[str]()
     refused: dict[str, list[str]] = {"changed": [], "full": []}
@@ -53,11 +53,11 @@ def decide_requests(slug: str) -> ResponseReturnValue:
             refused["full"].append(reference)
         except (errors.NotRequested, errors.AlreadyOver):
             refused["changed"].append(reference)
-    told: dict[str, Any] = dict(numbers)
-    told |= {name: ".".join(some) for name, some in refused.items() if some}
+    result: dict[str, Any] = dict(numbers)
+    result |= {name: ".".join(some) for name, some in refused.items() if some}
     return redirect(
         url_for(
-            "organizer.registrations.list_registrations", slug=slug, **query, **told
+            "organizer.registrations.list_registrations", slug=slug, **query, **result
         ),
         code=303,
     )
@@ -67,8 +67,8 @@ def decision_mistake(ticked: list[str], why: str) -> Mistake | None:
     if not ticked:
         return Mistake("reference", _("Please tick at least one request."), why)
     if len(ticked) > MAX_DECISIONS:
-        words = _("Please tick at most %(count)d at a time.", count=MAX_DECISIONS)
-        return Mistake("reference", words, why)
+        message = _("Please tick at most %(count)d at a time.", count=MAX_DECISIONS)
+        return Mistake("reference", message, why)
     if len(why) > MAX_REASON_LENGTH:
         return Mistake("why", organizer.too_long_message(MAX_REASON_LENGTH), why)
     return None
@@ -94,9 +94,9 @@ def decide_request(registration_id: int, decision: str, why: str | None) -> str:
 @guards.signed_in
 def redirect_to_requests(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.SEE_NAMES)
-    there = url_for(
+    url = url_for(
         "organizer.registrations.list_registrations",
         slug=event.slug,
         state=State.REQUESTED,
     )
-    return redirect(there, code=303)
+    return redirect(url, code=303)

@@ -30,48 +30,48 @@ from rsvp.web.presentation import filter_labels, short_times, text
 from rsvp.web.presentation.short_times import ShortTime
 
 
-def detail_context(found: Registration, *, manages: bool) -> dict[str, Any]:
+def detail_context(registration: Registration, *, manages: bool) -> dict[str, Any]:
     """What the page tells whoever may see names; to those who manage registrations
     more, which is not even read for others."""
-    event = found.event
-    place = by_link.waitlist_position(found)
+    event = registration.event
+    place = by_link.waitlist_position(registration)
     return {
-        "registration": found,
-        "admission": found.admission,
-        "state": states.STATE_LABELS[found.state],
-        "answer": reconfirmation_label(found),
-        "asked": reconfirmation_times(found),
+        "registration": registration,
+        "admission": registration.admission,
+        "state": states.STATE_LABELS[registration.state],
+        "answer": reconfirmation_label(registration),
+        "asked": reconfirmation_times(registration),
         "place": place,
-        "standing": status_text(found),
-        "party": party_members(found, manages=manages),
-        "registered": short_times.short_time(found.registered_at, event.zone),
+        "standing": status_text(registration),
+        "party": party_members(registration, manages=manages),
+        "registered": short_times.short_time(registration.registered_at, event.zone),
         "manages": manages,
-        **(manager_context(found, place) if manages else {}),
+        **(manager_context(registration, place) if manages else {}),
     }
 
 
-def manager_context(found: Registration, place: int | None) -> dict[str, Any]:
-    event, admission = found.event, found.admission
-    entries = registration_queries.list_audit_entries(found.id)
+def manager_context(registration: Registration, place: int | None) -> dict[str, Any]:
+    event, admission = registration.event, registration.admission
+    entries = registration_queries.list_audit_entries(registration.id)
     now = utcnow()
-    acts = allowed_actions(found, now)
-    messages = registration_queries.list_messages(found.id)
+    actions = allowed_actions(registration, now)
+    messages = registration_queries.list_messages(registration.id)
     return {
-        "acts": acts,
+        "acts": actions,
         "correction": address_correction_url(messages),
         "standby": standby_text(event),
-        "elsewhere": admission_change_text(found),
-        "promise": promise_text(found, now),
-        "more_facts": more_facts(found),
-        "answers": answered_questions(event, found.answers),
+        "elsewhere": admission_change_text(registration),
+        "promise": promise_text(registration, now),
+        "more_facts": more_facts(registration),
+        "answers": answered_questions(event, registration.answers),
         "consents": [
             (consent, short_times.short_time(consent.at, event.zone))
-            for consent in registration_queries.list_given_consents(found.id)
+            for consent in registration_queries.list_given_consents(registration.id)
         ],
         "messages": rows.message_rows(messages),
-        "history": audit_log.audit_lines(found, entries),
+        "history": audit_log.audit_lines(registration, entries),
         "line_length": waitlist.position(event, admission) - 1 if place else 0,
-        "over_by": over_by(event, admission, found.seats),
+        "over_by": over_by(event, admission, registration.seats),
         "longest_reason": MAX_REASON_LENGTH,
     }
 
@@ -101,29 +101,29 @@ class OrganizerActions:
         return any(vars(self).values())
 
 
-def allowed_actions(found: Registration, now: datetime) -> OrganizerActions:
-    event, state = found.event, found.state
+def allowed_actions(registration: Registration, now: datetime) -> OrganizerActions:
+    event, state = registration.event, registration.state
     if event.status != Status.PUBLISHED or event.erased_at is not None:
         return OrganizerActions()
     is_over = now >= event.ends_at
     waits = state == State.WAITLISTED and not is_over
     may_offer = waits and now < event.doors_open_at
-    free = free_seats(event, found.admission)
+    free = free_seats(event, registration.admission)
     may_move = state in (State.CONFIRMED, State.WAITLISTED, State.REQUESTED)
     return OrganizerActions(
         decide=state == State.REQUESTED and not is_over,
-        seats_to_offer=waitlist.seats_for_party(found, free) if may_offer else 0,
+        seats_to_offer=waitlist.seats_for_party(registration, free) if may_offer else 0,
         seat=waits,
         seat_present=waits and now >= event.doors_open_at,
         move_in_line=waits,
-        admissions=other_admissions(found) if may_move and not is_over else (),
+        admissions=other_admissions(registration) if may_move and not is_over else (),
         resend_tickets=state in LIVE_STATES,
         cancel_guest=state in LIVE_STATES and state != State.OFFERED,
-        release=found.awaits_answer and not is_over,
+        release=registration.awaits_answer and not is_over,
         cancel=state in (*LIVE_STATES, State.RELEASED),
         # Without an address nobody could be told of it.
         reinstate=state in (*ENDED_STATES, State.RELEASED)
-        and bool(found.email)
+        and bool(registration.email)
         and not is_over,
     )
 
@@ -138,16 +138,16 @@ def standby_text(event: Event) -> str:
     )
 
 
-def admission_change_text(found: Registration) -> str:
+def admission_change_text(registration: Registration) -> str:
     """What moving to another admission comes to."""
-    match found.state:
+    match registration.state:
         case State.CONFIRMED:
             return ngettext(
                 "If a place is free there that nobody in line could use, %(num)d place "
                 "goes with them. Else nothing changes.",
                 "If as many places are free there that nobody in line could use, "
                 "%(num)d places go with them. Else nothing changes.",
-                found.seats,
+                registration.seats,
             )
         case State.WAITLISTED:
             return _(
@@ -157,20 +157,24 @@ def admission_change_text(found: Registration) -> str:
     return _("They ask for a place there instead.")
 
 
-def promise_text(found: Registration, now: datetime) -> str:
+def promise_text(registration: Registration, now: datetime) -> str:
     """What a mail has promised to whoever does not answer, while it holds."""
-    if found.flagged_at is not None:
+    if registration.flagged_at is not None:
         return ""
-    if found.asked_about == AskedAbout.CHANGE:
+    if registration.asked_about == AskedAbout.CHANGE:
         return _("They were told that without an answer they keep what they have.")
-    if found.answer_by is not None and now < found.answer_by:
-        until = short_times.short_time(found.answer_by, found.event.zone).text
+    if registration.answer_by is not None and now < registration.answer_by:
+        until = short_times.short_time(
+            registration.answer_by, registration.event.zone
+        ).text
         return _("They were told that they can answer until %(time)s.", time=until)
     return ""
 
 
-def other_admissions(found: Registration) -> list[Admission]:
-    return [a for a in found.event.admissions if a.id != found.admission_id]
+def other_admissions(registration: Registration) -> list[Admission]:
+    return [
+        a for a in registration.event.admissions if a.id != registration.admission_id
+    ]
 
 
 def free_seats(event: Event, admission: Admission) -> int | None:
@@ -199,41 +203,43 @@ def seats_left_by_cap(event: Event, admission: Admission) -> list[int]:
 # --- how it stands ------------------------------------------------------------------
 
 
-def status_text(found: Registration) -> str:
+def status_text(registration: Registration) -> str:
     """How it stands, in one sentence, without what addresses and answers tell."""
     values = {
-        "admission": found.admission.name,
-        "since": short_times.short_time(found.state_since, found.event.zone).text,
+        "admission": registration.admission.name,
+        "since": short_times.short_time(
+            registration.state_since, registration.event.zone
+        ).text,
     }
-    match found.state:
+    match registration.state:
         case State.HELD:
             return ngettext(
                 "%(num)d place, %(admission)s, kept until the address is confirmed.",
                 "%(num)d places, %(admission)s, kept until the address is confirmed.",
-                found.seats,
+                registration.seats,
                 **values,
             )
         case State.REQUESTED:
             return ngettext(
                 "Asks for %(num)d place, %(admission)s. Since %(since)s.",
                 "Asks for %(num)d places, %(admission)s. Since %(since)s.",
-                found.seats,
+                registration.seats,
                 **values,
             )
         case State.OFFERED:
-            return offer_text(found)
+            return offer_text(registration)
         case State.CONFIRMED:
             return ngettext(
                 "%(num)d place, %(admission)s. Since %(since)s.",
                 "%(num)d places, %(admission)s. Since %(since)s.",
-                found.seats,
+                registration.seats,
                 **values,
             )
         case State.WAITLISTED:
             return ngettext(
                 "Waits for %(num)d place, %(admission)s. Since %(since)s.",
                 "Waits for %(num)d places, %(admission)s. Since %(since)s.",
-                found.seats,
+                registration.seats,
                 **values,
             )
         case State.RELEASED:
@@ -241,14 +247,14 @@ def status_text(found: Registration) -> str:
     return _("Over since %(since)s. Was for %(admission)s.", **values)
 
 
-def offer_text(found: Registration) -> str:
-    offered, name = found.held_seats, found.admission.name
-    if offered < found.seats:
+def offer_text(registration: Registration) -> str:
+    offered, name = registration.held_seats, registration.admission.name
+    if offered < registration.seats:
         return ngettext(
             "%(num)d of the %(seats)d places they wait for is offered, %(admission)s.",
             "%(num)d of the %(seats)d places they wait for are offered, %(admission)s.",
             offered,
-            seats=found.seats,
+            seats=registration.seats,
             admission=name,
         )
     return ngettext(
@@ -266,74 +272,86 @@ DEADLINE_LABELS = {
 DEADLINE_PAST_LABEL = lazy_gettext("That ended")
 
 
-def deadline_with_label(found: Registration) -> tuple[Any, ShortTime] | None:
+def deadline_with_label(registration: Registration) -> tuple[Any, ShortTime] | None:
     """Until when an offer or a held place is kept, with the words for it; it ends on
     time, whoever notes it when."""
-    if found.decide_by is None:
+    if registration.decide_by is None:
         return None
-    is_past = found.decide_by <= utcnow()
-    words = DEADLINE_PAST_LABEL if is_past else DEADLINE_LABELS[State(found.state)]
-    return words, short_times.short_time(found.decide_by, found.event.zone)
-
-
-def reconfirmation_label(found: Registration) -> StateLabel | None:
-    """What they said when they were asked whether they still come; None: not asked."""
-    said = filters.reconfirmation_status(found)
-    return None if said is None else filter_labels.RECONFIRMATION_LABELS[said]
-
-
-def reconfirmation_times(found: Registration) -> list[tuple[Any, ShortTime]]:
-    """When they were asked whether they still come, and what came of it."""
-    if filters.reconfirmation_status(found) is None:
-        return []
-    awaited = found.answer_by if found.awaits_answer else None
-    told = (
-        (_("Asked whether they still come"), found.asked_at),
-        (_("Answers count until"), awaited),
-        (_("Said yes"), found.answered_at),
-        (_("Left to you to decide"), found.flagged_at),
+    is_past = registration.decide_by <= utcnow()
+    label = (
+        DEADLINE_PAST_LABEL if is_past else DEADLINE_LABELS[State(registration.state)]
     )
-    zone = found.event.zone
+    return label, short_times.short_time(
+        registration.decide_by, registration.event.zone
+    )
+
+
+def reconfirmation_label(registration: Registration) -> StateLabel | None:
+    """What they said when they were asked whether they still come; None: not asked."""
+    status = filters.reconfirmation_status(registration)
+    return None if status is None else filter_labels.RECONFIRMATION_LABELS[status]
+
+
+def reconfirmation_times(registration: Registration) -> list[tuple[Any, ShortTime]]:
+    """When they were asked whether they still come, and what came of it."""
+    if filters.reconfirmation_status(registration) is None:
+        return []
+    awaited = registration.answer_by if registration.awaits_answer else None
+    moments = (
+        (_("Asked whether they still come"), registration.asked_at),
+        (_("Answers count until"), awaited),
+        (_("Said yes"), registration.answered_at),
+        (_("Left to you to decide"), registration.flagged_at),
+    )
+    zone = registration.event.zone
     return [
-        (words, short_times.short_time(at, zone))
-        for words, at in told
+        (label, short_times.short_time(at, zone))
+        for label, at in moments
         if at is not None
     ]
 
 
-def more_facts(found: Registration) -> list[tuple[str, str]]:
+def more_facts(registration: Registration) -> list[tuple[str, str]]:
     """What else is known of how it stands, as terms with what they are."""
     facts = []
-    if found.state in (State.WAITLISTED, State.OFFERED) and found.fewer_ok:
+    if (
+        registration.state in (State.WAITLISTED, State.OFFERED)
+        and registration.fewer_ok
+    ):
         facts.append((_("If not all fit"), _("Fewer is fine")))
-    if found.was_put_off and found.state in (State.WAITLISTED, State.OFFERED):
+    if registration.was_put_off and registration.state in (
+        State.WAITLISTED,
+        State.OFFERED,
+    ):
         facts.append((_("Offered before"), _("Put off once")))
-    if found.invitation_id is not None:
-        facts.append((_("Invitation"), invitation_label(found.invitation_id)))
-    facts += mail_facts(found)
-    if found.is_live:
+    if registration.invitation_id is not None:
+        facts.append((_("Invitation"), invitation_label(registration.invitation_id)))
+    facts += mail_facts(registration)
+    if registration.is_live:
         return facts
-    if found.ended_from is not None:
+    if registration.ended_from is not None:
         facts.append(
-            (_("Before that"), str(states.STATE_LABELS[found.ended_from].label))
+            (_("Before that"), str(states.STATE_LABELS[registration.ended_from].label))
         )
-    if found.ended_by is not None:
-        names = registration_queries.actor_names([found.ended_by])
-        facts.append((_("Ended"), audit_log.actor_text(found.ended_by, names)))
-    if found.ended_why:
-        facts.append((_("Why"), found.ended_why))
+    if registration.ended_by is not None:
+        names = registration_queries.actor_names([registration.ended_by])
+        facts.append((_("Ended"), audit_log.actor_text(registration.ended_by, names)))
+    if registration.ended_why:
+        facts.append((_("Why"), registration.ended_why))
     return facts
 
 
-def mail_facts(found: Registration) -> list[tuple[str, str]]:
+def mail_facts(registration: Registration) -> list[tuple[str, str]]:
     """What is known of mail to its address, where that is something."""
     facts = []
-    if found.address_failed_at is not None:
-        since = short_times.short_time(found.address_failed_at, found.event.zone).text
+    if registration.address_failed_at is not None:
+        since = short_times.short_time(
+            registration.address_failed_at, registration.event.zone
+        ).text
         refused = _("Refused since %(since)s", since=since)
-        why = f"{refused}: {found.address_failed_why}"
+        why = f"{refused}: {registration.address_failed_why}"
         facts.append((_("Mail to the address"), why))
-    if found.muted_at is not None:
+    if registration.muted_at is not None:
         facts.append((_("Mails"), _("Asked for none but tickets and changes")))
     return facts
 
@@ -342,11 +360,15 @@ def address_correction_url(messages: Sequence[Message]) -> str | None:
     """Where its address can be corrected: on the page of the latest mail that it did
     not take, unless it took one since."""
     failed: list[Message] = []
-    for each in messages:
-        if rows.may_correct_address(each):
-            failed.append(each)
-        elif each.state == MessageState.SENT:
-            failed = [one for one in failed if one.recipient_key != each.recipient_key]
+    for message in messages:
+        if rows.may_correct_address(message):
+            failed.append(message)
+        elif message.state == MessageState.SENT:
+            failed = [
+                earlier
+                for earlier in failed
+                if earlier.recipient_key != message.recipient_key
+            ]
     if not failed:
         return None
     return url_for(
@@ -384,13 +406,16 @@ CANCELLED_LABEL = StateLabel("cancelled", "✕", lazy_gettext("Cancelled"))
 LET_IN_LABEL = StateLabel("in", "✓", lazy_gettext("Let in"))
 
 
-def party_members(found: Registration, *, manages: bool) -> list[PartyMember]:
-    event, let_in = found.event, registration_queries.first_check_ins(found.id)
+def party_members(registration: Registration, *, manages: bool) -> list[PartyMember]:
+    event, let_in = (
+        registration.event,
+        registration_queries.first_check_ins(registration.id),
+    )
     return [
         PartyMember(
             position=attendee.position,
             name=text.attendee_name(attendee.name, attendee.position),
-            state=member_state(found, attendee, let_in),
+            state=member_state(registration, attendee, let_in),
             let_in=short_times.short_time(let_in[attendee.id], event.zone)
             if attendee.id in let_in
             else None,
@@ -399,12 +424,12 @@ def party_members(found: Registration, *, manages: bool) -> list[PartyMember]:
             and attendee.is_coming
             and attendee.id not in let_in,
         )
-        for attendee in found.attendees
+        for attendee in registration.attendees
     ]
 
 
 def member_state(
-    found: Registration, attendee: Attendee, let_in: dict[int, datetime]
+    registration: Registration, attendee: Attendee, let_in: dict[int, datetime]
 ) -> StateLabel:
     if attendee.id in let_in:
         return LET_IN_LABEL
@@ -412,8 +437,8 @@ def member_state(
         return CANCELLED_LABEL
     return (
         COMING_LABEL
-        if found.state == State.CONFIRMED
-        else states.STATE_LABELS[found.state]
+        if registration.state == State.CONFIRMED
+        else states.STATE_LABELS[registration.state]
     )
 
 

@@ -72,18 +72,18 @@ def checked_in_param(checked_in: bool | None) -> str:
 def parse_admission(event: Event, key: str) -> int | None:
     if not key:
         return None
-    found = next((a.id for a in event.admissions if a.key == key), None)
-    return abort(404) if found is None else found
+    admission_id = next((a.id for a in event.admissions if a.key == key), None)
+    return abort(404) if admission_id is None else admission_id
 
 
-def filter_query(event: Event, wanted: RegistrationFilter) -> dict[str, Any]:
+def filter_query(event: Event, filter_: RegistrationFilter) -> dict[str, Any]:
     """The filter as an address writes it, for links that keep it; empty for all."""
     keys = {admission.id: admission.key for admission in event.admissions}
     query = {
-        "search": wanted.search,
-        "state": wanted.state or "",
-        "admission": keys.get(wanted.admission_id or 0, ""),
-        "coming": wanted.coming or "",
-        "checked_in": checked_in_param(wanted.checked_in),
+        "search": filter_.search,
+        "state": filter_.state or "",
+        "admission": keys.get(filter_.admission_id or 0, ""),
+        "coming": filter_.coming or "",
+        "checked_in": checked_in_param(filter_.checked_in),
     }
     return {name: value for name, value in query.items() if value}

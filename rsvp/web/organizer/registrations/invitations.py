@@ -70,28 +70,28 @@ def get_invited_event_or_404(slug: str) -> Event:
     return event if event.needs_invitation else abort(404)
 
 
-def render_invitations(event: Event, wanted: InvitationForm | None = None) -> str:
-    """The page; `wanted` is a form that comes back with mistakes."""
+def render_invitations(event: Event, form: InvitationForm | None = None) -> str:
+    """The page; `form` is a form that comes back with mistakes."""
     now = utcnow()
-    found = invitation_queries.page_of_invitations(
+    page = invitation_queries.page_of_invitations(
         event.id, before=layout.page_cursor("before")
     )
     return layout.render_event_page(
         "registrations/invitations.html",
         event,
         "invitations",
-        rows=[invitation_row(event, each, now) for each in found.rows],
+        rows=[invitation_row(event, issued, now) for issued in page.rows],
         is_first="before" not in request.args,
         more=None
-        if found.is_last
+        if page.is_last
         else url_for(
             "organizer.registrations.list_invitations",
             slug=event.slug,
-            before=found.rows[-1].invitation.id,
+            before=page.rows[-1].invitation.id,
         ),
         may_export=layout.may(Action.EXPORT, event),
         may_make=event.phase(now) not in (Phase.CANCELLED, Phase.OVER),
-        form=wanted or InvitationForm(),
+        form=form or InvitationForm(),
         most=MAX_AT_ONCE,
         most_uses=MAX_USES,
         longest_label=MAX_LABEL_LENGTH,
@@ -101,27 +101,29 @@ def render_invitations(event: Event, wanted: InvitationForm | None = None) -> st
 
 
 def invitation_row(event: Event, issued: InvitationUse, now: datetime) -> InvitationRow:
-    one = issued.invitation
+    invitation = issued.invitation
     until = (
-        short_times.short_time(one.expires_at, event.zone) if one.expires_at else None
+        short_times.short_time(invitation.expires_at, event.zone)
+        if invitation.expires_at
+        else None
     )
     return InvitationRow(
-        invitation=one,
+        invitation=invitation,
         state=INVITATION_STATES[invitation_state(issued, now)],
-        code=invitation_code(one),
-        link=invitation_url(event, one),
+        code=invitation_code(invitation),
+        link=invitation_url(event, invitation),
         used=uses_text(issued),
         until=until,
     )
 
 
 def invitation_state(issued: InvitationUse, now: datetime) -> str:
-    one = issued.invitation
-    if one.revoked_at is not None:
+    invitation = issued.invitation
+    if invitation.revoked_at is not None:
         return "revoked"
-    if not one.works_at(now):
+    if not invitation.works_at(now):
         return "ended"
-    is_used_up = one.uses_max is not None and issued.used >= one.uses_max
+    is_used_up = invitation.uses_max is not None and issued.used >= invitation.uses_max
     return "used_up" if is_used_up else "works"
 
 
@@ -274,7 +276,9 @@ def invitations_csv(slug: str) -> ResponseReturnValue:
         issued = invitation_queries.list_invitations(event.id)
         # Written before the transaction that notes it: that reads nothing again.
         pieces = list(
-            invitation_exports.write_csv([csv_row(event, each, now) for each in issued])
+            invitation_exports.write_csv(
+                [csv_row(event, invitation, now) for invitation in issued]
+            )
         )
     response = Response(pieces, content_type=CSV)
     name = f"{event.slug}-invitations-{now.astimezone(event.zone):%Y-%m-%d}.csv"
@@ -287,14 +291,14 @@ def invitations_csv(slug: str) -> ResponseReturnValue:
 def csv_row(
     event: Event, issued: InvitationUse, now: datetime
 ) -> invitation_exports.InvitationRow:
-    one = issued.invitation
+    invitation = issued.invitation
     return invitation_exports.InvitationRow(
-        code=invitation_code(one),
-        link=invitation_url(event, one),
-        label=one.label,
+        code=invitation_code(invitation),
+        link=invitation_url(event, invitation),
+        label=invitation.label,
         used=issued.used,
-        limit=one.uses_max,
-        expires_at=one.expires_at,
+        limit=invitation.uses_max,
+        expires_at=invitation.expires_at,
         state=invitation_state(issued, now),
     )
 

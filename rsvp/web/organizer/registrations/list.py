@@ -60,56 +60,60 @@ def render_list(
 ) -> str:
     """The list; `mistake` is what is wrong with a decision about those `ticked`."""
     manages = layout.may(Action.MANAGE_REGISTRATIONS, event)
-    wanted = filters.filter_from_args(event, sees_addresses=manages)
-    matching = matching_counts(event, wanted)
-    found = registration_queries.list_registrations(
-        event.id, wanted, after=layout.page_cursor("after")
+    filter_ = filters.filter_from_args(event, sees_addresses=manages)
+    matching = matching_counts(event, filter_)
+    page = registration_queries.list_registrations(
+        event.id, filter_, after=layout.page_cursor("after")
     )
     places = registration_queries.waitlist_positions(
-        event, found.rows, None if wanted else matching
+        event, page.rows, None if filter_ else matching
     )
     return layout.render_event_page(
         "registrations/list.html",
         event,
         "people",
-        rows=registration_rows(event, found.rows, places, wanted),
+        rows=registration_rows(event, page.rows, places, filter_),
         seats=seats.seats_filled(event),
         manages=manages,
-        wanted=wanted,
-        query=filters.filter_query(event, wanted),
+        wanted=filter_,
+        query=filters.filter_query(event, filter_),
         may_export=layout.may(Action.EXPORT, event),
-        states=state_choices(event, wanted),
+        states=state_choices(event, filter_),
         answers=filter_labels.RECONFIRMATION_LABELS
-        if layout.may_have_reconfirmations(event) or wanted.coming
+        if layout.may_have_reconfirmations(event) or filter_.coming
         else {},
-        entries=check_in_choices(event, wanted),
-        entry=filters.checked_in_param(wanted.checked_in),
-        total=total_text(matching, is_filtered=bool(wanted)),
+        entries=check_in_choices(event, filter_),
+        entry=filters.checked_in_param(filter_.checked_in),
+        total=total_text(matching, is_filtered=bool(filter_)),
         breakdown=counts_by_state(matching),
-        in_line_order=registration_queries.is_waitlist_order(wanted),
-        oldest_first=registration_queries.is_oldest_first(wanted),
+        in_line_order=registration_queries.is_waitlist_order(filter_),
+        oldest_first=registration_queries.is_oldest_first(filter_),
         is_first="after" not in request.args,
-        first=list_url(event, wanted),
+        first=list_url(event, filter_),
         more=None
-        if found.is_last
+        if page.is_last
         else list_url(
-            event, wanted, registration_queries.cursor_of(found.rows[-1], wanted)
+            event, filter_, registration_queries.cursor_of(page.rows[-1], filter_)
         ),
-        decides=manages and may_decide_requests(event, wanted),
+        decides=manages and may_decide_requests(event, filter_),
         decided=decision_result(event) if manages else None,
-        ticked=references_of(found.rows) if "ticked" in request.args else ticked,
+        ticked=references_of(page.rows) if "ticked" in request.args else ticked,
         mistake=mistake,
         longest_reason=MAX_REASON_LENGTH,
     )
 
 
-def may_decide_requests(event: Event, wanted: RegistrationFilter) -> bool:
-    acts = wanted.state == State.REQUESTED and event.status == Status.PUBLISHED
-    return acts and event.erased_at is None and db.utcnow() < event.ends_at
+def may_decide_requests(event: Event, filter_: RegistrationFilter) -> bool:
+    is_list_of_requests = (
+        filter_.state == State.REQUESTED and event.status == Status.PUBLISHED
+    )
+    return (
+        is_list_of_requests and event.erased_at is None and db.utcnow() < event.ends_at
+    )
 
 
-def references_of(rows: Sequence[Registration]) -> list[str]:
-    return [one.reference for one in rows]
+def references_of(registrations: Sequence[Registration]) -> list[str]:
+    return [registration.reference for registration in registrations]
 
 
 # --- deciding -----------------------------------------------------------------------
@@ -133,12 +137,12 @@ class DecisionResult:
 
     @property
     def lines(self) -> list[str]:
-        told = (
+        messages = (
             (self.approved, approved_message),
             (self.waitlisted, waitlisted_message),
             (self.declined, declined_message),
         )
-        return [words(number) for number, words in told if number]
+        return [message(number) for number, message in messages if number]
 
 
 def approved_message(number: int) -> str:
@@ -163,14 +167,14 @@ def declined_message(number: int) -> str:
 
 def decision_result(event: Event) -> DecisionResult | None:
     """What the address says came of the last decision; None where it says nothing."""
-    found = DecisionResult(
+    result = DecisionResult(
         approved=count_from_args("approved"),
         waitlisted=count_from_args("waitlisted"),
         declined=count_from_args("declined"),
         changed=registrations_from_args(event, "changed"),
         full=registrations_from_args(event, "full"),
     )
-    return found if found.lines or found.changed or found.full else None
+    return result if result.lines or result.changed or result.full else None
 
 
 def count_from_args(name: str) -> int:
@@ -178,9 +182,9 @@ def count_from_args(name: str) -> int:
 
 
 def registrations_from_args(event: Event, name: str) -> Sequence[Registration]:
-    told = request.args.get(name, "").split(".")[:MAX_DECISIONS]
+    sent = request.args.get(name, "").split(".")[:MAX_DECISIONS]
     references = [
-        reference for reference in told if REFERENCE_PATTERN.fullmatch(reference)
+        reference for reference in sent if REFERENCE_PATTERN.fullmatch(reference)
     ]
     return (
         registration_queries.list_by_references(event.id, references)
@@ -192,9 +196,11 @@ def registrations_from_args(event: Event, name: str) -> Sequence[Registration]:
 # --- the filter ---------------------------------------------------------------------
 
 
-def list_url(event: Event, wanted: RegistrationFilter, after: int | None = None) -> str:
+def list_url(
+    event: Event, filter_: RegistrationFilter, after: int | None = None
+) -> str:
     """The list with this filter, from its beginning or behind a cursor."""
-    query = filters.filter_query(event, wanted)
+    query = filters.filter_query(event, filter_)
     return url_for(
         "organizer.registrations.list_registrations",
         slug=event.slug,
@@ -207,16 +213,16 @@ COMMON_STATES = (State.CONFIRMED, State.WAITLISTED, State.CANCELLED)
 """The states a list can be filtered by before any registration is in them."""
 
 
-def state_choices(event: Event, wanted: RegistrationFilter) -> dict[str, StateLabel]:
+def state_choices(event: Event, filter_: RegistrationFilter) -> dict[str, StateLabel]:
     """The states worth asking for: those that occur, the common ones, the one asked."""
     occurring = {count.state for count in cached_counts.cached_counts(event)}
-    offered = {*COMMON_STATES, *occurring, wanted.state}
+    offered = {*COMMON_STATES, *occurring, filter_.state}
     return {key: shown for key, shown in states.STATE_LABELS.items() if key in offered}
 
 
-def check_in_choices(event: Event, wanted: RegistrationFilter) -> dict[str, Any]:
+def check_in_choices(event: Event, filter_: RegistrationFilter) -> dict[str, Any]:
     """Offered once a door may have let somebody in."""
-    is_asked = wanted.checked_in is not None
+    is_asked = filter_.checked_in is not None
     return (
         filter_labels.CHECK_IN_LABELS
         if is_asked or layout.may_have_check_ins(event)
@@ -229,25 +235,25 @@ def check_in_choices(event: Event, wanted: RegistrationFilter) -> dict[str, Any]
 
 def registration_rows(
     event: Event,
-    found: list[Registration],
+    registrations: list[Registration],
     places: dict[int, int],
-    wanted: RegistrationFilter,
+    filter_: RegistrationFilter,
 ) -> list[RegistrationRow]:
     names = {admission.id: admission.name for admission in event.admissions}
-    words = folded(wanted.search).split()
+    words = folded(filter_.search).split()
     return [
         RegistrationRow(
-            registration=one,
-            state=states.STATE_LABELS[one.state],
-            answer=detail.reconfirmation_label(one),
-            place=places.get(one.id),
-            until=detail.deadline_with_label(one),
-            admission=names[one.admission_id],
-            guests=max(0, one.seats - 1),
-            matching_guests=matching_guests(one, words),
-            registered=short_times.short_time(one.registered_at, event.zone),
+            registration=registration,
+            state=states.STATE_LABELS[registration.state],
+            answer=detail.reconfirmation_label(registration),
+            place=places.get(registration.id),
+            until=detail.deadline_with_label(registration),
+            admission=names[registration.admission_id],
+            guests=max(0, registration.seats - 1),
+            matching_guests=matching_guests(registration, words),
+            registered=short_times.short_time(registration.registered_at, event.zone),
         )
-        for one in found
+        for registration in registrations
     ]
 
 
@@ -258,16 +264,16 @@ def matching_guests(registration: Registration, words: list[str]) -> list[str]:
     return [name for name in guests if any(word in folded(name) for word in words)]
 
 
-def matching_counts(event: Event, wanted: RegistrationFilter) -> list[StateCount]:
+def matching_counts(event: Event, filter_: RegistrationFilter) -> list[StateCount]:
     """How many match: of a search, and of what scans and answers change, counted now,
     else from what is held of the event."""
-    if wanted.search or wanted.coming or wanted.checked_in is not None:
-        return registration_queries.count_by_state(event.id, wanted)
+    if filter_.search or filter_.coming or filter_.checked_in is not None:
+        return registration_queries.count_by_state(event.id, filter_)
     return [
         count
         for count in cached_counts.cached_counts(event)
-        if wanted.state in (None, count.state)
-        and wanted.admission_id in (None, count.admission_id)
+        if filter_.state in (None, count.state)
+        and filter_.admission_id in (None, count.admission_id)
     ]
 
 
@@ -291,5 +297,7 @@ def counts_by_state(counts: list[StateCount]) -> list[tuple[StateLabel, int]]:
     numbers = Counter[State]()
     for count in counts:
         numbers[count.state] += count.registrations
-    found = [(shown, numbers[State(key)]) for key, shown in states.STATE_LABELS.items()]
-    return [pair for pair in found if pair[1]] if len(numbers) > 1 else []
+    counted = [
+        (shown, numbers[State(key)]) for key, shown in states.STATE_LABELS.items()
+    ]
+    return [pair for pair in counted if pair[1]] if len(numbers) > 1 else []
