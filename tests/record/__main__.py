@@ -23,7 +23,10 @@ def main() -> int:
     if options.compare:
         before, after = options.compare
         return compare.report(
-            before, after, ignores=options.ignore_styling, lines=options.lines
+            *(before, after),
+            ignores=options.ignore_styling,
+            lines=options.lines,
+            passed=options.ignore,
         )
     if options.folder is None:
         print("which folder? see --help", file=sys.stderr)
@@ -55,7 +58,14 @@ def parse_arguments() -> argparse.Namespace:
         "--ignore-styling",
         action="store_true",
         help="with --compare: pass over class attributes, addresses of assets and the "
-        "tags that load them, and what follows from a page's bytes: ETag and length",
+        "tags that load them, empty lines, and what follows from a page's bytes",
+    )
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="with --compare: pass over lines that have this, such as ^Vary:",
     )
     parser.add_argument(
         "--lines", type=int, default=12, help="with --compare: lines of diff per file"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 STYLING = (
@@ -13,12 +14,18 @@ STYLING = (
     (r"/(?:assets/[^/\"'\s]+|static)/[^\"'\s<>)]*", "(asset)"),
     (r"\s+(?:class|data-class)=\"[^\"]*\"", ""),
     (r"<style\b[^>]*>.*?</style>", "<style></style>"),
+    (r"(?m)[ \t]*\n(?:[ \t]*\n)+", "\n"),
     (r"(?m)^(ETag|Content-Length|Link): [^\n]*$", r"\1: (of the page)"),
 )
 
 
-def report(before: Path, after: Path, *, ignores: bool, lines: int) -> int:
-    """Print what differs. 1 if anything does."""
+def report(
+    before: Path, after: Path, *, ignores: bool, lines: int, passed: Sequence[str] = ()
+) -> int:
+    """Print what differs. 1 if anything does.
+
+    Lines in which one of the patterns in `passed` is found are passed over.
+    """
     old, new = files_of(before), files_of(after)
     found = 0
     for name in sorted(old.keys() | new.keys()):
@@ -28,7 +35,9 @@ def report(before: Path, after: Path, *, ignores: bool, lines: int) -> int:
             continue
         if old[name].read_bytes() == new[name].read_bytes():
             continue
-        texts = [text_of(each[name], ignores=ignores) for each in (old, new)]
+        texts = [
+            text_of(each[name], ignores=ignores, passed=passed) for each in (old, new)
+        ]
         if texts[0] != texts[1]:
             found += 1
             print_difference(name, texts[0], texts[1], lines)
@@ -45,11 +54,15 @@ def files_of(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 
-def text_of(file: Path, *, ignores: bool) -> str:
+def text_of(file: Path, *, ignores: bool, passed: Sequence[str]) -> str:
     text = file.read_bytes().decode("utf-8", "surrogateescape")
     if ignores:
         for pattern, instead in STYLING:
             text = re.sub(pattern, instead, text, flags=re.DOTALL)
+    if passed:
+        unwanted = re.compile("|".join(passed))
+        lines = text.splitlines()
+        text = "\n".join(line for line in lines if not unwanted.search(line))
     return text
 
 

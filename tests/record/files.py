@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import re
@@ -38,7 +39,10 @@ def answer_text(answer: TestResponse) -> str:
     """Status, headers and body."""
     lines = [answer.status]
     lines += [f"{name}: {steady(name, value)}" for name, value in answer.headers]
-    return "\n".join(lines) + "\n\n" + body_text(answer.get_data())
+    body = answer.get_data()
+    if answer.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    return "\n".join(lines) + "\n\n" + body_text(body)
 
 
 def steady(name: str, value: str) -> str:

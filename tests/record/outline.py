@@ -55,6 +55,8 @@ def configuration(app, instance: Path) -> str:
     """All that is configured once the application is made, its extensions' too."""
     lines = []
     for name, value in sorted(app.config.items()):
+        if name.endswith(("_TEMPLATE", "_VIEW")):
+            continue  # names of our own files and functions
         text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
         is_code = callable(value) or "<" in text
         told = type(value).__name__ if is_code else text
