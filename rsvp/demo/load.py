@@ -1,6 +1,6 @@
 """Demo data: load sample events dated around today, with registrations.
 
-The events are the files in `sample/`, whose dates are counted from today: `{{+16 fri}}`
+The events are the files in `files/`, whose dates are counted from today: `{{+16 fri}}`
 is the first Friday that is at least 16 days away, `{{-6}}` is six days ago, both in the
 event's zone. People register as everybody does, so their mails wait in the outbox.
 """
