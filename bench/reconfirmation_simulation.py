@@ -174,7 +174,7 @@ def book_one(page: Event, now: datetime) -> Outcome:
         party=(create.RequestedAttendee("Somebody"),),
     )
     plan = create.prepare(page, wanted, code_key=CODE_KEY, now=now)
-    return write(lambda again: create.register(plan, look_again=again))
+    return write(lambda again: create.register(plan, under_lock=again))
 
 
 def ask(event: Event, asked: list[tuple[Person, Outcome]], seen: EveningFacts) -> None:

@@ -196,24 +196,24 @@ def writing() -> Iterator[Session]:
         ring()
 
 
-def write(change: Callable[[bool], T], *, look_again: bool = False) -> T:
-    """Run `change(look_again)` inside `writing()` and return what it returned.
+def write(change: Callable[[bool], T], *, under_lock: bool = False) -> T:
+    """Run `change(under_lock)` inside `writing()` and return what it returned.
 
-    It runs again, with `look_again=True`, after it raised `LookAgain` (what it was
+    It runs again, with `under_lock=True`, after it raised `RetryUnderLock` (what it was
     decided on has changed) or after PostgreSQL reported a deadlock; a few times at
-    most. Whoever knows that a first quick try is in vain starts with `look_again=True`.
+    most. Whoever knows that a first quick try is in vain starts with `under_lock=True`.
     """
     tries = 1
     while True:
         try:
             with writing():
-                return change(look_again)
+                return change(under_lock)
         except (RetryUnderLock, OperationalError) as error:
             may_pass = isinstance(error, RetryUnderLock) or is_deadlock(error)
             if tries == MAX_TRIES or not may_pass:
                 raise
         tries += 1
-        look_again = True
+        under_lock = True
 
 
 def changed_one(statement: UpdateBase) -> bool:

@@ -63,7 +63,7 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
                     "slug": source.event.slug,
                     "result": outcome_text(done),
                     "changed": done.changed,
-                    "told": done.told,
+                    "told": done.notified,
                 }
                 for source, done in zip(sources, results, strict=True)
             ]
@@ -72,9 +72,9 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
     for source, done in zip(sources, results, strict=True):
         details = f" ({', '.join(done.changed)})" if done.changed else ""
         click.echo(f"{source.event.slug}: {outcome_text(done)}{details}")
-        if done.told:
-            many = "" if done.told == 1 else "s"
-            click.echo(f"Told by mail: {done.told} registration{many}.")
+        if done.notified:
+            many = "" if done.notified == 1 else "s"
+            click.echo(f"Told by mail: {done.notified} registration{many}.")
 
 
 def read_files(files: tuple[str, ...]) -> list[SourceFile]:

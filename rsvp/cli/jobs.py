@@ -52,7 +52,7 @@ def jobs(as_data: bool) -> None:
         print_json(
             {
                 "last_ran_at": iso_or_none(last),
-                "clock_apart": clock_as_json(work.apart),
+                "clock_apart": clock_as_json(work.untrusted_clock),
                 "workers_in_trouble": [
                     {
                         "host": worker.host,
@@ -60,7 +60,7 @@ def jobs(as_data: bool) -> None:
                         "ended_at": iso_or_none(worker.ended_at),
                         "why": worker.why,
                     }
-                    for worker in work.troubled
+                    for worker in work.crashing_workers
                 ],
                 "jobs": told,
                 "messages": dataclasses.asdict(work.mails),
@@ -74,13 +74,13 @@ def jobs(as_data: bool) -> None:
         if last
         else never_ran_text(work)
     )
-    for worker in work.troubled:
+    for worker in work.crashing_workers:
         click.echo(
             f"Workers on {worker.host} ended {worker.ends} times within a short time, "
             f"the last at {worker.ended_at:{INSTANT_FORMAT}}: {worker.why}"
         )
-    if work.apart:
-        click.echo(on_hold_text(work.apart))
+    if work.untrusted_clock:
+        click.echo(on_hold_text(work.untrusted_clock))
     for each in told:
         click.echo(job_line(each))
     mails = dataclasses.asdict(work.mails)
@@ -107,13 +107,13 @@ def clock_as_json(apart: Any) -> dict[str, Any] | None:
     return {
         "stood_at": iso_or_none(apart.at),
         "last_run_at": iso_or_none(apart.last_run_at),
-        "seconds": round(apart.by.total_seconds()),
+        "seconds": round(apart.difference.total_seconds()),
     }
 
 
 def on_hold_text(apart: Any) -> str:
     """Why jobs that can't be undone wait, in sentences."""
-    days = apart.by / timedelta(days=1)
+    days = apart.difference / timedelta(days=1)
     return (
         f"The clock stood at {apart.at:{INSTANT_FORMAT}}, {days:.1f} days from the last"
         f" run ({apart.last_run_at:{INSTANT_FORMAT}})."
@@ -129,7 +129,7 @@ def job_as_json(name: str, row: Any, now: datetime, work: Any) -> dict[str, Any]
             ("running_since", "behind_since", "holder", "finished_at", "last_error")
         )
         counts = {"runs": 0, "done": 0, "failures": 0}
-        state = "on_hold" if work.is_held_back(name) else "due"
+        state = "on_hold" if work.is_on_hold(name) else "due"
         return {
             "name": name,
             "state": state,

@@ -163,7 +163,7 @@ def register_parties(
         )
         at = now - timedelta(minutes=60 + 73 * (len(parties) - number))
         plan = create.prepare(event, wanted, code_key=code_key, now=at)
-        create.register(plan, look_again=True)
+        create.register(plan, under_lock=True)
 
 
 def decide_requests(now: datetime) -> None:

@@ -135,7 +135,9 @@ def repeat_erasure(entry: dict[str, Any], *, actor: str, now: datetime) -> None:
         if one is None:
             return
         try:
-            privacy.erase_registration(one.id, actor=actor, now=now, even_if_in=True)
+            privacy.erase_registration(
+                one.id, actor=actor, now=now, even_if_checked_in=True
+            )
         except errors.EventOver:
             return  # all of its event is
     elif (event := find_event(entry)) is not None:

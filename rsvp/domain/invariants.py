@@ -282,7 +282,7 @@ def waiting_despite_free_seats(now: datetime) -> Iterator[Problem]:
         .order_by(Registration.id)
     )
     for row_id, seats, admission, event in rows:
-        if event.line_runs(now):
+        if event.is_waitlist_running(now):
             text = f"waits for {seats} seats that are free in `{admission.key}`"
             yield Problem("I4", "registrations", row_id, text)
 

@@ -44,7 +44,7 @@ def create_draft(
     *,
     subject: str,
     text: str,
-    wanted: dict[str, Any],
+    recipients: dict[str, Any],
     actor: str,
     now: datetime,
 ) -> Mailing:
@@ -57,7 +57,7 @@ def create_draft(
         event_id=event_id,
         subject=subject,
         text=text,
-        wanted=wanted,
+        wanted=recipients,
         created_at=now,
         created_by=actor,
     )
@@ -67,13 +67,13 @@ def create_draft(
 
 
 def update_draft(
-    mailing_id: int, *, subject: str, text: str, wanted: dict[str, Any]
+    mailing_id: int, *, subject: str, text: str, recipients: dict[str, Any]
 ) -> None:
     """Raises OnItsWay where it is no draft any more."""
     mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
         raise errors.MailingNotDraft
-    mailing.subject, mailing.text, mailing.wanted = subject, text, wanted
+    mailing.subject, mailing.text, mailing.wanted = subject, text, recipients
 
 
 def delete_draft(mailing_id: int) -> None:

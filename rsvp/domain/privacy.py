@@ -148,12 +148,12 @@ def erase_everything(event: Event, now: datetime) -> None:
     erase_messages(Message.event_id == event.id)
 
 
-def erase_messages(about: ColumnElement[bool], *, counts: bool = False) -> None:
+def erase_messages(about: ColumnElement[bool], *, keep_counted: bool = False) -> None:
     """Forget who got these mails. Those that were counted go on counting, by a keyed
-    hash that names nobody, where it `counts` until a day is over."""
+    hash that names nobody, where it `keep_counted` until a day is over."""
     for message in current_session().scalars(select(Message).where(about)):
         message.recipient = message.recipient_key = ""
-        if not counts:
+        if not keep_counted:
             message.mailbox = message.network = None
         message.last_error = None
         message.facts = {
@@ -183,15 +183,15 @@ def erase_answers(event: Event, keys: set[str]) -> None:
 
 
 def erase_registration(
-    registration_id: int, *, actor: str, now: datetime, even_if_in: bool = False
+    registration_id: int, *, actor: str, now: datetime, even_if_checked_in: bool = False
 ) -> None:
     """Forget whose a registration is: names, address, answers, consents and the
     recipients of its mails. Whoever has its link may ask for it at any time.
 
     Before the event is over it is cancelled by that, and nobody is told: the audit log
     says why. Its places go to the line. Afterwards it stays as it was, for the counts.
-    Safe to repeat. Raises AlreadyIn while one of the party is in (`even_if_in`: their
-    seats are kept), and EventOver where all of the event is erased.
+    Safe to repeat. Raises AlreadyIn while one of the party is in (`even_if_checked_in`:
+    their seats are kept), and EventOver where all of the event is erased.
     """
     locked, registration = locking.lock_in_any_state(registration_id, now)
     event, was = locked.event, registration.state
@@ -201,7 +201,7 @@ def erase_registration(
         return
     is_over = now >= event.ends_at
     mine = Attendee.registration_id == registration.id
-    stays = even_if_in and locking.is_checked_in(mine)
+    stays = even_if_checked_in and locking.is_checked_in(mine)
     if was in (*LIVE_STATES, State.RELEASED) and not is_over and not stays:
         locking.refuse_if_checked_in(mine)
         admission = locked.admissions[registration.admission_id]
@@ -223,7 +223,7 @@ def erase_registration(
     # By the link anybody may erase whom they have registered: if that made the mails
     # uncounted, they could go on registering and erasing a stranger.
     is_by_link = actor == audit.ATTENDEE
-    erase_messages(Message.registration_id == registration.id, counts=is_by_link)
+    erase_messages(Message.registration_id == registration.id, keep_counted=is_by_link)
     note_erasure(now, registration=registration.uuid.hex)
     session.flush()
     waitlist.promote(locked, actor=actor, now=now)

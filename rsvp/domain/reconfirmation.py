@@ -203,7 +203,7 @@ def ask_registration(event: Event, registration: Registration, now: datetime) ->
         recipient_key=registration.email_key,
         facts=outbox.build_facts(
             registration.admission,
-            [attendee.uuid for attendee in registration.coming],
+            [attendee.uuid for attendee in registration.coming_attendees],
             until=event.answer_by.isoformat(),
             no_answer=event.no_answer,
         ),

@@ -142,19 +142,19 @@ class BatchResult:
     """How many mails were written, and whether there may be more to write."""
 
     written: int
-    goes_on: bool
+    has_more: bool
 
 
-NOTHING_SENT = BatchResult(0, goes_on=False)
+NOTHING_SENT = BatchResult(0, has_more=False)
 
 
-def send_batch(wanted: DueReminder, now: datetime) -> BatchResult:
+def send_batch(due: DueReminder, now: datetime) -> BatchResult:
     """Write the next mails of a reminder, to registrations by their number.
 
     Safe to repeat, and for two workers at once: one of them goes on, the other finds
     nothing to do.
     """
-    reminder = lock_reminder(wanted)
+    reminder = lock_reminder(due)
     if reminder is None or not is_due(reminder, now):
         return NOTHING_SENT
     event = reminder.event
@@ -165,26 +165,26 @@ def send_batch(wanted: DueReminder, now: datetime) -> BatchResult:
         return NOTHING_SENT
     people = next_registrations(reminder, event)
     written = write_messages(reminder, event, people, now)
-    goes_on = len(people) == BATCH_SIZE
+    has_more = len(people) == BATCH_SIZE
     if people:
         reminder.reached_id = people[-1].id
-    if not goes_on:
+    if not has_more:
         reminder.done_for = anchor_day(reminder, event)
-    return BatchResult(written, goes_on)
+    return BatchResult(written, has_more)
 
 
-def lock_reminder(wanted: DueReminder) -> Reminder | None:
+def lock_reminder(due: DueReminder) -> Reminder | None:
     """The reminder, unless another worker has it: then that one goes on.
 
     The event comes first, as for whoever changes it: until this is committed nobody can
     call it off, so no reminder is written after that.
     """
     session = current_session()
-    event = select(Event.id).where(Event.id == wanted.event_id)
+    event = select(Event.id).where(Event.id == due.event_id)
     session.execute(event.with_for_update(read=True))
     return session.scalars(
         select(Reminder)
-        .where(Reminder.id == wanted.id)
+        .where(Reminder.id == due.id)
         .options(joinedload(Reminder.event).selectinload(Event.admissions))
         .with_for_update(skip_locked=True, of=Reminder),
         execution_options={"populate_existing": True},

@@ -36,16 +36,17 @@ INSERT_IGNORE = {
 
 @dataclass(frozen=True)
 class ClockTrust:
-    """How a clock stands: `apart` from that of the last run by more than a day, with
-    `left` until it is trusted; or trusted (None). `is_new`: nobody knew until now."""
+    """How a clock stands: `difference` from that of the last run by more than a day,
+    with `remaining` until it is trusted; or trusted (None). `is_first_seen`: nobody
+    knew until now."""
 
-    apart: timedelta | None = None
-    left: timedelta = timedelta()
-    is_new: bool = False
+    difference: timedelta | None = None
+    remaining: timedelta = timedelta()
+    is_first_seen: bool = False
 
     @property
     def is_trusted(self) -> bool:
-        return self.apart is None
+        return self.difference is None
 
 
 # --- what is known ------------------------------------------------------------------
@@ -104,7 +105,7 @@ def check_clock(now: datetime, steady: SteadyTime) -> ClockTrust:
         current_session().flush()
         first = ClockLook(boot=steady.boot, at=now, steady=steady.seconds)
         current_session().add(first)
-        return ClockTrust(apart, OBSERVATION_TIME, is_new=True)
+        return ClockTrust(apart, OBSERVATION_TIME, is_first_seen=True)
     stood = timedelta(seconds=steady.seconds - mine.steady)
     if stood < OBSERVATION_TIME:
         return ClockTrust(apart, OBSERVATION_TIME - stood)

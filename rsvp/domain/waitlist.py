@@ -99,23 +99,23 @@ def release_place(
 
 
 def promote(
-    locked: LockedEvent, *, actor: str, now: datetime, but: int | None = None
+    locked: LockedEvent, *, actor: str, now: datetime, except_id: int | None = None
 ) -> list[int]:
     """Give the free seats out, from the head; give the registrations' ids.
 
     A party is seated whole: one too large for what is free is passed over and keeps its
     place, or is offered what there is where fewer are fine with it. Nothing moves while
-    the line does not run (paused, from doors on, …). `but` is who put an offer off just
-    now: its seats go to others.
+    the line does not run (paused, from doors on, …). `except_id` is who put an offer
+    off just now: its seats go to others.
     """
-    if not locked.event.line_runs(now):
+    if not locked.event.is_waitlist_running(now):
         return []
     free = capacity.free_seats(locked)
     promoted = []
     for registration in waiting_registrations(locked, free):
         admission = locked.admissions[registration.admission_id]
         seats = seats_for_party(registration, free[admission.id])
-        if not seats or registration.id == but:
+        if not seats or registration.id == except_id:
             continue
         if not capacity.claim_seats(locked, admission, seats):
             continue
@@ -250,18 +250,18 @@ def has_seats_for_newcomer(
     locked: LockedEvent,
     admission: Admission,
     seats: int,
-    gives_back: tuple[Admission, int] | None = None,
-    but: int | None = None,
+    releasing: tuple[Admission, int] | None = None,
+    except_id: int | None = None,
 ) -> bool:
     """Whether so many are free that nobody waiting for the same seats could use: else a
     newcomer goes to the end of the line, and a party does not grow or move.
 
-    `gives_back` is what a party that moves leaves behind: free for itself alone. Who
+    `releasing` is what a party that moves leaves behind: free for itself alone. Who
     put an offer off stands in nobody's way: it is asked again when seats come free.
-    `but` is who asks, where it waits itself: it is no rival of its own.
+    `except_id` is who asks, where it waits itself: it is no rival of its own.
     """
     free = capacity.free_seats(locked)
-    if not party_fits(locked, admission, seats, free, gives_back):
+    if not party_fits(locked, admission, seats, free, releasing):
         return False
     rivals = [other.id for other in admissions_sharing_seats(locked, admission)]
     needs = case((Registration.fewer_ok, 1), else_=Registration.seats)
@@ -272,7 +272,7 @@ def has_seats_for_newcomer(
             Registration.state == State.WAITLISTED,
             Registration.was_put_off.is_(False),
             Registration.admission_id.in_(rivals),
-            Registration.id != but if but is not None else true(),
+            Registration.id != except_id if except_id is not None else true(),
         )
         .group_by(Registration.admission_id)
     )
@@ -288,14 +288,14 @@ def party_fits(
     admission: Admission,
     seats: int,
     free: dict[int, int | None],
-    gives_back: tuple[Admission, int] | None,
+    releasing: tuple[Admission, int] | None,
 ) -> bool:
     left = free[admission.id]
     if left is None or seats <= left:
         return True
-    if gives_back is None:
+    if releasing is None:
         return False
-    source, returned = gives_back
+    source, returned = releasing
     shares_room = capacity.under_room_cap(
         locked.event, admission
     ) and capacity.under_room_cap(locked.event, source)

@@ -135,12 +135,12 @@ def read_clock_state(now: datetime, steady: SteadyTime) -> ClockTrust:
     if is_noted:
         return ClockTrust()
     standing = write(lambda _again: trusted_clock.check_clock(now, steady))
-    if standing.is_new:
+    if standing.is_first_seen:
         log.warning(
             "the clock stands at %s, %s from the last run: %s wait until it has gone "
             "on like that for an hour",
             f"{now:%Y-%m-%d %H:%M} UTC",
-            standing.apart,
+            standing.difference,
             " and ".join(IRREVERSIBLE_JOBS),
         )
     return standing
@@ -160,7 +160,7 @@ def due_jobs(
 def is_due(job: RecurringJob, row: Job | None, now: datetime, *, early: bool) -> bool:
     if row is None:  # it never ran
         return True
-    is_held = row.is_held(now) and not is_holder_gone(row.holder)
+    is_held = row.is_running(now) and not is_holder_gone(row.holder)
     return (early or row.is_due(now, job.seconds)) and not is_held
 
 

@@ -115,7 +115,7 @@ def send_reminder(reminder: reminders.DueReminder, now: datetime) -> int:
     while goes_on:
         batch = write(lambda _again: reminders.send_batch(reminder, now))
         written += batch.written
-        goes_on = batch.goes_on
+        goes_on = batch.has_more
     return written
 
 

@@ -294,7 +294,7 @@ class Event(Base):
             return None
         return self.starts_at - timedelta(hours=self.answer_hours)
 
-    def will_ask(self, admission: Admission, since: datetime) -> bool:
+    def will_ask_to_reconfirm(self, admission: Admission, since: datetime) -> bool:
         """Whether who has a place since then will be asked whether they still come: it
         is one of a limited number, and they did not take it just before."""
         if self.ask_at is None or since > self.ask_at - RECENT_CONFIRMATION:
@@ -345,7 +345,7 @@ class Event(Base):
         times = (self.opens_at, self.registration_closes_at, self.ends_at)
         return min((at for at in times if at and at > now), default=None)
 
-    def line_runs(self, now: datetime) -> bool:
+    def is_waitlist_running(self, now: datetime) -> bool:
         """Whether free seats go to the head of the line: until doors open."""
         return (
             self.status == Status.PUBLISHED

@@ -63,11 +63,11 @@ class Job(Base):
     failures: Mapped[int] = mapped_column(default=0)
     last_error: Mapped[str | None] = mapped_column(Text)
 
-    def is_held(self, now: datetime) -> bool:
+    def is_running(self, now: datetime) -> bool:
         """Whether a worker is at it at `now`."""
         return clocks.is_lasting(self.lease_until, now, JOB_LEASE)
 
-    def is_ahead(self, now: datetime, every: float | None = None) -> bool:
+    def is_due_too_far_ahead(self, now: datetime, every: float | None = None) -> bool:
         """Whether it is due later than its own interval (`every` so many seconds) or
         pause can account for: a clock that ran ahead wrote that, and it is due now."""
         seconds = JOB_INTERVALS.get(self.name) if every is None else every
@@ -76,12 +76,12 @@ class Job(Base):
         return self.due_at > latest_due_at(seconds, self.failures, now)
 
     def is_due(self, now: datetime, every: float | None = None) -> bool:
-        return self.due_at <= now or self.is_ahead(now, every)
+        return self.due_at <= now or self.is_due_too_far_ahead(now, every)
 
     def is_behind(self, now: datetime) -> bool:
         """Whether it is due for so long that no worker can be at work, or each has
         more to do than it can."""
-        return self.due_at <= now - BEHIND_AFTER and not self.is_held(now)
+        return self.due_at <= now - BEHIND_AFTER and not self.is_running(now)
 
 
 def latest_due_at(every: float, failures: int, now: datetime) -> datetime:
@@ -150,7 +150,7 @@ class MailDomain(Base):
     window_count: Mapped[int] = mapped_column(default=0)
 
     @classmethod
-    def rests(cls, now: datetime) -> ColumnElement[bool]:
+    def is_paused(cls, now: datetime) -> ColumnElement[bool]:
         """That it is left alone at `now`."""
         latest = clocks.latest_end(now, MAX_DOMAIN_PAUSE)
         return and_(cls.pause_until > now, cls.pause_until <= latest)

@@ -184,7 +184,7 @@ class Message(Base):
     user: Mapped[User | None] = relationship()
     mailing: Mapped[Mailing | None] = relationship()
 
-    def is_in_hand(self, now: datetime) -> bool:
+    def is_being_sent(self, now: datetime) -> bool:
         """Whether a worker is sending it at `now`."""
         return clocks.is_lasting(self.lease_until, now, MESSAGE_LEASE)
 

@@ -202,7 +202,7 @@ class Registration(Base):
         return self.seats if self.offered_seats is None else self.offered_seats
 
     @property
-    def coming(self) -> list[Attendee]:
+    def coming_attendees(self) -> list[Attendee]:
         return [a for a in self.attendees if a.state == AttendeeState.COMING]
 
     @property

@@ -57,31 +57,31 @@ NO_FILTER = RegistrationFilter()
 
 
 def matching_registrations(
-    event_id: int, wanted: RegistrationFilter
+    event_id: int, filter_: RegistrationFilter
 ) -> Select[Registration]:
     """The registrations of an event that a filter lets through, in no order: what the
     page, the CSV and the workbook all show."""
     found = select(Registration).where(Registration.event_id == event_id)
-    if wanted.state is not None:
-        found = found.where(Registration.state == wanted.state)
-    if wanted.admission_id is not None:
-        found = found.where(Registration.admission_id == wanted.admission_id)
-    if wanted.states:
-        found = found.where(Registration.state.in_(wanted.states))
-    if wanted.answered is not None:
-        found = found.where(has_answer(wanted.answered))
-    if wanted.checked_in is not None:
+    if filter_.state is not None:
+        found = found.where(Registration.state == filter_.state)
+    if filter_.admission_id is not None:
+        found = found.where(Registration.admission_id == filter_.admission_id)
+    if filter_.states:
+        found = found.where(Registration.state.in_(filter_.states))
+    if filter_.answered is not None:
+        found = found.where(has_answer(filter_.answered))
+    if filter_.checked_in is not None:
         found = found.where(
             attendance.was_checked_in()
-            if wanted.checked_in
+            if filter_.checked_in
             else ~attendance.was_checked_in()
         )
-    if wanted.coming is not None:
-        found = found.where(has_reconfirmation_status(wanted.coming))
-    for word in folded(wanted.search).split():
+    if filter_.coming is not None:
+        found = found.where(has_reconfirmation_status(filter_.coming))
+    for word in folded(filter_.search).split():
         found = found.where(
             Registration.search.contains(word, autoescape=True)
-            if wanted.sees_addresses
+            if filter_.sees_addresses
             else in_reference_or_names(word)
         )
     return found
@@ -120,7 +120,7 @@ class AttendeeRow(NamedTuple):
 
 
 def iter_attendees(
-    event_id: int, wanted: RegistrationFilter = NO_FILTER, batch: int = 1000
+    event_id: int, filter_: RegistrationFilter = NO_FILTER, batch: int = 1000
 ) -> Iterator[AttendeeRow]:
     """Everybody on the registrations that a filter lets through, in the order they
     registered; read through a cursor of the server's, `batch` registrations in memory.
@@ -129,7 +129,7 @@ def iter_attendees(
     of it takes PostgreSQL minutes where its statistics are older than a rush.
     """
     bookings = (
-        matching_registrations(event_id, wanted)
+        matching_registrations(event_id, filter_)
         .with_only_columns(
             Registration.id,
             Registration.reference,

@@ -18,18 +18,18 @@ from rsvp.queries.events import load_detached_event
 EventLoader = Callable[[str, int], Event | None]
 
 
-def load_event(slug: str, _version: int) -> Event | None:
+def load_from_database(slug: str, _version: int) -> Event | None:
     return load_detached_event(slug)
 
 
 def find_linked_registration(
-    token: str, find_event: EventLoader = load_event
+    token: str, load_event: EventLoader = load_from_database
 ) -> Registration | None:
     """The registration a manage link opens, with its event, admission and party:
     the page's link or one from a mail (`tokens.is_mailed`).
 
     Whether the page's link has ended is for the caller to see (`proved_at`).
-    `find_event(slug, version)` may give the event from memory; it is the larger part.
+    `load_event(slug, version)` may give the event from memory; it is the larger part.
     """
     uuid = tokens.registration_of_token(token)
     if uuid is not None:
@@ -45,11 +45,11 @@ def find_linked_registration(
         mine = tokens.mailed_token(code_key(), uuid, registration.link_version)
         if not tokens.is_same_token(mine, token):
             return None
-    return attach_event(registration, find_event(slug, version))
+    return attach_event(registration, load_event(slug, version))
 
 
 def find_linked_ticket(
-    token: str, find_event: EventLoader = load_event
+    token: str, load_event: EventLoader = load_from_database
 ) -> Attendee | None:
     """The attendee a view-only ticket link shows, with registration and event."""
     ticket_id = tokens.link_id(token)
@@ -59,7 +59,7 @@ def find_linked_ticket(
     if row is None:
         return None
     attendee, slug, version = row
-    attach_event(attendee.registration, find_event(slug, version))
+    attach_event(attendee.registration, load_event(slug, version))
     return attendee
 
 

@@ -126,11 +126,11 @@ class NotArrived:
 
 
 def list_not_arrived(
-    event_id: int, wanted: RegistrationFilter = ALL, after: int | None = None
+    event_id: int, filter_: RegistrationFilter = ALL, after: int | None = None
 ) -> Page[NotArrived]:
     """Who has not come yet, of the registrations that a filter lets through, in the
     order they registered; `after` is the id that ended the page before."""
-    through = matching_registrations(event_id, wanted).subquery()
+    through = matching_registrations(event_id, filter_).subquery()
     came = select(CheckIn.id).where(CheckIn.attendee_id == Attendee.id).exists()
     people = (
         select(

@@ -32,19 +32,19 @@ StateRows = tuple[tuple[Any, ...], ...]
 @dataclass(frozen=True)
 class AdmissionSeats:
     """One admission's counts, all in seats. `capacity` None is without limit, and then
-    `taken` is not counted; `line_max` None lets as many wait as come."""
+    `taken` is not counted; `waitlist_max` None lets as many wait as come."""
 
     capacity: int | None
     taken: int
     waiting: int
-    keeps_line: bool
-    line_max: int | None
+    has_waitlist: bool
+    waitlist_max: int | None
     counts_in_room: bool
 
-    def line_takes(self, party: int) -> bool:
+    def can_wait(self, party: int) -> bool:
         """Whether so many people more could wait for it."""
-        fits = self.line_max is None or self.waiting + party <= self.line_max
-        return self.keeps_line and fits
+        fits = self.waitlist_max is None or self.waiting + party <= self.waitlist_max
+        return self.has_waitlist and fits
 
 
 @dataclass(frozen=True)
@@ -62,35 +62,35 @@ class EventState:
     key: StateRows
     """Changes whenever anything here does; for caches and ETags."""
 
-    def left(self, admission_id: int) -> int | None:
+    def seats_left(self, admission_id: int) -> int | None:
         """Seats free under every cap, never below zero; None: without limit."""
         seats = self.seats[admission_id]
         caps = []
         if seats.capacity is not None:
             caps.append(seats.capacity - seats.taken)
-        if self.in_room(seats) and self.room_capacity is not None:
+        if self.counts_in_room(seats) and self.room_capacity is not None:
             caps.append(self.room_capacity - self.room_taken)
         return max(0, min(caps)) if caps else None
 
-    def over_by(self, admission_id: int) -> int:
+    def seats_over_cap(self, admission_id: int) -> int:
         """How many more are seated than the cap now allows; newcomers wait for it."""
         seats = self.seats[admission_id]
         over = [0]
         if seats.capacity is not None:
             over.append(seats.taken - seats.capacity)
-        if self.in_room(seats) and self.room_capacity is not None:
+        if self.counts_in_room(seats) and self.room_capacity is not None:
             over.append(self.room_taken - self.room_capacity)
         return max(over)
 
     def waiting(self, admission_id: int) -> int:
         """People who wait for the same seats."""
         seats = self.seats[admission_id]
-        return self.room_waiting if self.in_room(seats) else seats.waiting
+        return self.room_waiting if self.counts_in_room(seats) else seats.waiting
 
     def would_wait(self, admission_id: int, party: int = 1) -> bool:
         """Whether a party that came now would not be seated at once, as far as counts
         tell; the lock has the last word."""
-        left = self.left(admission_id)
+        left = self.seats_left(admission_id)
         if self.waiting(admission_id):
             return True
         return left is not None and party > left
@@ -98,15 +98,15 @@ class EventState:
     def is_full(self, admission_id: int, party: int = 1) -> bool:
         """Whether such a party could not even wait."""
         would_wait = self.would_wait(admission_id, party)
-        return would_wait and not self.seats[admission_id].line_takes(party)
+        return would_wait and not self.seats[admission_id].can_wait(party)
 
-    def next_place(self, admission_id: int) -> int:
+    def next_waitlist_position(self, admission_id: int) -> int:
         """The place in line that whoever joins next would have, from 1."""
         session = current_session()
         event = session.get_one(Event, self.event_id)
         return waitlist.position(event, session.get_one(Admission, admission_id))
 
-    def in_room(self, seats: AdmissionSeats) -> bool:
+    def counts_in_room(self, seats: AdmissionSeats) -> bool:
         return self.room_capacity is not None and seats.counts_in_room
 
 
@@ -147,8 +147,8 @@ def find_event_state(slug: str) -> EventState | None:
             capacity=row[8],
             taken=row[9],
             waiting=row[10],
-            keeps_line=bool(row[11]),
-            line_max=row[13],
+            has_waitlist=bool(row[11]),
+            waitlist_max=row[13],
             counts_in_room=row[12] == Mode.IN_PERSON,
         )
         for row in rows

@@ -18,7 +18,7 @@ class InvitationUse:
     """An invitation, and how many registrations use it."""
 
     invitation: Invitation
-    used: int
+    uses: int
 
 
 def list_invitations(event_id: int) -> list[InvitationUse]:

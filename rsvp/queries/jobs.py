@@ -58,7 +58,7 @@ class UntrustedClock:
     last_run_at: datetime
 
     @property
-    def by(self) -> timedelta:
+    def difference(self) -> timedelta:
         return abs(self.at - self.last_run_at)
 
 
@@ -70,8 +70,8 @@ class BackgroundWork:
     mails: MessageCounts
     mailings_sending: int
     paused: Sequence[MailDomain]
-    apart: UntrustedClock | None = None
-    troubled: Sequence[Worker] = ()
+    untrusted_clock: UntrustedClock | None = None
+    crashing_workers: Sequence[Worker] = ()
 
     def last_ran_at(self, now: datetime) -> datetime | None:
         """When a worker last began or finished a job, as far as that is known: what a
@@ -89,12 +89,12 @@ class BackgroundWork:
         seconds."""
         last = self.last_ran_at(now)
         was_lately = last is not None and now - last < BEHIND_AFTER
-        return was_lately or any(job.is_held(now) for job in self.jobs)
+        return was_lately or any(job.is_running(now) for job in self.jobs)
 
-    def trouble(self, now: datetime, *, may_begin: bool = False) -> str | None:
+    def find_trouble(self, now: datetime, *, may_begin: bool = False) -> str | None:
         """Why it can't be said that a worker works, in words for the log; with
         `may_begin` none needs to have run yet."""
-        for worker in self.troubled:
+        for worker in self.crashing_workers:
             return (
                 f"workers ended {worker.ends} times within a short time: {worker.why}"
             )
@@ -106,18 +106,18 @@ class BackgroundWork:
         last = self.last_ran_at(now)
         return f"none has run since {last:%Y-%m-%d %H:%M} UTC" if last else "none ran"
 
-    def is_held_back(self, name: str) -> bool:
+    def is_on_hold(self, name: str) -> bool:
         """Whether a job waits until the clock is trusted."""
-        return self.apart is not None and name in IRREVERSIBLE_JOBS
+        return self.untrusted_clock is not None and name in IRREVERSIBLE_JOBS
 
     def state_of(self, job: Job, now: datetime) -> JobState:
-        if job.is_held(now):
+        if job.is_running(now):
             return JobState.RUNNING
-        if self.is_held_back(job.name):
+        if self.is_on_hold(job.name):
             return JobState.ON_HOLD
         if job.failures:
             return JobState.FAILED
-        if job.is_ahead(now):
+        if job.is_due_too_far_ahead(now):
             return JobState.AHEAD
         if job.is_behind(now):
             return JobState.BEHIND
@@ -149,11 +149,11 @@ def load_background_work(now: datetime) -> BackgroundWork:
         or 0,
         paused=session.scalars(
             select(MailDomain)
-            .where(MailDomain.rests(now))
+            .where(MailDomain.is_paused(now))
             .order_by(MailDomain.pause_until.desc(), MailDomain.domain)
         ).all(),
-        apart=find_untrusted_clock(),
-        troubled=crashing_workers(),
+        untrusted_clock=find_untrusted_clock(),
+        crashing_workers=crashing_workers(),
     )
 
 
@@ -168,8 +168,8 @@ def worker_trouble(now: datetime, *, may_begin: bool) -> str | None:
     """`Work.trouble`, without counting mails."""
     jobs = current_session().scalars(select(Job)).all()
     return BackgroundWork(
-        jobs, NO_MESSAGES, 0, (), troubled=crashing_workers()
-    ).trouble(now, may_begin=may_begin)
+        jobs, NO_MESSAGES, 0, (), crashing_workers=crashing_workers()
+    ).find_trouble(now, may_begin=may_begin)
 
 
 def find_untrusted_clock() -> UntrustedClock | None:

@@ -28,23 +28,27 @@ def find_mailing(event_id: int, uuid: UUID) -> Mailing | None:
     return current_session().scalar(wanted)
 
 
-def mailing_filter(event: Event, wanted: dict[str, Any]) -> RegistrationFilter:
+def mailing_filter(event: Event, recipients: dict[str, Any]) -> RegistrationFilter:
     """The filter that a mailing's plain values mean. What the event has no longer lets
     nobody through."""
     admission_id = None
-    if key := wanted.get("admission"):
+    if key := recipients.get("admission"):
         found = (each.id for each in event.admissions if each.key == key)
         admission_id = next(found, 0)
     answered = None
-    if key := wanted.get("question"):
+    if key := recipients.get("question"):
         pers = {question.key: question.per for question in event.questions}
-        answered = AnswerFilter(key, wanted["answer"], *filter(None, [pers.get(key)]))
+        answered = AnswerFilter(
+            key, recipients["answer"], *filter(None, [pers.get(key)])
+        )
     return RegistrationFilter(
-        states=tuple(State(state) for state in wanted.get("states", ())),
+        states=tuple(State(state) for state in recipients.get("states", ())),
         admission_id=admission_id,
         answered=answered,
-        checked_in=wanted.get("checked_in"),
-        coming=ReconfirmationStatus(wanted["coming"]) if wanted.get("coming") else None,
+        checked_in=recipients.get("checked_in"),
+        coming=ReconfirmationStatus(recipients["coming"])
+        if recipients.get("coming")
+        else None,
     )
 
 
@@ -60,8 +64,8 @@ class Reach:
         return self.matching - self.reached
 
 
-def count_reach(event_id: int, wanted: RegistrationFilter) -> Reach:
-    found = matching_registrations(event_id, wanted).order_by(None)
+def count_reach(event_id: int, filter_: RegistrationFilter) -> Reach:
+    found = matching_registrations(event_id, filter_).order_by(None)
     counted = found.with_only_columns(func.count())
     session = current_session()
     return Reach(
@@ -70,9 +74,9 @@ def count_reach(event_id: int, wanted: RegistrationFilter) -> Reach:
     )
 
 
-def first_recipient(event_id: int, wanted: RegistrationFilter) -> Registration | None:
+def first_recipient(event_id: int, filter_: RegistrationFilter) -> Registration | None:
     """Whoever would get it first: whose mail is looked at beforehand."""
-    found = matching_registrations(event_id, wanted).where(*RECIPIENT_CONDITIONS)
+    found = matching_registrations(event_id, filter_).where(*RECIPIENT_CONDITIONS)
     return current_session().scalar(found.order_by(Registration.id).limit(1))
 
 

@@ -45,18 +45,18 @@ class OutboxFilter:
     """Which messages somebody looks for: a tray, an event, a kind, and what is found by
     a part of the recipient's address, or by the registration's reference."""
 
-    tray: DeliveryStatus | None = None
+    status: DeliveryStatus | None = None
     event_id: int | None = None
     kind: MessageKind | None = None
     search: str = ""
 
 
 def list_messages(
-    user: User, wanted: OutboxFilter, before: int | None = None
+    user: User, filter_: OutboxFilter, before: int | None = None
 ) -> Page[Message]:
     """The messages this person may read, newest first; `before` is the id that ended
     the page before."""
-    found, tray = filtered_messages(user, wanted), wanted.tray
+    found, tray = filtered_messages(user, filter_), filter_.status
     if tray is not None:
         state = (
             MessageState.QUEUED
@@ -75,10 +75,10 @@ def list_messages(
     )
 
 
-def count_messages(user: User, wanted: OutboxFilter) -> dict[DeliveryStatus, int]:
+def count_messages(user: User, filter_: OutboxFilter) -> dict[DeliveryStatus, int]:
     """How many messages this person may read, by tray, in whichever they are."""
     counts = (
-        filtered_messages(user, wanted)
+        filtered_messages(user, filter_)
         .with_only_columns(Message.state, HAS_FAILED_TRY, func.count())
         .group_by(Message.state, HAS_FAILED_TRY)
     )
@@ -91,17 +91,17 @@ def count_messages(user: User, wanted: OutboxFilter) -> dict[DeliveryStatus, int
     return found
 
 
-def filtered_messages(user: User, wanted: OutboxFilter) -> Select[Message]:
+def filtered_messages(user: User, filter_: OutboxFilter) -> Select[Message]:
     found = teams.readable_messages(user)
-    if wanted.event_id is not None:
-        found = found.where(Message.event_id == wanted.event_id)
-    if wanted.kind is not None:
-        found = found.where(Message.kind == wanted.kind)
-    if wanted.search:
-        reference = "".join(wanted.search.upper().split())
+    if filter_.event_id is not None:
+        found = found.where(Message.event_id == filter_.event_id)
+    if filter_.kind is not None:
+        found = found.where(Message.kind == filter_.kind)
+    if filter_.search:
+        reference = "".join(filter_.search.upper().split())
         its = select(Registration.id).where(Registration.reference == reference)
         address = Message.recipient_key.contains(
-            mail_addresses.to_lower_case(wanted.search), autoescape=True
+            mail_addresses.to_lower_case(filter_.search), autoescape=True
         )
         found = found.where(or_(address, Message.registration_id.in_(its)))
     return found
@@ -114,7 +114,7 @@ def paused_domains(messages: Iterable[Message], now: datetime) -> dict[str, date
         return {}
     rows = current_session().execute(
         select(MailDomain.domain, MailDomain.pause_until).where(
-            MailDomain.domain.in_(waiting), MailDomain.rests(now)
+            MailDomain.domain.in_(waiting), MailDomain.is_paused(now)
         )
     )
     return {row.domain: row.pause_until for row in rows}

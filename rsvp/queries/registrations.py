@@ -40,27 +40,27 @@ class StateCount:
     people: int
 
 
-def is_waitlist_order(wanted: RegistrationFilter) -> bool:
+def is_waitlist_order(filter_: RegistrationFilter) -> bool:
     """Whether a list shows the line, from its head; others begin with the newest."""
-    return wanted.state == State.WAITLISTED
+    return filter_.state == State.WAITLISTED
 
 
-def is_oldest_first(wanted: RegistrationFilter) -> bool:
+def is_oldest_first(filter_: RegistrationFilter) -> bool:
     """Whether a list begins with the oldest: requests are decided in that order."""
-    return wanted.state == State.REQUESTED
+    return filter_.state == State.REQUESTED
 
 
 def list_registrations(
-    event_id: int, wanted: RegistrationFilter, after: int | None = None
+    event_id: int, filter_: RegistrationFilter, after: int | None = None
 ) -> Page[Registration]:
     """A page of an event's registrations; `after` is the `cursor` of the one that ended
     the page before."""
-    found = matching_registrations(event_id, wanted)
-    if is_waitlist_order(wanted):
+    found = matching_registrations(event_id, filter_)
+    if is_waitlist_order(filter_):
         if after is not None:
             found = found.where(Registration.line_number > after)
         found = found.order_by(Registration.line_number)
-    elif is_oldest_first(wanted):
+    elif is_oldest_first(filter_):
         if after is not None:
             found = found.where(Registration.id > after)
         found = found.order_by(Registration.id)
@@ -68,7 +68,7 @@ def list_registrations(
         if after is not None:
             found = found.where(Registration.id < after)
         found = found.order_by(Registration.id.desc())
-    if wanted.search:
+    if filter_.search:
         # What was searched for may be a guest's name.
         found = found.options(selectinload(Registration.attendees))
     return page_of(found)
@@ -89,18 +89,18 @@ def find_newest(
     return current_session().scalar(found.order_by(Registration.id.desc()).limit(1))
 
 
-def cursor_of(registration: Registration, wanted: RegistrationFilter) -> int | None:
-    return registration.line_number if is_waitlist_order(wanted) else registration.id
+def cursor_of(registration: Registration, filter_: RegistrationFilter) -> int | None:
+    return registration.line_number if is_waitlist_order(filter_) else registration.id
 
 
-def count_by_state(event_id: int, wanted: RegistrationFilter) -> list[StateCount]:
+def count_by_state(event_id: int, filter_: RegistrationFilter) -> list[StateCount]:
     """How many registrations match, and how many people they are for.
 
     Looks at each of them, in an index that holds all it takes unless it is a search: 40
     ms for 100,000, three times what the rest of the page takes.
     """
     by = (Registration.state, Registration.admission_id)
-    counted = matching_registrations(event_id, wanted).with_only_columns(
+    counted = matching_registrations(event_id, filter_).with_only_columns(
         *by, func.count(), func.sum(Registration.seats)
     )
     rows = current_session().execute(counted.group_by(*by))

@@ -216,7 +216,7 @@ def test_a_use_counts_until_its_registration_is_over(app, state):
     counts = state not in ("cancelled", "declined", "lapsed")
     assert refusal(event, code) == ("used_up" if counts else None)
     [issued] = invitation_queries.list_invitations(event.id)
-    assert issued.used == counts
+    assert issued.uses == counts
 
 
 def test_a_use_that_is_given_up_can_be_used_again(app):
@@ -256,7 +256,7 @@ def test_the_last_use_of_a_code_is_given_once(app):
 
     assert sorted(used) == [False] * 4 + [True] * 2
     [issued] = invitation_queries.list_invitations(event.id)
-    assert issued.used == 2
+    assert issued.uses == 2
 
 
 def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
@@ -269,7 +269,7 @@ def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
 
     assert run_at_once(app, *[come] * 4) == ["made"] + ["no_invitation"] * 3
     [issued] = invitation_queries.list_invitations(event.id)
-    assert issued.used == 1
+    assert issued.uses == 1
     assert invariants.find_problems(NOON) == []
 
 
@@ -312,7 +312,7 @@ def test_a_revoked_code_lets_nobody_in_but_who_is_registered_stays(app):
     [entry] = entries("revoke_invitation")
     assert (entry.actor, entry.at) == (ACTOR, NOON)
     found = {
-        one.invitation.code_id: one.used
+        one.invitation.code_id: one.uses
         for one in invitation_queries.list_invitations(event.id)
     }
     assert list(found.values()) == [0, 1]

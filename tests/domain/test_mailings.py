@@ -332,7 +332,7 @@ def test_only_a_draft_is_changed_sent_or_thrown_away(app):
     mailing_id, unwanted = draft_mailing(event), draft_mailing(event)
     write(
         lambda _: mailings.update_draft(
-            mailing_id, subject="Soup", text="Six", wanted={}
+            mailing_id, subject="Soup", text="Six", recipients={}
         )
     )
     write(lambda _: mailings.delete_draft(unwanted))
@@ -341,7 +341,9 @@ def test_only_a_draft_is_changed_sent_or_thrown_away(app):
     schedule_mailing(mailing_id)
 
     for change in (
-        lambda _: mailings.update_draft(mailing_id, subject="a", text="b", wanted={}),
+        lambda _: mailings.update_draft(
+            mailing_id, subject="a", text="b", recipients={}
+        ),
         lambda _: mailings.delete_draft(mailing_id),
         lambda _: mailings.schedule(mailing_id, actor=ADA, now=NOON),
     ):

@@ -362,8 +362,8 @@ def test_called_off_between_two_batches_it_goes_no_further(app, monkeypatch):
     with writing():
         second = reminders.send_batch(due, local_time("27 18:00"))
 
-    assert (first.written, first.goes_on) == (2, True)
-    assert (second.written, second.goes_on) == (0, False)
+    assert (first.written, first.has_more) == (2, True)
+    assert (second.written, second.has_more) == (0, False)
 
 
 # --- never twice --------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Machine:
         steady = SteadyTime((self.up + at).total_seconds(), self.boot)
         with writing():
             standing = check_clock(NOON + at + self.ahead, steady)
-        assert standing.is_trusted is (standing.left == timedelta())
+        assert standing.is_trusted is (standing.remaining == timedelta())
         return standing.is_trusted
 
 
@@ -164,8 +164,11 @@ def test_the_hour_that_is_left_is_told(machine):
     steady = SteadyTime((machine.up + 20 * MINUTE).total_seconds(), machine.boot)
     with writing():
         standing = check_clock(NOON + 60 * DAY + 20 * MINUTE, steady)
-    assert (standing.left, standing.is_new) == (OBSERVATION_TIME - 20 * MINUTE, False)
-    assert standing.apart == 60 * DAY + 21 * MINUTE
+    assert (standing.remaining, standing.is_first_seen) == (
+        OBSERVATION_TIME - 20 * MINUTE,
+        False,
+    )
+    assert standing.difference == 60 * DAY + 21 * MINUTE
     db.session.rollback()
     assert db.session.get(Clock, 1).trusted_at == NOON - MINUTE
 

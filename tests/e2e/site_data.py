@@ -114,7 +114,7 @@ def make_draft(event_id: int, now: datetime) -> str:
                 event_id,
                 subject="Bring a bowl, {name}",
                 text="Soup is at {time}.\n\nhttps://map.example.org/boat-house",
-                wanted={"states": ["confirmed"]},
+                recipients={"states": ["confirmed"]},
                 actor="user:1",
                 now=now,
             ).uuid

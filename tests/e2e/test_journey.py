@@ -88,7 +88,7 @@ def test_the_thirty_chairs(here: Site, page: Page, mailbox: MailServer) -> None:
     assert next_mail(mailbox, "zoe@example.org", 2)["message-id"] != mail["message-id"]
 
     with create_app(here.settings).app_context():
-        assert event_queries.find_event_state("letters-and-soup").left(1) == 1
+        assert event_queries.find_event_state("letters-and-soup").seats_left(1) == 1
         assert invariants.find_problems(utcnow()) == []
 
 

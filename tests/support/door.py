@@ -74,13 +74,13 @@ def make_scan_input(
         id=id or uuid4(),
         code=code,
         direction=Direction(direction),
-        of=of,
+        undone_scan_id=of,
         seq=next(numbers),
         epoch=0,
         phone_at=at,
         offset_ms=offset_ms,
         sent_at=sent_at,
-        shown=shown,
+        shown_verdict=shown,
     )
 
 

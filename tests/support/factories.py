@@ -134,7 +134,7 @@ def register(
     email: str | None = None,
     admission: str | None = None,
     now: datetime = NOON,
-    look_again: bool = False,
+    under_lock: bool = False,
     people: tuple[create.RequestedAttendee, ...] = (),
     **wanted: Any,
 ) -> create.Outcome:
@@ -157,8 +157,8 @@ def register(
         now=now,
     )
     return write(
-        lambda again: create.register(plan, look_again=again),
-        look_again=look_again,
+        lambda again: create.register(plan, under_lock=again),
+        under_lock=under_lock,
     )
 
 

@@ -16,7 +16,7 @@ def draft_mailing(event, **wanted) -> int:
                 event.id,
                 subject="Bring a bowl",
                 text="Soup is at six.",
-                wanted={"states": ["confirmed"]} | wanted,
+                recipients={"states": ["confirmed"]} | wanted,
                 actor=ADA,
                 now=NOON,
             ).id

@@ -28,19 +28,19 @@ class ScannedAttendee:
     registration_uuid: UUID
     name: str | None
     position: int
-    state: str
-    registration: str
+    attendee_state: str
+    registration_state: str
     admission: str
     mode: str
     is_current: bool = True
 
-    def ticket(self, event_id: int) -> TicketFacts:
+    def ticket_facts(self, event_id: int) -> TicketFacts:
         return TicketFacts(
             is_of_this_event=self.event_id == event_id,
             is_current=self.is_current,
             mode=self.mode,
-            registration=self.registration,
-            is_coming=self.state == AttendeeState.COMING,
+            registration_state=self.registration_state,
+            is_coming=self.attendee_state == AttendeeState.COMING,
         )
 
     @property

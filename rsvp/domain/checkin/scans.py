@@ -46,20 +46,21 @@ class ScanInput:
     """One scan as a phone sends it; `id` is made by the phone.
 
     `phone_at` and `sent_at` are by its own clock, and `offset_ms` what it knows that
-    clock to be behind. Older pages don't say when they sent it. `shown` is the verdict
-    the phone has shown by itself meanwhile. `of` is the scan that an `undo` takes back.
+    clock to be behind. Older pages don't say when they sent it. `shown_verdict` is the
+    verdict the phone has shown by itself meanwhile. `undone_scan_id` is the scan that
+    an `undo` takes back.
     """
 
     id: UUID
     code: bytes | None
     direction: Direction
-    of: UUID | None
+    undone_scan_id: UUID | None
     seq: int
     epoch: int
     phone_at: datetime
     offset_ms: int
     sent_at: datetime | None = None
-    shown: Verdict | None = None
+    shown_verdict: Verdict | None = None
 
     @property
     def age(self) -> timedelta | None:
@@ -70,9 +71,13 @@ class ScanInput:
         return max(self.sent_at - self.phone_at, timedelta())
 
     @property
-    def is_at_once(self) -> bool:
+    def is_live(self) -> bool:
         """Whether the person stands there and waits for our word."""
-        return self.shown is None and self.age is not None and self.age <= MAX_LIVE_AGE
+        return (
+            self.shown_verdict is None
+            and self.age is not None
+            and self.age <= MAX_LIVE_AGE
+        )
 
 
 def record_scans(
@@ -132,13 +137,13 @@ def pending_scan(device: Device, reading: ScanInput, now: datetime) -> PendingSc
         actor=passes.device_actor(device),
         code=reading.code,
         direction=reading.direction,
-        of=reading.of,
+        undone_scan_id=reading.undone_scan_id,
         seq=reading.seq,
         epoch=reading.epoch,
         at=at,
         phone_at=reading.phone_at,
         offset_ms=reading.offset_ms,
-        is_at_once=reading.is_at_once,
+        is_live=reading.is_live,
         is_rehearsal=device.door_pass.at_once and at < check_in_starts_at(event),
     )
 
@@ -146,7 +151,7 @@ def pending_scan(device: Device, reading: ScanInput, now: datetime) -> PendingSc
 def scan_time(device: Device, reading: ScanInput, now: datetime) -> datetime:
     if reading.direction == Direction.LOOK:
         return now
-    if reading.is_at_once and reading.age is not None:
+    if reading.is_live and reading.age is not None:
         # Whatever the phone's clock says: durations are all that is asked of it.
         at = now - reading.age
     else:
@@ -204,13 +209,13 @@ def judge_by_hand(
         code=None,
         attendee_id=attendee_id,
         direction=direction,
-        of=of,
+        undone_scan_id=of,
         seq=0,
         epoch=0,
         at=now,
         phone_at=now,
         offset_ms=0,
-        is_at_once=True,
+        is_live=True,
         is_rehearsal=False,
     )
     return judge_scan(taken, now=now)
@@ -230,13 +235,13 @@ class PendingScan:
     actor: str
     code: bytes | None
     direction: Direction
-    of: UUID | None
+    undone_scan_id: UUID | None
     seq: int
     epoch: int
     at: datetime
     phone_at: datetime
     offset_ms: int
-    is_at_once: bool
+    is_live: bool
     is_rehearsal: bool
     attendee_id: int | None = None
 
@@ -306,7 +311,7 @@ def time_after_passages(passages: Sequence[Passage], taken: PendingScan) -> date
     holder is locked), and no two have the same time, so that the order in which they
     were judged is the order in which they count."""
     at, times = taken.at, {passage.at for passage in passages}
-    if taken.is_at_once and times:
+    if taken.is_live and times:
         return max(at, max(times) + MIN_TIME_STEP)
     while at in times:
         at += MIN_TIME_STEP
@@ -320,8 +325,8 @@ def verdict_for(
     moment: DoorPhase,
 ) -> Verdict:
     return verdict_of(
-        holder.ticket(taken.event.id) if holder else None,
-        moment=moment,
+        holder.ticket_facts(taken.event.id) if holder else None,
+        door_phase=moment,
         before=directions(before),
         direction=taken.direction,
     )
@@ -332,7 +337,7 @@ def passages_after(
 ) -> list[Passage]:
     """The passages once this scan is one of them, or has taken one back."""
     if verdict == Verdict.UNDONE:
-        return [p for p in passages if p.scan_id != taken.of]
+        return [p for p in passages if p.scan_id != taken.undone_scan_id]
     if verdict in COUNTED_VERDICTS:
         return [*passages, Passage(taken.at, taken.id, taken.direction, taken.door)]
     return passages
@@ -359,10 +364,10 @@ def lock_scanned_attendee(
 
 def find_undone_scan(taken: PendingScan) -> Scan | None:
     """The scan that is taken back: of this event, and for a phone its own."""
-    if taken.of is None:
+    if taken.undone_scan_id is None:
         return None
     wanted = select(Scan).where(
-        Scan.id == taken.of,
+        Scan.id == taken.undone_scan_id,
         Scan.event_id == taken.event.id,
         Scan.direction != Direction.UNDO,
     )
@@ -400,7 +405,7 @@ def store_scan(
             "attendee_id": holder.attendee_id if holder and is_ours else None,
             "code_id": taken.code_id,
             "direction": taken.direction,
-            "undoes": taken.of,
+            "undoes": taken.undone_scan_id,
             "seq": taken.seq,
             "epoch": taken.epoch,
             "at": taken.at,

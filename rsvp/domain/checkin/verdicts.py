@@ -39,14 +39,14 @@ class TicketFacts:
     is_of_this_event: bool
     is_current: bool
     mode: str
-    registration: str
+    registration_state: str
     is_coming: bool
 
 
 def verdict_of(
     ticket: TicketFacts | None,
     *,
-    moment: DoorPhase,
+    door_phase: DoorPhase,
     before: Sequence[Direction],
     direction: Direction,
 ) -> Verdict:
@@ -66,16 +66,16 @@ def verdict_of(
     if direction == Direction.OUT:
         # Whoever is in may leave, whatever became of the ticket.
         return Verdict.LEFT if is_in else Verdict.NOT_IN
-    if not ticket.is_coming or ticket.registration in ENDED_STATES:
+    if not ticket.is_coming or ticket.registration_state in ENDED_STATES:
         return Verdict.CANCELLED
     if ticket.mode != Mode.IN_PERSON:
         return Verdict.NOT_IN_PERSON
-    if moment == DoorPhase.OVER:
+    if door_phase == DoorPhase.OVER:
         return Verdict.OVER
-    if (standing := VERDICT_BY_STATE.get(ticket.registration)) is not None:
+    if (standing := VERDICT_BY_STATE.get(ticket.registration_state)) is not None:
         return standing
     if is_in:
         return Verdict.ALREADY_IN
-    if moment == DoorPhase.TOO_EARLY:
+    if door_phase == DoorPhase.TOO_EARLY:
         return Verdict.TOO_EARLY
     return Verdict.LEFT_AND_BACK if before else Verdict.WELCOME

@@ -80,7 +80,7 @@ def lock_running_event(event_id: int, now: datetime) -> LockedEvent:
 def apply_capacity_change(
     locked: LockedEvent,
     verb: str,
-    change: Callable[[], None],
+    apply_change: Callable[[], None],
     admission: Admission | None,
     seats: int | None,
     actor: str,
@@ -89,7 +89,7 @@ def apply_capacity_change(
     """Make the change, count what is reserved anew, and give the line its turn."""
     event = locked.event
     before = current_caps(locked)
-    change()
+    apply_change()
     refuse_too_many_reserved(locked)
     capacity.apply_reserved_seats(event)
     if current_caps(locked) == before:

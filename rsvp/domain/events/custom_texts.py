@@ -54,15 +54,15 @@ def set_custom_text(
 
 
 def find_mistake(
-    kind: MessageKind, name: str, said: str, *, is_discreet: bool
+    kind: MessageKind, field: str, text: str, *, is_discreet: bool
 ) -> str | None:
     """What is wrong with the words in one place of a kind of mail, or None."""
     if kind not in CUSTOMIZABLE_KINDS:
         return "is no mail with words to be changed"
-    if len(said) > (MAX_TEXT_LENGTH if name == "text" else MAX_LINE_LENGTH):
+    if len(text) > (MAX_TEXT_LENGTH if field == "text" else MAX_LINE_LENGTH):
         return "is too long"
-    if name == "subject" and is_discreet:
+    if field == "subject" and is_discreet:
         return "is not for a discreet event: its subjects say nothing"
     return placeholders.mistake_text(
-        said, placeholders.REQUIRED_PLACEHOLDERS.get((kind, name))
+        text, placeholders.REQUIRED_PLACEHOLDERS.get((kind, field))
     )

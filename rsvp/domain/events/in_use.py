@@ -70,11 +70,13 @@ def refuse_allocation_change(event: Event, allocation: Allocation) -> None:
 
 
 def refuse_mode_change(
-    event: Event, admission: Admission, file: EventDefinition, at: str
+    event: Event, admission: Admission, file: EventDefinition, file_key: str
 ) -> None:
     """Raise InUse where people can't come in another way: they are or were in already,
     or there is no chair for each of those who were to join online."""
-    refuse_if_used(count_checked_in(admission), "admission", admission.key, "mode", at)
+    refuse_if_used(
+        count_checked_in(admission), "admission", admission.key, "mode", file_key
+    )
     stays = {way.key: way for way in file.admissions}
     way, seats = stays[admission.key], admission.seats_taken - admission.reserved
     if way.mode == Mode.ONLINE or not seats:
@@ -87,7 +89,9 @@ def refuse_mode_change(
             if other.key in stays and stays[other.key].mode == Mode.IN_PERSON
         )
         too_few = too_few or in_room > file.room
-    refuse_if_used(seats if too_few else 0, "admission", admission.key, "seats", at)
+    refuse_if_used(
+        seats if too_few else 0, "admission", admission.key, "seats", file_key
+    )
 
 
 def count_checked_in(admission: Admission) -> int:
@@ -102,7 +106,7 @@ def count_checked_in(admission: Admission) -> int:
 
 
 def refuse_question_change(
-    question: Question, asks: QuestionData | None, at: str
+    question: Question, asks: QuestionData | None, file_key: str
 ) -> None:
     key = question.key
     if asks is None:
@@ -111,21 +115,27 @@ def refuse_question_change(
         )
         return
     if asks.per != question.per:
-        refuse_if_used(len(answers_to(question)), "question", key, "per", f"{at}.per")
+        refuse_if_used(
+            len(answers_to(question)), "question", key, "per", f"{file_key}.per"
+        )
     if (question.type, asks.type) not in COMPATIBLE_TYPES:
-        refuse_if_used(len(answers_to(question)), "question", key, "type", f"{at}.type")
+        refuse_if_used(
+            len(answers_to(question)), "question", key, "type", f"{file_key}.type"
+        )
     if gone := [option for option in question.options if option not in asks.options]:
         answers = answers_to(question)
         for option in gone:
             # An answer is one option, or a list of them.
             chosen = (a if isinstance(a, list) else [a] for a in answers)
             people = sum(option in options for options in chosen)
-            refuse_if_used(people, "option", option, "removed", f"{at}.options")
+            refuse_if_used(people, "option", option, "removed", f"{file_key}.options")
 
 
-def refuse_if_used(people: int, kind: str, key: str, change: str, at: str) -> None:
+def refuse_if_used(
+    people: int, kind: str, key: str, change: str, file_key: str
+) -> None:
     if people:
-        raise InUse(kind=kind, key=key, change=change, people=people, at=at)
+        raise InUse(kind=kind, key=key, change=change, people=people, at=file_key)
 
 
 def count_registrations(admission: Admission) -> int:

@@ -84,7 +84,7 @@ def set_columns(event: Event, file: EventDefinition) -> None:
     event.answer_hours = asks.answer_hours if asks else None
     event.no_answer = asks.no_answer if asks else NoAnswer.RELEASE
     event.wording = {
-        words.message: as_mapping(words, but="message") for words in file.wording
+        words.message: as_mapping(words, without="message") for words in file.wording
     }
     event.standby_minutes = file.standby_minutes if file.standby else None
 
@@ -98,9 +98,9 @@ def event_instants(file: EventDefinition) -> dict[str, datetime | None]:
     }
 
 
-def as_mapping(item: Any, but: str = "") -> dict[str, Any]:
+def as_mapping(item: Any, without: str = "") -> dict[str, Any]:
     """A dataclass as a mapping of what it says."""
-    names = (field.name for field in fields(item) if field.name != but)
+    names = (field.name for field in fields(item) if field.name != without)
     pairs = ((name, getattr(item, name)) for name in names)
     return {name: value for name, value in pairs if value is not None}
 

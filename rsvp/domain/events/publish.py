@@ -38,13 +38,13 @@ CALENDAR_KEYS = {
 
 @dataclass(frozen=True)
 class PublishResult:
-    """What became of a file: `changed` names its top-level keys that differ now, `told`
-    is how many are mailed about it."""
+    """What became of a file: `changed` names its top-level keys that differ now,
+    `notified` is how many are mailed about it."""
 
     event_id: int
     created: bool
     changed: list[str]
-    told: int = 0
+    notified: int = 0
 
 
 def publish_definition(
@@ -94,7 +94,7 @@ def update_event(
         raise OtherTeam(kind="event", slug=event.slug, team=event.team.slug)
     session.expire(event, ["series", "admissions", "questions", "reminders"])
     before = mapping.to_definition(event)
-    series = save_series(file.series, team, but=event_id)
+    series = save_series(file.series, team, except_event_id=event_id)
     changed = changed_keys(before, file, event)
     if not changed:
         return PublishResult(event_id, created=False, changed=[])
@@ -131,7 +131,7 @@ def update_event(
         details={"changed": changed} | ({"told": told} if told else {}),
     )
     waitlist.promote(capacity.lock_event(event_id), actor=actor, now=now)
-    return PublishResult(event_id, created=False, changed=changed, told=told)
+    return PublishResult(event_id, created=False, changed=changed, notified=told)
 
 
 def changed_keys(
@@ -180,11 +180,12 @@ def get_or_create_team(slug: str) -> Team:
 
 
 def save_series(
-    data: SeriesData | None, team: Team, but: int | None = None
+    data: SeriesData | None, team: Team, except_event_id: int | None = None
 ) -> Series | None:
     """The series with this slug, made or changed to say what the file says.
 
-    Its other events, all `but` the one at hand, then show something new, too.
+    Its other events, all `except_event_id` the one at hand, then show something new,
+    too.
     """
     if data is None:
         return None
@@ -197,16 +198,16 @@ def save_series(
         owner = session.get_one(Team, series.team_id)
         raise OtherTeam(kind="series", slug=series.slug, team=owner.slug)
     elif (series.title, series.summary) != (data.title, data.summary):
-        bump_series_events(series, but)
+        bump_series_events(series, except_event_id)
     series.title, series.summary = data.title, data.summary
     return series
 
 
-def bump_series_events(series: Series, but: int | None) -> None:
+def bump_series_events(series: Series, except_event_id: int | None) -> None:
     for event_id in current_session().scalars(
         select(Event.id).where(Event.series_id == series.id).order_by(Event.id)
     ):
-        if event_id != but:
+        if event_id != except_event_id:
             event = capacity.lock_event(event_id).event
             bump_version(event, event.updated_at)
 

@@ -58,7 +58,7 @@ def approve(
     """
     locked, registration = lock_requested(registration_id, now)
     seat_or_waitlist(
-        locked, registration, "approve", "approved", actor=actor, now=now, words=why
+        locked, registration, "approve", "approved", actor=actor, now=now, mail_text=why
     )
     return State(registration.state)
 
@@ -138,14 +138,14 @@ def seat_or_waitlist(
     *,
     actor: str,
     now: datetime,
-    words: str | None = None,
+    mail_text: str | None = None,
 ) -> None:
     """Confirm it if its seats are free by the rules for newcomers, else put it at the
     end of the line, and tell them."""
     admission = locked.admissions[registration.admission_id]
     if claim_for_newcomer(locked, admission, registration.seats):
         confirm_and_notify(
-            registration, what, actor=actor, now=now, verb=verb, words=words
+            registration, what, actor=actor, now=now, verb=verb, mail_text=mail_text
         )
         return
     number = waitlist.join(locked, admission, registration.seats)
@@ -165,7 +165,7 @@ def seat_or_waitlist(
         now=now,
         place=place,
         what=what,
-        why=words,
+        why=mail_text,
     )
     # Fewer may be fine with it, and there may be some.
     waitlist.promote(locked, actor=actor, now=now)
@@ -178,7 +178,7 @@ def confirm_and_notify(
     actor: str,
     now: datetime,
     verb: str,
-    words: str | None = None,
+    mail_text: str | None = None,
 ) -> None:
     transition(registration, State.CONFIRMED, verb=verb, actor=actor, now=now)
     outbox.enqueue(
@@ -187,5 +187,5 @@ def confirm_and_notify(
         cause=cause_of(actor, registration),
         now=now,
         what=what,
-        why=words,
+        why=mail_text,
     )

@@ -233,8 +233,8 @@ def claim_target_seats(
     source = locked.admissions[registration.admission_id]
     seats = registration.seats
     if registration.state == State.CONFIRMED:
-        gives_back = source, seats
-        if not waitlist.has_seats_for_newcomer(locked, target, seats, gives_back):
+        releasing = source, seats
+        if not waitlist.has_seats_for_newcomer(locked, target, seats, releasing):
             raise errors.NoSeatFree
         capacity.release_seats(locked, source, seats)
         if not capacity.claim_seats(locked, target, seats):
@@ -248,7 +248,7 @@ def claim_target_seats(
         return {}
     capacity.leave_waitlist(locked, source, seats)
     if waitlist.has_seats_for_newcomer(
-        locked, target, seats, but=registration.id
+        locked, target, seats, except_id=registration.id
     ) and capacity.claim_seats(locked, target, seats):
         return {"state": State.CONFIRMED, "state_since": now, "line_number": None}
     return {"line_number": waitlist.join(locked, target, seats)}

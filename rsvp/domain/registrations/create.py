@@ -92,7 +92,7 @@ class PreparedRegistration:
 
     event: Event
     admission: Admission
-    wanted: RegistrationRequest
+    request: RegistrationRequest
     token: str
     row: dict[str, Any]
     attendees: list[dict[str, Any]]
@@ -129,7 +129,7 @@ def refuse_unless_open(event: Event, now: datetime) -> None:
 
 
 def prepare(
-    event: Event, wanted: RegistrationRequest, *, code_key: bytes, now: datetime
+    event: Event, request: RegistrationRequest, *, code_key: bytes, now: datetime
 ) -> PreparedRegistration:
     """Check the rules that the clock and the form decide, and make codes and links.
 
@@ -139,10 +139,12 @@ def prepare(
     of another event or an empty party.
     """
     refuse_unless_open(event, now)
-    admission = next((a for a in event.admissions if a.id == wanted.admission_id), None)
-    if admission is None or not wanted.party:
+    admission = next(
+        (a for a in event.admissions if a.id == request.admission_id), None
+    )
+    if admission is None or not request.party:
         raise ValueError("no such admission, or nobody to seat")
-    seats = len(wanted.party)
+    seats = len(request.party)
     if seats > largest_party(event, admission):
         raise errors.PartyTooLarge(limit=largest_party(event, admission))
 
@@ -153,17 +155,17 @@ def prepare(
         "event_id": event.id,
         "admission_id": admission.id,
         "reference": reference,
-        "search": search_text_of(reference, wanted),
+        "search": search_text_of(reference, request),
         "seats": seats,
-        "name": wanted.party[0].name,
-        "email": wanted.email,
-        "email_key": wanted.email_key,
-        "language": wanted.language,
-        "answers": wanted.answers,
+        "name": request.party[0].name,
+        "email": request.email,
+        "email_key": request.email_key,
+        "language": request.language,
+        "answers": request.answers,
         "is_single": not event.several,
-        "submission": wanted.submission,
+        "submission": request.submission,
         "line_number": None,
-        "fewer_ok": wanted.fewer_ok and seats > 1,
+        "fewer_ok": request.fewer_ok and seats > 1,
         "invitation_id": None,
         "link_version": 0,
         "link_id": tokens.link_id(token),
@@ -172,21 +174,21 @@ def prepare(
     } | first_state(event, now)
     attendees = [
         attendee_row(event.id, position, person, code_key)
-        for position, person in enumerate(wanted.party)
+        for position, person in enumerate(request.party)
     ]
     consents = [
         {"consent_id": consent_id, "given": given, "at": now}
-        for consent_id, given in wanted.consents.items()
+        for consent_id, given in request.consents.items()
     ]
     return PreparedRegistration(
         event=event,
         admission=admission,
-        wanted=wanted,
+        request=request,
         token=token,
         row=row,
         attendees=attendees,
         consents=consents,
-        mailbox=tokens.mailbox_hash(code_key, mailbox_of(wanted.email_key)),
+        mailbox=tokens.mailbox_hash(code_key, mailbox_of(request.email_key)),
         code_key=code_key,
         now=now,
     )
@@ -202,24 +204,24 @@ def first_state(event: Event, now: datetime) -> dict[str, Any]:
 
 
 def register(
-    plan: PreparedRegistration, *, look_again: bool = False, actor: str = "attendee"
+    plan: PreparedRegistration, *, under_lock: bool = False, actor: str = "attendee"
 ) -> Outcome:
     """Write a prepared registration: confirmed if its seats are free (held, where the
     address is to be confirmed first), else in line; requested where places go by
     approval.
 
     Where one cap applies, a single UPDATE decides, last thing before the commit. If it
-    says no, LookAgain asks to be called again with `look_again=True`, which looks under
-    the event's lock (`db.write` does that). Where its mail would be one too many it is
-    made without; TooManyMails is raised where that can't be: for a place that the mail
-    is to confirm, and for an address that is registered already. Raises StaleEvent,
-    AdmissionFull (where no line is kept), LineFull and NoInvitation, too; then nothing
-    has been written.
+    says no, RetryUnderLock asks to be called again with `under_lock=True`, which looks
+    under the event's lock (`db.write` does that). Where its mail would be one too many
+    it is made without; TooManyMails is raised where that can't be: for a place that the
+    mail is to confirm, and for an address that is registered already. Raises
+    StaleEvent, AdmissionFull (where no line is kept), LineFull and NoInvitation, too;
+    then nothing has been written.
     """
     event = plan.event
     mail_limits.lock_mark(plan.mailbox)
     limited = mail_limits.is_mailbox_at_limit(plan.mailbox, event.id, plan.now)
-    if look_again or not needs_no_lock(plan):
+    if under_lock or not needs_no_lock(plan):
         return register_under_lock(plan, limited, actor)
 
     registration_id = insert_registration(plan.row)
@@ -271,7 +273,7 @@ def register_under_lock(
     seats, row, place = plan.row["seats"], plan.row | new_identifiers(plan), None
     if event.needs_invitation:
         invitation = invitations.lock_usable(
-            event.id, plan.wanted.invitation or "", plan.now
+            event.id, plan.request.invitation or "", plan.now
         )
         row["invitation_id"] = invitation.id
     if not event.is_by_approval and not claim_for_newcomer(locked, admission, seats):
@@ -303,7 +305,7 @@ def claim_for_newcomer(locked: LockedEvent, admission: Admission, seats: int) ->
 def new_identifiers(plan: PreparedRegistration) -> dict[str, Any]:
     """A reference; and no submission if another address used it, which happens when
     somebody goes back in the browser and registers somebody else."""
-    submission = plan.wanted.submission
+    submission = plan.request.submission
     if submission is not None:
         used = select(Registration.id).where(
             Registration.event_id == plan.event.id,
@@ -313,7 +315,7 @@ def new_identifiers(plan: PreparedRegistration) -> dict[str, Any]:
     reference = new_reference()
     return {
         "reference": reference,
-        "search": search_text_of(reference, plan.wanted),
+        "search": search_text_of(reference, plan.request),
         "submission": submission,
     }
 
@@ -361,8 +363,8 @@ def insert_related(
         FIRST_KIND_BY_STATE[state],
         event_id=plan.event.id,
         registration_id=registration_id,
-        recipient=plan.wanted.email,
-        recipient_key=plan.wanted.email_key,
+        recipient=plan.request.email,
+        recipient_key=plan.request.email_key,
         facts=outbox.build_facts(
             plan.admission,
             [row["uuid"] for row in plan.attendees],
@@ -398,7 +400,7 @@ def find_earlier(plan: PreparedRegistration, limited: bool) -> Outcome | None:
 
 def find_by_submission(plan: PreparedRegistration) -> Outcome | None:
     """The registration that this very form made before: a double click, a reload."""
-    if plan.wanted.submission is None:
+    if plan.request.submission is None:
         return None
     earlier = select(
         Registration.id,
@@ -408,9 +410,9 @@ def find_by_submission(plan: PreparedRegistration) -> Outcome | None:
         Registration.registered_at,
     ).where(
         Registration.event_id == plan.event.id,
-        Registration.submission == plan.wanted.submission,
+        Registration.submission == plan.request.submission,
         # Whoever copies a submission id learns nothing without the address.
-        Registration.email_key == plan.wanted.email_key,
+        Registration.email_key == plan.request.email_key,
     )
     row = current_connection().execute(earlier).one_or_none()
     if row is None:
@@ -428,7 +430,7 @@ def find_by_address(plan: PreparedRegistration) -> Registration | None:
     return current_session().scalar(
         select(Registration).where(
             Registration.admission_id == plan.admission.id,
-            Registration.email_key == plan.wanted.email_key,
+            Registration.email_key == plan.request.email_key,
             Registration.state.in_(LIVE_STATES),
             Registration.is_single,
         )
@@ -477,10 +479,10 @@ def attendee_row(
     }
 
 
-def search_text_of(reference: str, wanted: RegistrationRequest) -> str:
+def search_text_of(reference: str, request: RegistrationRequest) -> str:
     """What an organizer finds the registration by."""
-    names = (person.name for person in wanted.party)
-    return search_text(reference, wanted.email, names)
+    names = (person.name for person in request.party)
+    return search_text(reference, request.email, names)
 
 
 def new_reference() -> str:

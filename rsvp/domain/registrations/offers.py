@@ -90,7 +90,7 @@ def refuse_late_acceptance(
 def chosen_positions(
     registration: Registration, coming: Collection[int] | None, offered: int
 ) -> set[int]:
-    party = {attendee.position for attendee in registration.coming}
+    party = {attendee.position for attendee in registration.coming_attendees}
     chosen = party if coming is None else set(coming)
     if not chosen or not chosen <= party or len(chosen) > offered:
         raise errors.WrongParty(seats=offered)
@@ -152,7 +152,7 @@ def put_off_offer(registration_id: int, *, actor: str, now: datetime) -> None:
         place=place,
         what="put_off",
     )
-    waitlist.promote(locked, actor=actor, now=now, but=registration.id)
+    waitlist.promote(locked, actor=actor, now=now, except_id=registration.id)
 
 
 def offer_free_seats(registration_id: int, *, actor: str, now: datetime) -> None:

@@ -18,7 +18,7 @@ SCHEMA_URL = "https://schema.org/"
 class SeatsLeft(Protocol):
     """What `queries.EventState` knows about seats."""
 
-    def left(self, admission_id: int) -> int | None: ...
+    def seats_left(self, admission_id: int) -> int | None: ...
 
 
 def json_ld(event: Event, state: SeatsLeft | None, url: str) -> dict[str, Any]:
@@ -128,6 +128,6 @@ def schema_offer(
     if event.opens_at:
         data["validFrom"] = event.opens_at.astimezone(event.zone).isoformat()
     if state:
-        left = state.left(admission.id)
+        left = state.seats_left(admission.id)
         data["availability"] = SCHEMA_URL + ("SoldOut" if left == 0 else "InStock")
     return data

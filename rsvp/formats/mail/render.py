@@ -275,7 +275,7 @@ def recipients_party(message: Message) -> list[Attendee]:
     registration = message.registration
     told = message.facts.get("attendees")
     if told is None or message.kind in OPTIONAL_KINDS:
-        return registration.coming
+        return registration.coming_attendees
     return [a for a in registration.attendees if a.uuid.hex in told]
 
 

@@ -70,7 +70,7 @@ def copy_in_state(
     copy.attendees = [
         Attendee(**column_values(attendee) | {"state": AttendeeState.COMING})
         for attendee in registration.attendees
-        if attendee.is_coming or not registration.coming
+        if attendee.is_coming or not registration.coming_attendees
     ]
     copy.seats = max(1, len(copy.attendees))
     return copy
@@ -91,10 +91,10 @@ def sample_message(
         recipient=about.email,
         recipient_key=about.email_key,
         facts={
-            "seats": len(about.coming) or 1,
+            "seats": len(about.coming_attendees) or 1,
             "admission": about.admission.name,
             "mode": about.admission.mode,
-            "attendees": [attendee.uuid.hex for attendee in about.coming],
+            "attendees": [attendee.uuid.hex for attendee in about.coming_attendees],
             "place": None,
         }
         | facts,

@@ -116,7 +116,10 @@ def upsert_domain(domain: str, **values: object) -> None:
 
 def forget_domains(now: datetime) -> int:
     """Drop the domains that nothing is known of any more; how many."""
-    is_over = DOMAINS.c.troubles == 0, ~func.coalesce(MailDomain.rests(now), false())
+    is_over = (
+        DOMAINS.c.troubles == 0,
+        ~func.coalesce(MailDomain.is_paused(now), false()),
+    )
     with writing():
         old = delete(DOMAINS).where(
             *is_over, ~func.coalesce(is_window_open(now), false())

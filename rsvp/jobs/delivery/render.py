@@ -130,7 +130,10 @@ def decisive_values(message: Message) -> tuple[object, ...]:
         *(getattr(message, name) for name in MESSAGE_COLUMNS),
         *(getattr(registration, name) for name in REGISTRATION_COLUMNS),
         *(getattr(event, name) for name in EVENT_COLUMNS),
-        sum((each.id << 20) + each.code_version for each in registration.coming),
+        sum(
+            (each.id << 20) + each.code_version
+            for each in registration.coming_attendees
+        ),
     )
 
 

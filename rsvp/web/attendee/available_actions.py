@@ -88,7 +88,7 @@ def allowed_actions(
             register_again=register_again,
         )
     may_change = now < event.changes_end_at and state in LIVE_STATES
-    can_grow = len(registration.coming) < create.largest_party(
+    can_grow = len(registration.coming_attendees) < create.largest_party(
         event, registration.admission
     )
     return AttendeeActions(
@@ -124,7 +124,7 @@ def can_accept_late(
     state = counts() if ended_from == State.HELD and now < event.ends_at else None
     if state is None:
         return False
-    may_wait = state.seats[registration.admission_id].line_takes(registration.seats)
+    may_wait = state.seats[registration.admission_id].can_wait(registration.seats)
     return may_wait or free_seats_for(registration, state) >= registration.seats
 
 
@@ -148,7 +148,7 @@ def free_seats_for(registration: Registration, state: EventState) -> int:
     """How many of the party's seats are free that nobody waits for."""
     if state.waiting(registration.admission_id):
         return 0
-    left = state.left(registration.admission_id)
+    left = state.seats_left(registration.admission_id)
     if left is None:
         return registration.seats
     if registration.state in DEADLINE_STATES:

@@ -99,19 +99,19 @@ def register_from_form(
     if (
         event.answers_by_mail_only
         and not event.is_by_approval
-        and state.is_full(plan.admission.id, len(plan.wanted.party))
+        and state.is_full(plan.admission.id, len(plan.request.party))
     ):
         # Said before looking who asks: whoever is registered hears the same.
-        keeps_line = state.seats[plan.admission.id].keeps_line
+        keeps_line = state.seats[plan.admission.id].has_waitlist
         full = errors.WaitlistFull if keeps_line else errors.AdmissionFull
         raise full(admission=plan.admission.name)
     if event.answers_by_mail_only and event.needs_invitation:
-        typed = plan.wanted.invitation or ""
+        typed = plan.request.invitation or ""
         invitations.refuse_without_lock(event.id, typed, now)
     # Where the counts say that the fast path can't succeed, it is not tried.
     return db.write(
-        lambda look_again: create.register(plan, look_again=look_again),
-        look_again=state.would_wait(plan.admission.id, len(plan.wanted.party)),
+        lambda under_lock: create.register(plan, under_lock=under_lock),
+        under_lock=state.would_wait(plan.admission.id, len(plan.request.party)),
     )
 
 

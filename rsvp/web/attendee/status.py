@@ -183,7 +183,7 @@ def waitlist_explanation(
     lines = [promotion_explanation(event, seats)]
     if seats > 1:
         state = counts()
-        left = (state.left(registration.admission_id) if state else None) or 0
+        left = (state.seats_left(registration.admission_id) if state else None) or 0
         if registration.fewer_ok:
             lines.append(
                 _(

@@ -85,13 +85,13 @@ def read_scan(sent: Any, sent_at: Any = None) -> ScanInput:
         id=scan_id,
         code=tokens.read_code(code) if code is not None else None,
         direction=direction,
-        of=of,
+        undone_scan_id=of,
         seq=read_number(sent, "seq"),
         epoch=read_number(sent, "epoch"),
         phone_at=read_instant(sent.get("at"), "at"),
         offset_ms=read_number(sent, "offset_ms", lowest=-MAX_INTEGER),
         sent_at=None if sent_at is None else read_instant(sent_at, "sent_at"),
-        shown=read_shown(sent),
+        shown_verdict=read_shown(sent),
     )
 
 

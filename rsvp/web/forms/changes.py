@@ -45,7 +45,7 @@ class DetailsForm(CheckedForm):
     def __init__(
         self, registration: Registration, data: FormData | None = None
     ) -> None:
-        self.coming = registration.coming
+        self.coming = registration.coming_attendees
         self.shared = questions_for(registration, QuestionScope.REGISTRATION)
         self.each = questions_for(registration, QuestionScope.ATTENDEE)
         self.registration = registration
@@ -144,7 +144,7 @@ class AdmissionForm(CheckedForm):
         self, registration: Registration, data: FormData | None = None
     ) -> None:
         self.registration = registration
-        self.coming = registration.coming
+        self.coming = registration.coming_attendees
         self.others = [
             a
             for a in registration.event.admissions

@@ -30,7 +30,7 @@ class OfferForm(CheckedForm):
             Option(
                 str(attendee.position), attendee_name(attendee.name, attendee.position)
             )
-            for attendee in registration.coming
+            for attendee in registration.coming_attendees
         )
         chosen = [option.value for option in options[: self.max_seats]]
         super().__init__(

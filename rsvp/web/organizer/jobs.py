@@ -87,12 +87,12 @@ def show_jobs() -> ResponseReturnValue:
         jobs=[
             job_row(each, work.state_of(each, now), now, works=works) for each in jobs
         ],
-        apart=clock_row(work.apart),
+        apart=clock_row(work.untrusted_clock),
         paused=[domain_row(each, now) for each in work.paused],
         idle_for=idle_time,
         never_ran=not work.has_run,
         is_known=works or last_ran_at is not None,
-        troubled=[worker_row(each, now) for each in work.troubled],
+        troubled=[worker_row(each, now) for each in work.crashing_workers],
         has_mail_server=bool(current_app.config["MAIL_SERVER"]),
     )
 
@@ -114,7 +114,7 @@ def clock_row(apart: job_queries.UntrustedClock | None) -> dict[str, str] | None
     return {
         "stood": f"{apart.at:%Y-%m-%d %H:%M} UTC",
         "ran": f"{apart.last_run_at:%Y-%m-%d %H:%M} UTC",
-        "by": duration_text(apart.by),
+        "by": duration_text(apart.difference),
     }
 
 

@@ -85,13 +85,13 @@ def seats_of(event: Event, state: EventState | None) -> list[Seats]:
 
 
 def seats_left(state: EventState, admission: Admission) -> Seats:
-    left = state.left(admission.id)
+    left = state.seats_left(admission.id)
     waiting = state.waiting(admission.id)
     waits = state.would_wait(admission.id)
-    keeps_line = state.seats[admission.id].line_takes(1)
+    keeps_line = state.seats[admission.id].can_wait(1)
     total = total_seats(state, admission)
-    place = state.next_place(admission.id) if waiting else 1
-    over, note = state.over_by(admission.id), None
+    place = state.next_waitlist_position(admission.id) if waiting else 1
+    over, note = state.seats_over_cap(admission.id), None
     if left is None or total is None:
         tone, text = "open", _("Open to everyone")
     elif waits:

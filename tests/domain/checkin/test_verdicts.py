@@ -26,13 +26,13 @@ def test_a_door_answers_as_the_table_says(case):
         is_of_this_event=case["ticket"]["event"] == "this",
         is_current=case["ticket"]["code"] == "current",
         mode=case["ticket"]["mode"],
-        registration=case["ticket"]["registration"],
+        registration_state=case["ticket"]["registration"],
         is_coming=case["ticket"]["attendee"] == "coming",
     )
 
     verdict = verdict_of(
         ticket,
-        moment=DoorPhase(case["moment"]),
+        door_phase=DoorPhase(case["moment"]),
         before=[Direction(way) for way in case["before"]],
         direction=Direction(case["direction"]),
     )

@@ -109,7 +109,7 @@ def test_each_is_told_what_has_changed_for_them(evening, changes, in_hall, onlin
     done = publish(ON_AIR, **changes)
 
     assert (what(ada), what(bo)) == (in_hall, online)
-    assert done.told == len(told(ada)) + len(told(bo))
+    assert done.notified == len(told(ada)) + len(told(bo))
     assert invariants.find_problems(NOON) == []
 
 
@@ -155,7 +155,7 @@ def test_whoever_is_on_the_list_is_told_and_nobody_else(app):
         told(offered)[0].facts["until"]
         == load_registration(offered).decide_by.isoformat()
     )
-    assert done.told == 2
+    assert done.notified == 2
 
 
 def test_who_asked_for_a_place_is_told_as_well(app):
@@ -221,7 +221,7 @@ def test_many_are_told_a_few_at_a_time(evening, monkeypatch):
 
     done = publish(ON_AIR, **LATER)
 
-    assert done.told == 5
+    assert done.notified == 5
     assert [what(one) for one in outcomes] == [["time"]] * 5
     entry = db.session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()))
     assert entry.first().details == {"changed": ["starts", "ends"], "told": 5}
@@ -248,7 +248,7 @@ def test_what_is_taken_back_before_anybody_read_of_it_is_not_told(evening):
 
     done = publish(ON_AIR, online=ANOTHER_LINK)
 
-    assert (what(ada), what(bo), done.told) == ([], ["link"], 0)
+    assert (what(ada), what(bo), done.notified) == ([], ["link"], 0)
     assert (load_registration(ada).asked_at, load_registration(ada).asked_about) == (
         None,
         None,

@@ -49,7 +49,7 @@ def register_with_answers(party_answers, **wanted):
         code_key=CODE_KEY,
         now=NOON,
     )
-    return write(lambda again: create.register(plan, look_again=again))
+    return write(lambda again: create.register(plan, under_lock=again))
 
 
 @pytest.fixture

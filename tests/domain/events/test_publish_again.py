@@ -74,7 +74,7 @@ def test_nobody_registers_by_the_rules_of_before(app):
     publish(title="Night")
 
     with pytest.raises(StaleEvent):
-        write(lambda again: create.register(plan, look_again=again))
+        write(lambda again: create.register(plan, under_lock=again))
     assert count_rows(Registration) == 0
 
 

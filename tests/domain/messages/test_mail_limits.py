@@ -79,7 +79,7 @@ def planned(event, email):
 
 
 def made(plan):
-    return write(lambda again: create.register(plan, look_again=again)).state
+    return write(lambda again: create.register(plan, under_lock=again)).state
 
 
 def counted(now=NOON) -> int:

@@ -116,7 +116,7 @@ def register_party(
             code_key=CODE_KEY,
             now=now,
         )
-        outcome = write(lambda again: create.register(plan, look_again=again))
+        outcome = write(lambda again: create.register(plan, under_lock=again))
         if outcome.kind == "mailed":
             return "mailed again"
         made.append(outcome.registration_id)

@@ -116,7 +116,7 @@ class MailAttacker:
             answers={"diet": self.dice.choice(EVIL)},
         )
         plan = create.prepare(page, wanted, code_key=CODE_KEY, now=self.now)
-        made = write(lambda again: create.register(plan, look_again=again))
+        made = write(lambda again: create.register(plan, under_lock=again))
         if made.kind == "made":
             self.held.append(made)
 

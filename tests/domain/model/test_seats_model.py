@@ -370,7 +370,7 @@ class Seats(RuleBasedStateMachine):
             db.session.rollback()
 
     def as_told(self, r: Registration) -> tuple[Any, ...]:
-        people = [a.position for a in r.coming]
+        people = [a.position for a in r.coming_attendees]
         facts = (r.admission.key, people, r.state, r.line_number, r.offered_seats)
         return self.seen(*facts, r.decide_by)
 

@@ -135,7 +135,7 @@ def in_the_database(event_id: int) -> list[tuple[Any, ...]]:
             r.id,
             r.admission.key,
             r.state,
-            [a.position for a in r.coming],
+            [a.position for a in r.coming_attendees],
             r.line_number,
             r.offered_seats,
         )

@@ -426,7 +426,7 @@ def test_whatever_arrives_in_whatever_order_the_doors_say_what_the_model_says(
 
 
 def test_without_its_guard_the_model_is_contradicted(sqlite_app, monkeypatch):
-    monkeypatch.setattr(scans.ScanInput, "is_at_once", False)
+    monkeypatch.setattr(scans.ScanInput, "is_live", False)
 
     @settings(
         max_examples=300,

@@ -52,7 +52,7 @@ def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
     assert (outcome.kind, outcome.state) == ("made", "confirmed")
     registration = by_link.find_linked_registration(outcome.token)
     assert registration.id == outcome.registration_id
-    assert [a.name for a in registration.coming] == ["Ada", "Grace"]
+    assert [a.name for a in registration.coming_attendees] == ["Ada", "Grace"]
     assert registration.seats == registration.admission.seats_taken == 2
     first = registration.attendees[0]
     code = tokens.attendee_code(CODE_KEY, first.uuid, 0)
@@ -195,14 +195,14 @@ def test_a_repeated_address_in_line_is_told_its_place(app):
     assert [m.facts["place"] for m in messages_of(waiting)] == [1, 1]
 
 
-@pytest.mark.parametrize("look_again", [False, True])
-def test_somebody_elses_submission_id_opens_nothing(app, look_again):
+@pytest.mark.parametrize("under_lock", [False, True])
+def test_somebody_elses_submission_id_opens_nothing(app, under_lock):
     event = make_event()
     submission = uuid4()
     register(event, email="ada@example.org", submission=submission)
 
     outcome = register(
-        event, email="eve@example.org", submission=submission, look_again=look_again
+        event, email="eve@example.org", submission=submission, under_lock=under_lock
     )
 
     assert outcome.kind == "made"
@@ -336,9 +336,9 @@ def test_an_admission_of_another_event_is_no_way_in(app):
         create.prepare(page, wanted, code_key=CODE_KEY, now=NOON)
 
 
-@pytest.mark.parametrize("look_again", [False, True])
+@pytest.mark.parametrize("under_lock", [False, True])
 def test_a_form_of_an_older_version_of_the_event_claims_nothing(
-    app, look_again, monkeypatch
+    app, under_lock, monkeypatch
 ):
     event = make_event()
     old_page = event_queries.load_detached_event(event.slug)
@@ -349,7 +349,7 @@ def test_a_form_of_an_older_version_of_the_event_claims_nothing(
     monkeypatch.setattr(event_queries, "load_detached_event", lambda slug: old_page)
 
     with pytest.raises(errors.StaleEvent):
-        register(event, look_again=look_again)
+        register(event, under_lock=under_lock)
 
     assert count(Registration) == count(Attendee) == count(Message) == 0
 
@@ -429,7 +429,7 @@ def test_one_guests_place_goes_to_the_next_in_line(app):
     give_up_guest(party, 1)
 
     assert load_registration(party).seats == 1
-    assert [a.name for a in load_registration(party).coming] == ["Ada"]
+    assert [a.name for a in load_registration(party).coming_attendees] == ["Ada"]
     assert load_registration(waiting).state == "confirmed"
     mail = messages_of(party)[-1]
     assert (mail.kind, mail.facts["who"], mail.facts["seats"]) == (

@@ -321,7 +321,7 @@ def test_an_empty_feed_is_valid_and_does_not_change():
 class Seats:
     free: dict[int, int | None]
 
-    def left(self, admission_id: int) -> int | None:
+    def seats_left(self, admission_id: int) -> int | None:
         return self.free[admission_id]
 
 

@@ -126,7 +126,7 @@ def build_message(kind: str, registration: Registration, **facts: Any) -> Messag
             "seats": registration.seats,
             "admission": admission.name,
             "mode": admission.mode,
-            "attendees": [a.uuid.hex for a in registration.coming],
+            "attendees": [a.uuid.hex for a in registration.coming_attendees],
             "place": None,
             "until": UNTIL.isoformat(),
         }

@@ -54,7 +54,7 @@ def register_party(app: Flask, slug: str, email: str, party: int = 1) -> None:
         party=tuple(create.RequestedAttendee("Ada Bell") for _ in range(party)),
     )
     plan = create.prepare(event, wanted, code_key=app.config["CODE_KEY"], now=now)
-    write(lambda look_again: create.register(plan, look_again=look_again))
+    write(lambda under_lock: create.register(plan, under_lock=under_lock))
 
 
 @contextmanager

@@ -231,7 +231,7 @@ def test_of_an_offer_of_fewer_the_holder_names_who_comes(client: FlaskClient):
     assert client.post(path + ACCEPT, data={"coming": ["0", "2"]}).location == path
     mine = registration_named("Bo")
     assert (mine.state, mine.seats) == ("confirmed", 2)
-    assert [a.name for a in mine.coming] == ["Bo", "Eva"]
+    assert [a.name for a in mine.coming_attendees] == ["Bo", "Eva"]
     assert len(printed_codes(client.get(path))) == 2
 
 

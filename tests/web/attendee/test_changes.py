@@ -162,7 +162,7 @@ def test_a_guest_is_added_with_a_ticket_of_their_own(client: FlaskClient):
 
     assert (answer.status_code, answer.location) == (303, path)
     assert len(printed_codes(client.get(path))) == 2
-    assert registration_named("Ada").coming[1].answers == {"diet": "nuts"}
+    assert registration_named("Ada").coming_attendees[1].answers == {"diet": "nuts"}
     assert whys()[-1] == ("changed", "guest_added")
     # And given up again, as any other.
     client.post(f"{path}/guests/1/cancellation")

@@ -320,4 +320,4 @@ def test_registrations_are_counted_right(client: FlaskClient):
     assert db.session.scalar(select(func.sum(Registration.seats))) == 4
     state = event_queries.find_event_state(event.slug)
     assert state is not None
-    assert state.left(event.admissions[0].id) == 1
+    assert state.seats_left(event.admissions[0].id) == 1

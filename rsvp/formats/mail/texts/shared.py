@@ -210,7 +210,9 @@ def reconfirmation_notice(message: Message) -> str:
     nothing where they won't be asked."""
     event, registration = message.event, message.registration
     since, written = registration.state_since, message.created_at
-    if registration.muted_at or not event.will_ask(registration.admission, since):
+    if registration.muted_at or not event.will_ask_to_reconfirm(
+        registration.admission, since
+    ):
         return ""
     assert event.ask_hours is not None and event.ask_at is not None
     if written is not None and written >= event.ask_at:

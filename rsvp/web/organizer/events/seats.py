@@ -138,7 +138,7 @@ def promotion_text(event: Event) -> str:
         return _(
             "The line stands still, so nobody moves up before registration goes on."
         )
-    if not event.line_runs(utcnow()):
+    if not event.is_waitlist_running(utcnow()):
         return _(
             "Doors are open, so nobody moves up by themselves: free places go to those "
             "who stand there."

@@ -96,7 +96,7 @@ def filter_from_args(event_id: int | None = None) -> OutboxFilter:
     """What `?state=…&kind=…&search=…` asks for; what we don't know is a 404."""
     try:
         return OutboxFilter(
-            tray=DeliveryStatus(request.args["state"])
+            status=DeliveryStatus(request.args["state"])
             if request.args.get("state")
             else None,
             event_id=event_id,
@@ -117,7 +117,7 @@ def parse_kind(name: str) -> MessageKind | None:
 def filter_query(filter_: OutboxFilter) -> dict[str, Any]:
     """The same as an address writes it; empty for all."""
     query = {
-        "state": filter_.tray,
+        "state": filter_.status,
         "kind": filter_.kind,
         "search": filter_.search,
     }
@@ -128,7 +128,7 @@ def status_tabs(
     base_url: str, counts: dict[DeliveryStatus, int], filter_: OutboxFilter
 ) -> list[StatusTab]:
     """A tab for each tray with messages in it, and for the one that is looked at."""
-    chosen, query = filter_.tray, filter_query(filter_)
+    chosen, query = filter_.status, filter_query(filter_)
     query.pop("state", None)
     everything = url_with_query(base_url, **query)
     tabs = [StatusTab(_("All"), sum(counts.values()), everything, chosen is None)]

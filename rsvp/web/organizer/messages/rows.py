@@ -82,7 +82,7 @@ def message_row(
 ) -> MessageRow:
     zone, tray = message.event.zone, outbox_queries.delivery_status(message)
     waits = tray in (DeliveryStatus.QUEUED, DeliveryStatus.RETRYING)
-    is_held = waits and message.is_in_hand(now)
+    is_held = waits and message.is_being_sent(now)
     is_paused = waits and not is_held and pause_until is not None
     # One whose time has come, and no worker took it yet, has no time to tell.
     waits_for_a_try = (

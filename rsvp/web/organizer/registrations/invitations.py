@@ -123,7 +123,7 @@ def invitation_state(issued: InvitationUse, now: datetime) -> str:
         return "revoked"
     if not invitation.works_at(now):
         return "ended"
-    is_used_up = invitation.uses_max is not None and issued.used >= invitation.uses_max
+    is_used_up = invitation.uses_max is not None and issued.uses >= invitation.uses_max
     return "used_up" if is_used_up else "works"
 
 
@@ -144,13 +144,13 @@ def uses_text(issued: InvitationUse) -> str:
         return ngettext(
             "used %(num)d time, without limit",
             "used %(num)d times, without limit",
-            issued.used,
+            issued.uses,
         )
     return ngettext(
         "used %(used)d of %(num)d time",
         "used %(used)d of %(num)d times",
         most,
-        used=issued.used,
+        used=issued.uses,
     )
 
 
@@ -296,7 +296,7 @@ def csv_row(
         code=invitation_code(invitation),
         link=invitation_url(event, invitation),
         label=invitation.label,
-        used=issued.used,
+        used=issued.uses,
         limit=invitation.uses_max,
         expires_at=invitation.expires_at,
         state=invitation_state(issued, now),

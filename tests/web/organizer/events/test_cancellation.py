@@ -60,7 +60,7 @@ def write_for_later(event) -> None:
     words = {"subject": "Bring a bowl", "text": "Soup is at six."}
     with writing():
         wanted = {"states": ["confirmed"]}
-        one = mailings.create_draft(event.id, **words, wanted=wanted, **by).id
+        one = mailings.create_draft(event.id, **words, recipients=wanted, **by).id
         mailings.schedule(one, send_at=now + timedelta(days=1), **by)
 
 
