@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from rsvp.web import compression
 from tests.support.factories import make_user
+from tests.support.pages.registration_form import make_upcoming_event, register_as
 from tests.support.pages.sign_in import sign_in
 
 pytestmark = pytest.mark.one_engine
@@ -114,6 +115,17 @@ def test_pages_that_lead_to_an_account_are_compressed_too(
     client: FlaskClient, path: str
 ) -> None:
     assert client.get(path, headers=OURS).headers["Content-Encoding"] == "gzip"
+
+
+def test_pages_behind_a_secret_link_are_not(client: FlaskClient) -> None:
+    """They are opened from mails, and those who have the link know its secret."""
+    ticket = register_as(client, make_upcoming_event(), "ada")
+
+    answer = client.get(ticket, headers=OURS)
+
+    assert answer.status_code == 200
+    assert "Content-Encoding" not in answer.headers
+    assert "Vary" not in answer.headers
 
 
 def test_a_redirect_stays_as_it_is(client: FlaskClient) -> None:

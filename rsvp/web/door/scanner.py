@@ -92,7 +92,9 @@ def send_decode_worker() -> ResponseReturnValue:
     for when there is no network, and with a policy of its own."""
     assert current_app.static_folder is not None
     response = send_from_directory(
-        current_app.static_folder, "js/door/decode-worker.js"
+        current_app.static_folder,
+        "js/door/decode-worker.js",
+        download_name="worker.js",
     )
     response.headers["Content-Security-Policy"] = WORKER_CONTENT_POLICY
     response.headers["Cache-Control"] = "no-cache"
