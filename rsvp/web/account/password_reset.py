@@ -66,17 +66,17 @@ def send_reset_link() -> ResponseReturnValue:
         return render_reset_request(form), 422
     with lasting_at_least(MIN_RESPONSE_SECONDS), writing():
         password_reset.send_reset_link(form.email.data, now=utcnow())
-    return render_reset_request(form, asked=True)
+    return render_reset_request(form, was_requested=True)
 
 
-def render_reset_request(form: ResetRequestForm, asked: bool = False) -> str:
+def render_reset_request(form: ResetRequestForm, was_requested: bool = False) -> str:
     return render_template(
         "account/request_password_reset.html",
         form=form,
-        asked=asked,
-        mails_are_sent=is_mail_configured(),
+        was_requested=was_requested,
+        is_mail_configured=is_mail_configured(),
         hours=LINK_LIFE_HOURS,
-        most=password_reset.MAX_PER_HOUR,
+        max_per_hour=password_reset.MAX_PER_HOUR,
     )
 
 

@@ -37,8 +37,8 @@ def show_reconfirmation(token: str) -> ResponseReturnValue:
         event=event,
         admission=registration.admission,
         token=token,
-        question=open_reconfirmation(registration, now),
-        acts=allowed_actions_now(registration, now),
+        reconfirmation=open_reconfirmation(registration, now),
+        actions=allowed_actions_now(registration, now),
     )
 
 

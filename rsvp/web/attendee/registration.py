@@ -37,7 +37,7 @@ def render_registration(
     registration: Registration,
     token: str,
     now: datetime,
-    offer: OfferForm | None = None,
+    offered_form: OfferForm | None = None,
 ) -> str:
     """Its page; `offer` brings back who was named for an offer of fewer."""
     counts = lazy_event_state(registration)
@@ -49,17 +49,17 @@ def render_registration(
         event=registration.event,
         admission=registration.admission,
         token=token,
-        standing=status_for_attendee(registration, now, place, counts),
-        acts=actions,
-        question=open_reconfirmation(registration, now),
-        offer=offer or offer_form(registration, now),
+        status=status_for_attendee(registration, now, place, counts),
+        actions=actions,
+        reconfirmation=open_reconfirmation(registration, now),
+        offer_form=offered_form or offer_form(registration, now),
         tickets=[
             ticket_view(attendee, registration, actions.cancel_guest)
             for attendee in registration.attendees
         ],
         join_url=icalendar.join_link(registration),
         mute_token=mute_token(registration) if registration.muted_at else None,
-        meant=suggest_address(registration.email)
+        suggested_address=suggest_address(registration.email)
         if actions.change_details and is_address_in_doubt(registration, token)
         else None,
         is_unmailed=should_show_unmailed(registration.event),

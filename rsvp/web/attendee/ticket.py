@@ -56,7 +56,7 @@ def render_ticket(attendee: Attendee, now: datetime) -> str:
         registration=registration,
         event=registration.event,
         admission=registration.admission,
-        standing=status_for_guest(registration, attendee.is_coming, now),
+        status=status_for_guest(registration, attendee.is_coming, now),
         ticket=ticket_view(attendee, registration, may_cancel=False),
         join_url=icalendar.join_link(registration) if attendee.is_coming else None,
         now=now,

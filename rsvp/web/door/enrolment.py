@@ -108,7 +108,7 @@ def render_enrolment(door_pass: DoorPass, mistake: str = "", name: str = "") -> 
         "door/enrol.html",
         event=door_pass.event,
         opens_at=None if door_pass.works_at(db.utcnow()) else opens_at,
-        mine=this_phone,
+        enrolled_phone=this_phone,
         name=name or (this_phone.name if this_phone else ""),
         longest=NAME_LENGTH,
         mistake=mistake,

@@ -72,13 +72,13 @@ def scanner_page(
         counts=results.count_attendance(event.id),
         counts_from=check_in_starts_at(event),
         now=db.utcnow(),
-        ways=count_in_person_admissions(event),
+        in_person_admissions=count_in_person_admissions(event),
         looks=verdicts.VERDICT_LOOKS.values(),
         mistakes=verdicts.CODE_MISTAKES,
         scan_id=uuid4(),
         typed=typed,
         mistake=verdicts.CODE_MISTAKES[mistake] if mistake else None,
-        before=before,
+        previous_results=before,
     )
     response = make_response(page)
     response.headers["Permissions-Policy"] = CAMERA_POLICY
@@ -124,8 +124,8 @@ def submit_scan() -> ResponseReturnValue:
         event=event,
         device=g.phone,
         counts=results.count_attendance(event.id),
-        ways=count_in_person_admissions(event),
-        answers=[
+        in_person_admissions=count_in_person_admissions(event),
+        results=[
             {
                 "screen": verdicts.result_screen(answer, event.zone, now),
                 "of": reading.id,
@@ -136,7 +136,7 @@ def submit_scan() -> ResponseReturnValue:
                 readings, answers, codes or [typed], strict=True
             )
         ],
-        before=before,
+        previous_results=before,
         scan_id=uuid4(),
     )
 

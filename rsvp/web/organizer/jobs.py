@@ -87,12 +87,12 @@ def show_jobs() -> ResponseReturnValue:
         jobs=[
             job_row(each, work.state_of(each, now), now, works=works) for each in jobs
         ],
-        apart=clock_row(work.untrusted_clock),
+        untrusted_clock=clock_row(work.untrusted_clock),
         paused=[domain_row(each, now) for each in work.paused],
         idle_for=idle_time,
         never_ran=not work.has_run,
         is_known=works or last_ran_at is not None,
-        troubled=[worker_row(each, now) for each in work.crashing_workers],
+        crashing_workers=[worker_row(each, now) for each in work.crashing_workers],
         has_mail_server=bool(current_app.config["MAIL_SERVER"]),
     )
 

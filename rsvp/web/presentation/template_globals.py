@@ -33,39 +33,30 @@ from rsvp.web.presentation.urls import public_url_for
 
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
-        find_meant=suggest_address,
-        asked_hint=question_hint,
-        by_day=events_by_day,
+        date_and_time=date_and_time,
         date_block=date_block,
-        day=long_date,
-        direction=text_direction,
         event_meta=event_meta,
-        instant=date_and_time,
-        joined=join_names,
+        events_by_day=events_by_day,
+        suggest_address=suggest_address,
+        join_names=join_names,
+        long_date=long_date,
         map_url=map_url,
-        venue_line=venue_line,
-        moment=time_tag,
         ordinal=i18n.ordinal,
         page_language=i18n.current_language,
         privacy_notice=privacy_notice,
-        public_url=public_url_for,
+        public_url_for=public_url_for,
+        question_hint=question_hint,
+        register_label=register_label,
         seats_of=seats_of,
-        send_label=submit_label,
         share_text=share_text,
-        take_part_label=register_label,
         site_name=lambda: app.config["SITE_NAME"],
+        submit_label=submit_label,
+        text_direction=text_direction,
+        time_tag=time_tag,
         times_of=times_of,
+        venue_line=venue_line,
     )
     app.jinja_env.filters["markdown"] = markdown.to_html
-
-
-# --- days and times -----------------------------------------------------------------
-
-
-# --- seats --------------------------------------------------------------------------
-
-
-# --- words --------------------------------------------------------------------------
 
 
 def share_text(event: Event) -> str:

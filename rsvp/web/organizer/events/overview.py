@@ -56,10 +56,10 @@ def show_event(slug: str) -> ResponseReturnValue:
         "overview",
         seats=presentation_seats.seats_filled(event),
         numbers=registration_numbers(event),
-        coming=reconfirmation_summary(event),
-        needs=todo_items(event),
+        reconfirmation_summary=reconfirmation_summary(event),
+        todo_items=todo_items(event),
         done=cancelled_message(),
-        has_people=has_live_registrations(event),
+        has_live_registrations=has_live_registrations(event),
     )
 
 

@@ -74,14 +74,14 @@ def render_seats(event: Event, mistake: Mistake | None = None) -> str:
         "events/seats.html",
         event,
         "seats",
-        ways=[
+        admissions=[
             admission_row(event, admission, bar, kept_seats.get(admission.id, {}))
             for admission, bar in admissions
         ],
         room=room_row(event, bars[-1]) if event.room_capacity is not None else None,
         room_url=url_for("organizer.events.set_room_capacity", slug=event.slug),
         may_change=layout.may(Action.EDIT_EVENT, event) and not is_over,
-        moves_up=promotion_text(event),
+        promotion_text=promotion_text(event),
         mistakes={mistake.field: mistake} if mistake else {},
         done=done_message(),
     )

@@ -82,10 +82,10 @@ def outbox_context(base_url: str, event_id: int | None = None) -> dict[str, Any]
     more = query | {"before": page.rows[-1].id} if not page.is_last else {}
     return {
         "rows": rows.message_rows(page.rows),
-        "here": base_url,
-        "wanted": filter_,
+        "base_url": base_url,
+        "filter": filter_,
         "kinds": rows.KIND_LABELS,
-        "trays": status_tabs(base_url, counts, filter_),
+        "status_tabs": status_tabs(base_url, counts, filter_),
         "names_event": event_id is None,
         "mail_is_set": bool(current_app.config["MAIL_SERVER"]),
         "more": more and url_with_query(base_url, **more),
@@ -180,7 +180,7 @@ def message_page(message: Message, form: AddressForm | None = None) -> Response:
             slug=message.event.slug,
             reference=message.registration.reference,
         ),
-        again=resendable_status(message),
+        resendable_status=resendable_status(message),
         form=form,
         done=DONE_MESSAGES.get(request.args.get("done", "")),
     )

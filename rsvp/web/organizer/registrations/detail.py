@@ -42,7 +42,7 @@ def detail_context(registration: Registration, *, manages: bool) -> dict[str, An
         "answer": reconfirmation_label(registration),
         "asked": reconfirmation_times(registration),
         "place": place,
-        "standing": status_text(registration),
+        "status_text": status_text(registration),
         "party": party_members(registration, manages=manages),
         "registered": short_times.short_time(registration.registered_at, event.zone),
         "manages": manages,
@@ -57,11 +57,11 @@ def manager_context(registration: Registration, place: int | None) -> dict[str, 
     actions = allowed_actions(registration, now)
     messages = registration_queries.list_messages(registration.id)
     return {
-        "acts": actions,
-        "correction": address_correction_url(messages),
-        "standby": standby_text(event),
-        "elsewhere": admission_change_text(registration),
-        "promise": promise_text(registration, now),
+        "actions": actions,
+        "address_correction_url": address_correction_url(messages),
+        "standby_text": standby_text(event),
+        "admission_change_text": admission_change_text(registration),
+        "promise_text": promise_text(registration, now),
         "more_facts": more_facts(registration),
         "answers": answered_questions(event, registration.answers),
         "consents": [

@@ -75,15 +75,15 @@ def render_list(
         rows=registration_rows(event, page.rows, places, filter_),
         seats=seats.seats_filled(event),
         manages=manages,
-        wanted=filter_,
+        filter=filter_,
         query=filters.filter_query(event, filter_),
         may_export=layout.may(Action.EXPORT, event),
         states=state_choices(event, filter_),
-        answers=filter_labels.RECONFIRMATION_LABELS
+        reconfirmation_choices=filter_labels.RECONFIRMATION_LABELS
         if layout.may_have_reconfirmations(event) or filter_.coming
         else {},
-        entries=check_in_choices(event, filter_),
-        entry=filters.checked_in_param(filter_.checked_in),
+        check_in_choices=check_in_choices(event, filter_),
+        checked_in=filters.checked_in_param(filter_.checked_in),
         total=total_text(matching, is_filtered=bool(filter_)),
         breakdown=counts_by_state(matching),
         in_line_order=registration_queries.is_waitlist_order(filter_),
@@ -96,7 +96,7 @@ def render_list(
             event, filter_, registration_queries.cursor_of(page.rows[-1], filter_)
         ),
         decides=manages and may_decide_requests(event, filter_),
-        decided=decision_result(event) if manages else None,
+        decision_result=decision_result(event) if manages else None,
         ticked=references_of(page.rows) if "ticked" in request.args else ticked,
         mistake=mistake,
         longest_reason=MAX_REASON_LENGTH,
