@@ -43,7 +43,7 @@ class BackupResult:
 def to_file(
     app: Flask,
     path: Path,
-    wishes: BackupOptions,
+    options: BackupOptions,
     *,
     now: datetime,
     progress: Progress,
@@ -56,8 +56,8 @@ def to_file(
     """
     with output_file.open_output(path, force=force) as file:
         with snapshot(app, now, progress) as (database, about):
-            about = write_backup(app, file, about, database, wishes, progress)
-        was_read = verify_written(file, wishes, progress)
+            about = write_backup(app, file, about, database, options, progress)
+        was_read = verify_written(file, options, progress)
         file.finish()
     return BackupResult(about, file.size, file.digest.hexdigest(), was_read)
 
@@ -65,7 +65,7 @@ def to_file(
 def to_stream(
     app: Flask,
     stream: BinaryIO,
-    wishes: BackupOptions,
+    options: BackupOptions,
     *,
     now: datetime,
     progress: Progress,
@@ -73,11 +73,11 @@ def to_stream(
     """Write a backup into a stream, which nobody can read again. Raises BackupError."""
     with snapshot(app, now, progress) as (database, about):
         try:
-            about = write_backup(app, stream, about, database, wishes, progress)
+            about = write_backup(app, stream, about, database, options, progress)
             stream.flush()
         except OSError as error:
-            why = output_file.os_error_text(error)
-            raise BackupError(f"the backup can't be written: {why}") from error
+            reason = output_file.os_error_text(error)
+            raise BackupError(f"the backup can't be written: {reason}") from error
     return about
 
 
@@ -90,8 +90,8 @@ def snapshot(
 ) -> Iterator[tuple[BinaryIO, About]]:
     """The database in a file without a name, and what a backup of it says of itself."""
     try:
-        with copy_database(app, progress) as (copy, facts, namespace):
-            yield copy, describe(db.engine.dialect.name, facts, copy, now, namespace)
+        with copy_database(app, progress) as (copy, summary, namespace):
+            yield copy, describe(db.engine.dialect.name, summary, copy, now, namespace)
     except FileError as error:
         raise BackupError(f"the site's database {error}") from error
 
@@ -104,17 +104,17 @@ def copy_database(
     if file is not None:
         if not file.exists():
             raise BackupError(f"there is no database {file}: `rsvp init` makes one")
-        with sqlite_copy.copy_database(file, progress) as (copy, facts):
-            yield copy, facts, ""
+        with sqlite_copy.copy_database(file, progress) as (copy, summary):
+            yield copy, summary, ""
         return
     with postgresql_dump.dump_database(
         db.engine, Path(app.instance_path), progress
-    ) as found:
-        yield found
+    ) as dump:
+        yield dump
 
 
 def describe(
-    engine: str, facts: DatabaseSummary, copy: BinaryIO, now: datetime, namespace: str
+    engine: str, summary: DatabaseSummary, copy: BinaryIO, now: datetime, namespace: str
 ) -> About:
     sha256 = archive.sha256_of(copy)
     size = copy.tell()
@@ -122,9 +122,9 @@ def describe(
     return About(
         made_at=now,
         engine=engine,
-        schema=facts.schema,
-        code_keys=facts.code_keys,
-        counts=facts.counts,
+        schema=summary.schema,
+        code_keys=summary.code_keys,
+        counts=summary.counts,
         size=size,
         sha256=sha256,
         namespace=namespace,
@@ -139,19 +139,19 @@ def write_backup(
     sink: Any,
     about: About,
     database: BinaryIO,
-    wishes: BackupOptions,
+    options: BackupOptions,
     progress: Progress,
 ) -> About:
-    keys = key_file_contents(app) if wishes.with_keys else {}
+    keys = key_file_contents(app) if options.with_keys else {}
     about = About(**{**vars(about), "keys": tuple(keys)})
 
     def into(stream: BinaryIO) -> None:
         archive.write_archive(stream, about, database, keys, progress)
 
-    if wishes.recipients:
-        encryption.encrypt(sink, wishes.recipients, into)
-    elif wishes.passphrase is not None:
-        encryption.encrypt_with_passphrase(sink, wishes.passphrase, into)
+    if options.recipients:
+        encryption.encrypt(sink, options.recipients, into)
+    elif options.passphrase is not None:
+        encryption.encrypt_with_passphrase(sink, options.passphrase, into)
     else:
         into(sink)
     return about
@@ -166,23 +166,23 @@ def key_file_contents(app: Flask) -> dict[str, bytes]:
 
 
 def verify_written(
-    file: output_file.OutputFile, wishes: BackupOptions, progress: Progress
+    file: output_file.OutputFile, options: BackupOptions, progress: Progress
 ) -> bool:
     """Read what was written from the disk: its contents, or where only somebody else
     can decrypt them its bytes. Raises BackupError where it is not what was written."""
     written = file.read_again()
     try:
-        if wishes.recipients:
+        if options.recipients:
             watched: Any = archive.ProgressReader(
                 written, file.size, "Reading", progress
             )
             if archive.sha256_of(watched) != file.digest.hexdigest():
                 raise Damaged
             return False
-        if wishes.passphrase is not None:
-            written = encryption.decrypt_with_passphrase(written, wishes.passphrase)
-        with archive.open_archive(written) as found:
-            found.copy_database(None, progress)
+        if options.passphrase is not None:
+            written = encryption.decrypt_with_passphrase(written, options.passphrase)
+        with archive.open_archive(written) as contents:
+            contents.copy_database(None, progress)
     except Damaged as error:
         raise BackupError(
             "what the disk has is not what was written to it: look after the disk, "

@@ -70,7 +70,7 @@ def read_accounts(execute: Execute) -> dict[str, bool]:
 
 def read_erasures(execute: Execute) -> list[dict[str, Any]]:
     """What its audit log says was erased, as the file of erasures has it."""
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     rows = execute(
         "SELECT audit_entries.at, events.uuid, registrations.uuid, "
         "audit_entries.details FROM audit_entries "
@@ -87,8 +87,8 @@ def read_erasures(execute: Execute) -> list[dict[str, Any]]:
             facts = json.loads(details) if isinstance(details, str) else details
             if not facts.get("all"):
                 entry["questions"] = list(facts.get("questions", ()))
-        found.append(entry)
-    return found
+        entries.append(entry)
+    return entries
 
 
 def parse_instant(value: Any) -> datetime:

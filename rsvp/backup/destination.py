@@ -42,9 +42,9 @@ def inspect_existing(execute: Execute) -> ExistingSite:
     """Of a database that can be read, whatever its version; others are taken for one
     that has something, and is damaged."""
     try:
-        found = summarize(execute)
+        summary = summarize(execute)
         return ExistingSite(
-            is_empty=found.is_empty,
+            is_empty=summary.is_empty,
             is_read=True,
             made_at=read_made_at(execute),
             accounts=read_accounts(execute),
@@ -64,7 +64,7 @@ class Destination(Protocol):
     def inspect(self) -> ExistingSite:
         """What is there now."""
 
-    def load(self, found: OpenArchive, progress: Progress) -> None:
+    def load(self, archive: OpenArchive, progress: Progress) -> None:
         """Make the database of the backup beside. Raises BackupError."""
 
     def uri(self) -> str:

@@ -87,10 +87,10 @@ class PostgresqlDestination:
         return [row[0] for row in rows]
 
     def inspect(self) -> ExistingSite:
-        found = self.connection.execute("SELECT current_schema()").fetchone()
-        if not found or not found[0]:
+        schema = self.connection.execute("SELECT current_schema()").fetchone()
+        if not schema or not schema[0]:
             raise BackupError("the database has no schema that tables could be made in")
-        self.namespace = found[0]
+        self.namespace = schema[0]
         tables = self.tables(self.namespace)
         if not tables:
             return NO_SITE
@@ -101,18 +101,18 @@ class PostgresqlDestination:
             )
         return inspect_existing(lambda query: self.connection.execute(query).fetchall())
 
-    def load(self, found: OpenArchive, progress: Progress) -> None:
+    def load(self, archive: OpenArchive, progress: Progress) -> None:
         with tempfile.TemporaryFile(dir=self.folder) as dump:
-            found.copy_database(dump, progress)
+            archive.copy_database(dump, progress)
             dump.seek(0)
             self.make_schema(TEMPORARY_SCHEMA)
             with self.connection.transaction():
                 postgresql_dump.load_dump(
                     self.connection,
                     dump,
-                    was=found.about.namespace,
+                    old_namespace=archive.about.namespace,
                     namespace=TEMPORARY_SCHEMA,
-                    size=found.about.size,
+                    size=archive.about.size,
                     progress=progress,
                 )
             self.run("ANALYZE")
@@ -131,8 +131,8 @@ class PostgresqlDestination:
         with self.connection.transaction():
             if before.is_empty:
                 for table in old:
-                    here = sql.Identifier(self.namespace, table)
-                    self.run("DROP TABLE {} CASCADE", here)
+                    name = sql.Identifier(self.namespace, table)
+                    self.run("DROP TABLE {} CASCADE", name)
             elif old:
                 kept = self.free_name(f"rsvp_before_{name_timestamp(now).lower()}")
                 self.make_schema(kept)
@@ -157,8 +157,8 @@ class PostgresqlDestination:
             free = f"{name}_{number}"
         return free
 
-    def move(self, tables: list[str], was: str, to: str) -> None:
+    def move(self, tables: list[str], source: str, target: str) -> None:
         """With their indexes, constraints and sequences."""
         for table in tables:
-            names = sql.Identifier(was, table), sql.Identifier(to)
+            names = sql.Identifier(source, table), sql.Identifier(target)
             self.run("ALTER TABLE {} SET SCHEMA {}", *names)

@@ -68,10 +68,10 @@ class SqliteDestination:
         except (UnsafeStart, sqlite3.Error):
             return ExistingSite(is_empty=False)
 
-    def load(self, found: OpenArchive, progress: Progress) -> None:
+    def load(self, archive: OpenArchive, progress: Progress) -> None:
         handle = os.open(self.temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
-            found.copy_database(file, progress)
+            archive.copy_database(file, progress)
         with contextlib.suppress(TimeoutError):
             if problem := sqlite_file.find_problem(self.temporary, float("inf")):
                 raise Damaged(problem)
@@ -139,16 +139,16 @@ def open_bare_database(path: Path, file: BinaryIO) -> Iterator[OpenArchive]:
     try:
         with sqlite_copy.open_exclusively(path) as opened:
             opened.execute("PRAGMA schema_version")
-            found = summarize(opened.execute)
+            summary = summarize(opened.execute)
     except sqlite3.Error as error:
         raise Damaged(str(error)) from error
     sha256 = sha256_of(file)
     about = About(
         made_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
         engine="sqlite",
-        schema=found.schema,
-        code_keys=found.code_keys,
-        counts=found.counts,
+        schema=summary.schema,
+        code_keys=summary.code_keys,
+        counts=summary.counts,
         size=file.tell(),
         sha256=sha256,
         program="",

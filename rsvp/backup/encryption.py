@@ -50,22 +50,22 @@ def read_identities(file: Path) -> list[Any]:
         if text.startswith(b"-----BEGIN"):
             return [pyrage.ssh.Identity.from_buffer(text)]
         lines = [line.strip() for line in text.decode().splitlines()]
-        wanted = [line for line in lines if line and not line.startswith("#")]
-        found = [pyrage.x25519.Identity.from_str(line) for line in wanted]
+        key_lines = [line for line in lines if line and not line.startswith("#")]
+        identities = [pyrage.x25519.Identity.from_str(line) for line in key_lines]
     except (pyrage.IdentityError, UnicodeDecodeError):
-        found = []
-    if not found:
+        identities = []
+    if not identities:
         raise BackupError(
             f"{file} has no secret key that can be used here: AGE-SECRET-KEY-1…, "
             "or a private key of SSH without a passphrase"
         )
-    return found
+    return identities
 
 
 def generate_identity() -> tuple[str, str]:
     """A new pair of keys: the secret one and the public one."""
-    made = pyrage.x25519.Identity.generate()
-    return str(made), str(made.to_public())
+    identity = pyrage.x25519.Identity.generate()
+    return str(identity), str(identity.to_public())
 
 
 # --- encrypting ---------------------------------------------------------------------
@@ -76,20 +76,20 @@ def encrypt(
 ) -> None:
     """Run `write(stream)`, and put what it writes into `sink`, encrypted."""
     reading, writing = os.pipe()
-    beside = BackgroundThread(lambda: write_to_pipe(writing, write))
+    writer = BackgroundThread(lambda: write_to_pipe(writing, write))
     source, guarded = ErrorKeepingFile(os.fdopen(reading, "rb")), ErrorKeepingFile(sink)
     try:
         with source.file:
             pyrage.encrypt_io(source, guarded, recipients)
     except pyrage.EncryptError as error:
-        beside.join()
+        writer.join()
         raise guarded.error or source.error or BackupError(str(error)) from error
     except BaseException:
-        beside.join()
+        writer.join()
         raise
-    beside.join()
-    if beside.error is not None:
-        raise beside.error
+    writer.join()
+    if writer.error is not None:
+        raise writer.error
 
 
 def write_to_pipe(handle: int, write: Callable[[BinaryIO], None]) -> None:
@@ -153,9 +153,9 @@ class DecryptedStream(io.RawIOBase):
     """The decrypted end of the pipe. At its end it raises what decrypting failed of."""
 
     def __init__(
-        self, pipe: BinaryIO, guarded: ErrorKeepingFile, beside: BackgroundThread
+        self, pipe: BinaryIO, guarded: ErrorKeepingFile, decryption: BackgroundThread
     ) -> None:
-        self.pipe, self.guarded, self.decryption = pipe, guarded, beside
+        self.pipe, self.guarded, self.decryption = pipe, guarded, decryption
 
     def readable(self) -> bool:
         return True

@@ -27,32 +27,32 @@ class SiteKeys:
     files: dict[str, bytes]
 
 
-def choose_keys(app: Flask, found: OpenArchive) -> SiteKeys:
+def choose_keys(app: Flask, archive: OpenArchive) -> SiteKeys:
     """The keys of the place where its code key is the backup's, else those that the
     backup has with it. Raises BackupError where neither fits."""
-    ours: bytes = app.config["CODE_KEY"]
-    wanted = found.about.code_keys
-    if tokens.key_id(ours) in wanted:
-        return SiteKeys(ours, app.config["SECRET_KEY"], {})
+    own_key: bytes = app.config["CODE_KEY"]
+    key_ids = archive.about.code_keys
+    if tokens.key_id(own_key) in key_ids:
+        return SiteKeys(own_key, app.config["SECRET_KEY"], {})
     folder = Path(app.instance_path)
-    if "code_key" not in found.keys:
+    if "code_key" not in archive.keys:
         raise FileError(
             "belongs to another code key than the one here, without which no ticket "
             f"works: put the old one back as {folder / 'code_key'} (or in "
             "RSVP_CODE_KEY) first; its fingerprint is "
-            f"{' or '.join(wanted)}, that of the one here {tokens.key_id(ours)}"
+            f"{' or '.join(key_ids)}, that of the one here {tokens.key_id(own_key)}"
         )
-    if not is_key_in_file(folder / "code_key", ours):
+    if not is_key_in_file(folder / "code_key", own_key):
         raise FileError(
             "has its code key with it, and RSVP_CODE_KEY is another: unset it"
         )
-    code_key = found.keys["code_key"].decode(errors="replace").strip()
-    secret_key = found.keys.get("secret_key", b"").decode(errors="replace").strip()
+    code_key = archive.keys["code_key"].decode(errors="replace").strip()
+    secret_key = archive.keys.get("secret_key", b"").decode(errors="replace").strip()
     if not re.fullmatch("[0-9a-f]{64}", code_key) or len(secret_key) < 32:
         raise Damaged("its keys are none")
-    if tokens.key_id(bytes.fromhex(code_key)) not in wanted:
+    if tokens.key_id(bytes.fromhex(code_key)) not in key_ids:
         raise Damaged("its keys are not its own")
-    return SiteKeys(bytes.fromhex(code_key), secret_key, found.keys)
+    return SiteKeys(bytes.fromhex(code_key), secret_key, archive.keys)
 
 
 def is_key_in_file(file: Path, key: bytes) -> bool:

@@ -45,8 +45,8 @@ def dump_database(
 
         disable_timeouts(connection)
         namespace = value("SELECT current_schema()")
-        found = summarize(connection.exec_driver_sql)
-        of = value(
+        summary = summarize(connection.exec_driver_sql)
+        table_bytes = value(
             "SELECT sum(pg_table_size(pg_class.oid)) FROM pg_class "
             "JOIN pg_namespace ON pg_namespace.oid = relnamespace "
             "WHERE nspname = current_schema() AND relkind = 'r'"
@@ -65,10 +65,12 @@ def dump_database(
             ],
             libpq_environment(driver),
             dump,
-            lambda done: progress("Copying", min(done, int(of)), int(of)),
+            lambda done: progress(
+                "Copying", min(done, int(table_bytes)), int(table_bytes)
+            ),
         )
         dump.seek(0)
-        yield dump, found, namespace
+        yield dump, summary, namespace
 
 
 def exact_pattern(name: str) -> str:
@@ -100,27 +102,33 @@ def find_program(name: str, server: int) -> Path:
 def major_version(program: Path) -> int:
     """The first number of its version; 0 where it does not run."""
     try:
-        told = subprocess.run(  # noqa: S603 - found where programs are installed
+        output = subprocess.run(  # noqa: S603 - found where programs are installed
             [program, "--version"], capture_output=True, text=True, timeout=30
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return 0
-    number = re.search(r"\) (\d+)", told)
+    number = re.search(r"\) (\d+)", output)
     return int(number[1]) if number else 0
 
 
 def libpq_environment(connection: psycopg.Connection[Any]) -> dict[str, str]:
     """What makes a program of PostgreSQL's connect as we did. In its environment, which
     only its owner reads: a command line anybody does."""
-    told = connection.info.get_parameters() | {"password": connection.info.password}
+    parameters = connection.info.get_parameters() | {
+        "password": connection.info.password
+    }
     names = {
         option.keyword.decode(): option.envvar.decode()
         for option in pq.Conninfo.get_defaults()
         if option.envvar
     }
-    ours = {names[key]: str(value) for key, value in told.items() if key in names}
-    rest = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "RSVP_"))}
-    return rest | {name: value for name, value in ours.items() if value}
+    variables = {
+        names[key]: str(value) for key, value in parameters.items() if key in names
+    }
+    inherited = {
+        k: v for k, v in os.environ.items() if not k.startswith(("PG", "RSVP_"))
+    }
+    return inherited | {name: value for name, value in variables.items() if value}
 
 
 def run_program(
@@ -165,16 +173,16 @@ def load_dump(
     connection: psycopg.Connection[Any],
     dump: BinaryIO,
     *,
-    was: str,
+    old_namespace: str,
     namespace: str,
     size: int,
     progress: Progress,
 ) -> None:
-    """Make the tables of a dump, which it has in the schema `was`, in `namespace`.
+    """Load the tables of a dump, which has them in `old_namespace`, into `namespace`.
 
     In the transaction of the caller. Raises Damaged for anything but tables.
     """
-    old = sql.Identifier(was).as_string(connection) + "."
+    old = sql.Identifier(old_namespace).as_string(connection) + "."
     new = sql.Identifier(namespace).as_string(connection) + "."
     statement: list[bytes] = []
     done = 0

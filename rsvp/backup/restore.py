@@ -73,7 +73,12 @@ class RestoreResult:
 
 
 def restore_file(
-    app: Flask, path: Path, wishes: RestoreOptions, *, now: datetime, progress: Progress
+    app: Flask,
+    path: Path,
+    options: RestoreOptions,
+    *,
+    now: datetime,
+    progress: Progress,
 ) -> RestoreResult:
     """Put the backup in `path` back as the database of `app`.
 
@@ -82,37 +87,37 @@ def restore_file(
     another engine, or with another code key. Needs the application's context.
     """
     try:
-        with open_backup(path, wishes) as found:
-            refuse_incompatible(found.about)
-            ours = backup_keys.choose_keys(app, found)
-            return restore_archive(app, found, ours, wishes, now, progress)
+        with open_backup(path, options) as opened:
+            refuse_incompatible(opened.about)
+            site_keys = backup_keys.choose_keys(app, opened)
+            return restore_archive(app, opened, site_keys, options, now, progress)
     except OSError as error:
-        why = error.strerror or str(error)
-        raise BackupError(f"{why}; nothing was changed") from error
+        reason = error.strerror or str(error)
+        raise BackupError(f"{reason}; nothing was changed") from error
     except UnsafeStart as error:
         raise BackupError(f"{error}; nothing was changed") from error
 
 
 def restore_archive(
     app: Flask,
-    found: OpenArchive,
-    ours: backup_keys.SiteKeys,
-    wishes: RestoreOptions,
+    opened: OpenArchive,
+    site_keys: backup_keys.SiteKeys,
+    options: RestoreOptions,
     now: datetime,
     progress: Progress,
 ) -> RestoreResult:
-    where: Destination = DESTINATIONS[found.about.engine](app)
-    with where.exclusive():
-        before = where.inspect()
-        if not (before.is_empty or wishes.replace):
+    target: Destination = DESTINATIONS[opened.about.engine](app)
+    with target.exclusive():
+        before = target.inspect()
+        if not (before.is_empty or options.replace):
             raise destination.occupied_error(before)
-        where.load(found, progress)
+        target.load(opened, progress)
         renewed = bring_up_to_date(
-            app, where.uri(), ours, found.about, before, wishes, now
+            app, target.uri(), site_keys, opened.about, before, options, now
         )
-        were_put = backup_keys.write_keys(app, ours, now)
-        kept = where.swap_in(before, now)
-    return RestoreResult(found.about, before, renewed, kept, were_put)
+        were_put = backup_keys.write_keys(app, site_keys, now)
+        kept = target.swap_in(before, now)
+    return RestoreResult(opened.about, before, renewed, kept, were_put)
 
 
 DESTINATIONS: dict[str, Callable[[Flask], Destination]] = {
@@ -141,7 +146,7 @@ def refuse_incompatible(about: About) -> None:
 
 
 @contextlib.contextmanager
-def open_backup(path: Path, wishes: RestoreOptions) -> Iterator[OpenArchive]:
+def open_backup(path: Path, options: RestoreOptions) -> Iterator[OpenArchive]:
     """The archive in a file, decrypted where it must be."""
     try:
         file = path.open("rb")
@@ -157,7 +162,7 @@ def open_backup(path: Path, wishes: RestoreOptions) -> Iterator[OpenArchive]:
             return
         stream: BinaryIO = file
         if kind is FileKind.ENCRYPTED:
-            stream = stack.enter_context(open_decrypted(file, head, wishes))
+            stream = stack.enter_context(open_decrypted(file, head, options))
         yield stack.enter_context(archive.open_archive(stream))
 
 
@@ -172,16 +177,16 @@ def naming_file(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def open_decrypted(
-    file: BinaryIO, head: bytes, wishes: RestoreOptions
+    file: BinaryIO, head: bytes, options: RestoreOptions
 ) -> Iterator[BinaryIO]:
     if encryption.needs_passphrase(head):
-        if wishes.passphrase is None:
+        if options.passphrase is None:
             raise FileError("is encrypted with a passphrase: --passphrase asks for it")
-        yield encryption.decrypt_with_passphrase(file, wishes.passphrase())
-    elif not wishes.identities:
+        yield encryption.decrypt_with_passphrase(file, options.passphrase())
+    elif not options.identities:
         raise FileError("is encrypted for a key: --identity names the file with it")
     else:
-        with encryption.decrypt(file, wishes.identities) as stream:
+        with encryption.decrypt(file, options.identities) as stream:
             yield stream
 
 
@@ -191,19 +196,19 @@ def open_decrypted(
 def bring_up_to_date(
     app: Flask,
     uri: str,
-    ours: backup_keys.SiteKeys,
+    site_keys: backup_keys.SiteKeys,
     about: About,
     before: ExistingSite,
-    wishes: RestoreOptions,
+    options: RestoreOptions,
     now: datetime,
 ) -> RestoredSite:
     """Bring the database that was made beside up to date, and end in it what must not
     go on as on the day of the backup."""
-    noted = [
+    logs = [
         erasure_log.get_erasure_log(app),
-        *map(erasure_log.ErasureLog, wishes.erasures),
+        *map(erasure_log.ErasureLog, options.erasures),
     ]
-    files = [file.read() for file in noted]
+    files = [file.read() for file in logs]
     known_since = [file.since for file in files]
     is_known = any(
         # All of the files, or a database that went on from the backup.
@@ -211,20 +216,20 @@ def bring_up_to_date(
         for known in (known_since, [before.made_at])
     )
     entries = [entry for file in files for entry in file.entries] + before.erasures
-    beside = create_app(
+    restored_app = create_app(
         {
             "INSTANCE_PATH": app.instance_path,
             "SQLALCHEMY_DATABASE_URI": uri,
-            "CODE_KEY": ours.code_key,
-            "SECRET_KEY": ours.secret_key,
+            "CODE_KEY": site_keys.code_key,
+            "SECRET_KEY": site_keys.secret_key,
             "CELERY_BROKER_URL": None,
             "TESTING": app.testing,
         }
     )
-    with beside.app_context(), lock.without_sharing(db.engine):
+    with restored_app.app_context(), lock.without_sharing(db.engine):
         try:
             startup.initialise()
-            hold = False if wishes.send_waiting else None
+            hold = False if options.send_waiting else None
             if hold is None and app.config["MAIL_SERVER"]:
                 hold = True
             ended = write(
@@ -232,12 +237,12 @@ def bring_up_to_date(
                     about.made_at, hold_mails=hold, actor=ACTOR, now=now
                 )
             )
-            again = after_restore.erasures_to_repeat(entries)
-            for entry in again:
+            repeated = after_restore.erasures_to_repeat(entries)
+            for entry in repeated:
                 erase_again(entry, now)
             return RestoredSite(
                 ended=ended,
-                erased=len(again),
+                erased=len(repeated),
                 erasures_known=is_known,
                 newest=after_restore.newest_registration_at(),
                 waiting=after_restore.count_queued_messages(),
@@ -254,9 +259,9 @@ def erase_again(entry: dict[str, Any], now: datetime) -> None:
 
 def summarize_restored() -> dict[str, Any]:
     connection = current_session().connection()
-    found = summarize(connection.exec_driver_sql)
+    summary = summarize(connection.exec_driver_sql)
     return {
         "accounts": read_accounts(connection.exec_driver_sql),
-        "counts": found.counts,
-        "schema": found.schema,
+        "counts": summary.counts,
+        "schema": summary.schema,
     }

@@ -56,7 +56,7 @@ def copy_database(
                 opened.seek(VERSION_OFFSET)
                 opened.write(b"\x01\x01")
                 opened.flush()
-                found = summarize_copy(copy)
+                summary = summarize_copy(copy)
             except sqlite3.DatabaseError as error:
                 if error.sqlite_errorcode in DAMAGED_CODES:
                     raise damaged_error(str(error)) from error
@@ -65,7 +65,7 @@ def copy_database(
                 raise BackupError(f"the database can't be copied: {error}") from error
             copy.unlink()
             opened.seek(0)
-            yield opened, found
+            yield opened, summary
     finally:
         copy.unlink(missing_ok=True)
 
@@ -76,11 +76,11 @@ def temporary_prefix(file: Path) -> str:
 
 def remove_leftovers(file: Path) -> None:
     """Remove the copies of backups that were killed: nobody holds their lock."""
-    for left in file.parent.glob(f"{temporary_prefix(file)}*"):
-        with contextlib.suppress(OSError), left.open("rb") as opened:
+    for leftover in file.parent.glob(f"{temporary_prefix(file)}*"):
+        with contextlib.suppress(OSError), leftover.open("rb") as opened:
             if fcntl is not None:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink()
+                leftover.unlink()
 
 
 def copy_pages(file: Path, copy: Path, progress: Progress) -> None:
@@ -100,16 +100,18 @@ def copy_pages(file: Path, copy: Path, progress: Progress) -> None:
         source.backup(
             target,
             pages=PAGES_PER_STEP,
-            progress=lambda _, left, of: progress("Copying", of - left, of),
+            progress=lambda _, remaining, total: progress(
+                "Copying", total - remaining, total
+            ),
         )
 
 
 def summarize_copy(copy: Path) -> DatabaseSummary:
     """What is in the copy. Raises BackupError where it is damaged."""
     with open_exclusively(copy) as opened:
-        (told,) = opened.execute("PRAGMA quick_check(1)").fetchone()
-        if told != "ok":
-            raise damaged_error(told.strip().splitlines()[-1])
+        (answer,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+        if answer != "ok":
+            raise damaged_error(answer.strip().splitlines()[-1])
         return summarize(opened.execute)
 
 

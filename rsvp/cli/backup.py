@@ -70,44 +70,48 @@ def backup(
             raise CommandError("give --recipient or --passphrase, not both")
         readers = [encryption.parse_recipient(key) for key in recipients]
         passphrase = ask_new_passphrase() if with_passphrase else None
-        wishes = create.BackupOptions(readers, passphrase, with_keys)
+        options = create.BackupOptions(readers, passphrase, with_keys)
         os.nice(WORKER_NICENESS)
         if file == STDOUT:
             if sys.stdout.isatty():
                 raise CommandError("a backup is nothing to read here; name a file")
             stream = sys.stdout.buffer
-            with progress_bars() as told:
+            with progress_bars() as progress:
                 create.to_stream(
-                    current_flask_app(), stream, wishes, now=utcnow(), progress=told
+                    current_flask_app(),
+                    stream,
+                    options,
+                    now=utcnow(),
+                    progress=progress,
                 )
             return
-        with progress_bars() as told:
-            written = create.to_file(
-                *(current_flask_app(), Path(file), wishes),
+        with progress_bars() as progress:
+            result = create.to_file(
+                *(current_flask_app(), Path(file), options),
                 now=utcnow(),
-                progress=told,
+                progress=progress,
                 force=force,
             )
     how = "key" if recipients else "passphrase" if with_passphrase else None
     if as_data:
-        print_json(backup_as_json(file, written, how))
+        print_json(backup_as_json(file, result, how))
     else:
-        print_backup(file, written, how)
+        print_backup(file, result, how)
 
 
-def backup_as_json(file: str, written: BackupResult, how: str | None) -> dict[str, Any]:
-    about = written.about
+def backup_as_json(file: str, result: BackupResult, how: str | None) -> dict[str, Any]:
+    about = result.about
     return {
         "file": file,
-        "bytes": written.size,
-        "sha256": written.sha256,
+        "bytes": result.size,
+        "sha256": result.sha256,
         "made_at": about.made_at.isoformat(),
         "engine": about.engine,
         "schema": about.schema,
         "counts": dict(about.counts),
         "keys": list(about.keys),
         "encrypted": how,
-        "read_again": "contents" if written.was_read else "bytes",
+        "read_again": "contents" if result.was_read else "bytes",
     }
 
 
@@ -192,48 +196,48 @@ def restore(
         for name in erasures:
             if not name.is_file():
                 raise CommandError(f"{name} is no file")
-        wishes = restoring.RestoreOptions(
+        options = restoring.RestoreOptions(
             replace, secrets, ask_passphrase, erasures, send_waiting
         )
-        with progress_bars() as told:
-            done = restoring.restore_file(
-                current_flask_app(), file, wishes, now=utcnow(), progress=told
+        with progress_bars() as progress:
+            result = restoring.restore_file(
+                current_flask_app(), file, options, now=utcnow(), progress=progress
             )
     if as_data:
-        print_json(restore_as_json(done))
+        print_json(restore_as_json(result))
     else:
-        print_restore(done)
-    if done.now.problems:
+        print_restore(result)
+    if result.now.problems:
         raise click.exceptions.Exit(1)
 
 
-def restore_as_json(done: RestoreResult) -> dict[str, Any]:
-    now, before = done.now, done.before
+def restore_as_json(result: RestoreResult) -> dict[str, Any]:
+    now, before = result.now, result.before
     return {
-        "made_at": done.about.made_at.isoformat(),
-        "engine": done.about.engine,
-        "schema_then": done.about.schema,
+        "made_at": result.about.made_at.isoformat(),
+        "engine": result.about.engine,
+        "schema_then": result.about.schema,
         "schema": now.schema,
         "counts": now.counts,
         "newest_registration": iso_or_none(now.newest),
         "accounts": list(now.accounts),
-        "accounts_brought_back": regained_accounts(done),
+        "accounts_brought_back": regained_accounts(result),
         "ended": asdict(now.ended),
         "mails_waiting": now.waiting,
         "erased_again": now.erased,
         "erasures_known": now.erasures_known,
-        "keys": list(done.keys),
-        "kept": done.kept,
+        "keys": list(result.keys),
+        "kept": result.kept,
         "replaced": not before.is_empty,
         "problems": [asdict(problem) for problem in now.problems],
     }
 
 
-def regained_accounts(done: RestoreResult) -> list[str]:
+def regained_accounts(result: RestoreResult) -> list[str]:
     """The accounts that can sign in now and could not before."""
-    before = done.before.accounts
+    before = result.before.accounts
     return [
-        e for e, active in done.now.accounts.items() if active and not before.get(e)
+        e for e, active in result.now.accounts.items() if active and not before.get(e)
     ]
 
 

@@ -181,12 +181,12 @@ def outcome_text(done: event_publish.PublishResult) -> str:
 )
 def export_event(slug: str, output: str | None) -> None:
     """Write the event SLUG as a file that `rsvp event import` takes."""
-    found = current_session().scalar(select(Event).where(Event.slug == slug))
-    if found is None:
+    stored = current_session().scalar(select(Event).where(Event.slug == slug))
+    if stored is None:
         raise CommandError(
             f"there is no event {slug}; `rsvp event list` shows them all"
         )
-    text = dump.dump_event(mapping.to_definition(found))
+    text = dump.dump_event(mapping.to_definition(stored))
     if output is None:
         click.echo(text.encode(), nl=False)
         return
@@ -200,15 +200,15 @@ def export_event(slug: str, output: str | None) -> None:
 @click.option("--json", "as_data", is_flag=True, help="Print for machines.")
 def list_events(as_data: bool) -> None:
     """List all events by their start, with their seats and who waits."""
-    found = current_session().scalars(
+    events = current_session().scalars(
         select(Event)
         .options(selectinload(Event.admissions))
         .order_by(Event.starts_at, Event.id)
     )
     if as_data:
-        print_json([event_as_json(one) for one in found])
+        print_json([event_as_json(stored) for stored in events])
         return
-    rows = [event_row(one) for one in found]
+    rows = [event_row(stored) for stored in events]
     if not rows:
         click.echo("There are no events yet; `rsvp event import FILE` publishes one.")
         return
@@ -219,15 +219,15 @@ def list_events(as_data: bool) -> None:
         click.echo("  ".join(cells).rstrip())
 
 
-def event_row(one: Event) -> tuple[str, ...]:
-    title = one.title if len(one.title) <= 40 else one.title[:39] + "…"
-    starts = f"{one.starts_local:%Y-%m-%d %H:%M} {one.timezone}"
+def event_row(stored: Event) -> tuple[str, ...]:
+    title = stored.title if len(stored.title) <= 40 else stored.title[:39] + "…"
+    starts = f"{stored.starts_local:%Y-%m-%d %H:%M} {stored.timezone}"
     return (
-        one.slug,
+        stored.slug,
         title,
         starts,
-        one.status,
-        "; ".join(map(seats_text, one.admissions)),
+        stored.status,
+        "; ".join(map(seats_text, stored.admissions)),
     )
 
 
@@ -237,15 +237,15 @@ def seats_text(admission: Admission) -> str:
     return f"{admission.key} {admission.seats_taken}/{limit}{waiting}"
 
 
-def event_as_json(one: Event) -> dict[str, Any]:
+def event_as_json(stored: Event) -> dict[str, Any]:
     return {
-        "slug": one.slug,
-        "title": one.title,
-        "starts": f"{one.starts_local:%Y-%m-%d %H:%M}",
-        "timezone": one.timezone,
-        "starts_at": one.starts_at.isoformat(),
-        "status": one.status,
-        "visibility": one.visibility,
+        "slug": stored.slug,
+        "title": stored.title,
+        "starts": f"{stored.starts_local:%Y-%m-%d %H:%M}",
+        "timezone": stored.timezone,
+        "starts_at": stored.starts_at.isoformat(),
+        "status": stored.status,
+        "visibility": stored.visibility,
         "admissions": [
             {
                 "key": admission.key,
@@ -253,6 +253,6 @@ def event_as_json(one: Event) -> dict[str, Any]:
                 "capacity": admission.capacity,
                 "waiting": admission.waiting,
             }
-            for admission in one.admissions
+            for admission in stored.admissions
         ],
     }

@@ -39,7 +39,7 @@ def jobs(as_data: bool) -> None:
     rows = {row.name: row for row in work.jobs}
     names = [job.name for job in JOBS]
     names += [name for name in rows if name not in names]
-    told = [job_as_json(name, rows.get(name), now, work) for name in names]
+    job_rows = [job_as_json(name, rows.get(name), now, work) for name in names]
     paused = [
         {
             "domain": d.domain,
@@ -62,7 +62,7 @@ def jobs(as_data: bool) -> None:
                     }
                     for worker in work.crashing_workers
                 ],
-                "jobs": told,
+                "jobs": job_rows,
                 "messages": dataclasses.asdict(work.mails),
                 "mailings_sending": work.mailings_sending,
                 "paused_domains": paused,
@@ -81,7 +81,7 @@ def jobs(as_data: bool) -> None:
         )
     if work.untrusted_clock:
         click.echo(on_hold_text(work.untrusted_clock))
-    for each in told:
+    for each in job_rows:
         click.echo(job_line(each))
     mails = dataclasses.asdict(work.mails)
     click.echo(
@@ -91,8 +91,8 @@ def jobs(as_data: bool) -> None:
     if work.mailings_sending:
         click.echo(f"Mailings being written: {work.mailings_sending}")
     for each in paused:
-        why = f" ({each['last_error']})" if each["last_error"] else ""
-        click.echo(f"No mails to {each['domain']} until {each['until']}{why}")
+        reason = f" ({each['last_error']})" if each["last_error"] else ""
+        click.echo(f"No mails to {each['domain']} until {each['until']}{reason}")
 
 
 def never_ran_text(work: Any) -> str:

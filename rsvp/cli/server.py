@@ -99,15 +99,15 @@ def serve(
 
     def load() -> Any:
         lifeline.follow_parent()
-        front = rsgi.Application(
+        application = rsgi.Application(
             app,
             threads=app.config["WEB_THREADS"],
             longest_body=app.config["MAX_CONTENT_LENGTH"],
             proxies=app.config["TRUSTED_PROXIES"],
             budget=request_bodies.MAX_BYTES_IN_MEMORY // processes,
         )
-        DirectScheduler.front = front
-        return front
+        DirectScheduler.front = application
+        return application
 
     freeze_memory()
     os.register_at_fork(after_in_child=reset_child_signals)
@@ -159,13 +159,13 @@ class DirectScheduler(CallbackScheduler):
 
     def __init__(self, loop: Any, callback: Any, *_: Any) -> None:
         super().__init__()
-        over_the_loop = _cbsched_aioschedule(loop, self._ctx, callback)
-        take = self.front.dispatch
+        schedule_on_loop = _cbsched_aioschedule(loop, self._ctx, callback)
+        dispatch = self.front.dispatch
 
         def schedule(watcher: Any) -> None:
             try:
-                if not take(watcher.scope, watcher.proto, watcher.done):
-                    over_the_loop(watcher)
+                if not dispatch(watcher.scope, watcher.proto, watcher.done):
+                    schedule_on_loop(watcher)
             except Exception as error:
                 # Granian does not look for one.
                 log.error("a request was not taken: %s", type(error).__name__)
@@ -192,7 +192,7 @@ class MultiSocketServer(MPServer):
         make: Any = SocketHolder  # its types leave out what it is made from
         self._ssp = self._sso = None
         self.holders = [
-            make(each.fileno(), False, self.backlog) for each in self.sockets
+            make(listening.fileno(), False, self.backlog) for listening in self.sockets
         ]
 
     def _spawn_worker(self, idx: int, *args: Any, **more: Any) -> Any:
@@ -227,17 +227,17 @@ class MultiSocketServer(MPServer):
 
 
 def close_sockets(sockets: list[socket.socket]) -> None:
-    for each in sockets:
-        each.close()
+    for listening in sockets:
+        listening.close()
 
 
 def connection_limit() -> int:
     """How many connections each web process may have, by what the system allows: a
     connection is an open file, and there are some others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + RESERVED_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    needed = MAX_CONNECTIONS + RESERVED_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
             soft = most
@@ -257,11 +257,11 @@ def open_sockets(host: str, port: int, number: int) -> list[socket.socket]:
             # The others would share a port with whoever has it, and get half of it.
             probe.bind(address)
         sockets = [new_socket(family) for _ in range(number)]
-        for each in sockets:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            each.bind(address)
-        for each in sockets:
-            each.listen(BACKLOG)
+        for listening in sockets:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listening.bind(address)
+        for listening in sockets:
+            listening.listen(BACKLOG)
     except OSError as error:
         raise CommandError(
             f"port {port} on {host} can't be used: {error.strerror}; "
@@ -272,14 +272,14 @@ def open_sockets(host: str, port: int, number: int) -> list[socket.socket]:
 
 def new_socket(family: int) -> socket.socket:
     """One for a server; its connections inherit the options."""
-    one = socket.socket(family, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         # Who takes nothing of an answer is cut off.
         patience = SEND_TIMEOUT_SECONDS * 1000
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
-    return one
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+    return listening
 
 
 def stop_on_hangup() -> None:

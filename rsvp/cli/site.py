@@ -33,12 +33,12 @@ def init() -> None:
     before = startup.schema_version()
     startup.initialise()
     after = startup.schema_version()
-    where = config.data_location(current_flask_app())
+    location = config.data_location(current_flask_app())
     if before == after:
-        click.echo(f"The database is up to date: {where}")
+        click.echo(f"The database is up to date: {location}")
     else:
         new = ", a new one" if before is None else ""
-        click.echo(f"The database is now at version {after}{new}: {where}")
+        click.echo(f"The database is now at version {after}{new}: {location}")
 
 
 @click.command(cls=Command)
@@ -81,14 +81,14 @@ def serve(with_demo: bool, no_worker: bool) -> None:
     startup.verify(writes=True)
     from rsvp.cli import server as cli_server
 
-    told = startup_message(app)
+    message = startup_message(app)
     app.config["HOST"] = config.parse_setting(
         "HOST",
         app.config["HOST"],
         lambda host: site_addresses.resolve_listening_host(host, app.config["PORT"]),
     )
-    beside = None if no_worker else partial(run_worker_process, app)
-    cli_server.serve(app, beside, lambda: click.echo(told))
+    run_worker = None if no_worker else partial(run_worker_process, app)
+    cli_server.serve(app, run_worker, lambda: click.echo(message))
 
 
 @click.command(cls=Command)
@@ -117,10 +117,15 @@ def worker(once: bool, as_data: bool) -> None:
     lapsed, erased = done.get("settle", 0), done.get("erase", 0)
     report = pool.deliver_due(utcnow())
     if as_data:
-        told = {"erased": erased, "lapsed": lapsed, "jobs": done, "jobs_failed": failed}
+        counts = {
+            "erased": erased,
+            "lapsed": lapsed,
+            "jobs": done,
+            "jobs_failed": failed,
+        }
         if waiting:
-            told["jobs_waiting"] = waiting
-        print_json(dataclasses.asdict(report) | told)
+            counts["jobs_waiting"] = waiting
+        print_json(dataclasses.asdict(report) | counts)
     else:
         if lapsed:
             click.echo(f"Registrations whose time was over: {lapsed}.")
@@ -128,8 +133,8 @@ def worker(once: bool, as_data: bool) -> None:
             click.echo(f"Events whose attendees' data was erased: {erased}.")
         if waiting:
             apart = job_queries.find_untrusted_clock()
-            why = f" {on_hold_text(apart)}" if apart else ""
-            click.echo(f"Not run yet: {', '.join(waiting)}.{why}")
+            reason = f" {on_hold_text(apart)}" if apart else ""
+            click.echo(f"Not run yet: {', '.join(waiting)}.{reason}")
         if not current_app.config["MAIL_SERVER"]:
             click.echo("RSVP_MAIL_SERVER is not set: mails wait in the outbox.")
         else:
@@ -211,10 +216,10 @@ def startup_message(app: Flask) -> str:
     mails = f"wait in the outbox; read them at {outbox}"
     if server := app.config["MAIL_SERVER"]:
         mails = f"go out through {server}"
-    here = site_addresses.local_url(app.config["HOST"], app.config["PORT"])
+    url = site_addresses.local_url(app.config["HOST"], app.config["PORT"])
     return "\n".join(
         (
-            f"RSVP is running at {here} (Ctrl-C ends it)",
+            f"RSVP is running at {url} (Ctrl-C ends it)",
             f"  Organizers  {sign_in_hint(sign_in)}",
             f"  Mails       {mails}",
             f"  Data        {config.data_location(app)}",

@@ -65,10 +65,10 @@ def set_new_password(email: str, ask: bool, as_data: bool) -> None:
     password = ask_password() if ask else account_security.generate_password()
     password_hash = account_security.hash_password(password)
     with writing():
-        found = users.find_user(email)
-        if found is None:  # pragma: no cover - gone since we looked
+        account = users.find_user(email)
+        if account is None:  # pragma: no cover - gone since we looked
             raise CommandError(f"nobody has an account with {email}")
-        users.set_password(found, password_hash)
+        users.set_password(account, password_hash)
     print_password(email, None if ask else password, as_data)
 
 

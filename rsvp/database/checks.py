@@ -38,8 +38,8 @@ def errors_as_unsafe_start() -> Iterator[None]:
 def error_text(error: SQLAlchemyError) -> str:
     """What is wrong with the database: what it means, where we know, and what it said
     itself."""
-    said = getattr(error, "orig", None) or error
-    lines = str(said).strip().splitlines() or [type(said).__name__]
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines() or [type(cause).__name__]
     outage = outages.find(error)
     if outage and outage.kind == outages.OutageKind.AWAY:
         # SQLite says no more than that it can't open the file.

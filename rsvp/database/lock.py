@@ -73,14 +73,14 @@ def without_sharing(engine: Engine) -> Iterator[None]:
 
 
 def share_postgresql(connection: Any) -> None:
-    is_ours = retry_within(
+    is_locked = retry_within(
         LOCK_TIMEOUT,
         lambda: query_flag(
             connection, f"SELECT pg_try_advisory_lock_shared({ADVISORY_LOCK})"
         ),
     )
     connection.rollback()  # the lock is the session's, not the transaction's
-    if not is_ours:
+    if not is_locked:
         raise restoring_error()
 
 
@@ -88,9 +88,9 @@ def share_postgresql(connection: Any) -> None:
 def lock_postgresql(connection: Any) -> Iterator[None]:
     """Have a PostgreSQL database alone, as long as a psycopg connection in autocommit
     mode stays open. Raises InUse."""
-    take = f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"
+    query = f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"
     # The server takes a moment to notice that a client was killed.
-    if not retry_within(LOCK_TIMEOUT, lambda: query_flag(connection, take)):
+    if not retry_within(LOCK_TIMEOUT, lambda: query_flag(connection, query)):
         raise DatabaseInUse
     try:
         yield
@@ -144,9 +144,9 @@ class FileLock:
 
     def begin(self, handle: int) -> None:
         """The first to use it: see how the last one left it; note that it is open."""
-        noted = read_note(handle)
-        sqlite_file.refuse_foreign_wal(self.file, noted, os.fstat(handle))
-        self.last_close = sqlite_file.find_last_close(self.file, noted)
+        note = read_note(handle)
+        sqlite_file.refuse_foreign_wal(self.file, note, os.fstat(handle))
+        self.last_close = sqlite_file.find_last_close(self.file, note)
         # It must be on the disk before a WAL is: a WAL beside a file that was closed
         # is another one's.
         write_note(handle, sqlite_file.open_note(self.file, os.fstat(handle)))
@@ -159,10 +159,10 @@ class FileLock:
             if self.handle is None:
                 return
             handle, self.handle = self.handle, None
-            is_ours, self.held_by = self.held_by == os.getpid(), None
+            was_ours, self.held_by = self.held_by == os.getpid(), None
             try:
                 is_whole = self.last_close is sqlite_file.LastClose.WHOLE
-                if is_ours and is_whole and try_flock(handle, fcntl.LOCK_EX):
+                if was_ours and is_whole and try_flock(handle, fcntl.LOCK_EX):
                     write_note(handle, sqlite_file.closed_note(self.file))
             finally:
                 os.close(handle)
@@ -185,7 +185,7 @@ class FileLock:
             return read_note(file.fileno()), os.fstat(file.fileno())
 
 
-def try_flock(handle: int, kind: int, patience: float = 0) -> bool:
+def try_flock(handle: int, kind: int, timeout: float = 0) -> bool:
     """Whether the lock was had, at once or within so many seconds."""
 
     def try_it() -> bool:
@@ -195,7 +195,7 @@ def try_flock(handle: int, kind: int, patience: float = 0) -> bool:
             return False
         return True
 
-    return retry_within(patience, try_it)
+    return retry_within(timeout, try_it)
 
 
 def retry_within(seconds: float, succeeds: Callable[[], bool]) -> bool:

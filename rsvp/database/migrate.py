@@ -67,12 +67,12 @@ def lock_tables(connection: Connection) -> None:
     before it changes anything, and lets go of what it has long before PostgreSQL looks
     for deadlocks (`deadlock_timeout`). Raises UnsafeStart as `upgrade` does.
     """
-    there = inspect(connection).get_table_names()
-    ours = sorted(
-        Base.metadata.tables.keys() & set(there),
-        key=lambda one: (one not in LOCKED_FIRST, one),
+    existing = inspect(connection).get_table_names()
+    tables = sorted(
+        Base.metadata.tables.keys() & set(existing),
+        key=lambda name: (name not in LOCKED_FIRST, name),
     )
-    if connection.dialect.name != "postgresql" or not ours:
+    if connection.dialect.name != "postgresql" or not tables:
         return
     run = connection.exec_driver_sql
     looks_after = run(
@@ -80,14 +80,14 @@ def lock_tables(connection: Connection) -> None:
     ).scalar_one()
     longest = max(1, min(looks_after // 2, MAX_TRY_MS))
     wait, until = min(MIN_TRY_MS, longest), time.monotonic() + LOCK_TIMEOUT
-    told = False
-    while not try_lock(connection, ours, wait):
+    has_warned = False
+    while not try_lock(connection, tables, wait):
         if time.monotonic() >= until:
             run("SET LOCAL statement_timeout = 0")
-            raise in_use_error(describe_users(connection, ours))
-        if not told:
+            raise in_use_error(describe_users(connection, tables))
+        if not has_warned:
             log.warning("the tables are in use; trying for up to %.0f s", LOCK_TIMEOUT)
-            told = True
+            has_warned = True
         sleep_about(wait)
         wait = min(wait * 2, longest)
     # From here on it has what it needs, and takes the time it takes.

@@ -74,9 +74,9 @@ def prepare_engine(engine: Engine) -> None:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _entry: Any, args: Any, values: Any) -> TimedConnection:
-        wanted = CONNECT_OPTIONS | values
+        options = CONNECT_OPTIONS | values
         return gate.through(
-            lambda: set_up_connection(TimedConnection.connect(*args, **wanted))
+            lambda: set_up_connection(TimedConnection.connect(*args, **options))
         )
 
     event.listen(engine, "checkout", refuse_dead_connection)

@@ -95,37 +95,37 @@ def closed_note(file: Path) -> str:
     """What stands there after the last one closed it whole."""
     if has_wal(file) or not file.exists():
         return "unknown\n"
-    found = file.stat()
-    return f"closed {found.st_size} {found.st_mtime_ns}\n"
+    file_stat = file.stat()
+    return f"closed {file_stat.st_size} {file_stat.st_mtime_ns}\n"
 
 
-def find_last_close(file: Path, noted: str) -> LastClose:
+def find_last_close(file: Path, note: str) -> LastClose:
     if has_wal(file):
         return LastClose.UNCLEAN
-    is_known = not file.exists() or noted == closed_note(file)
+    is_known = not file.exists() or note == closed_note(file)
     return LastClose.WHOLE if is_known else LastClose.CHANGED
 
 
 # --- a WAL that is not of this file ---------------------------------------------------
 
 
-def refuse_foreign_wal(file: Path, noted: str, note: os.stat_result) -> None:
+def refuse_foreign_wal(file: Path, text: str, note: os.stat_result) -> None:
     """Raise UnsafeStart where the file beside the database was not left by it, before
     SQLite mixes the two.
 
-    `noted` is what the lock's file says, `note` what the system says of that file.
+    `text` is what the lock's file says, `note` what the system says of that file.
     """
     wal = companion_path(file, "-wal")
     if not file.exists() or not has_wal(file):
-        if noted.startswith("closed ") and noted.split()[1] != "0":
+        if text.startswith("closed ") and text.split()[1] != "0":
             refuse_emptied(file)
         return
-    if noted == f"closed {file.stat().st_size} {file.stat().st_mtime_ns}\n":
+    if text == f"closed {file.stat().st_size} {file.stat().st_mtime_ns}\n":
         raise UnsafeStart(
             f"{wal} was put there after the site had ended whole: remove it and "
             f"{file.name}-shm (or run `rsvp restore`), and start again"
         )
-    if was_replaced(file, noted, note):
+    if was_replaced(file, text, note):
         raise UnsafeStart(
             f"{file} was put there after {wal.name} was written, and the two don't "
             f"belong together: if it is a copy that you put back, remove {wal.name} "
@@ -143,15 +143,15 @@ def refuse_emptied(file: Path) -> None:
 RESTORE_ADVICE = "put the last backup back with `rsvp restore --replace FILE`"
 
 
-def was_replaced(file: Path, noted: str, note: os.stat_result) -> bool:
+def was_replaced(file: Path, text: str, note: os.stat_result) -> bool:
     """Whether the database was put there after its WAL was written.
 
     A site that is killed leaves a WAL that is newer than the file, or older by as much
     as it takes to move it over; SQLite notes whether it had begun to.
     """
     now, wal = file.stat(), companion_path(file, "-wal").stat()
-    is_here = noted.startswith("open ") and noted.split()[2:] == [str(note.st_ino)]
-    if is_here and noted.split()[1] not in ("0", str(now.st_ino)):
+    is_here = text.startswith("open ") and text.split()[2:] == [str(note.st_ino)]
+    if is_here and text.split()[1] not in ("0", str(now.st_ino)):
         return True
     # A copy sets the time of the change, whatever it does to the file's own. Where all
     # files have changed since (another owner, a copied folder) it says nothing.
@@ -190,13 +190,13 @@ def is_wal_unmoved(file: Path) -> bool:
 # --- the look after an unclean end ----------------------------------------------------
 
 
-def verify_after(file: Path, left: LastClose) -> None:
+def verify_after(file: Path, last_close: LastClose) -> None:
     """Read the database after an end that was not clean, or after somebody else changed
     the file. Raises UnsafeStart where it is damaged, with what to do.
 
     Reads all of it, for LONGEST_CHECK seconds at most.
     """
-    if left is LastClose.WHOLE or not file.exists():
+    if last_close is LastClose.WHOLE or not file.exists():
         return
     try:
         problem = find_problem(file, MAX_CHECK_SECONDS)
@@ -210,7 +210,7 @@ def verify_after(file: Path, left: LastClose) -> None:
         raise UnsafeStart(
             f"the database {file} is damaged ({problem}): {RESTORE_ADVICE}"
         )
-    if left is LastClose.UNCLEAN:
+    if last_close is LastClose.UNCLEAN:
         log.warning("the last end was not a clean one; the database is whole")
 
 
@@ -221,7 +221,7 @@ def find_problem(file: Path, seconds: float) -> str | None:
     try:
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as opened:
             opened.set_progress_handler(lambda: time.monotonic() > end, 100_000)
-            (told,) = opened.execute("PRAGMA quick_check(1)").fetchone()
+            (answer,) = opened.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
         if str(error) == "interrupted":
             raise TimeoutError from error
@@ -230,4 +230,4 @@ def find_problem(file: Path, seconds: float) -> str | None:
             # A file that can't be opened, or a full disk, is no damage.
             raise OperationalError("PRAGMA quick_check", {}, error) from error
         return str(error)
-    return None if told == "ok" else str(told).strip().splitlines()[-1]
+    return None if answer == "ok" else str(answer).strip().splitlines()[-1]

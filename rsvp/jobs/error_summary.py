@@ -12,8 +12,8 @@ def error_summary(error: BaseException) -> str:
     """What it is, and where in our code: `KeyError at privacy.py:12`."""
     frames = traceback.extract_tb(error.__traceback__)
     last = next((f for f in reversed(frames) if PACKAGE_PATH in f.filename), None)
-    where = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
-    return f"{type(error).__name__}{where}"
+    location = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
+    return f"{type(error).__name__}{location}"
 
 
 def error_traceback(error: BaseException) -> str:

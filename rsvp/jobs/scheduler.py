@@ -110,19 +110,19 @@ def run_due_jobs(
     due = due_jobs(now, jobs, early=early)
     if not due:
         return done
-    standing = read_clock_state(now, steady) if steady else ClockTrust()
+    clock_trust = read_clock_state(now, steady) if steady else ClockTrust()
     for job in due:
         if stop is not None and stop.is_set():
             break
-        if not (standing.is_trusted or job.can_be_undone):
+        if not (clock_trust.is_trusted or job.can_be_undone):
             if waiting is not None:
                 waiting.append(job.name)
             continue
         claim = JobClaim.try_claim(job, now, early=early)
         if claim is not None:
-            things = claim.run()
-            if things is not None:
-                done[job.name] = things
+            count = claim.run()
+            if count is not None:
+                done[job.name] = count
             elif failed is not None:
                 failed.append(job.name)
     return done
@@ -130,20 +130,20 @@ def run_due_jobs(
 
 def read_clock_state(now: datetime, steady: SteadyTime) -> ClockTrust:
     """How the clock of a round stands; most of the time that takes one read."""
-    is_noted = trusted_clock.is_up_to_date(now, steady)
+    is_up_to_date = trusted_clock.is_up_to_date(now, steady)
     current_session().rollback()
-    if is_noted:
+    if is_up_to_date:
         return ClockTrust()
-    standing = write(lambda _again: trusted_clock.check_clock(now, steady))
-    if standing.is_first_seen:
+    clock_trust = write(lambda _again: trusted_clock.check_clock(now, steady))
+    if clock_trust.is_first_seen:
         log.warning(
             "the clock stands at %s, %s from the last run: %s wait until it has gone "
             "on like that for an hour",
             f"{now:%Y-%m-%d %H:%M} UTC",
-            standing.difference,
+            clock_trust.difference,
             " and ".join(IRREVERSIBLE_JOBS),
         )
-    return standing
+    return clock_trust
 
 
 def due_jobs(
@@ -208,21 +208,21 @@ class JobClaim:
         claim = cls(job, new_holder_name(), now, time.monotonic())
         LIVE_HOLDERS.add(claim.holder)
         try:
-            is_mine = claim.claim_row(early=early)
+            is_claimed = claim.claim_row(early=early)
         except BaseException:
             LIVE_HOLDERS.discard(claim.holder)
             raise
-        if is_mine:
+        if is_claimed:
             return claim
         LIVE_HOLDERS.discard(claim.holder)
         return None
 
     def claim_row(self, *, early: bool) -> bool:
         columns = (Job.due_at, Job.holder, Job.failures)
-        row = select(*columns).where(Job.name == self.job.name)
+        query = select(*columns).where(Job.name == self.job.name)
         with writing() as session:
-            found = session.execute(row).one_or_none()
-            if found is None:
+            row = session.execute(query).one_or_none()
+            if row is None:
                 first = INSERT_FIRST_ROW[session.get_bind().dialect.name]
                 name, due = self.job.name, self.now
                 session.execute(first, {"name": name, "due_at": due, **ZERO_COUNTS})
@@ -231,11 +231,11 @@ class JobClaim:
                 Job.lease_until <= self.now,
                 Job.lease_until > latest_end(self.now, LEASE),
             )
-            if found is not None and found.holder and is_holder_gone(found.holder):
-                is_free = or_(is_free, Job.holder == found.holder)
+            if row is not None and row.holder and is_holder_gone(row.holder):
+                is_free = or_(is_free, Job.holder == row.holder)
             claim = update(Job).where(Job.name == self.job.name, is_free)
             if not early:
-                failures = found.failures if found is not None else 0
+                failures = row.failures if row is not None else 0
                 at_the_latest = latest_due_at(self.job.seconds, failures, self.now)
                 claim = claim.where(
                     or_(Job.due_at <= self.now, Job.due_at > at_the_latest)
@@ -271,8 +271,8 @@ class JobClaim:
 
     def record_failure(self, error: Exception) -> None:
         """Its text is left out, from the log too: it may quote somebody's data."""
-        name, told = type(error).__name__, error_summary.error_traceback(error)
-        log.error("job %s failed: %s\n%s", self.job.name, name, told)
+        name, frames = type(error).__name__, error_summary.error_traceback(error)
+        log.error("job %s failed: %s\n%s", self.job.name, name, frames)
         with writing() as session:
             before = session.scalars(
                 select(Job.failures).where(Job.name == self.job.name)
@@ -290,9 +290,11 @@ class JobClaim:
 
     def write_status(self, **values: object) -> None:
         """Change the row, unless another worker took the job over after our lease."""
-        mine = update(Job).where(Job.name == self.job.name, Job.holder == self.holder)
+        statement = update(Job).where(
+            Job.name == self.job.name, Job.holder == self.holder
+        )
         free = {"lease_until": None, "holder": None, "finished_at": self.instant()}
-        if not changed_one(mine.values(**values, **free)):
+        if not changed_one(statement.values(**values, **free)):
             log.warning("job %s took so long that another took it over", self.job.name)
 
     def instant(self) -> datetime:

@@ -54,25 +54,27 @@ class SupervisedWorker:
         LIVE_HOLDERS.add(self.holder)
 
         def change() -> Worker:
-            before = workers.find_running_worker(self.host)
-            has_gone = before is not None and is_holder_gone(before)
-            why = (ended or UNKNOWN_EXIT) if has_gone else None
-            return workers.record_start(self.host, self.holder, why, now=self.clock())
+            previous_holder = workers.find_running_worker(self.host)
+            has_gone = previous_holder is not None and is_holder_gone(previous_holder)
+            reason = (ended or UNKNOWN_EXIT) if has_gone else None
+            return workers.record_start(
+                self.host, self.holder, reason, now=self.clock()
+            )
 
         self.log_frequent_ends(self.record(change))
 
     def end(self, error: BaseException | None) -> None:
         """It ends because of this error, or (None) as it was told to."""
         LIVE_HOLDERS.discard(self.holder)
-        why = error_summary.error_summary(error) if error is not None else None
+        reason = error_summary.error_summary(error) if error is not None else None
         if error is not None:
             log.error(
-                "the worker ends: %s\n%s", why, error_summary.error_traceback(error)
+                "the worker ends: %s\n%s", reason, error_summary.error_traceback(error)
             )
         self.log_frequent_ends(
             self.record(
                 lambda: workers.record_end(
-                    self.host, self.holder, why, now=self.clock()
+                    self.host, self.holder, reason, now=self.clock()
                 )
             )
         )
@@ -96,8 +98,8 @@ class SupervisedWorker:
 
     def log_frequent_ends(self, ends: tuple[int, str] | None) -> None:
         if ends and ends[0] >= CRASHES_TO_REPORT:
-            told = "workers of this machine ended %d times within a short time: %s"
-            log.error(told, *ends)
+            template = "workers of this machine ended %d times within a short time: %s"
+            log.error(template, *ends)
 
 
 def write_if_possible(what: str, change: Callable[[bool], T]) -> T | None:
@@ -141,16 +143,18 @@ class WorkerLoop:
         """Tell of it, and say after which pause it is tried again."""
         pause = pauses[min(self.failures, len(pauses) - 1)]
         self.failures += 1
-        why = error_summary.error_summary(error)
-        told = "%s failed, to be tried again in %s: %s\n%s"
-        log.error(told, self.name, pause, why, error_summary.error_traceback(error))
+        reason = error_summary.error_summary(error)
+        template = "%s failed, to be tried again in %s: %s\n%s"
+        log.error(
+            template, self.name, pause, reason, error_summary.error_traceback(error)
+        )
         now = self.clock()
         values = {
             "due_at": now + pause,
             "started_at": now,
             "finished_at": now,
             "failures": self.failures,
-            "last_error": why,
+            "last_error": reason,
         }
         fresh = {"name": self.name, "runs": 0, "done": 0} | values
 

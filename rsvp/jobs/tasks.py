@@ -31,19 +31,19 @@ def close_reconfirmations(now: datetime) -> int:
 
 
 def run_in_batches(
-    find: Callable[[datetime], list[int]], deal: Callable[..., int], now: datetime
+    find_due: Callable[[datetime], list[int]], handle: Callable[..., int], now: datetime
 ) -> int:
     session = current_session()
-    due = find(now)
+    due = find_due(now)
     session.rollback()
-    return run_each(due, lambda event_id: run_all_batches(deal, event_id, now))
+    return run_each(due, lambda event_id: run_all_batches(handle, event_id, now))
 
 
-def run_all_batches(deal: Callable[..., int], event_id: int, now: datetime) -> int:
-    done, dealt = 0, reconfirmation.BATCH_SIZE
-    while dealt >= reconfirmation.BATCH_SIZE:
-        dealt = write(lambda _again: deal(event_id, now=now))
-        done += dealt
+def run_all_batches(handle: Callable[..., int], event_id: int, now: datetime) -> int:
+    done, handled = 0, reconfirmation.BATCH_SIZE
+    while handled >= reconfirmation.BATCH_SIZE:
+        handled = write(lambda _again: handle(event_id, now=now))
+        done += handled
     return done
 
 
@@ -81,8 +81,8 @@ def send_mailings(now: datetime) -> int:
 def send_mailing(mailing_id: int, now: datetime) -> int:
     """In short transactions, so that whoever stops it is heard in between."""
     reached = 0
-    while some := write(lambda _again: send_mailing_batch(mailing_id, now)):
-        reached += some
+    while batch := write(lambda _again: send_mailing_batch(mailing_id, now)):
+        reached += batch
     return reached
 
 
@@ -91,8 +91,8 @@ def send_mailing_batch(mailing_id: int, now: datetime) -> int:
     if mailing is None:
         return 0
     # Whoever is on the list at this moment.
-    wanted = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
-    matching = attendee_queries.matching_registrations(mailing.event_id, wanted)
+    filter_ = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
+    matching = attendee_queries.matching_registrations(mailing.event_id, filter_)
     return mailings.write_batch(mailing, matching, now=now)
 
 
@@ -135,21 +135,21 @@ def expire_event(event_id: int, now: datetime) -> int:
 Item = TypeVar("Item")
 
 
-def run_each(all_of_them: Iterable[Item], deal: Callable[[Item], int]) -> int:
+def run_each(items: Iterable[Item], handle: Callable[[Item], int]) -> int:
     """Deal with each by itself, and say how many things that did.
 
     One that fails is left as it was; its error (the first, of several) is raised once
     all have had their turn. A database that can't be used is told of at once.
     """
-    done, first = 0, None
-    for one in all_of_them:
+    done, first_error = 0, None
+    for item in items:
         try:
-            done += deal(one)
+            done += handle(item)
         except Exception as error:
             if outages.find(error):
                 raise
             current_session().rollback()
-            first = first or error
-    if first is not None:
-        raise first
+            first_error = first_error or error
+    if first_error is not None:
+        raise first_error
     return done

@@ -59,33 +59,33 @@ def run_loops(
     supervised: SupervisedWorker,
 ) -> None:
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    broken: list[BaseException] = []
+    errors: list[BaseException] = []
 
-    def beside() -> None:
+    def run_jobs_thread() -> None:
         try:
             with app.app_context():
                 repeat_until_stopped(
-                    WorkerLoop(SCHEDULER_JOB, rounds, clock), stop, poll_seconds
+                    WorkerLoop(SCHEDULER_JOB, run_scheduler, clock), stop, poll_seconds
                 )
                 db.session.remove()
         except BaseException as error:
-            broken.append(error)
+            errors.append(error)
             stop.set()
 
-    def rounds() -> bool:
+    def run_scheduler() -> bool:
         run_due_jobs(clock(), stop=stop, steady=read_steady_clock())
         supervised.mark_running()
         return False
 
-    def delivery() -> bool:
+    def run_delivery() -> bool:
         return deliver_due(clock(), stop=StopOnClockJump(stop, clock)).sent > 0
 
-    thread = threading.Thread(target=beside, name="rounds")
+    thread = threading.Thread(target=run_jobs_thread, name="rounds")
     thread.start()
     try:
         if app.config["MAIL_SERVER"]:
             repeat_until_stopped(
-                WorkerLoop(DELIVERY_JOB, delivery, clock), stop, poll_seconds
+                WorkerLoop(DELIVERY_JOB, run_delivery, clock), stop, poll_seconds
             )
         else:
             log.info("no mail server is set: messages wait in the outbox")
@@ -93,8 +93,8 @@ def run_loops(
     finally:
         stop.set()
         thread.join()
-    if broken:
-        raise broken[0]
+    if errors:
+        raise errors[0]
 
 
 class StopOnClockJump:

@@ -186,12 +186,14 @@ class RedisClient:
                     target=self.run_thread, name="shared counter", daemon=True
                 ).start()
 
-    def pause(self, why: str) -> None:
+    def pause(self, reason: str) -> None:
         with self.lock:
             if self.is_paused:
                 return
             self.is_paused, self.slow_total = True, 0.0
-        log.warning("Redis is left alone, and each process counts for itself: %s", why)
+        log.warning(
+            "Redis is left alone, and each process counts for itself: %s", reason
+        )
         # Its thread may wait for a question, and has something else to do now.
         self.calls.put(RedisCall(lambda: None))
 

@@ -47,11 +47,11 @@ class MemoryBudget:
     def acquire(self, network: str, size: int) -> None:
         """Raises BodyRefused where there is no room for so many bytes more."""
         with self.lock:
-            ours = self.by_network[network] + size
-            if self.used + size > self.total or ours > self.share:
+            network_used = self.by_network[network] + size
+            if self.used + size > self.total or network_used > self.share:
                 raise BodyRefused(UNAVAILABLE)
             self.used += size
-            self.by_network[network] = ours
+            self.by_network[network] = network_used
 
     def release(self, network: str, size: int) -> None:
         with self.lock:

@@ -51,10 +51,10 @@ class SpooledResponse:
         """Whether the server has it open, too."""
         if self.file is None or self.file.closed:
             return False
-        ours, count = os.fstat(self.file.fileno()), 0
-        for each in Path("/dev/fd").iterdir():
+        own_stat, count = os.fstat(self.file.fileno()), 0
+        for path in Path("/dev/fd").iterdir():
             with contextlib.suppress(OSError):
-                count += os.path.samestat(each.stat(), ours)
+                count += os.path.samestat(path.stat(), own_stat)
         return count > 1
 
     def close(self) -> None:
@@ -73,25 +73,25 @@ class SpoolCache:
 
     def get(self, content: bytes) -> SpooledResponse | None:
         with self.lock:
-            aside = self.responses.get(content)
-            if aside is not None:
+            response = self.responses.get(content)
+            if response is not None:
                 self.responses.move_to_end(content)
-            return aside
+            return response
 
-    def put(self, content: bytes, aside: SpooledResponse) -> SpooledResponse:
+    def put(self, content: bytes, response: SpooledResponse) -> SpooledResponse:
         """The one that is kept from now on: this, or what another thread put there."""
         with self.lock:
-            kept = self.responses.setdefault(content, aside)
+            kept = self.responses.setdefault(content, response)
             while len(self.responses) > MAX_CACHED_RESPONSES:
                 self.responses.popitem(last=False)
             return kept
 
-    def has(self, aside: SpooledResponse) -> bool:
+    def has(self, response: SpooledResponse) -> bool:
         with self.lock:
-            return aside in self.responses.values()
+            return response in self.responses.values()
 
 
 def write_all(file: io.FileIO, piece: bytes) -> None:
-    rest = memoryview(piece)
-    while rest:
-        rest = rest[file.write(rest) :]
+    remaining = memoryview(piece)
+    while remaining:
+        remaining = remaining[file.write(remaining) :]

@@ -126,7 +126,7 @@ class Application:
         is_idle = self.slots.all_free() and not (
             self.body_deadlines
             or self.short_bodies.pending
-            or any(aside.is_being_read() for aside in self.spooled_responses)
+            or any(response.is_being_read() for response in self.spooled_responses)
         )
         # Twice, since between the server and a thread a request is seen in neither.
         if is_idle and was_idle:
@@ -232,25 +232,25 @@ class Application:
 
     def answer(self, request: Request) -> None:
         environ = request.environ()
-        began: list[tuple[int, Headers]] = []
+        response_start: list[tuple[int, Headers]] = []
         written: list[bytes] = []
 
         def start_response(status: str, headers: Headers, *_: Any) -> Any:
-            began[:] = [(int(status[:3]), headers)]
+            response_start[:] = [(int(status[:3]), headers)]
             return written.append
 
         answer = self.app(environ, start_response)
-        is_plain = not (written or request.refused or request.not_before)
-        if is_plain and type(answer) is list and len(answer) == 1:
+        is_simple = not (written or request.refused or request.not_before)
+        if is_simple and type(answer) is list and len(answer) == 1:
             # As kept pages are: with nothing to close, and nothing to wait for.
             (content,) = answer
             if len(content) < MAX_MEMORY_BYTES:
-                request.protocol.response_bytes(*began[0], content)
+                request.protocol.response_bytes(*response_start[0], content)
                 return
         try:
             pieces = iter(answer)
             first = b"".join([*written, *read_up_to(pieces, MAX_MEMORY_BYTES)])
-            status, headers = began[0]
+            status, headers = response_start[0]
             if request.refused:
                 headers = [*headers, ("connection", "close")]
             if len(first) < MAX_MEMORY_BYTES:
@@ -290,53 +290,55 @@ class Application:
         client's. No thread and no connection to the database waits for a slow reader.
         """
         more = next(pieces, None)
-        aside = self.spool_cache.get(first) if more is None else None
-        if aside is not None:
-            self.send_spooled(aside, request, status, headers)
+        spooled = self.spool_cache.get(first) if more is None else None
+        if spooled is not None:
+            self.send_spooled(spooled, request, status, headers)
             return
-        aside = SpooledResponse()
+        spooled = SpooledResponse()
         try:
-            aside.add(first)
+            spooled.add(first)
             if more is not None:
-                aside.add(more)
+                spooled.add(more)
             for piece in pieces:
-                aside.add(piece)
+                spooled.add(piece)
         except OSError as error:
-            aside.close()
-            log.error("no room for an answer of %d bytes: %s", aside.size, error)
+            spooled.close()
+            log.error("no room for an answer of %d bytes: %s", spooled.size, error)
             if request.refused:
                 raise
             request.refused = request_bodies.UNAVAILABLE
             self.answer(request)
             return
-        if more is None and aside.file is not None:
-            aside = self.spool_cache.put(first, aside)
-        self.send_spooled(aside, request, status, headers)
+        if more is None and spooled.file is not None:
+            spooled = self.spool_cache.put(first, spooled)
+        self.send_spooled(spooled, request, status, headers)
 
     def send_spooled(
-        self, aside: SpooledResponse, request: Request, status: int, headers: Headers
+        self, spooled: SpooledResponse, request: Request, status: int, headers: Headers
     ) -> None:
-        headers = [each for each in headers if each[0].lower() != "content-length"]
-        headers.append(("content-length", str(aside.size)))
-        if aside.file is None:
-            request.protocol.response_bytes(status, headers, b"".join(aside.pieces))
+        headers = [
+            header for header in headers if header[0].lower() != "content-length"
+        ]
+        headers.append(("content-length", str(spooled.size)))
+        if spooled.file is None:
+            request.protocol.response_bytes(status, headers, b"".join(spooled.pieces))
             return
-        path = f"/dev/fd/{aside.file.fileno()}"
-        aside.used_at = time.monotonic()
-        self.loop.call_soon_threadsafe(self.close_later, aside)
+        path = f"/dev/fd/{spooled.file.fileno()}"
+        spooled.used_at = time.monotonic()
+        self.loop.call_soon_threadsafe(self.close_later, spooled)
         request.protocol.response_file(status, headers, path)
 
-    def close_later(self, aside: SpooledResponse) -> None:
+    def close_later(self, spooled: SpooledResponse) -> None:
         """When the server has opened it: what it has open stays there."""
 
-        def let_go() -> None:
-            is_old = time.monotonic() >= aside.used_at + SPOOL_OPEN_SECONDS
-            if is_old and not self.spool_cache.has(aside):
-                self.spooled_responses.discard(aside)
-                aside.close()
+        def close_if_old() -> None:
+            is_old = time.monotonic() >= spooled.used_at + SPOOL_OPEN_SECONDS
+            if is_old and not self.spool_cache.has(spooled):
+                self.spooled_responses.discard(spooled)
+                spooled.close()
 
-        self.spooled_responses.add(aside)
-        self.loop.call_later(SPOOL_OPEN_SECONDS, let_go)
+        self.spooled_responses.add(spooled)
+        self.loop.call_later(SPOOL_OPEN_SECONDS, close_if_old)
 
 
 class Request:
@@ -453,7 +455,7 @@ def host_part(address: str) -> str:
 def client_address(scope: Any, proxies: int) -> str:
     """The client's address, as so many trusted proxies in front tell it."""
     if proxies and (forwarded := ",".join(scope.headers.get_all("x-forwarded-for"))):
-        told = [each.strip() for each in forwarded.split(",")]
-        if len(told) >= proxies:
-            return told[-proxies]
+        addresses = [address.strip() for address in forwarded.split(",")]
+        if len(addresses) >= proxies:
+            return addresses[-proxies]
     return host_part(scope.client)

@@ -101,8 +101,8 @@ class PendingBody:
 
     __slots__ = ("bodies", "deadline", "future", "request")
 
-    def __init__(self, ours: ShortBodies, request: Any) -> None:
-        self.bodies = ours
+    def __init__(self, bodies: ShortBodies, request: Any) -> None:
+        self.bodies = bodies
         self.request = request
         self.deadline = time.monotonic() + request_bodies.BODY_SECONDS
         self.future: Any = None
@@ -113,11 +113,11 @@ class PendingBody:
 
 def bypass_loop(loop: asyncio.AbstractEventLoop) -> None:
     """Have arrivals called where they are told of, and all else by the loop as ever."""
-    by_the_loop = loop.call_soon_threadsafe
+    call_in_loop = loop.call_soon_threadsafe
 
     def call(callback: Callable[..., Any], *args: Any, context: Any = None) -> Any:
         if type(callback) is PendingBody:
             return callback(*args)
-        return by_the_loop(callback, *args, context=context)
+        return call_in_loop(callback, *args, context=context)
 
     setattr(loop, "call_soon_threadsafe", call)  # noqa: B010 - it is not typed so

@@ -341,8 +341,9 @@ MUTANTS = (
         (
             (
                 "rsvp/jobs/delivery/render.py",
-                "if one.id in now and now[one.id] == decisive_values(one)",
-                "if one.id in now",
+                "if message.id in current "
+                "and current[message.id] == decisive_values(message)",
+                "if message.id in current",
             ),
         ),
         "tests/jobs/delivery/test_batches.py::"

@@ -95,7 +95,7 @@ def test_a_dump_with_other_sql_is_refused(postgresql_site):
             postgresql_dump.load_dump(
                 connection.connection.driver_connection,
                 lines(text),
-                was="public",
+                old_namespace="public",
                 namespace="public",
                 size=1,
                 progress=lambda *_: None,

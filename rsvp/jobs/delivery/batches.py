@@ -25,9 +25,11 @@ class Batch:
     """Of some claimed messages those that many get, in one worker's hands."""
 
     def __init__(self, claims: Sequence[Claim] = ()) -> None:
-        found = load_bulk(claims) if claims else {}
-        self.ids = frozenset(found)
-        self.remaining = {one.id: found[one.id] for one in claims if one.id in found}
+        messages = load_bulk(claims) if claims else {}
+        self.ids = frozenset(messages)
+        self.remaining = {
+            one.id: messages[one.id] for one in claims if one.id in messages
+        }
         # Those that were as they had been read, when they were looked at.
         self.unchanged: set[int] = set()
         self.checked_at: datetime | None = None
@@ -44,8 +46,11 @@ class Batch:
         return message if claim.id in self.unchanged else None
 
     def recheck(self, claim: Claim, now: datetime) -> None:
-        some = [self.remaining[claim.id], *islice(self.remaining.values(), BATCH_SIZE)]
-        self.unchanged, self.checked_at = find_unchanged(some), now
+        messages = [
+            self.remaining[claim.id],
+            *islice(self.remaining.values(), BATCH_SIZE),
+        ]
+        self.unchanged, self.checked_at = find_unchanged(messages), now
 
     def add_sent(self, claim: Claim, now: datetime) -> None:
         self.sent.append((claim, now))

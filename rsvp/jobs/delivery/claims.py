@@ -85,17 +85,17 @@ def claim_due(now: datetime, limit: int, connections: int = 1) -> list[Claim]:
         return []
     with writing():
         lock_claiming()
-        wanted = choose_messages(due_messages(now, WINDOW_SIZE), limit, connections)
+        chosen = choose_messages(due_messages(now, WINDOW_SIZE), limit, connections)
         # Somebody may be superseding one at this moment: it is left alone.
-        there = select(Message.id).where(
-            Message.id.in_([row.id for row in wanted]),
+        still_queued = select(Message.id).where(
+            Message.id.in_([row.id for row in chosen]),
             Message.state == MessageState.QUEUED,
             is_not_being_sent(now),
         )
         # Workers that were killed while sending it each time count as tries too.
         claimed = current_connection().execute(
             update(MESSAGES)
-            .where(MESSAGES.c.id.in_(there.with_for_update(skip_locked=True)))
+            .where(MESSAGES.c.id.in_(still_queued.with_for_update(skip_locked=True)))
             .values(lease_until=now + LEASE, attempts=MESSAGES.c.attempts + 1)
             .returning(MESSAGES.c.id, MESSAGES.c.attempts)
         )
@@ -104,7 +104,7 @@ def claim_due(now: datetime, limit: int, connections: int = 1) -> list[Claim]:
             Claim(
                 row.id, attempts[row.id], row.domain, row.troubles or 0, row.created_at
             )
-            for row in wanted
+            for row in chosen
             if row.id in attempts
         ]
         if limit_per_minute():
@@ -141,13 +141,13 @@ def is_anything_due(now: datetime) -> bool:
 def due_messages(now: datetime, most: int) -> Sequence[Row[Any]]:
     """The first messages that may be sent, in their order, with what their domains are
     known for."""
-    given = {"now": now, "most": most, "per_minute": limit_per_minute()}
-    given["a_minute_ago"] = now - domain_backoff.WINDOW
-    given["in_a_minute"] = now + domain_backoff.WINDOW
-    given["latest_due"] = now + MAX_RETRY_DELAY
-    given["latest_lease"] = latest_end(now, LEASE)
-    given["latest_pause"] = latest_end(now, MAX_DOMAIN_PAUSE)
-    return current_connection().execute(SELECT_DUE, given).all()
+    parameters = {"now": now, "most": most, "per_minute": limit_per_minute()}
+    parameters["a_minute_ago"] = now - domain_backoff.WINDOW
+    parameters["in_a_minute"] = now + domain_backoff.WINDOW
+    parameters["latest_due"] = now + MAX_RETRY_DELAY
+    parameters["latest_lease"] = latest_end(now, LEASE)
+    parameters["latest_pause"] = latest_end(now, MAX_DOMAIN_PAUSE)
+    return current_connection().execute(SELECT_DUE, parameters).all()
 
 
 NOW = bindparam("now", type_=UtcDateTime)
@@ -227,13 +227,17 @@ def select_due() -> Select[Any]:
     """Two look-ups in the index for each rank: what waits for a later try, however much
     that is, is never read."""
     times = (Message.due_at <= NOW, Message.due_at > LATEST_DUE)
-    some = [
+    queries = [
         select_due_of_rank(rank, is_time)
         for rank in sorted({0, *RANK_BY_KIND.values()})
         for is_time in times
     ]
-    found = union_all(*(select(each.subquery()) for each in some)).subquery()
-    return select(found).order_by(found.c.rank, found.c.due_at, found.c.id).limit(LIMIT)
+    candidates = union_all(*(select(query.subquery()) for query in queries)).subquery()
+    return (
+        select(candidates)
+        .order_by(candidates.c.rank, candidates.c.due_at, candidates.c.id)
+        .limit(LIMIT)
+    )
 
 
 SELECT_DUE = select_due()
@@ -251,23 +255,23 @@ def choose_messages(
     for row in window:
         by_domain[row.domain].append(row)
     share = math.ceil(len(by_domain) / connections)
-    taken: list[Row[Any]] = []
+    chosen: list[Row[Any]] = []
     for rows in by_domain.values():
         if share == 0:
             break
-        if rows[0].troubles and taken:
+        if rows[0].troubles and chosen:
             continue
-        some = rows[: 1 if rows[0].troubles else None]
-        if most := limit_per_minute():
-            some = some[: most - rows[0].this_minute]
-        if taken and len(taken) + len(some) > limit:
+        batch = rows[: 1 if rows[0].troubles else None]
+        if per_minute := limit_per_minute():
+            batch = batch[: per_minute - rows[0].this_minute]
+        if chosen and len(chosen) + len(batch) > limit:
             continue
-        taken += some[:limit]
+        chosen += batch[:limit]
         share -= 1
-        if rows[0].troubles or len(taken) >= limit:
+        if rows[0].troubles or len(chosen) >= limit:
             break
     order = {row.id: place for place, row in enumerate(window)}
-    return sorted(taken, key=lambda row: order[row.id])
+    return sorted(chosen, key=lambda row: order[row.id])
 
 
 # --- noting how it went -------------------------------------------------------------
@@ -337,17 +341,17 @@ def update_message(claim: Claim, **values: object) -> None:
 def update_if_claimed(claim: Claim, **values: object) -> bool:
     """`note`, inside `writing()`; whether the message was still ours."""
     change = update(MESSAGES).where(*STILL_CLAIMED).values(**values)
-    mine = {"claimed": claim.id, "attempt": claim.attempt}
+    key = {"claimed": claim.id, "attempt": claim.attempt}
     connection = current_connection()
-    is_ours = connection.execute(change, mine).rowcount == 1
-    if not is_ours:
-        connection.execute(RELEASE_SUPERSEDED, mine)
-    return is_ours
+    is_claimed = connection.execute(change, key).rowcount == 1
+    if not is_claimed:
+        connection.execute(RELEASE_SUPERSEDED, key)
+    return is_claimed
 
 
 def release(claims: Sequence[Claim]) -> None:
     """Leave messages that were not tried to whoever comes next."""
-    rows = [{"claimed": one.id, "attempt": one.attempt} for one in claims]
+    rows = [{"claimed": claim.id, "attempt": claim.attempt} for claim in claims]
 
     def change(_again: bool) -> None:
         current_connection().execute(RELEASE, rows)

@@ -31,12 +31,12 @@ INSERT_BY_ENGINE: dict[str, Callable[[Table], Any]] = {
 }
 
 
-def pause_domain(domain: str, troubles: int, why: str, now: datetime) -> timedelta:
+def pause_domain(domain: str, troubles: int, reason: str, now: datetime) -> timedelta:
     """Leave a domain alone for a while after one more trouble than `troubles` in a row;
-    for how long. `why` names nobody: organizers of every team may read it."""
+    for how long. `reason` names nobody: organizers of every team may read it."""
     length = DOMAIN_PAUSES[min(troubles, len(DOMAIN_PAUSES) - 1)]
     upsert_domain(
-        domain, pause_until=now + length, troubles=troubles + 1, last_error=why
+        domain, pause_until=now + length, troubles=troubles + 1, last_error=reason
     )
     return length
 
@@ -49,8 +49,8 @@ def slow_down(domain: str, took: timedelta, now: datetime) -> None:
 def mark_recovered(domain: str) -> None:
     """It takes mails again."""
     healthy = {"pause_until": None, "troubles": 0, "last_error": None}
-    mine = update(DOMAINS).where(DOMAINS.c.domain == domain).values(healthy)
-    current_connection().execute(mine)
+    statement = update(DOMAINS).where(DOMAINS.c.domain == domain).values(healthy)
+    current_connection().execute(statement)
 
 
 def is_given_up(troubles: int) -> bool:
@@ -61,7 +61,7 @@ def is_given_up(troubles: int) -> bool:
     )
 
 
-def fail_old_messages(domain: str, why: str, now: datetime) -> list[Row[Any]]:
+def fail_old_messages(domain: str, reason: str, now: datetime) -> list[Row[Any]]:
     """Give up what has waited for two days for a domain that takes nothing; the event
     and registration of each. What is younger waits on."""
     table, long_ago = table_of(Message), now - GIVE_UP_AFTER
@@ -75,7 +75,9 @@ def fail_old_messages(domain: str, why: str, now: datetime) -> list[Row[Any]]:
             (table.c.attempts > 0) | (table.c.due_at <= long_ago),
             is_not_being_sent(now),
         )
-        .values(state=MessageState.FAILED, last_error=why, lease_until=None, due_at=now)
+        .values(
+            state=MessageState.FAILED, last_error=reason, lease_until=None, due_at=now
+        )
         .returning(table.c.id, table.c.event_id, table.c.registration_id)
     )
     return list(current_connection().execute(old).all())

@@ -38,18 +38,20 @@ def deliver_due(
     report = DeliveryReport()
     if not current_app.config["MAIL_SERVER"]:
         return report
-    lanes = connections or current_app.config["MAIL_CONNECTIONS"]
+    connection_count = connections or current_app.config["MAIL_CONNECTIONS"]
     is_stopped = stop.is_set if stop is not None else never_stopped
-    if limit is None and lanes > 1:
+    if limit is None and connection_count > 1:
         return (
-            SenderPool(now, lanes, is_stopped).run() if is_anything_due(now) else report
+            SenderPool(now, connection_count, is_stopped).run()
+            if is_anything_due(now)
+            else report
         )
     with Delivery(now, report, is_stopped) as delivery:
         while limit is None or report.tried < limit:
-            room = (
+            batch_limit = (
                 CLAIM_SIZE if limit is None else min(CLAIM_SIZE, limit - report.tried)
             )
-            claims = claim_due(delivery.now(), room)
+            claims = claim_due(delivery.now(), batch_limit)
             if not claims or not delivery.send_all(claims):
                 break
     return report
@@ -87,8 +89,8 @@ class SenderPool:
 
     def run(self) -> DeliveryReport:
         threads = [
-            threading.Thread(target=partial(self.work, one), daemon=True)
-            for one in self.deliveries
+            threading.Thread(target=partial(self.work, delivery), daemon=True)
+            for delivery in self.deliveries
         ]
         for thread in threads:
             thread.start()
@@ -98,7 +100,7 @@ class SenderPool:
                 self.release_behind_slow()
         if self.errors:
             raise self.errors[0]
-        reports = [one.report for one in self.deliveries]
+        reports = [delivery.report for delivery in self.deliveries]
         return DeliveryReport(
             sent=sum(report.sent for report in reports),
             retried=sum(report.retried for report in reports),
@@ -107,9 +109,9 @@ class SenderPool:
 
     def release_behind_slow(self) -> None:
         """Release what waits behind a slow mail, for other connections to send."""
-        for one in self.deliveries:
-            if one.is_slow and (rest := one.take_untried()):
-                release(rest)
+        for delivery in self.deliveries:
+            if delivery.is_slow and (untried := delivery.take_untried()):
+                release(untried)
                 self.wake_all()
 
     # --- in each thread ---

@@ -54,8 +54,8 @@ SELECT_CLAIMED = SELECT_MESSAGES.where(
 
 def load_message(claim: Claim) -> Message | None:
     """The message with all that it tells, unless somebody else has it by now."""
-    mine = {"claimed": claim.id, "attempt": claim.attempt}
-    return current_session().scalars(SELECT_CLAIMED, mine).unique().one_or_none()
+    key = {"claimed": claim.id, "attempt": claim.attempt}
+    return current_session().scalars(SELECT_CLAIMED, key).unique().one_or_none()
 
 
 # --- what many get ------------------------------------------------------------------
@@ -102,12 +102,12 @@ def load_bulk(claims: Sequence[Claim]) -> dict[int, Message]:
     tries = {claim.id: claim.attempt for claim in claims}
     # A session of its own, since what is read outlives it.
     with Session(current_session().get_bind()) as session:
-        found = session.scalars(SELECT_BULK, {"claimed": list(tries)}).unique().all()
-        ours = [one for one in found if one.attempts == tries[one.id]]
-        for message in ours:
+        messages = session.scalars(SELECT_BULK, {"claimed": list(tries)}).unique().all()
+        claimed = [one for one in messages if one.attempts == tries[one.id]]
+        for message in claimed:
             if message.registration is not None:
                 set_committed_value(message.registration, "event", message.event)
-    return {message.id: message for message in ours}
+    return {message.id: message for message in claimed}
 
 
 def find_unchanged(messages: Sequence[Message]) -> set[int]:
@@ -115,11 +115,11 @@ def find_unchanged(messages: Sequence[Message]) -> set[int]:
     decides about them as it was; by their ids."""
     ids = [message.id for message in messages]
     rows = current_connection().execute(SELECT_DECISIVE, {"claimed": ids})
-    now = {row[0]: tuple(row) for row in rows}
+    current = {row[0]: tuple(row) for row in rows}
     return {
-        one.id
-        for one in messages
-        if one.id in now and now[one.id] == decisive_values(one)
+        message.id
+        for message in messages
+        if message.id in current and current[message.id] == decisive_values(message)
     }
 
 
@@ -131,8 +131,8 @@ def decisive_values(message: Message) -> tuple[object, ...]:
         *(getattr(registration, name) for name in REGISTRATION_COLUMNS),
         *(getattr(event, name) for name in EVENT_COLUMNS),
         sum(
-            (each.id << 20) + each.code_version
-            for each in registration.coming_attendees
+            (attendee.id << 20) + attendee.code_version
+            for attendee in registration.coming_attendees
         ),
     )
 
@@ -169,25 +169,25 @@ def has_failed_address(message: Message) -> bool:
 
 def build_mail(message: Message, at: datetime) -> connection.OutgoingMail:
     """The mail as it goes over the wire."""
-    written = render_mail(message, at)
-    calendar = written.calendar and connection.MailPart(
-        written.calendar_name, "calendar", written.calendar
+    rendered = render_mail(message, at)
+    calendar = rendered.calendar and connection.MailPart(
+        rendered.calendar_name, "calendar", rendered.calendar
     )
     return connection.OutgoingMail(
-        subject=written.subject,
+        subject=rendered.subject,
         recipient=message.recipient,
-        text=written.text,
-        html=written.html,
-        message_id=written.message_id,
+        text=rendered.text,
+        html=rendered.html,
+        message_id=rendered.message_id,
         at=at,
-        reply_to=written.reply_to,
+        reply_to=rendered.reply_to,
         pictures=[
             connection.MailPart(cid, "png", picture)
-            for cid, picture in written.images.items()
+            for cid, picture in rendered.images.items()
         ],
         calendar=calendar or None,
-        method=written.method,
-        unsubscribe=written.unsubscribe,
+        method=rendered.method,
+        unsubscribe=rendered.unsubscribe,
     )
 
 
@@ -195,9 +195,9 @@ def render_mail(message: Message, at: datetime) -> render.RenderedMail:
     public_url = current_app.config["PUBLIC_URL"]
     code_key = current_app.config["CODE_KEY"]
     if message.user is not None and message.kind == MessageKind.NOTE:
-        like = trial_registration(message)
+        sample = trial_registration(message)
         return samples.compose_trial(
-            message, like, code_key=code_key, public_url=public_url
+            message, sample, code_key=code_key, public_url=public_url
         )
     if message.kind == MessageKind.UNDELIVERED:
         return account.delivery_failures_mail(
@@ -219,12 +219,12 @@ def render_mail(message: Message, at: datetime) -> render.RenderedMail:
 
 def trial_registration(message: Message) -> Registration | None:
     """The registration whose mail an organizer tries out; None: nobody's yet."""
-    like = message.facts.get("like")
-    if not like:
+    uuid = message.facts.get("like")
+    if not uuid:
         return None
-    found = select(Registration).where(
+    query = select(Registration).where(
         Registration.event_id == message.event_id,
-        Registration.uuid == UUID(like),
+        Registration.uuid == UUID(uuid),
         Registration.search != "",  # not erased meanwhile
     )
-    return current_session().scalar(found)
+    return current_session().scalar(query)

@@ -130,9 +130,9 @@ class Delivery:
     def take_untried(self, domain: str | None = None) -> list[Claim]:
         """What was not tried yet (of one domain), which is nobody's now."""
         with self.lock:
-            taken = [c for c in self.untried if domain in (None, c.domain)]
-            self.untried = [c for c in self.untried if c not in taken]
-            return taken
+            claims = [c for c in self.untried if domain in (None, c.domain)]
+            self.untried = [c for c in self.untried if c not in claims]
+            return claims
 
     @property
     def is_slow(self) -> bool:
@@ -171,23 +171,23 @@ class Delivery:
             return Batch()
 
     def send_each(self, claimed_at: datetime) -> bool:
-        while (each := self.next_claim()) is not None:
+        while (claim := self.next_claim()) is not None:
             is_late = self.now() - claimed_at > LEASE / 2
             if is_late or self.is_over():
-                release([each, *self.take_untried()])
+                release([claim, *self.take_untried()])
                 return is_late
-            self.send(each)
+            self.send(claim)
             if self.server_failures >= 2:
                 # The server is gone or stalls: each further try would only take time.
-                for one in self.take_untried():
-                    self.retry_later(one, self.server_failure_reason)
+                for untried in self.take_untried():
+                    self.retry_later(untried, self.server_failure_reason)
                 return False
         return True
 
     def send(self, claim: Claim) -> None:
         self.batch.flush_if_old(self.now())
-        letter = self.render(claim)
-        if letter is None:
+        prepared = self.render(claim)
+        if prepared is None:
             return
         if self.seconds_left() <= 0:
             # We were held up: another has it by now.
@@ -195,7 +195,7 @@ class Delivery:
             return
         self.sending_since = began = time.monotonic()
         try:
-            self.send_smtp(letter.mail)
+            self.send_smtp(prepared.mail)
         except MemoryError:
             raise
         except Exception as error:
@@ -208,7 +208,7 @@ class Delivery:
         else:
             self.sending_since = None
             took = timedelta(seconds=time.monotonic() - began)
-            self.record_sent(claim, took, was_refused=letter.was_refused)
+            self.record_sent(claim, took, was_refused=prepared.was_refused)
 
     def render(self, claim: Claim) -> PreparedMail | None:
         """The mail of a claimed message, as things stand now; None if it is not to be
@@ -274,21 +274,23 @@ class Delivery:
             return MAX_SEND_TIME.total_seconds()
         return min(MAX_SEND_TIME, self.lease_ends_at - self.now()).total_seconds()
 
-    def send_smtp(self, letter: mailer_connection.OutgoingMail) -> None:
+    def send_smtp(self, outgoing: mailer_connection.OutgoingMail) -> None:
         """Raises OSError and smtplib's errors; `step` then says how far it got."""
         was_open = self.connection is not None
         ends_at = time.monotonic() + self.seconds_left()
         try:
-            self.transfer(letter, ends_at)
+            self.transfer(outgoing, ends_at)
         except (smtplib.SMTPServerDisconnected, smtplib.SMTPSenderRefused) as error:
             if not was_open or self.step != SmtpStep.SENDER or not has_hung_up(error):
                 raise
             # It had only waited too long for us, or takes so many over each connection:
             # once more, over a new one.
             self.disconnect()
-            self.transfer(letter, ends_at)
+            self.transfer(outgoing, ends_at)
 
-    def transfer(self, letter: mailer_connection.OutgoingMail, ends_at: float) -> None:
+    def transfer(
+        self, outgoing: mailer_connection.OutgoingMail, ends_at: float
+    ) -> None:
         if self.connection is None:
             self.connection = mail.connect()
             self.connection.ends_at = ends_at
@@ -298,7 +300,7 @@ class Delivery:
                 self.connection = None
                 raise
         self.connection.ends_at = ends_at
-        letter.send(self.connection)
+        outgoing.send(self.connection)
 
     def disconnect(self) -> None:
         if self.connection is not None:
@@ -342,47 +344,49 @@ class Delivery:
 
     def log_error(self, claim: Claim, what: str, error: Exception) -> None:
         """For the log. An error's own text is left out: it may quote the message."""
-        where = "".join(traceback.format_tb(error.__traceback__))
+        frames = "".join(traceback.format_tb(error.__traceback__))
         name = type(error).__name__
-        log.error("message %d can't be %s: %s\n%s", claim.id, what, name, where)
+        log.error("message %d can't be %s: %s\n%s", claim.id, what, name, frames)
 
-    def handle_error(self, claim: Claim, trouble: SendFailure, step: SmtpStep) -> None:
+    def handle_error(self, claim: Claim, failure: SendFailure, step: SmtpStep) -> None:
         self.batch.flush_sent()
-        if trouble.ends_connection:
+        if failure.ends_connection:
             self.disconnect()
-        if trouble.scope == FailureScope.SERVER:
+        if failure.scope == FailureScope.SERVER:
             self.server_failures += 1
             # What was said of a recipient is for those who may read that mail.
             is_of_all = step in (SmtpStep.CONNECT, SmtpStep.SENDER)
-            self.server_failure_reason = trouble.reason if is_of_all else SITE_REFUSED
-        if trouble.is_final:
-            self.mark_failed(claim, trouble.reason, refuses=trouble.refuses_address)
+            self.server_failure_reason = failure.reason if is_of_all else SITE_REFUSED
+        if failure.is_final:
+            self.mark_failed(claim, failure.reason, refuses=failure.refuses_address)
             return
-        self.retry_later(claim, trouble.reason)
-        if trouble.scope == FailureScope.MESSAGE:
+        self.retry_later(claim, failure.reason)
+        if failure.scope == FailureScope.MESSAGE:
             self.retries_by_domain[claim.domain] += 1
         is_repeated = self.retries_by_domain[claim.domain] > 1 or claim.domain_failures
-        if trouble.scope == FailureScope.DOMAIN or (
-            trouble.scope == FailureScope.MESSAGE and is_repeated
+        if failure.scope == FailureScope.DOMAIN or (
+            failure.scope == FailureScope.MESSAGE and is_repeated
         ):
-            self.pause_domain(claim, trouble.reason)
+            self.pause_domain(claim, failure.reason)
 
     def pause_domain(self, claim: Claim, reason: str) -> None:
         """Leave the domain alone for a while; what goes there waits, untried."""
-        why, now, old = domain_reason(reason), self.now(), []
+        public_reason, now, given_up = domain_reason(reason), self.now(), []
         with writing():
             length = domain_backoff.pause_domain(
-                claim.domain, claim.domain_failures, why, now
+                claim.domain, claim.domain_failures, public_reason, now
             )
             is_trusted = trusted_clock.last_run_if_apart(now) is None
             if is_trusted and domain_backoff.is_given_up(claim.domain_failures + 1):
-                old = domain_backoff.fail_old_messages(
-                    claim.domain, f"{DOMAIN_GIVEN_UP}: {why}", now
+                given_up = domain_backoff.fail_old_messages(
+                    claim.domain, f"{DOMAIN_GIVEN_UP}: {public_reason}", now
                 )
         release(self.take_untried(claim.domain))
         log.warning("a domain rests for %s after message %d", length, claim.id)
-        self.report.failed += len(old)
-        for event_id in sorted({row.event_id for row in old if row.registration_id}):
+        self.report.failed += len(given_up)
+        for event_id in sorted(
+            {row.event_id for row in given_up if row.registration_id}
+        ):
             with writing():
                 delivery_failures.notify_organizers(
                     delivery_failures.lock_event_row(event_id), now

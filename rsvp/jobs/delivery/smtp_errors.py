@@ -63,20 +63,20 @@ def classify_error(error: Exception, step: SmtpStep) -> SendFailure:
     signing in and naming the sender are the same for every mail: what fails there is
     the operator's to mend, and no mail's end.
     """
-    told_whom = step in (SmtpStep.RECIPIENT, SmtpStep.DATA)
-    if isinstance(error, smtplib.SMTPNotSupportedError) and told_whom:
+    named_recipient = step in (SmtpStep.RECIPIENT, SmtpStep.DATA)
+    if isinstance(error, smtplib.SMTPNotSupportedError) and named_recipient:
         return SendFailure(ADDRESS_UNSUPPORTED, is_final=True)
     if not is_expected(error):
-        whose = FailureScope.MESSAGE if told_whom else FailureScope.SERVER
-        return SendFailure(explain_error(error), whose, ends_connection=True)
+        scope = FailureScope.MESSAGE if named_recipient else FailureScope.SERVER
+        return SendFailure(explain_error(error), scope, ends_connection=True)
     answer = server_answer(error)
     if answer is None:
-        whose = FailureScope.DOMAIN if told_whom else FailureScope.SERVER
-        return SendFailure(explain_error(error), whose, ends_connection=True)
+        scope = FailureScope.DOMAIN if named_recipient else FailureScope.SERVER
+        return SendFailure(explain_error(error), scope, ends_connection=True)
     code, text = answer
     if isinstance(error, MailRefused):
         return SendFailure(text)
-    if not told_whom or code in SIGN_IN_CODES:
+    if not named_recipient or code in SIGN_IN_CODES:
         return SendFailure(text, FailureScope.SERVER, ends_connection=True)
     if code == CLOSING_CODE or code < 400:  # it hangs up, or has lost the thread
         return SendFailure(text, FailureScope.DOMAIN, ends_connection=True)
@@ -93,14 +93,14 @@ def is_expected(error: Exception) -> bool:
 
 def server_answer(error: Exception) -> tuple[int, str] | None:
     """The server's code and words, or None where it was no answer of a server."""
-    said: bytes | str
+    text: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        ((code, said),) = error.recipients.values()
+        ((code, text),) = error.recipients.values()
     elif isinstance(error, smtplib.SMTPResponseException):
-        code, said = error.smtp_code, error.smtp_error
+        code, text = error.smtp_code, error.smtp_error
     else:
         return None
-    words = one_line(said.decode(errors="replace") if isinstance(said, bytes) else said)
+    words = one_line(text.decode(errors="replace") if isinstance(text, bytes) else text)
     if isinstance(error, smtplib.SMTPAuthenticationError):
         # Its words may repeat what we signed in with.
         more = ENHANCED_CODE.match(words)
@@ -133,8 +133,8 @@ def explain_error(error: BaseException) -> str:
         return "the mail server's name is not known"
     if isinstance(error, UnicodeError):
         return "the mail server's name, or what was to be said to it, can't be written"
-    why = error.strerror if isinstance(error, OSError) else None
-    return f"the mail server could not be reached: {why or type(error).__name__}"
+    reason = error.strerror if isinstance(error, OSError) else None
+    return f"the mail server could not be reached: {reason or type(error).__name__}"
 
 
 KNOWN_ERRORS: tuple[tuple[type[BaseException], str], ...] = (
@@ -150,8 +150,8 @@ KNOWN_ERRORS: tuple[tuple[type[BaseException], str], ...] = (
 def explain_tls_error(error: ssl.SSLError) -> str:
     if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"):
         return "the mail server does not encrypt from the first byte on"
-    why = (error.reason or type(error).__name__).replace("_", " ").lower()
-    return f"no encrypted connection could be made: {why}"
+    reason = (error.reason or type(error).__name__).replace("_", " ").lower()
+    return f"no encrypted connection could be made: {reason}"
 
 
 def loggable_reason(reason: str) -> str:
