@@ -198,8 +198,8 @@ def read_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
 
     Text settings are read as text: an all-digit password stays a password.
     """
-    found: dict[str, Any] = {}
-    handed_on = []
+    values: dict[str, Any] = {}
+    passed_on = []
     for variable, text in sorted(environ.items()):
         if not variable.startswith(PREFIX) or is_unset(variable, text):
             continue
@@ -207,19 +207,19 @@ def read_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
         if not is_utf8(variable + text):
             raise UnsafeStart(f"{printable_name(variable)} is not written in UTF-8")
         if setting := SETTINGS.get(name):
-            found[name] = convert_setting(setting, text)
+            values[name] = convert_setting(setting, text)
             continue
-        found[name] = parse_setting(
+        values[name] = parse_setting(
             name, text, functools.partial(extension_settings.parse_value, name)
         )
-        handed_on.append(printable_name(variable))
-        app.logger.warning("%s is not a setting of RSVP; passed on", handed_on[-1])
-    app.extensions["rsvp_handed_on"] = handed_on
-    if "PORT" not in found and not is_unset("PORT", environ.get("PORT", "")):
-        found["PORT"] = convert_setting(
+        passed_on.append(printable_name(variable))
+        app.logger.warning("%s is not a setting of RSVP; passed on", passed_on[-1])
+    app.extensions["rsvp_handed_on"] = passed_on
+    if "PORT" not in values and not is_unset("PORT", environ.get("PORT", "")):
+        values["PORT"] = convert_setting(
             SETTINGS["PORT"], environ["PORT"], variable="PORT"
         )
-    return found
+    return values
 
 
 def is_unset(variable: str, text: str) -> bool:

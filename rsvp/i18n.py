@@ -45,8 +45,8 @@ def translate_plural(one: str, many: str, number: int) -> str:
 def gettext(text: str, **named: object) -> str:
     """As flask_babel's, for mails: hundreds of texts a second, most of them as they
     are."""
-    found = translate(text)
-    return found % named if named else found
+    translated = translate(text)
+    return translated % named if named else translated
 
 
 def ngettext(one: str, many: str, num: int, **named: object) -> str:
@@ -68,9 +68,9 @@ def current_language() -> str:
     return g.get("language", AVAILABLE[0]) if has_request_context() else AVAILABLE[0]
 
 
-def language_for(wanted: str) -> str:
-    """The language to speak to somebody who would like `wanted` (a BCP 47 tag)."""
-    base = wanted.replace("_", "-").split("-")[0].lower()
+def language_for(tag: str) -> str:
+    """The language to speak to somebody who would like `tag` (a BCP 47 tag)."""
+    base = tag.replace("_", "-").split("-")[0].lower()
     return base if base in AVAILABLE else AVAILABLE[0]
 
 

@@ -102,10 +102,10 @@ class Datastore(SQLAlchemyUserDatastore):
     def __init__(self) -> None:
         super().__init__(db, User, None)  # type: ignore[arg-type]
 
-    def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Any:
-        if "email" in wanted:
-            return users.find_user_to_sign_in(wanted["email"])
-        return super().find_user(case_insensitive, **wanted)
+    def find_user(self, case_insensitive: bool = False, **filters: Any) -> Any:
+        if "email" in filters:
+            return users.find_user_to_sign_in(filters["email"])
+        return super().find_user(case_insensitive, **filters)
 
     def put(self, model: Any) -> Any:
         """Keep the stronger hash of a password that somebody just signed in with."""

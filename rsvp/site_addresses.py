@@ -160,12 +160,12 @@ def resolve_listening_host(host: str, port: int) -> str:
     ValueError where there is none.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise ValueError(f"names a host that is not known here: {host}") from None
-    found.sort(key=lambda entry: entry[0] != socket.AF_INET)
+    entries.sort(key=lambda entry: entry[0] != socket.AF_INET)
     refused: dict[str, OSError] = {}
-    for family, _type, _protocol, _name, (address, *rest) in found:
+    for family, _type, _protocol, _name, (address, *rest) in entries:
         try:
             with socket.socket(family, socket.SOCK_STREAM) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -214,10 +214,10 @@ def database_file(text: str, folder: Path) -> str:
 
 
 def refuse_invalid_server_url(text: str) -> None:
-    rest = text.removeprefix(POSTGRESQL_PREFIX)
-    user, _, _ = rest.rpartition("@")
+    authority = text.removeprefix(POSTGRESQL_PREFIX)
+    user, _, _ = authority.rpartition("@")
     # What is wrong further on would be read out of the password, and told.
-    if rest.count("@") > 1 or "/" in user:
+    if authority.count("@") > 1 or "/" in user:
         raise ValueError(
             "must have @ and / in its user name and password written as %40 and %2F"
         )

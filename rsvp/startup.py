@@ -61,9 +61,9 @@ def verify(*, writes: bool = False) -> None:
         checks.refuse_other_encoding()
         current = schema_version()
         if current is None:
-            where = data_location(current_app)
+            location = data_location(current_app)
             raise UnsafeStart(
-                f"there is no site yet ({where}): run `rsvp init`, or set "
+                f"there is no site yet ({location}): run `rsvp init`, or set "
                 "RSVP_INSTANCE_PATH to where it is"
             )
         refuse_newer(current)

@@ -99,8 +99,8 @@ def read_printed_code(text: str) -> bytes | None:
 
 def group_code(text: str) -> str:
     """A printed code in groups that an eye can follow: `1ABCD EFGH … YZ`."""
-    head, rest = text[:5], text[5:]
-    return " ".join([head, *(rest[i : i + 4] for i in range(0, len(rest), 4))])
+    head, tail = text[:5], text[5:]
+    return " ".join([head, *(tail[i : i + 4] for i in range(0, len(tail), 4))])
 
 
 def check_characters(body: str) -> str:
@@ -185,9 +185,9 @@ def registration_of_token(token: str) -> UUID | None:
     return UUID(bytes=base64.urlsafe_b64decode(token + "=")[:16])
 
 
-def is_same_token(mine: str, token: str) -> bool:
+def is_same_token(expected: str, token: str) -> bool:
     """Whether a token is this one, in a time that tells nothing of it."""
-    return hmac.compare_digest(mine.encode(), token.encode())
+    return hmac.compare_digest(expected.encode(), token.encode())
 
 
 def door_pass_token(code_key: bytes, door_pass: UUID, version: int) -> str:
@@ -306,8 +306,8 @@ def is_reset_token_valid(
 ) -> bool:
     """Whether the token is ours, for this account as it is now, and not too old."""
     stamped = token.removeprefix(f"{user}.")
-    mine = reset_signer(secret_key, user, mark)
-    return is_signed_time_valid(mine, stamped, PASSWORD_RESET_TOKEN_LIFE, now)
+    signed_by = reset_signer(secret_key, user, mark)
+    return is_signed_time_valid(signed_by, stamped, PASSWORD_RESET_TOKEN_LIFE, now)
 
 
 def reset_signer(secret_key: str, user: int, mark: str) -> Signer:

@@ -114,15 +114,15 @@ def fill_in_dates(text: str, now: datetime) -> str:
     [zone] = ZONE_PATTERN.findall(text)
     today = now.astimezone(ZoneInfo(zone)).date()
     return DATE_PATTERN.sub(
-        lambda found: f"{relative_day(today, found[1], found[2])}", text
+        lambda match: f"{relative_day(today, match[1], match[2])}", text
     )
 
 
 def relative_day(today: date, days: str, weekday: str | None) -> date:
-    found = today + timedelta(days=int(days))
+    day = today + timedelta(days=int(days))
     if weekday:
-        found += timedelta(days=(WEEKDAYS.index(weekday) - found.weekday()) % 7)
-    return found
+        day += timedelta(days=(WEEKDAYS.index(weekday) - day.weekday()) % 7)
+    return day
 
 
 # --- people -------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def register_parties(
     parties = list(party_sizes(seats, sizes))
     for number, size in enumerate(parties):
         email = f"{event.slug.split('-')[0]}-{admission.key}-{number + 1}@example.org"
-        wanted = RegistrationRequest(
+        requested = RegistrationRequest(
             admission_id=admission.id,
             email=email,
             email_key=email,
@@ -162,7 +162,7 @@ def register_parties(
             language=event.language,
         )
         at = now - timedelta(minutes=60 + 73 * (len(parties) - number))
-        plan = create.prepare(event, wanted, code_key=code_key, now=at)
+        plan = create.prepare(event, requested, code_key=code_key, now=at)
         create.register(plan, under_lock=True)
 
 
@@ -218,5 +218,5 @@ def make_answer(question: Question, number: int) -> Any:
             return question.options[number % len(question.options)]
         case QuestionType.CHOICES:
             return question.options[: 1 + number % 2]
-    said = TEXT_ANSWERS[question.key]
-    return said[number // 3 % len(said)]
+    texts = TEXT_ANSWERS[question.key]
+    return texts[number // 3 % len(texts)]

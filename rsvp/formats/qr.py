@@ -92,12 +92,12 @@ def qr_matrix(text: str) -> Matrix:
 
 def dark_runs(row: Sequence[bool]) -> list[tuple[int, int]]:
     """Where dark modules stand together, as (start, length)."""
-    found: list[tuple[int, int]] = []
+    runs: list[tuple[int, int]] = []
     for x, dark in enumerate(row):
         if not dark:
             continue
-        if found and sum(found[-1]) == x:
-            found[-1] = (found[-1][0], found[-1][1] + 1)
+        if runs and sum(runs[-1]) == x:
+            runs[-1] = (runs[-1][0], runs[-1][1] + 1)
         else:
-            found.append((x, 1))
-    return found
+            runs.append((x, 1))
+    return runs

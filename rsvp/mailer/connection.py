@@ -177,7 +177,9 @@ class OutgoingMail(flask_mail.Message):
             plain["List-Unsubscribe"] = f"<{self.unsubscribe}>"
             plain["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         plain["MIME-Version"] = "1.0"
-        return b"".join([*lines, *(mime.header_line(*each) for each in plain.items())])
+        return b"".join(
+            [*lines, *(mime.header_line(*header) for header in plain.items())]
+        )
 
     def calendar_part(self, calendar: MailPart) -> bytes:
         return mime.text_part(
@@ -219,10 +221,10 @@ class SmtpConnection(flask_mail.Connection):
         self.step = SmtpStep.CONNECT
 
     def seconds_left(self) -> float:
-        left = self.ends_at - time.monotonic()
-        if left <= 0:
+        seconds = self.ends_at - time.monotonic()
+        if seconds <= 0:
             raise TimeoutError("timed out")
-        return min(self.timeout, left)
+        return min(self.timeout, seconds)
 
     def configure_host(self) -> TimedSMTP:
         host: TimedSMTP
@@ -232,11 +234,13 @@ class SmtpConnection(flask_mail.Connection):
             host = TimedSMTPOverTLS(
                 self.mail.server,
                 self.mail.port,
-                left=self.seconds_left,
+                seconds_left=self.seconds_left,
                 context=ssl.create_default_context(),
             )
         else:
-            host = TimedSMTP(self.mail.server, self.mail.port, left=self.seconds_left)
+            host = TimedSMTP(
+                self.mail.server, self.mail.port, seconds_left=self.seconds_left
+            )
         try:
             if self.mail.use_tls:
                 host.starttls(context=ssl.create_default_context())
@@ -279,27 +283,27 @@ class SmtpConnection(flask_mail.Connection):
         options = list(message.mail_options)
         if host.has_extn("size"):
             options.append(f"size={len(data)}")
-        code, said = host.mail(sender, options)
+        code, text = host.mail(sender, options)
         if code != OK:
             self.reset_session(code)
             is_for_letters = message.needs_utf8 and sender.isascii()
             if code == TOO_LARGE or (is_for_letters and code != CLOSING):
-                raise MailRefused(code, said)
-            raise smtplib.SMTPSenderRefused(code, said, sender)
+                raise MailRefused(code, text)
+            raise smtplib.SMTPSenderRefused(code, text, sender)
         self.step = SmtpStep.RECIPIENT
-        code, said = host.rcpt(recipient)
+        code, text = host.rcpt(recipient)
         if code not in (OK, WILL_FORWARD):
             self.reset_session(code)
-            raise smtplib.SMTPRecipientsRefused({recipient: (code, said)})
+            raise smtplib.SMTPRecipientsRefused({recipient: (code, text)})
         self.step = SmtpStep.DATA
         try:
-            code, said = host.data(data)
+            code, text = host.data(data)
         except smtplib.SMTPDataError as error:
             self.reset_session(error.smtp_code)
             raise
         if code != OK:
             self.reset_session(code)
-            raise smtplib.SMTPDataError(code, said)
+            raise smtplib.SMTPDataError(code, text)
 
     def reset_session(self, code: int) -> None:
         """After a refusal: the next mail is another one. Where that isn't agreed on, it

@@ -126,10 +126,10 @@ def parse_mail_domain(text: str) -> str:
         return f"[IPv6:{bare}]" if ":" in bare else f"[{bare}]"
     if not text.isascii():
         try:
-            found = validate_email(f"rsvp@{text}", check_deliverability=False)
+            checked = validate_email(f"rsvp@{text}", check_deliverability=False)
         except EmailNotValidError:
             raise ValueError(SENDER_REASON) from None
-        return found.ascii_domain
+        return checked.ascii_domain
     if not is_host(text) or "_" in text or text.endswith("."):
         raise ValueError(SENDER_REASON)
     return text
@@ -185,9 +185,9 @@ def refuse_conflicts(config: Mapping[str, Any]) -> None:
         )
     # With one of them we would not sign in, and say nothing of it.
     pair = ("MAIL_USERNAME", "MAIL_PASSWORD")
-    there = [f"RSVP_{one}" for one in pair if config[one]]
-    missing = [f"RSVP_{one}" for one in pair if not config[one]]
-    if config["MAIL_SERVER"] and there and missing:
+    given = [f"RSVP_{name}" for name in pair if config[name]]
+    missing = [f"RSVP_{name}" for name in pair if not config[name]]
+    if config["MAIL_SERVER"] and given and missing:
         raise ValueError(
-            f"{there[0]} is set but {missing[0]} is not: signing in takes both"
+            f"{given[0]} is set but {missing[0]} is not: signing in takes both"
         )

@@ -58,11 +58,13 @@ class TimedSMTP(smtplib.SMTP):
     """Raises what smtplib does, Unusable for what it has no words for, and TimeoutError
     before it sends anything too late."""
 
-    def __init__(self, host: str, port: int, *, left: SecondsLeft, **more: Any) -> None:
-        self.left = left
+    def __init__(
+        self, host: str, port: int, *, seconds_left: SecondsLeft, **more: Any
+    ) -> None:
+        self.seconds_left = seconds_left
         self.unread = bytearray()
         # Its own name is asked for below: the library would ask the DNS each time.
-        super().__init__(host, port, local_hostname="", timeout=left(), **more)
+        super().__init__(host, port, local_hostname="", timeout=seconds_left(), **more)
         self.local_hostname = local_host_name() or local_address(self.connected())
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
@@ -81,10 +83,10 @@ class TimedSMTP(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """The code and the words of an answer, its lines joined by line breaks."""
         words: list[bytes] = []
-        room = MAX_ANSWER_BYTES
+        max_bytes = MAX_ANSWER_BYTES
         while True:
-            line = self.read_line(room)
-            room -= len(line)
+            line = self.read_line(max_bytes)
+            max_bytes -= len(line)
             answer = ANSWER.fullmatch(line.rstrip(b" \t\r\n"))
             if not answer:
                 self.close()
@@ -93,11 +95,11 @@ class TimedSMTP(smtplib.SMTP):
             if not answer[2]:
                 return int(answer[1]), b"\n".join(words)
 
-    def read_line(self, room: int) -> bytes:
-        looked_at = 0
-        while (end := self.unread.find(b"\n", looked_at)) < 0:
-            looked_at = len(self.unread)
-            if looked_at >= room:
+    def read_line(self, max_bytes: int) -> bytes:
+        searched = 0
+        while (end := self.unread.find(b"\n", searched)) < 0:
+            searched = len(self.unread)
+            if searched >= max_bytes:
                 self.close()
                 raise UnusableServer(ANSWER_TOO_LONG)
             self.unread += self.read()
@@ -108,7 +110,7 @@ class TimedSMTP(smtplib.SMTP):
     def read(self) -> bytes:
         source = self.connected()
         try:
-            source.settimeout(self.left())
+            source.settimeout(self.seconds_left())
             data = source.recv(READ_BYTES)
         except OSError as error:
             self.close()
@@ -119,10 +121,10 @@ class TimedSMTP(smtplib.SMTP):
         return data
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
-        left, target = self.left(), self.connected()
+        seconds, target = self.seconds_left(), self.connected()
         data = s.encode(self.command_encoding) if isinstance(s, str) else s
         try:
-            target.settimeout(left)
+            target.settimeout(seconds)
             target.sendall(data)
         except OSError as error:
             self.close()
@@ -138,30 +140,30 @@ class TimedSMTP(smtplib.SMTP):
         """As the library does it; one that says it is closing isn't asked again."""
         if self.helo_resp is not None or self.ehlo_resp is not None:
             return
-        code, said = self.ehlo()
+        code, text = self.ehlo()
         if not 200 <= code <= 299 and code != CLOSING:
-            code, said = self.helo()
+            code, text = self.helo()
         if not 200 <= code <= 299:
-            raise smtplib.SMTPHeloError(code, said)
+            raise smtplib.SMTPHeloError(code, text)
 
     def starttls(self, *, context: ssl.SSLContext) -> tuple[int, bytes]:  # type: ignore[override]
         """Encrypt; of what was said before nothing counts (RFC 3207)."""
         self.ehlo_or_helo_if_needed()
         if not self.has_extn("starttls"):
             raise UnusableServer(NO_ENCRYPTION)
-        code, said = self.docmd("STARTTLS")
+        code, text = self.docmd("STARTTLS")
         if code != READY:
-            raise smtplib.SMTPResponseException(code, said)
+            raise smtplib.SMTPResponseException(code, text)
         if self.unread:
             # It would be taken for what the server says encrypted.
             raise UnusableServer(TOO_MUCH_BEFORE_TLS)
         plain = self.connected()
-        plain.settimeout(self.left())
+        plain.settimeout(self.seconds_left())
         self.sock = context.wrap_socket(plain, server_hostname=self._host)
         self.helo_resp = self.ehlo_resp = None
         self.esmtp_features = {}
         self.does_esmtp = False
-        return code, said
+        return code, text
 
     def sign_in(self, user: str, password: str) -> None:
         """Sign in by the first way that works, in UTF-8 (RFC 4616, 4954).
@@ -205,16 +207,16 @@ class TimedSMTP(smtplib.SMTP):
             at_once = f"{command} {base64_text(answers[0])}"
             if len(at_once) + len(smtplib.CRLF) <= MAX_LINE_BYTES:
                 command, answers = at_once, []
-        code, said = self.docmd(command)
+        code, text = self.docmd(command)
         for _ in range(MAX_CHALLENGES):
             if code != CONTINUE:
                 break
             if mechanism == "CRAM-MD5":
-                answers = [cram_md5_answer(user, password, said)]
+                answers = [cram_md5_answer(user, password, text)]
             # "*" ends it (RFC 4954): the server wants to know more than there is.
-            code, said = self.docmd(base64_text(answers.pop(0)) if answers else "*")
+            code, text = self.docmd(base64_text(answers.pop(0)) if answers else "*")
         if code not in (SIGNED_IN, ALREADY_SIGNED_IN):
-            raise smtplib.SMTPAuthenticationError(code, said)
+            raise smtplib.SMTPAuthenticationError(code, text)
 
 
 class TimedSMTPOverTLS(TimedSMTP, smtplib.SMTP_SSL):

@@ -8,10 +8,10 @@ DURATION = re.compile(r"([0-9]{1,6}) *(minute|hour|day|week)s?")
 
 def parse_duration(text: str) -> int:
     """How many minutes a span is. Raises ValueError for what is none."""
-    found = DURATION.fullmatch(text.strip().lower())
-    if found is None:
+    match = DURATION.fullmatch(text.strip().lower())
+    if match is None:
         raise ValueError("must be a span of time, as in 2 days or 90 minutes")
-    number, unit = int(found[1]), found[2]
+    number, unit = int(match[1]), match[2]
     return number * (7 * MINUTES_IN["day"] if unit == "week" else MINUTES_IN[unit])
 
 

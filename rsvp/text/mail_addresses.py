@@ -51,8 +51,10 @@ class InvalidMailAddress(ValueError):
     in "x is not a mail address: it has no @"."""
 
     def __init__(self, slip: AddressMistake, typed: str) -> None:
-        why = "" if slip == AddressMistake.OTHER else f": it {slip}"
-        super().__init__(f"{one_line(typed)[:MAX_LENGTH]} is not a mail address{why}")
+        reason = "" if slip == AddressMistake.OTHER else f": it {slip}"
+        super().__init__(
+            f"{one_line(typed)[:MAX_LENGTH]} is not a mail address{reason}"
+        )
         self.slip = slip
 
 
@@ -71,14 +73,15 @@ def parse_mail_address(typed: str) -> MailAddress:
     if not is_plain and any(map(is_invisible, text.replace(" ", ""))):
         raise InvalidMailAddress(AddressMistake.UNSEEN, typed)
     try:
-        found = validate_email(text, check_deliverability=False)
+        checked = validate_email(text, check_deliverability=False)
     except EmailNotValidError:
         raise InvalidMailAddress(find_mistake(text), typed) from None
-    if "=?" in found.local_part:
+    if "=?" in checked.local_part:
         # Mail programs read other letters out of that (RFC 2047), or none at all.
         raise InvalidMailAddress(AddressMistake.OTHER, typed)
     return MailAddress(
-        found.normalized, f"{to_lower_case(found.local_part)}@{found.ascii_domain}"
+        checked.normalized,
+        f"{to_lower_case(checked.local_part)}@{checked.ascii_domain}",
     )
 
 

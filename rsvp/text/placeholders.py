@@ -50,9 +50,9 @@ class PlaceholderMistake:
 def find_mistake(text: str, needed: str | None = None) -> PlaceholderMistake | None:
     """The first thing that is wrong with the placeholders of a text."""
     named = set()
-    for found in TOKEN.finditer(text):
-        name = found[1]
-        if found[0] in ("{{", "}}"):
+    for match in TOKEN.finditer(text):
+        name = match[1]
+        if match[0] in ("{{", "}}"):
             continue
         if name is None:
             return PlaceholderMistake(MistakeKind.BRACE)
@@ -72,8 +72,8 @@ def mistake_text(text: str, needed: str | None = None) -> str | None:
         case PlaceholderMistake(MistakeKind.BRACE):
             return "has a single brace: write it twice, {{ or }}"
         case PlaceholderMistake(MistakeKind.UNKNOWN, name):
-            there = join_placeholders(PLACEHOLDERS)
-            return f"has the unknown placeholder {{{name}}}; there are {there}"
+            known = join_placeholders(PLACEHOLDERS)
+            return f"has the unknown placeholder {{{name}}}; there are {known}"
         case PlaceholderMistake(MistakeKind.MISSING, name):
             return f"must say until when people may answer: use {{{name}}}"
     return None
@@ -90,15 +90,15 @@ def join_placeholders(names: Iterable[str]) -> str:
 
 def placeholders_in(text: str) -> set[str]:
     """The placeholders that a text has."""
-    return {found[1] for found in TOKEN.finditer(text) if found[1] is not None}
+    return {match[1] for match in TOKEN.finditer(text) if match[1] is not None}
 
 
 def fill_in(text: str, values: Mapping[str, str]) -> str:
     """The text with its placeholders replaced; what has no value is left empty."""
 
-    def value(found: re.Match[str]) -> str:
-        if found[0] in ("{{", "}}"):
-            return found[0][0]
-        return values.get(found[1] or "", "") if found[1] is not None else found[0]
+    def value(match: re.Match[str]) -> str:
+        if match[0] in ("{{", "}}"):
+            return match[0][0]
+        return values.get(match[1] or "", "") if match[1] is not None else match[0]
 
     return TOKEN.sub(value, text)

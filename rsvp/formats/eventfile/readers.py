@@ -301,8 +301,8 @@ def with_placeholders(reader: Reader[str]) -> Reader[str]:
 
 def wall_time(value: Value) -> datetime:
     written = (value.scalar() or "").strip()
-    found = WALL_TIME.fullmatch(written)
-    if found is None:
+    match = WALL_TIME.fullmatch(written)
+    if match is None:
         if DATE_ONLY.fullmatch(written):
             raise InvalidValueError(f"needs a time of day, as in {written} 18:00")
         if WITH_OFFSET.fullmatch(written):
@@ -311,7 +311,7 @@ def wall_time(value: Value) -> datetime:
             )
         raise InvalidValueError("must be a date and time, as in 2027-01-29 18:00")
     try:
-        wall = datetime.strptime(" ".join(found.group(1, 2)), "%Y-%m-%d %H:%M")  # noqa: DTZ007
+        wall = datetime.strptime(" ".join(match.group(1, 2)), "%Y-%m-%d %H:%M")  # noqa: DTZ007
     except ValueError as error:
         raise InvalidValueError(f"{written} is no date and time that exists") from error
     if wall.year not in YEARS:
@@ -321,10 +321,10 @@ def wall_time(value: Value) -> datetime:
 
 def time_of_day(value: Value) -> str:
     # Unquoted, YAML reads 18:00 as a number of base sixty: take what is written.
-    found = TIME_OF_DAY.fullmatch((value.scalar() or "").strip())
-    if found is None:
+    match = TIME_OF_DAY.fullmatch((value.scalar() or "").strip())
+    if match is None:
         raise InvalidValueError('must be a time of day, as in "18:00"')
-    return f"{int(found[1]):02}:{found[2]}"
+    return f"{int(match[1]):02}:{match[2]}"
 
 
 def zone_name(value: Value) -> str:
@@ -360,9 +360,9 @@ def mail_address(value: Value) -> str:
     except mail_addresses.InvalidMailAddress as wrong:
         if wrong.slip == AddressMistake.EMPTY:
             raise InvalidValueError(EMPTY_REASON) from wrong
-        why = "" if wrong.slip == AddressMistake.OTHER else f" (it {wrong.slip})"
+        reason = "" if wrong.slip == AddressMistake.OTHER else f" (it {wrong.slip})"
         raise InvalidValueError(
-            f"is no mail address: {one_line(written)}{why}"
+            f"is no mail address: {one_line(written)}{reason}"
         ) from wrong
 
 

@@ -61,8 +61,8 @@ def write_xlsx(
     file = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller, who closes it
     try:
         # What the library puts aside names people: it goes whatever happens.
-        with tempfile.TemporaryDirectory(prefix="rsvp-") as aside:
-            book = Workbook(file, WORKBOOK_OPTIONS | {"tmpdir": aside})
+        with tempfile.TemporaryDirectory(prefix="rsvp-") as folder:
+            book = Workbook(file, WORKBOOK_OPTIONS | {"tmpdir": folder})
             AttendeeSheets(book, column_headers(questions, consents), zone).write(
                 rows, questions, consents
             )
@@ -101,8 +101,8 @@ class AttendeeSheets:
             self.moment(sheet, line, 6, row.registered_at)
             if row.checked_in_at:
                 self.moment(sheet, line, 7, row.checked_in_at)
-            given = [*map(answers.get, questions), *map(ticked.get, consents)]
-            for column, value in enumerate(given, len(COLUMNS)):
+            values = [*map(answers.get, questions), *map(ticked.get, consents)]
+            for column, value in enumerate(values, len(COLUMNS)):
                 self.text(sheet, line, column, answer_text(value))
             line += 1
         self.finish(sheet, line)

@@ -35,16 +35,16 @@ def write_csv(codes: Iterable[InvitationRow]) -> Iterator[bytes]:
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
     writer.writerow(InvitationRow._fields)
-    for one in codes:
+    for row in codes:
         writer.writerow(
             (
-                one.code,
-                one.link,
-                disarm_formula(one.label or ""),
-                one.used,
-                "" if one.limit is None else one.limit,
-                instant_text(one.expires_at),
-                one.state,
+                row.code,
+                row.link,
+                disarm_formula(row.label or ""),
+                row.used,
+                "" if row.limit is None else row.limit,
+                instant_text(row.expires_at),
+                row.state,
             )
         )
         if buffer.tell() > CHUNK_BYTES:

@@ -59,10 +59,10 @@ def summary_line(event: Event, language: str) -> str:
         time=i18n.clock(event.starts_at, event.zone),
         zone=i18n.zone_name(event.zone, language),
     )
-    where = location_line(event, {admission.mode for admission in event.admissions})
-    what = None if event.discreet else strip_controls(event.summary or "")
+    location = location_line(event, {admission.mode for admission in event.admissions})
+    summary = None if event.discreet else strip_controls(event.summary or "")
     return " ".join(
         text if text.endswith((".", "?", "!")) else f"{text}."
-        for text in (when, where, what)
+        for text in (when, location, summary)
         if text
     )

@@ -74,32 +74,32 @@ def attendance_mode(event: Event) -> str:
 
 
 def schema_locations(event: Event, url: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    locations: list[dict[str, Any]] = []
     if lines := venue_lines(event):
         place: dict[str, Any] = {"@type": "Place", "name": lines[0]}
         if address := ", ".join(lines[1:]) or ("" if event.venue_name else lines[0]):
             place["address"] = address
-        found.append(place)
+        locations.append(place)
     if event.is_online:
         # The page to register on: the link to join is for those who did.
-        found.append({"@type": "VirtualLocation", "url": url})
-    return found
+        locations.append({"@type": "VirtualLocation", "url": url})
+    return locations
 
 
-def schema_organization(given: dict[str, Any]) -> dict[str, Any]:
-    data = {"@type": "Organization", "name": given["name"], "url": given.get("url")}
+def schema_organization(host: dict[str, Any]) -> dict[str, Any]:
+    data = {"@type": "Organization", "name": host["name"], "url": host.get("url")}
     return {key: value for key, value in data.items() if value}
 
 
 def schema_capacities(event: Event) -> dict[str, Any]:
-    hall = [a for a in event.admissions if a.mode == Mode.IN_PERSON]
+    on_site = [a for a in event.admissions if a.mode == Mode.IN_PERSON]
     online = [a for a in event.admissions if a.mode == Mode.ONLINE]
-    in_person = total_capacity(hall)
-    if hall and event.room_capacity is not None:
+    in_person = total_capacity(on_site)
+    if on_site and event.room_capacity is not None:
         in_person = min(in_person or event.room_capacity, event.room_capacity)
-    both = [in_person] * bool(hall) + [total_capacity(online)] * bool(online)
+    both = [in_person] * bool(on_site) + [total_capacity(online)] * bool(online)
     return {
-        "maximumPhysicalAttendeeCapacity": in_person if hall else None,
+        "maximumPhysicalAttendeeCapacity": in_person if on_site else None,
         "maximumVirtualAttendeeCapacity": total_capacity(online) if online else None,
         "maximumAttendeeCapacity": None
         if None in both
@@ -128,6 +128,8 @@ def schema_offer(
     if event.opens_at:
         data["validFrom"] = event.opens_at.astimezone(event.zone).isoformat()
     if state:
-        left = state.seats_left(admission.id)
-        data["availability"] = SCHEMA_URL + ("SoldOut" if left == 0 else "InStock")
+        seats_left = state.seats_left(admission.id)
+        data["availability"] = SCHEMA_URL + (
+            "SoldOut" if seats_left == 0 else "InStock"
+        )
     return data

@@ -34,7 +34,7 @@ def zone_definition(name: str, first_year: int, last_year: int) -> Timezone:
 
 def clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
     """The last second (UTC) before each change of the zone's clocks."""
-    found = []
+    changes = []
     day = start
     while day < end:
         before, after = day, day + DAY
@@ -45,9 +45,9 @@ def clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[dateti
                     before = middle
                 else:
                     after = middle
-            found.append(before)
+            changes.append(before)
         day += DAY
-    return found
+    return changes
 
 
 def clock_state(zone: ZoneInfo, instant: datetime) -> tuple[object, object, object]:

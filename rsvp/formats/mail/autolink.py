@@ -15,13 +15,13 @@ def link_addresses(text: str) -> Markup:
     """The text, escaped, its lines kept; what begins with http:// or https:// leads
     there."""
     pieces, done = [], 0
-    for found in WEB_ADDRESS.finditer(text):
-        address = found[0].rstrip(TRAILING_PUNCTUATION)
-        pieces.append(with_line_breaks(text[done : found.start()]))
+    for match in WEB_ADDRESS.finditer(text):
+        address = match[0].rstrip(TRAILING_PUNCTUATION)
+        pieces.append(with_line_breaks(text[done : match.start()]))
         pieces.append(
             Markup('<a class="link" href="{}">{}</a>').format(address, address)
         )
-        done = found.start() + len(address)
+        done = match.start() + len(address)
     pieces.append(with_line_breaks(text[done:]))
     return Markup("").join(pieces)
 

@@ -146,13 +146,13 @@ def compose_now(
     words = texts.mail_words(message, at)
     is_neutral = shared.is_neutral(message)
     links = mail_links(message, code_key, public_url, masked)
-    shown = mail_tickets(message, code_key, public_url, message_id, masked)
+    tickets = mail_tickets(message, code_key, public_url, message_id, masked)
     facts = None
     if not is_neutral:
         facts = event_facts(event, shared.mode_of(message), language)
         facts = replace(facts, **changed_facts(message, language))
     calendar, method = calendar_attachment(message, code_key, public_url, masked)
-    standing = shared.situation_of(message)
+    situation = shared.situation_of(message)
     contact = None if is_neutral else event.contact
     hosts = (
         []
@@ -166,8 +166,8 @@ def compose_now(
         "own": [link_addresses(paragraph) for paragraph in words.own],
         "preheader": preheader(words, facts),
         "facts": facts,
-        "standing": str(standing),
-        "is_over": standing.is_over,
+        "standing": str(situation),
+        "is_over": situation.is_over,
         "is_online": shared.is_online(message),
         "admission": cleaning.strip_controls(
             message.facts.get("admission") or registration.admission.name
@@ -175,7 +175,7 @@ def compose_now(
         "online_note": cleaning.strip_controls(event.online_note or "")
         if links.join
         else "",
-        "tickets": shown,
+        "tickets": tickets,
         "links": links,
         "labels": labels.mail_labels(
             message, joins=bool(links.join), method=method if calendar else None
@@ -191,7 +191,7 @@ def compose_now(
         subject=words.subject,
         text=squeeze_blank_lines(render_mail_template("mail/message.txt", context)),
         html=inline_styles(render_mail_template("mail/message.html", context)),
-        images={t.cid: t.png for t in shown if t.cid and t.png},
+        images={t.cid: t.png for t in tickets if t.cid and t.png},
         calendar=calendar,
         method=method,
         calendar_name="appointment.ics" if event.discreet else f"{event.slug}.ics",
@@ -229,9 +229,9 @@ def mail_links(
 ) -> MailLinks:
     registration = message.registration
     secret = tokens.mailed_token(code_key, registration.uuid, registration.link_version)
-    seated = shared.is_seated_now(message) and is_addressed_to_holder(message)
+    is_seated = shared.is_seated_now(message) and is_addressed_to_holder(message)
     # Who wrote it themselves put the link in where it belongs.
-    seated = seated and message.kind != MessageKind.NOTE
+    is_seated = is_seated and message.kind != MessageKind.NOTE
     manage = f"{public_url}/r/{MASK if masked else secret}"
     mute = None
     if message.kind in OPTIONAL_KINDS:
@@ -250,7 +250,7 @@ def mail_links(
         second=coming and f"{coming}#give-up",
         erase=manage and f"{manage}/erasure",
         event=f"{public_url}/events/{message.event.slug}",
-        join=icalendar.join_link(registration) if seated else None,
+        join=icalendar.join_link(registration) if is_seated else None,
         mute=mute,
     )
 
@@ -273,10 +273,10 @@ def recipients_party(message: Message) -> list[Attendee]:
     """The attendees that the message is about: as it was written, or as it goes out
     where it tells of no change and may have waited for long."""
     registration = message.registration
-    told = message.facts.get("attendees")
-    if told is None or message.kind in OPTIONAL_KINDS:
+    attendee_ids = message.facts.get("attendees")
+    if attendee_ids is None or message.kind in OPTIONAL_KINDS:
         return registration.coming_attendees
-    return [a for a in registration.attendees if a.uuid.hex in told]
+    return [a for a in registration.attendees if a.uuid.hex in attendee_ids]
 
 
 def mail_tickets(
@@ -294,7 +294,7 @@ def mail_tickets(
         return [MailTicket(name=unproved_names.places_label(len(party)))]
     if shared.situation_of(message) != MailSituation.SEATED:
         return [codeless_ticket(message, len(party))]
-    found = []
+    tickets = []
     for attendee in party:
         text = tokens.code_text(
             tokens.attendee_code(code_key, attendee.uuid, attendee.code_version)
@@ -310,8 +310,8 @@ def mail_tickets(
         )
         if masked:
             ticket = replace(ticket, code=" ".join([MASK] * 7), cid=None, png=None)
-        found.append(ticket)
-    return found
+        tickets.append(ticket)
+    return tickets
 
 
 def codeless_ticket(message: Message, people: int) -> MailTicket:
@@ -332,28 +332,28 @@ def calendar_attachment(
     registration, event = message.registration, message.event
     host = urlsplit(public_url).hostname or "localhost"
     if message.kind == MessageKind.PASSED_ON:
-        gone = icalendar.registration_calendar(
+        cancelled_entry = icalendar.registration_calendar(
             registration, host=host, at=message.created_at, is_off=True
         )
-        return gone, "CANCEL"
+        return cancelled_entry, "CANCEL"
     if not is_addressed_to_holder(message) or message.kind in OPTIONAL_KINDS:
         # An extra tells of no change: calendars have the entry, and some would ask
         # about a second one.
         return None, "PUBLISH"
-    seated = shared.is_seated_now(message) and event.status == Status.PUBLISHED
-    off = (
+    is_seated = shared.is_seated_now(message) and event.status == Status.PUBLISHED
+    is_cancelled = (
         shared.situation_of(message).is_over
         and shared.had_a_place(message)
         and (not registration.is_live or event.status == Status.CANCELLED)
     )
-    if not (seated or off):
+    if not (is_seated or is_cancelled):
         return None, "PUBLISH"
     party = recipients_party(message) or registration.attendees
     url = ticket_url(party[0], code_key, public_url, masked) if party else None
     entry = icalendar.registration_calendar(
-        registration, host=host, url=url, at=message.created_at, is_off=off
+        registration, host=host, url=url, at=message.created_at, is_off=is_cancelled
     )
-    return entry, "CANCEL" if off else "PUBLISH"
+    return entry, "CANCEL" if is_cancelled else "PUBLISH"
 
 
 # --- words that the templates print -------------------------------------------------
@@ -401,28 +401,28 @@ def time_range(
 
 def changed_facts(message: Message, language: str) -> dict[str, Any]:
     """What has changed of when and where, as it was before."""
-    before, what = message.facts.get("before"), shared.changed_parts(message)
-    was: dict[str, Any] = {}
+    before, changed = message.facts.get("before"), shared.changed_parts(message)
+    facts: dict[str, Any] = {}
     if not before:
-        return was
-    if "time" in what:
+        return facts
+    if "time" in changed:
         zone = ZoneInfo(before["timezone"])
         ends_at = datetime.fromisoformat(before["ends"])
         starts_at = datetime.fromisoformat(before["starts"])
         day = i18n.day(starts_at, zone, language)
-        was["was_when"] = f"{day}, {time_range(starts_at, ends_at, zone, language)}"
-    if {"place", "mode"} & what:
+        facts["was_when"] = f"{day}, {time_range(starts_at, ends_at, zone, language)}"
+    if {"place", "mode"} & changed:
         place = ", ".join(cleaning.strip_controls(line) for line in before["place"])
-        was["was_where"] = place if before["mode"] == Mode.IN_PERSON else _("Online")
-    return was
+        facts["was_where"] = place if before["mode"] == Mode.IN_PERSON else _("Online")
+    return facts
 
 
 def time_in_zone(event: Event, starts: datetime, name: str, language: str) -> str:
     """The start in another zone, with its day where that is another one."""
     zone = ZoneInfo(name)
-    there = event.starts_at.astimezone(zone)
+    local_start = event.starts_at.astimezone(zone)
     time = i18n.clock(event.starts_at, zone)
-    if there.date() != starts.date():
+    if local_start.date() != starts.date():
         time = f"{i18n.day(event.starts_at, zone, language)}, {time}"
     return _("%(time)s %(zone)s time", time=time, zone=i18n.zone_name(zone, language))
 

@@ -22,7 +22,7 @@ def sample_registration(
 ) -> Registration:
     """Somebody made up, kept nowhere, who is registered for an event."""
     email = "robin@example.org"
-    made = Registration(
+    registration = Registration(
         uuid=SAMPLE_UUID,
         reference="EXAMPLE1",
         state=state,
@@ -40,19 +40,19 @@ def sample_registration(
         registered_at=now,
         state_since=now,
     )
-    made.event = event
-    made.admission = first_admission(event)
-    made.attendees = [
+    registration.event = event
+    registration.admission = first_admission(event)
+    registration.attendees = [
         Attendee(
             uuid=SAMPLE_UUID,
             position=0,
-            name=made.name,
+            name=registration.name,
             state=AttendeeState.COMING,
             code_version=0,
             answers={},
         )
     ]
-    return made
+    return registration
 
 
 def first_admission(event: Event) -> Admission:
@@ -85,7 +85,7 @@ def sample_message(
     kind: MessageKind, about: Registration, facts: dict[str, Any], uuid: UUID
 ) -> Message:
     """A message, kept nowhere, to whoever a registration is of."""
-    made = Message(
+    message = Message(
         uuid=uuid,
         kind=kind,
         recipient=about.email,
@@ -99,8 +99,8 @@ def sample_message(
         }
         | facts,
     )
-    made.event, made.registration = about.event, about
-    return made
+    message.event, message.registration = about.event, about
+    return message
 
 
 def sample_mailing(

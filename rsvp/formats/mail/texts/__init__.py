@@ -59,19 +59,19 @@ def mail_words(message: Message, at: datetime) -> MailWords:
     if message.kind == MessageKind.NOTE:
         return mailing_words(message)
     subject, headline, lead = write_parts(message, at)
-    own, preview = custom_texts_of(message), ""
+    custom, preview = custom_texts_of(message), ""
     if message.event.discreet:
         preview = headline
         if message.kind != MessageKind.CONFIRM_ADDRESS:
             subject = _("Your registration")
-    elif "subject" in own:
+    elif "subject" in custom:
         # What they left open may be empty: a mail needs a subject all the same.
-        subject = subject_line(own["subject"]) or subject
+        subject = subject_line(custom["subject"]) or subject
     return MailWords(
         subject=subject,
-        headline=subject_line(own.get("headline", "")) or headline,
+        headline=subject_line(custom.get("headline", "")) or headline,
         lead=tuple(text for text in lead if text),
-        own=split_paragraphs(own.get("text", "")),
+        own=split_paragraphs(custom.get("text", "")),
         preview=preview,
     )
 

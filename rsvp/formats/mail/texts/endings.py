@@ -21,9 +21,9 @@ from rsvp.models.registration import State
 
 
 def cancelled(message: Message) -> TextParts:
-    registration, was = message.registration, state_before(message)
+    registration, old_state = message.registration, state_before(message)
     by_holder = registration.ended_by == "attendee"
-    headline, thanks = CANCELLED_TEXTS.get(was or "", place_cancelled)()
+    headline, thanks = CANCELLED_TEXTS.get(old_state or "", place_cancelled)()
     lead = [thanks]
     if not by_holder:
         lead = [
@@ -136,11 +136,13 @@ def released(message: Message) -> TextParts:
     seats = seats_of(message)
     after = _("You would still like to come? Ask the organizers: there may be room.")
     if cause_of(message) == "no_answer":
-        why = _("We asked whether you still come, and there was no answer.")
+        reason = _("We asked whether you still come, and there was no answer.")
     elif cause_of(message) == "not_reached":
-        why = _("Nobody could ask you whether you still come, so the organizers chose.")
+        reason = _(
+            "Nobody could ask you whether you still come, so the organizers chose."
+        )
     else:
-        why = _("The event had begun, and you were not there.")
+        reason = _("The event had begun, and you were not there.")
         after = _("If you still come, you are let in while there is room.")
     return (
         _n(
@@ -154,7 +156,7 @@ def released(message: Message) -> TextParts:
             "Your %(num)d places were given to others.",
             seats,
         ),
-        [why, after],
+        [reason, after],
     )
 
 

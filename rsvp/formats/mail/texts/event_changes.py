@@ -43,29 +43,29 @@ def event_changed(message: Message) -> TextParts:
 
 
 def change_subject(message: Message) -> str:
-    title, what = title_of(message), changed_parts(message)
-    match sorted(what):
+    title, changed = title_of(message), changed_parts(message)
+    match sorted(changed):
         case ["time"]:
             return _("Another time: %(title)s", title=title)
         case ["place"]:
             return _("Another place: %(title)s", title=title)
         case ["link"]:
             return _("Another way to join: %(title)s", title=title)
-    if "mode" in what and is_online(message):
+    if "mode" in changed and is_online(message):
         return _("Now online: %(title)s", title=title)
-    if "mode" in what:
+    if "mode" in changed:
         return _("Now in person: %(title)s", title=title)
     return _("Changed: %(title)s", title=title)
 
 
 def change_headline(message: Message) -> str:
-    what, title = changed_parts(message), title_of(message)
+    changed, title = changed_parts(message), title_of(message)
     if message.event.discreet:
         title = _("It")
-    begins = new_start_phrase(message) if "time" in what else ""
-    match begins, new_place_phrase(message, what):
+    begins = new_start_phrase(message) if "time" in changed else ""
+    match begins, new_place_phrase(message, changed):
         case "", "":
-            if "time" in what:
+            if "time" in changed:
                 return new_end_sentence(message, title)
             return _("There is another way to join %(title)s.", title=title)
         case "", where:
@@ -85,8 +85,8 @@ def change_headline(message: Message) -> str:
 def new_start_phrase(message: Message) -> str:
     """`on Friday 5 February at 18:00`; empty where it begins when it always did."""
     event, language = message.event, i18n.language_for(message.registration.language)
-    was = message.facts.get("before") or {}
-    if was and datetime.fromisoformat(was["starts"]) == event.starts_at:
+    old = message.facts.get("before") or {}
+    if old and datetime.fromisoformat(old["starts"]) == event.starts_at:
         return ""
     day = i18n.near_day(event.starts_at, event.zone, language)
     return _(
@@ -99,17 +99,17 @@ def new_end_sentence(message: Message, title: str) -> str:
     return _("%(title)s now ends at %(time)s.", title=title, time=time)
 
 
-def new_place_phrase(message: Message, what: set[str]) -> str:
+def new_place_phrase(message: Message, changed: set[str]) -> str:
     """`at The Library`; empty where it is where it was. The first sentence shows on
     locked screens: it says as little of where a discreet event is as of its title."""
-    if "mode" in what and is_online(message):
+    if "mode" in changed and is_online(message):
         return _("online")
-    if not {"mode", "place"} & what:
+    if not {"mode", "place"} & changed:
         return ""
     venue = icalendar.venue_lines(message.event)
     if venue and not message.event.discreet:
         return _("at %(place)s", place=venue[0])
-    return _("on site") if "mode" in what else _("somewhere else")
+    return _("on site") if "mode" in changed else _("somewhere else")
 
 
 def change_question(message: Message) -> str:

@@ -42,7 +42,7 @@ class MailLabels:
 
 def mail_labels(message: Message, *, joins: bool, method: str | None) -> MailLabels:
     """`joins`: the button is the link to join. `method`: of the calendar entry."""
-    stands = situation_of(message)
+    situation = situation_of(message)
     states = {
         MailSituation.HELD: _("◌ Address to be confirmed"),
         MailSituation.REQUESTED: _("○ Requested"),
@@ -65,18 +65,18 @@ def mail_labels(message: Message, *, joins: bool, method: str | None) -> MailLab
         # The organizers' words alone; the page is for those who look for it.
         is_off = message.event.status == Status.CANCELLED
         foot = (not is_off and button_label(message)) or _("Open your registration")
-        return MailLabels(states[stands], "", "", False, "", "", "", False, foot)
+        return MailLabels(states[situation], "", "", False, "", "", "", False, foot)
     if message.kind == MessageKind.EVENT_CHANGED:
         calendars["PUBLISH"] = _("The attached file brings your calendar up to date.")
     asks = asks_about_change(message)
-    give_up, why = ("", "") if asks else give_up_label(message)
+    give_up, give_up_why = ("", "") if asks else give_up_label(message)
     return MailLabels(
-        state=states[stands],
+        state=states[situation],
         button=_("Join online") if joins and not asks else button_label(message),
         second=second_label(message),
-        asks=asks or stands in ANSWERABLE or may_answer_late(message),
+        asks=asks or situation in ANSWERABLE or may_answer_late(message),
         give_up=give_up,
-        give_up_why=why,
+        give_up_why=give_up_why,
         calendar=calendars[method],
         registers_again=may_register_again(message)
         and not is_neutral(message)

@@ -18,7 +18,9 @@ def mailing_words(message: Message) -> MailWords:
     subject = subject_line(
         placeholders.fill_in(mailing_text(message, "subject"), values)
     )
-    own = split_paragraphs(placeholders.fill_in(mailing_text(message, "text"), values))
+    paragraphs = split_paragraphs(
+        placeholders.fill_in(mailing_text(message, "text"), values)
+    )
     if not subject:
         subject = _("From the organizers of %(title)s", title=title_of(message))
     if message.event.discreet:
@@ -28,15 +30,15 @@ def mailing_words(message: Message) -> MailWords:
             subject=_("Your registration"),
             headline=headline,
             lead=(),
-            own=(subject, *own),
+            own=(subject, *paragraphs),
             signature=signature(message),
         )
     return MailWords(
         subject=subject,
         headline=subject,
         lead=(),
-        own=own,
-        preview=" ".join(" ".join(own[:1]).split()),
+        own=paragraphs,
+        preview=" ".join(" ".join(paragraphs[:1]).split()),
         signature=signature(message),
     )
 

@@ -86,9 +86,9 @@ def confirmation(message: Message) -> TextParts:
     headline, lead = CONFIRMATION_WRITERS.get(cause_of(message) or "", confirmed)(
         message
     )
-    why = quote_organizers(message.facts.get("why"))
+    organizers_words = quote_organizers(message.facts.get("why"))
     after = [*attendance_sentences(message), reconfirmation_notice(message)]
-    return ticket_subject(message), headline, [*lead, why, *after]
+    return ticket_subject(message), headline, [*lead, organizers_words, *after]
 
 
 def ticket_subject(message: Message) -> str:
@@ -181,14 +181,14 @@ CONFIRMATION_WRITERS = {
 
 
 def promoted(message: Message) -> TextParts:
-    seats, what = seats_of(message), cause_of(message)
+    seats, cause = seats_of(message), cause_of(message)
     lead = attendance_sentences(message)
-    if what == "seat_present":
+    if cause == "seat_present":
         headline = _n(
             "You got a place at the door.", "You got %(num)d places at the door.", seats
         )
         return ticket_subject(message), headline, lead
-    if what == "confirm_above":
+    if cause == "confirm_above":
         headline = _n(
             "The organizers have made a place for you.",
             "The organizers have made %(num)d places for you.",
@@ -256,13 +256,13 @@ def offer(message: Message) -> TextParts:
 
 
 def waitlisted(message: Message) -> TextParts:
-    why = quote_organizers(message.facts.get("why"))
+    organizers_words = quote_organizers(message.facts.get("why"))
     return (
         _("You’re on the waitlist for %(title)s", title=title_of(message)),
         waitlist_place_sentence(message),
         [
             why_waitlisted(message),
-            why,
+            organizers_words,
             promotion_sentence(message),
             fewer_seats_sentence(message),
         ],

@@ -111,20 +111,20 @@ CHANGE_WRITERS = {
 
 
 def ticket_again(message: Message) -> TextParts:
-    title, why = title_of(message), resend_reason(message) or registered_again_text()
+    title, reason = title_of(message), resend_reason(message) or registered_again_text()
     match situation_of(message):
         case MailSituation.SEATED:
-            return confirmed_again(message, why)
+            return confirmed_again(message, reason)
         case MailSituation.IN_LINE:
             subject = _("You’re on the waitlist for %(title)s", title=title)
-            lead = [why, promotion_sentence(message), fewer_seats_sentence(message)]
+            lead = [reason, promotion_sentence(message), fewer_seats_sentence(message)]
             return subject, waitlist_place_sentence(message), lead
         case MailSituation.REQUESTED:
             subject = _("Your request for %(title)s", title=title)
-            return subject, requested_sentence(message), [why, approval_sentence()]
+            return subject, requested_sentence(message), [reason, approval_sentence()]
         case MailSituation.HELD | MailSituation.OFFERED:
             subject = _("Your registration for %(title)s", title=title)
-            return subject, state_sentence(message), [why]
+            return subject, state_sentence(message), [reason]
         case MailSituation.RELEASED:
             return endings.released(message)
         case MailSituation.DECLINED:
@@ -134,7 +134,7 @@ def ticket_again(message: Message) -> TextParts:
     return endings.cancelled(message)
 
 
-def confirmed_again(message: Message, why: str) -> TextParts:
+def confirmed_again(message: Message, reason: str) -> TextParts:
     seats, subject = seats_of(message), ticket_subject(message)
     if cause_of(message) == "new_codes":
         headline = _n("You have a new ticket.", "You have %(num)d new tickets.", seats)
@@ -145,7 +145,7 @@ def confirmed_again(message: Message, why: str) -> TextParts:
         )
     if cause_of(message) == "lost":
         headline = state_sentence(message)
-    return subject, headline, [why, *attendance_sentences(message)]
+    return subject, headline, [reason, *attendance_sentences(message)]
 
 
 def registered_again_text() -> str:

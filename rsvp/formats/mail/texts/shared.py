@@ -60,8 +60,8 @@ SITUATION_BY_KIND = {
 
 
 def situation_of(message: Message) -> MailSituation:
-    found = SITUATION_BY_KIND.get(MessageKind(message.kind))
-    return found or MailSituation(message.registration.state)
+    situation = SITUATION_BY_KIND.get(MessageKind(message.kind))
+    return situation or MailSituation(message.registration.state)
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,24 @@ def title_of(message: Message) -> str:
 
 def seats_of(message: Message) -> int:
     """As many as the tickets in it (`mails.told_of`)."""
-    told, now = message.facts.get("seats"), message.registration.seats
-    return int((now or told if message.kind in OPTIONAL_KINDS else told or now) or 1)
+    stated, current = message.facts.get("seats"), message.registration.seats
+    return int(
+        (current or stated if message.kind in OPTIONAL_KINDS else stated or current)
+        or 1
+    )
 
 
 def cause_of(message: Message) -> str | None:
-    what = message.facts.get("what")
-    return str(what) if what else None
+    cause = message.facts.get("what")
+    return str(cause) if cause else None
 
 
 def changed_parts(message: Message) -> set[str]:
     """What an event's change is of (`domain.news`); empty in any other mail."""
-    what = message.facts.get("what")
-    return set(what) if message.kind == MessageKind.EVENT_CHANGED and what else set()
+    changed = message.facts.get("what")
+    return (
+        set(changed) if message.kind == MessageKind.EVENT_CHANGED and changed else set()
+    )
 
 
 def asks_about_change(message: Message) -> bool:
@@ -114,8 +119,8 @@ def asks_about_change(message: Message) -> bool:
 
 def state_before(message: Message) -> str | None:
     """The state before what the mail tells, or before the end that came meanwhile."""
-    was = message.facts.get("was") or message.registration.ended_from
-    return str(was) if was else None
+    state = message.facts.get("was") or message.registration.ended_from
+    return str(state) if state else None
 
 
 def deadline_text(message: Message) -> str:
@@ -174,18 +179,18 @@ def is_neutral(message: Message) -> bool:
         return False
     if message.kind == MessageKind.EVENT_CANCELLED:
         return message.registration.state == State.HELD
-    stands = situation_of(message)
-    was_held = stands.is_over and state_before(message) == State.HELD
-    return stands == MailSituation.HELD or was_held
+    situation = situation_of(message)
+    was_held = situation.is_over and state_before(message) == State.HELD
+    return situation == MailSituation.HELD or was_held
 
 
 # --- sentences ----------------------------------------------------------------------
 
 
-def quote_organizers(why: str | None) -> str:
+def quote_organizers(text: str | None) -> str:
     """The organizers' own words, quoted; nothing where there are none."""
-    words = cleaning.strip_controls(why or "")
-    return _("They wrote: “%(why)s”", why=words) if words else ""
+    quoted = cleaning.strip_controls(text or "")
+    return _("They wrote: “%(why)s”", why=quoted) if quoted else ""
 
 
 def attendance_sentences(message: Message) -> list[str]:
