@@ -1,7 +1,7 @@
 """Broker: notifies Celery workers right after a mail is enqueued.
 
 It is no more than that. What there is to do stands in the database, and workers look
-there by themselves: a ring that is lost delays a mail by seconds.
+there by themselves: a notification that is lost delays a mail by seconds.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ SCHEMES = ("redis://", "rediss://", "amqp://", "amqps://")
 NOTIFY_PAUSE = 0.2
 ERROR_PAUSE = 5.0
 TASK_EXPIRES = 60
-"""Seconds after which a ring that nobody heard is forgotten."""
+"""Seconds after which a notification that nobody took is forgotten."""
 
 
 def init_app(app: Flask) -> None:
-    """Ring after each commit that wrote a mail, if RSVP_CELERY_BROKER_URL is set.
+    """Notify workers after each commit that wrote a mail, if RSVP_CELERY_BROKER_URL is
+    set.
 
     Raises UnsafeStart where that can't be a broker, or Celery is not installed.
     """
@@ -72,8 +73,8 @@ def note_new_mails(
 
 
 class WorkerNotifier:
-    """Rings from a thread of its own: who rings never waits, and rings that come close
-    together are one."""
+    """Notifies workers from a thread of its own: callers never wait, and notifications
+    that come close together are one."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -120,8 +121,9 @@ BROKER_TIMEOUT = 2
 
 
 def notifier_settings(url: str) -> dict[str, Any]:
-    """Settings for who only rings: each step of it ends soon, also where a broker takes
-    the connection and says nothing, or its machine has vanished."""
+    """Return the settings for whoever only notifies: each step of it ends soon, also
+    where a broker takes the connection and says nothing, or its machine has
+    vanished."""
     if url.startswith("amqp"):
         ends = {"read_timeout": BROKER_TIMEOUT, "write_timeout": BROKER_TIMEOUT}
     else:
@@ -142,7 +144,8 @@ def notifier_settings(url: str) -> dict[str, Any]:
 
 
 def make_celery(url: str, **more: Any) -> Any:
-    """Celery on that broker, as all who ring or listen must have it."""
+    """Make the Celery application on that broker, as all who notify or listen must have
+    it."""
     from celery import Celery
 
     celery = Celery("rsvp", broker=url, set_as_current=False)

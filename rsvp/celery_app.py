@@ -68,14 +68,14 @@ celery = broker.make_celery(
 
 @worker_process_init.connect
 def drop_inherited_connections(**_: Any) -> None:
-    """In each process that Celery forks: its own connections, not its parent's."""
+    """Drop the parent's connections in each process that Celery forks."""
     with site.app_context():
         db.engine.dispose(close=False)
 
 
 @worker_process_shutdown.connect
 def close_database_at_exit(**_: Any) -> None:
-    """In each of them at its end."""
+    """Close the database of such a process at its end."""
     with site.app_context():
         startup.close_database()
 

@@ -19,8 +19,8 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 
 
 def latest_end(now: datetime, length: timedelta) -> datetime:
-    """Until when something of this length can last that has begun by now; what is said
-    to last longer was written by a clock that ran ahead, and is over."""
+    """Return until when something of this length can last that has begun by now; what
+    is said to last longer was written by a clock that ran ahead, and is over."""
     return now + length + MAX_CLOCK_SKEW
 
 
@@ -42,8 +42,8 @@ class SteadyTime:
 
 
 def read_steady_clock() -> SteadyTime:
-    """Linux counts what a machine sleeps (CLOCK_BOOTTIME) and names each start; where
-    there is no such name the machine's own stands for it."""
+    """Read the steady clock. Linux counts what a machine sleeps (CLOCK_BOOTTIME) and
+    names each start; where there is no such name the machine's own stands for it."""
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     seconds = time.monotonic() if clock is None else time.clock_gettime(clock)
     try:

@@ -143,8 +143,8 @@ def configure(app: Flask, overrides: Mapping[str, Any] | None = None) -> None:
 
 
 def instance_folder(path: str | None) -> Path:
-    """The folder for the database and the keys, whole: as set, or the project's, or
-    that of an installed wheel, `instance` where it is started."""
+    """Return the folder for the database and the keys, whole: as set, or the project's,
+    or that of an installed wheel, `instance` where it is started."""
     try:
         if path:
             folder = Path(path).expanduser().resolve()
@@ -164,7 +164,8 @@ def instance_folder(path: str | None) -> Path:
 
 
 def data_location(app: Flask) -> str:
-    """Where this site's database and keys are, for the operator; no passwords."""
+    """Return where this site's database and keys are, for the operator; no
+    passwords."""
     url = make_url(app.config["SQLALCHEMY_DATABASE_URI"])
     if url.get_backend_name() == "sqlite":
         file = Path(app.instance_path, url.database or "")
@@ -176,7 +177,8 @@ def data_location(app: Flask) -> str:
 
 
 def accounts_settings(app: Flask) -> dict[str, Any]:
-    """Cookies and sign-in as the product needs them; a setting of one's own wins."""
+    """Return the settings of cookies and sign-in that the product needs; a setting of
+    one's own wins."""
     return {
         "SESSION_COOKIE_NAME": "rsvp_session",
         # Public pages never see the cookie: they are the same for every visitor.
@@ -186,7 +188,7 @@ def accounts_settings(app: Flask) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         # Public forms carry the signed hour; views behind a sign-in call protect.
         "WTF_CSRF_CHECK_DEFAULT": False,
-        # Not by the Referer, which browsers may leave out: `guards.came_from_here`.
+        # Not by the Referer, which browsers may leave out: `guards.is_same_origin`.
         "WTF_CSRF_SSL_STRICT": False,
         # A page may stay open for as long as its owner is signed in.
         "WTF_CSRF_TIME_LIMIT": None,
@@ -194,7 +196,8 @@ def accounts_settings(app: Flask) -> dict[str, Any]:
 
 
 def read_environment(app: Flask, environ: Mapping[str, str]) -> dict[str, Any]:
-    """The RSVP_* settings with their types; names we do not know are passed on, told.
+    """Read the RSVP_* settings with their types; names we do not know are passed on,
+    and logged.
 
     Text settings are read as text: an all-digit password stays a password.
     """
@@ -232,14 +235,14 @@ def is_utf8(text: str) -> bool:
 
 
 def printable_name(variable: str) -> str:
-    """A variable's name as any terminal can show it, in one line."""
+    """Return a variable's name as any terminal can show it, in one line."""
     return variable.encode("ascii", "backslashreplace").decode()
 
 
 @contextlib.contextmanager
 def unsafe_on_extension_errors(app: Flask) -> Iterator[None]:
-    """Whatever extensions say to settings they were handed becomes UnsafeStart, without
-    its words: they may repeat a password."""
+    """Raise UnsafeStart for whatever extensions say to settings they were handed,
+    without their words: they may repeat a password."""
     try:
         yield
     except UnsafeStart:
@@ -305,7 +308,8 @@ def engine_options(app: Flask) -> dict[str, Any]:
 
 
 def read_or_make_key(path: Path) -> str:
-    """A random key kept in a file only its owner can read; made at the first start."""
+    """Read a random key kept in a file only its owner can read; made at the first
+    start."""
     try:
         if not path.exists():
             make_key(path)
@@ -334,7 +338,7 @@ def make_key(path: Path) -> None:
 
 
 def code_key(text: str | bytes | None, instance: Path) -> bytes:
-    """The 32 bytes codes are derived from: 64 hex digits, as set or as kept."""
+    """Return the 32 bytes codes are derived from: 64 hex digits, as set or as kept."""
     if isinstance(text, bytes):
         return text
     text = text or read_or_make_key(instance / "code_key")

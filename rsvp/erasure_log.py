@@ -33,7 +33,7 @@ FILE_NAME = "erasures"
 
 
 def init_app(app: Flask) -> None:
-    """From here on each `writing()` block that erases notes it before its commit.
+    """Log each erasure of a `writing()` block before its commit.
 
     One that then fails has noted too much, which is safe: somebody asked for it.
     """
@@ -47,14 +47,15 @@ def get_erasure_log(app: Flask) -> ErasureLog:
 
 @dataclass(frozen=True)
 class LoggedErasures:
-    """What a file says: since when it has all (None: not known), and its entries."""
+    """Contents of an erasure log: since when it has all (None: not known), and its
+    entries."""
 
     since: datetime | None = None
     entries: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ErasureLog:
-    """Lines are only ever added, by any number of processes, each line whole."""
+    """An append-only file: any number of processes add lines, each line whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -65,8 +66,8 @@ class ErasureLog:
             self.append([{"since": now.isoformat()}])
 
     def append(self, entries: Sequence[dict[str, Any]]) -> None:
-        """Add entries, on the disk when this returns. Erasing goes on where that can't
-        be done, which the log says."""
+        """Append entries, on the disk when this returns. Where that can't be done, that
+        is logged, and the erasure goes on."""
         try:
             self.write(entries)
         except OSError as error:
@@ -96,7 +97,7 @@ class ErasureLog:
             os.close(handle)
 
     def read(self) -> LoggedErasures:
-        """What it says; a line that was cut off is passed over. Raises OSError."""
+        """Read the file; a line that was cut off is passed over. Raises OSError."""
         since, entries = None, []
         with contextlib.suppress(FileNotFoundError):
             for line in self.path.read_text(errors="replace").splitlines():

@@ -109,7 +109,7 @@ class ConsentData:
 @dataclass(frozen=True, kw_only=True)
 class ReminderData:
     """A mail some time `before` the start or `after` the end, one of them, as
-    `spans.written` has it; no `admissions`: all of them."""
+    `durations.format_duration` has it; no `admissions`: all of them."""
 
     key: str
     before: str | None = None

@@ -182,7 +182,7 @@ REFUSED_KEYS: dict[str, str] = {
 
 
 def parse_value(name: str, text: str) -> Any:
-    """The value of the key `name`, written as JSON or as plain text.
+    """Parse the value of the key `name`, written as JSON or as plain text.
 
     Raises ValueError where the key can't be set, or not to this.
     """
@@ -198,7 +198,7 @@ def parse_value(name: str, text: str) -> Any:
 
 
 def parse_json_or_text(text: str) -> Any:
-    """JSON where it is some, and the text where it is not.
+    """Parse JSON where it is some; else return the text.
 
     Numbers that JSON has no words for (NaN), or of more digits than any setting needs,
     and lists without end are texts, too.
@@ -222,7 +222,7 @@ def is_encodable(value: Any) -> bool:
 
 
 def refusal_reason(name: str) -> str | None:
-    """Why a key can't be set; None for one that nobody knows."""
+    """Return why a key can't be set; None for one that nobody knows."""
     return REFUSED_KEYS.get(name) or next(
         (
             reason

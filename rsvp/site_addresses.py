@@ -32,8 +32,8 @@ NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 
 
 def public_url(text: str) -> str:
-    """The site's address in one spelling, the one that browsers put into `Origin`:
-    `https://host` or `https://host:port`.
+    """Parse the site's address into one spelling, the one that browsers put into
+    `Origin`: `https://host` or `https://host:port`.
 
     Raises ValueError for what is no such address. A site has a host of its own: our
     links and cookies know of no path before them.
@@ -65,7 +65,8 @@ def public_url(text: str) -> str:
 
 
 def public_host(host: str) -> str:
-    """The host as browsers write it. Raises ValueError where they would not open it."""
+    """Return the host as browsers write it. Raises ValueError where they would not open
+    it."""
     if ":" in host:
         return str(ip_address(host))
     host = host.removesuffix(".")
@@ -108,14 +109,14 @@ def bracket_ipv6(host: str) -> str:
 
 
 def local_url(host: str, port: int) -> str:
-    """Where a browser on this machine finds what listens there."""
+    """Return where a browser on this machine finds what listens there."""
     opened = LOOPBACK if host in ALL_INTERFACES else host
     return f"http://{bracket_ipv6(opened)}{port_suffix('http', port)}"
 
 
 def mail_domain(url: str) -> str:
-    """What stands behind the @ in an address at the host of a URL (RFC 5321 section
-    4.1.3 has the addresses in brackets)."""
+    """Return what stands behind the @ in an address at the host of a URL (RFC 5321
+    section 4.1.3 has the addresses in brackets)."""
     host = urlsplit(url).hostname or ""
     try:
         address = ipaddress.ip_address(host)
@@ -128,7 +129,7 @@ def mail_domain(url: str) -> str:
 
 
 def listening_host(text: str) -> str:
-    """A host to listen on: a name, or an address in its usual writing.
+    """Parse a host to listen on: a name, or an address in its usual writing.
 
     Raises ValueError for what is neither; whether there is such a host is seen by
     `find_listening`.
@@ -154,7 +155,7 @@ def listening_host(text: str) -> str:
 
 
 def resolve_listening_host(host: str, port: int) -> str:
-    """The IP address of this machine that a host stands for.
+    """Return the IP address of this machine that a host stands for.
 
     A name may stand for several: the first that can be had, IPv4 before IPv6. Raises
     ValueError where there is none.
@@ -189,7 +190,7 @@ POSTGRESQL_EXAMPLE = "postgresql://user:password@db.example.org:5432/rsvp"
 
 
 def database_url(text: str, folder: Path) -> str:
-    """A database's address: of a file, whole, or of a PostgreSQL server.
+    """Parse a database's address: of a file, whole, or of a PostgreSQL server.
 
     A file's path begins in `folder` unless it begins with a slash; other spellings of
     PostgreSQL's driver are mended. Raises ValueError, which never has a password in it.
@@ -252,7 +253,7 @@ def libpq_options() -> set[str]:
 
 
 def redis_url(text: str) -> str:
-    """The address of a Redis server. Raises ValueError without repeating it."""
+    """Parse the address of a Redis server. Raises ValueError without repeating it."""
     from redis.connection import parse_url
 
     url = text.strip()
@@ -268,7 +269,7 @@ def redis_url(text: str) -> str:
 
 
 def broker_url(text: str) -> str:
-    """The address of Celery's broker; which kinds there are, `doorbell` knows."""
+    """Parse the address of Celery's broker; which kinds there are, `broker` knows."""
     try:
         _ = urlsplit(text).port
     except ValueError:

@@ -99,7 +99,8 @@ def close_database() -> None:
 
 @contextlib.contextmanager
 def startup_lock() -> Iterator[None]:
-    """Of machines that start together, one changes the tables and the others wait.
+    """Lock out other machines that start at the same time: one changes the tables and
+    the others wait.
 
     On SQLite the writers' queue and its lock see to that.
     """

@@ -38,7 +38,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class FileKind(StrEnum):
-    """What a file is, by its first bytes."""
+    """The kind of a file, by its first bytes."""
 
     ARCHIVE = "archive"
     ENCRYPTED = "encrypted"
@@ -56,7 +56,8 @@ DUMP_MAGIC_BYTES = (b"PGDMP", b"--\n-- PostgreSQL database dump")
 
 
 def file_kind(head: bytes) -> FileKind:
-    """What begins with these bytes. Raises BackupError for what can't be a backup."""
+    """Return the kind of a file that begins with these bytes. Raises BackupError for
+    what can't be a backup."""
     for beginning, kind in MAGIC_BYTES.items():
         if head.startswith(beginning):
             return kind
@@ -95,7 +96,8 @@ class About:
 
     @classmethod
     def from_json(cls, text: bytes) -> About:
-        """Raises Damaged, and BackupError where a newer RSVP has written it."""
+        """Parse what a backup says of itself. Raises Damaged, and BackupError where a
+        newer RSVP has written it."""
         try:
             facts = json.loads(text)
             if facts.pop("what") != "backup of rsvp":
@@ -145,7 +147,7 @@ def write_archive(
 
 
 class ProgressReader(io.RawIOBase):
-    """A file that tells how far it has been read."""
+    """A file that reports how far it has been read."""
 
     def __init__(
         self, file: BinaryIO, size: int, what: str, progress: Progress
@@ -200,7 +202,7 @@ class OpenArchive:
 
 @contextlib.contextmanager
 def open_archive(source: BinaryIO) -> Iterator[OpenArchive]:
-    """The archive in `source`, which is read once, from its beginning to its end.
+    """Open the archive in `source`, which is read once, from its beginning to its end.
 
     Raises Damaged, at the latest when the database has been copied.
     """
@@ -233,7 +235,7 @@ def read_small_member(tar: tarfile.TarFile, name: str, largest: int) -> bytes:
 
 
 def next_member(tar: tarfile.TarFile, name: str, largest: int) -> BinaryIO:
-    """The next member, which must be this one."""
+    """Return the next member, which must be this one."""
     info = tar.next()
     if info is None or info.name != name or not info.isreg() or info.size > largest:
         raise Damaged

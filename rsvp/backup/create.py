@@ -21,7 +21,7 @@ from rsvp.extensions import db
 
 @dataclass(frozen=True)
 class BackupOptions:
-    """How it is written: for whom it is encrypted (neither: not at all), and whether
+    """Options of a backup: for whom it is encrypted (neither: not at all), and whether
     the keys are in it."""
 
     recipients: Sequence[Any] = field(default=())
@@ -88,7 +88,8 @@ def to_stream(
 def snapshot(
     app: Flask, now: datetime, progress: Progress
 ) -> Iterator[tuple[BinaryIO, About]]:
-    """The database in a file without a name, and what a backup of it says of itself."""
+    """Copy the database into a file without a name; yield it and what a backup of it
+    says of itself."""
     try:
         with copy_database(app, progress) as (copy, summary, namespace):
             yield copy, describe(db.engine.dialect.name, summary, copy, now, namespace)
@@ -158,7 +159,7 @@ def write_backup(
 
 
 def key_file_contents(app: Flask) -> dict[str, bytes]:
-    """The keys, as their files in the instance folder have them."""
+    """Return the keys, as their files in the instance folder have them."""
     return {
         "code_key": f"{app.config['CODE_KEY'].hex()}\n".encode(),
         "secret_key": f"{app.config['SECRET_KEY']}\n".encode(),

@@ -24,7 +24,7 @@ COUNTED_TABLES = {
 
 @dataclass(frozen=True)
 class DatabaseSummary:
-    """The version of the tables, the fingerprints of the code keys, and counts."""
+    """Version of the tables, fingerprints of the code keys, and counts."""
 
     schema: str
     code_keys: tuple[str, ...]
@@ -37,7 +37,8 @@ class DatabaseSummary:
 
 
 def summarize(execute: Execute) -> DatabaseSummary:
-    """Raises BackupError for a database that `rsvp init` has not made."""
+    """Read the summary. Raises BackupError for a database that `rsvp init` has not
+    made."""
     try:
         versions = [
             row[0] for row in execute("SELECT version_num FROM alembic_version")
@@ -57,19 +58,19 @@ def summarize(execute: Execute) -> DatabaseSummary:
 
 
 def read_made_at(execute: Execute) -> datetime | None:
-    """When this database was made, or the one that it was restored from."""
+    """Return when this database was made, or the one that it was restored from."""
     rows = execute("SELECT min(created_at) FROM code_keys")
     return next((parse_instant(row[0]) for row in rows if row[0] is not None), None)
 
 
 def read_accounts(execute: Execute) -> dict[str, bool]:
-    """The addresses of accounts, and whether they may sign in."""
+    """Return the addresses of accounts, and whether they may sign in."""
     rows = execute("SELECT email, active FROM users ORDER BY email")
     return {email: bool(active) for email, active in rows}
 
 
 def read_erasures(execute: Execute) -> list[dict[str, Any]]:
-    """What its audit log says was erased, as the file of erasures has it."""
+    """Return what the audit log says was erased, as the erasure log has it."""
     entries: list[dict[str, Any]] = []
     rows = execute(
         "SELECT audit_entries.at, events.uuid, registrations.uuid, "

@@ -25,8 +25,9 @@ IN_USE_TEXT = (
 
 @dataclass(frozen=True)
 class ExistingSite:
-    """What is there already. `is_empty`: nothing, or what `rsvp init` alone leaves;
-    `is_read`: its accounts are known, and what was erased in it since it was made."""
+    """The site that is there already. `is_empty`: nothing, or what `rsvp init` alone
+    leaves; `is_read`: its accounts are known, and what was erased in it since it was
+    made."""
 
     is_empty: bool
     is_read: bool = False
@@ -39,7 +40,7 @@ NO_SITE = ExistingSite(is_empty=True)
 
 
 def inspect_existing(execute: Execute) -> ExistingSite:
-    """Of a database that can be read, whatever its version; others are taken for one
+    """Inspect a database, whatever its version; one that can't be read is taken for one
     that has something, and is damaged."""
     try:
         summary = summarize(execute)
@@ -58,21 +59,21 @@ class Destination(Protocol):
     """The steps of a restore, in this order."""
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Nobody else uses the database meanwhile. Raises BackupError. At its end what
-        was made beside is gone, unless it was swapped in."""
+        """Lock the database for as long as this lasts. Raises BackupError. At its end
+        the temporary database is gone, unless it was swapped in."""
 
     def inspect(self) -> ExistingSite:
-        """What is there now."""
+        """Return what is there now."""
 
     def load(self, archive: OpenArchive, progress: Progress) -> None:
-        """Make the database of the backup beside. Raises BackupError."""
+        """Load the backup into a temporary database beside. Raises BackupError."""
 
     def uri(self) -> str:
-        """The address of what was made beside."""
+        """Return the address of the temporary database."""
 
     def swap_in(self, before: ExistingSite, now: datetime) -> str | None:
-        """Put it in the place, all at once; the name under which what was there before
-        is kept, if it was anything."""
+        """Put the temporary database in place, all at once; return the name under which
+        the old one is kept, if there was any."""
 
 
 def name_timestamp(now: datetime) -> str:

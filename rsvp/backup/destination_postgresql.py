@@ -158,7 +158,8 @@ class PostgresqlDestination:
         return free
 
     def move(self, tables: list[str], source: str, target: str) -> None:
-        """With their indexes, constraints and sequences."""
+        """Move tables to another schema, with their indexes, constraints and
+        sequences."""
         for table in tables:
             names = sql.Identifier(source, table), sql.Identifier(target)
             self.run("ALTER TABLE {} SET SCHEMA {}", *names)

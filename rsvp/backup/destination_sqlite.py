@@ -128,8 +128,8 @@ def fsync_path(path: Path) -> None:
 
 @contextlib.contextmanager
 def open_bare_database(path: Path, file: BinaryIO) -> Iterator[OpenArchive]:
-    """A SQLite file that was copied by hand, as if it were a backup of ours. Raises
-    Damaged, and BackupError where it may lack something."""
+    """Open a SQLite file that was copied by hand, as if it were a backup of ours.
+    Raises Damaged, and BackupError where it may lack something."""
     if sqlite_file.has_wal(path):
         raise FileError(
             f"has a WAL beside it, and may lack what stands there: "

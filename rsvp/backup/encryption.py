@@ -28,7 +28,7 @@ MAX_BYTES_WITH_PASSPHRASE = 200_000_000
 
 
 def parse_recipient(text: str) -> Any:
-    """A public key: `age1…`, or a line of SSH's. Raises BackupError."""
+    """Parse a public key: `age1…`, or a line of SSH's. Raises BackupError."""
     text = text.strip()
     with contextlib.suppress(pyrage.RecipientError):
         if text.startswith("ssh-"):
@@ -40,7 +40,7 @@ def parse_recipient(text: str) -> Any:
 
 
 def read_identities(file: Path) -> list[Any]:
-    """The secret keys in a file, as `age-keygen` and ssh-keygen write them. Raises
+    """Read the secret keys in a file, as `age-keygen` and ssh-keygen write them. Raises
     BackupError; what stands in the file is never told."""
     try:
         text = file.read_bytes()
@@ -63,7 +63,7 @@ def read_identities(file: Path) -> list[Any]:
 
 
 def generate_identity() -> tuple[str, str]:
-    """A new pair of keys: the secret one and the public one."""
+    """Generate a pair of keys: the secret one and the public one."""
     identity = pyrage.x25519.Identity.generate()
     return str(identity), str(identity.to_public())
 
@@ -124,13 +124,13 @@ class LimitedBuffer(io.BytesIO):
 
 
 def needs_passphrase(head: bytes) -> bool:
-    """Whether what begins like this was encrypted with a passphrase."""
+    """Whether a file that begins like this was encrypted with a passphrase."""
     return head.startswith(b"age-encryption.org/v1\n-> scrypt ")
 
 
 @contextlib.contextmanager
 def decrypt(source: BinaryIO, keys: Sequence[Any]) -> Iterator[BinaryIO]:
-    """What was encrypted for one of these keys. Raises BackupError where none of them
+    """Decrypt a stream with one of these keys. Raises BackupError where none of them
     fits, Damaged where the end is missing or a bit is another."""
     reading, writing = os.pipe()
     guarded = ErrorKeepingFile(os.fdopen(writing, "wb"))
@@ -150,7 +150,8 @@ def decrypt(source: BinaryIO, keys: Sequence[Any]) -> Iterator[BinaryIO]:
 
 
 class DecryptedStream(io.RawIOBase):
-    """The decrypted end of the pipe. At its end it raises what decrypting failed of."""
+    """The decrypted end of the pipe. At its end it raises the error that decrypting
+    ended with."""
 
     def __init__(
         self, pipe: BinaryIO, guarded: ErrorKeepingFile, decryption: BackgroundThread
@@ -169,7 +170,7 @@ class DecryptedStream(io.RawIOBase):
         return piece
 
     def close(self) -> None:
-        """Whoever decrypts ends by it, where nobody read to the end."""
+        """Close the pipe, which ends the decryption where nobody read to the end."""
         self.pipe.close()
         self.decryption.join()
         super().close()
@@ -200,7 +201,7 @@ def to_backup_error(error: BaseException) -> BackupError:
 
 
 class BackgroundThread:
-    """Work in a thread of its own, with what it failed of kept until it is joined."""
+    """Work in a thread of its own; its error is kept until it is joined."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self.error: BaseException | None = None
@@ -219,7 +220,7 @@ class BackgroundThread:
 
 
 class ErrorKeepingFile:
-    """A file that keeps what it failed of: the library tells that as its own."""
+    """A file that keeps its error: the library raises one of its own for it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file

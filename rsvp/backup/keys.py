@@ -28,8 +28,8 @@ class SiteKeys:
 
 
 def choose_keys(app: Flask, archive: OpenArchive) -> SiteKeys:
-    """The keys of the place where its code key is the backup's, else those that the
-    backup has with it. Raises BackupError where neither fits."""
+    """Choose the site's own keys where its code key is the backup's, else those in the
+    backup. Raises BackupError where neither fits."""
     own_key: bytes = app.config["CODE_KEY"]
     key_ids = archive.about.code_keys
     if tokens.key_id(own_key) in key_ids:

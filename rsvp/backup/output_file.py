@@ -16,7 +16,7 @@ BUFFER_BYTES = 1 << 20
 
 
 class OutputFile:
-    """What is written has no name until `finish`, so that even one who is killed leaves
+    """A file that has no name until `finish`, so that even one who is killed leaves
     nothing half; where the file system can't do that, a hidden name beside."""
 
     def __init__(self, path: Path, *, force: bool) -> None:
@@ -113,8 +113,8 @@ class OutputFile:
 
 @contextlib.contextmanager
 def open_output(path: Path, *, force: bool) -> Iterator[OutputFile]:
-    """A target that is gone again unless it was finished. What the disk says is raised
-    as a BackupError."""
+    """Open an output file that is gone again unless it was finished. What the disk says
+    is raised as a BackupError."""
     target = OutputFile(path, force=force)
     target.refuse()
     try:

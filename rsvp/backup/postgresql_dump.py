@@ -32,8 +32,8 @@ INSTALL_FOLDER = "/usr/lib/postgresql"
 def dump_database(
     engine: Engine, folder: Path, progress: Progress
 ) -> Iterator[tuple[BinaryIO, DatabaseSummary, str]]:
-    """The SQL that makes the tables anew as they are at this moment, what is in them,
-    and their schema's name. It lies in `folder` without a name."""
+    """Dump the database at this moment: yield the SQL, a summary, and its schema's
+    name. The dump lies in `folder` without a name."""
     options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with (
         engine.connect().execution_options(**options) as connection,
@@ -74,13 +74,13 @@ def dump_database(
 
 
 def exact_pattern(name: str) -> str:
-    """A name as the pattern of pg_dump that means it alone."""
+    """Return the pattern of pg_dump that means this name alone."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def find_program(name: str, server: int) -> Path:
-    """A program of PostgreSQL's that is at least as new as the server (its version's
-    first number). Raises BackupError."""
+    """Find a program of PostgreSQL's that is at least as new as the server (its
+    version's first number). Raises BackupError."""
     paths = [Path(path) for path in filter(None, [shutil.which(name)])]
     paths += sorted(Path(INSTALL_FOLDER).glob(f"*/bin/{name}"), reverse=True)
     versions = {path: major_version(path) for path in paths}
@@ -100,7 +100,7 @@ def find_program(name: str, server: int) -> Path:
 
 
 def major_version(program: Path) -> int:
-    """The first number of its version; 0 where it does not run."""
+    """Return the first number of a program's version; 0 where it does not run."""
     try:
         output = subprocess.run(  # noqa: S603 - found where programs are installed
             [program, "--version"], capture_output=True, text=True, timeout=30
@@ -112,8 +112,8 @@ def major_version(program: Path) -> int:
 
 
 def libpq_environment(connection: psycopg.Connection[Any]) -> dict[str, str]:
-    """What makes a program of PostgreSQL's connect as we did. In its environment, which
-    only its owner reads: a command line anybody does."""
+    """Return the environment that makes a program of PostgreSQL's connect as we did.
+    Only its owner reads that: a command line anybody does."""
     parameters = connection.info.get_parameters() | {
         "password": connection.info.password
     }
@@ -134,7 +134,7 @@ def libpq_environment(connection: psycopg.Connection[Any]) -> dict[str, str]:
 def run_program(
     command: list[str], environment: dict[str, str], output: BinaryIO, told: Any
 ) -> None:
-    """Run it to its end. Raises BackupError with its last words."""
+    """Run a program to its end. Raises BackupError with its last words."""
     with tempfile.TemporaryFile() as errors:
         try:
             process = subprocess.Popen(  # noqa: S603 - as above
@@ -209,7 +209,7 @@ def load_dump(
 
 
 def copy_rows(connection: psycopg.Connection[Any], text: str, dump: BinaryIO) -> int:
-    """Pass the rows that follow on, up to their end; how many bytes those were."""
+    """Copy the rows that follow, up to their end; return how many bytes those were."""
     done, piece = 0, bytearray()
     with connection.cursor() as cursor, cursor.copy(text.encode()) as rows:
         for line in dump:

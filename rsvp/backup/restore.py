@@ -35,8 +35,9 @@ ACTOR = "command"
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """How it is put back. `passphrase` is asked for where one is needed; `erasures` are
-    files of other machines; `send_waiting` leaves in the outbox what waits there."""
+    """Options of a restore. `passphrase` is asked for where one is needed; `erasures`
+    are files of other machines; `send_waiting` leaves in the outbox what waits
+    there."""
 
     replace: bool = False
     identities: Sequence[Any] = field(default=())
@@ -47,8 +48,8 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class RestoredSite:
-    """What is there now. `erased` is how much was erased again; `erasures_known`
-    whether all that was erased since the backup is known."""
+    """The site after the restore. `erased` is how much was erased again;
+    `erasures_known` whether all that was erased since the backup is known."""
 
     ended: after_restore.EndedCounts
     erased: int
@@ -63,7 +64,8 @@ class RestoredSite:
 
 @dataclass(frozen=True)
 class RestoreResult:
-    """What was done: `kept` names what was there before, `keys` the keys put back."""
+    """Result of a restore: `kept` names what was there before, `keys` the keys put
+    back."""
 
     about: About
     before: ExistingSite
@@ -147,7 +149,7 @@ def refuse_incompatible(about: About) -> None:
 
 @contextlib.contextmanager
 def open_backup(path: Path, options: RestoreOptions) -> Iterator[OpenArchive]:
-    """The archive in a file, decrypted where it must be."""
+    """Open the archive in a file, decrypted where it must be."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -202,8 +204,8 @@ def bring_up_to_date(
     options: RestoreOptions,
     now: datetime,
 ) -> RestoredSite:
-    """Bring the database that was made beside up to date, and end in it what must not
-    go on as on the day of the backup."""
+    """Migrate the restored database, and end in it what must not go on as on the day of
+    the backup."""
     logs = [
         erasure_log.get_erasure_log(app),
         *map(erasure_log.ErasureLog, options.erasures),

@@ -33,7 +33,7 @@ DAMAGED_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 def copy_database(
     file: Path, progress: Progress
 ) -> Iterator[tuple[BinaryIO, DatabaseSummary]]:
-    """A whole copy of the database as it is at this moment, and what is in it.
+    """Copy the whole database as it is at this moment; yield the copy and its summary.
 
     It lies in the database's own folder, with no name from the time on that it is
     complete. Raises BackupError where there is no room for it, or where the database
@@ -84,8 +84,8 @@ def remove_leftovers(file: Path) -> None:
 
 
 def copy_pages(file: Path, copy: Path, progress: Progress) -> None:
-    """By SQLite's own backup, inside one read transaction: writers go on, and what they
-    write meanwhile is not in it."""
+    """Copy by SQLite's own backup, inside one read transaction: writers go on, and what
+    they write meanwhile is not in it."""
     address = f"file:{quote(str(file))}?mode=rw"
     with (
         contextlib.closing(sqlite3.connect(address, uri=True, timeout=30)) as source,
@@ -107,7 +107,7 @@ def copy_pages(file: Path, copy: Path, progress: Progress) -> None:
 
 
 def summarize_copy(copy: Path) -> DatabaseSummary:
-    """What is in the copy. Raises BackupError where it is damaged."""
+    """Summarize the copy. Raises BackupError where it is damaged."""
     with open_exclusively(copy) as opened:
         (answer,) = opened.execute("PRAGMA quick_check(1)").fetchone()
         if answer != "ok":
@@ -124,7 +124,7 @@ def damaged_error(why: str) -> BackupError:
 
 @contextlib.contextmanager
 def open_exclusively(file: Path) -> Iterator[sqlite3.Connection]:
-    """A file that nobody else has open and that has no WAL, to read."""
+    """Open a file that nobody else has open and that has no WAL, to read."""
     address = f"file:{quote(str(file))}?immutable=1"
     with contextlib.closing(sqlite3.connect(address, uri=True)) as opened:
         yield opened

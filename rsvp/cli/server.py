@@ -59,7 +59,7 @@ def serve(
     (None: without one).
 
     `ready` is called once the site answers. Must be called from the main thread, with
-    no other threads running. Raises Mistake where the port can't be had.
+    no other threads running. Raises CommandError where the port can't be had.
     """
     host, port = app.config["HOST"], app.config["PORT"]
     processes = app.config["WEB_PROCESSES"]
@@ -130,7 +130,7 @@ LOGGING_CONFIG = {
 
 
 def freeze_memory() -> None:
-    """What is loaded by now stays shared: no collection touches it after the fork."""
+    """Keep what is loaded by now shared: no collection touches it after the fork."""
     # Connections must not be shared: each process opens its own.
     db.session.remove()
     db.engine.dispose()
@@ -139,7 +139,8 @@ def freeze_memory() -> None:
 
 
 def reset_child_signals() -> None:
-    """In each child, at once: Ctrl-C is the parent's, which ends its children in order.
+    """Reset the signals of a child, at once: Ctrl-C is the parent's, which ends its
+    children in order.
 
     A SIGTERM that comes before the child is ready ends it; the handler it inherited
     would swallow it.
@@ -151,7 +152,7 @@ def reset_child_signals() -> None:
 
 
 class DirectScheduler(CallbackScheduler):
-    """How Granian gives requests to the application: as it does itself, but for those
+    """Passes Granian's requests to the application: as it does itself, but for those
     that its own threads can answer. The way over the event loop would cost a page half
     its speed."""
 
@@ -232,8 +233,8 @@ def close_sockets(sockets: list[socket.socket]) -> None:
 
 
 def connection_limit() -> int:
-    """How many connections each web process may have, by what the system allows: a
-    connection is an open file, and there are some others."""
+    """Return how many connections each web process may have, by what the system allows:
+    a connection is an open file, and there are some others."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = MAX_CONNECTIONS + RESERVED_FILES
     if soft != resource.RLIM_INFINITY and soft < needed:
@@ -247,8 +248,8 @@ def connection_limit() -> int:
 
 
 def open_sockets(host: str, port: int, number: int) -> list[socket.socket]:
-    """So many sockets that listen there and share what comes. Raises Mistake where that
-    can't be had."""
+    """Open so many sockets that listen there and share what comes. Raises CommandError
+    where that can't be had."""
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -271,7 +272,7 @@ def open_sockets(host: str, port: int, number: int) -> list[socket.socket]:
 
 
 def new_socket(family: int) -> socket.socket:
-    """One for a server; its connections inherit the options."""
+    """Make a socket for a server; its connections inherit the options."""
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -283,7 +284,8 @@ def new_socket(family: int) -> socket.socket:
 
 
 def stop_on_hangup() -> None:
-    """A closed terminal ends the site as Ctrl-C does; under nohup it goes on."""
+    """End the site as Ctrl-C does when its terminal is closed; under nohup it goes
+    on."""
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
@@ -305,7 +307,7 @@ def call_when_ready(host: str, port: int, ready: Callable[[], None]) -> None:
 
 
 def is_answering(address: str, port: int) -> bool:
-    """Whether somebody answers there. The sockets listen before anybody does, so that a
+    """Whether a server answers there. The sockets listen before anybody does, so that a
     connection alone says nothing."""
     with (
         contextlib.suppress(OSError),
@@ -338,7 +340,7 @@ class ParentPipe:
 
 
 class WorkerProcess:
-    """A process kept running beside the server: started again when it dies."""
+    """A worker process beside the server, started again when it dies."""
 
     def __init__(
         self, work: Callable[[str | None], None], lifeline: ParentPipe
@@ -360,7 +362,8 @@ class WorkerProcess:
         return process
 
     def run(self, ended: str | None) -> None:
-        """In the child: the work, until SIGTERM. `ended`: how the one before did."""
+        """In the child: run the worker until SIGTERM. `ended`: how the previous one
+        did."""
         self.lifeline.follow_parent()
         self.work(ended)
 
@@ -390,7 +393,7 @@ class WorkerProcess:
 
 
 def exit_text(code: int) -> str:
-    """A process's exit code in words: `signal SIGKILL`, `exit status 3`."""
+    """Return a process's exit code in words: `signal SIGKILL`, `exit status 3`."""
     if code >= 0:
         return f"exit status {code}"
     try:
@@ -407,7 +410,8 @@ def restart_pauses() -> Iterator[float]:
 
 
 def make_stop_event() -> threading.Event:
-    """An event that SIGINT and SIGTERM set: whoever waits on it then ends its work.
+    """Make an event that SIGINT and SIGTERM set: whoever waits on it then ends its
+    work.
 
     Must be called from the main thread.
     """

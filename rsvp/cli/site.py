@@ -186,7 +186,7 @@ def check(fix: bool, as_data: bool) -> None:
 
 
 def run_worker_process(app: Flask, ended: str | None = None) -> None:
-    """The worker's round, until SIGINT or SIGTERM. `ended`: how the one before did.
+    """Run the worker until SIGINT or SIGTERM. `ended`: how the one before did.
 
     Exits with status 1 where it can't go on, which is told by then.
     """

@@ -25,7 +25,7 @@ log = logging.getLogger("rsvp.database")
 
 @contextlib.contextmanager
 def errors_as_unsafe_start() -> Iterator[None]:
-    """Raise what the database says inside as UnsafeStart."""
+    """Raise the database's errors inside as UnsafeStart."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -36,8 +36,8 @@ def errors_as_unsafe_start() -> Iterator[None]:
 
 
 def error_text(error: SQLAlchemyError) -> str:
-    """What is wrong with the database: what it means, where we know, and what it said
-    itself."""
+    """Return what is wrong with the database: what it means, where we know, and what it
+    said itself."""
     cause = getattr(error, "orig", None) or error
     lines = str(cause).strip().splitlines() or [type(cause).__name__]
     outage = outages.find(error)
@@ -51,8 +51,8 @@ def error_text(error: SQLAlchemyError) -> str:
 
 
 def refuse_other_encoding() -> None:
-    """PostgreSQL's other encodings lack most of people's names, or (SQL_ASCII) keep
-    whatever bytes they are sent."""
+    """Refuse PostgreSQL's other encodings: they lack most of people's names, or
+    (SQL_ASCII) keep whatever bytes they are sent."""
     if db.engine.dialect.name != "postgresql":
         return
     with db.engine.connect() as connection:
@@ -65,7 +65,8 @@ def refuse_other_encoding() -> None:
 
 
 def refuse_unwritable_place() -> None:
-    """SQLite makes its file itself, and needs its folder for two more beside it."""
+    """Refuse a folder that can't be written to: SQLite makes its file itself, and two
+    more beside it."""
     file = db.engine.url.database
     if db.engine.dialect.name != "sqlite" or not file or file == ":memory:":
         return
@@ -82,7 +83,8 @@ def refuse_unwritable_place() -> None:
 
 
 def refuse_read_only() -> None:
-    """Change something and take it back: the database alone knows whether it may.
+    """Refuse a read-only database: change something and take it back, since the
+    database alone knows whether it may.
 
     A disk that is full is no reason not to start: what is there can be read.
     """

@@ -18,8 +18,8 @@ LOW_FILES = 100
 
 
 def data_folder(app: Flask) -> Path:
-    """Where the database is: SQLite's own folder, else the instance folder (a database
-    server's disk can't be seen from here)."""
+    """Return where the database is: SQLite's own folder, else the instance folder (a
+    database server's disk can't be seen from here)."""
     engine = db.engine
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file and file != ":memory:":
@@ -28,7 +28,8 @@ def data_folder(app: Flask) -> Path:
 
 
 def find_shortage(folder: Path) -> str | None:
-    """What is wrong with the disk of this folder, in words for the log; None: nothing.
+    """Return what is wrong with the disk of this folder, in words for the log; None:
+    nothing.
 
     The room counted is what this process may use: file systems keep some for root.
     """

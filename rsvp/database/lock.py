@@ -40,10 +40,10 @@ class DatabaseInUse(Exception):
 
 
 def lock_while_connected(engine: Engine) -> None:
-    """From here on this process holds the lock while `engine` has connections.
+    """Hold the shared lock while `engine` has connections.
 
     Connecting raises OperationalError while a restore has the lock, and UnsafeStart
-    where the SQLite file must not be opened (`database_file.refuse_other_wal`).
+    where the SQLite file must not be opened (`sqlite_file.refuse_foreign_wal`).
     """
     if engine.__dict__.get("rsvp_watched"):
         return
@@ -64,7 +64,7 @@ def lock_while_connected(engine: Engine) -> None:
 
 @contextlib.contextmanager
 def without_sharing(engine: Engine) -> Iterator[None]:
-    """For the restore itself, which has the lock: no connection asks for a share."""
+    """Let connections ask for no share: for the restore itself, which has the lock."""
     engine.__dict__["rsvp_not_shared"] = True
     try:
         yield
@@ -86,8 +86,8 @@ def share_postgresql(connection: Any) -> None:
 
 @contextlib.contextmanager
 def lock_postgresql(connection: Any) -> Iterator[None]:
-    """Have a PostgreSQL database alone, as long as a psycopg connection in autocommit
-    mode stays open. Raises InUse."""
+    """Lock a PostgreSQL database exclusively, as long as a psycopg connection in
+    autocommit mode stays open. Raises DatabaseInUse."""
     query = f"SELECT pg_try_advisory_lock({ADVISORY_LOCK})"
     # The server takes a moment to notice that a client was killed.
     if not retry_within(LOCK_TIMEOUT, lambda: query_flag(connection, query)):
@@ -122,7 +122,7 @@ class FileLock:
         """How this process found the database, until somebody has looked into it."""
 
     def share(self) -> None:
-        """Hold it with others; once it is held this is for nothing."""
+        """Take a share of the lock; once it is held this does nothing."""
         with self.threads:
             if self.held_by == os.getpid() or fcntl is None:
                 return
@@ -143,7 +143,8 @@ class FileLock:
             self.handle, self.held_by = handle, os.getpid()
 
     def begin(self, handle: int) -> None:
-        """The first to use it: see how the last one left it; note that it is open."""
+        """As the first to use it: see how the last one left it; note that it is
+        open."""
         note = read_note(handle)
         sqlite_file.refuse_foreign_wal(self.file, note, os.fstat(handle))
         self.last_close = sqlite_file.find_last_close(self.file, note)
@@ -154,7 +155,8 @@ class FileLock:
         try_flock(handle, fcntl.LOCK_SH)
 
     def release(self) -> None:
-        """Whoever is the last to leave notes whether one whole file is left."""
+        """Release the share; whoever is the last notes whether one whole file is
+        left."""
         with self.threads:
             if self.handle is None:
                 return
@@ -169,7 +171,7 @@ class FileLock:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Have it without anybody else. Raises InUse, and OSError."""
+        """Hold the lock exclusively. Raises DatabaseInUse, and OSError."""
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if fcntl is not None and not try_flock(handle, fcntl.LOCK_EX, LOCK_TIMEOUT):
@@ -180,13 +182,14 @@ class FileLock:
             os.close(handle)
 
     def read_state(self) -> tuple[str, os.stat_result]:
-        """What its file says, and what the system says of the file."""
+        """Return what the lock's file says, and what the system says of the file."""
         with self.path.open("rb") as file:
             return read_note(file.fileno()), os.fstat(file.fileno())
 
 
 def try_flock(handle: int, kind: int, timeout: float = 0) -> bool:
-    """Whether the lock was had, at once or within so many seconds."""
+    """Try to take the lock, at once or within so many seconds; return whether it was
+    had."""
 
     def try_it() -> bool:
         try:
@@ -199,7 +202,7 @@ def try_flock(handle: int, kind: int, timeout: float = 0) -> bool:
 
 
 def retry_within(seconds: float, succeeds: Callable[[], bool]) -> bool:
-    """Whether it did, tried again and again for so many seconds."""
+    """Try again and again for so many seconds; return whether it succeeded."""
     end = time.monotonic() + seconds
     while not succeeds():
         if time.monotonic() >= end:
@@ -209,7 +212,7 @@ def retry_within(seconds: float, succeeds: Callable[[], bool]) -> bool:
 
 
 def write_note(handle: int, text: str) -> None:
-    """Write it over what stands there, in one length: a full disk has room for that."""
+    """Overwrite the note, in one length: a full disk has room for that."""
     os.pwrite(handle, text.rstrip().ljust(NOTE_LENGTH).encode() + b"\n", 0)
 
 

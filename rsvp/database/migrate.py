@@ -46,8 +46,8 @@ LONGEST_USER_QUERY = text(
 def upgrade() -> None:
     """Run the migrations that are missing.
 
-    Raises UnsafeStart where others use the tables without a break for PATIENCE; nothing
-    has changed then.
+    Raises UnsafeStart where others use the tables without a break for LOCK_TIMEOUT;
+    nothing has changed then.
     """
     try:
         flask_migrate.upgrade()
@@ -59,7 +59,7 @@ def upgrade() -> None:
 
 
 def lock_tables(connection: Connection) -> None:
-    """In the transaction, before its first change: have all tables to ourselves.
+    """Lock all tables in this transaction, before its first change.
 
     On PostgreSQL a change waits until nobody reads the table, and whoever comes later
     waits behind it. One that has a table while somebody who reads another wants that
@@ -95,7 +95,8 @@ def lock_tables(connection: Connection) -> None:
 
 
 def try_lock(connection: Connection, tables: list[str], milliseconds: int) -> bool:
-    """Whether all could be had in that time; if not, none of them is held."""
+    """Try to lock all tables in that time; if not all were had, none of them is
+    held."""
     run = connection.exec_driver_sql
     run(f"SET LOCAL statement_timeout = {milliseconds}")
     try:

@@ -53,7 +53,8 @@ class Outage:
 
 
 def find(error: BaseException) -> Outage | None:
-    """The outage that an error tells of, or None where it is a mistake of ours."""
+    """Return the outage that an error tells of, or None where it is a mistake of
+    ours."""
     if isinstance(error, WriteLockUnavailable):
         if isinstance(error.__cause__, OSError):
             code = errno.errorcode.get(error.__cause__.errno or 0, "lock file")
@@ -73,8 +74,8 @@ def find(error: BaseException) -> Outage | None:
 
 @contextlib.contextmanager
 def best_effort(what: str) -> Iterator[None]:
-    """For what is only noted beside something else: where the database takes nothing,
-    the log says so and it goes on without."""
+    """Write something that is only noted beside something else: where the database does
+    not take it, log that and go on without."""
     try:
         yield
     except Exception as error:
@@ -86,7 +87,7 @@ def best_effort(what: str) -> Iterator[None]:
 
 
 def driver_outage(error: BaseException) -> Outage | None:
-    """What SQLite's driver or PostgreSQL's raised."""
+    """Return the outage that an error of SQLite's driver or PostgreSQL's tells of."""
     if isinstance(error, sqlite3.Error):
         return sqlite_outage(error)
     # Not by its class: PostgreSQL's driver is loaded only where it is used.

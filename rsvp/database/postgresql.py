@@ -69,7 +69,7 @@ RETRY_SECONDS = 2.0
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Make and keep the connections of this engine as they must be."""
+    """Set up how this engine makes and keeps its connections."""
     gate = CircuitBreaker()
 
     @event.listens_for(engine, "do_connect")
@@ -134,8 +134,8 @@ class CircuitBreaker:
 
 
 def set_up_connection(connection: TimedConnection) -> TimedConnection:
-    """Set it up, before SQLAlchemy asks it the first thing: of a database in SQL_ASCII
-    it would not understand the answer."""
+    """Set up a connection, before SQLAlchemy asks it the first thing: of a database in
+    SQL_ASCII it would not understand the answer."""
     # Outside of a transaction: a rollback would take them back.
     connection.autocommit = True
     statements = [
@@ -148,8 +148,8 @@ def set_up_connection(connection: TimedConnection) -> TimedConnection:
 
 
 def refuse_dead_connection(connection: Any, _entry: Any, _fairy: Any) -> None:
-    """Notice that the server has closed a connection that nobody used meanwhile, as at
-    a restart; the pool then makes another. Costs no question to the server."""
+    """Detect that the server has closed a connection that nobody used meanwhile, as at
+    a restart; the pool then makes another. Costs no query."""
     # While nothing was asked a server has nothing to say but its end.
     if connection.closed or is_readable(connection.pgconn.socket):
         raise DisconnectionError

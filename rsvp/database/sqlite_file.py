@@ -33,7 +33,7 @@ MAX_CHECKPOINT_SECONDS = 5.0
 
 
 class LastClose(Enum):
-    """How the database was left by who had it open before."""
+    """How the last user of the database left it."""
 
     WHOLE = auto()
     CHANGED = auto()  # by somebody else, since our last clean end
@@ -41,7 +41,7 @@ class LastClose(Enum):
 
 
 def database_path(engine: Engine) -> Path | None:
-    """The file of a SQLite database; None for any other."""
+    """Return the file of a SQLite database; None for any other."""
     name = engine.url.database
     if engine.dialect.name != "sqlite" or not name or name == ":memory:":
         return None
@@ -85,14 +85,15 @@ def close_connections(engine: Engine) -> None:
 
 
 def open_note(file: Path, note: os.stat_result) -> str:
-    """What stands in the lock's file while the database is open: which files both are,
-    by their inodes (0: not made yet)."""
+    """Return the note in the lock's file while the database is open: which files both
+    are, by their inodes (0: not made yet)."""
     inode = file.stat().st_ino if file.exists() else 0
     return f"open {inode} {note.st_ino}\n"
 
 
 def closed_note(file: Path) -> str:
-    """What stands there after the last one closed it whole."""
+    """Return the note in the lock's file after the last one closed the database
+    whole."""
     if has_wal(file) or not file.exists():
         return "unknown\n"
     file_stat = file.stat()
@@ -194,7 +195,7 @@ def verify_after(file: Path, last_close: LastClose) -> None:
     """Read the database after an end that was not clean, or after somebody else changed
     the file. Raises UnsafeStart where it is damaged, with what to do.
 
-    Reads all of it, for LONGEST_CHECK seconds at most.
+    Reads all of it, for MAX_CHECK_SECONDS at most.
     """
     if last_close is LastClose.WHOLE or not file.exists():
         return
@@ -215,8 +216,9 @@ def verify_after(file: Path, last_close: LastClose) -> None:
 
 
 def find_problem(file: Path, seconds: float) -> str | None:
-    """What is wrong with the file, in a few words; None where it is whole. Raises
-    TimeoutError after so many seconds, OperationalError where it can't be read now."""
+    """Return what is wrong with the file, in a few words; None where it is whole.
+    Raises TimeoutError after so many seconds, OperationalError where it can't be read
+    now."""
     end = time.monotonic() + seconds
     try:
         with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as opened:

@@ -42,8 +42,9 @@ class WriterQueue:
         QUEUES.add(self)
 
     def reset_after_fork(self) -> None:
-        """In a process just forked: locks that its parent's threads hold stay the
-        parent's, and so does the open file, to which the file's lock belongs."""
+        """Start anew in a process just forked: locks that its parent's threads hold
+        stay the parent's, and so does the open file, to which the file's lock
+        belongs."""
         self.threads = threading.Lock()
         self.guard = threading.Lock()
         self.asked = threading.Semaphore(0)
@@ -57,10 +58,11 @@ class WriterQueue:
 
     @contextlib.contextmanager
     def acquire(self, wait_seconds: float | None = None) -> Iterator[None]:
-        """The only turn to write, of all threads and processes.
+        """Hold the only write lock of all threads and processes.
 
-        Raises NoTurn where it does not come in time, or the file can't be used. Who
-        brings `wait_seconds` of their own waits for so long, whatever others do.
+        Raises WriteLockUnavailable where it does not come in time, or the file can't be
+        used. Who brings `wait_seconds` of their own waits for so long, whatever others
+        do.
         """
         began = time.monotonic()
         if not self.acquire_in_time(self.threads, began, wait_seconds):

@@ -84,7 +84,7 @@ TEXT_ANSWERS = {
 
 
 def load_sample_data(now: datetime, code_key: bytes) -> bool:
-    """Load sample events and people if there is no event yet; say whether it did."""
+    """Load sample events and people if there is no event yet; return whether it did."""
     files = [read_sample(path, now) for path in sorted(SAMPLE_FOLDER.glob("*.yaml"))]
     with writing() as session:
         # Whoever else loads them at this moment waits here, and then finds them.
@@ -110,7 +110,8 @@ def read_sample(path: Path, now: datetime) -> event_definition.EventDefinition:
 
 
 def fill_in_dates(text: str, now: datetime) -> str:
-    """The text with each `{{…}}` as a date, counted from today in the event's zone."""
+    """Return the text with each `{{…}}` as a date, counted from today in the event's
+    zone."""
     [zone] = ZONE_PATTERN.findall(text)
     today = now.astimezone(ZoneInfo(zone)).date()
     return DATE_PATTERN.sub(
@@ -167,8 +168,8 @@ def register_parties(
 
 
 def decide_requests(now: datetime) -> None:
-    """Answer the older half of the requests, as their organizers would: one no, and
-    yes to the others."""
+    """Decide the older half of the requests, as their organizers would: one no, and yes
+    to the others."""
     asked = list(
         current_session().scalars(
             select(Registration.id)
@@ -191,7 +192,7 @@ def party_sizes(seats: int, sizes: tuple[int, ...]) -> Iterator[int]:
 
 
 def attendee_name(event: Event, number: int, guest: int) -> str | None:
-    """A name; some guests have none yet, as it is in life."""
+    """Return a name; some guests have none yet, as it is in life."""
     if guest and number % 4 == 1:
         return None
     start = 7 * event.id + 3 * number + 11 * guest
@@ -201,7 +202,7 @@ def attendee_name(event: Event, number: int, guest: int) -> str | None:
 def make_answers(
     event: Event, admission: Admission, per: QuestionScope, number: int
 ) -> dict[str, Any]:
-    """Answers to what is asked; what needs none is often left empty."""
+    """Return answers to what is asked; what needs none is often left empty."""
     return {
         question.key: make_answer(question, number)
         for question in event.questions

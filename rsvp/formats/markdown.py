@@ -41,7 +41,7 @@ for ruler in (
 
 
 def to_html(text: str | None) -> Markup:
-    """The text as HTML for a page; nothing for no text."""
+    """Return the text as HTML for a page; nothing for no text."""
     return render_markdown(text) if text else Markup()
 
 

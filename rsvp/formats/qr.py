@@ -31,7 +31,8 @@ Matrix = tuple[tuple[bool, ...], ...]
 
 @lru_cache(maxsize=CACHE_SIZE)
 def qr_svg(text: str) -> Markup:
-    """The QR of a code, to be put into a page: black on white with its quiet zone.
+    """Return the QR of a code, to be put into a page: black on white with its quiet
+    zone.
 
     It has no size and no name of its own: the page sets the width (240 px or more) and
     writes the code below, which says the same to those who can't see the picture.
@@ -40,7 +41,7 @@ def qr_svg(text: str) -> Markup:
 
 
 def link_svg(url: str) -> Markup:
-    """The QR of a link, for another phone to open; like `qr_svg` in all else."""
+    """Return the QR of a link, for another phone to open; like `qr_svg` in all else."""
     code = qrcode.QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE)
     code.add_data(url)
     return draw_svg(code.get_matrix())
@@ -63,7 +64,7 @@ def draw_svg(matrix: Sequence[Sequence[bool]]) -> Markup:
 
 @lru_cache(maxsize=CACHE_SIZE)
 def qr_png(text: str) -> bytes:
-    """The QR of a code as a PNG of one bit a pixel, quiet zone included."""
+    """Return the QR of a code as a PNG of one bit a pixel, quiet zone included."""
     picture = Image.new("1", (SIDE_MODULES, SIDE_MODULES), 1)
     picture.putdata([not dark for row in qr_matrix(text) for dark in row])
     side = SIDE_MODULES * PIXELS_PER_MODULE
@@ -73,7 +74,7 @@ def qr_png(text: str) -> bytes:
 
 
 def qr_matrix(text: str) -> Matrix:
-    """The modules row by row, True for dark, quiet zone included: 33 by 33.
+    """Return the modules row by row, True for dark, quiet zone included: 33 by 33.
 
     `text` is a printed code of 29 characters; ValueError for what can't be one.
     """
@@ -91,7 +92,7 @@ def qr_matrix(text: str) -> Matrix:
 
 
 def dark_runs(row: Sequence[bool]) -> list[tuple[int, int]]:
-    """Where dark modules stand together, as (start, length)."""
+    """Return where dark modules stand together, as (start, length)."""
     runs: list[tuple[int, int]] = []
     for x, dark in enumerate(row):
         if not dark:

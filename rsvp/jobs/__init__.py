@@ -1,3 +1,1 @@
-"""What the worker does: it sends the mails that wait, and runs the jobs that come round
-again and again.
-"""
+"""Jobs: what the worker does. It delivers mail and runs recurring jobs."""

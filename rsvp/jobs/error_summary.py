@@ -9,7 +9,8 @@ PACKAGE_PATH = str(Path(__file__).parents[1])
 
 
 def error_summary(error: BaseException) -> str:
-    """What it is, and where in our code: `KeyError at privacy.py:12`."""
+    """Return the error's type and where in our code it was: `KeyError at
+    privacy.py:12`."""
     frames = traceback.extract_tb(error.__traceback__)
     last = next((f for f in reversed(frames) if PACKAGE_PATH in f.filename), None)
     location = f" at {Path(last.filename).name}:{last.lineno}" if last else ""
@@ -17,5 +18,5 @@ def error_summary(error: BaseException) -> str:
 
 
 def error_traceback(error: BaseException) -> str:
-    """The way that led there, for the log."""
+    """Return the traceback for the log, without the error's text."""
     return "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))

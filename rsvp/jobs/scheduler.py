@@ -97,8 +97,8 @@ def run_due_jobs(
     waiting: list[str] | None = None,
     steady: SteadyTime | None = None,
 ) -> dict[str, int]:
-    """Run each of `jobs` that is due at `now` and that no other worker is at; how many
-    things each did.
+    """Run each of `jobs` that is due at `now` and that no other worker runs; return how
+    many things each did.
 
     With `early` also those that are not due yet. One that fails is missing in what is
     returned, and named in `failed`; the others go on. So is one that can't be undone,
@@ -129,7 +129,8 @@ def run_due_jobs(
 
 
 def read_clock_state(now: datetime, steady: SteadyTime) -> ClockTrust:
-    """How the clock of a round stands; most of the time that takes one read."""
+    """Return whether the clock is trusted in this run; most of the time that takes one
+    read."""
     is_up_to_date = trusted_clock.is_up_to_date(now, steady)
     current_session().rollback()
     if is_up_to_date:
@@ -149,7 +150,7 @@ def read_clock_state(now: datetime, steady: SteadyTime) -> ClockTrust:
 def due_jobs(
     now: datetime, jobs: Sequence[RecurringJob], *, early: bool
 ) -> list[RecurringJob]:
-    """Those that look due: one read, and most of the time there is nothing."""
+    """Return the jobs that look due: one read, and most of the time there is none."""
     session = current_session()
     rows = {row.name: row for row in session.scalars(select(Job))}
     due = [job for job in jobs if is_due(job, rows.get(job.name), now, early=early)]
@@ -171,7 +172,8 @@ LIVE_HOLDERS: set[str] = set()
 
 
 def new_holder_name() -> str:
-    """A name that nobody else has: the machine, the process, and something random."""
+    """Return a name that nobody else has: the machine, the process, and something
+    random."""
     return f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
@@ -204,7 +206,7 @@ class JobClaim:
     def try_claim(
         cls, job: RecurringJob, now: datetime, *, early: bool = False
     ) -> JobClaim | None:
-        """Take the job, if it is due and no other worker is at it."""
+        """Claim the job, if it is due and no other worker runs it; else return None."""
         claim = cls(job, new_holder_name(), now, time.monotonic())
         LIVE_HOLDERS.add(claim.holder)
         try:
@@ -249,7 +251,7 @@ class JobClaim:
             )
 
     def run(self) -> int | None:
-        """Do the job and note how it went; None if it failed."""
+        """Run the job and record the outcome; return None if it failed."""
         try:
             done = self.job.run(self.now)
         except Exception as error:
@@ -270,7 +272,8 @@ class JobClaim:
         )
 
     def record_failure(self, error: Exception) -> None:
-        """Its text is left out, from the log too: it may quote somebody's data."""
+        """Record and log a failure without the error's text, which may quote somebody's
+        data."""
         name, frames = type(error).__name__, error_summary.error_traceback(error)
         log.error("job %s failed: %s\n%s", self.job.name, name, frames)
         with writing() as session:

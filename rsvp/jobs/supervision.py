@@ -50,7 +50,8 @@ class SupervisedWorker:
         self.is_marked_healthy = False
 
     def begin(self, ended: str | None) -> None:
-        """`ended`: how the one before did, where whoever started this one knows."""
+        """Record the start. `ended`: how the previous worker ended, where whoever
+        started this one knows."""
         LIVE_HOLDERS.add(self.holder)
 
         def change() -> Worker:
@@ -64,7 +65,7 @@ class SupervisedWorker:
         self.log_frequent_ends(self.record(change))
 
     def end(self, error: BaseException | None) -> None:
-        """It ends because of this error, or (None) as it was told to."""
+        """Record the end: because of this error, or (None) as it was told to."""
         LIVE_HOLDERS.discard(self.holder)
         reason = error_summary.error_summary(error) if error is not None else None
         if error is not None:
@@ -80,15 +81,15 @@ class SupervisedWorker:
         )
 
     def mark_running(self) -> None:
-        """It has done a round; after some minutes of them it is well."""
+        """Record that it runs; after some minutes earlier crashes are forgotten."""
         if self.is_marked_healthy or time.monotonic() - self.began < HEALTHY_AFTER:
             return
         self.record(lambda: workers.clear_crashes(self.host, now=self.clock()))
         self.is_marked_healthy = True
 
     def record(self, change: Callable[[], Worker | None]) -> tuple[int, str] | None:
-        """What the row then says: how many ended shortly after one another, and why the
-        last did."""
+        """Change the worker's row; return how many ended shortly after one another, and
+        why the last did."""
 
         def changed(_again: bool) -> tuple[int, str] | None:
             row = change()
@@ -103,7 +104,7 @@ class SupervisedWorker:
 
 
 def write_if_possible(what: str, change: Callable[[bool], T]) -> T | None:
-    """Note it, or where the database takes nothing say so: None."""
+    """Write a change, or log that the database does not take it and return None."""
     try:
         return write(change)
     except Exception as error:
@@ -116,8 +117,8 @@ def write_if_possible(what: str, change: Callable[[bool], T]) -> T | None:
 
 
 class WorkerLoop:
-    """What a worker does again and again. While it fails it has a row among the jobs,
-    so that it is told of like one of them."""
+    """A task that a worker repeats. While it fails it has a row among the jobs, so that
+    it is shown like one of them."""
 
     def __init__(
         self, name: str, run: Callable[[], bool], clock: Callable[[], datetime]
@@ -140,7 +141,7 @@ class WorkerLoop:
         self.may_have_row = False
 
     def mark_failed(self, error: Exception, pauses: list[timedelta]) -> timedelta:
-        """Tell of it, and say after which pause it is tried again."""
+        """Record and log a failure; return after which pause it is tried again."""
         pause = pauses[min(self.failures, len(pauses) - 1)]
         self.failures += 1
         reason = error_summary.error_summary(error)

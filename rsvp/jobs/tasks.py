@@ -19,12 +19,13 @@ log = logging.getLogger("rsvp.jobs")
 
 
 def send_reconfirmations(now: datetime) -> int:
-    """Ask everybody who is to be asked now; how many they were."""
+    """Send the reconfirmation requests that are due. Return how many."""
     return run_in_batches(reconfirmation.events_to_ask, reconfirmation.ask_batch, now)
 
 
 def close_reconfirmations(now: datetime) -> int:
-    """Give on, or flag, the places of those whose time to answer is over; how many."""
+    """Release, or flag, the places of those whose time to answer is over. Return how
+    many."""
     return run_in_batches(
         reconfirmation.events_to_close, reconfirmation.close_batch, now
     )
@@ -48,7 +49,7 @@ def run_all_batches(handle: Callable[..., int], event_id: int, now: datetime) ->
 
 
 def erase_expired(now: datetime) -> int:
-    """Erase attendees' data whose time is over; of how many events."""
+    """Erase attendees' data whose time is over. Return of how many events."""
     session = current_session()
     due = privacy.due_for_erasure(now)
     session.rollback()
@@ -62,8 +63,8 @@ def erase_event(event_id: int, now: datetime) -> int:
 
 
 def forget_mail_counts(now: datetime) -> int:
-    """Drop the hashes of mailboxes and networks that are older than a day; of how many
-    mails. In small steps: others want to write meanwhile."""
+    """Delete the hashes of mailboxes and networks that are older than a day. Return of
+    how many mails. In small steps: others want to write meanwhile."""
     total = 0
     while dropped := write(lambda _again: mail_limits.forget_old_marks(now)):
         total += dropped
@@ -71,15 +72,16 @@ def forget_mail_counts(now: datetime) -> int:
 
 
 def send_mailings(now: datetime) -> int:
-    """Write the messages of all mailings whose time has come; how many registrations
-    that were. Safe to run twice and at once: each registration gets one."""
+    """Write the messages of all mailings that are due. Return for how many
+    registrations. Safe to run twice and at once: each registration gets one."""
     due = mailings.due_mailings(now)
     current_session().rollback()
     return run_each(due, lambda mailing_id: send_mailing(mailing_id, now))
 
 
 def send_mailing(mailing_id: int, now: datetime) -> int:
-    """In short transactions, so that whoever stops it is heard in between."""
+    """Write the messages of one mailing in short transactions, so that a stop is
+    noticed in between."""
     reached = 0
     while batch := write(lambda _again: send_mailing_batch(mailing_id, now)):
         reached += batch
@@ -97,9 +99,10 @@ def send_mailing_batch(mailing_id: int, now: datetime) -> int:
 
 
 def send_reminders(now: datetime) -> int:
-    """Write the reminders that are due, a few at a time; how many mails they are.
+    """Write the reminders that are due, a few at a time. Return how many mails they
+    are.
 
-    Safe to stop anywhere: what was written stays, and the next round goes on there.
+    Safe to stop anywhere: what was written stays, and the next run goes on there.
     """
     session = current_session()
     due = reminders.due_reminders(now)
@@ -120,8 +123,8 @@ def send_reminder(reminder: reminders.DueReminder, now: datetime) -> int:
 
 
 def expire_registrations(now: datetime) -> int:
-    """End the offers and held places whose time is over, and give their seats on; how
-    many they were."""
+    """Expire the offers and held places whose time is over, and release their seats.
+    Return how many they were."""
     session = current_session()
     due = expiry.events_to_expire(now)
     session.rollback()
@@ -136,7 +139,7 @@ Item = TypeVar("Item")
 
 
 def run_each(items: Iterable[Item], handle: Callable[[Item], int]) -> int:
-    """Deal with each by itself, and say how many things that did.
+    """Handle each item by itself, and return how many things that did.
 
     One that fails is left as it was; its error (the first, of several) is raised once
     all have had their turn. A database that can't be used is told of at once.

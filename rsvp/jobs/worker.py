@@ -98,8 +98,8 @@ def run_loops(
 
 
 class StopOnClockJump:
-    """`stop`; also set where the clock is not what it was plus what has passed since,
-    so that who counts from there begins anew."""
+    """A stop signal that is also set where the clock has jumped, so that whoever counts
+    from a start time begins anew."""
 
     def __init__(self, stop: threading.Event, clock: Callable[[], datetime]) -> None:
         self.stop, self.clock = stop, clock
@@ -111,7 +111,8 @@ class StopOnClockJump:
 
 
 def repeat_until_stopped(part: WorkerLoop, stop: threading.Event, pause: float) -> None:
-    """Do it until `stop` is set: at once again where it says so, else after a pause."""
+    """Run a loop's task until `stop` is set: at once again where it says so, else after
+    a pause."""
     while not stop.is_set():
         try:
             wait = 0.0 if part.run() else pause

@@ -134,12 +134,13 @@ class OutgoingMail(flask_mail.Message):
 
     @cached_property
     def as_bytes_cached(self) -> bytes:
-        """The whole mail as it is sent, written once. Raises ValueError where something
-        in it can't be written."""
+        """The whole mail as it is sent, rendered once. Raises ValueError where
+        something in it can't be written."""
         return self.as_bytes()
 
     def as_bytes(self) -> bytes:
-        """The whole mail: mixed(alternative(text, related(html, pictures)), calendar).
+        """Render the whole mail: mixed(alternative(text, related(html, pictures)),
+        calendar).
 
         The calendar is a file beside the text: as an alternative some clients would
         show it instead of the mail.
@@ -193,7 +194,8 @@ class OutgoingMail(flask_mail.Message):
         return self.message().as_string()
 
     def has_bad_headers(self) -> bool:
-        """No: EmailMessage refuses a line break in a header, and none gets that far."""
+        """Return False: EmailMessage refuses a line break in a header, and none gets
+        that far."""
         return False
 
 
@@ -207,7 +209,7 @@ class SmtpStep(StrEnum):
 
 
 class SmtpConnection(flask_mail.Connection):
-    """A connection that takes its time, but no more, and checks certificates.
+    """An SMTP connection with time limits that checks certificates.
 
     The authorities are the system's; SSL_CERT_FILE names others. `step` says how far
     the last mail got. An answer may take `timeout` seconds; at `ends_at` (of
@@ -267,7 +269,7 @@ class SmtpConnection(flask_mail.Connection):
         flask_mail.email_dispatched.send(app, message=message)
 
     def transfer(self, host: smtplib.SMTP, message: OutgoingMail) -> None:
-        """The dialogue of RFC 5321 for one mail, and how far it got.
+        """Send one mail by the dialogue of RFC 5321, and note how far it got.
 
         Raises smtplib's errors, as its `sendmail` does, and MailRefused; after an
         answer that is a refusal the connection is good for the next mail.
@@ -306,8 +308,8 @@ class SmtpConnection(flask_mail.Connection):
             raise smtplib.SMTPDataError(code, text)
 
     def reset_session(self, code: int) -> None:
-        """After a refusal: the next mail is another one. Where that isn't agreed on, it
-        is sent over another connection. (421: the server has gone.)"""
+        """Reset the session after a refusal. Where the server does not agree to that,
+        the next mail goes over another connection. (421: the server has gone.)"""
         if code == CLOSING or self.host is None:
             return
         is_agreed_on = False
@@ -317,7 +319,7 @@ class SmtpConnection(flask_mail.Connection):
             self.host.close()
 
     def __exit__(self, *_: object) -> None:
-        """Say goodbye; that the server has gone already is no mistake of ours."""
+        """Quit; that the server has gone already is no mistake of ours."""
         if self.host is None:
             return
         self.ends_at = min(self.ends_at, time.monotonic() + QUIT_SECONDS)
@@ -343,8 +345,8 @@ class Mail(flask_mail.Mail):
 
 
 def fold_header(name: str, value: str | Address, utf8: bool) -> bytes:
-    """A header with whatever people are called; the library knows how, and where
-    nothing needs to be known, it takes its time."""
+    """Return a folded header with whatever people are called; the library knows how,
+    and where nothing needs to be known, it takes its time."""
     text = str(value)
     if SIMPLE_HEADER.fullmatch(text):
         return mime.header_line(name, text)
@@ -382,7 +384,7 @@ def inline_picture(picture: MailPart) -> bytes:
 
 
 def parse_address(given: str | tuple[str, str]) -> Address:
-    """An address from a setting or a row, safe to stand in a header.
+    """Parse an address from a setting or a row, safe to stand in a header.
 
     Domains in other alphabets are written in ASCII. Raises ValueError for what is no
     address.
@@ -414,7 +416,8 @@ def address_header(name: str, given: str | tuple[str, str], utf8: bool) -> bytes
 
 
 def reply_address(contact: str | None) -> str | None:
-    """Where answers go, or None: a contact that can't be one must not stop the mail."""
+    """Return where answers go, or None: a contact that can't be one must not stop the
+    mail."""
     try:
         spec = parse_known_address(contact or "").addr_spec
     except (ValueError, MessageError):

@@ -17,8 +17,8 @@ PLAIN_NAME = re.compile(r"[\w.@+-]+", re.ASCII)
 
 
 def header_line(name: str, value: str) -> bytes:
-    """A header of ASCII without line breaks; never folded, which some readers of links
-    and ids take badly."""
+    """Return a header of ASCII without line breaks; never folded, which some readers of
+    links and ids take badly."""
     if not (value.isascii() and value.isprintable()):
         raise ValueError(f"{name} can't be written as it is")
     return f"{name}: {value}\r\n".encode()
@@ -27,7 +27,7 @@ def header_line(name: str, value: str) -> bytes:
 def text_part(
     content: str, subtype: str, *, parameters: str = "", attached_as: str | None = None
 ) -> bytes:
-    """A part of text; any line break in it is one."""
+    """Return a part of text; any line break in it is one."""
     lines = "\r\n".join(content.splitlines()) + "\r\n"
     head = header_line("Content-Type", f'text/{subtype}; charset="utf-8"{parameters}')
     head += header_line("Content-Transfer-Encoding", "quoted-printable")
@@ -37,7 +37,7 @@ def text_part(
 
 
 def picture_part(data: bytes, subtype: str, *, cid: str, name: str) -> bytes:
-    """A picture that the HTML beside it shows as `cid:<cid>`."""
+    """Return a picture that the HTML beside it shows as `cid:<cid>`."""
     head = header_line("Content-Type", f"image/{subtype}")
     head += header_line("Content-Transfer-Encoding", "base64")
     head += header_line("Content-ID", f"<{cid}>") + disposition("inline", name)
@@ -51,7 +51,8 @@ def disposition(how: str, name: str) -> bytes:
 
 
 def multipart(subtype: str, parts: Sequence[bytes]) -> bytes:
-    """Parts as one. Neither of the two ways that parts are written has an `=_`."""
+    """Join parts into one. Neither of the two ways that parts are written has an
+    `=_`."""
     boundary = f"=_{uuid4().hex}"
     line = f"--{boundary}".encode()
     kind = f'multipart/{subtype}; boundary="{boundary}"'

@@ -40,7 +40,8 @@ SENDER_REASON = (
 
 
 def single_line(text: str) -> str:
-    """Text of one line, without the line break that a file of secrets ends with."""
+    """Return text of one line, without the line break that a file of secrets ends
+    with."""
     text = text.removesuffix("\n").removesuffix("\r")
     try:
         text.encode()
@@ -52,7 +53,7 @@ def single_line(text: str) -> str:
 
 
 def parse_secret(text: str) -> str:
-    """A user name or a password, to the letter: spaces are part of it."""
+    """Parse a user name or a password, to the letter: spaces are part of it."""
     plain = single_line(text)
     if len(plain.encode()) > MAX_SECRET_LENGTH:
         raise ValueError(f"must have {MAX_SECRET_LENGTH} bytes at most")
@@ -60,7 +61,7 @@ def parse_secret(text: str) -> str:
 
 
 def parse_name(text: str) -> str:
-    """A name that may stand before an address."""
+    """Parse a name that may stand before an address."""
     plain = single_line(text).strip()
     if not one_line(plain):
         raise ValueError("must have a name that can be seen")
@@ -70,7 +71,7 @@ def parse_name(text: str) -> str:
 
 
 def parse_server(text: str) -> str:
-    """A host's name, or an address, that of IPv6 without its brackets."""
+    """Parse a host's name, or an address, that of IPv6 without its brackets."""
     host = single_line(text)
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not host or is_address(bare):
@@ -86,7 +87,7 @@ def parse_server(text: str) -> str:
 
 
 def parse_sender(text: str) -> tuple[str, str]:
-    """The name, or "", and the address of `Reading Room <rsvp@example.org>`, with
+    """Parse the name, or "", and the address of `Reading Room <rsvp@example.org>`, with
     around it what `mail_addresses` reads past."""
     plain = mail_addresses.strip_enclosing(single_line(text))
     named = NAMED_ADDRESS.fullmatch(plain)
@@ -119,7 +120,7 @@ def parse_sender(text: str) -> tuple[str, str]:
 
 
 def parse_mail_domain(text: str) -> str:
-    """What stands behind the @ as it goes over the wire: a domain in ASCII, or an
+    """Parse what stands behind the @ as it goes over the wire: a domain in ASCII, or an
     address in brackets."""
     bare = text[1:-1].removeprefix("IPv6:") if re.fullmatch(r"\[.*\]", text) else text
     if is_address(bare) and "%" not in bare:

@@ -55,8 +55,8 @@ class UnusableServer(smtplib.SMTPException):
 
 
 class TimedSMTP(smtplib.SMTP):
-    """Raises what smtplib does, Unusable for what it has no words for, and TimeoutError
-    before it sends anything too late."""
+    """An SMTP client with time limits. Raises what smtplib does, UnusableServer for
+    what it has no words for, and TimeoutError before it sends anything too late."""
 
     def __init__(
         self, host: str, port: int, *, seconds_left: SecondsLeft, **more: Any
@@ -81,7 +81,8 @@ class TimedSMTP(smtplib.SMTP):
     # --- reading and writing ---
 
     def getreply(self) -> tuple[int, bytes]:
-        """The code and the words of an answer, its lines joined by line breaks."""
+        """Return the code and the words of an answer, its lines joined by line
+        breaks."""
         words: list[bytes] = []
         max_bytes = MAX_ANSWER_BYTES
         while True:
@@ -137,7 +138,8 @@ class TimedSMTP(smtplib.SMTP):
     # --- before the first mail ---
 
     def ehlo_or_helo_if_needed(self) -> None:
-        """As the library does it; one that says it is closing isn't asked again."""
+        """Greet as the library does; a server that says it is closing isn't asked
+        again."""
         if self.helo_resp is not None or self.ehlo_resp is not None:
             return
         code, text = self.ehlo()
@@ -166,10 +168,10 @@ class TimedSMTP(smtplib.SMTP):
         return code, text
 
     def sign_in(self, user: str, password: str) -> None:
-        """Sign in by the first way that works, in UTF-8 (RFC 4616, 4954).
+        """Sign in by the first mechanism that works, in UTF-8 (RFC 4616, 4954).
 
-        Raises SMTPAuthenticationError, and Unusable where the server offers no way that
-        we know.
+        Raises SMTPAuthenticationError, and UnusableServer where the server offers no
+        way that we know.
         """
         self.ehlo_or_helo_if_needed()
         if not self.has_extn("auth"):
@@ -199,7 +201,7 @@ class TimedSMTP(smtplib.SMTP):
         )
 
     def answer_all(self, mechanism: str, user: bytes, password: bytes) -> None:
-        """Sign in by one way. Raises SMTPAuthenticationError."""
+        """Sign in by one mechanism. Raises SMTPAuthenticationError."""
         answers = [user, password] if mechanism == "LOGIN" else []
         command = f"AUTH {mechanism}"
         if mechanism == "PLAIN":
@@ -220,7 +222,7 @@ class TimedSMTP(smtplib.SMTP):
 
 
 class TimedSMTPOverTLS(TimedSMTP, smtplib.SMTP_SSL):
-    """The same, encrypted from the first byte on."""
+    """The same client, encrypted from the first byte on."""
 
 
 def base64_text(answer: bytes) -> str:
@@ -228,7 +230,7 @@ def base64_text(answer: bytes) -> str:
 
 
 def cram_md5_answer(user: bytes, password: bytes, challenge: bytes) -> bytes:
-    """The answer of CRAM-MD5 (RFC 2195)."""
+    """Return the answer of CRAM-MD5 (RFC 2195)."""
     try:
         asked = base64.b64decode(challenge)
     except binascii.Error as error:
@@ -238,7 +240,7 @@ def cram_md5_answer(user: bytes, password: bytes, challenge: bytes) -> bytes:
 
 @functools.cache
 def local_host_name() -> str:
-    """This machine's name with its domain, for EHLO; empty where it has none."""
+    """Return this machine's name with its domain, for EHLO; empty where it has none."""
     try:
         name = socket.getfqdn()
     except (OSError, UnicodeError):
@@ -247,6 +249,6 @@ def local_host_name() -> str:
 
 
 def local_address(connected: socket.socket) -> str:
-    """Our end of a connection, as EHLO has it (RFC 5321, 4.1.3)."""
+    """Return our end of a connection, as EHLO has it (RFC 5321, 4.1.3)."""
     address = connected.getsockname()[0].partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"

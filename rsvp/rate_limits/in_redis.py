@@ -31,7 +31,8 @@ URI_PREFIX = "shared+"
 ANSWER_TIMEOUT = 0.4
 """Seconds that somebody waits for an answer."""
 SLOW_SECONDS = 0.1
-"""Seconds after which an answer is slow; in a row they may take PATIENCE together."""
+"""Seconds after which an answer is slow; in a row they may take ANSWER_TIMEOUT
+together."""
 RETRY_SECONDS = 30.0
 """Seconds in which Redis is left alone before it is tried again."""
 
@@ -52,7 +53,7 @@ class NoAnswer(Exception):
 
 
 def storage_uri(url: str) -> str:
-    """What RATELIMIT_STORAGE_URI must be to count in this Redis.
+    """Return the RATELIMIT_STORAGE_URI for counting in this Redis.
 
     Raises ValueError where the address has options that no Redis knows, in words
     without the address: it may have a password in it.
@@ -77,7 +78,7 @@ def make_pool(url: str) -> Any:
 
 
 class SharedRedisStorage(Storage):
-    """The limits library's storage; it always has an answer, and soon."""
+    """The limits library's storage; it always answers, and soon."""
 
     STORAGE_SCHEME = [URI_PREFIX + scheme.removesuffix("://") for scheme in SCHEMES]
 
@@ -131,7 +132,7 @@ class SharedRedisStorage(Storage):
 
 
 class RedisCall:
-    """What is asked, and what came of it."""
+    """A function that the thread is to call, and its result."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
@@ -142,7 +143,7 @@ class RedisCall:
 
 
 class RedisClient:
-    """Asks in a thread of its own, one question after the other."""
+    """Calls Redis in a thread of its own, one call after the other."""
 
     def __init__(
         self, probe: Callable[[], object], retry_seconds: float = RETRY_SECONDS
@@ -153,14 +154,15 @@ class RedisClient:
         CLIENTS.add(self)
 
     def reset_after_fork(self) -> None:
-        """In a process just forked: the parent's thread stays the parent's."""
+        """Start anew in a process just forked: the parent's thread stays the
+        parent's."""
         self.lock = threading.Lock()
         self.calls: queue.SimpleQueue[RedisCall] = queue.SimpleQueue()
         self.is_paused = self.is_started = False
         self.slow_total = 0.0
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """The answer; it takes PATIENCE at most. Raises NoAnswer."""
+        """Return the answer; it takes ANSWER_TIMEOUT at most. Raises NoAnswer."""
         if self.is_paused:
             raise NoAnswer
         self.start()
@@ -217,7 +219,7 @@ class RedisClient:
                 call.answered.set()
 
     def fail_all(self, call: RedisCall, error: Exception) -> None:
-        """Tell all who wait, so that none waits for nothing."""
+        """Fail this call and all that wait, so that none waits for nothing."""
         call.failure = error
         call.answered.set()
         with contextlib.suppress(queue.Empty):

@@ -45,7 +45,8 @@ class MemoryBudget:
         self.lock = threading.Lock()
 
     def acquire(self, network: str, size: int) -> None:
-        """Raises BodyRefused where there is no room for so many bytes more."""
+        """Reserve so many bytes more. Raises BodyRefused where there is no room for
+        them."""
         with self.lock:
             network_used = self.by_network[network] + size
             if self.used + size > self.total or network_used > self.share:
@@ -62,7 +63,8 @@ class MemoryBudget:
 
 
 class RequestBody:
-    """A body on its way in, and what it takes of the budget until it is let go."""
+    """A body that is being received, and what it takes of the budget until it is
+    released."""
 
     def __init__(
         self,
@@ -81,10 +83,10 @@ class RequestBody:
         self.size = 0
 
     async def read(self, deadline: asyncio.Timeout) -> bytes:
-        """All of it. `deadline` moves on for as long as it comes fast enough.
+        """Read the whole body. `deadline` moves on for as long as it comes fast enough.
 
-        Raises BodyRefused where it is too large or there is no room, ClientGone where
-        it ends too soon.
+        Raises BodyRefused where it is too large or there is no room, ClientDisconnected
+        where it ends too soon.
         """
         if self.length is not None and self.length > self.longest:
             raise BodyRefused(TOO_LARGE)

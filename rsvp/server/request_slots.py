@@ -12,8 +12,8 @@ Item = TypeVar("Item")
 
 
 class RequestSlots(Generic[Item]):
-    """`number` jobs at most are worked on at a time; others wait, first come first
-    served. `work` does one, in any thread, and must not raise.
+    """Runs at most `number` requests at a time; others wait, first come first served.
+    `work` handles one, in any thread, and must not raise.
 
     A thread that may wait takes its job by itself, which costs nothing. The event loop
     hands its own over to a thread that is kept for that.
@@ -47,12 +47,13 @@ class RequestSlots(Generic[Item]):
         return self.free == 0
 
     def run(self, job: Item) -> None:
-        """Do it in this thread; if it is not its turn, a thread that gets free will."""
+        """Run it in this thread; where no slot is free, the next thread that gets free
+        will."""
         if self.acquire_or_queue(job):
             self.run_and_drain(job)
 
     def run_in_thread(self, job: Item) -> None:
-        """Have another thread do it."""
+        """Have another thread run it."""
         if self.acquire_or_queue(job):
             self.thread_queue.put(job)
 
@@ -65,7 +66,7 @@ class RequestSlots(Generic[Item]):
             return True
 
     def run_and_drain(self, job: Item) -> None:
-        """This job, and then those that wait, until there are none."""
+        """Run this job, and then those that wait, until there are none."""
         while True:
             self.work(job)
             with self.lock:

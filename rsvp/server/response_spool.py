@@ -18,7 +18,7 @@ MAX_CACHED_RESPONSES = 4
 
 
 class SpooledResponse:
-    """A long answer, complete before it goes out: in a file without a name, or where
+    """A long response, complete before it goes out: in a file without a name, or where
     the disk has no room for that, in memory. OSError where there is room in neither."""
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class SpooledResponse:
         self.size += len(piece)
 
     def is_being_read(self) -> bool:
-        """Whether the server has it open, too."""
+        """Whether the server has its file open, too."""
         if self.file is None or self.file.closed:
             return False
         own_stat, count = os.fstat(self.file.fileno()), 0
@@ -64,8 +64,8 @@ class SpooledResponse:
 
 
 class SpoolCache:
-    """Answers in one piece that were asked for lately: the scanner's files are the same
-    for everybody, and needn't be written for each."""
+    """A cache of recent one-piece responses: the scanner's files are the same for
+    everybody, and needn't be written for each."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -79,7 +79,8 @@ class SpoolCache:
             return response
 
     def put(self, content: bytes, response: SpooledResponse) -> SpooledResponse:
-        """The one that is kept from now on: this, or what another thread put there."""
+        """Cache a response, and return the one in the cache: this, or what another
+        thread put there."""
         with self.lock:
             kept = self.responses.setdefault(content, response)
             while len(self.responses) > MAX_CACHED_RESPONSES:

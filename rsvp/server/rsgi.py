@@ -63,7 +63,8 @@ class Application:
     """A WSGI application as an RSGI one; `threads` requests are run at a time.
 
     `longest_body` is in bytes; `proxies` is how many proxies in front are trusted to
-    say who the client is; `budget` is this process's share of bodies.BODIES_AT_ONCE.
+    say who the client is; `budget` is this process's share of
+    request_bodies.MAX_BYTES_IN_MEMORY.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Application:
         loop.call_later(LATE_CHECK_SECONDS, self.refuse_late)
 
     def stop_reading(self) -> None:
-        """The site stops: bodies that are still on their way are not waited for."""
+        """Refuse all bodies that are still being received: the site stops."""
         self.is_stopping = True
         self.short_bodies.refuse_all()
         for deadline in self.open_deadlines():
@@ -104,13 +105,13 @@ class Application:
         self.loop.call_later(IDLE_EXIT_SECONDS, self.end_when_idle)
 
     def open_deadlines(self) -> list[asyncio.Timeout]:
-        """The deadlines of the bodies that the loop reads, without those just over:
-        they can't be moved any more."""
+        """Return the deadlines of the bodies that the loop reads, without those just
+        over: they can't be moved any more."""
         return [deadline for deadline in self.body_deadlines if not deadline.expired()]
 
     def refuse_late(self) -> None:
-        """Refuse what is late. While every thread is taken nobody is: what has arrived
-        waits for us."""
+        """Refuse bodies that are late. While every thread is busy none is: what has
+        arrived waits for us."""
         self.loop.call_later(LATE_CHECK_SECONDS, self.refuse_late)
         if self.slots.all_taken():
             self.short_bodies.extend_deadlines(LATE_CHECK_SECONDS)
@@ -198,7 +199,7 @@ class Application:
             body.release()
 
     async def read_body(self, body: RequestBody) -> bytes:
-        """The body, read in time. Raises BodyRefused or ClientGone."""
+        """Read the body in time. Raises BodyRefused or ClientDisconnected."""
         if self.is_stopping:
             raise BodyRefused(request_bodies.UNAVAILABLE)
         deadline = asyncio.timeout(request_bodies.BODY_SECONDS)
@@ -265,7 +266,8 @@ class Application:
                 close()
 
     def answer_delayed(self, request: Request, answer_now: Callable[[], None]) -> None:
-        """Answer, but not before the application wants it; the loop waits for that."""
+        """Send the answer, but not before the application wants it; the loop waits for
+        that."""
         wait = request.not_before - time.monotonic()
         if wait <= 0:
             answer_now()
@@ -286,9 +288,9 @@ class Application:
         first: bytes,
         pieces: Iterator[bytes],
     ) -> None:
-        """Put it aside at the application's pace; the server takes it from there at the
-        client's. No thread and no connection to the database waits for a slow reader.
-        """
+        """Spool the answer at the application's pace; the server sends it from there at
+        the client's. No thread and no connection to the database waits for a slow
+        reader."""
         more = next(pieces, None)
         spooled = self.spool_cache.get(first) if more is None else None
         if spooled is not None:
@@ -329,7 +331,8 @@ class Application:
         request.protocol.response_file(status, headers, path)
 
     def close_later(self, spooled: SpooledResponse) -> None:
-        """When the server has opened it: what it has open stays there."""
+        """Close the spooled file once the server has opened it: what it has open stays
+        there."""
 
         def close_if_old() -> None:
             is_old = time.monotonic() >= spooled.used_at + SPOOL_OPEN_SECONDS
@@ -358,8 +361,8 @@ class Request:
         self.not_before = instant
 
     def environ(self) -> dict[str, Any]:
-        """The environ of PEP 3333. Headers with `_` in their names are left out: they
-        would pass for those with `-`, which proxies vouch for."""
+        """Return the environ of PEP 3333. Headers with `_` in their names are left out:
+        they would pass for those with `-`, which proxies vouch for."""
         scope = self.scope
         environ: dict[str, Any] = {
             **CONSTANT_ENVIRON,
@@ -413,7 +416,7 @@ def server_environ(address: str) -> dict[str, str]:
 
 
 def environ_key(header: str) -> str | None:
-    """What a header is called in the environ, or None where it does not stand there."""
+    """Return a header's key in the environ, or None where it has none."""
     if header in BODY_HEADERS or "_" in header:
         return None
     return "HTTP_" + header.upper().replace("-", "_")
@@ -432,14 +435,14 @@ USUAL_ENVIRON_KEYS = {
 
 
 def read_up_to(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """The next pieces, until they are `size` bytes or more."""
+    """Yield the next pieces, until they are `size` bytes or more."""
     while size > 0 and (piece := next(pieces, None)) is not None:
         size -= len(piece)
         yield piece
 
 
 def do_nothing() -> None:
-    """What there is to do where another does it."""
+    """Do nothing: a `finish` for requests that another finishes."""
 
 
 def mark_done(future: asyncio.Future[None]) -> None:
@@ -448,12 +451,12 @@ def mark_done(future: asyncio.Future[None]) -> None:
 
 
 def host_part(address: str) -> str:
-    """The host of `127.0.0.1:80` or `[::1]:80`."""
+    """Return the host of `127.0.0.1:80` or `[::1]:80`."""
     return address.rpartition(":")[0].strip("[]")
 
 
 def client_address(scope: Any, proxies: int) -> str:
-    """The client's address, as so many trusted proxies in front tell it."""
+    """Return the client's address, as so many trusted proxies in front tell it."""
     if proxies and (forwarded := ",".join(scope.headers.get_all("x-forwarded-for"))):
         addresses = [address.strip() for address in forwarded.split(",")]
         if len(addresses) >= proxies:

@@ -21,7 +21,7 @@ MAX_SHORT_BYTES = 16 * 1024
 
 
 def short_length(headers: Any) -> int | None:
-    """How long a body says it is, if it is short; None where it is the loop's."""
+    """Return the length that a short body declares; None where the loop reads it."""
     declared = headers.get("content-length")
     if declared is None or not declared.isdecimal():
         return None
@@ -29,8 +29,8 @@ def short_length(headers: Any) -> int | None:
 
 
 class ShortBodies:
-    """The short bodies under way; for any thread. `ready` gets each request once its
-    `body` is there, or `refused` says why not."""
+    """The short bodies being received; for any thread. `ready` gets each request once
+    its `body` is there, or `refused` says why not."""
 
     def __init__(self, budget: MemoryBudget, ready: Callable[[Any], None]) -> None:
         self.budget = budget
@@ -38,8 +38,8 @@ class ShortBodies:
         self.pending: set[PendingBody] = set()
 
     def read(self, request: Any, length: int, network: str) -> None:
-        """Have it read. Its place in the budget is kept until the request is finished.
-        Raises BodyRefused where there is none."""
+        """Have a body read. Its place in the budget is kept until the request is
+        finished. Raises BodyRefused where there is none."""
         self.budget.acquire(network, length)
         request.finish = partial(self.finish, request.finish, network, length)
         arrival = PendingBody(self, request)
@@ -73,7 +73,7 @@ class ShortBodies:
             arrival.deadline += seconds
 
     def refuse_late(self, now: float) -> None:
-        """Refuse those that should be there by now (monotonic seconds)."""
+        """Refuse those that should have arrived by now (monotonic seconds)."""
         for arrival in self.pending.copy():
             if now >= arrival.deadline:
                 self.refuse(arrival, request_bodies.REQUEST_TIMEOUT)
@@ -89,7 +89,7 @@ class ShortBodies:
             self.ready(arrival.request)
 
     def claim(self, arrival: PendingBody) -> bool:
-        """Whether nobody else has dealt with it; from now on nobody else will."""
+        """Whether nobody else has handled it; from now on nobody else will."""
         with contextlib.suppress(KeyError):
             self.pending.remove(arrival)
             return True
@@ -97,7 +97,7 @@ class ShortBodies:
 
 
 class PendingBody:
-    """A body under way; the server calls it when it is there."""
+    """A body being received; the server calls it when it is complete."""
 
     __slots__ = ("bodies", "deadline", "future", "request")
 
@@ -112,7 +112,8 @@ class PendingBody:
 
 
 def bypass_loop(loop: asyncio.AbstractEventLoop) -> None:
-    """Have arrivals called where they are told of, and all else by the loop as ever."""
+    """Have PendingBody callbacks called at once, in the thread that reports them, and
+    all else by the loop as ever."""
     call_in_loop = loop.call_soon_threadsafe
 
     def call(callback: Callable[..., Any], *args: Any, context: Any = None) -> Any:

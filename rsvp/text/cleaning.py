@@ -34,8 +34,8 @@ BLANK_SYMBOLS = dict.fromkeys((0x2800, 0x1D159), " ")
 
 
 def strip_unprintable(text: str, keep: str = "") -> str:
-    """Text with a space for each control character and the like, but for those to
-    `keep`; nothing where there is nothing to see."""
+    """Return the text with a space for each control character and the like, but for
+    those to `keep`; nothing where there is nothing to see."""
     kept = JOINING_CHARACTERS + keep
     plain = "".join(c if c.isprintable() or c in kept else " " for c in text)
     return plain if not all(map(is_invisible, plain)) else ""
@@ -54,13 +54,13 @@ def is_invisible(character: str) -> bool:
 
 
 def one_line(text: str) -> str:
-    """The same in one line, with single spaces and none around it."""
+    """Return the same in one line, with single spaces and none around it."""
     return " ".join(strip_unprintable(text).split())
 
 
 def trimmed_line(text: str) -> str:
-    """The same, and no word with what is unseen around it: other programs put marks of
-    direction around what is copied from them."""
+    """Return the same, and no word with what is unseen around it: other programs put
+    marks of direction around what is copied from them."""
     words = (word.strip(JOINING_CHARACTERS) for word in one_line(text).split())
     return " ".join(word for word in words if word)
 
@@ -72,7 +72,7 @@ CONTROL_CHARACTERS = re.compile(
 
 
 def strip_controls(text: str, *, keep_lines: bool = False) -> str:
-    """Text without control characters, on one line unless `keep_lines`."""
+    """Return the text without control characters, on one line unless `keep_lines`."""
     text = CONTROL_CHARACTERS.sub(
         "", text.replace("\r\n", "\n").replace("\r", "\n")
     ).strip()

@@ -7,7 +7,7 @@ DURATION = re.compile(r"([0-9]{1,6}) *(minute|hour|day|week)s?")
 
 
 def parse_duration(text: str) -> int:
-    """How many minutes a span is. Raises ValueError for what is none."""
+    """Return how many minutes a span is. Raises ValueError for what is none."""
     match = DURATION.fullmatch(text.strip().lower())
     if match is None:
         raise ValueError("must be a span of time, as in 2 days or 90 minutes")
@@ -16,7 +16,7 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(minutes: int) -> str:
-    """A span in the largest unit that it is a whole number of."""
+    """Return a span in the largest unit that it is a whole number of."""
     unit = next(unit for unit, length in MINUTES_IN.items() if minutes % length == 0)
     unit = unit if minutes else "minute"
     number = minutes // MINUTES_IN[unit]

@@ -59,12 +59,12 @@ class InvalidMailAddress(ValueError):
 
 
 def parse_mail_address(typed: str) -> MailAddress:
-    """The address in what was typed or pasted: `Ada Bell <ada@example.org>`,
+    """Parse the address in what was typed or pasted: `Ada Bell <ada@example.org>`,
     `mailto:ada@example.org`, `ada＠example.org,` and marks of direction around it too.
 
-    Raises NoMailAddress. Only the syntax is checked. In the key the local part is in
-    lower case and the domain in ASCII: case folding would make one mailbox of straße@
-    and strasse@, which are two people's, and one domain of two.
+    Raises InvalidMailAddress. Only the syntax is checked. In the key the local part is
+    in lower case and the domain in ASCII: case folding would make one mailbox of
+    straße@ and strasse@, which are two people's, and one domain of two.
     """
     if len(typed) > 4 * MAX_LENGTH:
         raise InvalidMailAddress(AddressMistake.OTHER, typed)
@@ -86,7 +86,7 @@ def parse_mail_address(typed: str) -> MailAddress:
 
 
 def to_lower_case(text: str) -> str:
-    """In lower case, composed, and no letter become another one."""
+    """Return the text in lower case, composed, and no letter become another one."""
     return unicodedata.normalize("NFC", text.lower())
 
 
@@ -121,8 +121,8 @@ LEADING_PUNCTUATION, TRAILING_PUNCTUATION = ",;:", ",;:.!?"
 
 
 def bare_address(typed: str) -> str:
-    """The address without what is around it; nothing of it is changed but its wide
-    letters, and spaces beside the @."""
+    """Return the address without what is around it; nothing of it is changed but its
+    wide letters, and spaces beside the @."""
     text = unicodedata.normalize("NFC", typed).translate(FULLWIDTH_LETTERS)
     text = strip_enclosing("".join(" " if c.isspace() else c for c in text))
     if named := NAMED_ADDRESS.fullmatch(text):
@@ -134,7 +134,7 @@ def bare_address(typed: str) -> str:
 
 
 def strip_enclosing(text: str) -> str:
-    """Without what can't be seen around it, quotes or brackets, and the sentence's
+    """Strip what can't be seen around it, quotes or brackets, and the sentence's
     punctuation."""
     before = None
     while text != before:
@@ -158,7 +158,7 @@ def is_around(character: str, punctuation: str) -> bool:
 
 
 def find_mistake(text: str) -> AddressMistake:
-    """What is wrong with a text that is no address."""
+    """Return what is wrong with a text that is no address."""
     name, at, domain = text.partition("@")
     if not text:
         return AddressMistake.EMPTY
@@ -214,8 +214,9 @@ slip of the finger: two letters swapped, one too many, too few or another one.""
 
 
 def suggest_address(address: str) -> str | None:
-    """The address that may have been meant where the domain looks like a slip of a
-    well-known one's: `ada@gmail.com` for `ada@gmial.com`. A guess, never a mistake."""
+    """Return the address that may have been meant where the domain looks like a slip of
+    a well-known one's: `ada@gmail.com` for `ada@gmial.com`. A guess, never a
+    mistake."""
     name, _, domain = address.rpartition("@")
     meant = suggest_domain(domain.lower())
     return f"{name}@{meant}" if meant else None

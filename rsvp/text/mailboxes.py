@@ -27,9 +27,9 @@ USER_SUBDOMAINS = (".fastmail.com", ".fastmail.fm")
 
 
 def mailbox_of(address_key: str) -> str:
-    """The mailbox of an address, given as it is compared (`Registration.email_key`):
-    without `+tag`, which most providers read as a folder, and without dots and the like
-    where the provider ignores them."""
+    """Return the mailbox of an address, given as it is compared
+    (`Registration.email_key`): without `+tag`, which most providers read as a folder,
+    and without dots and the like where the provider ignores them."""
     local, _, domain = address_key.lower().rpartition("@")
     domain = SAME_MAILBOX_DOMAINS.get(domain, domain)
     for ending in USER_SUBDOMAINS:

@@ -21,7 +21,8 @@ SPACE_CATEGORIES = ("Cc", "Cs", "Zl", "Zp", "Zs")
 
 
 def clean_name(text: str) -> str:
-    """A name in any script: composed (NFC), on one line, single spaces, nothing hidden.
+    """Clean a name in any script: composed (NFC), on one line, single spaces, nothing
+    hidden.
 
     What joins or varies letters stays (U+200C, U+200D, variation selectors): Persian,
     Sinhala and Japanese names need it. A text without anything to see is no name and
@@ -126,8 +127,8 @@ def is_top_level(label: str) -> bool:
 
 @functools.cache
 def public_suffixes() -> PublicSuffixList:
-    """The domains under which names are registered. Read when the first name with a dot
-    inside a word asks for it: it takes 30 ms."""
+    """Return the domains under which names are registered. Read when the first name
+    with a dot inside a word asks for it: it takes 30 ms."""
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList(accept_unknown=False, only_icann=True)

@@ -48,7 +48,7 @@ class PlaceholderMistake:
 
 
 def find_mistake(text: str, needed: str | None = None) -> PlaceholderMistake | None:
-    """The first thing that is wrong with the placeholders of a text."""
+    """Return the first thing that is wrong with the placeholders of a text."""
     named = set()
     for match in TOKEN.finditer(text):
         name = match[1]
@@ -67,7 +67,8 @@ def find_mistake(text: str, needed: str | None = None) -> PlaceholderMistake | N
 
 
 def mistake_text(text: str, needed: str | None = None) -> str | None:
-    """What is wrong with the placeholders of a text, for who wrote an event file."""
+    """Say what is wrong with the placeholders of a text, for who wrote an event
+    file."""
     match find_mistake(text, needed):
         case PlaceholderMistake(MistakeKind.BRACE):
             return "has a single brace: write it twice, {{ or }}"
@@ -80,7 +81,7 @@ def mistake_text(text: str, needed: str | None = None) -> str | None:
 
 
 def known_placeholders(*, has_deadline: bool) -> list[str]:
-    """Those that say something in a mail."""
+    """Return those that say something in a mail."""
     return [name for name in PLACEHOLDERS if name != "until" or has_deadline]
 
 
@@ -89,12 +90,13 @@ def join_placeholders(names: Iterable[str]) -> str:
 
 
 def placeholders_in(text: str) -> set[str]:
-    """The placeholders that a text has."""
+    """Return the placeholders that a text has."""
     return {match[1] for match in TOKEN.finditer(text) if match[1] is not None}
 
 
 def fill_in(text: str, values: Mapping[str, str]) -> str:
-    """The text with its placeholders replaced; what has no value is left empty."""
+    """Return the text with its placeholders replaced; what has no value is left
+    empty."""
 
     def value(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):

@@ -24,7 +24,7 @@ PLAIN_LETTERS = str.maketrans(
 
 
 def folded(text: str) -> str:
-    """The text in plain lower case: `zoe` for `Zoë`, `strasse` for `Straße`.
+    """Return the text in plain lower case: `zoe` for `Zoë`, `strasse` for `Straße`.
 
     Case folding and compatibility forms are Unicode's (UAX 15, NFKD); marks are
     dropped, and runs of spaces become one.
@@ -36,6 +36,7 @@ def folded(text: str) -> str:
 
 
 def search_text(reference: str, email: str, names: Iterable[str | None]) -> str:
-    """What a registration can be found by: reference, address and names, folded."""
+    """Return what a registration can be found by: reference, address and names,
+    folded."""
     parts = (reference, email, *names)
     return "\n".join(folded(part) for part in parts if part)

@@ -35,7 +35,7 @@ EventDumper.add_representer(str, represent_text)
 
 
 def dump_event(event: EventDefinition) -> str:
-    """The file that says this; what stands at its default is left out."""
+    """Dump an event as YAML; what is at its default is left out."""
     return yaml.dump(
         to_mapping(event),
         Dumper=EventDumper,
@@ -47,7 +47,8 @@ def dump_event(event: EventDefinition) -> str:
 
 
 def to_mapping(value: Any) -> Any:
-    """Dataclasses as mappings of what is not at its default, in the order of KEYS."""
+    """Return a dataclass as a mapping of what is not at its default, in the order of
+    KEYS."""
     if is_dataclass(value):
         return {
             field.name: to_mapping(getattr(value, field.name))

@@ -136,7 +136,7 @@ class EventFileError(ValueError):
 
 
 def parse_event(text: str, name: str) -> EventDefinition:
-    """Read a file's text; `name` is what mistakes call it. Raises EventFileError."""
+    """Parse a file's text; `name` is what mistakes call it. Raises EventFileError."""
     report = Report()
     event = read_document(text, name, report)
     if event is None or report.mistakes:
@@ -145,7 +145,7 @@ def parse_event(text: str, name: str) -> EventDefinition:
 
 
 def key_line(text: str, key: str) -> int:
-    """The line on which a key of a readable file stands."""
+    """Return the line on which a key of a readable file stands."""
     report = Report()
     read_document(text, "", report)
     return report.line(key)

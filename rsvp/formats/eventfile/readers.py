@@ -1,8 +1,8 @@
 """Readers: strict conversion of YAML nodes to plain values; mistakes by line.
 
-A reader takes a `Value` and gives what it read or raises `WrongError`, which whoever
-called it notes in the report, to go on with the rest. Readers are combined:
-`each(mapping(KEYS, build))` reads a list of mappings.
+A reader takes a `Value` and gives what it read or raises `InvalidValueError`, which
+whoever called it notes in the report, to go on with the rest. Readers are combined:
+`list_of(mapping_of(KEYS, build))` reads a list of mappings.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TIME_OF_DAY = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong on a line (from 1), at a key such as `admissions[0].mode`."""
+    """A mistake on a line (from 1), at a key such as `admissions[0].mode`."""
 
     line: int
     key: str
@@ -54,7 +54,7 @@ class Mistake:
 
 @dataclass
 class Report:
-    """Where each key stands, and the mistakes found so far."""
+    """The lines of the keys, and the mistakes found so far."""
 
     lines: dict[str, int] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
@@ -63,7 +63,7 @@ class Report:
         self.mistakes.append(Mistake(line or self.line(key), key, reason))
 
     def line(self, key: str) -> int:
-        """The line of a key, or of the nearest thing around it that is there."""
+        """Return the line of a key, or of the nearest thing around it that is there."""
         while key and key not in self.lines:
             key = key[: max(key.rfind("."), key.rfind("["), 0)]
         return self.lines.get(key, 1)
@@ -97,7 +97,7 @@ class Value:
         self.report.lines.setdefault(self.key, line_of(self.node))
 
     def take(self, reader: Reader[T]) -> T | None:
-        """What the reader gives, or None once its mistakes are noted."""
+        """Return what the reader gives, or None once its mistakes are noted."""
         try:
             return reader(self)
         except InvalidValueError as error:
@@ -106,7 +106,8 @@ class Value:
             return None
 
     def scalar(self, tag: str | None = None) -> str | None:
-        """What is written there, if it is one value (and, unquoted, of this type)."""
+        """Return what is written there, if it is one value (and, unquoted, of this
+        type)."""
         if isinstance(self.node, ScalarNode) and tag in (None, self.node.tag):
             return str(self.node.value)
         return None
@@ -156,7 +157,7 @@ class Section:
         return f"{self.path}.{name}" if self.path else name
 
     def read(self, name: str, reader: Reader[T], needed: bool = False) -> T | None:
-        """What stands at a key; None if it is left out (or null), or wrong."""
+        """Return what stands at a key; None if it is left out (or null), or wrong."""
         assert name in self.keys.known, name
         value = self.values.get(name)
         if value is not None and value.scalar(NULL) is None:
@@ -170,7 +171,7 @@ class Section:
 
 
 def text_line(longest: int) -> Reader[str]:
-    """One line of text, without the space around it."""
+    """Read one line of text, without the space around it."""
 
     def read(value: Value) -> str:
         text = plain_text(value, longest)
@@ -182,7 +183,7 @@ def text_line(longest: int) -> Reader[str]:
 
 
 def text_block(longest: int) -> Reader[str]:
-    """Text of one or more lines, without the space around it."""
+    """Read text of one or more lines, without the space around it."""
     return lambda value: plain_text(value, longest)
 
 
@@ -212,7 +213,7 @@ def is_control(character: str) -> bool:
 
 
 def slug(value: Value) -> str:
-    """A slug or key: what stands in addresses and files."""
+    """Read a slug or key: what stands in addresses and files."""
     text = text_line(64)(value)
     if not SLUG.fullmatch(text):
         raise InvalidValueError(
@@ -244,7 +245,7 @@ def whole_number(lowest: int, highest: int) -> Reader[int]:
 
 
 def enum_value(kind: type[E], later: Collection[str] = ()) -> Reader[E]:
-    """One of the words of an enumeration; `later` ones are not supported yet."""
+    """Read one of the words of an enumeration; `later` ones are not supported yet."""
 
     def read(value: Value) -> E:
         written = value.scalar()
@@ -258,7 +259,7 @@ def enum_value(kind: type[E], later: Collection[str] = ()) -> Reader[E]:
 
 
 def one_of_values(words: Sequence[E]) -> Reader[E]:
-    """One of some words of an enumeration."""
+    """Read one of some words of an enumeration."""
 
     def read(value: Value) -> E:
         written = value.scalar(STR)
@@ -271,7 +272,7 @@ def one_of_values(words: Sequence[E]) -> Reader[E]:
 
 
 def duration(longest: int) -> Reader[str]:
-    """A span of time of at most so many minutes, in its largest unit."""
+    """Read a span of time of at most so many minutes, in its largest unit."""
 
     def read(value: Value) -> str:
         try:
@@ -288,7 +289,7 @@ def duration(longest: int) -> Reader[str]:
 
 
 def with_placeholders(reader: Reader[str]) -> Reader[str]:
-    """Text in which placeholders may stand, all of them known ones."""
+    """Read text in which placeholders may stand, all of them known ones."""
 
     def read(value: Value) -> str:
         text = reader(value)
@@ -377,7 +378,7 @@ def language_tag(value: Value) -> str:
 
 
 def list_of(reader: Reader[T]) -> Reader[tuple[T, ...]]:
-    """A list of what `reader` reads."""
+    """Read a list of what `reader` reads."""
 
     def read(value: Value) -> tuple[T, ...]:
         if not isinstance(value.node, SequenceNode):
@@ -400,7 +401,7 @@ def list_of(reader: Reader[T]) -> Reader[tuple[T, ...]]:
 
 
 def mapping_of(keys: KnownKeys, build: Callable[[Section], T]) -> Reader[T]:
-    """A mapping with these keys, built from its section."""
+    """Read a mapping with these keys, built from its section."""
 
     def read(value: Value) -> T:
         if not isinstance(value.node, MappingNode):

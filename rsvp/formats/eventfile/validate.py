@@ -16,7 +16,7 @@ MAX_EVENT_LENGTH = timedelta(days=366)
 
 
 def validate(event: EventDefinition, report: Report) -> None:
-    """Note what does not go together."""
+    """Report what does not go together."""
     check_times(event, report)
     check_admissions(event, report)
     check_reserved(event, report)
@@ -96,8 +96,8 @@ def check_admissions(event: EventDefinition, report: Report) -> None:
 
 
 def check_reserved(event: EventDefinition, report: Report) -> None:
-    """Reserved seats are of the room where it has a cap, else of an admission that
-    has one (docs/event-file.md says which)."""
+    """Check reserved seats: they are of the room where it has a cap, else of an
+    admission that has one (docs/event-file.md says which)."""
     if not event.reserved_seats or not report.has_no_mistake("admissions", "room"):
         return
     at, most = "room", event.room

@@ -48,7 +48,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def compose(text: str) -> Node:
-    """The document's root node. Raises NotYamlError."""
+    """Return the document's root node. Raises NotYamlError."""
     if len(text) > MAX_CHARACTERS:
         raise NotYamlError(1, f"the file is longer than {MAX_CHARACTERS:,} characters")
     loader = None
@@ -93,5 +93,5 @@ def not_plain(event: Event | NodeEvent, reason: str) -> NotPlainError:
 
 
 def line_of(node: Node) -> int:
-    """The line a node begins on, counted from 1."""
+    """Return the line a node begins on, counted from 1."""
     return int(node.start_mark.line) + 1

@@ -61,8 +61,8 @@ class AttendeeRow(Protocol):
 def write_csv(
     rows: Iterable[AttendeeRow], questions: Sequence[str], consents: Sequence[str] = ()
 ) -> Iterator[bytes]:
-    """The table in pieces: a header, a line per row, a column per question key and per
-    consent key.
+    """Yield the table in pieces: a header, a line per row, a column per question key
+    and per consent key.
 
     UTF-8 with a byte order mark (Excel asks for it) and CRLF (RFC 4180). A cell that a
     spreadsheet would run as a formula gets a leading apostrophe. Instants are ISO 8601
@@ -96,7 +96,8 @@ def write_csv(
 
 
 def write_json(rows: Iterable[AttendeeRow]) -> Iterator[bytes]:
-    """A JSON array in pieces, one object per row; answers by question key, as given."""
+    """Yield a JSON array in pieces, one object per row; answers by question key, as
+    given."""
     buffer = io.StringIO()
     buffer.write("[")
     for number, row in enumerate(rows):
@@ -121,8 +122,8 @@ def write_json(rows: Iterable[AttendeeRow]) -> Iterator[bytes]:
 
 
 def column_headers(questions: Sequence[str], consents: Sequence[str] = ()) -> list[str]:
-    """The fixed columns, the question keys, the consents (`consent-<key>`); a question
-    named like another column gets a prefix."""
+    """Return the fixed columns, the question keys, the consents (`consent-<key>`); a
+    question named like another column gets a prefix."""
     boxes = [f"consent-{key}" for key in consents]
     others = {*COLUMNS, *boxes}
     asked = [f"answers-{q}" if q in others else q for q in questions]
@@ -140,7 +141,7 @@ def answer_text(answer: Any) -> str:
 
 
 def disarm_formula(text: str) -> str:
-    """The text, disarmed where a spreadsheet would take it for a formula."""
+    """Return the text, disarmed where a spreadsheet would take it for a formula."""
     starts = text[:1] in FORMULA_STARTS
     if ";" in text or "\t" in text:
         text = FORMULA_AFTER_SEPARATOR.sub(r"\1'", text)

@@ -53,7 +53,8 @@ def write_xlsx(
     *,
     zone: ZoneInfo,
 ) -> IO[bytes]:
-    """The table as a file that begins at its start and is gone once it is closed.
+    """Return the table as a file that begins at its start and is gone once it is
+    closed.
 
     The columns are those of the CSV. Times are dates to calculate with, by the clocks
     of `zone`, which each of them shows; everything else but the party's size is text.
@@ -126,8 +127,8 @@ class AttendeeSheets:
             sheet.write_string(line, column, fit_cell(text))
 
     def moment(self, sheet: Sheet, line: int, column: int, at: datetime) -> None:
-        """A date as the zone's clocks show it, and their name (`CET`) as decoration:
-        Excel's dates have no zone of their own."""
+        """Write a date as the zone's clocks show it, and their name (`CET`) as
+        decoration: Excel's dates have no zone of their own."""
         local = at.astimezone(self.zone)
         letters = f"{local:%Z}"
         look = self.moments.get(letters)
@@ -139,8 +140,8 @@ class AttendeeSheets:
 
 
 def fit_cell(text: str) -> str:
-    """The text with Excel's line ends and within a cell's length, `…` where it is cut;
-    half a character, which no file can hold, becomes a question mark."""
+    """Return the text with Excel's line ends and within a cell's length, `…` where it
+    is cut; half a character, which no file can hold, becomes a question mark."""
     if text.isascii() and len(text) <= MAX_CELL_LENGTH and "\r" not in text:
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")

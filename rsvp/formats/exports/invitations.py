@@ -30,7 +30,7 @@ class InvitationRow(NamedTuple):
 
 
 def write_csv(codes: Iterable[InvitationRow]) -> Iterator[bytes]:
-    """A line for each code, in pieces; in shape as `tables.write_csv`."""
+    """Yield a line for each code, in pieces; in shape as `attendees.write_csv`."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")

@@ -24,7 +24,7 @@ def atom_feed(
     feed_url: str,
     language: str = "en",
 ) -> bytes:
-    """What is on, newest change first, for feed readers."""
+    """Return the Atom feed of these events, newest change first."""
     feed = FeedGenerator()
     feed.id(feed_url)
     feed.title(strip_controls(title))
@@ -51,7 +51,8 @@ def atom_feed(
 
 
 def summary_line(event: Event, language: str) -> str:
-    """`Friday, 29 January 2027, 18:00 (Amsterdam time). The Boat Shed. A summary.`"""
+    """Return `Friday, 29 January 2027, 18:00 (Amsterdam time). The Boat Shed. A
+    summary.`"""
     language = i18n.language_for(language)
     when = _(
         "%(day)s, %(time)s (%(zone)s time)",

@@ -28,14 +28,14 @@ UrlFor = Callable[[Event], str]
 
 
 def event_calendar(event: Event, url: str) -> bytes:
-    """The `.ics` of one event for anybody; `url` is its page, absolute."""
+    """Return the `.ics` of one event for anybody; `url` is its page, absolute."""
     return events_calendar([event], lambda _event: url)
 
 
 def events_calendar(
     events: Iterable[Event], url_for: UrlFor, *, title: str | None = None
 ) -> bytes:
-    """The `.ics` of many events, to subscribe to; `title` names the calendar."""
+    """Return the `.ics` of many events, to subscribe to; `title` names the calendar."""
     calendar = new_calendar("PUBLISH", title)
     for event in events:
         url = url_for(event)
@@ -51,7 +51,8 @@ def registration_calendar(
     at: datetime | None = None,
     is_off: bool = False,
 ) -> bytes:
-    """The `.ics` of one registration, for whoever holds it, as it stands at `at`.
+    """Return the `.ics` of one registration, for whoever holds it, as it stands at
+    `at`.
 
     `host` makes the UID unique (the public address's host name); `url` is where the
     ticket can be looked at. Calendars are shared with family and colleagues, so it
@@ -95,8 +96,8 @@ def registration_calendar(
 
 
 def join_link(registration: Registration) -> str | None:
-    """The link to join by: for confirmed online attendees of an event that takes place,
-    and for nobody else."""
+    """Return the link to join by: for confirmed online attendees of an event that takes
+    place, and for nobody else."""
     event = registration.event
     may_join = (
         registration.state == State.CONFIRMED
@@ -169,7 +170,8 @@ def new_entry(
 
 
 def calendar_time(event: Event, instant: datetime) -> datetime:
-    """The instant in the event's zone; in UTC where the zone's clock shows it twice.
+    """Return the instant in the event's zone; in UTC where the zone's clock shows it
+    twice.
 
     RFC 5545, 3.3.5: a wall time that exists twice means the first one, so the second
     can only be written in UTC.
@@ -179,7 +181,8 @@ def calendar_time(event: Event, instant: datetime) -> datetime:
 
 
 def to_ical(calendar: Calendar) -> bytes:
-    """The calendar's bytes, with a definition of each zone that its entries use."""
+    """Return the calendar's bytes, with a definition of each zone that its entries
+    use."""
     years = [entry.start.year for entry in calendar.events]
     for name in sorted(calendar.get_missing_tzids()):
         part = vtimezone.zone_definition(name, min(years) - 1, max(years) + 1)
@@ -188,7 +191,8 @@ def to_ical(calendar: Calendar) -> bytes:
 
 
 def public_title(event: Event) -> str:
-    """What a calendar shows, also to those who look over a shoulder."""
+    """Return the title that a calendar shows, also to those who look over a
+    shoulder."""
     if event.discreet:
         return _("Appointment")
     title = strip_controls(event.title)
@@ -198,7 +202,8 @@ def public_title(event: Event) -> str:
 
 
 def personal_title(registration: Registration) -> str:
-    """The title, with how it stands in front while that is no place for sure."""
+    """Return the title, with the registration's state in front while it is no place for
+    sure."""
     event, title = registration.event, strip_controls(registration.event.title)
     if event.discreet or event.status == Status.CANCELLED:
         return public_title(event)
@@ -215,7 +220,8 @@ def personal_title(registration: Registration) -> str:
 
 
 def location_line(event: Event, modes: set[str]) -> str | None:
-    """Where it is, on one line: the venue, `Online`, or both for a hybrid event."""
+    """Return the location on one line: the venue, `Online`, or both for a hybrid
+    event."""
     places = []
     if Mode.IN_PERSON in modes and (event.venue_name or event.venue_address):
         places.append(", ".join(venue_lines(event)))
@@ -225,7 +231,7 @@ def location_line(event: Event, modes: set[str]) -> str | None:
 
 
 def venue_lines(event: Event) -> list[str]:
-    """The venue as lines: its name, then those of its address."""
+    """Return the venue as lines: its name, then those of its address."""
     lines = [event.venue_name or "", *(event.venue_address or "").splitlines()]
     return [cleaned for line in lines if (cleaned := strip_controls(line))]
 

@@ -22,7 +22,8 @@ class SeatsLeft(Protocol):
 
 
 def json_ld(event: Event, state: SeatsLeft | None, url: str) -> dict[str, Any]:
-    """The event in schema.org's words, as a mapping; `ld_script` writes it into a page.
+    """Return the event in schema.org's words, as a mapping; `json_ld_script` writes it
+    into a page.
 
     A discreet event has no numbers in it, nor anything that follows from them.
     """
@@ -58,7 +59,7 @@ def json_ld(event: Event, state: SeatsLeft | None, url: str) -> dict[str, Any]:
 
 
 def json_ld_script(data: dict[str, Any]) -> Markup:
-    """JSON that can stand between `<script type="application/ld+json">` tags."""
+    """Return JSON that can stand between `<script type="application/ld+json">` tags."""
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -108,7 +109,7 @@ def schema_capacities(event: Event) -> dict[str, Any]:
 
 
 def total_capacity(admissions: Sequence[Admission]) -> int | None:
-    """Their capacities together; None: unlimited."""
+    """Return their capacities together; None: unlimited."""
     numbers = [a.capacity for a in admissions if a.capacity is not None]
     return sum(numbers) if len(numbers) == len(admissions) else None
 

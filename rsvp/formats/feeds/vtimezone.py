@@ -18,7 +18,8 @@ SECOND = timedelta(seconds=1)
 
 @lru_cache(maxsize=256)
 def zone_definition(name: str, first_year: int, last_year: int) -> Timezone:
-    """What the clocks of a zone show from the start of one year to the end of another.
+    """Return what the clocks of a zone show from the start of one year to the end of
+    another.
 
     Kept in memory, so it must not be changed by whoever uses it.
     """
@@ -33,7 +34,7 @@ def zone_definition(name: str, first_year: int, last_year: int) -> Timezone:
 
 
 def clock_changes(zone: ZoneInfo, start: datetime, end: datetime) -> list[datetime]:
-    """The last second (UTC) before each change of the zone's clocks."""
+    """Return the last second (UTC) before each change of the zone's clocks."""
     changes = []
     day = start
     while day < end:
@@ -58,7 +59,7 @@ def clock_state(zone: ZoneInfo, instant: datetime) -> tuple[object, object, obje
 def observance(
     zone: ZoneInfo, before: datetime, after: datetime
 ) -> TimezoneStandard | TimezoneDaylight:
-    """What holds from `after` on; it starts by the clock that held `before`."""
+    """Return what holds from `after` on; it starts by the clock that held `before`."""
     old, new = before.astimezone(zone), after.astimezone(zone)
     offset = old.utcoffset() or timedelta()
     part = TimezoneDaylight() if new.dst() else TimezoneStandard()

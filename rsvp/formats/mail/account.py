@@ -28,7 +28,7 @@ from rsvp.text import cleaning
 def password_reset_mail(
     message: Message, *, link: str, good_for: timedelta, public_url: str
 ) -> RenderedMail:
-    """The mail with the link to another password; the link works for `good_for`.
+    """Render the mail with the link to another password; the link works for `good_for`.
 
     Needs an application context (templates, language).
     """
@@ -77,8 +77,8 @@ MAX_NAMED = 20
 def delivery_failures_mail(
     message: Message, *, references: Sequence[str], link: str, public_url: str
 ) -> RenderedMail:
-    """The mail to an organizer about those who are out of reach, by their references:
-    whose they are stands on the site, behind the sign-in.
+    """Render the mail to an organizer about those who are out of reach, by their
+    references: whose they are stands on the site, behind the sign-in.
 
     Needs an application context (templates, language).
     """
@@ -134,7 +134,7 @@ def compose_account_mail(
     not_you: str,
     public_url: str,
 ) -> RenderedMail:
-    """A mail with one button, in the language that is forced by whoever calls."""
+    """Render a mail with one button, in the language that the caller has set."""
     language = i18n.AVAILABLE[0]
     host = urlsplit(public_url).hostname or "localhost"
     context = {

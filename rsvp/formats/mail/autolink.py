@@ -12,8 +12,8 @@ TRAILING_PUNCTUATION = ".,;:!?)]*_"
 
 
 def link_addresses(text: str) -> Markup:
-    """The text, escaped, its lines kept; what begins with http:// or https:// leads
-    there."""
+    """Return the text, escaped, its lines kept, with its web addresses (http://,
+    https://) as links."""
     pieces, done = [], 0
     for match in WEB_ADDRESS.finditer(text):
         address = match[0].rstrip(TRAILING_PUNCTUATION)

@@ -37,7 +37,7 @@ MASK = "••••"
 
 @dataclass(frozen=True)
 class RenderedMail:
-    """What a message looks like: everything but who gets it.
+    """A rendered message: everything but who gets it.
 
     `images` are PNGs by the Content-ID that the HTML shows them by. `calendar` is an
     iCalendar file with `method`, to be attached as `calendar_name`. `unsubscribe` is
@@ -58,9 +58,10 @@ class RenderedMail:
 
 @dataclass(frozen=True)
 class MailLinks:
-    """All but `event` are secret; empty in a mail to whose it is no more. `button` is
-    where the one button leads, `second` where the other answer of a question does, and
-    `mute` where one asks for no more mails like this one."""
+    """Links of a mail. All but `event` are secret; empty where the registration is no
+    more the recipient's. `button` is where the one button leads, `second` where the
+    other answer of a question does, and `mute` where one asks for no more mails like
+    this one."""
 
     manage: str
     button: str
@@ -90,8 +91,8 @@ class MailTicket:
 
 @dataclass(frozen=True)
 class EventFacts:
-    """When and where, as the ticket says it; `was_when` and `was_where` are what of it
-    has changed, as it was."""
+    """When and where, as the ticket says it; `was_when` and `was_where` are the old
+    values of what has changed."""
 
     title: str
     day: str
@@ -105,8 +106,9 @@ class EventFacts:
 
 
 def message_id_of(message: Message, public_url: str) -> str:
-    """The same for each try. Behind its @ stands the site's host, that of an IPv6
-    address as a plain word: RFC 5322, section 3.6.4, has no colons there."""
+    """Return the Message-ID, the same for each try. Behind its @ stands the site's
+    host, that of an IPv6 address as a plain word: RFC 5322, section 3.6.4, has no
+    colons there."""
     host = urlsplit(public_url).hostname or "localhost"
     return f"{message.uuid}@{host.replace(':', '-')}"
 
@@ -119,7 +121,7 @@ def compose(
     at: datetime | None = None,
     masked: bool = False,
 ) -> RenderedMail:
-    """Write the mail of a message, in the language of its registration, as it goes out
+    """Render the mail of a message, in the language of its registration, as it goes out
     at `at`; without: when it went out, or is to.
 
     With `masked` secret links and codes are `••••` and there are no pictures: this is
@@ -207,7 +209,7 @@ def render_mail_template(template: str, context: dict[str, object]) -> str:
 
 
 def squeeze_blank_lines(text: str) -> str:
-    """The text with one empty line where the template left several."""
+    """Return the text with one empty line where the template left several."""
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
@@ -217,7 +219,8 @@ def css_inliner() -> css_inline.CSSInliner:
 
 
 def inline_styles(html: str) -> str:
-    """The styles in each element, as many mail clients want it; the dark ones stay."""
+    """Inline the styles in each element, as many mail clients want it; the dark ones
+    stay."""
     return css_inliner().inline(html)
 
 
@@ -270,8 +273,8 @@ def ticket_url(
 
 
 def recipients_party(message: Message) -> list[Attendee]:
-    """The attendees that the message is about: as it was written, or as it goes out
-    where it tells of no change and may have waited for long."""
+    """Return the attendees that the message is about: as it was written, or as it goes
+    out where it tells of no change and may have waited for long."""
     registration = message.registration
     attendee_ids = message.facts.get("attendees")
     if attendee_ids is None or message.kind in OPTIONAL_KINDS:
@@ -315,7 +318,7 @@ def mail_tickets(
 
 
 def codeless_ticket(message: Message, people: int) -> MailTicket:
-    """The one ticket of a party that waits, or that does not come any more."""
+    """Return the one ticket of a party that waits, or that does not come any more."""
     place = message.facts.get("place")
     in_line = shared.situation_of(message) == MailSituation.IN_LINE
     return MailTicket(
@@ -327,8 +330,8 @@ def codeless_ticket(message: Message, people: int) -> MailTicket:
 def calendar_attachment(
     message: Message, code_key: bytes, public_url: str, masked: bool
 ) -> tuple[bytes | None, str]:
-    """The calendar entry to attach, with its method: where a place is held for sure, or
-    was; none that would say something else than the mail does."""
+    """Return the calendar entry to attach, with its method: where a place is held for
+    sure, or was; none that would say something else than the mail does."""
     registration, event = message.registration, message.event
     host = urlsplit(public_url).hostname or "localhost"
     if message.kind == MessageKind.PASSED_ON:
@@ -360,7 +363,8 @@ def calendar_attachment(
 
 
 def preheader(words: MailWords, facts: EventFacts | None) -> str:
-    """What lists of mails show beside the subject: the first sentence, then when."""
+    """Return what lists of mails show beside the subject: the first sentence, then
+    when."""
     when = f"{facts.day}, {facts.time}." if facts else ""
     return f"{words.preview or words.headline} {when}".rstrip()
 
@@ -387,7 +391,7 @@ def event_facts(event: Event, mode: str, language: str) -> EventFacts:
 def time_range(
     starts_at: datetime, ends_at: datetime, zone: ZoneInfo, language: str
 ) -> str:
-    """From when to when, with the day of the end where that is another one."""
+    """Return from when to when, with the day of the end where that is another one."""
     end = i18n.clock(ends_at, zone)
     if starts_at.astimezone(zone).date() != ends_at.astimezone(zone).date():
         end = f"{i18n.day(ends_at, zone, language)}, {end}"
@@ -400,7 +404,7 @@ def time_range(
 
 
 def changed_facts(message: Message, language: str) -> dict[str, Any]:
-    """What has changed of when and where, as it was before."""
+    """Return the old values of what has changed of when and where."""
     before, changed = message.facts.get("before"), shared.changed_parts(message)
     facts: dict[str, Any] = {}
     if not before:
@@ -418,7 +422,7 @@ def changed_facts(message: Message, language: str) -> dict[str, Any]:
 
 
 def time_in_zone(event: Event, starts: datetime, name: str, language: str) -> str:
-    """The start in another zone, with its day where that is another one."""
+    """Return the start in another zone, with its day where that is another one."""
     zone = ZoneInfo(name)
     local_start = event.starts_at.astimezone(zone)
     time = i18n.clock(event.starts_at, zone)

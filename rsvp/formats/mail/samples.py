@@ -20,7 +20,7 @@ SAMPLE_UUID = UUID("5a3b1e00-0000-4000-8000-000000000000")
 def sample_registration(
     event: Event, *, now: datetime, state: str = State.CONFIRMED
 ) -> Registration:
-    """Somebody made up, kept nowhere, who is registered for an event."""
+    """Return a made-up registration for an event, kept nowhere."""
     email = "robin@example.org"
     registration = Registration(
         uuid=SAMPLE_UUID,
@@ -62,7 +62,8 @@ def first_admission(event: Event) -> Admission:
 def copy_in_state(
     registration: Registration, state: str, **values: Any
 ) -> Registration:
-    """A copy of a registration, kept nowhere, as it would be in another state."""
+    """Return a copy of a registration, kept nowhere, as it would be in another
+    state."""
     copy = Registration(
         **column_values(registration) | {"state": state, "ended_from": None} | values
     )
@@ -84,7 +85,7 @@ def column_values(row: Registration | Attendee) -> dict[str, Any]:
 def sample_message(
     kind: MessageKind, about: Registration, facts: dict[str, Any], uuid: UUID
 ) -> Message:
-    """A message, kept nowhere, to whoever a registration is of."""
+    """Return a message to a registration, kept nowhere."""
     message = Message(
         uuid=uuid,
         kind=kind,
@@ -106,7 +107,7 @@ def sample_message(
 def sample_mailing(
     subject: str, text: str, about: Registration, uuid: UUID | None = None
 ) -> Message:
-    """What organizers wrote, as a registration would get it."""
+    """Return a mailing's message, as a registration would get it."""
     facts = {"subject": subject, "text": text}
     return sample_message(MessageKind.NOTE, about, facts, uuid or uuid4())
 
@@ -114,7 +115,7 @@ def sample_mailing(
 def compose_trial(
     message: Message, like: Registration | None, *, code_key: bytes, public_url: str
 ) -> RenderedMail:
-    """The mail of a test that an organizer sends to themselves: what the registration
+    """Render the test mail that an organizer sends to themselves: what the registration
     `like` would get, without its secret links, and marked as a test."""
     about = like or sample_registration(message.event, now=message.created_at)
     facts = message.facts

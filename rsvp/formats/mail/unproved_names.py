@@ -35,7 +35,7 @@ def may_show_name(name: str, registration: Registration) -> bool:
 
 
 def ticket_name(attendee: Attendee, registration: Registration) -> str:
-    """How an attendee is called on a ticket in a mail."""
+    """Return an attendee's name on a ticket in a mail."""
     name = strip_controls(attendee.name or "")
     if name and may_show_name(name, registration):
         return name
@@ -45,12 +45,12 @@ def ticket_name(attendee: Attendee, registration: Registration) -> str:
 
 
 def places_label(people: int) -> str:
-    """How a party is called where nobody of it is named."""
+    """Return the label of a party where nobody of it is named."""
     return _n("%(num)d place", "%(num)d places", people)
 
 
 def salutation_for(registration: Registration, *, is_strangers: bool) -> str:
-    """How whoever registered is spoken to in the organizers' words: by name, unless a
+    """Return how the organizers' words address whoever registered: by name, unless a
     stranger may have typed that and caused the mail, or it is no plain name."""
     if registration.proved_at is None and is_strangers:
         return _("guest")
@@ -59,7 +59,7 @@ def salutation_for(registration: Registration, *, is_strangers: bool) -> str:
 
 
 def party_label(registration: Registration, people: int) -> str:
-    """How a party is called on the one ticket that it has."""
+    """Return the label of a party on the one ticket that it has."""
     name = strip_controls(registration.name)
     if not may_show_name(name, registration):
         name = _("You")

@@ -3,7 +3,7 @@
 One at a time that takes as long as writing and sending it.
 
 Each still goes out as things stood a moment ago, and is noted a moment later; so of a
-worker that is killed at most a handful comes twice, as the same mail. What one person
+worker that is killed at most a batch comes twice, as the same mail. What one person
 waits for is never here: it is read and noted alone.
 """
 
@@ -22,7 +22,7 @@ MAX_AGE = timedelta(milliseconds=50)
 
 
 class Batch:
-    """Of some claimed messages those that many get, in one worker's hands."""
+    """The bulk messages among some claimed ones, as one worker sends them."""
 
     def __init__(self, claims: Sequence[Claim] = ()) -> None:
         messages = load_bulk(claims) if claims else {}
@@ -36,7 +36,8 @@ class Batch:
         self.sent: list[tuple[Claim, datetime]] = []
 
     def pop_unchanged(self, claim: Claim, now: datetime) -> Message | None:
-        """The message, detached, if it is still as it was read; None: read it alone."""
+        """Return the message, detached, if it is still as it was read; None: load it
+        alone."""
         if claim.id not in self.remaining:
             return None
         is_old = self.checked_at is None or now - self.checked_at > MAX_AGE
@@ -58,12 +59,14 @@ class Batch:
             self.flush_sent()
 
     def flush_if_old(self, now: datetime) -> None:
-        """Before anything that may take its time."""
+        """Mark as sent what has waited for it for long: to be called before anything
+        slow."""
         if self.sent and now - self.sent[0][1] > MAX_AGE:
             self.flush_sent()
 
     def flush_sent(self) -> None:
-        """Note all that went out. What the database did not take is noted next time."""
+        """Mark all that went out as sent. What the database did not take is marked next
+        time."""
         if self.sent:
             mark_all_sent(self.sent)
             self.sent = []

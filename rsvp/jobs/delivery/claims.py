@@ -113,7 +113,7 @@ def claim_due(now: datetime, limit: int, connections: int = 1) -> list[Claim]:
 
 
 def lock_claiming() -> None:
-    """Claim in turn, or two would find the same domain free at once.
+    """Let one worker claim at a time, or two would find the same domain free at once.
 
     On SQLite `writing` is a turn already. Whoever stalls in ours loses it.
     """
@@ -139,8 +139,8 @@ def is_anything_due(now: datetime) -> bool:
 
 
 def due_messages(now: datetime, most: int) -> Sequence[Row[Any]]:
-    """The first messages that may be sent, in their order, with what their domains are
-    known for."""
+    """Return the first messages that may be sent, in their order, with the state of
+    their domains."""
     parameters = {"now": now, "most": most, "per_minute": limit_per_minute()}
     parameters["a_minute_ago"] = now - domain_backoff.WINDOW
     parameters["in_a_minute"] = now + domain_backoff.WINDOW
@@ -224,8 +224,8 @@ def select_due_of_rank(rank: int, is_time: Any) -> Select[Any]:
 
 
 def select_due() -> Select[Any]:
-    """Two look-ups in the index for each rank: what waits for a later try, however much
-    that is, is never read."""
+    """Build the query for due messages: two look-ups in the index for each rank, so
+    that what waits for a later try, however much that is, is never read."""
     times = (Message.due_at <= NOW, Message.due_at > LATEST_DUE)
     queries = [
         select_due_of_rank(rank, is_time)
@@ -246,8 +246,8 @@ SELECT_DUE = select_due()
 def choose_messages(
     window: Sequence[Row[Any]], limit: int, connections: int
 ) -> list[Row[Any]]:
-    """What of a window one claim takes: the first domain's, and then of others whatever
-    fits in whole, but no more domains than its share.
+    """Choose which messages of a window one claim takes: the first domain's, and then
+    of others whatever fits in whole, but no more domains than its share.
 
     A domain that had trouble is tried alone, with one message.
     """
@@ -322,7 +322,7 @@ def mark_sent(claim: Claim, now: datetime) -> None:
 
 
 def mark_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
-    """Several, each with when it was sent, in one transaction."""
+    """Mark several messages as sent, each with its time, in one transaction."""
     rows = [{"claimed": claim.id, "now": now} for claim, now in sent]
 
     def change(_again: bool) -> None:
@@ -339,7 +339,8 @@ def update_message(claim: Claim, **values: object) -> None:
 
 
 def update_if_claimed(claim: Claim, **values: object) -> bool:
-    """`note`, inside `writing()`; whether the message was still ours."""
+    """Do what `update_message` does, inside `writing()`; say whether the message was
+    still ours."""
     change = update(MESSAGES).where(*STILL_CLAIMED).values(**values)
     key = {"claimed": claim.id, "attempt": claim.attempt}
     connection = current_connection()
@@ -350,7 +351,7 @@ def update_if_claimed(claim: Claim, **values: object) -> bool:
 
 
 def release(claims: Sequence[Claim]) -> None:
-    """Leave messages that were not tried to whoever comes next."""
+    """Release messages that were not tried, for whoever claims next."""
     rows = [{"claimed": claim.id, "attempt": claim.attempt} for claim in claims]
 
     def change(_again: bool) -> None:

@@ -32,8 +32,8 @@ INSERT_BY_ENGINE: dict[str, Callable[[Table], Any]] = {
 
 
 def pause_domain(domain: str, troubles: int, reason: str, now: datetime) -> timedelta:
-    """Leave a domain alone for a while after one more trouble than `troubles` in a row;
-    for how long. `reason` names nobody: organizers of every team may read it."""
+    """Pause a domain after one more failure than `troubles` in a row; return for how
+    long. `reason` names nobody: organizers of every team may read it."""
     length = DOMAIN_PAUSES[min(troubles, len(DOMAIN_PAUSES) - 1)]
     upsert_domain(
         domain, pause_until=now + length, troubles=troubles + 1, last_error=reason
@@ -42,19 +42,20 @@ def pause_domain(domain: str, troubles: int, reason: str, now: datetime) -> time
 
 
 def slow_down(domain: str, took: timedelta, now: datetime) -> None:
-    """Let others go first for as long as a slow answer took."""
+    """Pause a slow domain for as long as its answer took, so that others go first."""
     upsert_domain(domain, pause_until=now + took, troubles=0, last_error=None)
 
 
 def mark_recovered(domain: str) -> None:
-    """It takes mails again."""
+    """Reset the failures of a domain that takes mails again."""
     healthy = {"pause_until": None, "troubles": 0, "last_error": None}
     statement = update(DOMAINS).where(DOMAINS.c.domain == domain).values(healthy)
     current_connection().execute(statement)
 
 
 def is_given_up(troubles: int) -> bool:
-    """Whether with this many troubles in a row it has taken nothing for two days."""
+    """Whether a domain with this many failures in a row has taken nothing for two
+    days."""
     growing = sum(DOMAIN_PAUSES, timedelta())
     return (
         growing + DOMAIN_PAUSES[-1] * (troubles - len(DOMAIN_PAUSES)) >= GIVE_UP_AFTER
@@ -62,8 +63,8 @@ def is_given_up(troubles: int) -> bool:
 
 
 def fail_old_messages(domain: str, reason: str, now: datetime) -> list[Row[Any]]:
-    """Give up what has waited for two days for a domain that takes nothing; the event
-    and registration of each. What is younger waits on."""
+    """Fail what has waited for two days for a domain that takes nothing; return the
+    event and registration of each. What is younger waits on."""
     table, long_ago = table_of(Message), now - GIVE_UP_AFTER
     old = (
         update(table)
@@ -87,7 +88,7 @@ def fail_old_messages(domain: str, reason: str, now: datetime) -> list[Row[Any]]
 
 
 def count_claimed(claimed: Mapping[str, int], now: datetime) -> None:
-    """Count what was claimed, into the minute that runs or a new one."""
+    """Count claimed messages per domain, into the minute that runs or a new one."""
     connection = current_connection()
     for domain, number in claimed.items():
         goes_on = (
@@ -100,14 +101,14 @@ def count_claimed(claimed: Mapping[str, int], now: datetime) -> None:
 
 
 def is_window_open(now: datetime) -> ColumnElement[bool]:
-    """That the minute which is counted goes on at `now`; one that a clock that ran
-    ahead began is over."""
+    """Condition: the counted minute still runs at `now`; one begun by a clock that ran
+    ahead is over."""
     begun = DOMAINS.c.window_at
     return and_(begun > now - WINDOW, begun <= now + WINDOW)
 
 
 def upsert_domain(domain: str, **values: object) -> None:
-    """Write it down, whether the domain is known by now or not."""
+    """Insert or update the row of a domain."""
     connection = current_connection()
     row = INSERT_BY_ENGINE[connection.dialect.name](DOMAINS)
     fresh = {"troubles": 0, "window_count": 0, "domain": domain} | values
@@ -117,7 +118,7 @@ def upsert_domain(domain: str, **values: object) -> None:
 
 
 def forget_domains(now: datetime) -> int:
-    """Drop the domains that nothing is known of any more; how many."""
+    """Delete the domains that nothing is known of any more; return how many."""
     is_over = (
         DOMAINS.c.troubles == 0,
         ~func.coalesce(MailDomain.is_paused(now), false()),

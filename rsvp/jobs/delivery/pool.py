@@ -1,7 +1,7 @@
 """Sender pool: several SMTP connections at once, each in its thread.
 
-Each lane is a thread with its own connection and its own sessions of the database. To
-one domain only one of them sends at a time.
+Each sender is a thread with its own SMTP connection and its own sessions of the
+database. To one domain only one of them sends at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rsvp.jobs.delivery.claims import CLAIM_SIZE, claim_due, is_anything_due, re
 from rsvp.jobs.delivery.sender import Delivery, DeliveryReport
 
 IDLE_POLL_SECONDS = 1.0
-"""Seconds after which a lane without work looks again while others still send."""
+"""Seconds after which a sender without work looks again while others still send."""
 WATCH_SECONDS = 0.25
 
 
@@ -136,8 +136,8 @@ class SenderPool:
                 self.end()
 
     def wait_for_work(self) -> bool:
-        """Wait a moment for what becomes due while others still send; whether nobody
-        does."""
+        """Wait a moment for messages that become due while others still send; return
+        True if nobody sends."""
         with self.wakeup:
             self.idle += 1
             if self.idle == len(self.deliveries):

@@ -53,7 +53,8 @@ SELECT_CLAIMED = SELECT_MESSAGES.where(
 
 
 def load_message(claim: Claim) -> Message | None:
-    """The message with all that it tells, unless somebody else has it by now."""
+    """Load a claimed message with all that its mail tells; None if somebody else has it
+    by now."""
     key = {"claimed": claim.id, "attempt": claim.attempt}
     return current_session().scalars(SELECT_CLAIMED, key).unique().one_or_none()
 
@@ -97,8 +98,8 @@ SELECT_DECISIVE = (
 
 
 def load_bulk(claims: Sequence[Claim]) -> dict[int, Message]:
-    """Of some claimed messages those that many get, read together. They are detached,
-    and may be past by the time each is to be sent: `as_read` tells."""
+    """Load the bulk messages among some claimed ones together, by their ids. They are
+    detached, and may be outdated when each is sent: `find_unchanged` tells."""
     tries = {claim.id: claim.attempt for claim in claims}
     # A session of its own, since what is read outlives it.
     with Session(current_session().get_bind()) as session:
@@ -111,8 +112,8 @@ def load_bulk(claims: Sequence[Claim]) -> dict[int, Message]:
 
 
 def find_unchanged(messages: Sequence[Message]) -> set[int]:
-    """Which of the messages that were read earlier are still ours, with all that
-    decides about them as it was; by their ids."""
+    """Return the ids of those messages that are still claimed by us, with all that
+    decides about them as it was read."""
     ids = [message.id for message in messages]
     rows = current_connection().execute(SELECT_DECISIVE, {"claimed": ids})
     current = {row[0]: tuple(row) for row in rows}
@@ -124,7 +125,8 @@ def find_unchanged(messages: Sequence[Message]) -> set[int]:
 
 
 def decisive_values(message: Message) -> tuple[object, ...]:
-    """What AS_IT_IS reads of a message to a registration, as it was read earlier."""
+    """Return what SELECT_DECISIVE reads of a message to a registration, as it was read
+    earlier."""
     registration, event = message.registration, message.event
     return (
         *(getattr(message, name) for name in MESSAGE_COLUMNS),
@@ -148,9 +150,9 @@ def is_wanted(message: Message, now: datetime) -> bool:
 
 
 def earliest_send_time(message: Message, now: datetime) -> datetime:
-    """When it may go out, as seen at `now`: what the clock has us write, not at night,
-    unless the event is near. Many of them take their time, and a mail server's pause
-    may end at any hour."""
+    """Return when a message may go out, as seen at `now`: not at night, unless the
+    event is near. Many reminders take their time, and a mail server's pause may end at
+    any hour."""
     event = message.event
     match message.kind:
         case MessageKind.REMINDER:
@@ -168,7 +170,7 @@ def has_failed_address(message: Message) -> bool:
 
 
 def build_mail(message: Message, at: datetime) -> connection.OutgoingMail:
-    """The mail as it goes over the wire."""
+    """Build the outgoing mail of a message."""
     rendered = render_mail(message, at)
     calendar = rendered.calendar and connection.MailPart(
         rendered.calendar_name, "calendar", rendered.calendar
@@ -218,7 +220,8 @@ def render_mail(message: Message, at: datetime) -> render.RenderedMail:
 
 
 def trial_registration(message: Message) -> Registration | None:
-    """The registration whose mail an organizer tries out; None: nobody's yet."""
+    """Return the registration whose mail an organizer tries out; None: a made-up
+    one."""
     uuid = message.facts.get("like")
     if not uuid:
         return None

@@ -128,7 +128,8 @@ class Delivery:
             return self.untried.pop(0) if self.untried else None
 
     def take_untried(self, domain: str | None = None) -> list[Claim]:
-        """What was not tried yet (of one domain), which is nobody's now."""
+        """Take away the claims that were not tried yet (of one domain), to be
+        released."""
         with self.lock:
             claims = [c for c in self.untried if domain in (None, c.domain)]
             self.untried = [c for c in self.untried if c not in claims]
@@ -143,7 +144,7 @@ class Delivery:
     # --- sending ---
 
     def send_all(self, claims: list[Claim]) -> bool:
-        """Send each, and say whether there is reason to go on."""
+        """Send all claimed messages; return whether there is reason to go on."""
         claimed_at = self.now()
         self.lease_ends_at = claimed_at + LEASE
         with self.lock:
@@ -211,7 +212,7 @@ class Delivery:
             self.record_sent(claim, took, was_refused=prepared.was_refused)
 
     def render(self, claim: Claim) -> PreparedMail | None:
-        """The mail of a claimed message, as things stand now; None if it is not to be
+        """Render the mail of a claimed message as it is now; None if it is not to be
         sent."""
         try:
             message, now = self.read(claim), self.now()
@@ -254,14 +255,15 @@ class Delivery:
             current_session().rollback()
 
     def retry_unrendered(self, claim: Claim, error: Exception) -> None:
-        """A mistake of ours must not keep other people's mails from going out."""
+        """Retry a message later that can't be rendered: a mistake of ours must not keep
+        other people's mails from going out."""
         self.log_error(claim, "written", error)
         current_session().rollback()
         name = type(error).__name__
         self.retry_later(claim, f"the mail could not be written ({name})")
 
     def read(self, claim: Claim) -> Message | None:
-        """A claimed message as it is now, unless somebody else has it."""
+        """Load a claimed message as it is now; None if somebody else has it."""
         return self.batch.pop_unchanged(claim, self.now()) or load_message(claim)
 
     @property
@@ -269,13 +271,14 @@ class Delivery:
         return self.connection.step if self.connection else SmtpStep.CONNECT
 
     def seconds_left(self) -> float:
-        """How long the mail that is to be sent may take."""
+        """Return how many seconds the next mail may take."""
         if self.lease_ends_at is None:
             return MAX_SEND_TIME.total_seconds()
         return min(MAX_SEND_TIME, self.lease_ends_at - self.now()).total_seconds()
 
     def send_smtp(self, outgoing: mailer_connection.OutgoingMail) -> None:
-        """Raises OSError and smtplib's errors; `step` then says how far it got."""
+        """Send a mail, over a new connection if the open one was closed. Raises OSError
+        and smtplib's errors; `step` then says how far it got."""
         was_open = self.connection is not None
         ends_at = time.monotonic() + self.seconds_left()
         try:
@@ -331,19 +334,20 @@ class Delivery:
             release(self.take_untried(claim.domain))
 
     def supersede(self, claim: Claim) -> None:
-        """It is past; a later one, or none, tells how things stand."""
+        """Mark a message as superseded that is outdated; a later one, or none, tells
+        how things stand."""
         update_message(claim, state=MessageState.SUPERSEDED.value, lease_until=None)
         log.info("message %d dropped: what it says is not so any more", claim.id)
 
     def reschedule(self, at: datetime, claim: Claim) -> None:
-        """It is too early, or too late in the day: untried, it waits. What waits longer
-        than any may is looked at once more in between."""
+        """Postpone a message that is early, or late in the day, untried. What waits
+        longer than any may is looked at once more in between."""
         at = min(at, self.now() + MAX_RETRY_DELAY)
         update_message(claim, due_at=at, attempts=claim.attempt - 1, lease_until=None)
         log.info("message %d waits until %s", claim.id, at.isoformat(" ", "minutes"))
 
     def log_error(self, claim: Claim, what: str, error: Exception) -> None:
-        """For the log. An error's own text is left out: it may quote the message."""
+        """Log an error without its own text, which may quote the message."""
         frames = "".join(traceback.format_tb(error.__traceback__))
         name = type(error).__name__
         log.error("message %d can't be %s: %s\n%s", claim.id, what, name, frames)
@@ -370,7 +374,7 @@ class Delivery:
             self.pause_domain(claim, failure.reason)
 
     def pause_domain(self, claim: Claim, reason: str) -> None:
-        """Leave the domain alone for a while; what goes there waits, untried."""
+        """Pause the domain; what goes there waits, untried."""
         public_reason, now, given_up = domain_reason(reason), self.now(), []
         with writing():
             length = domain_backoff.pause_domain(
@@ -410,7 +414,7 @@ class Delivery:
         )
 
     def pause_after(self, claim: Claim) -> timedelta | None:
-        """How long to wait for the next try; None where there were enough.
+        """Return how long to wait for the next try; None where there were enough.
 
         A worker that is killed counts as a try of all that it had in hand. One that is
         killed again and again must not use up the two days within an hour, so the
@@ -424,7 +428,8 @@ class Delivery:
         return min(RETRY_PAUSES[tries - 1], RETRY_PAUSES[0] + 2 * age)
 
     def mark_failed(self, claim: Claim, reason: str, *, refuses: bool = False) -> None:
-        """It never will be sent: the row says why, and the organizers are told."""
+        """Mark a message as failed for good: the row says why, and the organizers are
+        notified."""
         now = self.now()
         with writing():
             event_id = delivery_failures.lock_event_of_message(claim.id)

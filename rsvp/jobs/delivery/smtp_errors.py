@@ -57,7 +57,7 @@ SITE_REFUSED = "the mail server takes no mails from this site right now"
 
 
 def classify_error(error: Exception, step: SmtpStep) -> SendFailure:
-    """What an error while sending means, by how far the mail had got.
+    """Return what an error while sending means, by how far the mail had got.
 
     Until the recipient was named it can't be about the recipient's domain. Connecting,
     signing in and naming the sender are the same for every mail: what fails there is
@@ -86,13 +86,13 @@ def classify_error(error: Exception, step: SmtpStep) -> SendFailure:
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether it is of a kind that servers and networks cause (smtplib's are OSErrors,
-    too), and not a mistake of ours."""
+    """Whether an error is of a kind that servers and networks cause (smtplib's are
+    OSErrors, too), and not a mistake of ours."""
     return isinstance(error, (OSError, NoMailServer))
 
 
 def server_answer(error: Exception) -> tuple[int, str] | None:
-    """The server's code and words, or None where it was no answer of a server."""
+    """Return the server's code and text, or None where it was no answer of a server."""
     text: bytes | str
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         ((code, text),) = error.recipients.values()
@@ -112,8 +112,8 @@ def server_answer(error: Exception) -> tuple[int, str] | None:
 
 
 def explain_error(error: BaseException) -> str:
-    """A failure without an answer, in words for organizers. They name nobody: an
-    error's own text is left out where it is not known to be harmless."""
+    """Return why sending failed without an answer, in words for organizers. They name
+    nobody: an error's own text is left out where it is not known to be harmless."""
     if isinstance(error, UnusableServer):
         return str(error)
     if isinstance(error, smtplib.SMTPServerDisconnected):
@@ -155,13 +155,13 @@ def explain_tls_error(error: ssl.SSLError) -> str:
 
 
 def loggable_reason(reason: str) -> str:
-    """A reason for the log: of a server's answer, which may quote the address, only the
-    code."""
+    """Return a reason for the log: of a server's answer, which may quote the address,
+    only the code."""
     return reason[:3] if is_server_answer(reason) else reason
 
 
 def domain_reason(reason: str) -> str:
-    """The same in words, for whoever may see which domains take no mail."""
+    """Return the same in words, for whoever may see which domains take no mail."""
     return f"it answered {reason[:3]}" if is_server_answer(reason) else reason
 
 

@@ -49,9 +49,9 @@ TIMED_WRITERS: dict[MessageKind, Callable[[Message, datetime], TextParts]] = {
 
 
 def mail_words(message: Message, at: datetime) -> MailWords:
-    """Subject, first sentence and the ones after it, as they are written at `at`, with
-    the organizers' own words where they have some for this kind: what people must know,
-    we say in any case.
+    """Return the subject, first sentence and the ones after it, as they are written at
+    `at`, with the organizers' custom texts where they have some for this kind: what
+    people must know, we say in any case.
 
     What a discreet event is called stands in no subject and no preview: they show on
     locked screens.

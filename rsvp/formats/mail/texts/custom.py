@@ -23,9 +23,9 @@ from rsvp.text import cleaning, placeholders
 
 
 def custom_texts_of(message: Message) -> dict[str, str]:
-    """What the event's organizers say in this kind of mail instead of us, or besides:
-    `{"subject": …, "headline": …, "text": …}`, as it reads; none in a mail that may go
-    to a stranger and must not say what it is about."""
+    """Return what the event's organizers say in this kind of mail instead of us, or
+    besides: `{"subject": …, "headline": …, "text": …}`, as it reads; none in a mail
+    that may go to a stranger and must not say what it is about."""
     if is_neutral(message):
         return {}
     words = dict((message.event.wording or {}).get(message.kind, {}))
@@ -41,7 +41,7 @@ def custom_texts_of(message: Message) -> dict[str, str]:
 
 
 def placeholder_values(message: Message) -> dict[str, str]:
-    """What the placeholders stand for in this mail; `placeholders.PLACEHOLDERS`."""
+    """Return the values of `placeholders.PLACEHOLDERS` in this mail."""
     event, registration = message.event, message.registration
     language = i18n.language_for(registration.language)
     # Whoever has it now is not for who had it before to know.
@@ -78,11 +78,12 @@ def may_come_from_stranger(message: Message) -> bool:
 
 
 def subject_line(text: str) -> str:
-    """Words for a subject or a headline: in one line, without control characters."""
+    """Return words for a subject or a headline: in one line, without control
+    characters."""
     return cleaning.strip_controls(text)
 
 
 def split_paragraphs(text: str) -> tuple[str, ...]:
-    """A text as its paragraphs: an empty line ends one, and lines stay lines."""
+    """Split a text into paragraphs: an empty line ends one, and lines stay lines."""
     cleaned = cleaning.strip_controls(text, keep_lines=True)
     return tuple(part for part in re.split(r"\n\s*\n", cleaned) if part.strip())

@@ -132,8 +132,8 @@ def second_label(message: Message) -> str:
 
 
 def give_up_label(message: Message) -> tuple[str, str]:
-    """What a link for those whose plans change is called, and what it is good for;
-    empty where the button asks for an answer anyway."""
+    """Return the label of the link for those whose plans change, and what it is good
+    for; empty where the button asks for an answer anyway."""
     match situation_of(message):
         case MailSituation.IN_LINE:
             return _("leave the line"), _(" so that the others move up")

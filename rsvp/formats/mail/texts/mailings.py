@@ -13,7 +13,8 @@ from rsvp.text import cleaning, placeholders
 
 
 def mailing_words(message: Message) -> MailWords:
-    """A test brings its words along; others have those of their mailing."""
+    """Return the words of a mailing. A test brings its words along; others have those
+    of their mailing."""
     values = placeholder_values(message)
     subject = subject_line(
         placeholders.fill_in(mailing_text(message, "subject"), values)

@@ -40,7 +40,8 @@ def reminder(message: Message, at: datetime) -> TextParts:
 
 
 def days_until(message: Message, at: datetime) -> int:
-    """How many days from `at` to the start, by the calendar of the event's zone."""
+    """Return how many days from `at` to the start, by the calendar of the event's
+    zone."""
     event = message.event
     today = at.astimezone(event.zone).date()
     return (event.starts_at.astimezone(event.zone).date() - today).days

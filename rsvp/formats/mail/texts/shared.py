@@ -19,7 +19,7 @@ _n = ngettext
 
 
 class MailSituation(StrEnum):
-    """How the registration stands, as far as this message is concerned."""
+    """The registration's state, as far as this message is concerned."""
 
     HELD = "held"
     REQUESTED = "requested"
@@ -90,7 +90,8 @@ def title_of(message: Message) -> str:
 
 
 def seats_of(message: Message) -> int:
-    """As many as the tickets in it (`mails.told_of`)."""
+    """Return as many seats as there are tickets in the mail
+    (`render.recipients_party`)."""
     stated, current = message.facts.get("seats"), message.registration.seats
     return int(
         (current or stated if message.kind in OPTIONAL_KINDS else stated or current)
@@ -104,7 +105,8 @@ def cause_of(message: Message) -> str | None:
 
 
 def changed_parts(message: Message) -> set[str]:
-    """What an event's change is of (`domain.news`); empty in any other mail."""
+    """Return which parts of the event changed (`domain.events.change_notices`); empty
+    in any other mail."""
     changed = message.facts.get("what")
     return (
         set(changed) if message.kind == MessageKind.EVENT_CHANGED and changed else set()
@@ -112,27 +114,29 @@ def changed_parts(message: Message) -> set[str]:
 
 
 def asks_about_change(message: Message) -> bool:
-    """Whether it asks who has a place if they still come, as the event is now."""
+    """Whether the mail asks those who have a place if they still come, as the event is
+    now."""
     is_asked = message.kind == MessageKind.EVENT_CHANGED and message.facts.get("asks")
     return bool(is_asked) and is_seated_now(message)
 
 
 def state_before(message: Message) -> str | None:
-    """The state before what the mail tells, or before the end that came meanwhile."""
+    """Return the state before what the mail tells, or before the end that came
+    meanwhile."""
     state = message.facts.get("was") or message.registration.ended_from
     return str(state) if state else None
 
 
 def deadline_text(message: Message) -> str:
-    """The deadline as people say it: `Friday 22 January, 10:00`, in the event's zone,
-    which is named to those who may be in another one."""
+    """Return the deadline as people say it: `Friday 22 January, 10:00`, in the event's
+    zone, which is named to those who may be in another one."""
     by, zone = datetime.fromisoformat(message.facts["until"]), message.event.zone
     language = i18n.language_for(message.registration.language)
     return with_zone_name(message, i18n.day_and_clock(by, zone, language))
 
 
 def clock_text(message: Message, instant: datetime) -> str:
-    """A time of day, in the same way."""
+    """Return a time of day, in the same way."""
     return with_zone_name(message, i18n.clock(instant, message.event.zone))
 
 
@@ -161,7 +165,7 @@ def is_seated_now(message: Message) -> bool:
 
 
 def had_a_place(message: Message) -> bool:
-    """Whether what a mail says to be over was a place, with tickets."""
+    """Whether what the mail says is over was a place, with tickets."""
     if message.kind == MessageKind.EVENT_CANCELLED:
         return message.registration.state == State.CONFIRMED
     match situation_of(message):
@@ -211,7 +215,7 @@ def attendance_sentences(message: Message) -> list[str]:
 
 
 def reconfirmation_notice(message: Message) -> str:
-    """That we ask before the event whether they still come, and what happens then;
+    """Say that we ask before the event whether they still come, and what happens then;
     nothing where they won't be asked."""
     event, registration = message.event, message.registration
     since, written = registration.state_since, message.created_at
@@ -238,7 +242,7 @@ def reconfirmation_notice(message: Message) -> str:
 
 
 def no_answer_sentence(message: Message, then: str | None) -> str:
-    """What becomes of the place of who does not say whether they still come."""
+    """Say what becomes of the place of who does not say whether they still come."""
     seats = seats_of(message)
     if then == NoAnswer.FLAG:
         return _n(
@@ -325,7 +329,7 @@ def new_links_sentence() -> str:
 
 
 def resend_reason(message: Message) -> str:
-    """Why something is told once more, or to another address, where it is."""
+    """Say why something is told once more, or to another address, where it is."""
     match cause_of(message):
         case "sent_again":
             return _("The organizers send you this once more. Nothing has changed.")
