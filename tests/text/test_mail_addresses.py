@@ -34,7 +34,7 @@ def form(kind: Callable[[MultiDict[str, str]], Any]) -> Callable[[str], str]:
         sent = kind(MultiDict({"email": typed, "name": "Ada"}))
         if not sent.validate():
             raise Refused(*sent["email"].errors)
-        return getattr(sent, "read", {}).get("email") or sent["email"].data
+        return getattr(sent, "cleaned", {}).get("email") or sent["email"].data
 
     return give
 
