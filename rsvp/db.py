@@ -118,7 +118,7 @@ def utcnow() -> datetime:
 
 
 def code_key() -> bytes:
-    """What codes, links and the keyed hashes of mailboxes are derived from."""
+    """Return the key of codes, links and the keyed hashes of mailboxes."""
     key: bytes = current_app.config["CODE_KEY"]
     return key
 
@@ -129,22 +129,24 @@ def code_key() -> bytes:
 def acquire_write_lock(
     engine: Engine, patience: float | None = None
 ) -> contextlib.AbstractContextManager[None]:
-    """The turn among those who write to this database; on PostgreSQL nobody waits.
+    """Return the lock that writers of a SQLite file share; on PostgreSQL nobody waits.
 
-    Raises NoTurn where it does not come in `patience` seconds (None: as for a page).
+    Raises WriteLockUnavailable where it does not come in `patience` seconds (None: as
+    for a page).
     """
     queue: WriterQueue | None = engine.__dict__.get("rsvp_queue")
     return queue.acquire(patience) if queue else contextlib.nullcontext()
 
 
 def current_session() -> Session:
-    """The session of the present application context, as Flask-SQLAlchemy keeps it."""
+    """Return the session of the present application context, as Flask-SQLAlchemy keeps
+    it."""
     session: Session = current_app.extensions["sqlalchemy"].session()
     return session
 
 
 def current_connection() -> Connection:
-    """The connection of the present transaction, for plain statements on the hot path.
+    """Return the present transaction's connection, for statements on the hot path.
 
     Inside `writing()` it is at hand: asking the session each time costs more than a
     small statement does.
@@ -155,7 +157,7 @@ def current_connection() -> Connection:
 
 @contextlib.contextmanager
 def writing() -> Iterator[Session]:
-    """One transaction that may write; its end commits, an error rolls all of it back.
+    """Open the transaction that may write; its end commits, an error rolls it back.
 
     What was read before is read again inside, so decide on nothing older. Blocks do not
     nest: whoever was called from outside (view, job, command) opens the one block.
@@ -167,33 +169,35 @@ def writing() -> Iterator[Session]:
         # Ends the read transaction: its snapshot is older than the lock.
         session.rollback()
     engine = session.get_bind().engine
-    hooked = engine.__dict__
+    engine_hooks = engine.__dict__
     with acquire_write_lock(engine):
         try:
             session.info["writing"] = True
             connection = session.connection(execution_options={"rsvp_writing": True})
             session.info["connection"] = connection
-            known = connection.info
-            known.pop("rsvp_mails", None)
+            connection_info = connection.info
+            connection_info.pop("rsvp_mails", None)
             session.info.pop("erased", None)
             yield session
             # Before the commit: nothing is erased that is not noted, see rsvp.erasures.
             if (erased := session.info.pop("erased", None)) and (
-                noting := hooked.get("rsvp_erased")
+                log_erasures := engine_hooks.get("rsvp_erased")
             ):
-                noting(erased)
+                log_erasures(erased)
             session.commit()
         except BaseException as error:
             session.rollback()
-            if is_sqlite_busy(error) and (queue := hooked.get("rsvp_queue")):
+            if is_sqlite_busy(error) and (queue := engine_hooks.get("rsvp_queue")):
                 queue.is_stuck = True
             raise
         finally:
             session.info["writing"] = False
             session.info.pop("connection", None)
             session.info.pop("lock_numbers", None)
-    if (ring := hooked.get("rsvp_after_mails")) and known.pop("rsvp_mails", False):
-        ring()
+    if (notify_worker := engine_hooks.get("rsvp_after_mails")) and connection_info.pop(
+        "rsvp_mails", False
+    ):
+        notify_worker()
 
 
 def write(change: Callable[[bool], T], *, under_lock: bool = False) -> T:
@@ -227,14 +231,14 @@ def changed_one(statement: UpdateBase) -> bool:
 
 
 def table_of(model: type[Base]) -> Table:
-    """The plain table behind a model, for statements on the hot path."""
+    """Return the plain table behind a model, for statements on the hot path."""
     return cast(Table, model.__table__)
 
 
 def is_sqlite_busy(error: BaseException) -> bool:
     """Whether somebody held SQLite's lock who does not wait in our queue."""
-    orig = getattr(error, "orig", None)
-    return getattr(orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    driver_error = getattr(error, "orig", None)
+    return getattr(driver_error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def is_deadlock(error: OperationalError) -> bool:
@@ -301,16 +305,16 @@ def refuse_stray_writes(
 
 
 def check_pragmas(engine: Engine) -> list[str]:
-    """The SQLite settings that are not as they must be, as `name is value` texts."""
+    """Return the SQLite settings that are not as they must be, as `name is value`."""
     if engine.dialect.name != "sqlite":
         return []
     with engine.connect() as connection:
-        found = {
+        values = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
             for name in PRAGMAS
         }
     return [
-        f"{name} is {found[name]!r}"
-        for name, wanted in PRAGMAS.items()
-        if found[name] != wanted
+        f"{name} is {values[name]!r}"
+        for name, expected in PRAGMAS.items()
+        if values[name] != expected
     ]

@@ -29,7 +29,7 @@ HELD_BACK_REASON = (
 
 @dataclass(frozen=True)
 class EndedCounts:
-    """How many sign-ins' accounts, door passes, phones, mails and mailings it was."""
+    """How many accounts were signed out, and passes, phones, mails, mailings ended."""
 
     accounts: int = 0
     passes: int = 0
@@ -41,7 +41,7 @@ class EndedCounts:
 def end_stale_access(
     made_at: datetime, *, hold_mails: bool | None, actor: str, now: datetime
 ) -> EndedCounts:
-    """End all sign-ins, links to passwords, door passes and phones, and hold mails back
+    """End all sign-ins, password links, door passes and phones, and hold mails back
     that were due: whoever was at it since the backup may be somebody else by now.
 
     `hold_mails` None: where this site has ever sent one.
@@ -56,14 +56,14 @@ def end_stale_access(
         hold_mails = current_session().scalar(sent) is not None
     stopped = stop_mailings(actor, now) if hold_mails else 0
     mails = hold_back_messages(now) if hold_mails else 0
-    done = EndedCounts(accounts, passes, phones, mails, stopped)
+    ended = EndedCounts(accounts, passes, phones, mails, stopped)
     audit.record(
         "restore",
         actor=actor,
         now=now,
         details={"made_at": made_at.isoformat(), "mails": mails},
     )
-    return done
+    return ended
 
 
 def end_sign_ins() -> int:
@@ -77,27 +77,29 @@ def end_sign_ins() -> int:
 
 def revoke_door_passes(actor: str, now: datetime) -> int:
     """End all door passes and their phones: one of them may have been lost since."""
-    live = select(DoorPass.id).where(DoorPass.revoked_at.is_(None))
-    passes = current_session().scalars(live.order_by(DoorPass.id)).all()
-    for pass_id in passes:
+    query = select(DoorPass.id).where(DoorPass.revoked_at.is_(None))
+    pass_ids = current_session().scalars(query.order_by(DoorPass.id)).all()
+    for pass_id in pass_ids:
         checkin_passes.revoke_pass(pass_id, actor=actor, now=now)
-    left = update(Device).where(Device.revoked_at.is_(None)).values(revoked_at=now)
-    current_session().execute(left)
-    return len(passes)
+    revoke_rest = (
+        update(Device).where(Device.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    current_session().execute(revoke_rest)
+    return len(pass_ids)
 
 
 def stop_mailings(actor: str, now: datetime) -> int:
     """Stop those of the organizers' mailings that were to go out by now."""
-    due = domain_mailings.due_mailings(now)
-    for mailing_id in due:
+    mailing_ids = domain_mailings.due_mailings(now)
+    for mailing_id in mailing_ids:
         domain_mailings.stop(mailing_id, actor=actor, now=now)
-    return len(due)
+    return len(mailing_ids)
 
 
 def hold_back_messages(now: datetime) -> int:
     """Send none of the mails that were due by now, unless somebody says so: they count
     as failed, and organizers can send each of them again."""
-    held: Any = current_session().execute(
+    result: Any = current_session().execute(
         update(Message)
         .where(Message.state == MessageState.QUEUED, Message.due_at <= now)
         .values(
@@ -105,38 +107,42 @@ def hold_back_messages(now: datetime) -> int:
         )
         .execution_options(synchronize_session=False)
     )
-    return int(held.rowcount)
+    return int(result.rowcount)
 
 
 # --- what was erased since ------------------------------------------------------------
 
 
 def erasures_to_repeat(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those of the noted erasures that are of this database and not done in it, each
-    once, in their order. An entry names a `registration`, or an `event` with, where
-    not all was erased, the `questions` whose answers were."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return the noted erasures that are of this database and not done in it, each
+    once, in their order. An entry names a `registration`, or an `event` with, where not
+    all was erased, the `questions` whose answers were."""
+    erasures: dict[str, dict[str, Any]] = {}
     for entry in entries:
         if "registration" in entry:
-            one = find_registration(entry)
-            if one is not None and not one.is_erased and one.event.erased_at is None:
-                found[entry["registration"]] = entry
+            registration = find_registration(entry)
+            if (
+                registration is not None
+                and not registration.is_erased
+                and registration.event.erased_at is None
+            ):
+                erasures[entry["registration"]] = entry
         elif "event" in entry:
             event = find_event(entry)
             if event is not None and event.erased_at is None:
-                found[f"{entry['event']}/{entry.get('questions')}"] = entry
-    return list(found.values())
+                erasures[f"{entry['event']}/{entry.get('questions')}"] = entry
+    return list(erasures.values())
 
 
 def repeat_erasure(entry: dict[str, Any], *, actor: str, now: datetime) -> None:
-    """Do one of them; safe to repeat."""
+    """Erase once more what an entry notes; safe to repeat."""
     if "registration" in entry:
-        one = find_registration(entry)
-        if one is None:
+        registration = find_registration(entry)
+        if registration is None:
             return
         try:
             privacy.erase_registration(
-                one.id, actor=actor, now=now, even_if_checked_in=True
+                registration.id, actor=actor, now=now, even_if_checked_in=True
             )
         except errors.EventOver:
             return  # all of its event is
@@ -147,10 +153,8 @@ def repeat_erasure(entry: dict[str, Any], *, actor: str, now: datetime) -> None:
 
 
 def find_registration(entry: dict[str, Any]) -> Registration | None:
-    wanted = select(Registration).where(
-        Registration.uuid == UUID(entry["registration"])
-    )
-    return current_session().scalar(wanted)
+    query = select(Registration).where(Registration.uuid == UUID(entry["registration"]))
+    return current_session().scalar(query)
 
 
 def find_event(entry: dict[str, Any]) -> Event | None:
@@ -163,8 +167,8 @@ def find_event(entry: dict[str, Any]) -> Event | None:
 
 
 def count_queued_messages() -> int:
-    wanted = select(func.count(Message.id)).where(Message.state == MessageState.QUEUED)
-    return scalar_count(wanted)
+    query = select(func.count(Message.id)).where(Message.state == MessageState.QUEUED)
+    return scalar_count(query)
 
 
 def newest_registration_at() -> datetime | None:

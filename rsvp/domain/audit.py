@@ -45,6 +45,6 @@ def record(
 
 
 def held_lock_numbers() -> dict[int, int]:
-    """Of each event whose lock this transaction holds, how often it was taken."""
+    """Return the lock number of each event that this transaction has locked."""
     numbers: dict[int, int] = current_session().info.setdefault("lock_numbers", {})
     return numbers

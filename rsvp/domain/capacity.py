@@ -1,8 +1,8 @@
 """Capacity: the only module that changes how many seats are taken and how many wait.
 
-Where one cap applies a single UPDATE decides (`claim_at_once`). Everything else holds
-the event's lock (`lock_event`): event row, then admissions by id, then registrations.
-The room's counts are kept while the event has a room cap.
+Where one cap applies a single UPDATE decides (`claim_seats_without_lock`). Everything
+else holds the event's lock (`lock_event`): event row, then admissions by id, then
+registrations. The room's counts are kept while the event has a room cap.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def claim_seats_without_lock(admission_id: int, seats: int, event_version: int) 
 
 def claim_seats(locked: LockedEvent, admission: Admission, seats: int) -> bool:
     """Take the seats under every cap that applies, or none of them. Needs the lock."""
-    take = (
+    update_admission = (
         update(Admission)
         .where(Admission.id == admission.id, seats_fit(seats))
         .values(seats_taken=Admission.seats_taken + seats)
     )
     if not under_room_cap(locked.event, admission):
-        return changed_one(take)
+        return changed_one(update_admission)
     savepoint = current_session().begin_nested()
     taken = changed_one(
         update(Event)
@@ -73,7 +73,7 @@ def claim_seats(locked: LockedEvent, admission: Admission, seats: int) -> bool:
             Event.room_taken + seats <= Event.room_capacity,
         )
         .values(room_taken=Event.room_taken + seats)
-    ) and changed_one(take)
+    ) and changed_one(update_admission)
     if taken:
         savepoint.commit()
     else:
@@ -94,7 +94,8 @@ def claim_seats_above_caps(
 
 
 def claim_statement() -> Update:
-    """The UPDATE behind `claim_at_once`; its values are admission, seats, version."""
+    """Build the UPDATE of `claim_seats_without_lock`; its values are admission, seats,
+    version."""
     seats = bindparam("seats", type_=Integer)
     return (
         update(table_of(Admission))
@@ -139,19 +140,19 @@ def lock_event(event_id: int) -> LockedEvent:
     foreign keys of new rows alone; plain FOR UPDATE deadlocks with them.
     """
     session = current_session()
-    fresh = {"populate_existing": True}
+    options = {"populate_existing": True}
     if event_id not in audit.held_lock_numbers():
-        counted = session.execute(LOCK_EVENT, {"event": event_id}).scalar_one()
-        audit.held_lock_numbers()[event_id] = counted
+        lock_number = session.execute(LOCK_EVENT, {"event": event_id}).scalar_one()
+        audit.held_lock_numbers()[event_id] = lock_number
     event = session.scalars(
-        select(Event).where(Event.id == event_id), execution_options=fresh
+        select(Event).where(Event.id == event_id), execution_options=options
     ).one()
     admissions = session.scalars(
         select(Admission)
         .where(Admission.event_id == event_id)
         .order_by(Admission.id)
         .with_for_update(key_share=True),
-        execution_options=fresh,
+        execution_options=options,
     )
     return LockedEvent(event, {admission.id: admission for admission in admissions})
 
@@ -165,7 +166,8 @@ LOCK_EVENT = (
 
 
 def free_seats(locked: LockedEvent) -> dict[int, int | None]:
-    """Seats free now, by admission id; None: without limit. Never below zero."""
+    """Return the seats free now, by admission id; None: without limit. Never below
+    zero."""
     rows = current_session().execute(
         select(
             Admission.id,
@@ -177,10 +179,10 @@ def free_seats(locked: LockedEvent) -> dict[int, int | None]:
         .where(Event.id == locked.event.id)
     )
     free: dict[int, int | None] = {}
-    for admission_id, mode, own, room in rows:
-        caps = [own, room if mode == Mode.IN_PERSON else None]
-        counted = [cap for cap in caps if cap is not None]
-        free[admission_id] = max(0, min(counted)) if counted else None
+    for admission_id, mode, admission_left, room_left in rows:
+        caps = [admission_left, room_left if mode == Mode.IN_PERSON else None]
+        limits = [cap for cap in caps if cap is not None]
+        free[admission_id] = max(0, min(limits)) if limits else None
     return free
 
 
@@ -211,7 +213,7 @@ def take_seats(locked: LockedEvent, admission: Admission, seats: int) -> None:
 
 
 def join_waitlist(locked: LockedEvent, admission: Admission, seats: int) -> int | None:
-    """Count the seats as waiting and give the next number in line; None, and nothing
+    """Count the seats as waiting and return the next number in line; None, and nothing
     changes, where more would wait than may. Needs the lock."""
     if not change_waiting_count(locked, admission, seats, waitlist_has_room(seats)):
         return None
@@ -244,18 +246,18 @@ def change_waiting_count(
     seats: int,
     *where: ColumnElement[bool],
 ) -> bool:
-    counted = changed_one(
+    changed = changed_one(
         update(Admission)
         .where(Admission.id == admission.id, *where)
         .values(waiting=Admission.waiting + seats)
     )
-    if counted and under_room_cap(locked.event, admission):
+    if changed and under_room_cap(locked.event, admission):
         changed_one(
             update(Event)
             .where(Event.id == locked.event.id)
             .values(room_waiting=Event.room_waiting + seats)
         )
-    return counted
+    return changed
 
 
 def waitlist_has_room(seats: int) -> ColumnElement[bool]:
@@ -285,7 +287,7 @@ def set_room_capacity(event: Event, capacity: int | None) -> None:
     """Set the cap over all in-person seats (None: no such cap) and count them anew,
     reserved ones among them.
 
-    Needs the lock, like `set_capacity`; `set_reserved` has to follow.
+    Needs the lock, like `set_capacity`; `apply_reserved_seats` has to follow.
     """
     event.room_capacity = capacity
     event.room_taken = event.room_waiting = 0
@@ -306,17 +308,19 @@ def apply_reserved_seats(event: Event) -> None:
     """
     if event.room_capacity is not None:
         set_room_capacity(event, event.room_capacity)
-    keeper = admission_with_reserved(event)
+    reserving_admission = admission_with_reserved(event)
     for admission in event.admissions:
-        reserved = (event.reserved_seats or 0) if admission is keeper else 0
+        reserved = (
+            (event.reserved_seats or 0) if admission is reserving_admission else 0
+        )
         taken = (admission.seats_taken or 0) - (admission.reserved or 0)
         admission.seats_taken, admission.reserved = taken + reserved, reserved
         update_ceiling(admission)
 
 
 def admission_with_reserved(event: Event) -> Admission | None:
-    """The admission whose seats are reserved: none where the room's are, else the first
-    in-person one with a cap, else the first with one."""
+    """Return the admission whose seats are reserved: none where the room's are, else
+    the first in-person one with a cap, else the first with one."""
     if event.room_capacity is not None:
         return None
     capped = [a for a in event.admissions if a.capacity is not None]
@@ -340,5 +344,6 @@ def seats_in_room(event_id: int, states: tuple[State, ...]) -> int:
 def ceiling_for(
     taken: ColumnElement[int], capacity: InstrumentedAttribute[int | None]
 ) -> ColumnElement[int]:
-    """The ceiling once so many seats are taken: none when they fit the capacity."""
+    """Return the ceiling once so many seats are taken: none when they fit the
+    capacity."""
     return case((and_(capacity.is_not(None), taken > capacity), taken), else_=None)

@@ -18,14 +18,16 @@ MAX_TIME_TO_ACCEPT = timedelta(hours=24)
 
 
 def address_deadline(now: datetime) -> datetime:
-    """Until when the address of a place held now is to be confirmed."""
+    """Return until when the address of a place held now is to be confirmed."""
     return now + TIME_TO_CONFIRM_ADDRESS
 
 
 def offer_deadline(event: Event, now: datetime) -> datetime:
-    """Until when an offer made now stands: nobody has to answer at night, by the
+    """Return until when an offer made now stands: nobody has to answer at night, by the
     clocks of the event, and from doors on presence decides."""
-    left = event.starts_at - now
-    stands = next((for_ for within, for_ in TIMES_TO_ACCEPT if left <= within), None)
+    remaining = event.starts_at - now
+    stands = next(
+        (for_ for within, for_ in TIMES_TO_ACCEPT if remaining <= within), None
+    )
     ends_at = now + (stands or MAX_TIME_TO_ACCEPT)
     return min(deadline_by_day(ends_at, event), event.doors_open_at)

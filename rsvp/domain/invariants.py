@@ -88,7 +88,7 @@ class Problem:
 
 
 def find_problems(now: datetime) -> list[Problem]:
-    """Every row that breaks an invariant, in the order of the rules.
+    """Return every row that breaks an invariant, in the order of the rules.
 
     I1 counts are the sums of what they count · I2 nobody above the caps and ceilings ·
     I3 each change people are told of has its message, or the reason for none, from the
@@ -101,7 +101,8 @@ def find_problems(now: datetime) -> list[Problem]:
 
 
 def find_all_problems(now: datetime) -> list[Problem]:
-    """The same, and the events whose instants are not what zone rules make of them."""
+    """Return these and the events whose instants are not what zone rules make of
+    them."""
     return find_problems(now) + [
         Problem(
             "zone",
@@ -161,16 +162,18 @@ def wrong_room_counts(_now: datetime) -> Iterator[Problem]:
 def wrong_reserved(_now: datetime) -> Iterator[Problem]:
     """An event's reserved seats are its room's, or else those of one admission."""
     kept = func.coalesce(func.sum(Admission.reserved), 0)
-    meant = case((Event.room_capacity.is_(None), Event.reserved_seats), else_=0)
+    expected = case((Event.room_capacity.is_(None), Event.reserved_seats), else_=0)
     rows = current_session().execute(
-        select(Event.id, meant, kept)
+        select(Event.id, expected, kept)
         .outerjoin(Admission, Admission.event_id == Event.id)
         .group_by(Event.id)
-        .having(kept != meant)
+        .having(kept != expected)
         .order_by(Event.id)
     )
-    for row_id, wanted, are_kept in rows:
-        text = f"keeps {wanted} seats of its admissions, they have {are_kept} reserved"
+    for row_id, reserved, are_kept in rows:
+        text = (
+            f"keeps {reserved} seats of its admissions, they have {are_kept} reserved"
+        )
         yield Problem("I1", "events", row_id, text)
 
 
@@ -216,23 +219,23 @@ def stale_ceilings(_now: datetime) -> Iterator[Problem]:
 
 def unmailed_changes(_now: datetime) -> Iterator[Problem]:
     # One pass over the log, whatever the number of verbs: it is long.
-    told_by = or_(
+    mail_of_verb = or_(
         *(
             and_(AuditEntry.verb.in_(verbs), Message.kind.in_(kinds))
             for kinds, verbs in verbs_by_kinds().items()
         )
     )
-    told = (
+    has_mail = (
         select(Message.id)
         .where(
             Message.registration_id == AuditEntry.registration_id,
             Message.created_at == AuditEntry.at,
-            told_by,
+            mail_of_verb,
         )
         .exists()
     )
     reason = aliased(AuditEntry)
-    why_not = (
+    has_reason = (
         select(reason.id)
         .where(
             reason.registration_id == AuditEntry.registration_id,
@@ -243,7 +246,7 @@ def unmailed_changes(_now: datetime) -> Iterator[Problem]:
     )
     rows = current_session().execute(
         select(AuditEntry.registration_id, AuditEntry.verb)
-        .where(AuditEntry.verb.in_(KINDS_BY_VERB), ~told, ~why_not)
+        .where(AuditEntry.verb.in_(KINDS_BY_VERB), ~has_mail, ~has_reason)
         .order_by(AuditEntry.id)
     )
     for row_id, verb in rows:
@@ -289,7 +292,7 @@ def waiting_despite_free_seats(now: datetime) -> Iterator[Problem]:
 
 def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
     """The database allows one open check-in each; the rest must fit the scans."""
-    kept: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    stored: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     rows = current_session().execute(
         select(
             CheckIn.attendee_id,
@@ -300,10 +303,10 @@ def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
         ).order_by(CheckIn.attendee_id, CheckIn.in_at)
     )
     for attendee_id, *stay in rows:
-        kept[attendee_id].append(tuple(stay))
+        stored[attendee_id].append(tuple(stay))
     scanned = attendance.all_passages()
-    for attendee_id in sorted(kept.keys() | scanned.keys()):
-        folded = [
+    for attendee_id in sorted(stored.keys() | scanned.keys()):
+        computed = [
             (
                 stay.entry.at,
                 stay.entry.scan_id,
@@ -312,10 +315,10 @@ def wrong_check_ins(_now: datetime) -> Iterator[Problem]:
             )
             for stay in attendance.fold_passages(scanned.get(attendee_id, []))
         ]
-        if kept[attendee_id] != folded:
+        if stored[attendee_id] != computed:
             text = (
-                f"has {len(kept[attendee_id])} check-ins, the scans come to "
-                f"{len(folded)} (or at other times)"
+                f"has {len(stored[attendee_id])} check-ins, the scans come to "
+                f"{len(computed)} (or at other times)"
             )
             yield Problem("I5", "attendees", attendee_id, text)
 
@@ -369,7 +372,7 @@ def broken_histories(_now: datetime) -> Iterator[Problem]:
 
 
 def sum_of_seats(states: tuple[State, ...], *where: ColumnElement[bool]) -> Any:
-    """The sum of the seats of joined registrations in these states."""
+    """Return the sum of the seats of joined registrations in these states."""
     counted = and_(Registration.state.in_(states), *where)
     return func.coalesce(func.sum(case((counted, HELD_SEATS), else_=0)), 0)
 

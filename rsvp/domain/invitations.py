@@ -34,7 +34,7 @@ def create(
     actor: str,
     now: datetime,
 ) -> list[Invitation]:
-    """New invitations for an event, each with a code of its own (`code_of`).
+    """Create invitations for an event, each with a code of its own (`invitation_code`).
 
     Each works `uses_max` times (None: without limit) and before `expires_at` (None: as
     long as registration is open). `label` says for whom it is, to organizers alone.
@@ -56,7 +56,7 @@ def create(
         raise errors.EventCancelled(title=event.title)
     if event.phase(now) == Phase.OVER or event.erased_at is not None:
         raise errors.EventOver(title=event.title)
-    made = []
+    invitations = []
     for _number in range(count):
         invitation = Invitation(
             uuid=uuid4(),
@@ -70,8 +70,8 @@ def create(
         invitation.code_id = (
             tokens.invitation_id(invitation_code(invitation, code_key)) or b""
         )
-        made.append(invitation)
-    session.add_all(made)
+        invitations.append(invitation)
+    session.add_all(invitations)
     session.flush()
     audit.record(
         "make_invitations",
@@ -80,16 +80,16 @@ def create(
         event_id=event_id,
         details={"count": count, "uses": uses_max},
     )
-    return made
+    return invitations
 
 
 def invitation_code(invitation: Invitation, code_key: bytes) -> str:
-    """An invitation's code as people type it: `ABCD-EFGH-JKMN`."""
+    """Return an invitation's code as people type it: `ABCD-EFGH-JKMN`."""
     return tokens.invitation_code(code_key, invitation.uuid)
 
 
 def revoke(invitation_id: int, *, actor: str, now: datetime) -> None:
-    """Let nobody in with this code any more; who is registered stays.
+    """Revoke an invitation: its code opens nothing any more; who is registered stays.
 
     Safe to repeat.
     """
@@ -115,7 +115,8 @@ def revoke(invitation_id: int, *, actor: str, now: datetime) -> None:
 
 
 def find_by_code(event_id: int, typed: str) -> Invitation | None:
-    """The invitation of this event whose code was typed, whether or not it works."""
+    """Return the invitation of this event whose code was typed, whether or not it
+    works."""
     code_id = tokens.invitation_id(typed)
     if code_id is None:
         return None
@@ -127,10 +128,10 @@ def find_by_code(event_id: int, typed: str) -> Invitation | None:
 
 
 def lock_usable(event_id: int, typed: str, now: datetime) -> Invitation:
-    """The invitation that a typed code opens the event with, once more at least.
+    """Lock and return the invitation that a typed code opens the event with.
 
     Needs the event's lock, under which the one who registers by it is written: its last
-    use is then given once. Raises NoInvitation.
+    use is then given once. Raises InvalidInvitation.
     """
     invitation = find_by_code(event_id, typed)
     if invitation is not None:
@@ -140,9 +141,10 @@ def lock_usable(event_id: int, typed: str, now: datetime) -> Invitation:
 
 
 def refuse_without_lock(event_id: int, typed: str, now: datetime) -> None:
-    """Raise NoInvitation where a code opens nothing as things stand, without a lock.
+    """Raise InvalidInvitation where a code opens nothing as things stand, without a
+    lock.
 
-    For forms whose answer must not depend on who asks; `refuse_unless_usable` decides.
+    For forms whose answer must not depend on who asks; `lock_usable` decides.
     """
     usable_or_refuse(find_by_code(event_id, typed), now)
 
@@ -156,7 +158,7 @@ def usable_or_refuse(invitation: Invitation | None, now: datetime) -> Invitation
 
 
 def unusable_reason(invitation: Invitation, now: datetime) -> str | None:
-    """Why it lets nobody in (`ended`, `used_up`), or None where it does."""
+    """Return why it lets nobody in (`ended`, `used_up`), or None where it does."""
     if not invitation.works_at(now):
         return "ended"
     is_used_up = (
@@ -167,7 +169,7 @@ def unusable_reason(invitation: Invitation, now: datetime) -> str | None:
 
 
 def count_uses(invitation_id: int) -> int:
-    """How often it was used: registrations that name it and are not over."""
+    """Return how often it was used: registrations that name it and are not over."""
     uses = select(func.count(Registration.id)).where(
         Registration.invitation_id == invitation_id,
         Registration.state.in_(USING_STATES),

@@ -48,7 +48,7 @@ def create_draft(
     actor: str,
     now: datetime,
 ) -> Mailing:
-    """Keep what an organizer has written, to be sent when they say so.
+    """Save what an organizer has written, to be sent when they say so.
 
     Raises NobodyToWriteTo.
     """
@@ -69,7 +69,7 @@ def create_draft(
 def update_draft(
     mailing_id: int, *, subject: str, text: str, recipients: dict[str, Any]
 ) -> None:
-    """Raises OnItsWay where it is no draft any more."""
+    """Change a draft. Raises MailingNotDraft where it is no draft any more."""
     mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
         raise errors.MailingNotDraft
@@ -77,7 +77,7 @@ def update_draft(
 
 
 def delete_draft(mailing_id: int) -> None:
-    """Throw a draft away. Raises OnItsWay where it is none any more."""
+    """Delete a draft. Raises MailingNotDraft where it is none any more."""
     mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
         raise errors.MailingNotDraft
@@ -85,15 +85,15 @@ def delete_draft(mailing_id: int) -> None:
 
 
 def lock_mailing(mailing_id: int) -> Mailing:
-    wanted = select(Mailing).where(Mailing.id == mailing_id)
-    fresh = {"populate_existing": True}
-    lock = wanted.with_for_update(key_share=True)
-    return current_session().scalars(lock, execution_options=fresh).one()
+    query = select(Mailing).where(Mailing.id == mailing_id)
+    options = {"populate_existing": True}
+    locked_query = query.with_for_update(key_share=True)
+    return current_session().scalars(locked_query, execution_options=options).one()
 
 
 def refuse_without_recipients(event: Event) -> None:
-    """Organizers may have to explain what was cancelled, but nobody is left to write to
-    once the event's data is erased."""
+    """Refuse a draft event, and one whose data is erased: nobody is left to write to.
+    Organizers may have to explain what was cancelled."""
     if event.status == Status.DRAFT or event.erased_at is not None:
         raise errors.NobodyToWriteTo(title=event.title)
 
@@ -124,7 +124,7 @@ def schedule(
 ) -> None:
     """Send a draft at that time, or now, to whoever is on its list then.
 
-    Raises OnItsWay, NobodyToWriteTo and TooManyMailings.
+    Raises MailingNotDraft, NobodyToWriteTo and TooManyMailings.
     """
     session = current_session()
     event_id = session.get_one(Mailing, mailing_id).event_id
@@ -152,7 +152,7 @@ def schedule(
 
 
 def count_sent_around(event_id: int, at: datetime) -> int:
-    """How many of an event's mails go out, or went, within a day of that time."""
+    """Return how many of an event's mailings are sent within a day of that time."""
     a_day = timedelta(days=1)
     counted = select(func.count(Mailing.id)).where(
         Mailing.event_id == event_id,
@@ -168,8 +168,8 @@ def count_sent_around(event_id: int, at: datetime) -> int:
 
 
 def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
-    """Send no more of it, and say how many messages were stopped; what is being sent at
-    this moment goes out, and is not tried again. Raises NothingToStop."""
+    """Stop a mailing. Return how many messages were stopped; what is being sent at this
+    moment goes out, and is not tried again. Raises NothingToStop."""
     mailing = lock_mailing(mailing_id)
     waiting = (
         Message.mailing_id == mailing_id,
@@ -195,15 +195,15 @@ def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
 
 
 def scheduled_mailings(event_id: int) -> list[int]:
-    """Ids of those whose time has not come."""
-    wanted = select(Mailing.id).where(
+    """Return the ids of an event's mailings whose time has not come."""
+    query = select(Mailing.id).where(
         Mailing.event_id == event_id, Mailing.state == MailingState.SCHEDULED
     )
-    return list(current_session().scalars(wanted.order_by(Mailing.id)))
+    return list(current_session().scalars(query.order_by(Mailing.id)))
 
 
 def stop_scheduled(event_id: int, *, actor: str, now: datetime) -> None:
-    """The event is off: what was to be sent about it later is not. Needs the event's
+    """Stop what was to be sent later about an event that is cancelled. Needs its
     lock."""
     for mailing_id in scheduled_mailings(event_id):
         # Somebody may have stopped it at this moment.
@@ -219,23 +219,23 @@ def may_be_stopped(mailing: Mailing, waiting: int) -> bool:
 
 
 def message_exists(*conditions: Any) -> bool:
-    found = select(Message.id).where(*conditions).limit(1)
-    return current_session().scalar(found) is not None
+    query = select(Message.id).where(*conditions).limit(1)
+    return current_session().scalar(query) is not None
 
 
 # --- the worker's part --------------------------------------------------------------
 
 
 def due_mailings(now: datetime) -> list[int]:
-    """Ids of those whose messages are to be written at `now`, in the order of their
-    times. One that was begun goes on, whatever the clock was then."""
-    wanted = select(Mailing.id).where(
+    """Return the ids of the mailings whose messages are to be written at `now`, in the
+    order of their times. One that was begun goes on, whatever the clock was then."""
+    query = select(Mailing.id).where(
         or_(
             Mailing.state == MailingState.SENDING,
             and_(Mailing.state == MailingState.SCHEDULED, Mailing.send_at <= now),
         )
     )
-    ordered = wanted.order_by(Mailing.send_at, Mailing.id)
+    ordered = query.order_by(Mailing.send_at, Mailing.id)
     return list(current_session().scalars(ordered))
 
 
@@ -263,14 +263,14 @@ def begin_sending(mailing_id: int, now: datetime) -> Mailing | None:
 def write_batch(
     mailing: Mailing, matching: Select[Registration], *, now: datetime
 ) -> int:
-    """Write the messages of the next registrations among those `matching`, and say how
+    """Write the messages of the next registrations among those `matching`. Return how
     many were looked at; with the last of them it is sent.
 
-    Needs the locks of `begin`. A registration gets one message of a mailing, whoever
-    writes it.
+    Needs the locks of `begin_sending`. A registration gets one message of a mailing,
+    whoever writes it.
     """
     session = current_session()
-    some = session.execute(
+    registrations = session.execute(
         matching.join(Admission, Admission.id == Registration.admission_id)
         .where(Registration.id > mailing.reached_id, *RECIPIENT_CONDITIONS)
         .with_only_columns(
@@ -281,16 +281,18 @@ def write_batch(
         .order_by(Registration.id)
         .limit(BATCH_SIZE)
     ).all()
-    if some:
-        rows = [mailing_row(mailing, *each, now) for each in some]
+    if registrations:
+        rows = [
+            mailing_row(mailing, *registration, now) for registration in registrations
+        ]
         bulk.insert_once(rows)
-        mailing.reached_id = some[-1][0]
-    if len(some) < BATCH_SIZE:
+        mailing.reached_id = registrations[-1][0]
+    if len(registrations) < BATCH_SIZE:
         mailing.state, mailing.finished_at = MailingState.SENT, now
     written = select(func.count(Message.id)).where(Message.mailing_id == mailing.id)
     mailing.total = session.scalars(written).one()
     session.flush()
-    return len(some)
+    return len(registrations)
 
 
 def mailing_row(
@@ -324,11 +326,11 @@ def mailing_row(
 
 
 def erase_texts(event_id: int, now: datetime) -> None:
-    """Forget what was written, which may name somebody; what has not gone out stays
-    here."""
-    mine = update(Mailing).where(Mailing.event_id == event_id)
+    """Erase what was written, which may name somebody; what has not gone out is not
+    sent."""
+    of_event = update(Mailing).where(Mailing.event_id == event_id)
     session = current_session()
-    waiting = Mailing.state.in_(ACTIVE_STATES)
+    is_active = Mailing.state.in_(ACTIVE_STATES)
     stopped = {"state": MailingState.STOPPED, "finished_at": now}
-    session.execute(mine.where(waiting).values(stopped))
-    session.execute(mine.values(subject="", text="", wanted={}))
+    session.execute(of_event.where(is_active).values(stopped))
+    session.execute(of_event.values(subject="", text="", wanted={}))

@@ -30,8 +30,9 @@ from rsvp.models.registration import LIVE_STATES, State
 
 
 def due_for_erasure(now: datetime) -> list[int]:
-    """Ids of the events with something to erase at `now`: everything, `retention_days`
-    after the end, or the answers to a question, its `keep_days` after it."""
+    """Return the ids of the events with something to erase at `now`: everything,
+    `retention_days` after the end, or the answers to a question, its `keep_days` after
+    it."""
     session = current_session()
     ended = select(Event).where(Event.ends_at <= now, Event.erased_at.is_(None))
     events = session.scalars(ended.order_by(Event.id)).all()
@@ -43,7 +44,7 @@ def is_due(event: Event, now: datetime) -> bool:
 
 
 def erasure_due_at(event: Event) -> datetime:
-    """When attendees' data of an event is erased; its form says so."""
+    """Return when attendees' data of an event is erased; its form says so."""
     return event.ends_at + timedelta(days=event.retention_days)
 
 
@@ -104,11 +105,11 @@ def erase_event_data(
     audit.record("erase", actor=actor, now=now, event_id=event.id, details=details)
 
 
-def note_erasure(now: datetime, **what: Any) -> None:
-    """Note ids, which name nobody, for the file from which a restored backup learns
-    what was erased since: `writing()` hands them on."""
+def note_erasure(now: datetime, **ids: Any) -> None:
+    """Note the ids of what is erased, which name nobody, for the file from which a
+    restored backup learns what was erased since: `writing()` hands them on."""
     noted = current_session().info.setdefault("erased", [])
-    noted.append({"at": now.isoformat()} | what)
+    noted.append({"at": now.isoformat()} | ids)
 
 
 # What a registration is once it is erased: it names nobody, and nothing finds it.
@@ -128,7 +129,7 @@ ERASED_COLUMNS: dict[str, Any] = {
 
 
 def erase_everything(event: Event, now: datetime) -> None:
-    """Names, addresses and answers; also from the outbox, which sends nothing more."""
+    """Erase names, addresses and answers; also from the outbox, which sends no more."""
     session = current_session()
     session.execute(
         update(Registration)
@@ -149,7 +150,7 @@ def erase_everything(event: Event, now: datetime) -> None:
 
 
 def erase_messages(about: ColumnElement[bool], *, keep_counted: bool = False) -> None:
-    """Forget who got these mails. Those that were counted go on counting, by a keyed
+    """Erase who got these mails. Those that were counted go on counting, by a keyed
     hash that names nobody, where it `keep_counted` until a day is over."""
     for message in current_session().scalars(select(Message).where(about)):
         message.recipient = message.recipient_key = ""
@@ -172,9 +173,9 @@ PERSONAL_FACTS = ("who", "why", "subject", "text", "like")
 
 def erase_answers(event: Event, keys: set[str]) -> None:
     session = current_session()
-    mine = select(Registration).where(Registration.event_id == event.id)
-    people = select(Attendee).where(Attendee.event_id == event.id)
-    for row in (*session.scalars(mine), *session.scalars(people)):
+    registrations = select(Registration).where(Registration.event_id == event.id)
+    attendees = select(Attendee).where(Attendee.event_id == event.id)
+    for row in (*session.scalars(registrations), *session.scalars(attendees)):
         if keys & row.answers.keys():
             row.answers = {k: v for k, v in row.answers.items() if k not in keys}
 
@@ -185,25 +186,26 @@ def erase_answers(event: Event, keys: set[str]) -> None:
 def erase_registration(
     registration_id: int, *, actor: str, now: datetime, even_if_checked_in: bool = False
 ) -> None:
-    """Forget whose a registration is: names, address, answers, consents and the
+    """Erase whose a registration is: names, address, answers, consents and the
     recipients of its mails. Whoever has its link may ask for it at any time.
 
     Before the event is over it is cancelled by that, and nobody is told: the audit log
     says why. Its places go to the line. Afterwards it stays as it was, for the counts.
-    Safe to repeat. Raises AlreadyIn while one of the party is in (`even_if_checked_in`:
-    their seats are kept), and EventOver where all of the event is erased.
+    Safe to repeat. Raises AlreadyCheckedIn while one of the party is in
+    (`even_if_checked_in`: their seats are kept), and EventOver where all of the event
+    is erased.
     """
     locked, registration = locking.lock_in_any_state(registration_id, now)
-    event, was = locked.event, registration.state
+    event, old_state = locked.event, registration.state
     if event.erased_at is not None:
         raise errors.EventOver(title=event.title)
     if registration.is_erased:
         return
     is_over = now >= event.ends_at
-    mine = Attendee.registration_id == registration.id
-    stays = even_if_checked_in and locking.is_checked_in(mine)
-    if was in (*LIVE_STATES, State.RELEASED) and not is_over and not stays:
-        locking.refuse_if_checked_in(mine)
+    of_party = Attendee.registration_id == registration.id
+    keeps_seats = even_if_checked_in and locking.is_checked_in(of_party)
+    if old_state in (*LIVE_STATES, State.RELEASED) and not is_over and not keeps_seats:
+        locking.refuse_if_checked_in(of_party)
         admission = locked.admissions[registration.admission_id]
         waitlist.release_place(locked, admission, registration)
         transition(
@@ -212,9 +214,11 @@ def erase_registration(
     else:
         record_change("erase_one", registration, actor=actor, now=now)
     session = current_session()
-    session.execute(update(Attendee).where(mine).values(name=None, answers={}))
-    given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
-    session.execute(given)
+    session.execute(update(Attendee).where(of_party).values(name=None, answers={}))
+    delete_consents = delete(GivenConsent).where(
+        GivenConsent.registration_id == registration.id
+    )
+    session.execute(delete_consents)
     session.execute(
         update(Registration)
         .where(Registration.id == registration.id)

@@ -19,14 +19,15 @@ YES, NO = "yes", "no"
 def questions_for(
     event: Event, admission: Admission, per: QuestionScope
 ) -> list[Question]:
-    """What is asked per registration, or of each attendee, for this admission."""
+    """Return what is asked per registration, or of each attendee, for this
+    admission."""
     return [q for q in event.questions if q.per == per and q.is_for(admission)]
 
 
 def check_answers(
     questions: Iterable[Question], raw: Mapping[str, str | list[str]]
 ) -> tuple[dict[str, Answer], dict[str, str]]:
-    """Read what was typed: `({question key: answer}, {question key: mistake})`.
+    """Check what was typed: `({question key: answer}, {question key: mistake})`.
 
     Answers are text, a list of texts (several choices) or True and False; an empty one
     is left out. Mistakes are `required`, `too_long` and `not_an_option`. What belongs
@@ -46,31 +47,31 @@ def check_answers(
 def check_answer(
     question: Question, raw: str | list[str]
 ) -> tuple[Answer | None, str | None]:
-    given = [
+    texts = [
         text for text in map(clean_text, [raw] if isinstance(raw, str) else raw) if text
     ]
-    if not given:
+    if not texts:
         return None, "required" if question.required else None
     match question.type:
         case QuestionType.CHOICES:
-            if any(text not in question.options for text in given):
+            if any(text not in question.options for text in texts):
                 return None, "not_an_option"
-            return [option for option in question.options if option in given], None
+            return [option for option in question.options if option in texts], None
         case QuestionType.CHOICE:
-            known = given[0] in question.options
-            return (given[0], None) if known else (None, "not_an_option")
+            is_option = texts[0] in question.options
+            return (texts[0], None) if is_option else (None, "not_an_option")
         case QuestionType.YES_NO:
-            known = given[0] in (YES, NO)
-            return (given[0] == YES, None) if known else (None, "not_an_option")
+            is_option = texts[0] in (YES, NO)
+            return (texts[0] == YES, None) if is_option else (None, "not_an_option")
     limit = (
         MAX_LONG_TEXT_LENGTH
         if question.type == QuestionType.LONG_TEXT
         else MAX_TEXT_LENGTH
     )
-    return (given[0], None) if len(given[0]) <= limit else (None, "too_long")
+    return (texts[0], None) if len(texts[0]) <= limit else (None, "too_long")
 
 
 def clean_text(text: Any) -> str:
-    """Typed text without control characters, its line ends as newlines."""
+    """Return typed text without control characters, its line ends as newlines."""
     text = str(text).replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in text if c in "\n\t" or ord(c) >= 32).strip()

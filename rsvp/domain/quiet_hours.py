@@ -12,18 +12,18 @@ ANSWERS_FROM = time(10)
 NEAR_EVENT = timedelta(hours=12)
 
 MIN_LEAD_TIME = timedelta(hours=1)
-"""An event that begins within `NEAR` of a mail, or sooner than `IN_TIME` after the next
-morning, is near: then it is better told at night than too late."""
+"""An event that begins within `NEAR_EVENT` of a mail, or sooner than `MIN_LEAD_TIME`
+after the next morning, is near: then it is better told at night than too late."""
 
 
 def deadline_by_day(at: datetime, event: Event) -> datetime:
-    """`at`, or ten in the morning after where it falls into the night."""
+    """Return `at`, or ten in the morning after where it falls into the night."""
     return move_out_of_night(at, event, ANSWERS_FROM)
 
 
 def mail_time_before_start(at: datetime, event: Event) -> datetime:
-    """When to write what should be read before the start, and was meant for `at`: at
-    eight in the morning after where that is at night, unless the event is near."""
+    """Return when to send what should be read before the start, and was meant for `at`:
+    at eight in the morning after where that is at night, unless the event is near."""
     morning = mail_time(at, event)
     is_near = (
         event.starts_at - at <= NEAR_EVENT or event.starts_at - morning < MIN_LEAD_TIME
@@ -32,13 +32,13 @@ def mail_time_before_start(at: datetime, event: Event) -> datetime:
 
 
 def mail_time(at: datetime, event: Event) -> datetime:
-    """When to write what was meant for `at` and can wait until the next morning."""
+    """Return when to send what was meant for `at` and can wait until the morning."""
     return move_out_of_night(at, event, NIGHT_ENDS)
 
 
 def move_out_of_night(at: datetime, event: Event, morning: time) -> datetime:
-    """`at`, or the `morning` after where it falls into the night, by the clocks of the
-    event."""
+    """Return `at`, or the `morning` after where it falls into the night, by the clocks
+    of the event."""
     local = at.astimezone(event.zone)
     if NIGHT_ENDS <= local.time() < NIGHT_BEGINS:
         return at

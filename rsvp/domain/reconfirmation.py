@@ -37,7 +37,8 @@ NOT_MAILED, NO_ANSWER = "not_mailed", door_seating.NO_ANSWER
 
 
 def event_day(event: Event) -> date:
-    """The day a question is about: an event that moves to another is asked anew."""
+    """Return the day a question is about: an event that moves to another is asked
+    anew."""
     return event.starts_local.date()
 
 
@@ -49,7 +50,7 @@ def occasion_of(event: Event) -> str:
 
 
 def events_to_ask(now: datetime) -> list[int]:
-    """Ids of the events whose people are to be asked now."""
+    """Return the ids of the events whose attendees are to be asked now."""
     return [
         event.id
         for event in events_with_reconfirmation(now)
@@ -58,8 +59,8 @@ def events_to_ask(now: datetime) -> list[int]:
 
 
 def events_with_reconfirmation(now: datetime) -> list[Event]:
-    """The events to come that ask, with what says when."""
-    wanted = (
+    """Return the events to come that ask, with the columns that say when."""
+    query = (
         select(Event)
         .where(
             Event.status == Status.PUBLISHED,
@@ -76,29 +77,30 @@ def events_with_reconfirmation(now: datetime) -> list[Event]:
         )
         .order_by(Event.starts_at, Event.id)
     )
-    return list(current_session().scalars(wanted))
+    return list(current_session().scalars(query))
 
 
 def ask_time(event: Event, now: datetime) -> datetime:
-    """When to ask, as seen at `now`: as planned or, late, at once; at night not before
-    the morning, unless the event is near or the time to answer would be too short."""
+    """Return when to ask, as seen at `now`: as planned or, late, at once; at night not
+    before the morning, unless the event is near or the time to answer would be too
+    short."""
     assert event.ask_at is not None and event.answer_by is not None
-    at = max(event.ask_at, now)
-    morning = quiet_hours.mail_time(at, event)
-    is_near = event.starts_at - at <= quiet_hours.NEAR_EVENT
+    ask_at = max(event.ask_at, now)
+    morning = quiet_hours.mail_time(ask_at, event)
+    is_near = event.starts_at - ask_at <= quiet_hours.NEAR_EVENT
     is_too_late = event.answer_by - morning < least_time_to_answer(event)
-    return at if is_near or is_too_late else morning
+    return ask_at if is_near or is_too_late else morning
 
 
 def least_time_to_answer(event: Event) -> timedelta:
-    """The least that people must have to answer."""
+    """Return the least time that people must have to answer."""
     assert event.ask_at is not None and event.answer_by is not None
     return min(MIN_TIME_TO_ANSWER, (event.answer_by - event.ask_at) / 2)
 
 
 def ask_batch(event_id: int, *, now: datetime) -> int:
-    """Ask those who have one of the limited places, and say how many were dealt with:
-    fewer than BATCH, then that was all of them.
+    """Ask those who have one of the limited places. Return how many were dealt with:
+    fewer than BATCH_SIZE, then that was all of them.
 
     Who can't be asked is flagged instead. Where too little time is left to answer
     nobody is asked, and so nobody released. Safe to repeat, and at once in several
@@ -110,29 +112,29 @@ def ask_batch(event_id: int, *, now: datetime) -> int:
     if now < ask_time(event, now):
         return 0
     assert event.answer_by is not None
-    found: list[Registration] = []
+    registrations: list[Registration] = []
     if event.answer_by - now >= least_time_to_answer(event):
-        found = registrations_to_ask(event, now)
+        registrations = registrations_to_ask(event, now)
     elif trusted_clock.last_run_if_apart(now) is not None:
         # It may not be so late: nobody is passed over by a clock that is not trusted.
         return 0
-    mailed = mails_about_day(event, found)
-    for registration in found:
-        for column, nothing in NOT_ASKED.items():
-            setattr(registration, column, nothing)
+    mails = mails_about_day(event, registrations)
+    for registration in registrations:
+        for column, default in NOT_ASKED.items():
+            setattr(registration, column, default)
         if registration.muted_at is not None:
             flag_registration(registration, MUTED, now)
         elif registration.address_failed_at is not None:
             flag_registration(registration, UNREACHABLE, now)
-        elif registration.id in mailed:
+        elif registration.id in mails:
             # The event came back to a day it had left: a mail of before says nothing.
             flag_registration(registration, MAILED_BEFORE, now)
         else:
             ask_registration(event, registration, now)
-    if len(found) < BATCH_SIZE:
+    if len(registrations) < BATCH_SIZE:
         event.asked_for = event_day(event)
     current_session().flush()
-    return len(found)
+    return len(registrations)
 
 
 def is_reconfirmation_on(event: Event, now: datetime) -> bool:
@@ -145,19 +147,19 @@ def is_reconfirmation_on(event: Event, now: datetime) -> bool:
 
 
 def registrations_to_ask(event: Event, now: datetime) -> list[Registration]:
-    """Those to ask next, locked; not who took the place, or said yes to a change, less
-    than a day ago, and nobody who is in."""
-    limited: ColumnElement[bool] = Admission.capacity.is_not(None)
+    """Lock and return those to ask next; not who took the place, or said yes to a
+    change, less than a day ago, and nobody who is in."""
+    is_limited: ColumnElement[bool] = Admission.capacity.is_not(None)
     if event.room_capacity is not None:
-        limited = or_(limited, Admission.mode == Mode.IN_PERSON)
-    wanted = (
+        is_limited = or_(is_limited, Admission.mode == Mode.IN_PERSON)
+    query = (
         select(Registration)
         .join(Admission, Admission.id == Registration.admission_id)
         .where(
             Registration.event_id == event.id,
             Registration.state == State.CONFIRMED,
             Registration.search != "",  # erased
-            limited,
+            is_limited,
             Registration.state_since <= now - RECENT_CONFIRMATION,
             Registration.asked_about.is_distinct_from(AskedAbout.COMING),
             or_(
@@ -175,20 +177,20 @@ def registrations_to_ask(event: Event, now: datetime) -> list[Registration]:
         .limit(BATCH_SIZE)
         .with_for_update(key_share=True, of=Registration)
     )
-    fresh = {"populate_existing": True}
-    return list(current_session().scalars(wanted, execution_options=fresh))
+    options = {"populate_existing": True}
+    return list(current_session().scalars(query, execution_options=options))
 
 
 def mails_about_day(
     event: Event, registrations: Collection[Registration]
 ) -> dict[int, Message]:
-    """The mail that asked each of these about this day, by the registration's id."""
+    """Return the mail that asked each of these about this day, by registration id."""
     ids = [registration.id for registration in registrations]
-    wanted = select(Message).where(
+    query = select(Message).where(
         Message.registration_id.in_(ids), Message.occasion == occasion_of(event)
     )
-    found = current_session().scalars(wanted)
-    return {mail.registration_id or 0: mail for mail in found}
+    mails = current_session().scalars(query)
+    return {mail.registration_id or 0: mail for mail in mails}
 
 
 def ask_registration(event: Event, registration: Registration, now: datetime) -> None:
@@ -215,7 +217,7 @@ def ask_registration(event: Event, registration: Registration, now: datetime) ->
 
 
 def flag_registration(registration: Registration, why: str, now: datetime) -> None:
-    """Leave it to the organizers whether this place is given on."""
+    """Flag a registration: organizers decide whether its place is released."""
     registration.flagged_at = now
     record_change("flag", registration, {"what": why}, actor="worker", now=now)
 
@@ -223,9 +225,9 @@ def flag_registration(registration: Registration, why: str, now: datetime) -> No
 def ask_about_change(
     event: Event, registrations: Collection[int], *, now: datetime
 ) -> None:
-    """Ask these whether they still come although something has changed; what they said
-    before is void, and nobody is released for want of an answer. The mail is the
-    caller's. Needs the event's lock."""
+    """Ask these registrations whether they still come although something changed; what
+    they said before is void, and nobody is released for want of an answer. The mail is
+    the caller's. Needs the event's lock."""
     current_session().execute(
         update(Registration)
         .where(
@@ -241,7 +243,7 @@ def ask_about_change(
 
 
 def reconfirm(registration_id: int, *, actor: str, now: datetime) -> bool:
-    """Keep the place: they still come. Say whether it is news; safe to repeat.
+    """Keep the place: they still come. Return whether that is news; safe to repeat.
 
     It counts after the deadline as well, as long as the place is not given on. Raises
     NotConfirmed, AlreadyOver, EventCancelled and EventOver.
@@ -262,7 +264,7 @@ def reconfirm(registration_id: int, *, actor: str, now: datetime) -> bool:
 
 
 def events_to_close(now: datetime) -> list[int]:
-    """Ids of the events in which the time to answer is over."""
+    """Return the ids of the events in which the time to answer is over."""
     return [
         event.id
         for event in events_with_reconfirmation(now)
@@ -273,8 +275,9 @@ def events_to_close(now: datetime) -> list[int]:
 
 
 def close_batch(event_id: int, *, now: datetime) -> int:
-    """Give on the places of those who did not answer in time, or flag them, as the
-    event says; how many were dealt with: fewer than BATCH, then that was all of them.
+    """Release the places of those who did not answer in time, or flag them, as the
+    event says. Return how many were dealt with: fewer than BATCH_SIZE, then that was
+    all of them.
 
     Nobody is released who is in, who was not asked in good time, or after doors: then
     presence decides. Safe to repeat, and at once in several workers.
@@ -285,20 +288,20 @@ def close_batch(event_id: int, *, now: datetime) -> int:
         return 0
     if event.answer_by is None or now < event.answer_by:
         return 0
-    silent = unanswered_registrations(event, now)
-    mailed = mails_about_day(event, silent)
-    for registration in silent:
-        if not was_asked_in_time(registration, mailed.get(registration.id), now):
+    registrations = unanswered_registrations(event, now)
+    mails = mails_about_day(event, registrations)
+    for registration in registrations:
+        if not was_asked_in_time(registration, mails.get(registration.id), now):
             flag_registration(registration, NOT_MAILED, now)
         elif is_left_to_organizers(event, registration, now):
             flag_registration(registration, NO_ANSWER, now)
         else:
             door_seating.release_seat(locked, registration, NO_ANSWER, "worker", now)
-    if len(silent) < BATCH_SIZE:
+    if len(registrations) < BATCH_SIZE:
         event.settled_for = event_day(event)
     current_session().flush()
     waitlist.promote(locked, actor="worker", now=now)
-    return len(silent)
+    return len(registrations)
 
 
 def is_left_to_organizers(
@@ -314,24 +317,26 @@ def is_left_to_organizers(
 
 
 def release_unanswered(registration_id: int, *, actor: str, now: datetime) -> None:
-    """Give the places of who did not say that they still come on; an organizer does.
+    """Release the places of a party that did not say yes; an organizer does.
 
-    Raises Outdated where they said yes meanwhile or nobody asked, AlreadyIn where one
-    of them is in, AlreadyOver, EventCancelled and EventOver.
+    Raises Outdated where they said yes meanwhile or nobody asked, AlreadyCheckedIn
+    where one of them is in, AlreadyOver, EventCancelled and EventOver.
     """
     locked, registration = locking.lock_registration(registration_id, now)
     locking.refuse_if_event_over(locked, now)
     if not registration.awaits_answer:
         raise errors.Outdated
     locking.refuse_if_checked_in(Attendee.registration_id == registration.id)
-    what = NO_ANSWER if registration.asked_at is not None else door_seating.NOT_REACHED
-    door_seating.release_seat(locked, registration, what, actor, now)
+    reason = (
+        NO_ANSWER if registration.asked_at is not None else door_seating.NOT_REACHED
+    )
+    door_seating.release_seat(locked, registration, reason, actor, now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
 def unanswered_registrations(event: Event, now: datetime) -> list[Registration]:
-    """Those whose time to answer is over without an answer, locked."""
-    wanted = (
+    """Lock and return those whose time to answer is over without an answer."""
+    query = (
         select(Registration)
         .where(
             Registration.event_id == event.id,
@@ -346,8 +351,8 @@ def unanswered_registrations(event: Event, now: datetime) -> list[Registration]:
         .limit(BATCH_SIZE)
         .with_for_update(key_share=True)
     )
-    fresh = {"populate_existing": True}
-    return list(current_session().scalars(wanted, execution_options=fresh))
+    options = {"populate_existing": True}
+    return list(current_session().scalars(query, execution_options=options))
 
 
 def was_asked_in_time(
@@ -390,7 +395,7 @@ def follow_event_change(event: Event, day_before: date) -> None:
 
 
 def clear_answers(event: Event) -> None:
-    """What was asked and answered is of another day. Needs the event's lock."""
+    """Clear what was asked and answered about another day. Needs the event's lock."""
     session = current_session()
     session.execute(
         update(Registration)

@@ -68,7 +68,7 @@ def drop_outdated_messages(event: Event, now: datetime) -> None:
 
 
 def send_time(reminder: Reminder, event: Event) -> datetime:
-    """When it goes out: not at night, unless the event is near."""
+    """Return when a reminder goes out: not at night, unless the event is near."""
     minutes = timedelta(minutes=reminder.minutes)
     is_before = reminder.anchor == Anchor.START
     anchor = anchor_at(reminder, event)
@@ -84,7 +84,7 @@ def by_daylight(at: datetime, reminder: Reminder, event: Event) -> datetime:
 
 
 def anchor_day(reminder: Reminder, event: Event) -> date:
-    """The day that it is sent for, in the event's zone."""
+    """Return the day that it is sent for, in the event's zone."""
     return anchor_at(reminder, event).astimezone(event.zone).date()
 
 
@@ -108,7 +108,7 @@ class DueReminder:
 
 
 def due_reminders(now: datetime) -> list[DueReminder]:
-    """Those to be sent at `now`, the oldest first."""
+    """Return the reminders to be sent at `now`, the oldest first."""
     rows = current_session().execute(
         select(Reminder.id, Reminder.event_id)
         .join(Event, Event.id == Reminder.event_id)
@@ -124,8 +124,9 @@ def due_reminders(now: datetime) -> list[DueReminder]:
 
 
 def is_too_late(reminder: Reminder, event: Event, now: datetime) -> bool:
-    """Whether it would no longer help: the event has begun, the evening is long past,
-    or its time had passed when it was made (an import brings nobody a surprise)."""
+    """Whether a reminder would no longer help: the event has begun, the evening is long
+    past, or its time had passed when it was made (an import brings nobody a
+    surprise)."""
     # What a clock that ran ahead says of when it was made is not so.
     if now >= reminder.made_at > reminder.due_at:
         return True
@@ -149,7 +150,7 @@ NOTHING_SENT = BatchResult(0, has_more=False)
 
 
 def send_batch(due: DueReminder, now: datetime) -> BatchResult:
-    """Write the next mails of a reminder, to registrations by their number.
+    """Queue the next mails of a reminder, to registrations by their id.
 
     Safe to repeat, and for two workers at once: one of them goes on, the other finds
     nothing to do.
@@ -163,18 +164,18 @@ def send_batch(due: DueReminder, now: datetime) -> BatchResult:
         if trusted_clock.last_run_if_apart(now) is None:
             reminder.done_for = anchor_day(reminder, event)
         return NOTHING_SENT
-    people = next_registrations(reminder, event)
-    written = write_messages(reminder, event, people, now)
-    has_more = len(people) == BATCH_SIZE
-    if people:
-        reminder.reached_id = people[-1].id
+    registrations = next_registrations(reminder, event)
+    written = write_messages(reminder, event, registrations, now)
+    has_more = len(registrations) == BATCH_SIZE
+    if registrations:
+        reminder.reached_id = registrations[-1].id
     if not has_more:
         reminder.done_for = anchor_day(reminder, event)
     return BatchResult(written, has_more)
 
 
 def lock_reminder(due: DueReminder) -> Reminder | None:
-    """The reminder, unless another worker has it: then that one goes on.
+    """Lock and return the reminder, unless another worker has it: that one goes on.
 
     The event comes first, as for whoever changes it: until this is committed nobody can
     call it off, so no reminder is written after that.
@@ -192,8 +193,8 @@ def lock_reminder(due: DueReminder) -> Reminder | None:
 
 
 def is_due(reminder: Reminder, now: datetime) -> bool:
-    """Looked up again under the lock: it may have been done, moved or called off. A
-    worker that comes late, and at night, leaves it for the morning."""
+    """Whether it is due, asked again under the lock: it may have been done, moved or
+    called off. A worker that comes late, and at night, leaves it for the morning."""
     event = reminder.event
     return (
         reminder.due_at <= now
@@ -205,8 +206,8 @@ def is_due(reminder: Reminder, now: datetime) -> bool:
 
 
 def next_registrations(reminder: Reminder, event: Event) -> Sequence[Registration]:
-    """The next registrations that it is for."""
-    wanted = (
+    """Return the next registrations that a reminder is for."""
+    query = (
         select(Registration)
         .where(
             Registration.event_id == event.id,
@@ -217,22 +218,24 @@ def next_registrations(reminder: Reminder, event: Event) -> Sequence[Registratio
         .order_by(Registration.id)
         .limit(BATCH_SIZE)
     )
-    return current_session().scalars(wanted).all()
+    return current_session().scalars(query).all()
 
 
 def recipient_conditions(reminder: Reminder, event: Event) -> list[ColumnElement[bool]]:
-    meant: list[ColumnElement[bool]] = [
+    conditions: list[ColumnElement[bool]] = [
         Registration.state.in_(reminder.states or [State.CONFIRMED])
     ]
-    ways = [a for a in event.admissions if a.key in reminder.admissions]
+    admissions = [a for a in event.admissions if a.key in reminder.admissions]
     if reminder.admissions:
-        meant.append(Registration.admission_id.in_([way.id for way in ways]))
+        conditions.append(
+            Registration.admission_id.in_([admission.id for admission in admissions])
+        )
     if reminder.anchor == Anchor.END and anyone_checked_in(event):
         online = [a.id for a in event.admissions if a.mode == Mode.ONLINE]
-        meant.append(
+        conditions.append(
             or_(Registration.admission_id.in_(online), attendance.was_checked_in())
         )
-    return meant
+    return conditions
 
 
 def anyone_checked_in(event: Event) -> bool:
@@ -241,41 +244,55 @@ def anyone_checked_in(event: Event) -> bool:
 
 
 def write_messages(
-    reminder: Reminder, event: Event, people: Sequence[Registration], now: datetime
+    reminder: Reminder,
+    event: Event,
+    registrations: Sequence[Registration],
+    now: datetime,
 ) -> int:
-    """Write to each of them, and say to how many: not to who has it already."""
-    if not people:
+    """Queue a mail to each. Return to how many: not to who has it already."""
+    if not registrations:
         return 0
-    kind, of = KIND_BY_ANCHOR[Anchor(reminder.anchor)], occasion_of(reminder, event)
+    kind, occasion = (
+        KIND_BY_ANCHOR[Anchor(reminder.anchor)],
+        occasion_of(reminder, event),
+    )
     admissions = {admission.id: admission for admission in event.admissions}
-    coming = bulk.coming_by_registration([one.id for one in people])
-    places = waitlist.positions_of(event, people)
+    attendees = bulk.coming_by_registration(
+        [registration.id for registration in registrations]
+    )
+    places = waitlist.positions_of(event, registrations)
     scanned = reminder.anchor == Anchor.END and anyone_checked_in(event)
-    letters = []
-    for one in people:
-        way = admissions[one.admission_id]
-        more = reminder_facts(reminder) | bulk.deadline_facts(one)
-        if scanned and way.mode == Mode.IN_PERSON:
-            more["came"] = True
-        place = places.get(one.id)
-        facts = outbox.build_facts(way, coming[one.id], place, **more)
-        letters.append(bulk.BulkMessage(one, facts))
+    bulk_messages = []
+    for registration in registrations:
+        admission = admissions[registration.admission_id]
+        extra_facts = reminder_facts(reminder) | bulk.deadline_facts(registration)
+        if scanned and admission.mode == Mode.IN_PERSON:
+            extra_facts["came"] = True
+        place = places.get(registration.id)
+        facts = outbox.build_facts(
+            admission, attendees[registration.id], place, **extra_facts
+        )
+        bulk_messages.append(bulk.BulkMessage(registration, facts))
     # An older reminder that is still in the outbox says the same, and says it wrong.
     earlier = and_(
-        Message.registration_id.in_([one.id for one in people]),
-        Message.occasion != of,
+        Message.registration_id.in_(
+            [registration.id for registration in registrations]
+        ),
+        Message.occasion != occasion,
     )
     outbox.supersede(earlier, kind, now)
-    return bulk.enqueue_many(kind, letters, event_id=event.id, occasion=of, now=now)
+    return bulk.enqueue_many(
+        kind, bulk_messages, event_id=event.id, occasion=occasion, now=now
+    )
 
 
 def reminder_facts(reminder: Reminder) -> dict[str, Any]:
-    """What the facts of its mails say about the reminder."""
-    said = {
+    """Return what the facts of its mails say about the reminder."""
+    facts = {
         "reminder": reminder.key,
         "what": reminder.anchor,
         "states": reminder.states or [State.CONFIRMED],
         "subject": reminder.subject,
         "text": reminder.text,
     }
-    return {key: value for key, value in said.items() if value}
+    return {key: value for key, value in facts.items() if value}

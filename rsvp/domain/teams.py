@@ -61,12 +61,12 @@ def roles_that_may(action: Action) -> list[str]:
 
 
 def events_where_may(user: User, action: Action = Action.SEE_NUMBERS) -> Select[Event]:
-    """The events this person may do `action` to, in no order; drafts among them."""
+    """Select the events this person may do `action` to, in no order; drafts too."""
     return select(Event).where(Event.team_id.in_(teams_where_may(user, action)))
 
 
 def readable_messages(user: User) -> Select[Message]:
-    """The messages this person may read, in no order."""
+    """Select the messages this person may read, in no order."""
     teams = teams_where_may(user, Action.READ_MESSAGES)
     # What goes to an account is for nobody else, even where it is about an event.
     to_attendees = Message.registration_id.is_not(None)
@@ -74,14 +74,14 @@ def readable_messages(user: User) -> Select[Message]:
 
 
 def find_message(user: User, uuid: UUID) -> Message | None:
-    """The message, where this person may read it."""
+    """Return the message, where this person may read it."""
     return current_session().scalar(readable_messages(user).where(Message.uuid == uuid))
 
 
 def may_anywhere(user: User, action: Action) -> bool:
     """Whether some team of this person lets them do `action`: what menus go by."""
-    found = current_session().scalar(teams_where_may(user, action).limit(1))
-    return found is not None
+    team_id = current_session().scalar(teams_where_may(user, action).limit(1))
+    return team_id is not None
 
 
 def membership_for(user: User, team: Team) -> Membership | None:
@@ -93,7 +93,7 @@ def membership_for(user: User, team: Team) -> Membership | None:
 
 
 def users_who_may(action: Action, team_id: int) -> list[User]:
-    """The accounts of a team that may do `action`."""
+    """Return the accounts of a team that may do `action`."""
     return list(
         current_session().scalars(
             select(User)

@@ -41,7 +41,7 @@ def transition(
     details: dict[str, Any] | None = None,
     **values: Any,
 ) -> str:
-    """Move a registration, read under the event's lock, to another state, and give the
+    """Move a registration, read under the event's lock, to another state. Return the
     state it was in.
 
     `values` are further columns; what the new state has no use for (a place in line, a
@@ -49,7 +49,7 @@ def transition(
     AlreadyOver where another change was first, and AddressInUse where one that was over
     comes back while its address has another registration.
     """
-    was = registration.state
+    old_state = registration.state
     values |= {"state": to, "state_since": now}
     if to not in WAITLIST_STATES:
         values["line_number"] = None
@@ -57,13 +57,13 @@ def transition(
         values["decide_by"] = None
     if to != State.OFFERED:
         values["offered_seats"] = None
-    ended = to not in LIVE_STATES
+    is_ended = to not in LIVE_STATES
     values |= {
-        "ended_from": was if ended else None,
-        "ended_by": actor if ended else None,
-        "ended_why": why if ended else None,
+        "ended_from": old_state if is_ended else None,
+        "ended_by": actor if is_ended else None,
+        "ended_why": why if is_ended else None,
     }
-    comes_back = was not in LIVE_STATES and not ended
+    comes_back = old_state not in LIVE_STATES and not is_ended
     if comes_back:
         # An exception of before is none any more, unless it is made again.
         values.setdefault("exception_why", None)
@@ -72,7 +72,7 @@ def transition(
         values |= NOT_ASKED
     move = (
         update(Registration)
-        .where(Registration.id == registration.id, Registration.state == was)
+        .where(Registration.id == registration.id, Registration.state == old_state)
         .values(values)
     )
     if not (changed_one_live(move) if comes_back else changed_one(move)):
@@ -86,10 +86,10 @@ def transition(
         now=now,
         event_id=registration.event_id,
         registration_id=registration.id,
-        states=(was, to),
+        states=(old_state, to),
         details=details,
     )
-    return was
+    return old_state
 
 
 def record_change(
@@ -115,14 +115,14 @@ def record_change(
 def reconfirm_by_change(
     registration: Registration, *, actor: str, now: datetime
 ) -> None:
-    """Whoever changes their own while asked whether they still come says yes by it."""
+    """Count a holder's own change as a yes while they are asked to reconfirm."""
     if actor == audit.ATTENDEE and registration.awaits_answer:
         registration.answered_at, registration.flagged_at = now, None
 
 
 def changed_one_live(move: Any) -> bool:
-    """Like `changed_one`, of a change that the one live registration of each address
-    may forbid."""
+    """Whether the statement changed one row; an address may have one live
+    registration."""
     try:
         with current_session().begin_nested():
             return changed_one(move)

@@ -36,9 +36,9 @@ INSERT_IGNORE = {
 
 @dataclass(frozen=True)
 class ClockTrust:
-    """How a clock stands: `difference` from that of the last run by more than a day,
-    with `remaining` until it is trusted; or trusted (None). `is_first_seen`: nobody
-    knew until now."""
+    """Whether a clock is trusted: `difference` from that of the last run by more than a
+    day, with `remaining` until it is trusted; or trusted (None). `is_first_seen`:
+    nobody knew until now."""
 
     difference: timedelta | None = None
     remaining: timedelta = timedelta()
@@ -57,70 +57,69 @@ def find_trusted_clock() -> Clock | None:
 
 
 def untrusted_clocks() -> list[ClockLook]:
-    """The clocks that stand apart, the first to be seen first."""
-    wanted = select(ClockLook).order_by(ClockLook.at, ClockLook.boot)
-    return list(current_session().scalars(wanted))
+    """Return the clocks that are not trusted yet, the first to be seen first."""
+    query = select(ClockLook).order_by(ClockLook.at, ClockLook.boot)
+    return list(current_session().scalars(query))
 
 
 def last_run_if_apart(now: datetime) -> datetime | None:
-    """Where `now` stands apart from the last run: when that was; None where it does
-    not."""
-    row = find_trusted_clock()
-    return row.trusted_at if row and abs(now - row.trusted_at) > A_DAY else None
+    """Return when the last run was if `now` is more than a day from it, else None."""
+    clock = find_trusted_clock()
+    return clock.trusted_at if clock and abs(now - clock.trusted_at) > A_DAY else None
 
 
 def is_up_to_date(now: datetime, steady: SteadyTime) -> bool:
     """Whether the clock is the trusted one, and there is nothing to note."""
-    row = find_trusted_clock()
-    if row is None or row.boot != steady.boot or untrusted_clocks():
+    clock = find_trusted_clock()
+    if clock is None or clock.boot != steady.boot or untrusted_clocks():
         return False
-    return abs(now - row.trusted_at) < NOTE_INTERVAL
+    return abs(now - clock.trusted_at) < NOTE_INTERVAL
 
 
 # --- a look at the clock ------------------------------------------------------------
 
 
 def check_clock(now: datetime, steady: SteadyTime) -> ClockTrust:
-    """Look at the clock of a run that begins, and note what it says.
+    """Check the clock of a run that begins, and note what it says.
 
     The first run ever is trusted: nothing tells otherwise.
     """
-    row = lock_clock(now, steady)
-    apart = abs(now - row.trusted_at)
-    if apart <= A_DAY or moved_like_steady(
-        row.boot, row.steady, row.trusted_at, now, steady
+    clock = lock_clock(now, steady)
+    difference = abs(now - clock.trusted_at)
+    if difference <= A_DAY or moved_like_steady(
+        clock.boot, clock.steady, clock.trusted_at, now, steady
     ):
-        trust_clock(row, now, steady)
+        trust_clock(clock, now, steady)
         return ClockTrust()
-    mine = None
-    for each in untrusted_clocks():
-        if each.boot == steady.boot and moved_like_steady(
-            each.boot, each.steady, each.at, now, steady
+    own_look = None
+    for look in untrusted_clocks():
+        if look.boot == steady.boot and moved_like_steady(
+            look.boot, look.steady, look.at, now, steady
         ):
-            mine = each
-        elif each.boot == steady.boot or not may_agree(each, now):
+            own_look = look
+        elif look.boot == steady.boot or not may_agree(look, now):
             # That clock was set meanwhile, or another one is at work: both begin anew.
-            current_session().delete(each)
-    if mine is None:
+            current_session().delete(look)
+    if own_look is None:
         current_session().flush()
-        first = ClockLook(boot=steady.boot, at=now, steady=steady.seconds)
-        current_session().add(first)
-        return ClockTrust(apart, OBSERVATION_TIME, is_first_seen=True)
-    stood = timedelta(seconds=steady.seconds - mine.steady)
-    if stood < OBSERVATION_TIME:
-        return ClockTrust(apart, OBSERVATION_TIME - stood)
-    trust_clock(row, now, steady)
+        first_look = ClockLook(boot=steady.boot, at=now, steady=steady.seconds)
+        current_session().add(first_look)
+        return ClockTrust(difference, OBSERVATION_TIME, is_first_seen=True)
+    observed_for = timedelta(seconds=steady.seconds - own_look.steady)
+    if observed_for < OBSERVATION_TIME:
+        return ClockTrust(difference, OBSERVATION_TIME - observed_for)
+    trust_clock(clock, now, steady)
     return ClockTrust()
 
 
 def lock_clock(now: datetime, steady: SteadyTime) -> Clock:
-    """The row of the clock, which lets others that look wait for us."""
+    """Lock the row of the clock: others that look wait for us."""
     session = current_session()
     read = {"trusted_at": now, "steady": steady.seconds, "boot": steady.boot}
     session.execute(INSERT_IGNORE[session.get_bind().dialect.name], {"id": 1} | read)
-    fresh = {"populate_existing": True}
-    wanted = select(Clock).where(Clock.id == 1).with_for_update()
-    return session.scalars(wanted, execution_options=fresh).one()
+    options = {"populate_existing": True}
+    query = select(Clock).where(Clock.id == 1).with_for_update()
+    return session.scalars(query, execution_options=options).one()
 
 
 def moved_like_steady(
@@ -137,11 +136,11 @@ def moved_like_steady(
     return abs((now - at) - passed) <= TOLERANCE
 
 
-def may_agree(other: ClockLook, now: datetime) -> bool:
+def may_agree(look: ClockLook, now: datetime) -> bool:
     """Whether another machine, which looks as well, may have the same time as we."""
-    return other.at - TOLERANCE <= now <= other.at + 2 * OBSERVATION_TIME
+    return look.at - TOLERANCE <= now <= look.at + 2 * OBSERVATION_TIME
 
 
-def trust_clock(row: Clock, now: datetime, steady: SteadyTime) -> None:
-    row.trusted_at, row.steady, row.boot = now, steady.seconds, steady.boot
+def trust_clock(clock: Clock, now: datetime, steady: SteadyTime) -> None:
+    clock.trusted_at, clock.steady, clock.boot = now, steady.seconds, steady.boot
     current_session().execute(delete(ClockLook))

@@ -2,8 +2,8 @@
 
 Whoever frees seats calls `promote` in the same transaction, under the event's lock, so
 that no free seat is left behind and none is given to a newcomer instead. Whoever locks
-an event for a change does it by `lock`, which first lets lapse what has ended: a late
-worker changes nothing.
+an event for a change does it by `lock_and_expire`, which first lets lapse what has
+ended: a late worker changes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from rsvp.models.registration import SEATED_STATES, State
 
 
 def lock_and_expire(event_id: int, now: datetime) -> LockedEvent:
-    """The event's lock, with all that has ended by `now` lapsed and given on."""
+    """Lock the event, and expire all that has ended by `now`."""
     locked = capacity.lock_event(event_id)
     if expire_due(locked, now):
         # Read again what the lapses changed.
@@ -38,42 +38,43 @@ def lock_and_expire(event_id: int, now: datetime) -> LockedEvent:
 
 
 def expire_due(locked: LockedEvent, now: datetime) -> int:
-    """Let lapse what has ended: offers and held places past their time, and, once the
-    event is over, whoever still waits. What comes free goes to the line. Says how many.
+    """Expire what has ended: offers and held places past their time, and, once the
+    event is over, whoever still waits. What comes free goes to the line. Return how
+    many.
 
     Nobody is told anything of an event that is cancelled, or whose data is erased.
     """
     event = locked.event
     if event.status != Status.PUBLISHED or event.erased_at is not None:
         return 0
-    ended = has_expired(event, now)
-    wanted = (
+    is_expired = has_expired(event, now)
+    query = (
         select(Registration)
-        .where(Registration.event_id == event.id, ended)
+        .where(Registration.event_id == event.id, is_expired)
         .order_by(Registration.decide_by, Registration.id)
         .with_for_update(key_share=True)
     )
-    fresh = {"populate_existing": True}
-    due = current_session().scalars(wanted, execution_options=fresh).all()
-    for registration in due:
+    options = {"populate_existing": True}
+    registrations = current_session().scalars(query, execution_options=options).all()
+    for registration in registrations:
         expire_registration(locked, registration, now)
-    if due:
+    if registrations:
         promote(locked, actor="worker", now=now)
-    return len(due)
+    return len(registrations)
 
 
 def has_expired(event: Event, now: datetime) -> ColumnElement[bool]:
-    past = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
-    waits = Registration.state.in_((State.WAITLISTED, State.REQUESTED))
-    return or_(past, waits if now >= event.ends_at else false())
+    is_past = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
+    is_waiting = Registration.state.in_((State.WAITLISTED, State.REQUESTED))
+    return or_(is_past, is_waiting if now >= event.ends_at else false())
 
 
 def has_due_expiry(event: Event, now: datetime) -> bool:
-    """Whether something has ended by `now` that nobody has settled yet."""
-    ended = select(Registration.id).where(
+    """Whether something has ended by `now` that nobody has expired yet."""
+    query = select(Registration.id).where(
         Registration.event_id == event.id, has_expired(event, now)
     )
-    return current_session().scalar(ended.limit(1)) is not None
+    return current_session().scalar(query.limit(1)) is not None
 
 
 def expire_registration(
@@ -81,14 +82,18 @@ def expire_registration(
 ) -> None:
     admission = locked.admissions[registration.admission_id]
     release_place(locked, admission, registration)
-    was = transition(registration, State.LAPSED, verb="lapse", actor="worker", now=now)
-    outbox.enqueue(registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=was)
+    old_state = transition(
+        registration, State.LAPSED, verb="lapse", actor="worker", now=now
+    )
+    outbox.enqueue(
+        registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=old_state
+    )
 
 
 def release_place(
     locked: LockedEvent, admission: Admission, registration: Registration
 ) -> None:
-    """Give back the seats it holds, or its waiting for them; before its state moves."""
+    """Release the seats it holds, or its place in line; before its state moves."""
     if registration.state in SEATED_STATES:
         capacity.release_seats(locked, admission, registration.held_seats)
     elif registration.state == State.WAITLISTED:
@@ -101,7 +106,7 @@ def release_place(
 def promote(
     locked: LockedEvent, *, actor: str, now: datetime, except_id: int | None = None
 ) -> list[int]:
-    """Give the free seats out, from the head; give the registrations' ids.
+    """Seat the waitlist from its head while seats are free. Return the promoted ids.
 
     A party is seated whole: one too large for what is free is passed over and keeps its
     place, or is offered what there is where fewer are fine with it. Nothing moves while
@@ -130,12 +135,12 @@ def promote(
     return promoted
 
 
-def seats_for_party(registration: Registration, left: int | None) -> int:
-    """How many of the seats left a party in line would get: all of its own, fewer where
-    that is fine, or none."""
-    if left is None or registration.seats <= left:
+def seats_for_party(registration: Registration, seats_left: int | None) -> int:
+    """Return how many of the seats left a party in line would get: all of its own,
+    fewer where that is fine, or none."""
+    if seats_left is None or registration.seats <= seats_left:
         return registration.seats
-    return left if registration.fewer_ok else 0
+    return seats_left if registration.fewer_ok else 0
 
 
 def seat_or_offer(
@@ -146,8 +151,9 @@ def seat_or_offer(
     actor: str,
     now: datetime,
 ) -> None:
-    """Give one who waited the seats that were claimed for it. Where they are not all of
-    its own its holder has to say who comes, so they are offered in any case."""
+    """Confirm a party that waited, or offer it the seats claimed for it. Where they are
+    not all of its own its holder has to say who comes, so they are offered in any
+    case."""
     is_whole = seats == registration.seats
     if is_whole and locked.event.promotion == Promotion.CONFIRM:
         confirm_place(registration, actor=actor, now=now)
@@ -158,26 +164,28 @@ def seat_or_offer(
 def waiting_registrations(
     locked: LockedEvent, free: dict[int, int | None]
 ) -> list[Registration]:
-    """Those who wait for an admission that has seats free, by their place, locked."""
-    open_now = [admission_id for admission_id, left in free.items() if left != 0]
-    if not open_now:
+    """Lock and return those who wait for an admission with free seats, by place."""
+    admission_ids = [
+        admission_id for admission_id, seats_left in free.items() if seats_left != 0
+    ]
+    if not admission_ids:
         return []
-    waiting = (
+    query = (
         select(Registration)
         .where(
             Registration.event_id == locked.event.id,
             Registration.state == State.WAITLISTED,
-            Registration.admission_id.in_(open_now),
+            Registration.admission_id.in_(admission_ids),
         )
         .order_by(Registration.line_number)
         .with_for_update(key_share=True)
     )
     session = current_session()
-    return list(session.scalars(waiting, execution_options={"populate_existing": True}))
+    return list(session.scalars(query, execution_options={"populate_existing": True}))
 
 
 def awaited_admissions(locked: LockedEvent) -> list[int]:
-    """The admissions that somebody still waits for."""
+    """Return the ids of the admissions that somebody still waits for."""
     return list(
         current_session().scalars(
             select(Admission.id).where(
@@ -195,7 +203,7 @@ def confirm_place(
     verb: str = "promote",
     why: str | None = None,
 ) -> None:
-    """Note that one who waited has a place, and tell them. `why` is kept of one who was
+    """Confirm the place of one who waited, and mail them. `why` is kept of one who was
     seated above the cap. The seats are taken by whoever calls this."""
     transition(
         registration,
@@ -217,9 +225,9 @@ def make_offer(
     *,
     actor: str,
     now: datetime,
-    what: str | None = None,
+    reason: str | None = None,
 ) -> None:
-    """Keep claimed seats for one in line until a deadline, and tell them. It keeps its
+    """Offer claimed seats to one in line until a deadline, and mail them. It keeps its
     place, to put the offer off."""
     until = deadlines.offer_deadline(event, now)
     transition(
@@ -228,7 +236,7 @@ def make_offer(
         verb="offer",
         actor=actor,
         now=now,
-        details={"seats": seats, "what": what},
+        details={"seats": seats, "what": reason},
         decide_by=until,
         offered_seats=seats,
     )
@@ -239,7 +247,7 @@ def make_offer(
         now=now,
         until=until.isoformat(),
         offered=seats,
-        what=what,
+        what=reason,
     )
 
 
@@ -263,7 +271,9 @@ def has_seats_for_newcomer(
     free = capacity.free_seats(locked)
     if not party_fits(locked, admission, seats, free, releasing):
         return False
-    rivals = [other.id for other in admissions_sharing_seats(locked, admission)]
+    admission_ids = [
+        sharing.id for sharing in admissions_sharing_seats(locked, admission)
+    ]
     needs = case((Registration.fewer_ok, 1), else_=Registration.seats)
     smallest = current_session().execute(
         select(Registration.admission_id, func.min(needs))
@@ -271,14 +281,14 @@ def has_seats_for_newcomer(
             Registration.event_id == locked.event.id,
             Registration.state == State.WAITLISTED,
             Registration.was_put_off.is_(False),
-            Registration.admission_id.in_(rivals),
+            Registration.admission_id.in_(admission_ids),
             Registration.id != except_id if except_id is not None else true(),
         )
         .group_by(Registration.admission_id)
     )
     for admission_id, smallest_party in smallest:
-        left = free[admission_id]
-        if left is None or smallest_party <= left:
+        seats_left = free[admission_id]
+        if seats_left is None or smallest_party <= seats_left:
             return False
     return True
 
@@ -290,8 +300,8 @@ def party_fits(
     free: dict[int, int | None],
     releasing: tuple[Admission, int] | None,
 ) -> bool:
-    left = free[admission.id]
-    if left is None or seats <= left:
+    seats_left = free[admission.id]
+    if seats_left is None or seats <= seats_left:
         return True
     if releasing is None:
         return False
@@ -301,18 +311,20 @@ def party_fits(
     ) and capacity.under_room_cap(locked.event, source)
     if not shares_room:
         return False
-    own = admission.capacity
+    admission_cap = admission.capacity
     # Both were read under the lock, and nothing was claimed since.
-    has_own = own is None or admission.seats_taken + seats <= own
-    room = locked.event.room_capacity
-    assert room is not None
-    return has_own and locked.event.room_taken - returned + seats <= room
+    fits_admission = (
+        admission_cap is None or admission.seats_taken + seats <= admission_cap
+    )
+    room_cap = locked.event.room_capacity
+    assert room_cap is not None
+    return fits_admission and locked.event.room_taken - returned + seats <= room_cap
 
 
 def admissions_sharing_seats(
     locked: LockedEvent, admission: Admission
 ) -> Iterable[Admission]:
-    """The admissions whose line waits for the same seats."""
+    """Return the admissions whose line waits for the same seats."""
     event = locked.event
     for other in locked.admissions.values():
         shares_room = capacity.under_room_cap(
@@ -323,9 +335,9 @@ def admissions_sharing_seats(
 
 
 def join(locked: LockedEvent, admission: Admission, seats: int) -> int:
-    """Join the end of the line for so many seats, and give the number in it.
+    """Join the end of the line for so many seats. Return the number in it.
 
-    Raises AdmissionFull where there is no line, LineFull where it is full.
+    Raises AdmissionFull where there is no line, WaitlistFull where it is full.
     """
     if not admission.waitlist:
         raise errors.AdmissionFull(admission=admission.name)
@@ -339,7 +351,8 @@ def join(locked: LockedEvent, admission: Admission, seats: int) -> int:
 
 
 def position(event: Event, admission: Admission, line_number: int | None = None) -> int:
-    """The place in line of a number (None: of whoever joins next), counted from 1."""
+    """Return the place in line of a number (None: of who joins next), counted from
+    1."""
     waiting = waiting_for_same_seats(event, admission)
     ahead = select(func.count(Registration.id)).where(*waiting)
     if line_number is not None:
@@ -350,8 +363,9 @@ def position(event: Event, admission: Admission, line_number: int | None = None)
 def waiting_for_same_seats(
     event: Event, admission: Admission
 ) -> tuple[ColumnElement[bool], ...]:
-    """Who waits for the same seats: the same admission, or any in-person one where the
-    event has a room cap. Places in line are counted among them."""
+    """Return the conditions of waiting for the same seats: the same admission, or any
+    in-person one where the event has a room cap. Places in line are counted among
+    them."""
     same = Registration.admission_id == admission.id
     if capacity.under_room_cap(event, admission):
         in_room = Admission.event_id == event.id, Admission.mode == Mode.IN_PERSON
@@ -364,31 +378,35 @@ def waiting_for_same_seats(
 
 
 def admissions_sharing_line(event: Event, admission: Admission) -> list[Admission]:
-    """The admissions that `waiting_for_the_same` counts together."""
+    """Return the admissions that `waiting_for_same_seats` counts together."""
     if not capacity.under_room_cap(event, admission):
         return [admission]
-    return [one for one in event.admissions if one.counts_in_room]
+    return [sharing for sharing in event.admissions if sharing.counts_in_room]
 
 
-def positions_of(event: Event, people: Sequence[Registration]) -> dict[int, int]:
-    """The place in line of each of them that waits."""
-    waited_for = {p.admission_id for p in people if p.state == State.WAITLISTED}
+def positions_of(event: Event, registrations: Sequence[Registration]) -> dict[int, int]:
+    """Return the place in line of each of them that waits, by id."""
+    admission_ids = {
+        registration.admission_id
+        for registration in registrations
+        if registration.state == State.WAITLISTED
+    }
     places: dict[int, int] = {}
     for admission in event.admissions:
-        if admission.id in waited_for:
+        if admission.id in admission_ids:
             places |= positions(event, admission)
     return places
 
 
 def positions(event: Event, admission: Admission) -> dict[int, int]:
-    """The places, counted from 1, of all who wait for an admission."""
+    """Return the places, from 1, of all who wait for an admission, by id."""
     rows = current_session().execute(
         select(Registration.id, Registration.admission_id)
         .where(*waiting_for_same_seats(event, admission))
         .order_by(Registration.line_number)
     )
     return {
-        number: place
-        for place, (number, admission_id) in enumerate(rows, start=1)
+        registration_id: place
+        for place, (registration_id, admission_id) in enumerate(rows, start=1)
         if admission_id == admission.id
     }

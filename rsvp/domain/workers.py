@@ -24,41 +24,42 @@ INSERT_IGNORE = {
 
 
 def find_running_worker(host: str) -> str | None:
-    """The worker that was the last to start there, unless it has said that it ended."""
+    """Return the worker that was the last to start there, unless it said that it
+    ended."""
     return current_session().scalar(select(Worker.holder).where(Worker.host == host))
 
 
 def record_start(host: str, holder: str, why: str | None, *, now: datetime) -> Worker:
     """Note who runs there; `why`: the one before ended without a word, and so."""
-    row = lock_worker(host)
+    worker = lock_worker(host)
     if why is not None:
-        count_crash(row, why, now)
-    row.holder, row.began_at = holder, now
-    return row
+        count_crash(worker, why, now)
+    worker.holder, worker.began_at = holder, now
+    return worker
 
 
 def record_end(host: str, holder: str, why: str | None, *, now: datetime) -> Worker:
     """Note that it ends: as it was told to (None), or why."""
-    row = lock_worker(host)
+    worker = lock_worker(host)
     if why is not None:
-        count_crash(row, why, now)
-    if row.holder == holder:
-        row.holder = None
-    return row
+        count_crash(worker, why, now)
+    if worker.holder == holder:
+        worker.holder = None
+    return worker
 
 
-def count_crash(row: Worker, why: str, now: datetime) -> None:
-    """Once there were two it goes on counting, however long the pauses get, until one
-    has run well."""
-    is_soon = row.ended_at is not None and abs(now - row.ended_at) <= CRASH_WINDOW
-    row.ends = row.ends + 1 if is_soon or row.ends >= CRASHES_TO_REPORT else 1
-    row.ended_at, row.why = now, why
+def count_crash(worker: Worker, why: str, now: datetime) -> None:
+    """Count a crash. Once there were two it goes on counting, however long the pauses
+    get, until one has run well."""
+    is_soon = worker.ended_at is not None and abs(now - worker.ended_at) <= CRASH_WINDOW
+    worker.ends = worker.ends + 1 if is_soon or worker.ends >= CRASHES_TO_REPORT else 1
+    worker.ended_at, worker.why = now, why
 
 
 def clear_crashes(host: str, *, now: datetime) -> None:
-    """What ended before is of no interest any more."""
-    row = lock_worker(host)
-    row.ends, row.ended_at, row.why = 0, None, None
+    """Forget the crashes of a machine whose worker runs well."""
+    worker = lock_worker(host)
+    worker.ends, worker.ended_at, worker.why = 0, None, None
     long_ago = now - FORGET_AFTER
     current_session().execute(delete(Worker).where(Worker.ended_at < long_ago))
 
@@ -66,6 +67,6 @@ def clear_crashes(host: str, *, now: datetime) -> None:
 def lock_worker(host: str) -> Worker:
     session = current_session()
     session.execute(INSERT_IGNORE[session.get_bind().dialect.name], {"host": host})
-    fresh = {"populate_existing": True}
-    wanted = select(Worker).where(Worker.host == host).with_for_update()
-    return session.scalars(wanted, execution_options=fresh).one()
+    options = {"populate_existing": True}
+    query = select(Worker).where(Worker.host == host).with_for_update()
+    return session.scalars(query, execution_options=options).one()

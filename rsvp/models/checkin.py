@@ -61,7 +61,7 @@ class Verdict(StrEnum):
 
 
 def check_in_starts_at(event: Event) -> datetime:
-    """When a door begins to count; what is scanned before is a rehearsal."""
+    """Return when a door begins to count; what is scanned before is a rehearsal."""
     return event.doors_open_at - PASS_STARTS_BEFORE_DOORS
 
 

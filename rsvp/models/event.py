@@ -38,7 +38,7 @@ class Visibility(StrEnum):
 
 
 class Allocation(StrEnum):
-    """How places are given."""
+    """How places are given: by form alone, or by approval."""
 
     FIRST_COME = "first_come"
     APPROVAL = "approval"

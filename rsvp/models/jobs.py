@@ -45,9 +45,9 @@ MAX_DOMAIN_PAUSE = timedelta(minutes=30)
 
 
 class Job(Base):
-    """A job that comes round again and again. Whoever runs it holds a lease, so that of
-    many workers one does; `done` is how many things its last run did, `failures` how
-    often it failed since it last went well.
+    """A background job that runs again and again. Whoever runs it holds a lease, so
+    that of many workers one does; `done` is how many things its last run did,
+    `failures` how often it failed since it last went well.
     """
 
     __tablename__ = "jobs"
@@ -64,7 +64,7 @@ class Job(Base):
     last_error: Mapped[str | None] = mapped_column(Text)
 
     def is_running(self, now: datetime) -> bool:
-        """Whether a worker is at it at `now`."""
+        """Whether a worker runs the job at `now`."""
         return clocks.is_lasting(self.lease_until, now, JOB_LEASE)
 
     def is_due_too_far_ahead(self, now: datetime, every: float | None = None) -> bool:
@@ -119,7 +119,7 @@ class ClockLook(Base):
 
 
 class Worker(Base):
-    """How the workers of a machine fare: who runs now (the last to start), and of those
+    """The workers of a machine: who runs now (the last to start), and of those
     that ended without being told to, when and why the last did. `ends` counts them, as
     long as one soon follows the other.
     """
@@ -151,6 +151,6 @@ class MailDomain(Base):
 
     @classmethod
     def is_paused(cls, now: datetime) -> ColumnElement[bool]:
-        """That it is left alone at `now`."""
+        """The condition that no mail goes to the domain at `now`."""
         latest = clocks.latest_end(now, MAX_DOMAIN_PAUSE)
         return and_(cls.pause_until > now, cls.pause_until <= latest)

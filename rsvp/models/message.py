@@ -193,13 +193,13 @@ class Message(Base):
 
 
 def is_being_sent(now: datetime) -> ColumnElement[bool]:
-    """That a worker is sending a message at `now`."""
+    """The condition that a worker is sending a message at `now`."""
     latest = clocks.latest_end(now, MESSAGE_LEASE)
     return and_(Message.lease_until > now, Message.lease_until <= latest)
 
 
 def is_not_being_sent(now: datetime) -> ColumnElement[bool]:
-    """The contrary of `in_hand`."""
+    """The contrary of `is_being_sent`."""
     latest = clocks.latest_end(now, MESSAGE_LEASE)
     is_over = or_(Message.lease_until <= now, Message.lease_until > latest)
     return or_(Message.lease_until.is_(None), is_over)

@@ -32,7 +32,7 @@ from rsvp.text.search import folded
 
 @dataclass(frozen=True)
 class RegistrationFilter:
-    """Which registrations of an event are wanted; the default is all of them.
+    """Which registrations of an event to show; the default is all of them.
 
     `search` is looked for word by word in references, names and addresses, as typed on
     any keyboard; in addresses only where whoever searches `sees_addresses`, since a
@@ -59,32 +59,32 @@ NO_FILTER = RegistrationFilter()
 def matching_registrations(
     event_id: int, filter_: RegistrationFilter
 ) -> Select[Registration]:
-    """The registrations of an event that a filter lets through, in no order: what the
+    """Select the registrations of an event that match a filter, in no order: what the
     page, the CSV and the workbook all show."""
-    found = select(Registration).where(Registration.event_id == event_id)
+    query = select(Registration).where(Registration.event_id == event_id)
     if filter_.state is not None:
-        found = found.where(Registration.state == filter_.state)
+        query = query.where(Registration.state == filter_.state)
     if filter_.admission_id is not None:
-        found = found.where(Registration.admission_id == filter_.admission_id)
+        query = query.where(Registration.admission_id == filter_.admission_id)
     if filter_.states:
-        found = found.where(Registration.state.in_(filter_.states))
+        query = query.where(Registration.state.in_(filter_.states))
     if filter_.answered is not None:
-        found = found.where(has_answer(filter_.answered))
+        query = query.where(has_answer(filter_.answered))
     if filter_.checked_in is not None:
-        found = found.where(
+        query = query.where(
             attendance.was_checked_in()
             if filter_.checked_in
             else ~attendance.was_checked_in()
         )
     if filter_.coming is not None:
-        found = found.where(has_reconfirmation_status(filter_.coming))
+        query = query.where(has_reconfirmation_status(filter_.coming))
     for word in folded(filter_.search).split():
-        found = found.where(
+        query = query.where(
             Registration.search.contains(word, autoescape=True)
             if filter_.sees_addresses
             else in_reference_or_names(word)
         )
-    return found
+    return query
 
 
 def in_reference_or_names(word: str) -> ColumnElement[bool]:
@@ -122,13 +122,13 @@ class AttendeeRow(NamedTuple):
 def iter_attendees(
     event_id: int, filter_: RegistrationFilter = NO_FILTER, batch: int = 1000
 ) -> Iterator[AttendeeRow]:
-    """Everybody on the registrations that a filter lets through, in the order they
+    """Yield the attendees of the registrations that match a filter, in the order they
     registered; read through a cursor of the server's, `batch` registrations in memory.
 
     What belongs to them is looked up by batch and from one table at a time: joined, all
     of it takes PostgreSQL minutes where its statistics are older than a rush.
     """
-    bookings = (
+    query = (
         matching_registrations(event_id, filter_)
         .with_only_columns(
             Registration.id,
@@ -145,30 +145,43 @@ def iter_attendees(
     )
     admissions = admission_names(event_id)
     consents = consent_keys_by_id(event_id)
-    for rows in current_session().execute(bookings).partitions():
+    for rows in current_session().execute(query).partitions():
         ids = [row[0] for row in rows]
         parties, ticked = load_parties(ids), load_given_consents(ids, consents)
-        for number, reference, state, admission, email, seats, at, shared in rows:
-            for name, own, there, came in parties[number]:
+        for (
+            registration_id,
+            reference,
+            state,
+            admission,
+            email,
+            seats,
+            registered_at,
+            shared_answers,
+        ) in rows:
+            for name, own_answers, attendee_state, checked_in_at in parties[
+                registration_id
+            ]:
                 yield AttendeeRow(
                     reference,
-                    state if there == AttendeeState.COMING else State.CANCELLED,
+                    state
+                    if attendee_state == AttendeeState.COMING
+                    else State.CANCELLED,
                     admissions[admission],
                     name,
                     email,
                     seats,
-                    at,
-                    came,
-                    shared | own,
-                    ticked.get(number, {}),
+                    registered_at,
+                    checked_in_at,
+                    shared_answers | own_answers,
+                    ticked.get(registration_id, {}),
                 )
                 # The registration's answers are on its first row only.
-                shared = {}
+                shared_answers = {}
 
 
 def admission_names(event_id: int) -> dict[int, str]:
-    named = select(Admission.id, Admission.name).where(Admission.event_id == event_id)
-    return {row[0]: row[1] for row in current_session().execute(named)}
+    query = select(Admission.id, Admission.name).where(Admission.event_id == event_id)
+    return {row[0]: row[1] for row in current_session().execute(query)}
 
 
 def load_parties(registration_ids: list[int]) -> dict[int, list[Any]]:
@@ -178,7 +191,7 @@ def load_parties(registration_ids: list[int]) -> dict[int, list[Any]]:
         .where(CheckIn.attendee_id == Attendee.id)
         .scalar_subquery()
     )
-    people = (
+    query = (
         select(
             Attendee.registration_id,
             Attendee.name,
@@ -189,11 +202,13 @@ def load_parties(registration_ids: list[int]) -> dict[int, list[Any]]:
         .where(is_among(Attendee.registration_id, registration_ids))
         .order_by(Attendee.registration_id, Attendee.position)
     )
-    found: dict[int, list[Any]] = {number: [] for number in registration_ids}
-    for number, *person in current_session().execute(people):
-        if number in found:
-            found[number].append(person)
-    return found
+    parties: dict[int, list[Any]] = {
+        registration_id: [] for registration_id in registration_ids
+    }
+    for registration_id, *person in current_session().execute(query):
+        if registration_id in parties:
+            parties[registration_id].append(person)
+    return parties
 
 
 def is_among(column: InstrumentedAttribute[int], ids: list[int]) -> ColumnElement[bool]:
@@ -212,18 +227,18 @@ def is_among(column: InstrumentedAttribute[int], ids: list[int]) -> ColumnElemen
 
 
 def consent_keys(event_id: int) -> list[str]:
-    """The keys of every consent the event asks for or ever did, in its order."""
+    """Return the keys of every consent the event asks for or ever did, in its order."""
     return list(dict.fromkeys(consent_keys_by_id(event_id).values()))
 
 
 def consent_keys_by_id(event_id: int) -> dict[int, str]:
     """`{consent id: key}`, one for each wording, in the event's order."""
-    consents = (
+    query = (
         select(Consent.id, Consent.key)
         .where(Consent.event_id == event_id)
         .order_by(Consent.position, Consent.id)
     )
-    return {row[0]: row[1] for row in current_session().execute(consents)}
+    return {row[0]: row[1] for row in current_session().execute(query)}
 
 
 def load_given_consents(
@@ -234,14 +249,14 @@ def load_given_consents(
     if not keys:
         return {}
     table = GivenConsent
-    given = (
+    query = (
         select(table.registration_id, table.consent_id, table.given)
         .where(is_among(table.registration_id, registration_ids))
         .order_by(table.registration_id, table.consent_id)
     )
-    found: dict[int, dict[str, bool]] = {}
-    for number, consent_id, ticked in current_session().execute(given):
+    consents: dict[int, dict[str, bool]] = {}
+    for registration_id, consent_id, ticked in current_session().execute(query):
         # Another event's registration may lie between.
         if consent_id in keys:
-            found.setdefault(number, {})[keys[consent_id]] = ticked
-    return found
+            consents.setdefault(registration_id, {})[keys[consent_id]] = ticked
+    return consents

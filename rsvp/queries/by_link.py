@@ -25,7 +25,7 @@ def load_from_database(slug: str, _version: int) -> Event | None:
 def find_linked_registration(
     token: str, load_event: EventLoader = load_from_database
 ) -> Registration | None:
-    """The registration a manage link opens, with its event, admission and party:
+    """Return the registration a manage link opens, with its event, admission and party:
     the page's link or one from a mail (`tokens.is_mailed`).
 
     Whether the page's link has ended is for the caller to see (`proved_at`).
@@ -33,17 +33,17 @@ def find_linked_registration(
     """
     uuid = tokens.registration_of_token(token)
     if uuid is not None:
-        found = current_session().execute(BY_UUID, {"uuid": uuid}).one_or_none()
+        row = current_session().execute(BY_UUID, {"uuid": uuid}).one_or_none()
     elif (link_id := tokens.link_id(token)) is not None:
-        found = current_session().execute(BY_LINK, {"link_id": link_id}).one_or_none()
+        row = current_session().execute(BY_LINK, {"link_id": link_id}).one_or_none()
     else:
         return None
-    if found is None:
+    if row is None:
         return None
-    registration, slug, version = found
+    registration, slug, version = row
     if uuid is not None:
-        mine = tokens.mailed_token(code_key(), uuid, registration.link_version)
-        if not tokens.is_same_token(mine, token):
+        mailed_token = tokens.mailed_token(code_key(), uuid, registration.link_version)
+        if not tokens.is_same_token(mailed_token, token):
             return None
     return attach_event(registration, load_event(slug, version))
 
@@ -51,7 +51,7 @@ def find_linked_registration(
 def find_linked_ticket(
     token: str, load_event: EventLoader = load_from_database
 ) -> Attendee | None:
-    """The attendee a view-only ticket link shows, with registration and event."""
+    """Return the attendee of a view-only ticket link, with registration and event."""
     ticket_id = tokens.link_id(token)
     if ticket_id is None:
         return None
@@ -79,7 +79,7 @@ BY_TICKET = (
 
 
 def attach_event(registration: Registration, event: Event | None) -> Registration:
-    """Put the event, and the admission as it knows it, beside a registration."""
+    """Attach the event, and the admission as it knows it, to a registration."""
     assert event is not None
     admission = next(a for a in event.admissions if a.id == registration.admission_id)
     set_committed_value(registration, "event", event)
@@ -88,7 +88,7 @@ def attach_event(registration: Registration, event: Event | None) -> Registratio
 
 
 def waitlist_position(registration: Registration) -> int | None:
-    """Which place in line it has, from 1; None where it does not wait."""
+    """Return its place in line, from 1; None where it does not wait."""
     if registration.state != State.WAITLISTED:
         return None
     return waitlist.position(

@@ -41,25 +41,27 @@ class Attendance:
 
 
 def attendance_of(event: Event) -> Attendance:
-    now_in = results.count_attendance(event.id)
+    counts = results.count_attendance(event.id)
     came = select(func.count(CheckIn.attendee_id.distinct())).where(
         CheckIn.event_id == event.id
     )
     return Attendance(
-        inside=now_in.inside,
+        inside=counts.inside,
         came=current_connection().execute(came).scalar_one(),
-        expected=now_in.expected,
+        expected=counts.expected,
         free=free_in_person_seats(event),
     )
 
 
 def free_in_person_seats(event: Event) -> int | None:
-    """Places of the hall that nobody has, under every cap; None: without limit."""
-    halls = [a for a in event.admissions if a.mode == Mode.IN_PERSON]
-    own = [None if a.capacity is None else a.capacity - a.seats_taken for a in halls]
+    """Return the in-person places that nobody has, under every cap; None: no limit."""
+    admissions = [a for a in event.admissions if a.mode == Mode.IN_PERSON]
+    seats_left = [
+        None if a.capacity is None else a.capacity - a.seats_taken for a in admissions
+    ]
     caps = []
-    if None not in own:
-        caps.append(sum(max(0, left) for left in own if left is not None))
+    if None not in seats_left:
+        caps.append(sum(max(0, left) for left in seats_left if left is not None))
     if event.room_capacity is not None:
         caps.append(max(0, event.room_capacity - event.room_taken))
     return min(caps) if caps else None
@@ -81,8 +83,9 @@ class Arrival:
 
 
 def list_arrivals(event_id: int, before: int | None = None) -> Page[Arrival]:
-    """Who came when, latest first; `before` is the id that ended the page before."""
-    wanted = (
+    """List who came when, latest first; `before` is the id that ended the page
+    before."""
+    query = (
         select(
             CheckIn.id,
             Attendee.uuid,
@@ -106,11 +109,11 @@ def list_arrivals(event_id: int, before: int | None = None) -> Page[Arrival]:
         last = current_session().get(CheckIn, before)
         if last is None or last.event_id != event_id:
             return Page([], is_last=True)
-        there = tuple_(literal(last.in_at, UtcDateTime), literal(last.id))
-        wanted = wanted.where(tuple_(CheckIn.in_at, CheckIn.id) < there)
-    rows = current_session().execute(wanted.limit(PAGE_SIZE + 1)).all()
-    found = [Arrival(*row) for row in rows[:PAGE_SIZE]]
-    return Page(found, is_last=len(rows) <= PAGE_SIZE)
+        last_key = tuple_(literal(last.in_at, UtcDateTime), literal(last.id))
+        query = query.where(tuple_(CheckIn.in_at, CheckIn.id) < last_key)
+    rows = current_session().execute(query.limit(PAGE_SIZE + 1)).all()
+    arrivals = [Arrival(*row) for row in rows[:PAGE_SIZE]]
+    return Page(arrivals, is_last=len(rows) <= PAGE_SIZE)
 
 
 @dataclass(frozen=True)
@@ -128,11 +131,11 @@ class NotArrived:
 def list_not_arrived(
     event_id: int, filter_: RegistrationFilter = ALL, after: int | None = None
 ) -> Page[NotArrived]:
-    """Who has not come yet, of the registrations that a filter lets through, in the
+    """List who has not come yet, of the registrations that match a filter, in the
     order they registered; `after` is the id that ended the page before."""
-    through = matching_registrations(event_id, filter_).subquery()
+    registrations = matching_registrations(event_id, filter_).subquery()
     came = select(CheckIn.id).where(CheckIn.attendee_id == Attendee.id).exists()
-    people = (
+    query = (
         select(
             Attendee.id,
             Attendee.uuid,
@@ -142,7 +145,7 @@ def list_not_arrived(
             Admission.name,
         )
         .join(Registration, Registration.id == Attendee.registration_id)
-        .join(through, through.c.id == Registration.id)
+        .join(registrations, registrations.c.id == Registration.id)
         .join(Admission, Admission.id == Registration.admission_id)
         .where(
             Attendee.event_id == event_id,
@@ -154,24 +157,24 @@ def list_not_arrived(
         .order_by(Attendee.id)
     )
     if after is not None:
-        people = people.where(Attendee.id > after)
-    rows = current_session().execute(people.limit(PAGE_SIZE + 1)).all()
-    found = [NotArrived(*row) for row in rows[:PAGE_SIZE]]
-    return Page(found, is_last=len(rows) <= PAGE_SIZE)
+        query = query.where(Attendee.id > after)
+    rows = current_session().execute(query.limit(PAGE_SIZE + 1)).all()
+    attendees = [NotArrived(*row) for row in rows[:PAGE_SIZE]]
+    return Page(attendees, is_last=len(rows) <= PAGE_SIZE)
 
 
 def find_attendee_id(event_id: int, uuid: UUID) -> int | None:
-    """The id of an attendee of this event."""
+    """Return the id of an attendee of this event."""
     return current_session().scalar(
         select(Attendee.id).where(Attendee.uuid == uuid, Attendee.event_id == event_id)
     )
 
 
 def count_scans_by_device(event_id: int) -> dict[int, int]:
-    """How many scans each phone of an event has sent, by device id."""
+    """Return how many scans each phone of an event has sent, by device id."""
     rows = current_session().execute(
         select(Scan.device_id, func.count())
         .where(Scan.event_id == event_id, Scan.device_id.is_not(None))
         .group_by(Scan.device_id)
     )
-    return {device_id: number for device_id, number in rows if device_id is not None}
+    return {device_id: count for device_id, count in rows if device_id is not None}

@@ -42,7 +42,7 @@ class AdmissionSeats:
     counts_in_room: bool
 
     def can_wait(self, party: int) -> bool:
-        """Whether so many people more could wait for it."""
+        """Whether a party of so many could join the waitlist."""
         fits = self.waitlist_max is None or self.waiting + party <= self.waitlist_max
         return self.has_waitlist and fits
 
@@ -63,7 +63,8 @@ class EventState:
     """Changes whenever anything here does; for caches and ETags."""
 
     def seats_left(self, admission_id: int) -> int | None:
-        """Seats free under every cap, never below zero; None: without limit."""
+        """Return the seats free under every cap, never below zero; None: without
+        limit."""
         seats = self.seats[admission_id]
         caps = []
         if seats.capacity is not None:
@@ -73,7 +74,8 @@ class EventState:
         return max(0, min(caps)) if caps else None
 
     def seats_over_cap(self, admission_id: int) -> int:
-        """How many more are seated than the cap now allows; newcomers wait for it."""
+        """Return how many more are seated than the cap now allows; newcomers wait for
+        it."""
         seats = self.seats[admission_id]
         over = [0]
         if seats.capacity is not None:
@@ -83,17 +85,17 @@ class EventState:
         return max(over)
 
     def waiting(self, admission_id: int) -> int:
-        """People who wait for the same seats."""
+        """Return how many people wait for the same seats."""
         seats = self.seats[admission_id]
         return self.room_waiting if self.counts_in_room(seats) else seats.waiting
 
     def would_wait(self, admission_id: int, party: int = 1) -> bool:
         """Whether a party that came now would not be seated at once, as far as counts
         tell; the lock has the last word."""
-        left = self.seats_left(admission_id)
+        seats_left = self.seats_left(admission_id)
         if self.waiting(admission_id):
             return True
-        return left is not None and party > left
+        return seats_left is not None and party > seats_left
 
     def is_full(self, admission_id: int, party: int = 1) -> bool:
         """Whether such a party could not even wait."""
@@ -101,7 +103,7 @@ class EventState:
         return would_wait and not self.seats[admission_id].can_wait(party)
 
     def next_waitlist_position(self, admission_id: int) -> int:
-        """The place in line that whoever joins next would have, from 1."""
+        """Return the place in line that whoever joins next would have, from 1."""
         session = current_session()
         event = session.get_one(Event, self.event_id)
         return waitlist.position(event, session.get_one(Admission, admission_id))
@@ -138,7 +140,7 @@ SELECT_STATE = (
 
 
 def find_event_state(slug: str) -> EventState | None:
-    """The event's version and counts, drafts too; None where there is no such event."""
+    """Return the event's version and counts, drafts too; None where there is none."""
     rows = fetch_state_rows(current_session().get_bind().engine, slug)
     if not rows:
         return None
@@ -161,7 +163,7 @@ def find_event_state(slug: str) -> EventState | None:
 
 
 def fetch_state_rows(engine: Engine, slug: str) -> StateRows:
-    """The rows an event's state is made of, as the driver gives them; none: no event.
+    """Return the rows of an event's state, as the driver gives them; none: no event.
 
     Past session and statement, straight to the driver: it runs for each page view, and
     what is in between would cost five times what the read does.
@@ -203,10 +205,10 @@ LOAD_WHOLE_EVENT = (
 
 
 def load_detached_event(slug: str) -> Event | None:
-    """The event with all its page shows, cut loose from the database to be kept.
+    """Return the event with all its page shows, detached from the database to be kept.
 
     Good for as long as its `version` is; its counts are of the moment it was read, so
-    whoever shows seats asks `event_state`.
+    whoever shows seats asks `find_event_state`.
     """
     # A session of its own: nothing that the present one holds is cut loose with it.
     with Session(current_session().get_bind()) as session:
@@ -226,7 +228,7 @@ class SeriesPage:
 
 
 def public_events(now: datetime) -> Select[Any]:
-    """The events everybody may find; a cancelled one stays until it would be over."""
+    """Select the events everybody may find; a cancelled one until it would be over."""
     return (
         select(Event)
         .where(
@@ -240,12 +242,12 @@ def public_events(now: datetime) -> Select[Any]:
 
 
 def list_public_events(now: datetime, limit: int = 200) -> list[Event]:
-    """What's on, soonest first."""
+    """List the public events, soonest first."""
     return list(current_session().scalars(public_events(now).limit(limit)))
 
 
 def public_events_key(now: datetime) -> str:
-    """Changes when anything on the list does: events, their seats, one being over."""
+    """Return a key that changes with the list: events, their seats, one being over."""
     shown = public_events(now).with_only_columns(Event.id, Event.version).subquery()
     counts = (
         select(
@@ -263,8 +265,8 @@ def public_events_key(now: datetime) -> str:
 
 
 def find_series_page(slug: str, now: datetime) -> SeriesPage | None:
-    """A series with its public events: those to come soonest first, then the past ones
-    latest first."""
+    """Return a series with its public events: those to come soonest first, then the
+    past ones latest first."""
     session = current_session()
     series = session.scalar(select(Series).where(Series.slug == slug))
     if series is None:
@@ -289,5 +291,5 @@ def find_series_page(slug: str, now: datetime) -> SeriesPage | None:
 
 
 def find_event(slug: str) -> Event | None:
-    """An event by its slug, whatever its status; for commands and organizers."""
+    """Return an event by its slug, whatever its status; for commands and organizers."""
     return current_session().scalar(select(Event).where(Event.slug == slug))

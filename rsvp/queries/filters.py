@@ -25,42 +25,42 @@ class AnswerFilter:
     per: str = QuestionScope.REGISTRATION
 
 
-def has_answer(wanted: AnswerFilter) -> ColumnElement[bool]:
+def has_answer(filter_: AnswerFilter) -> ColumnElement[bool]:
     """Whether a registration's answer is this one, or has it among others; where each
     attendee is asked, that of one who is coming."""
-    if wanted.per == QuestionScope.REGISTRATION:
-        return contains_answer(Registration.answers, wanted)
+    if filter_.per == QuestionScope.REGISTRATION:
+        return contains_answer(Registration.answers, filter_)
     return (
         select(Attendee.id)
         .where(
             Attendee.registration_id == Registration.id,
             Attendee.state == AttendeeState.COMING,
-            contains_answer(Attendee.answers, wanted),
+            contains_answer(Attendee.answers, filter_),
         )
         .exists()
     )
 
 
 def contains_answer(
-    answers: InstrumentedAttribute[dict[str, Any]], wanted: AnswerFilter
+    answers: InstrumentedAttribute[dict[str, Any]], filter_: AnswerFilter
 ) -> ColumnElement[bool]:
-    answer = wanted.answer
+    answer = filter_.answer
     if current_session().get_bind().dialect.name == "postgresql":
         # A list contains its items; what is no list contains itself.
-        given = cast(answers, JSONB)[wanted.question]
+        given = cast(answers, JSONB)[filter_.question]
         return given.contains(literal(answer, JSONB))
-    each = func.json_each(answers, f'$."{wanted.question}"').table_valued(
+    items = func.json_each(answers, f'$."{filter_.question}"').table_valued(
         "value", "type"
     )
     if isinstance(answer, bool):
-        is_it = each.c.type == ("true" if answer else "false")
+        is_it = items.c.type == ("true" if answer else "false")
     else:
-        is_it = each.c.value == answer
-    return select(each.c.type).where(is_it).exists()
+        is_it = items.c.value == answer
+    return select(items.c.type).where(is_it).exists()
 
 
 class ReconfirmationStatus(StrEnum):
-    """What came of asking whether they still come."""
+    """What came of asking attendees to reconfirm."""
 
     ASKED = auto()  # no answer yet
     YES = auto()
@@ -68,7 +68,7 @@ class ReconfirmationStatus(StrEnum):
 
 
 def has_reconfirmation_status(answer: ReconfirmationStatus) -> ColumnElement[bool]:
-    """Whether it has a place, and this is what came of the question."""
+    """Whether a registration has a place, and this reconfirmation status."""
     return and_(
         Registration.state == State.CONFIRMED,
         reconfirmation_status_column() == answer.value,
@@ -76,7 +76,8 @@ def has_reconfirmation_status(answer: ReconfirmationStatus) -> ColumnElement[boo
 
 
 def reconfirmation_status_column() -> ColumnElement[str]:
-    """What came of asking a registration, as `said_by` tells it of one; or null."""
+    """What came of asking a registration, as `reconfirmation_status` tells it of one;
+    or null."""
     return case(
         (Registration.flagged_at.is_not(None), ReconfirmationStatus.FLAGGED.value),
         (Registration.answered_at.is_not(None), ReconfirmationStatus.YES.value),
@@ -96,13 +97,13 @@ def reconfirmation_status(registration: Registration) -> ReconfirmationStatus | 
 
 
 def count_reconfirmations(event_id: int) -> dict[ReconfirmationStatus, int]:
-    """Of those who have a place: how many registrations said what."""
-    counted = select(
+    """Return how many registrations with a place have each reconfirmation status."""
+    query = select(
         *(
             func.count().filter(has_reconfirmation_status(answer))
             for answer in ReconfirmationStatus
         )
     ).where(Registration.event_id == event_id, Registration.state == State.CONFIRMED)
-    numbers = current_session().execute(counted).one()
-    found = zip(ReconfirmationStatus, numbers, strict=True)
-    return {answer: number for answer, number in found if number}
+    numbers = current_session().execute(query).one()
+    counts = zip(ReconfirmationStatus, numbers, strict=True)
+    return {answer: number for answer, number in counts if number}

@@ -22,7 +22,7 @@ class InvitationUse:
 
 
 def list_invitations(event_id: int) -> list[InvitationUse]:
-    """The invitations of an event, newest first."""
+    """List the invitations of an event, newest first."""
     return [
         InvitationUse(*row)
         for row in current_session().execute(invitations_with_uses(event_id))
@@ -32,13 +32,14 @@ def list_invitations(event_id: int) -> list[InvitationUse]:
 def page_of_invitations(
     event_id: int, before: int | None = None
 ) -> Page[InvitationUse]:
-    """A page of them; `before` is the id of the one that ended the page before."""
-    wanted = invitations_with_uses(event_id)
+    """Return a page of them; `before` is the id of the one that ended the page
+    before."""
+    query = invitations_with_uses(event_id)
     if before is not None:
-        wanted = wanted.where(Invitation.id < before)
-    rows = current_session().execute(wanted.limit(PAGE_SIZE + 1)).all()
-    found = [InvitationUse(*row) for row in rows[:PAGE_SIZE]]
-    return Page(found, is_last=len(rows) <= PAGE_SIZE)
+        query = query.where(Invitation.id < before)
+    rows = current_session().execute(query.limit(PAGE_SIZE + 1)).all()
+    invitations = [InvitationUse(*row) for row in rows[:PAGE_SIZE]]
+    return Page(invitations, is_last=len(rows) <= PAGE_SIZE)
 
 
 def invitations_with_uses(event_id: int) -> Select[Invitation, int]:
@@ -56,8 +57,8 @@ def invitations_with_uses(event_id: int) -> Select[Invitation, int]:
 
 
 def find_invitation(event_id: int, uuid: UUID) -> Invitation | None:
-    """The invitation of this event with this uuid."""
-    mine = Invitation.event_id == event_id
+    """Return the invitation of this event with this uuid."""
+    of_event = Invitation.event_id == event_id
     return current_session().scalar(
-        select(Invitation).where(mine, Invitation.uuid == uuid)
+        select(Invitation).where(of_event, Invitation.uuid == uuid)
     )

@@ -64,7 +64,8 @@ class UntrustedClock:
 
 @dataclass(frozen=True)
 class BackgroundWork:
-    """It names nobody: counts, jobs, and the domains that get a pause."""
+    """The state of background work: counts, jobs and paused domains; it names
+    nobody."""
 
     jobs: Sequence[Job]
     mails: MessageCounts
@@ -74,8 +75,8 @@ class BackgroundWork:
     crashing_workers: Sequence[Worker] = ()
 
     def last_ran_at(self, now: datetime) -> datetime | None:
-        """When a worker last began or finished a job, as far as that is known: what a
-        clock that ran ahead has noted of it is not so."""
+        """Return when a worker last began or finished a job, as far as that is known:
+        what a clock that ran ahead has noted of it is not so."""
         noted = [i for j in self.jobs for i in (j.started_at, j.finished_at) if i]
         return max((i for i in noted if i <= now + MAX_CLOCK_SKEW), default=None)
 
@@ -92,7 +93,7 @@ class BackgroundWork:
         return was_lately or any(job.is_running(now) for job in self.jobs)
 
     def find_trouble(self, now: datetime, *, may_begin: bool = False) -> str | None:
-        """Why it can't be said that a worker works, in words for the log; with
+        """Return why it can't be said that a worker works, for the log; with
         `may_begin` none needs to have run yet."""
         for worker in self.crashing_workers:
             return (
@@ -125,7 +126,7 @@ class BackgroundWork:
 
 
 class JobState(StrEnum):
-    """How it stands with a job, in the order in which that is said."""
+    """The state of a job, the first that applies."""
 
     RUNNING = auto()
     ON_HOLD = auto()  # until the clock is trusted
@@ -158,14 +159,14 @@ def load_background_work(now: datetime) -> BackgroundWork:
 
 
 def crashing_workers() -> Sequence[Worker]:
-    """Machines whose workers ended shortly after one another, since none ran well."""
-    wanted = select(Worker).where(Worker.ends >= CRASHES_TO_REPORT)
-    latest = wanted.order_by(Worker.ended_at.desc(), Worker.host)
+    """List machines whose workers ended shortly after one another."""
+    query = select(Worker).where(Worker.ends >= CRASHES_TO_REPORT)
+    latest = query.order_by(Worker.ended_at.desc(), Worker.host)
     return current_session().scalars(latest).all()
 
 
 def worker_trouble(now: datetime, *, may_begin: bool) -> str | None:
-    """`Work.trouble`, without counting mails."""
+    """Return `BackgroundWork.find_trouble`, without counting mails."""
     jobs = current_session().scalars(select(Job)).all()
     return BackgroundWork(
         jobs, NO_MESSAGES, 0, (), crashing_workers=crashing_workers()
@@ -173,7 +174,7 @@ def worker_trouble(now: datetime, *, may_begin: bool) -> str | None:
 
 
 def find_untrusted_clock() -> UntrustedClock | None:
-    """The clock that stands apart from the last run, as it was first seen."""
+    """Return the clock that is not trusted yet, as it was first seen."""
     trusted, looks = (
         trusted_clock.find_trusted_clock(),
         trusted_clock.untrusted_clocks(),

@@ -18,23 +18,23 @@ from rsvp.queries.filters import AnswerFilter, ReconfirmationStatus
 
 
 def list_mailings(event_id: int) -> list[Mailing]:
-    """All of an event, the newest first."""
-    wanted = select(Mailing).where(Mailing.event_id == event_id)
-    return list(current_session().scalars(wanted.order_by(Mailing.id.desc())))
+    """List the mailings of an event, newest first."""
+    query = select(Mailing).where(Mailing.event_id == event_id)
+    return list(current_session().scalars(query.order_by(Mailing.id.desc())))
 
 
 def find_mailing(event_id: int, uuid: UUID) -> Mailing | None:
-    wanted = select(Mailing).where(Mailing.event_id == event_id, Mailing.uuid == uuid)
-    return current_session().scalar(wanted)
+    query = select(Mailing).where(Mailing.event_id == event_id, Mailing.uuid == uuid)
+    return current_session().scalar(query)
 
 
 def mailing_filter(event: Event, recipients: dict[str, Any]) -> RegistrationFilter:
-    """The filter that a mailing's plain values mean. What the event has no longer lets
-    nobody through."""
+    """Return the filter that a mailing's stored values mean. What the event has no
+    longer lets nobody through."""
     admission_id = None
     if key := recipients.get("admission"):
-        found = (each.id for each in event.admissions if each.key == key)
-        admission_id = next(found, 0)
+        ids = (admission.id for admission in event.admissions if admission.key == key)
+        admission_id = next(ids, 0)
     answered = None
     if key := recipients.get("question"):
         pers = {question.key: question.per for question in event.questions}
@@ -54,7 +54,7 @@ def mailing_filter(event: Event, recipients: dict[str, Any]) -> RegistrationFilt
 
 @dataclass(frozen=True)
 class Reach:
-    """How many registrations a filter lets through, and how many of them get it."""
+    """How many registrations match a filter, and how many of them get the mailing."""
 
     matching: int
     reached: int
@@ -65,19 +65,19 @@ class Reach:
 
 
 def count_reach(event_id: int, filter_: RegistrationFilter) -> Reach:
-    found = matching_registrations(event_id, filter_).order_by(None)
-    counted = found.with_only_columns(func.count())
+    query = matching_registrations(event_id, filter_).order_by(None)
+    count_query = query.with_only_columns(func.count())
     session = current_session()
     return Reach(
-        matching=session.scalars(counted).one(),
-        reached=session.scalars(counted.where(*RECIPIENT_CONDITIONS)).one(),
+        matching=session.scalars(count_query).one(),
+        reached=session.scalars(count_query.where(*RECIPIENT_CONDITIONS)).one(),
     )
 
 
 def first_recipient(event_id: int, filter_: RegistrationFilter) -> Registration | None:
-    """Whoever would get it first: whose mail is looked at beforehand."""
-    found = matching_registrations(event_id, filter_).where(*RECIPIENT_CONDITIONS)
-    return current_session().scalar(found.order_by(Registration.id).limit(1))
+    """Return whoever would get a mailing first: whose mail is previewed."""
+    query = matching_registrations(event_id, filter_).where(*RECIPIENT_CONDITIONS)
+    return current_session().scalar(query.order_by(Registration.id).limit(1))
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ class Progress:
 
 def progress_by_mailing(mailing_ids: list[int]) -> dict[int, Progress]:
     """`{mailing id: how far it has come}`, of those that have messages."""
-    counted = (
+    query = (
         select(Message.mailing_id, Message.state, func.count())
         .where(Message.mailing_id.in_(mailing_ids))
         .group_by(Message.mailing_id, Message.state)
     )
     states: dict[int, dict[str, int]] = {}
-    for mailing_id, state, number in current_session().execute(counted):
-        states.setdefault(int(mailing_id or 0), {})[state] = number
+    for mailing_id, state, count in current_session().execute(query):
+        states.setdefault(int(mailing_id or 0), {})[state] = count
     return {
         mailing_id: Progress(
             total=sum(numbers.values()),

@@ -20,7 +20,7 @@ from rsvp.text import mail_addresses
 
 
 class DeliveryStatus(StrEnum):
-    """Where a message lies: its state, but that waiting after a try is another thing
+    """The state of a message, but that waiting after a failed try is another status
     than waiting for the first."""
 
     QUEUED = auto()
@@ -42,7 +42,7 @@ def delivery_status(message: Message) -> DeliveryStatus:
 
 @dataclass(frozen=True)
 class OutboxFilter:
-    """Which messages somebody looks for: a tray, an event, a kind, and what is found by
+    """Which messages to show: a status, an event, a kind, and what is found by
     a part of the recipient's address, or by the registration's reference."""
 
     status: DeliveryStatus | None = None
@@ -54,61 +54,63 @@ class OutboxFilter:
 def list_messages(
     user: User, filter_: OutboxFilter, before: int | None = None
 ) -> Page[Message]:
-    """The messages this person may read, newest first; `before` is the id that ended
-    the page before."""
-    found, tray = filtered_messages(user, filter_), filter_.status
-    if tray is not None:
+    """List the messages this person may read, newest first; `before` is the id that
+    ended the page before."""
+    query, status = filtered_messages(user, filter_), filter_.status
+    if status is not None:
         state = (
             MessageState.QUEUED
-            if tray == DeliveryStatus.RETRYING
-            else MessageState(tray)
+            if status == DeliveryStatus.RETRYING
+            else MessageState(status)
         )
-        found = found.where(Message.state == state)
-    if tray in (DeliveryStatus.QUEUED, DeliveryStatus.RETRYING):
-        found = found.where(
-            HAS_FAILED_TRY if tray == DeliveryStatus.RETRYING else ~HAS_FAILED_TRY
+        query = query.where(Message.state == state)
+    if status in (DeliveryStatus.QUEUED, DeliveryStatus.RETRYING):
+        query = query.where(
+            HAS_FAILED_TRY if status == DeliveryStatus.RETRYING else ~HAS_FAILED_TRY
         )
     if before is not None:
-        found = found.where(Message.id < before)
+        query = query.where(Message.id < before)
     return page_of(
-        found.options(contains_eager(Message.event)).order_by(Message.id.desc())
+        query.options(contains_eager(Message.event)).order_by(Message.id.desc())
     )
 
 
 def count_messages(user: User, filter_: OutboxFilter) -> dict[DeliveryStatus, int]:
-    """How many messages this person may read, by tray, in whichever they are."""
-    counts = (
+    """Return how many messages this person may read, by status."""
+    query = (
         filtered_messages(user, filter_)
         .with_only_columns(Message.state, HAS_FAILED_TRY, func.count())
         .group_by(Message.state, HAS_FAILED_TRY)
     )
-    found = dict.fromkeys(DeliveryStatus, 0)
-    for state, was_put_off, number in current_session().execute(counts):
+    counts_by_status = dict.fromkeys(DeliveryStatus, 0)
+    for state, was_put_off, count in current_session().execute(query):
         waits_again = state == MessageState.QUEUED and was_put_off
-        found[DeliveryStatus.RETRYING if waits_again else DeliveryStatus(state)] += (
-            number
-        )
-    return found
+        counts_by_status[
+            DeliveryStatus.RETRYING if waits_again else DeliveryStatus(state)
+        ] += count
+    return counts_by_status
 
 
 def filtered_messages(user: User, filter_: OutboxFilter) -> Select[Message]:
-    found = teams.readable_messages(user)
+    query = teams.readable_messages(user)
     if filter_.event_id is not None:
-        found = found.where(Message.event_id == filter_.event_id)
+        query = query.where(Message.event_id == filter_.event_id)
     if filter_.kind is not None:
-        found = found.where(Message.kind == filter_.kind)
+        query = query.where(Message.kind == filter_.kind)
     if filter_.search:
         reference = "".join(filter_.search.upper().split())
-        its = select(Registration.id).where(Registration.reference == reference)
+        registration_ids = select(Registration.id).where(
+            Registration.reference == reference
+        )
         address = Message.recipient_key.contains(
             mail_addresses.to_lower_case(filter_.search), autoescape=True
         )
-        found = found.where(or_(address, Message.registration_id.in_(its)))
-    return found
+        query = query.where(or_(address, Message.registration_id.in_(registration_ids)))
+    return query
 
 
 def paused_domains(messages: Iterable[Message], now: datetime) -> dict[str, datetime]:
-    """The domains that are left alone at `now`, of those that wait, and until when."""
+    """Return the paused domains of the messages that wait, and until when."""
     waiting = {m.domain for m in messages if m.state == MessageState.QUEUED}
     if not waiting:
         return {}
@@ -121,5 +123,5 @@ def paused_domains(messages: Iterable[Message], now: datetime) -> dict[str, date
 
 
 def count_unreached(event_id: int) -> int:
-    """To how many registrations mail does not arrive."""
+    """Return to how many registrations mail does not arrive."""
     return delivery_failures.count_unreached(event_id)

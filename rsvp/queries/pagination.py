@@ -21,6 +21,6 @@ class Page(Generic[Row]):
     is_last: bool
 
 
-def page_of(wanted: Select[Any], size: int = PAGE_SIZE) -> Page[Any]:
-    rows = current_session().scalars(wanted.limit(size + 1)).all()
+def page_of(query: Select[Any], size: int = PAGE_SIZE) -> Page[Any]:
+    rows = current_session().scalars(query.limit(size + 1)).all()
     return Page(list(rows[:size]), is_last=len(rows) <= size)

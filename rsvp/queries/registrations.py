@@ -41,7 +41,8 @@ class StateCount:
 
 
 def is_waitlist_order(filter_: RegistrationFilter) -> bool:
-    """Whether a list shows the line, from its head; others begin with the newest."""
+    """Whether a list is in waitlist order, from the head; others begin with the
+    newest."""
     return filter_.state == State.WAITLISTED
 
 
@@ -53,25 +54,25 @@ def is_oldest_first(filter_: RegistrationFilter) -> bool:
 def list_registrations(
     event_id: int, filter_: RegistrationFilter, after: int | None = None
 ) -> Page[Registration]:
-    """A page of an event's registrations; `after` is the `cursor` of the one that ended
-    the page before."""
-    found = matching_registrations(event_id, filter_)
+    """Return a page of an event's registrations; `after` is the `cursor_of` the one
+    that ended the page before."""
+    query = matching_registrations(event_id, filter_)
     if is_waitlist_order(filter_):
         if after is not None:
-            found = found.where(Registration.line_number > after)
-        found = found.order_by(Registration.line_number)
+            query = query.where(Registration.line_number > after)
+        query = query.order_by(Registration.line_number)
     elif is_oldest_first(filter_):
         if after is not None:
-            found = found.where(Registration.id > after)
-        found = found.order_by(Registration.id)
+            query = query.where(Registration.id > after)
+        query = query.order_by(Registration.id)
     else:
         if after is not None:
-            found = found.where(Registration.id < after)
-        found = found.order_by(Registration.id.desc())
+            query = query.where(Registration.id < after)
+        query = query.order_by(Registration.id.desc())
     if filter_.search:
         # What was searched for may be a guest's name.
-        found = found.options(selectinload(Registration.attendees))
-    return page_of(found)
+        query = query.options(selectinload(Registration.attendees))
+    return page_of(query)
 
 
 def find_newest(
@@ -79,14 +80,14 @@ def find_newest(
     state: State | None = None,
     admission_ids: Sequence[int] = (),
 ) -> Registration | None:
-    """The newest registration of an event that is not erased, in that state or any, for
-    one of these ways of attending or any."""
-    found = matching_registrations(event_id, RegistrationFilter(state=state)).where(
+    """Return the newest registration of an event that is not erased, in that state or
+    any, for one of these admissions or any."""
+    query = matching_registrations(event_id, RegistrationFilter(state=state)).where(
         Registration.search != ""
     )
     if admission_ids:
-        found = found.where(Registration.admission_id.in_(admission_ids))
-    return current_session().scalar(found.order_by(Registration.id.desc()).limit(1))
+        query = query.where(Registration.admission_id.in_(admission_ids))
+    return current_session().scalar(query.order_by(Registration.id.desc()).limit(1))
 
 
 def cursor_of(registration: Registration, filter_: RegistrationFilter) -> int | None:
@@ -94,45 +95,46 @@ def cursor_of(registration: Registration, filter_: RegistrationFilter) -> int | 
 
 
 def count_by_state(event_id: int, filter_: RegistrationFilter) -> list[StateCount]:
-    """How many registrations match, and how many people they are for.
+    """Count the registrations that match, and the people they are for, by state.
 
     Looks at each of them, in an index that holds all it takes unless it is a search: 40
     ms for 100,000, three times what the rest of the page takes.
     """
-    by = (Registration.state, Registration.admission_id)
-    counted = matching_registrations(event_id, filter_).with_only_columns(
-        *by, func.count(), func.sum(Registration.seats)
+    columns = (Registration.state, Registration.admission_id)
+    query = matching_registrations(event_id, filter_).with_only_columns(
+        *columns, func.count(), func.sum(Registration.seats)
     )
-    rows = current_session().execute(counted.group_by(*by))
+    rows = current_session().execute(query.group_by(*columns))
     return [StateCount(State(state), *numbers) for state, *numbers in rows]
 
 
 def kept_seats(event_id: int) -> dict[int, dict[State, int]]:
-    """Seats that are kept but not confirmed: held until an address is confirmed, or
-    offered; by admission id and state."""
-    held = func.coalesce(Registration.offered_seats, Registration.seats)
-    by = (Registration.admission_id, Registration.state)
+    """Return the seats that are kept but not confirmed: held until an address is
+    confirmed, or offered; by admission id and state."""
+    kept = func.coalesce(Registration.offered_seats, Registration.seats)
+    columns = (Registration.admission_id, Registration.state)
     rows = current_session().execute(
-        select(*by, func.sum(held))
+        select(*columns, func.sum(kept))
         .where(
             Registration.event_id == event_id, Registration.state.in_(DEADLINE_STATES)
         )
-        .group_by(*by)
+        .group_by(*columns)
     )
-    found: dict[int, dict[State, int]] = {}
+    seats_by_admission: dict[int, dict[State, int]] = {}
     for admission_id, state, seats in rows:
-        found.setdefault(admission_id, {})[State(state)] = int(seats)
-    return found
+        seats_by_admission.setdefault(admission_id, {})[State(state)] = int(seats)
+    return seats_by_admission
 
 
 def counts_key(event: Event) -> tuple[object, ...]:
-    """What changes whenever the counts of an event do, and costs nothing to read.
+    """Return a key that changes whenever the counts of an event do, and is cheap to
+    read.
 
     Each change of a state has its audit entry. The seats are there because, of two
     changes at once, the one with the lower number may be seen later.
     """
-    mine = AuditEntry.event_id == event.id
-    newest = current_session().scalar(select(func.max(AuditEntry.id)).where(mine))
+    of_event = AuditEntry.event_id == event.id
+    newest = current_session().scalar(select(func.max(AuditEntry.id)).where(of_event))
     return (
         event.uuid,
         newest,
@@ -143,64 +145,73 @@ def counts_key(event: Event) -> tuple[object, ...]:
 def waitlist_positions(
     event: Event,
     registrations: Sequence[Registration],
-    whole: Sequence[StateCount] | None = None,
+    all_counts: Sequence[StateCount] | None = None,
 ) -> dict[int, int]:
-    """The place in line of those that wait, by id, counted from 1.
+    """Return the place in line of those that wait, by id, counted from 1.
 
     For each line two reads: who is ahead of the first of them, and their order. With
-    the counts of the `whole` list it is counted from the line's end, where the newest
-    stand: ahead of them may be thousands.
+    the counts of the whole list (`all_counts`) it is counted from the line's end, where
+    the newest stand: ahead of them may be thousands.
     """
-    found: dict[int, int] = {}
+    places: dict[int, int] = {}
     for admission in event.admissions:
         waiting = {
-            one.id: one.line_number
-            for one in registrations
-            if one.admission_id == admission.id and one.line_number is not None
+            registration.id: registration.line_number
+            for registration in registrations
+            if registration.admission_id == admission.id
+            and registration.line_number is not None
         }
         if waiting:
-            length = waitlist_length(event, admission, whole) if whole else None
-            found |= positions_in(event, admission, waiting, length)
-    return found
+            length = (
+                waitlist_length(event, admission, all_counts) if all_counts else None
+            )
+            places |= positions_in(event, admission, waiting, length)
+    return places
 
 
 def waitlist_length(
-    event: Event, admission: Admission, whole: Sequence[StateCount]
+    event: Event, admission: Admission, all_counts: Sequence[StateCount]
 ) -> int:
-    same = {one.id for one in waitlist.admissions_sharing_line(event, admission)}
+    admission_ids = {
+        sharing.id for sharing in waitlist.admissions_sharing_line(event, admission)
+    }
     return sum(
         count.registrations
-        for count in whole
-        if count.state == State.WAITLISTED and count.admission_id in same
+        for count in all_counts
+        if count.state == State.WAITLISTED and count.admission_id in admission_ids
     )
 
 
 def positions_in(
     event: Event, admission: Admission, waiting: dict[int, int], length: int | None
 ) -> dict[int, int]:
-    line = waitlist.waiting_for_same_seats(event, admission)
+    conditions = waitlist.waiting_for_same_seats(event, admission)
     number, session = Registration.line_number, current_session()
     first, last = min(waiting.values()), max(waiting.values())
     beyond = number < first if length is None else number > last
-    outside = session.scalar(select(func.count(Registration.id)).where(*line, beyond))
+    outside = session.scalar(
+        select(func.count(Registration.id)).where(*conditions, beyond)
+    )
     order = number if length is None else number.desc()
     ranked = (
         select(Registration.id, func.row_number().over(order_by=order).label("rank"))
-        .where(*line, number.between(first, last))
+        .where(*conditions, number.between(first, last))
         .subquery()
     )
-    mine = select(ranked.c.id, ranked.c.rank).where(ranked.c.id.in_(waiting))
-    ranks = {row[0]: row[1] + (outside or 0) for row in session.execute(mine)}
+    query = select(ranked.c.id, ranked.c.rank).where(ranked.c.id.in_(waiting))
+    ranks = {row[0]: row[1] + (outside or 0) for row in session.execute(query)}
     if length is None:
         return ranks
-    return {one: length + 1 - rank for one, rank in ranks.items()}
+    return {
+        registration_id: length + 1 - rank for registration_id, rank in ranks.items()
+    }
 
 
 # --- one registration ---------------------------------------------------------------
 
 
 def find_by_reference(event_id: int, reference: str) -> Registration | None:
-    """The registration of this event with this reference, with its party."""
+    """Return the registration of this event with this reference, with its party."""
     return current_session().scalar(
         select(Registration)
         .where(Registration.event_id == event_id, Registration.reference == reference)
@@ -209,14 +220,14 @@ def find_by_reference(event_id: int, reference: str) -> Registration | None:
 
 
 def list_by_references(event_id: int, references: Iterable[str]) -> list[Registration]:
-    """Those registrations of this event that have one of these references."""
-    mine = Registration.event_id == event_id
-    wanted = select(Registration).where(mine, Registration.reference.in_(references))
-    return list(current_session().scalars(wanted.order_by(Registration.id)))
+    """List the registrations of this event that have one of these references."""
+    of_event = Registration.event_id == event_id
+    query = select(Registration).where(of_event, Registration.reference.in_(references))
+    return list(current_session().scalars(query.order_by(Registration.id)))
 
 
 def first_check_ins(registration_id: int) -> dict[int, datetime]:
-    """When each of the party was let in first, by attendee id."""
+    """Return when each of the party was let in first, by attendee id."""
     rows = current_session().execute(
         select(CheckIn.attendee_id, func.min(CheckIn.in_at))
         .join(Attendee, Attendee.id == CheckIn.attendee_id)
@@ -227,15 +238,15 @@ def first_check_ins(registration_id: int) -> dict[int, datetime]:
 
 
 def list_given_consents(registration_id: int) -> list[GivenConsent]:
-    """What was ticked or left, each with its wording."""
-    given = (
+    """List the consents that were ticked or left, each with its wording."""
+    query = (
         select(GivenConsent)
         .join(GivenConsent.consent)
         .where(GivenConsent.registration_id == registration_id)
         .options(contains_eager(GivenConsent.consent))
         .order_by(Consent.position, GivenConsent.id)
     )
-    return list(current_session().scalars(given))
+    return list(current_session().scalars(query))
 
 
 def invitation_label(invitation_id: int) -> str | None:
@@ -252,14 +263,14 @@ def list_messages(registration_id: int) -> list[Message]:
 
 
 def list_audit_entries(registration_id: int) -> list[AuditEntry]:
-    """What happened to it, newest last."""
-    mine = AuditEntry.registration_id == registration_id
-    wanted = select(AuditEntry).where(mine).order_by(AuditEntry.id)
-    return list(current_session().scalars(wanted))
+    """List the audit entries of a registration, newest last."""
+    of_registration = AuditEntry.registration_id == registration_id
+    query = select(AuditEntry).where(of_registration).order_by(AuditEntry.id)
+    return list(current_session().scalars(query))
 
 
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """The address of each account and the name of each door that acted, by actor."""
+    """Return the address of each account and the name of each door, by actor."""
     ids: dict[str, list[int]] = {"user": [], "door": []}
     for kind, _colon, number in (actor.partition(":") for actor in set(actors)):
         if kind in ids and number.isdecimal():
@@ -270,7 +281,7 @@ def actor_names(actors: Iterable[str]) -> dict[str, str]:
         ("door", Device.id, Device.name),
     ):
         if ids[kind]:
-            rows = select(row_id, name).where(row_id.in_(ids[kind]))
-            for found in current_session().execute(rows):
-                names[f"{kind}:{found[0]}"] = found[1]
+            query = select(row_id, name).where(row_id.in_(ids[kind]))
+            for row in current_session().execute(query):
+                names[f"{kind}:{row[0]}"] = row[1]
     return names

@@ -194,7 +194,7 @@ def bring_into_state(
     elif state == State.CANCELLED:
         cancel(outcome)
     elif state == State.RELEASED:
-        commit(lambda: door_seating.release_registration(one, what="no_answer", **by))
+        commit(lambda: door_seating.release_registration(one, reason="no_answer", **by))
     elif state == State.DECLINED:
         commit(lambda: approval.decline(one, **by))
     elif state == State.LAPSED:

@@ -25,9 +25,9 @@ def send_reset_link(email: str, *, now: datetime) -> None:
     Says nothing of whether it did: nobody may learn from it who has an account.
     """
     session = current_session()
-    mine = select(User).where(User.email == users.account_key(email), User.active)
+    query = select(User).where(User.email == users.account_key(email), User.active)
     # Two who ask at once go in turn: each counts the mails of the other.
-    user = session.scalar(mine.with_for_update(key_share=True))
+    user = session.scalar(query.with_for_update(key_share=True))
     if user is None:
         return
     today, this_hour = count_recent_mails(user, now)
@@ -37,14 +37,14 @@ def send_reset_link(email: str, *, now: datetime) -> None:
 
 
 def count_recent_mails(user: User, now: datetime) -> tuple[int, int]:
-    """How many of these mails the account has had in a day, and in an hour.
+    """Return how many of these mails the account has had in a day, and in an hour.
 
     Those of a clock that ran ahead count no longer: they would for as long again.
     """
     in_an_hour = func.count().filter(
         Message.created_at > now - AN_HOUR, Message.created_at <= now + AN_HOUR
     )
-    found = current_session().execute(
+    counts = current_session().execute(
         select(func.count(), in_an_hour).where(
             Message.user_id == user.id,
             Message.kind == MessageKind.PASSWORD_RESET,
@@ -52,7 +52,7 @@ def count_recent_mails(user: User, now: datetime) -> tuple[int, int]:
             Message.created_at <= now + A_DAY,
         )
     )
-    today, this_hour = found.one()
+    today, this_hour = counts.one()
     return today, this_hour
 
 

@@ -22,10 +22,10 @@ def create_user(
     *,
     now: datetime,
 ) -> User:
-    """An account with a role in a team, which is made if it does not exist yet.
+    """Create an account with a role in a team, which is made if it does not exist yet.
 
     Without a `password_hash` nobody can sign in to it until one is set. Raises
-    AddressTaken if the address, in whatever case, has an account already.
+    AccountExists if the address, in whatever case, has an account already.
     """
     if find_user(email):
         raise AccountExists(email=email)
@@ -47,12 +47,12 @@ def create_user(
 
 
 def create_first_owner(email: str, password_hash: str, *, now: datetime) -> User | None:
-    """The first account of the site; None, and nothing is made, if there is one.
+    """Create the first account of the site; None, and nothing is made, if there is one.
 
     Goes in turn, by the default team's lock: two people can't both be the first.
     """
-    lock = select(Team).where(Team.slug == DEFAULT_TEAM)
-    current_session().scalar(lock.with_for_update(key_share=True))
+    query = select(Team).where(Team.slug == DEFAULT_TEAM)
+    current_session().scalar(query.with_for_update(key_share=True))
     if has_users():
         return None
     return create_user(email, password_hash, now=now)
@@ -64,12 +64,12 @@ def set_password(user: User, password_hash: str) -> None:
     user.fs_uniquifier = uuid4().hex
 
 
-def replace_password_hash(user_id: int, old: str, new: str) -> None:
+def replace_password_hash(user_id: int, old_hash: str, new_hash: str) -> None:
     """Keep the same password under a stronger hash, unless it has changed meanwhile."""
     current_session().execute(
         update(User)
-        .where(User.id == user_id, User.password == old)
-        .values(password=new)
+        .where(User.id == user_id, User.password == old_hash)
+        .values(password=new_hash)
     )
 
 
@@ -80,13 +80,13 @@ def find_user(email: str) -> User | None:
 
 
 def find_user_to_sign_in(email: str) -> User | None:
-    """Whose account it is that somebody signs in to with this address.
+    """Return the account that somebody signs in to with this address.
 
     Older versions kept addresses case-folded, so that straße@ may have an account as
     strasse@. Only here, where a password decides: mail goes to the kept address.
     """
-    folded = select(User).where(User.email == account_key(email).casefold())
-    return find_user(email) or current_session().scalar(folded)
+    query = select(User).where(User.email == account_key(email).casefold())
+    return find_user(email) or current_session().scalar(query)
 
 
 def has_users() -> bool:
@@ -94,8 +94,8 @@ def has_users() -> bool:
 
 
 def account_key(email: str) -> str:
-    """How an account's address is kept and looked up: as it is read everywhere, in
-    lower case. What is no address is nobody's."""
+    """Return the address as accounts keep it and are looked up by: as it is read
+    everywhere, in lower case. What is no address is nobody's."""
     try:
         text = mail_addresses.parse_mail_address(email).text
     except mail_addresses.InvalidMailAddress:

@@ -46,8 +46,8 @@ class Stay:
 
 
 def fold_passages(passages: Sequence[Passage]) -> list[Stay]:
-    """What passages come to, by (time, scan id): the first of two that say the same
-    counts, and only the last stay can be open."""
+    """Return the stays that passages come to, by (time, scan id): the first of two that
+    say the same counts, and only the last stay can be open."""
     stays: list[Stay] = []
     for passage in sorted(passages, key=lambda p: (p.at, str(p.scan_id))):
         is_in = bool(stays) and stays[-1].out is None
@@ -63,10 +63,10 @@ def is_inside(stays: Sequence[Stay]) -> bool:
 
 
 def directions(stays: Sequence[Stay]) -> list[Direction]:
-    found = []
+    passed = []
     for stay in stays:
-        found += [Direction.IN, Direction.OUT] if stay.out else [Direction.IN]
-    return found
+        passed += [Direction.IN, Direction.OUT] if stay.out else [Direction.IN]
+    return passed
 
 
 # --- from the scans -----------------------------------------------------------------
@@ -89,7 +89,7 @@ SELECT_PASSAGES = SELECT_COUNTED_SCANS.where(
 
 
 def passages_of(attendee_id: int, is_rehearsal: bool) -> list[Passage]:
-    """The counted scans of an attendee, without those that were undone."""
+    """Return the counted scans of an attendee, without those that were undone."""
     values = {"attendee": attendee_id, "rehearsal": is_rehearsal}
     return [
         to_passage(row) for row in current_connection().execute(SELECT_PASSAGES, values)
@@ -97,29 +97,31 @@ def passages_of(attendee_id: int, is_rehearsal: bool) -> list[Passage]:
 
 
 def all_passages() -> dict[int, list[Passage]]:
-    """The counted scans that are no rehearsal, by attendee."""
+    """Return the counted scans that are no rehearsal, by attendee."""
     return passages_by_attendee(
         SELECT_COUNTED_SCANS.where(~Scan.is_rehearsal, Scan.attendee_id.is_not(None))
     )
 
 
 def inside_in_rehearsal(attendee_ids: Sequence[int]) -> set[int]:
-    """Who of them is in, by what a rehearsal has seen so far."""
-    found = passages_by_attendee(
+    """Return the ids of those who are in, by what a rehearsal has seen so far."""
+    passages_by_id = passages_by_attendee(
         SELECT_COUNTED_SCANS.where(
             Scan.is_rehearsal, Scan.attendee_id.in_(attendee_ids)
         )
     )
     return {
-        who for who, passages in found.items() if is_inside(fold_passages(passages))
+        attendee_id
+        for attendee_id, passages in passages_by_id.items()
+        if is_inside(fold_passages(passages))
     }
 
 
-def passages_by_attendee(wanted: Executable) -> dict[int, list[Passage]]:
-    found: dict[int, list[Passage]] = defaultdict(list)
-    for row in current_connection().execute(wanted):
-        found[row.attendee_id].append(to_passage(row))
-    return found
+def passages_by_attendee(query: Executable) -> dict[int, list[Passage]]:
+    passages: dict[int, list[Passage]] = defaultdict(list)
+    for row in current_connection().execute(query):
+        passages[row.attendee_id].append(to_passage(row))
+    return passages
 
 
 def to_passage(row: Any) -> Passage:
@@ -143,18 +145,24 @@ INSERT_CHECK_IN = insert(CHECK_IN_TABLE)
 def update_check_ins(
     event_id: int, attendee_id: int, before: Sequence[Stay], after: Sequence[Stay]
 ) -> None:
-    """Make an attendee's check-ins what their scans now come to."""
+    """Update an attendee's check-ins to what their scans now come to."""
     connection = current_connection()
-    old = {stay.entry.scan_id: stay for stay in before}
-    new = {stay.entry.scan_id: stay for stay in after}
+    old_stays = {stay.entry.scan_id: stay for stay in before}
+    new_stays = {stay.entry.scan_id: stay for stay in after}
     # In this order, so that there are never two open ones.
-    for entry in old.keys() - new.keys():
+    for entry in old_stays.keys() - new_stays.keys():
         connection.execute(DELETE_CHECK_IN, {"entry": entry})
-    kept = [entry for entry in new if entry in old and new[entry] != old[entry]]
-    for entry in sorted(kept, key=lambda entry: new[entry].out is None):
-        connection.execute(UPDATE_CHECK_IN, {"entry": entry} | exit_columns(new[entry]))
-    for entry, stay in new.items():
-        if entry not in old:
+    kept = [
+        entry
+        for entry in new_stays
+        if entry in old_stays and new_stays[entry] != old_stays[entry]
+    ]
+    for entry in sorted(kept, key=lambda entry: new_stays[entry].out is None):
+        connection.execute(
+            UPDATE_CHECK_IN, {"entry": entry} | exit_columns(new_stays[entry])
+        )
+    for entry, stay in new_stays.items():
+        if entry not in old_stays:
             out = exit_columns(stay)
             connection.execute(
                 INSERT_CHECK_IN,

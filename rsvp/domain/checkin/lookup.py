@@ -20,7 +20,7 @@ PARTY_KEY_SALT = b"rsvp/door-party/v1"
 
 @dataclass(frozen=True)
 class ScannedAttendee:
-    """Whose code was scanned, with all that the verdict and the answer need."""
+    """The attendee whose code was scanned, with all that verdict and result need."""
 
     attendee_id: int
     event_id: int
@@ -45,8 +45,8 @@ class ScannedAttendee:
 
     @property
     def party_key(self) -> str:
-        """The same for all who come on one registration, by which a phone knows that
-        the codes in a picture belong together; it finds nothing anywhere."""
+        """A key that is the same for all who come on one registration, by which a phone
+        knows that the codes in a picture belong together; it finds nothing anywhere."""
         return hashlib.sha256(
             PARTY_KEY_SALT + self.registration_uuid.bytes
         ).hexdigest()[:16]
@@ -72,13 +72,14 @@ def select_attendees() -> Select[Any]:
     )
 
 
-def with_row_lock(wanted: Select[Any]) -> Select[Any]:
-    """Locks what the verdict rests on: nobody is let in while being cancelled, and the
-    scans of one attendee are judged one after the other, each by all before it.
+def with_row_lock(query: Select[Any]) -> Select[Any]:
+    """Add the locks of what the verdict rests on: nobody is let in while being
+    cancelled, and the scans of one attendee are judged one after the other, each by all
+    before it.
 
     The registration first, as everybody does: else one who scans and one who cancels
     would wait for each other, for a second."""
-    return wanted.with_for_update(key_share=True, of=(Registration, Attendee))
+    return query.with_for_update(key_share=True, of=(Registration, Attendee))
 
 
 BY_CODE = select_attendees().where(Attendee.code_id == bindparam("code_id"))
@@ -100,8 +101,9 @@ LOCKED_TOGETHER = with_row_lock(
 
 
 def lock_by_codes(code_ids: Sequence[bytes]) -> None:
-    """Lock whose codes a batch has, in an order that all batches keep: two that lock
-    each other's people one by one would be given up, and begun anew a second later."""
+    """Lock the attendees whose codes a batch has, in an order that all batches keep:
+    two that lock each other's people one by one would be given up, and begun anew a
+    second later."""
     connection = current_connection()
     if len(code_ids) > 1 and connection.dialect.name == "postgresql":
         connection.execute(LOCKED_TOGETHER, {"code_ids": code_ids}).all()
@@ -112,21 +114,21 @@ def lock_by_id(attendee_id: int) -> ScannedAttendee | None:
 
 
 def lock_by_code(code_id: bytes) -> ScannedAttendee | None:
-    """Whoever has the code, or had it before a newer one replaced it."""
+    """Lock the attendee who has the code, or had it before a newer one replaced it."""
     return load_attendee(LOCKED_BY_CODE, True, code_id=code_id) or load_attendee(
         LOCKED_BY_OLD_CODE, False, code_id=code_id
     )
 
 
 def find_by_code(code_id: bytes) -> ScannedAttendee | None:
-    """The same for those who only look."""
+    """Return the attendee who has or had the code, without a lock."""
     return load_attendee(BY_CODE, True, code_id=code_id) or load_attendee(
         BY_OLD_CODE, False, code_id=code_id
     )
 
 
 def load_attendee(
-    wanted: Select[Any], is_current: bool, **values: Any
+    query: Select[Any], is_current: bool, **values: Any
 ) -> ScannedAttendee | None:
-    row: Any = current_connection().execute(wanted, values).one_or_none()
+    row: Any = current_connection().execute(query, values).one_or_none()
     return replace(ScannedAttendee(*row), is_current=is_current) if row else None

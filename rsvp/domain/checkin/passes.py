@@ -27,18 +27,18 @@ def create_pass(
     phones_max: int = DEFAULT_PHONES_MAX,
     at_once: bool = False,
 ) -> DoorPass:
-    """A new pass for the door of an event. Raises DoorClosed once the door has ended,
-    and ValueError for a number of phones that makes no sense."""
+    """Create a pass for the door of an event. Raises DoorPassInactive once the door has
+    ended, and ValueError for a number of phones that makes no sense."""
     if not 1 <= phones_max <= MAX_PHONES:
         raise ValueError("phones_max")
     event = current_session().get_one(Event, event_id)
     if now >= check_in_ends_at(event):
         raise errors.DoorPassInactive(opens_at=None)
-    made = uuid4()
+    uuid = uuid4()
     door_pass = DoorPass(
-        uuid=made,
+        uuid=uuid,
         event_id=event_id,
-        link_id=tokens.link_id(tokens.door_pass_token(code_key, made, 0)),
+        link_id=tokens.link_id(tokens.door_pass_token(code_key, uuid, 0)),
         phones_max=phones_max,
         at_once=at_once,
         created_at=now,
@@ -61,19 +61,20 @@ def pass_token(door_pass: DoorPass, code_key: bytes) -> str:
 
 
 def find_pass_by_token(token: str) -> DoorPass | None:
-    """The pass a link opens, with its event; one that has ended or was revoked too."""
-    link = tokens.link_id(token)
-    if link is None:
+    """Return the pass a link opens, with its event; one that has ended or was revoked
+    too."""
+    link_id = tokens.link_id(token)
+    if link_id is None:
         return None
     return current_session().scalar(
         select(DoorPass)
-        .where(DoorPass.link_id == link)
+        .where(DoorPass.link_id == link_id)
         .options(joinedload(DoorPass.event))
     )
 
 
 def list_passes(event_id: int) -> list[DoorPass]:
-    """The passes of an event with their phones, newest first."""
+    """Return the passes of an event with their phones, newest first."""
     return list(
         current_session().scalars(
             select(DoorPass)
@@ -117,12 +118,12 @@ def enrol_device(
     keeps_cookies: bool = True,
     version: int | None = None,
 ) -> Device:
-    """Let a phone scan; `secret` is what its cookie will hold.
+    """Enrol a phone, which may then scan; `secret` is what its cookie will hold.
 
     One that is not known to keep cookies takes its place when it comes back with this
-    one (`come_back`). `version` is that of the link it came by, where it came by one.
-    Raises DoorClosed (before it opens, after it ended, revoked, by a link that has been
-    renewed meanwhile) and DoorFull.
+    one (`confirm_device`). `version` is that of the link it came by, where it came by
+    one. Raises DoorPassInactive (before it opens, after it ended, revoked, by a link
+    that has been renewed meanwhile) and DoorPassFull.
     """
     door_pass = lock_pass(pass_id)
     refuse_unless_active(door_pass, now)
@@ -152,9 +153,9 @@ def enrol_device(
 
 
 def confirm_device(device_id: int, *, now: datetime) -> None:
-    """A phone is here with its cookie: from now on it takes a place. Safe to repeat.
+    """Confirm that a phone keeps its cookie: it takes a place now. Safe to repeat.
 
-    Raises DoorFull where others have taken the last one meanwhile, and PhoneStopped
+    Raises DoorPassFull where others have taken the last one meanwhile, and PhoneStopped
     where it was sent home.
     """
     device = current_session().get_one(Device, device_id)
@@ -182,9 +183,9 @@ def refuse_if_full(door_pass: DoorPass) -> None:
 
 
 def delete_unconfirmed_devices(door_pass: DoorPass) -> None:
-    """Keep as few as there are places, the newest: whoever sends the form again and
-    again without a cookie fills no table."""
-    waiting = (
+    """Delete unconfirmed phones beyond as many as there are places, the newest stay:
+    whoever sends the form again and again without a cookie fills no table."""
+    query = (
         select(Device.id)
         .where(
             Device.pass_id == door_pass.id,
@@ -195,8 +196,8 @@ def delete_unconfirmed_devices(door_pass: DoorPass) -> None:
         .order_by(Device.id.desc())
         .offset(door_pass.phones_max - 1)
     )
-    gone = current_session().scalars(waiting).all()
-    current_session().execute(delete(Device).where(Device.id.in_(gone)))
+    device_ids = current_session().scalars(query).all()
+    current_session().execute(delete(Device).where(Device.id.in_(device_ids)))
 
 
 def refuse_unless_active(door_pass: DoorPass, now: datetime) -> None:
@@ -208,7 +209,7 @@ def refuse_unless_active(door_pass: DoorPass, now: datetime) -> None:
 
 
 def find_device_by_secret(secret: str) -> Device | None:
-    """The phone with this cookie, with its pass and event; a revoked one too."""
+    """Return the phone with this cookie, with its pass and event; a revoked one too."""
     secret_id = tokens.link_id(secret)
     if secret_id is None:
         return None
@@ -225,12 +226,12 @@ def may_scan(device: Device, now: datetime) -> bool:
 
 
 def device_actor(device: Device) -> str:
-    """How scans and the audit log name a phone."""
+    """Return the actor by which scans and the audit log name a phone."""
     return f"door:{device.id}"
 
 
 def update_seen_at(device_id: int, *, now: datetime) -> None:
-    """Remember when a phone was last heard of, for the organizer to see."""
+    """Note when a phone was last heard of, for the organizer to see."""
     current_session().execute(
         update(Device)
         .where(Device.id == device_id)
@@ -244,12 +245,12 @@ def retire_device(device_id: int, *, actor: str, now: datetime) -> bool:
     door. Safe to repeat."""
     device = current_session().get_one(Device, device_id)
     event_id = device.door_pass.event_id
-    had_it = changed_one(
+    was_active = changed_one(
         update(Device)
         .where(Device.id == device_id, Device.revoked_at.is_(None))
         .values(revoked_at=now)
     )
-    if had_it:
+    if was_active:
         audit.record(
             "retire_phone",
             actor=actor,
@@ -257,15 +258,15 @@ def retire_device(device_id: int, *, actor: str, now: datetime) -> bool:
             event_id=event_id,
             details={"device": device_id},
         )
-    return had_it
+    return was_active
 
 
 def block_device(device_id: int, *, code_key: bytes, actor: str, now: datetime) -> None:
     """Take a phone's right to scan away for good: it was lost, borrowed, or is in the
     wrong hands. Safe to repeat.
 
-    Its browser knows the link of its pass, so that link dies with it (`renew_link`).
-    The other phones go on.
+    Its browser knows the link of its pass, so that link dies with it
+    (`renew_pass_link`). The other phones go on.
     """
     door_pass = lock_pass(current_session().get_one(Device, device_id).pass_id)
     if retire_device(device_id, actor=actor, now=now) and door_pass.revoked_at is None:
@@ -289,7 +290,7 @@ def renew_pass_link(
 
 
 def find_device_of_event(event_id: int, uuid: UUID) -> Device | None:
-    """A phone of this event by its public id."""
+    """Return a phone of this event by its public id."""
     return current_session().scalar(
         select(Device)
         .join(DoorPass)
@@ -298,14 +299,14 @@ def find_device_of_event(event_id: int, uuid: UUID) -> Device | None:
 
 
 def find_pass_of_event(event_id: int, uuid: UUID) -> DoorPass | None:
-    """A pass of this event by its public id."""
+    """Return a pass of this event by its public id."""
     return current_session().scalar(
         select(DoorPass).where(DoorPass.uuid == uuid, DoorPass.event_id == event_id)
     )
 
 
 def lock_pass(pass_id: int) -> DoorPass:
-    """The pass, with its event, under its lock: phones enrol one after the other."""
+    """Lock and return the pass, with its event: phones enrol one after the other."""
     return (
         current_session()
         .scalars(

@@ -66,7 +66,7 @@ def build_result(
     at: datetime,
     door: str | None,
     is_rehearsal: bool,
-    holder: ScannedAttendee | None,
+    attendee: ScannedAttendee | None,
     stays: Sequence[Stay],
     after: Sequence[Stay],
 ) -> ScanResult:
@@ -75,7 +75,7 @@ def build_result(
         at, door = entry.at, entry.door
     # An older code may be in a stranger's hands by now; another event's surely is.
     hidden = (Verdict.UNKNOWN, Verdict.WRONG_EVENT, Verdict.REPLACED)
-    if holder is None or verdict in hidden:
+    if attendee is None or verdict in hidden:
         return ScanResult(scan_id, verdict, at, door, is_rehearsal)
     return ScanResult(
         scan_id,
@@ -83,30 +83,36 @@ def build_result(
         at,
         door,
         is_rehearsal,
-        name=holder.name,
-        position=holder.position,
-        admission=holder.admission,
-        party=party_members(holder, is_inside(after), is_rehearsal),
-        party_key=holder.party_key,
+        name=attendee.name,
+        position=attendee.position,
+        admission=attendee.admission,
+        party=party_members(attendee, is_inside(after), is_rehearsal),
+        party_key=attendee.party_key,
     )
 
 
 def party_members(
-    holder: ScannedAttendee, is_in: bool, is_rehearsal: bool
+    attendee: ScannedAttendee, is_in: bool, is_rehearsal: bool
 ) -> list[PartyMember]:
-    """All who come on the same registration, and who of them is in: in a rehearsal, by
-    what it has seen so far."""
-    values = {"registration": holder.registration_id}
+    """Return all who come on the same registration, and who of them is in: in a
+    rehearsal, by what it has seen so far."""
+    values = {"registration": attendee.registration_id}
     party = current_connection().execute(SELECT_PARTY, values).all()
-    inside = {attendee_id for attendee_id, _, _, there in party if there}
+    ids_inside = {
+        attendee_id
+        for attendee_id, _, _, has_open_check_in in party
+        if has_open_check_in
+    }
     if is_rehearsal:
-        inside = inside_in_rehearsal([row.id for row in party])
+        ids_inside = inside_in_rehearsal([row.id for row in party])
     return [
         PartyMember(
             name=name,
             position=position,
-            is_in=is_in if attendee_id == holder.attendee_id else attendee_id in inside,
-            is_this=attendee_id == holder.attendee_id,
+            is_in=is_in
+            if attendee_id == attendee.attendee_id
+            else attendee_id in ids_inside,
+            is_this=attendee_id == attendee.attendee_id,
         )
         for attendee_id, name, position, _ in party
     ]

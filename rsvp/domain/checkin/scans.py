@@ -64,15 +64,15 @@ class ScanInput:
 
     @property
     def age(self) -> timedelta | None:
-        """How old it was when it was sent. One that was sent before it was made is of
-        this moment: its phone's clock was put back."""
+        """How old the scan was when it was sent. One that was sent before it was made
+        is of this moment: its phone's clock was put back."""
         if self.sent_at is None:
             return None
         return max(self.sent_at - self.phone_at, timedelta())
 
     @property
     def is_live(self) -> bool:
-        """Whether the person stands there and waits for our word."""
+        """Whether the attendee stands there and waits for the server's verdict."""
         return (
             self.shown_verdict is None
             and self.age is not None
@@ -81,81 +81,87 @@ class ScanInput:
 
 
 def record_scans(
-    readings: Sequence[ScanInput], device: Device, *, now: datetime
+    scan_inputs: Sequence[ScanInput], device: Device, *, now: datetime
 ) -> list[ScanResult | None]:
-    """Take a batch of scans; one that can't be kept (None) does not hurt the others."""
-    answers: list[ScanResult | None] = []
-    kept = [reading for reading in readings if reading.direction != Direction.LOOK]
-    codes = {reading.code for reading in kept if reading.code is not None}
+    """Record a batch of scans; one that can't be kept (None) does not hurt the
+    others."""
+    results: list[ScanResult | None] = []
+    kept = [
+        scan_input
+        for scan_input in scan_inputs
+        if scan_input.direction != Direction.LOOK
+    ]
+    codes = {scan_input.code for scan_input in kept if scan_input.code is not None}
     lookup.lock_by_codes([tokens.code_id(code) for code in codes])
-    for reading in readings:
+    for scan_input in scan_inputs:
         savepoint = current_session().begin_nested()
         try:
-            answers.append(record_scan(reading, device, now=now))
+            results.append(record_scan(scan_input, device, now=now))
         except (Refusal, IntegrityError, DataError):
             savepoint.rollback()
-            answers.append(None)
+            results.append(None)
         else:
             savepoint.commit()
     passes.update_seen_at(device.id, now=now)
-    return answers
+    return results
 
 
-def record_scan(reading: ScanInput, device: Device, *, now: datetime) -> ScanResult:
-    """Keep a scan of a phone and say what it is worth. A scan that was sent before is
+def record_scan(scan_input: ScanInput, device: Device, *, now: datetime) -> ScanResult:
+    """Record a scan of a phone and return its result. A scan that was sent before is
     stored once and answered the same again.
 
     Raises NotAdmitted where the id is another phone's scan.
     """
-    if reading.direction == Direction.LOOK:
-        return preview_scan(reading, device, now=now)
-    if before := find_scan(reading.id):
-        if before.device_id != device.id:
+    if scan_input.direction == Direction.LOOK:
+        return preview_scan(scan_input, device, now=now)
+    if stored := find_scan(scan_input.id):
+        if stored.device_id != device.id:
             raise NotAdmitted(verdict=Verdict.UNKNOWN)
-        return repeat_result(before)
-    return judge_scan(pending_scan(device, reading, now), now=now)
+        return repeat_result(stored)
+    return judge_scan(pending_scan(device, scan_input, now), now=now)
 
 
-def preview_scan(reading: ScanInput, device: Device, *, now: datetime) -> ScanResult:
-    """What letting them in would be answered now; admits nobody, and keeps nothing."""
-    taken = pending_scan(device, reading, now)
-    code_id = taken.code_id
-    holder = lookup.find_by_code(code_id) if code_id is not None else None
-    stays = fold_passages(earlier_passages(taken, holder))
-    verdict = verdict_for(taken, holder, stays, door_phase_of(taken))
-    return result_of(taken, verdict, holder, stays, stays)
+def preview_scan(scan_input: ScanInput, device: Device, *, now: datetime) -> ScanResult:
+    """Return what a check-in would be answered now; admits nobody, and keeps
+    nothing."""
+    scan = pending_scan(device, scan_input, now)
+    code_id = scan.code_id
+    attendee = lookup.find_by_code(code_id) if code_id is not None else None
+    stays = fold_passages(earlier_passages(scan, attendee))
+    verdict = verdict_for(scan, attendee, stays, door_phase_of(scan))
+    return result_of(scan, verdict, attendee, stays, stays)
 
 
-def pending_scan(device: Device, reading: ScanInput, now: datetime) -> PendingScan:
+def pending_scan(device: Device, scan_input: ScanInput, now: datetime) -> PendingScan:
     event = device.door_pass.event
-    at = scan_time(device, reading, now)
+    at = scan_time(device, scan_input, now)
     return PendingScan(
-        id=reading.id,
+        id=scan_input.id,
         event=event,
         device_id=device.id,
         door=device.name,
         actor=passes.device_actor(device),
-        code=reading.code,
-        direction=reading.direction,
-        undone_scan_id=reading.undone_scan_id,
-        seq=reading.seq,
-        epoch=reading.epoch,
+        code=scan_input.code,
+        direction=scan_input.direction,
+        undone_scan_id=scan_input.undone_scan_id,
+        seq=scan_input.seq,
+        epoch=scan_input.epoch,
         at=at,
-        phone_at=reading.phone_at,
-        offset_ms=reading.offset_ms,
-        is_live=reading.is_live,
+        phone_at=scan_input.phone_at,
+        offset_ms=scan_input.offset_ms,
+        is_live=scan_input.is_live,
         is_rehearsal=device.door_pass.at_once and at < check_in_starts_at(event),
     )
 
 
-def scan_time(device: Device, reading: ScanInput, now: datetime) -> datetime:
-    if reading.direction == Direction.LOOK:
+def scan_time(device: Device, scan_input: ScanInput, now: datetime) -> datetime:
+    if scan_input.direction == Direction.LOOK:
         return now
-    if reading.is_live and reading.age is not None:
+    if scan_input.is_live and scan_input.age is not None:
         # Whatever the phone's clock says: durations are all that is asked of it.
-        at = now - reading.age
+        at = now - scan_input.age
     else:
-        at = reading.phone_at + timedelta(milliseconds=reading.offset_ms)
+        at = scan_input.phone_at + timedelta(milliseconds=scan_input.offset_ms)
     # Clocks of phones drift: a scan was made after its phone was enrolled, and before
     # it arrived here.
     return min(max(device.enrolled_at, at), now)
@@ -167,18 +173,18 @@ def scan_time(device: Device, reading: ScanInput, now: datetime) -> datetime:
 def check_in(
     attendee_id: int, event_id: int, *, actor: str, now: datetime
 ) -> ScanResult:
-    """Let an attendee in by hand. Raises NotAdmitted with the verdict that says why
+    """Check an attendee in by hand. Raises NotAdmitted with the verdict that says why
     not; somebody who is in already stays in."""
-    answer = judge_by_hand(attendee_id, event_id, Direction.IN, None, actor, now)
-    if answer.verdict not in (*ADMITTING_VERDICTS, Verdict.ALREADY_IN):
-        raise NotAdmitted(verdict=answer.verdict)
-    return answer
+    result = judge_by_hand(attendee_id, event_id, Direction.IN, None, actor, now)
+    if result.verdict not in (*ADMITTING_VERDICTS, Verdict.ALREADY_IN):
+        raise NotAdmitted(verdict=result.verdict)
+    return result
 
 
 def undo_check_in(
     attendee_id: int, event_id: int, *, actor: str, now: datetime
 ) -> ScanResult | None:
-    """Take back the scan that let an attendee in; None where nobody is in."""
+    """Undo the scan that let an attendee in; None where nobody is in."""
     entry = current_session().scalar(
         select(CheckIn.in_scan_id).where(
             CheckIn.attendee_id == attendee_id,
@@ -195,12 +201,12 @@ def judge_by_hand(
     attendee_id: int,
     event_id: int,
     direction: Direction,
-    of: UUID | None,
+    undone_scan_id: UUID | None,
     actor: str,
     now: datetime,
 ) -> ScanResult:
     event = current_session().get_one(Event, event_id)
-    taken = PendingScan(
+    scan = PendingScan(
         id=uuid4(),
         event=event,
         device_id=None,
@@ -209,7 +215,7 @@ def judge_by_hand(
         code=None,
         attendee_id=attendee_id,
         direction=direction,
-        undone_scan_id=of,
+        undone_scan_id=undone_scan_id,
         seq=0,
         epoch=0,
         at=now,
@@ -218,7 +224,7 @@ def judge_by_hand(
         is_live=True,
         is_rehearsal=False,
     )
-    return judge_scan(taken, now=now)
+    return judge_scan(scan, now=now)
 
 
 # --- taking a scan ------------------------------------------------------------------
@@ -250,68 +256,68 @@ class PendingScan:
         return tokens.code_id(self.code) if self.code is not None else None
 
 
-def judge_scan(taken: PendingScan, *, now: datetime) -> ScanResult:
-    """Judge the scan by what came before it, keep it, and let who is in follow."""
-    undone = find_undone_scan(taken) if taken.direction == Direction.UNDO else None
-    if undone is not None:
-        taken = replace(taken, is_rehearsal=undone.is_rehearsal)
-    holder = lock_scanned_attendee(taken, undone)
-    passages = earlier_passages(taken, holder)
+def judge_scan(scan: PendingScan, *, now: datetime) -> ScanResult:
+    """Judge the scan by what came before it, store it, and update the check-ins."""
+    undone_scan = find_undone_scan(scan) if scan.direction == Direction.UNDO else None
+    if undone_scan is not None:
+        scan = replace(scan, is_rehearsal=undone_scan.is_rehearsal)
+    attendee = lock_scanned_attendee(scan, undone_scan)
+    passages = earlier_passages(scan, attendee)
     stays = fold_passages(passages)
     # Before it is moved: counted scans from while our clock was ahead close no door.
-    moment = door_phase_of(taken)
-    taken = replace(taken, at=time_after_passages(passages, taken))
-    if taken.direction == Direction.UNDO:
-        verdict = Verdict.UNDONE if undone else Verdict.UNKNOWN
+    door_phase = door_phase_of(scan)
+    scan = replace(scan, at=time_after_passages(passages, scan))
+    if scan.direction == Direction.UNDO:
+        verdict = Verdict.UNDONE if undone_scan else Verdict.UNKNOWN
     else:
-        earlier = fold_passages([p for p in passages if p.at <= taken.at])
-        verdict = verdict_for(taken, holder, earlier, moment)
-    if not store_scan(taken, holder, verdict, now):
+        earlier = fold_passages([p for p in passages if p.at <= scan.at])
+        verdict = verdict_for(scan, attendee, earlier, door_phase)
+    if not store_scan(scan, attendee, verdict, now):
         # The same scan was sent twice at once, and the other one was quicker.
-        if again := find_scan(taken.id):
-            return repeat_result(again)
+        if stored := find_scan(scan.id):
+            return repeat_result(stored)
         raise NotAdmitted(verdict=verdict)
 
-    after = fold_passages(passages_after(passages, taken, verdict))
-    if after != stays and not taken.is_rehearsal and holder is not None:
-        update_check_ins(taken.event.id, holder.attendee_id, stays, after)
-    return result_of(taken, verdict, holder, stays, after)
+    after = fold_passages(passages_after(passages, scan, verdict))
+    if after != stays and not scan.is_rehearsal and attendee is not None:
+        update_check_ins(scan.event.id, attendee.attendee_id, stays, after)
+    return result_of(scan, verdict, attendee, stays, after)
 
 
 def result_of(
-    taken: PendingScan,
+    scan: PendingScan,
     verdict: Verdict,
-    holder: ScannedAttendee | None,
+    attendee: ScannedAttendee | None,
     stays: Sequence[Stay],
     after: Sequence[Stay],
 ) -> ScanResult:
     return build_result(
-        taken.id,
+        scan.id,
         verdict,
-        taken.at,
-        taken.door,
-        taken.is_rehearsal,
-        holder,
+        scan.at,
+        scan.door,
+        scan.is_rehearsal,
+        attendee,
         stays,
         after,
     )
 
 
 def earlier_passages(
-    taken: PendingScan, holder: ScannedAttendee | None
+    scan: PendingScan, attendee: ScannedAttendee | None
 ) -> list[Passage]:
-    if holder is None or holder.event_id != taken.event.id:
+    if attendee is None or attendee.event_id != scan.event.id:
         return []
-    return passages_of(holder.attendee_id, taken.is_rehearsal)
+    return passages_of(attendee.attendee_id, scan.is_rehearsal)
 
 
-def time_after_passages(passages: Sequence[Passage], taken: PendingScan) -> datetime:
-    """When the scan was made, as far as the ticket's counted scans allow: one that is
-    judged at once comes after all of them (they are all that has arrived, since the
-    holder is locked), and no two have the same time, so that the order in which they
-    were judged is the order in which they count."""
-    at, times = taken.at, {passage.at for passage in passages}
-    if taken.is_live and times:
+def time_after_passages(passages: Sequence[Passage], scan: PendingScan) -> datetime:
+    """Return when the scan was made, as far as the ticket's counted scans allow: one
+    that is judged at once comes after all of them (they are all that has arrived, since
+    the holder is locked), and no two have the same time, so that the order in which
+    they were judged is the order in which they count."""
+    at, times = scan.at, {passage.at for passage in passages}
+    if scan.is_live and times:
         return max(at, max(times) + MIN_TIME_STEP)
     while at in times:
         at += MIN_TIME_STEP
@@ -319,61 +325,61 @@ def time_after_passages(passages: Sequence[Passage], taken: PendingScan) -> date
 
 
 def verdict_for(
-    taken: PendingScan,
-    holder: ScannedAttendee | None,
+    scan: PendingScan,
+    attendee: ScannedAttendee | None,
     before: Sequence[Stay],
-    moment: DoorPhase,
+    door_phase: DoorPhase,
 ) -> Verdict:
     return verdict_of(
-        holder.ticket_facts(taken.event.id) if holder else None,
-        door_phase=moment,
+        attendee.ticket_facts(scan.event.id) if attendee else None,
+        door_phase=door_phase,
         before=directions(before),
-        direction=taken.direction,
+        direction=scan.direction,
     )
 
 
 def passages_after(
-    passages: list[Passage], taken: PendingScan, verdict: Verdict
+    passages: list[Passage], scan: PendingScan, verdict: Verdict
 ) -> list[Passage]:
-    """The passages once this scan is one of them, or has taken one back."""
+    """Return the passages once this scan is one of them, or has undone one."""
     if verdict == Verdict.UNDONE:
-        return [p for p in passages if p.scan_id != taken.undone_scan_id]
+        return [p for p in passages if p.scan_id != scan.undone_scan_id]
     if verdict in COUNTED_VERDICTS:
-        return [*passages, Passage(taken.at, taken.id, taken.direction, taken.door)]
+        return [*passages, Passage(scan.at, scan.id, scan.direction, scan.door)]
     return passages
 
 
-def door_phase_of(taken: PendingScan) -> DoorPhase:
-    if taken.at >= check_in_ends_at(taken.event):
+def door_phase_of(scan: PendingScan) -> DoorPhase:
+    if scan.at >= check_in_ends_at(scan.event):
         return DoorPhase.OVER
     # In a rehearsal it is never too early: that is what it is for.
-    is_early = not taken.is_rehearsal and taken.at < check_in_starts_at(taken.event)
+    is_early = not scan.is_rehearsal and scan.at < check_in_starts_at(scan.event)
     return DoorPhase.TOO_EARLY if is_early else DoorPhase.OPEN
 
 
 def lock_scanned_attendee(
-    taken: PendingScan, undone: Scan | None
+    scan: PendingScan, undone_scan: Scan | None
 ) -> ScannedAttendee | None:
-    attendee_id = undone.attendee_id if undone else taken.attendee_id
+    attendee_id = undone_scan.attendee_id if undone_scan else scan.attendee_id
     if attendee_id is not None:
         return lookup.lock_by_id(attendee_id)
-    if taken.code_id is None or taken.direction == Direction.UNDO:
+    if scan.code_id is None or scan.direction == Direction.UNDO:
         return None
-    return lookup.lock_by_code(taken.code_id)
+    return lookup.lock_by_code(scan.code_id)
 
 
-def find_undone_scan(taken: PendingScan) -> Scan | None:
-    """The scan that is taken back: of this event, and for a phone its own."""
-    if taken.undone_scan_id is None:
+def find_undone_scan(scan: PendingScan) -> Scan | None:
+    """Return the scan that is undone: of this event, and for a phone its own."""
+    if scan.undone_scan_id is None:
         return None
-    wanted = select(Scan).where(
-        Scan.id == taken.undone_scan_id,
-        Scan.event_id == taken.event.id,
+    query = select(Scan).where(
+        Scan.id == scan.undone_scan_id,
+        Scan.event_id == scan.event.id,
         Scan.direction != Direction.UNDO,
     )
-    if taken.device_id is not None:
-        wanted = wanted.where(Scan.device_id == taken.device_id)
-    return current_session().scalar(wanted)
+    if scan.device_id is not None:
+        query = query.where(Scan.device_id == scan.device_id)
+    return current_session().scalar(query)
 
 
 # --- keeping ------------------------------------------------------------------------
@@ -389,34 +395,34 @@ INSERT_SCAN = {
 
 
 def store_scan(
-    taken: PendingScan, holder: ScannedAttendee | None, verdict: Verdict, now: datetime
+    scan: PendingScan, attendee: ScannedAttendee | None, verdict: Verdict, now: datetime
 ) -> bool:
-    """Write the scan, and say whether it was not there before."""
-    is_ours = holder is not None and holder.event_id == taken.event.id
+    """Insert the scan. Return whether it was not there before."""
+    is_ours = attendee is not None and attendee.event_id == scan.event.id
     connection = current_connection()
-    done = connection.execute(
+    inserted = connection.execute(
         INSERT_SCAN[connection.dialect.name],
         {
-            "id": taken.id,
-            "event_id": taken.event.id,
-            "device_id": taken.device_id,
-            "actor": taken.actor,
+            "id": scan.id,
+            "event_id": scan.event.id,
+            "device_id": scan.device_id,
+            "actor": scan.actor,
             # Whose ticket it is at another event is nothing this one keeps.
-            "attendee_id": holder.attendee_id if holder and is_ours else None,
-            "code_id": taken.code_id,
-            "direction": taken.direction,
-            "undoes": taken.undone_scan_id,
-            "seq": taken.seq,
-            "epoch": taken.epoch,
-            "at": taken.at,
-            "phone_at": taken.phone_at,
-            "offset_ms": taken.offset_ms,
+            "attendee_id": attendee.attendee_id if attendee and is_ours else None,
+            "code_id": scan.code_id,
+            "direction": scan.direction,
+            "undoes": scan.undone_scan_id,
+            "seq": scan.seq,
+            "epoch": scan.epoch,
+            "at": scan.at,
+            "phone_at": scan.phone_at,
+            "offset_ms": scan.offset_ms,
             "received_at": now,
-            "is_rehearsal": taken.is_rehearsal,
+            "is_rehearsal": scan.is_rehearsal,
             "verdict": verdict,
         },
     )
-    return done.scalar_one_or_none() is not None
+    return inserted.scalar_one_or_none() is not None
 
 
 def find_scan(scan_id: UUID) -> Scan | None:
@@ -427,19 +433,19 @@ def find_scan(scan_id: UUID) -> Scan | None:
 
 
 def find_result(scan_id: UUID, device: Device) -> ScanResult | None:
-    """What a phone was told of a scan of its own; None where it made none."""
+    """Return the result of a scan of this phone's own; None where it made none."""
     scan = find_scan(scan_id)
     return repeat_result(scan) if scan and scan.device_id == device.id else None
 
 
 def repeat_result(scan: Scan) -> ScanResult:
-    """The answer to a scan that is stored already."""
+    """Return the result of a scan that is stored already."""
     door = scan.device.name if scan.device else None
-    holder, stays = None, []
+    attendee, stays = None, []
     if scan.attendee_id is not None:
-        holder = lookup.lock_by_id(scan.attendee_id)
+        attendee = lookup.lock_by_id(scan.attendee_id)
         stays = fold_passages(passages_of(scan.attendee_id, scan.is_rehearsal))
     verdict = Verdict(scan.verdict)
     return build_result(
-        scan.id, verdict, scan.at, door, scan.is_rehearsal, holder, stays, stays
+        scan.id, verdict, scan.at, door, scan.is_rehearsal, attendee, stays, stays
     )

@@ -25,7 +25,7 @@ COUNTED_VERDICTS = (*ADMITTING_VERDICTS, Verdict.LEFT)
 
 
 class DoorPhase(StrEnum):
-    """How a door stands at an instant."""
+    """Whether a door lets people in at an instant."""
 
     OPEN = "open"
     TOO_EARLY = "too_early"
@@ -50,7 +50,7 @@ def verdict_of(
     before: Sequence[Direction],
     direction: Direction,
 ) -> Verdict:
-    """What to tell whoever scans `ticket` (None: the code is nobody's).
+    """Return the verdict on `ticket` (None: the code is nobody's).
 
     `before` are the attendee's counted scans so far, each `in` or `out`. How the ticket
     stands is said before what time it is, so that nobody comes back later in vain.
@@ -72,8 +72,8 @@ def verdict_of(
         return Verdict.NOT_IN_PERSON
     if door_phase == DoorPhase.OVER:
         return Verdict.OVER
-    if (standing := VERDICT_BY_STATE.get(ticket.registration_state)) is not None:
-        return standing
+    if (verdict := VERDICT_BY_STATE.get(ticket.registration_state)) is not None:
+        return verdict
     if is_in:
         return Verdict.ALREADY_IN
     if door_phase == DoorPhase.TOO_EARLY:

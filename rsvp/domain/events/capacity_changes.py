@@ -21,7 +21,7 @@ from rsvp.models.event import Phase
 def set_admission_capacity(
     event_id: int, admission_id: int, seats: int | None, *, actor: str, now: datetime
 ) -> list[int]:
-    """Set an admission's cap (None: no limit), and give the ids of those who move up.
+    """Set an admission's cap (None: no limit). Return the ids of those who move up.
 
     Nobody is dropped. Raises WrongAdmission, TooFewToReserve, EventCancelled and
     EventOver.
@@ -31,40 +31,40 @@ def set_admission_capacity(
     if admission is None:
         raise errors.WrongAdmission
 
-    def change() -> None:
+    def apply() -> None:
         capacity.set_capacity(admission, seats)
 
     return apply_capacity_change(
-        locked, "set_capacity", change, admission, seats, actor, now
+        locked, "set_capacity", apply, admission, seats, actor, now
     )
 
 
 def set_room_capacity(
     event_id: int, seats: int | None, *, actor: str, now: datetime
 ) -> list[int]:
-    """Set the cap over all in-person seats (None: no such cap), and give the ids of
-    those who move up. Raises what `set_capacity` does."""
+    """Set the cap over all in-person seats (None: no such cap). Return the ids of those
+    who move up. Raises what `set_admission_capacity` does."""
     locked = lock_running_event(event_id, now)
     if not locked.event.is_in_person:
         raise errors.WrongAdmission
 
-    def change() -> None:
+    def apply() -> None:
         capacity.set_room_capacity(locked.event, seats)
 
-    return apply_capacity_change(locked, "set_room", change, None, seats, actor, now)
+    return apply_capacity_change(locked, "set_room", apply, None, seats, actor, now)
 
 
 def set_reserved_seats(
     event_id: int, seats: int, *, actor: str, now: datetime
 ) -> list[int]:
-    """Keep so many seats for the event's own people, and give the ids of those who move
-    up where they are fewer now. Raises what `set_capacity` does."""
+    """Reserve so many seats for the event's own people. Return the ids of those who
+    move up where they are fewer now. Raises what `set_admission_capacity` does."""
     locked = lock_running_event(event_id, now)
 
-    def change() -> None:
+    def apply() -> None:
         locked.event.reserved_seats = seats
 
-    return apply_capacity_change(locked, "reserve", change, None, seats, actor, now)
+    return apply_capacity_change(locked, "reserve", apply, None, seats, actor, now)
 
 
 def lock_running_event(event_id: int, now: datetime) -> LockedEvent:
@@ -86,13 +86,13 @@ def apply_capacity_change(
     actor: str,
     now: datetime,
 ) -> list[int]:
-    """Make the change, count what is reserved anew, and give the line its turn."""
+    """Make the change, count what is reserved anew, and promote from the waitlist."""
     event = locked.event
-    before = current_caps(locked)
+    old_caps = current_caps(locked)
     apply_change()
     refuse_too_many_reserved(locked)
     capacity.apply_reserved_seats(event)
-    if current_caps(locked) == before:
+    if current_caps(locked) == old_caps:
         return []
     publish.bump_version(event, now)
     details: dict[str, Any] = {"seats": seats}
@@ -109,11 +109,11 @@ def current_caps(locked: LockedEvent) -> tuple[int | None, ...]:
 
 
 def refuse_too_many_reserved(locked: LockedEvent) -> None:
-    """Seats can be reserved only where there is a cap, and no more than it has."""
+    """Refuse to reserve seats where there is no cap, or more than it has."""
     event = locked.event
     if not event.reserved_seats:
         return
-    keeper = capacity.admission_with_reserved(event)
-    cap = event.room_capacity if keeper is None else keeper.capacity
+    admission = capacity.admission_with_reserved(event)
+    cap = event.room_capacity if admission is None else admission.capacity
     if cap is None or event.reserved_seats > cap:
         raise errors.TooFewToReserve(seats=cap)

@@ -60,42 +60,42 @@ def take_snapshot(event: Event) -> EventSnapshot:
 
 
 def venue_lines(event: Event) -> tuple[str, ...]:
-    """The venue's name and address, as lines; how they are spaced is no news."""
+    """Return the venue's name and address as lines; how they are spaced is no news."""
     lines = [event.venue_name or "", *(event.venue_address or "").splitlines()]
     return tuple(" ".join(line.split()) for line in lines if line.strip())
 
 
-def modes_changed(event: Event, was: EventSnapshot) -> bool:
-    """Whether one may come in another way now by an admission that there was before."""
+def modes_changed(event: Event, before: EventSnapshot) -> bool:
+    """Whether an admission that there was before now has another mode."""
     now = take_snapshot(event).modes
-    return any(now.get(key, mode) != mode for key, mode in was.modes.items())
+    return any(now.get(key, mode) != mode for key, mode in before.modes.items())
 
 
 # --- telling ------------------------------------------------------------------------
 
 
-def notify_registrations(event: Event, was: EventSnapshot, *, now: datetime) -> int:
-    """Tell each live registration what has changed for it, and say how many are told.
+def notify_registrations(event: Event, before: EventSnapshot, *, now: datetime) -> int:
+    """Mail each live registration what has changed for it. Return how many are mailed.
 
     Nobody is told of a draft, of an event that is over, or of what they have no part
     in: the place where they join online, the link where they come in person. What a
     mail that is still in the outbox would have told is told together with this. Needs
     the event's lock.
     """
-    is_public = was.status == event.status == Status.PUBLISHED
-    if not is_public or min(was.ends_at, event.ends_at) <= now:
+    is_public = before.status == event.status == Status.PUBLISHED
+    if not is_public or min(before.ends_at, event.ends_at) <= now:
         return 0
     shorten_offers(event)
-    told = 0
-    for people in registration_batches(event):
-        told += notify_batch(event, was, people, now)
-    return told
+    notified = 0
+    for registrations in registration_batches(event):
+        notified += notify_batch(event, before, registrations, now)
+    return notified
 
 
 def registration_batches(event: Event) -> Iterator[Sequence[Registration]]:
     reached = 0
     while True:
-        wanted = (
+        query = (
             select(Registration)
             .where(
                 Registration.event_id == event.id,
@@ -106,51 +106,66 @@ def registration_batches(event: Event) -> Iterator[Sequence[Registration]]:
             .order_by(Registration.id)
             .limit(BATCH_SIZE)
         )
-        fresh = {"populate_existing": True}
-        people = current_session().scalars(wanted, execution_options=fresh).all()
-        if not people:
+        options = {"populate_existing": True}
+        registrations = (
+            current_session().scalars(query, execution_options=options).all()
+        )
+        if not registrations:
             return
-        yield people
-        reached = people[-1].id
+        yield registrations
+        reached = registrations[-1].id
 
 
 def notify_batch(
-    event: Event, was: EventSnapshot, people: Sequence[Registration], now: datetime
+    event: Event,
+    before: EventSnapshot,
+    registrations: Sequence[Registration],
+    now: datetime,
 ) -> int:
-    is_now, waiting = (
+    after, unsent = (
         take_snapshot(event),
-        unsent_notices([one.id for one in people], now),
+        unsent_notices([registration.id for registration in registrations], now),
     )
     changes = {}
-    for one in people:
-        change = change_facts(one, was, is_now, waiting.get(one.id))
+    for registration in registrations:
+        change = change_facts(registration, before, after, unsent.get(registration.id))
         if change is not None:
-            changes[one.id] = change
-    told_again = {key: mail for key, mail in waiting.items() if key in changes}
-    supersede_notices([mail.id for mail in told_again.values()])
-    concerned = [one for one in people if changes.get(one.id)]
-    asked = {one.id for one in concerned if changes[one.id]["asks"]}
+            changes[registration.id] = change
+    replaced = {key: mail for key, mail in unsent.items() if key in changes}
+    supersede_notices([mail.id for mail in replaced.values()])
+    changed = [
+        registration for registration in registrations if changes.get(registration.id)
+    ]
+    asked = {
+        registration.id for registration in changed if changes[registration.id]["asks"]
+    }
     # Who was asked about what has been taken back meanwhile has nothing to answer.
-    withdraw_questions([key for key, mail in told_again.items() if mail.facts["asks"]])
+    withdraw_questions([key for key, mail in replaced.items() if mail.facts["asks"]])
     reconfirmation.ask_about_change(event, asked, now=now)
     admissions = {admission.id: admission for admission in event.admissions}
-    coming = bulk.coming_by_registration([one.id for one in concerned])
-    places = waitlist.positions_of(event, concerned)
-    letters = [
+    attendees = bulk.coming_by_registration(
+        [registration.id for registration in changed]
+    )
+    places = waitlist.positions_of(event, changed)
+    bulk_messages = [
         bulk.BulkMessage(
-            one,
+            registration,
             outbox.build_facts(
-                admissions[one.admission_id],
-                coming[one.id],
-                places.get(one.id),
-                **bulk.deadline_facts(one),
-                **changes[one.id],
+                admissions[registration.admission_id],
+                attendees[registration.id],
+                places.get(registration.id),
+                **bulk.deadline_facts(registration),
+                **changes[registration.id],
             ),
         )
-        for one in concerned
+        for registration in changed
     ]
     return bulk.enqueue_many(
-        MessageKind.EVENT_CHANGED, letters, event_id=event.id, occasion=None, now=now
+        MessageKind.EVENT_CHANGED,
+        bulk_messages,
+        event_id=event.id,
+        occasion=None,
+        now=now,
     )
 
 
@@ -159,69 +174,69 @@ ChangeFacts = dict[str, Any]
 
 def change_facts(
     registration: Registration,
-    was: EventSnapshot,
-    is_now: EventSnapshot,
-    waiting: Message | None,
+    before: EventSnapshot,
+    after: EventSnapshot,
+    unsent: Message | None,
 ) -> ChangeFacts | None:
-    """The facts of what has changed for one of them: `{"what": […], "before": {…},
-    "asks": bool}`; empty where all is again as they know it; None: nothing has.
+    """Return the facts of what has changed for a registration:
+    `{"what": […], "before": {…}, "asks": bool}`; empty where all is again as they know
+    it; None: nothing has.
 
-    `waiting` is a mail that would have told of an earlier change: what it says to have
+    `unsent` is a mail that would have told of an earlier change: what it says to have
     been is what they know.
     """
-    before = facts_before(registration, was)
-    what = changed_aspects(registration, before, is_now)
-    if has_new_link(registration, was, is_now):
-        what.append(LINK)
-    if not what:
+    known = facts_before(registration, before)
+    aspects = changed_aspects(registration, known, after)
+    if has_new_link(registration, before, after):
+        aspects.append(LINK)
+    if not aspects:
         return None
-    if waiting is not None:
-        before = waiting.facts["before"]
-        had_link = LINK in (*what, *waiting.facts["what"])
-        what = changed_aspects(registration, before, is_now) + [LINK] * had_link
-        if not what:
+    if unsent is not None:
+        known = unsent.facts["before"]
+        had_link = LINK in (*aspects, *unsent.facts["what"])
+        aspects = changed_aspects(registration, known, after) + [LINK] * had_link
+        if not aspects:
             return {}
     has_place = registration.state == State.CONFIRMED
-    asks = has_place and not RECONFIRM_CHANGES.isdisjoint(what)
-    return {"what": what, "before": before, "asks": asks}
+    asks = has_place and not RECONFIRM_CHANGES.isdisjoint(aspects)
+    return {"what": aspects, "before": known, "asks": asks}
 
 
-def facts_before(registration: Registration, was: EventSnapshot) -> dict[str, Any]:
+def facts_before(registration: Registration, before: EventSnapshot) -> dict[str, Any]:
     return {
-        "starts": was.starts_at.isoformat(),
-        "ends": was.ends_at.isoformat(),
-        "timezone": was.timezone,
-        "place": list(was.place),
-        "mode": was.modes[registration.admission_id],
+        "starts": before.starts_at.isoformat(),
+        "ends": before.ends_at.isoformat(),
+        "timezone": before.timezone,
+        "place": list(before.place),
+        "mode": before.modes[registration.admission_id],
     }
 
 
 def changed_aspects(
-    registration: Registration, before: dict[str, Any], is_now: EventSnapshot
+    registration: Registration, known: dict[str, Any], after: EventSnapshot
 ) -> list[str]:
-    mode = is_now.modes[registration.admission_id]
-    starts, ends = before["starts"], before["ends"]
+    mode = after.modes[registration.admission_id]
+    starts, ends = known["starts"], known["ends"]
     times = datetime.fromisoformat(starts), datetime.fromisoformat(ends)
-    what = []
-    if times != (is_now.starts_at, is_now.ends_at):
-        what.append(TIME)
-    if mode != before["mode"]:
-        what.append(MODE)
-    elif mode == Mode.IN_PERSON and before["place"] != list(is_now.place):
-        what.append(PLACE)
-    return what
+    aspects = []
+    if times != (after.starts_at, after.ends_at):
+        aspects.append(TIME)
+    if mode != known["mode"]:
+        aspects.append(MODE)
+    elif mode == Mode.IN_PERSON and known["place"] != list(after.place):
+        aspects.append(PLACE)
+    return aspects
 
 
 def has_new_link(
-    registration: Registration, was: EventSnapshot, is_now: EventSnapshot
+    registration: Registration, before: EventSnapshot, after: EventSnapshot
 ) -> bool:
-    """Whether they join in another way: said to those who had the link, to nobody
-    else."""
-    number = registration.admission_id
-    joins = was.modes[number] == is_now.modes[number] == Mode.ONLINE
-    is_another = (was.join_url, was.online_note) != (
-        is_now.join_url,
-        is_now.online_note,
+    """Whether the link to join is another: said to those who had it, to nobody else."""
+    admission_id = registration.admission_id
+    joins = before.modes[admission_id] == after.modes[admission_id] == Mode.ONLINE
+    is_another = (before.join_url, before.online_note) != (
+        after.join_url,
+        after.online_note,
     )
     return joins and is_another and registration.state == State.CONFIRMED
 
@@ -232,8 +247,8 @@ def has_new_link(
 def unsent_notices(
     registration_ids: Sequence[int], now: datetime
 ) -> dict[int, Message]:
-    """The mail about an earlier change that has not gone out, by registration. One that
-    a worker is sending at this moment goes out."""
+    """Return the mail about an earlier change that has not gone out, by registration.
+    One that a worker is sending at this moment goes out."""
     waiting = current_session().scalars(
         select(Message)
         .where(
@@ -270,7 +285,7 @@ def withdraw_questions(registration_ids: Iterable[int]) -> None:
 
 
 def shorten_offers(event: Event) -> None:
-    """An offer stands until doors at the latest, also where those open earlier now."""
+    """Let no offer stand past doors, also where those open earlier now."""
     current_session().execute(
         update(Registration)
         .where(

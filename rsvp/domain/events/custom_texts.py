@@ -28,23 +28,23 @@ def set_custom_text(
     actor: str,
     now: datetime,
 ) -> bool:
-    """Say this in a kind of mail from now on, and whether that is something new; what
-    is left empty is said in our words.
+    """Set the custom texts of a kind of mail. Return whether they are new; what is left
+    empty is said in the standard words.
 
-    Raises WrongWording where words have a placeholder that there is none of, lack one
-    that people need, or name a discreet event on locked screens.
+    Raises InvalidCustomText where words have a placeholder that there is none of, lack
+    one that people need, or name a discreet event on locked screens.
     """
-    given = {"subject": subject, "headline": headline, "text": text}
-    words = {name: said for name, said in given.items() if said}
+    typed = {"subject": subject, "headline": headline, "text": text}
+    texts = {name: custom_text for name, custom_text in typed.items() if custom_text}
     event = capacity.lock_event(event_id).event
-    for name, said in words.items():
-        wrong = find_mistake(kind, name, said, is_discreet=event.discreet)
+    for name, custom_text in texts.items():
+        wrong = find_mistake(kind, name, custom_text, is_discreet=event.discreet)
         if wrong:
             raise errors.InvalidCustomText(field=name, mistake=wrong)
-    if event.wording.get(kind, {}) == words:
+    if event.wording.get(kind, {}) == texts:
         return False
     others = {key: value for key, value in event.wording.items() if key != kind}
-    event.wording = others | ({kind.value: words} if words else {})
+    event.wording = others | ({kind.value: texts} if texts else {})
     publish.bump_version(event, now)
     details = {"kind": kind.value}
     audit.record(
@@ -56,7 +56,7 @@ def set_custom_text(
 def find_mistake(
     kind: MessageKind, field: str, text: str, *, is_discreet: bool
 ) -> str | None:
-    """What is wrong with the words in one place of a kind of mail, or None."""
+    """Return what is wrong with a custom text of a kind of mail, or None."""
     if kind not in CUSTOMIZABLE_KINDS:
         return "is no mail with words to be changed"
     if len(text) > (MAX_TEXT_LENGTH if field == "text" else MAX_LINE_LENGTH):

@@ -18,15 +18,16 @@ from rsvp.models.message import MessageKind
 
 
 def publish_event(event_id: int, *, actor: str, now: datetime) -> None:
-    """Make a draft public. Raises EventCancelled: everybody was told that it is off."""
+    """Publish a draft. Raises EventCancelled: everybody was told that it is off."""
     event = lock_uncancelled(event_id, now)
     if event.status == Status.DRAFT:
         change_status(event, Status.PUBLISHED, "publish", actor, now)
 
 
 def unpublish_event(event_id: int, *, actor: str, now: datetime) -> None:
-    """Make it a draft again, which nobody sees. Raises InUse where people have a place
-    or wait for one, since their tickets would lead nowhere, and EventCancelled."""
+    """Make an event a draft again, which nobody sees. Raises InUse where people have a
+    place or wait for one, since their tickets would lead nowhere, and
+    EventCancelled."""
     event = lock_uncancelled(event_id, now)
     if event.status == Status.PUBLISHED:
         in_use.refuse_status_change(event, Status.DRAFT)
@@ -52,8 +53,8 @@ def resume_registrations(event_id: int, *, actor: str, now: datetime) -> None:
 def cancel_event(
     event_id: int, *, why: str | None = None, actor: str, now: datetime
 ) -> int:
-    """Call the event off, for good, and tell everybody who has a place or waits for
-    one, with `why` if there is a line of text; says how many are told. What organizers
+    """Cancel the event, for good, and mail everybody who has a place or waits for one,
+    with `why` if there is a line of text. Return how many are mailed. What organizers
     have written for later is not sent.
 
     Raises EventCancelled (it is off already) and EventOver.
@@ -108,7 +109,7 @@ def finish_change(
     actor: str,
     now: datetime,
 ) -> None:
-    """What follows any such change: a new version, an entry, and the line's turn."""
+    """Finish any such change: a new version, an audit entry, and promotion."""
     event_publish.bump_version(event, now)
     audit.record(verb, actor=actor, now=now, event_id=event.id, states=states)
     # Locking again writes what was changed, and reads it as it is now.

@@ -55,17 +55,17 @@ COPIED_COLUMNS = (
 # --- rows from the file -------------------------------------------------------------
 
 
-def set_columns(event: Event, file: EventDefinition) -> None:
+def set_columns(event: Event, definition: EventDefinition) -> None:
     for name in COPIED_COLUMNS:
-        setattr(event, name, getattr(file, name))
-    event.also_show = list(file.also_show)
+        setattr(event, name, getattr(definition, name))
+    event.also_show = list(definition.also_show)
     for name in ("hosts", "sponsors", "people", "agenda", "links"):
-        setattr(event, name, [as_mapping(item) for item in getattr(file, name)])
-    for name, wall in file.wall_times.items():
+        setattr(event, name, [as_mapping(item) for item in getattr(definition, name)])
+    for name, wall in definition.wall_times.items():
         setattr(event, f"{name}_local", wall)
-    for name, at in event_instants(file).items():
+    for name, at in event_instants(definition).items():
         setattr(event, f"{name}_at", at)
-    venue, online, rules = file.venue, file.online, file.registration
+    venue, online, rules = definition.venue, definition.online, definition.registration
     event.venue_name = venue.name if venue else None
     event.venue_address = venue.address if venue else None
     event.venue_access = venue.access if venue else None
@@ -78,36 +78,37 @@ def set_columns(event: Event, file: EventDefinition) -> None:
     event.allocation = rules.allocation
     event.promotion = rules.promote
     event.confirm_address = rules.confirm_address
-    event.reserved_seats = file.reserved_seats
-    asks = file.still_coming
-    event.ask_hours = asks.ask_hours if asks else None
-    event.answer_hours = asks.answer_hours if asks else None
-    event.no_answer = asks.no_answer if asks else NoAnswer.RELEASE
+    event.reserved_seats = definition.reserved_seats
+    reconfirmation = definition.still_coming
+    event.ask_hours = reconfirmation.ask_hours if reconfirmation else None
+    event.answer_hours = reconfirmation.answer_hours if reconfirmation else None
+    event.no_answer = reconfirmation.no_answer if reconfirmation else NoAnswer.RELEASE
     event.wording = {
-        words.message: as_mapping(words, without="message") for words in file.wording
+        custom_text.message: as_mapping(custom_text, without="message")
+        for custom_text in definition.wording
     }
-    event.standby_minutes = file.standby_minutes if file.standby else None
+    event.standby_minutes = definition.standby_minutes if definition.standby else None
 
 
-def event_instants(file: EventDefinition) -> dict[str, datetime | None]:
-    """The instant of each wall time. Raises walltime's errors."""
-    zone = ZoneInfo(file.timezone)
+def event_instants(definition: EventDefinition) -> dict[str, datetime | None]:
+    """Return the instant of each wall time. Raises walltime's errors."""
+    zone = ZoneInfo(definition.timezone)
     return {
-        name: wall and walltime.instant(wall, zone, file.fold)
-        for name, wall in file.wall_times.items()
+        name: wall and walltime.instant(wall, zone, definition.fold)
+        for name, wall in definition.wall_times.items()
     }
 
 
 def as_mapping(item: Any, without: str = "") -> dict[str, Any]:
-    """A dataclass as a mapping of what it says."""
+    """Return a dataclass as a mapping of the fields that have a value."""
     names = (field.name for field in fields(item) if field.name != without)
     pairs = ((name, getattr(item, name)) for name in names)
     return {name: value for name, value in pairs if value is not None}
 
 
-def set_admissions(event: Event, wanted: Sequence[AdmissionData]) -> None:
+def set_admissions(event: Event, admissions: Sequence[AdmissionData]) -> None:
     old = {admission.key: admission for admission in event.admissions}
-    for position, data in enumerate(wanted):
+    for position, data in enumerate(admissions):
         admission = old.pop(data.key, None)
         if admission is None:
             admission = Admission(key=data.key, event_version=event.version)
@@ -121,9 +122,9 @@ def set_admissions(event: Event, wanted: Sequence[AdmissionData]) -> None:
     event.admissions.sort(key=lambda admission: admission.position)
 
 
-def set_questions(event: Event, wanted: Sequence[QuestionData]) -> None:
+def set_questions(event: Event, questions: Sequence[QuestionData]) -> None:
     old = {question.key: question for question in event.questions}
-    for position, data in enumerate(wanted):
+    for position, data in enumerate(questions):
         question = old.pop(data.key, None)
         if question is None:
             question = Question(key=data.key)
@@ -135,9 +136,11 @@ def set_questions(event: Event, wanted: Sequence[QuestionData]) -> None:
     delete_rows(event.questions, old.values())
 
 
-def set_reminders(event: Event, wanted: Sequence[ReminderData], now: datetime) -> None:
+def set_reminders(
+    event: Event, definitions: Sequence[ReminderData], now: datetime
+) -> None:
     old = {reminder.key: reminder for reminder in event.reminders}
-    for position, data in enumerate(wanted):
+    for position, data in enumerate(definitions):
         reminder = old.pop(data.key, None)
         if reminder is None:
             reminder = Reminder(key=data.key, made_at=now)
@@ -159,8 +162,8 @@ def delete_rows(
         current_session().delete(row)
 
 
-def set_consents(event: Event, wanted: Sequence[ConsentData]) -> None:
-    """A new wording becomes a new version; the old one stays, no longer current."""
+def set_consents(event: Event, consents: Sequence[ConsentData]) -> None:
+    """Set the consents; a new wording becomes a new version, the old one stays."""
     session = current_session()
     newest: dict[str, Consent] = {}
     for consent in session.scalars(
@@ -168,7 +171,7 @@ def set_consents(event: Event, wanted: Sequence[ConsentData]) -> None:
     ):
         consent.is_current = False
         newest[consent.key] = consent
-    for position, data in enumerate(wanted):
+    for position, data in enumerate(consents):
         current = newest.get(data.key)
         if current is None or current.text != data.text:
             version = current.version + 1 if current else 1
@@ -186,7 +189,7 @@ def set_consents(event: Event, wanted: Sequence[ConsentData]) -> None:
 
 
 def to_definition(event: Event) -> EventDefinition:
-    """What a file would have to say to make this event."""
+    """Return the definition that would make this event."""
     series = event.series
     return EventDefinition(
         slug=event.slug,
@@ -242,8 +245,8 @@ def to_definition(event: Event) -> EventDefinition:
         else None,
         reminders=tuple(map(reminder_data, event.reminders)),
         wording=tuple(
-            CustomTextData(message=MessageKind(kind), **words)
-            for kind, words in sorted(event.wording.items())
+            CustomTextData(message=MessageKind(kind), **custom_text)
+            for kind, custom_text in sorted(event.wording.items())
         ),
         questions=tuple(map(question_data, event.questions)),
         consents=tuple(

@@ -38,7 +38,7 @@ CALENDAR_KEYS = {
 
 @dataclass(frozen=True)
 class PublishResult:
-    """What became of a file: `changed` names its top-level keys that differ now,
+    """What publishing did: `changed` names its top-level keys that differ now,
     `notified` is how many are mailed about it."""
 
     event_id: int
@@ -48,45 +48,53 @@ class PublishResult:
 
 
 def publish_definition(
-    file: EventDefinition, *, actor: str, now: datetime
+    definition: EventDefinition, *, actor: str, now: datetime
 ) -> PublishResult:
-    """Create the event with this slug, or make it as the file says; nothing changed, no
-    new version. Seats that a larger capacity frees go to the line at once, and whoever
-    is registered is told of what is another time, place or way to join.
+    """Create the event with this slug, or update it to its definition; nothing changed,
+    no new version. Seats that a larger capacity frees go to the line at once, and
+    whoever is registered is told of what is another time, place or way to join.
 
     Raises InUse (it would remove or bend what people use) and OtherTeam (the event or
     its series belongs to another team); then nothing has changed.
     """
-    team = get_or_create_team(file.team)
-    event_id = current_session().scalar(select(Event.id).where(Event.slug == file.slug))
+    team = get_or_create_team(definition.team)
+    event_id = current_session().scalar(
+        select(Event.id).where(Event.slug == definition.slug)
+    )
     if event_id is None:
-        return create_event(file, team, actor=actor, now=now)
-    return update_event(event_id, file, team, actor=actor, now=now)
+        return create_event(definition, team, actor=actor, now=now)
+    return update_event(event_id, definition, team, actor=actor, now=now)
 
 
 def create_event(
-    file: EventDefinition, team: Team, *, actor: str, now: datetime
+    definition: EventDefinition, team: Team, *, actor: str, now: datetime
 ) -> PublishResult:
     session = current_session()
-    event = Event(slug=file.slug, team=team, created_at=now, updated_at=now, version=1)
-    event.series = save_series(file.series, team)
-    mapping.set_columns(event, file)
-    capacity.set_room_capacity(event, file.room)
-    mapping.set_admissions(event, file.admissions)
+    event = Event(
+        slug=definition.slug, team=team, created_at=now, updated_at=now, version=1
+    )
+    event.series = save_series(definition.series, team)
+    mapping.set_columns(event, definition)
+    capacity.set_room_capacity(event, definition.room)
+    mapping.set_admissions(event, definition.admissions)
     capacity.apply_reserved_seats(event)
-    mapping.set_questions(event, file.questions)
-    mapping.set_reminders(event, file.reminders, now)
+    mapping.set_questions(event, definition.questions)
+    mapping.set_reminders(event, definition.reminders, now)
     session.add(event)
     session.flush()
-    mapping.set_consents(event, file.consents)
+    mapping.set_consents(event, definition.consents)
     audit.record(
-        "import", actor=actor, now=now, event_id=event.id, states=(None, file.status)
+        "import",
+        actor=actor,
+        now=now,
+        event_id=event.id,
+        states=(None, definition.status),
     )
     return PublishResult(event.id, created=True, changed=[])
 
 
 def update_event(
-    event_id: int, file: EventDefinition, team: Team, *, actor: str, now: datetime
+    event_id: int, definition: EventDefinition, team: Team, *, actor: str, now: datetime
 ) -> PublishResult:
     session = current_session()
     event = waitlist.lock_and_expire(event_id, now).event
@@ -94,65 +102,70 @@ def update_event(
         raise OtherTeam(kind="event", slug=event.slug, team=event.team.slug)
     session.expire(event, ["series", "admissions", "questions", "reminders"])
     before = mapping.to_definition(event)
-    series = save_series(file.series, team, except_event_id=event_id)
-    changed = changed_keys(before, file, event)
+    series = save_series(definition.series, team, except_event_id=event_id)
+    changed = changed_keys(before, definition, event)
     if not changed:
         return PublishResult(event_id, created=False, changed=[])
-    in_use.refuse_removing_used(event, file)
+    in_use.refuse_removing_used(event, definition)
     day_before = reconfirmation.event_day(event)
-    was = change_notices.take_snapshot(event)
+    snapshot = change_notices.take_snapshot(event)
 
     event.series = series
-    mapping.set_columns(event, file)
-    if file.room != before.room:
-        capacity.set_room_capacity(event, file.room)
-    mapping.set_admissions(event, file.admissions)
+    mapping.set_columns(event, definition)
+    if definition.room != before.room:
+        capacity.set_room_capacity(event, definition.room)
+    mapping.set_admissions(event, definition.admissions)
     capacity.apply_reserved_seats(event)
-    mapping.set_questions(event, file.questions)
-    mapping.set_reminders(event, file.reminders, now)
-    mapping.set_consents(event, file.consents)
+    mapping.set_questions(event, definition.questions)
+    mapping.set_reminders(event, definition.reminders, now)
+    mapping.set_consents(event, definition.consents)
     event.sequence += bool(CALENDAR_KEYS.intersection(changed))
     reconfirmation.follow_event_change(event, day_before)
     # What calendars hold of those who come by it says where.
-    event.sequence += change_notices.modes_changed(event, was)
+    event.sequence += change_notices.modes_changed(event, snapshot)
     bump_version(event, now)
     session.flush()
-    if (before.status, file.status) == (Status.PUBLISHED, Status.CANCELLED):
+    if (before.status, definition.status) == (Status.PUBLISHED, Status.CANCELLED):
         mailings.stop_scheduled(event_id, actor=actor, now=now)
-        told = outbox.enqueue_for_event(event_id, MessageKind.EVENT_CANCELLED, now=now)
+        notified = outbox.enqueue_for_event(
+            event_id, MessageKind.EVENT_CANCELLED, now=now
+        )
     else:
-        told = change_notices.notify_registrations(event, was, now=now)
+        notified = change_notices.notify_registrations(event, snapshot, now=now)
     audit.record(
         "update",
         actor=actor,
         now=now,
         event_id=event_id,
-        states=(before.status, file.status) if "status" in changed else (None, None),
-        details={"changed": changed} | ({"told": told} if told else {}),
+        states=(before.status, definition.status)
+        if "status" in changed
+        else (None, None),
+        details={"changed": changed} | ({"told": notified} if notified else {}),
     )
     waitlist.promote(capacity.lock_event(event_id), actor=actor, now=now)
-    return PublishResult(event_id, created=False, changed=changed, notified=told)
+    return PublishResult(event_id, created=False, changed=changed, notified=notified)
 
 
 def changed_keys(
-    before: EventDefinition, file: EventDefinition, event: Event
+    before: EventDefinition, definition: EventDefinition, event: Event
 ) -> list[str]:
-    """The top-level keys whose values differ, or whose instants zone rules moved."""
+    """Return the top-level keys whose values differ, or whose instants zone rules
+    moved."""
     moved = {
         name if name in ("starts", "ends", "doors") else "registration"
-        for name, at in mapping.event_instants(file).items()
+        for name, at in mapping.event_instants(definition).items()
         if at != getattr(event, f"{name}_at")
     }
     return [
         key
         for key in (field.name for field in fields(EventDefinition))
-        if getattr(before, key) != getattr(file, key) or key in moved
+        if getattr(before, key) != getattr(definition, key) or key in moved
     ]
 
 
 def bump_version(event: Event, now: datetime) -> None:
-    """Count the event on; its admissions follow, so that no seat is claimed under the
-    rules of before. Needs the event's lock."""
+    """Give the event its next version; its admissions follow, so that no seat is
+    claimed under the rules of before. Needs the event's lock."""
     event.version += 1
     event.updated_at = now
     for admission in event.admissions:
@@ -163,15 +176,17 @@ def bump_version(event: Event, now: datetime) -> None:
 
 
 def get_or_create_team(slug: str) -> Team:
-    """The team with this slug, made if there is none.
+    """Return the team with this slug, made if there is none.
 
     Publishing goes in turn, by the default team's lock: two files can't both make the
     same event, series or team.
     """
     session = current_session()
-    for wanted in (DEFAULT_TEAM, slug):
-        lock = select(Team).where(Team.slug == wanted).with_for_update(key_share=True)
-        team = session.scalar(lock)
+    for team_slug in (DEFAULT_TEAM, slug):
+        query = (
+            select(Team).where(Team.slug == team_slug).with_for_update(key_share=True)
+        )
+        team = session.scalar(query)
     if team is None:
         team = Team(slug=slug, name=slug.replace("-", " ").capitalize())
         session.add(team)
@@ -182,7 +197,7 @@ def get_or_create_team(slug: str) -> Team:
 def save_series(
     data: SeriesData | None, team: Team, except_event_id: int | None = None
 ) -> Series | None:
-    """The series with this slug, made or changed to say what the file says.
+    """Create or update the series with this slug to what the definition says.
 
     Its other events, all `except_event_id` the one at hand, then show something new,
     too.

@@ -26,39 +26,37 @@ class MovedEvent:
 
 
 def find_moved_events(now: datetime) -> list[Event]:
-    """The events to come whose stored instants differ from what their wall times mean
-    by the zone rules of today."""
-    coming = select(Event).where(Event.ends_at > now).order_by(Event.id)
+    """Return the events to come whose stored instants differ from what their wall times
+    mean by the zone rules of today."""
+    query = select(Event).where(Event.ends_at > now).order_by(Event.id)
     return [
-        event
-        for event in current_session().scalars(coming)
-        if corrected_instants(event)
+        event for event in current_session().scalars(query) if corrected_instants(event)
     ]
 
 
 def corrected_instants(event: Event) -> dict[str, datetime]:
-    """The instants that should stand there, of those that are wrong.
+    """Return the right instants of those that are wrong.
 
     The rules may have put a wall time into a gap, or made it exist twice: the nearest
     instant is taken, since an event must have one.
     """
     zone = ZoneInfo(event.timezone)
-    wrong = {}
+    corrected = {}
     for name in ("starts", "ends", "doors", "opens", "closes", "change_until"):
         wall = getattr(event, f"{name}_local")
         at = wall and walltime.nearest_instant(wall, zone, event.fold)
         if at != getattr(event, f"{name}_at"):
-            wrong[f"{name}_at"] = at
-    return wrong
+            corrected[f"{name}_at"] = at
+    return corrected
 
 
 def rederive_instants(event_id: int, *, actor: str, now: datetime) -> MovedEvent | None:
     """Derive an event's instants again; None if they were right."""
     event = capacity.lock_event(event_id).event
-    wrong, before = corrected_instants(event), event.starts_at
-    if not wrong:
+    corrected, before = corrected_instants(event), event.starts_at
+    if not corrected:
         return None
-    for name, at in wrong.items():
+    for name, at in corrected.items():
         setattr(event, name, at)
     reconfirmation.follow_event_change(event, reconfirmation.event_day(event))
     event.sequence += 1
@@ -69,6 +67,6 @@ def rederive_instants(event_id: int, *, actor: str, now: datetime) -> MovedEvent
         actor=actor,
         now=now,
         event_id=event_id,
-        details={"changed": sorted(wrong)},
+        details={"changed": sorted(corrected)},
     )
     return MovedEvent(event_id, event.slug, before, event.starts_at)

@@ -30,15 +30,16 @@ INSERT_IGNORE = {
 
 @dataclass(frozen=True)
 class BulkMessage:
-    """What one of many is told."""
+    """One of many mails: to which registration, and its facts."""
 
     registration: Registration
     facts: dict[str, Any]
 
 
 def accepts_optional_mail() -> tuple[ColumnElement[bool], ...]:
-    """The registrations that get more than tickets and changes: their people did not
-    ask for no more, and their address takes mail and is not forgotten."""
+    """Return the conditions of registrations that get more than tickets and changes:
+    their people did not ask for no more, and their address takes mail and is not
+    forgotten."""
     return (
         Registration.muted_at.is_(None),
         Registration.address_failed_at.is_(None),
@@ -47,18 +48,18 @@ def accepts_optional_mail() -> tuple[ColumnElement[bool], ...]:
 
 
 def deadline_facts(registration: Registration) -> dict[str, Any]:
-    """Until when one that was offered a place, or holds one, is to be answered."""
+    """Return until when an offer or a held place is to be answered, as facts."""
     if registration.decide_by is None:
         return {}
-    wanted: dict[str, Any] = {"until": registration.decide_by.isoformat()}
+    facts: dict[str, Any] = {"until": registration.decide_by.isoformat()}
     if registration.offered_seats is not None:
-        wanted["offered"] = registration.offered_seats
-    return wanted
+        facts["offered"] = registration.offered_seats
+    return facts
 
 
 def coming_by_registration(registration_ids: Sequence[int]) -> dict[int, list[UUID]]:
-    """Those who are coming, by registration."""
-    coming: dict[int, list[UUID]] = defaultdict(list)
+    """Return the uuids of those who are coming, by registration."""
+    uuids_by_registration: dict[int, list[UUID]] = defaultdict(list)
     rows = current_session().execute(
         select(Attendee.registration_id, Attendee.uuid)
         .where(
@@ -68,44 +69,44 @@ def coming_by_registration(registration_ids: Sequence[int]) -> dict[int, list[UU
         .order_by(Attendee.registration_id, Attendee.position)
     )
     for registration_id, uuid in rows:
-        coming[registration_id].append(uuid)
-    return coming
+        uuids_by_registration[registration_id].append(uuid)
+    return uuids_by_registration
 
 
 def enqueue_many(
     kind: MessageKind,
-    letters: Sequence[BulkMessage],
+    bulk_messages: Sequence[BulkMessage],
     *,
     event_id: int,
     occasion: str | None,
     now: datetime,
-    **more: Any,
+    **columns: Any,
 ) -> int:
-    """Write one mail to each, and say how many. For an `occasion` nobody gets a second
-    one, whoever else writes them at the same time. `more` are further columns."""
-    if not letters:
+    """Queue one mail to each. Return how many. For an `occasion` nobody gets a second
+    one, whoever else writes them at the same time. `columns` are further columns."""
+    if not bulk_messages:
         return 0
     return insert_once(
         [
             outbox.message_row(
                 kind,
-                letter.registration.email,
-                letter.registration.email_key,
+                message.registration.email,
+                message.registration.email_key,
                 now,
                 event_id=event_id,
-                registration_id=letter.registration.id,
+                registration_id=message.registration.id,
                 occasion=occasion,
-                facts=letter.facts,
-                **more,
+                facts=message.facts,
+                **columns,
             )
-            for letter in letters
+            for message in bulk_messages
         ]
     )
 
 
 def insert_once(rows: Sequence[dict[str, Any]]) -> int:
-    """Write these messages but for those whose registration has one for the occasion,
-    and say how many that were."""
+    """Insert these messages but for those whose registration has one for the occasion.
+    Return how many were inserted."""
     connection = current_connection()
     written = connection.execute(INSERT_IGNORE[connection.dialect.name], rows)
     return len(written.all())

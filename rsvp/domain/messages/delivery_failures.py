@@ -33,7 +33,7 @@ def mark_address_failed(message_id: int, why: str, now: datetime) -> None:
 
 
 def clear_address_failed(message_id: int) -> None:
-    """A message was taken by an address that had refused earlier ones."""
+    """Note that an address that had refused earlier messages has taken one."""
     set_address_failed(message_id, None, None)
 
 
@@ -47,10 +47,10 @@ def set_address_failed(message_id: int, at: datetime | None, why: str | None) ->
 
 
 def has_recipient_address(message_id: int) -> tuple[ColumnElement[bool], ...]:
-    mine = select(Message.registration_id).where(Message.id == message_id)
+    registration_id = select(Message.registration_id).where(Message.id == message_id)
     address = select(Message.recipient_key).where(Message.id == message_id)
     return (
-        Registration.id == mine.scalar_subquery(),
+        Registration.id == registration_id.scalar_subquery(),
         Registration.email_key == address.scalar_subquery(),
     )
 
@@ -59,7 +59,7 @@ def has_recipient_address(message_id: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def unreached_registrations(event_id: int) -> Select[int, str]:
-    """The registrations, with their references, whose last mail could not be
+    """Select the registrations, with their references, whose last mail could not be
     delivered: none that reached the same address came after it."""
     later = aliased(Message)
     is_overtaken = exists().where(
@@ -92,8 +92,8 @@ def unreached_references(event_id: int) -> list[str]:
 
 
 def count_unreached(event_id: int) -> int:
-    people = unreached_registrations(event_id).order_by(None).subquery()
-    return current_session().scalar(select(func.count()).select_from(people)) or 0
+    unreached = unreached_registrations(event_id).order_by(None).subquery()
+    return current_session().scalar(select(func.count()).select_from(unreached)) or 0
 
 
 # --- telling the organizers ---------------------------------------------------------
@@ -111,8 +111,8 @@ def lock_event_of_message(message_id: int) -> int | None:
 
 
 def lock_event_row(event_id: int) -> int:
-    wanted = select(Event.id).where(Event.id == event_id)
-    current_session().execute(wanted.with_for_update(key_share=True))
+    query = select(Event.id).where(Event.id == event_id)
+    current_session().execute(query.with_for_update(key_share=True))
     return event_id
 
 

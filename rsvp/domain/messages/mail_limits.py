@@ -2,7 +2,8 @@
 
 Whoever fills in a form may give a stranger's address. So each mail that somebody can
 cause without having proved the address is counted, by the mailbox it goes to; what is
-over the limit is not written, and the reason is kept. `TABLE` says which those are.
+over the limit is not written, and the reason is kept. `RULES_BY_KIND` says which those
+are.
 """
 
 from __future__ import annotations
@@ -91,13 +92,15 @@ RULES_BY_KIND: dict[MessageKind, dict[Cause, LimitRule]] = {
 
 
 def is_counted(kind: MessageKind, cause: Cause) -> bool:
-    """What stands in no table yet is counted where a stranger may be behind it."""
+    """Whether a mail is counted; what no table names is where a stranger may cause
+    it."""
     rule = RULES_BY_KIND.get(kind, {}).get(cause)
     return cause in UNPROVED_CAUSES if rule is None else rule == LimitRule.COUNTED
 
 
 def cause_of(actor: str, registration: Registration) -> Cause:
-    """Who is behind a mail to whoever holds a registration, by the audit's actor."""
+    """Return who causes a mail to whoever holds a registration, by the audit's
+    actor."""
     if actor == audit.ATTENDEE:
         return Cause.LINK if registration.proved_at is None else Cause.OWNER
     return Cause.RULE if actor == "worker" else Cause.ORGANIZER
@@ -126,7 +129,7 @@ COUNT_BY_NETWORK = select(func.count()).where(
 
 
 def mailbox_mark(address_key: str) -> bytes:
-    """What mails to an address (as it is compared) are counted by."""
+    """Return what mails to an address (as it is compared) are counted by."""
     return tokens.mailbox_hash(code_key(), mailbox_of(address_key))
 
 
@@ -143,9 +146,9 @@ def counting_windows(now: datetime) -> dict[str, Any]:
 
 
 def lock_mark(mark: bytes) -> None:
-    """Let nobody else count this mailbox, or network, until the transaction ends, or
-    two at once would both find room. Call it before anything is locked, and for a
-    network before a mailbox.
+    """Lock a mailbox or network for counting until the transaction ends, or two at once
+    would both find room. Call it before anything is locked, and for a network before a
+    mailbox.
 
     On SQLite whoever writes is alone anyway.
     """
@@ -155,8 +158,9 @@ def lock_mark(mark: bytes) -> None:
 
 
 def is_mark_locked(mailbox: bytes) -> bool:
-    """The same where rows are locked already: whoever waited now might wait for one
-    that waits for them. A mail of another is just being written, then."""
+    """Whether another counts this mailbox; where rows are locked already: whoever
+    waited now might wait for one that waits for them. A mail of another is just being
+    written, then."""
     if not has_concurrent_writers():
         return False
     lock = select(func.pg_try_advisory_xact_lock(advisory_lock_number(mailbox)))
@@ -171,19 +175,19 @@ def advisory_lock_number(mark: bytes) -> int:
     return int.from_bytes(mark[:8], "big", signed=True)
 
 
-def run_for_network(mark: bytes, verb: Callable[[], T]) -> T:
+def run_for_network(network_mark: bytes, change: Callable[[], T]) -> T:
     """Make a change, first thing in a transaction, whose mails are counted by this
     network, too; changes from one network go in turn."""
-    lock_mark(mark)
-    with counting_network(mark):
-        return verb()
+    lock_mark(network_mark)
+    with counting_network(network_mark):
+        return change()
 
 
 @contextmanager
-def counting_network(mark: bytes) -> Iterator[None]:
+def counting_network(network_mark: bytes) -> Iterator[None]:
     """Count what the changes made inside cause by this network, too."""
     info = current_session().info
-    info["network"] = mark
+    info["network"] = network_mark
     try:
         yield
     finally:
@@ -193,8 +197,8 @@ def counting_network(mark: bytes) -> Iterator[None]:
 def counting_columns(
     kind: MessageKind, cause: Cause, recipient_key: str, event_id: int, now: datetime
 ) -> dict[str, Any] | None:
-    """The columns by which a mail is counted, none where it is not; None where it is
-    one too many and must not be written."""
+    """Return the columns by which a mail is counted, none where it is not; None where
+    it is one too many and must not be written."""
     if not is_counted(kind, cause):
         return {}
     mailbox, network = mailbox_mark(recipient_key), None
@@ -209,10 +213,10 @@ def counting_columns(
 
 def is_network_at_limit(network: bytes, now: datetime) -> bool:
     """Whether changes from this network have caused as many mails as they may."""
-    found = current_connection().execute(
+    counted = current_connection().execute(
         COUNT_BY_NETWORK, counting_windows(now) | {"network": network}
     )
-    return bool(found.scalar_one() >= MAX_PER_HOUR_AND_NETWORK)
+    return bool(counted.scalar_one() >= MAX_PER_HOUR_AND_NETWORK)
 
 
 # --- what is kept of it -------------------------------------------------------------
@@ -224,15 +228,15 @@ FORGET_BATCH_SIZE = 500
 
 
 def forget_old_marks(now: datetime) -> int:
-    """Drop some of the marks that count no more; of how many mails."""
-    old = Message.created_at <= now - A_DAY
-    ahead = Message.created_at > now + A_DAY
-    some = (
+    """Clear some of the marks that count no more. Return of how many mails."""
+    is_old = Message.created_at <= now - A_DAY
+    is_ahead_of_clock = Message.created_at > now + A_DAY
+    message_ids = (
         select(Message.id)
-        .where(Message.mailbox.is_not(None), old | ahead)
+        .where(Message.mailbox.is_not(None), is_old | is_ahead_of_clock)
         .limit(FORGET_BATCH_SIZE)
     )
-    return clear_marks(Message.id.in_(some))
+    return clear_marks(Message.id.in_(message_ids))
 
 
 def clear_marks(which: Any) -> int:

@@ -31,19 +31,19 @@ def build_facts(
     admission: Admission,
     attendees: Sequence[UUID],
     place: int | None = None,
-    **more: Any,
+    **others: Any,
 ) -> dict[str, Any]:
-    """What a message tells, frozen: `{"seats": int, "admission": name, "mode": mode,
-    "attendees": [uuid hex of those coming], "place": int or None, …}`. With a
-    cancellation `was` is the state before it; with a change `who` gave up; `what`
-    was done, where a kind of mail has several reasons."""
+    """Return what a message tells, frozen: `{"seats": int, "admission": name, "mode":
+    mode, "attendees": [uuid hex of those coming], "place": int or None, …}`. With a
+    cancellation `was` is the state before it; with a change `who` gave up;
+    `what` was done, where a kind of mail has several reasons."""
     return {
         "seats": len(attendees),
         "admission": admission.name,
         "mode": admission.mode,
         "attendees": [attendee.hex for attendee in attendees],
         "place": place,
-    } | more
+    } | others
 
 
 def enqueue_to_address(
@@ -56,16 +56,16 @@ def enqueue_to_address(
     facts: dict[str, Any],
     now: datetime,
     is_first: bool = False,
-    **more: Any,
+    **columns: Any,
 ) -> None:
-    """Write one mail; an older one of its kind that has not gone out is superseded.
+    """Queue one mail; an older one of its kind that has not gone out is superseded.
 
-    `is_first` skips looking for older ones, for a registration made just now. `more`
+    `is_first` skips looking for older ones, for a registration made just now. `columns`
     are further columns, among them those that a counted mail is counted by.
     """
     if not is_first:
         supersede(Message.registration_id == registration_id, kind, now)
-    written = message_row(
+    row = message_row(
         kind,
         recipient,
         recipient_key,
@@ -73,15 +73,15 @@ def enqueue_to_address(
         event_id=event_id,
         registration_id=registration_id,
         facts=facts,
-        **more,
+        **columns,
     )
-    current_connection().execute(INSERT_MESSAGE, written)
+    current_connection().execute(INSERT_MESSAGE, row)
 
 
 def message_row(
-    kind: MessageKind, recipient: str, recipient_key: str, now: datetime, **more: Any
+    kind: MessageKind, recipient: str, recipient_key: str, now: datetime, **columns: Any
 ) -> dict[str, Any]:
-    """A mail to be sent at once, as a row; `more` are further columns."""
+    """Return a mail to be sent at once, as a row; `columns` are further columns."""
     return {
         "uuid": uuid4(),
         "kind": kind,
@@ -97,17 +97,18 @@ def message_row(
         "attempts": 0,
         "rank": RANK_BY_KIND.get(kind, 0),
         "domain": mail_domain(recipient_key),
-        **more,
+        **columns,
     }
 
 
 def mail_domain(address: str) -> str:
-    """What stands behind the @: whose server takes the mail."""
+    """Return what stands behind the @: whose server takes the mail."""
     return address.rpartition("@")[2]
 
 
 def supersede(about: ColumnElement[bool], kind: MessageKind, now: datetime) -> None:
-    """Drop the messages of a kind that have not gone out, for a newer one of it."""
+    """Supersede the messages of a kind that have not gone out, for a newer one of
+    it."""
     current_connection().execute(
         update(Message)
         .where(
@@ -145,22 +146,22 @@ def enqueue(
     cause: Cause,
     now: datetime,
     place: int | None = None,
-    **more: Any,
+    **facts: Any,
 ) -> bool:
-    """Queue a mail to whoever holds this registration, about those who are coming, and
-    say whether it was.
+    """Queue a mail to whoever holds this registration, about those who are coming.
+    Return whether it was queued.
 
     Where a stranger may have caused it and it is one too many, an entry of the audit
     log takes its place.
     """
     recipient_key, event_id = registration.email_key, registration.event_id
-    counted_by = mail_limits.counting_columns(kind, cause, recipient_key, event_id, now)
-    if counted_by is None:
+    counting = mail_limits.counting_columns(kind, cause, recipient_key, event_id, now)
+    if counting is None:
         state = registration.state
         record_not_mailed(event_id, registration.id, state, kind, cause, now)
         return False
     session = current_session()
-    coming = session.scalars(
+    attendees = session.scalars(
         select(Attendee.uuid)
         .where(
             Attendee.registration_id == registration.id,
@@ -174,9 +175,9 @@ def enqueue(
         registration_id=registration.id,
         recipient=registration.email,
         recipient_key=recipient_key,
-        facts=build_facts(registration.admission, coming, place, **more),
+        facts=build_facts(registration.admission, attendees, place, **facts),
         now=now,
-        **counted_by,
+        **counting,
     )
     return True
 
@@ -216,30 +217,31 @@ def enqueue_again(
     cause: Cause,
     now: datetime,
     place: int | None = None,
-    **more: Any,
+    **facts: Any,
 ) -> bool:
-    """Tell once more how it stands: what waits for an answer is asked again, else it is
-    the ticket or the place in line. Says whether there is a mail."""
+    """Queue once more how it stands: what waits for an answer is asked again, else it
+    is the ticket or the place in line. Return whether there is a mail."""
     kind = RESEND_KIND_BY_STATE.get(registration.state, MessageKind.TICKET_AGAIN)
     if registration.decide_by is not None:
-        more["until"] = registration.decide_by.isoformat()
+        facts["until"] = registration.decide_by.isoformat()
     if registration.offered_seats is not None:
-        more["offered"] = registration.offered_seats
+        facts["offered"] = registration.offered_seats
     if is_queued_about(NEW_CODES, registration.id, kind):
         # It takes the place of the mail that says so.
-        more["what"] = NEW_CODES
-    return enqueue(registration, kind, cause=cause, now=now, place=place, **more)
+        facts["what"] = NEW_CODES
+    return enqueue(registration, kind, cause=cause, now=now, place=place, **facts)
 
 
-def is_queued_about(what: str, registration_id: int, kind: MessageKind) -> bool:
+def is_queued_about(reason: str, registration_id: int, kind: MessageKind) -> bool:
     """Whether a mail of this kind, which says that this was done, has not gone out."""
-    waiting = select(Message.facts).where(
+    query = select(Message.facts).where(
         Message.registration_id == registration_id,
         Message.kind == kind,
         Message.state == MessageState.QUEUED,
     )
     return any(
-        facts.get("what") == what for facts in current_session().scalars(waiting)
+        queued_facts.get("what") == reason
+        for queued_facts in current_session().scalars(query)
     )
 
 
@@ -253,9 +255,9 @@ RESEND_KIND_BY_STATE: dict[str, MessageKind] = {
 
 
 def enqueue_for_event(
-    event_id: int, kind: MessageKind, *, now: datetime, **more: Any
+    event_id: int, kind: MessageKind, *, now: datetime, **facts: Any
 ) -> int:
-    """Queue a mail to each live registration of an event, and say how many."""
+    """Queue a mail to each live registration of an event. Return how many."""
     registrations = (
         current_session()
         .scalars(
@@ -268,7 +270,7 @@ def enqueue_for_event(
         .all()
     )
     for registration in registrations:
-        enqueue(registration, kind, cause=Cause.ORGANIZER, now=now, **more)
+        enqueue(registration, kind, cause=Cause.ORGANIZER, now=now, **facts)
     return len(registrations)
 
 
@@ -283,14 +285,14 @@ def enqueue_to_user(user: User, kind: MessageKind, *, now: datetime) -> None:
 
 
 def insert_for_user(
-    user_id: int, address: str, kind: MessageKind, *, now: datetime, **more: Any
+    user_id: int, address: str, kind: MessageKind, *, now: datetime, **columns: Any
 ) -> None:
-    """Write one mail to an account; `more` are further columns. It goes out before what
-    many get: one person waits for it."""
-    written = message_row(
-        kind, address, address, now, user_id=user_id, **{"rank": 0} | more
+    """Queue one mail to an account; `columns` are further columns. It goes out before
+    what many get: one person waits for it."""
+    row = message_row(
+        kind, address, address, now, user_id=user_id, **{"rank": 0} | columns
     )
-    current_connection().execute(INSERT_MESSAGE, written)
+    current_connection().execute(INSERT_MESSAGE, row)
 
 
 # --- just before it goes out --------------------------------------------------------
@@ -300,7 +302,7 @@ def insert_for_user(
 
 
 def retry_failed(message_id: int, *, actor: str, now: datetime) -> None:
-    """Queue a mail that could not be delivered anew, as if it were the first try.
+    """Queue a mail that could not be delivered again, as if it were the first try.
 
     Raises Outdated where it did not fail, or what it says is not so any more.
     """

@@ -35,16 +35,18 @@ def is_still_relevant(message: Message, now: datetime) -> bool:
         return not message.registration.is_live
     if message.kind in PLACE_KINDS:
         return is_place_mail_relevant(message, now)
-    wanted = RELEVANCE_BY_KIND.get(MessageKind(message.kind))
-    return wanted is None or (may_get_optional_mail(message) and wanted(message, now))
+    is_relevant = RELEVANCE_BY_KIND.get(MessageKind(message.kind))
+    return is_relevant is None or (
+        may_get_optional_mail(message) and is_relevant(message, now)
+    )
 
 
 def is_place_mail_relevant(message: Message, now: datetime) -> bool:
     event = message.event
     # Whoever asks for the link again may want it afterwards, too.
     is_past = now >= event.ends_at and message.kind != MessageKind.TICKET_AGAIN
-    is_off = event.status == Status.CANCELLED
-    return message.registration.is_live and not is_off and not is_past
+    is_cancelled = event.status == Status.CANCELLED
+    return message.registration.is_live and not is_cancelled and not is_past
 
 
 def may_get_optional_mail(message: Message) -> bool:
@@ -80,13 +82,13 @@ def is_reconfirmation_relevant(message: Message, now: datetime) -> bool:
 
 
 def is_thank_you_relevant(message: Message, now: datetime) -> bool:
-    """An event may have been moved since."""
+    """Whether the event is over: it may have been moved since."""
     event = message.event
     return event.status == Status.PUBLISHED and now >= event.ends_at
 
 
 def is_note_relevant(_message: Message, _now: datetime) -> bool:
-    """What organizers write themselves they may write about anything."""
+    """Always: what organizers write themselves may be about anything."""
     return True
 
 
@@ -128,11 +130,11 @@ def is_still_true(message: Message) -> bool:
     """Whether what the message says is still so, as its registration stands now, and
     is said to who holds it."""
     event, registration = message.event, message.registration
-    is_off = event.status == Status.CANCELLED
+    is_cancelled = event.status == Status.CANCELLED
     says_so = message.kind == MessageKind.EVENT_CANCELLED
     return (
         event.erased_at is None
-        and (is_off is says_so or message.kind == MessageKind.NOTE)
+        and (is_cancelled is says_so or message.kind == MessageKind.NOTE)
         and registration.state in STATES_BY_KIND.get(message.kind, ())
         and has_current_recipient(message)
         and has_current_deadline(message)
@@ -140,7 +142,7 @@ def is_still_true(message: Message) -> bool:
 
 
 def has_current_deadline(message: Message) -> bool:
-    """Of an earlier offer or question the deadline is another, whatever came of it."""
+    """Whether its deadline is the current one: of an earlier offer it is another."""
     until = message.facts.get("until")
     registration = message.registration
     if message.kind in (MessageKind.OFFER, MessageKind.CONFIRM_ADDRESS):
@@ -156,5 +158,5 @@ def has_current_recipient(message: Message) -> bool:
     """Whether it goes where it should now: what it links to is the holder's alone."""
     if not message.recipient:
         return False  # erased
-    is_farewell = message.kind == MessageKind.PASSED_ON
-    return is_farewell or message.recipient_key == message.registration.email_key
+    is_about_transfer = message.kind == MessageKind.PASSED_ON
+    return is_about_transfer or message.recipient_key == message.registration.email_key

@@ -28,22 +28,28 @@ def confirm_address(registration_id: int, *, actor: str, now: datetime) -> State
     """Make a held place the holder's. Late, it is claimed again, or a place in line.
 
     What has a place or waits in line is left as it is. Late, and nothing is left, it
-    raises AdmissionFull or LineFull; else AlreadyOver, AddressInUse, EventCancelled and
-    EventOver.
+    raises AdmissionFull or WaitlistFull; else AlreadyOver, AddressInUse, EventCancelled
+    and EventOver.
     """
-    known = (State.HELD, State.CONFIRMED, State.WAITLISTED, State.OFFERED, State.LAPSED)
-    locked, registration = lock_registration(registration_id, now, known)
-    what = "confirmed_address"
+    states = (
+        State.HELD,
+        State.CONFIRMED,
+        State.WAITLISTED,
+        State.OFFERED,
+        State.LAPSED,
+    )
+    locked, registration = lock_registration(registration_id, now, states)
+    reason = "confirmed_address"
     if registration.state == State.HELD:
         confirm_and_notify(
-            registration, what, actor=actor, now=now, verb="confirm_address"
+            registration, reason, actor=actor, now=now, verb="confirm_address"
         )
     elif registration.state == State.LAPSED:
         if registration.ended_from != State.HELD:
             raise errors.AlreadyOver
         refuse_if_event_over(locked, now)
         seat_or_waitlist(
-            locked, registration, "confirm_address", what, actor=actor, now=now
+            locked, registration, "confirm_address", reason, actor=actor, now=now
         )
     return State(registration.state)
 
@@ -54,7 +60,7 @@ def approve(
     """Give a request its seats if they are free by the rules, else the end of the line;
     `why` is a line of text for the mail.
 
-    Raises NotRequested, AdmissionFull, LineFull, EventCancelled and EventOver.
+    Raises NotRequested, AdmissionFull, WaitlistFull, EventCancelled and EventOver.
     """
     locked, registration = lock_requested(registration_id, now)
     seat_or_waitlist(
@@ -84,7 +90,8 @@ def reinstate(
     """Bring back what is over, or was given on: by the rules for newcomers, or with
     `why`, which is kept, whatever the caps say.
 
-    Raises NotOver, AddressInUse, AdmissionFull, LineFull, EventCancelled and EventOver.
+    Raises NotOver, AddressInUse, AdmissionFull, WaitlistFull, EventCancelled and
+    EventOver.
     """
     locked, registration = lock_registration(registration_id, now, tuple(State))
     if registration.state not in (*ENDED_STATES, State.RELEASED):
@@ -93,9 +100,11 @@ def reinstate(
     if not registration.email:
         # Whose it was asked us to forget it.
         raise errors.AlreadyOver
-    what = "reinstated"
+    reason = "reinstated"
     if why is None:
-        seat_or_waitlist(locked, registration, "reinstate", what, actor=actor, now=now)
+        seat_or_waitlist(
+            locked, registration, "reinstate", reason, actor=actor, now=now
+        )
         return State(registration.state)
     admission = locked.admissions[registration.admission_id]
     is_above = capacity.claim_seats_above_caps(locked, admission, registration.seats)
@@ -113,7 +122,7 @@ def reinstate(
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),
         now=now,
-        what=what,
+        what=reason,
     )
     return State.CONFIRMED
 
@@ -134,7 +143,7 @@ def seat_or_waitlist(
     locked: LockedEvent,
     registration: Registration,
     verb: str,
-    what: str,
+    reason: str,
     *,
     actor: str,
     now: datetime,
@@ -145,17 +154,17 @@ def seat_or_waitlist(
     admission = locked.admissions[registration.admission_id]
     if claim_for_newcomer(locked, admission, registration.seats):
         confirm_and_notify(
-            registration, what, actor=actor, now=now, verb=verb, mail_text=mail_text
+            registration, reason, actor=actor, now=now, verb=verb, mail_text=mail_text
         )
         return
-    number = waitlist.join(locked, admission, registration.seats)
+    line_number = waitlist.join(locked, admission, registration.seats)
     transition(
         registration,
         State.WAITLISTED,
         verb=verb,
         actor=actor,
         now=now,
-        line_number=number,
+        line_number=line_number,
     )
     place = waitlist_position(locked, registration)
     outbox.enqueue(
@@ -164,7 +173,7 @@ def seat_or_waitlist(
         cause=cause_of(actor, registration),
         now=now,
         place=place,
-        what=what,
+        what=reason,
         why=mail_text,
     )
     # Fewer may be fine with it, and there may be some.
@@ -173,7 +182,7 @@ def seat_or_waitlist(
 
 def confirm_and_notify(
     registration: Registration,
-    what: str,
+    reason: str,
     *,
     actor: str,
     now: datetime,
@@ -186,6 +195,6 @@ def confirm_and_notify(
         MessageKind.CONFIRMATION,
         cause=cause_of(actor, registration),
         now=now,
-        what=what,
+        what=reason,
         why=mail_text,
     )

@@ -27,10 +27,11 @@ from rsvp.models.registration import LIVE_STATES, SEATED_STATES, AttendeeState, 
 def cancel(
     registration_id: int, *, actor: str, now: datetime, why: str | None = None
 ) -> None:
-    """Give up all places of a registration, or its place in line; the line moves up.
+    """Cancel a registration, or its place in line; the line moves up.
 
     Its holder can do so until the organizer's deadline, an organizer later as well.
-    Raises AlreadyOver, AlreadyIn, TooLateToCancel, EventCancelled, EventOver (erased).
+    Raises AlreadyOver, AlreadyCheckedIn, TooLateToCancel, EventCancelled, EventOver
+    (erased).
     """
     locked, registration = lock_registration(
         registration_id, now, (*LIVE_STATES, State.RELEASED)
@@ -50,10 +51,10 @@ def cancel_locked(
     now: datetime,
     why: str | None = None,
 ) -> None:
-    """Cancel it, give back what it holds, and say so; promotion is the caller's."""
+    """Cancel it, release what it holds, and mail that; promotion is the caller's."""
     admission = locked.admissions[registration.admission_id]
     waitlist.release_place(locked, admission, registration)
-    was = transition(
+    old_state = transition(
         registration,
         State.CANCELLED,
         verb=verb,
@@ -63,13 +64,15 @@ def cancel_locked(
         details={"seats": registration.seats},
     )
     cause = cause_of(actor, registration)
-    outbox.enqueue(registration, MessageKind.CANCELLED, cause=cause, now=now, was=was)
+    outbox.enqueue(
+        registration, MessageKind.CANCELLED, cause=cause, now=now, was=old_state
+    )
 
 
 def cancel_guest(
     registration_id: int, position: int, *, actor: str, now: datetime
 ) -> None:
-    """Give up one guest's place (`position` from 1); the others keep theirs.
+    """Cancel one guest's place (`position` from 1); the others keep theirs.
 
     Raises what `cancel` does, AlreadyOver also where there is no such guest, and
     AnswerFirst while an offer waits. Whoever registered gives up with `cancel`, for the

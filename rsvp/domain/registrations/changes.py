@@ -48,8 +48,8 @@ def change_details(
     actor: str,
     now: datetime,
 ) -> bool:
-    """Give those at these positions (0 is who registered) other names and answers, and
-    the registration other `answers`; say whether anything is new, and mail it then.
+    """Change the names and answers of those at these positions (0 is who registered),
+    and the registration's `answers`. Return whether anything is new, and mail it then.
 
     Of the answers only those given change; None takes one back. What belongs to no
     question that is asked here is ignored. Its holder can do so until the organizer's
@@ -80,43 +80,49 @@ def apply_details(
     people: Mapping[int, RequestedAttendee],
     answers: Answers | None,
 ) -> dict[str, Any]:
-    """Change the party, and give the columns of the registration that become others,
-    with the `positions` of those who did."""
-    coming = {one.position: one for one in load_party(registration) if one.is_coming}
-    if not people.keys() <= coming.keys():
+    """Change the party. Return the columns of the registration that change, with the
+    `positions` of those who did."""
+    attendees = {
+        attendee.position: attendee
+        for attendee in load_party(registration)
+        if attendee.is_coming
+    }
+    if not people.keys() <= attendees.keys():
         raise errors.AlreadyOver
     if 0 in people and not people[0].name:
         raise ValueError("who registered keeps a name")
-    asked = questions.questions_for(event, admission, QuestionScope.ATTENDEE)
+    asked_questions = questions.questions_for(event, admission, QuestionScope.ATTENDEE)
     changed = [
         position
         for position, person in sorted(people.items())
-        if change_attendee(coming[position], person, asked)
+        if change_attendee(attendees[position], person, asked_questions)
     ]
-    found: dict[str, Any] = {"positions": changed}
-    if 0 in changed and coming[0].name != registration.name:
-        found["name"] = coming[0].name
-    asked = questions.questions_for(event, admission, QuestionScope.REGISTRATION)
-    told = merge_answers(registration.answers, answers or {}, asked)
-    if told != registration.answers:
-        found["answers"] = told
-    return found
+    columns: dict[str, Any] = {"positions": changed}
+    if 0 in changed and attendees[0].name != registration.name:
+        columns["name"] = attendees[0].name
+    asked_questions = questions.questions_for(
+        event, admission, QuestionScope.REGISTRATION
+    )
+    new_answers = merge_answers(registration.answers, answers or {}, asked_questions)
+    if new_answers != registration.answers:
+        columns["answers"] = new_answers
+    return columns
 
 
 def change_attendee(
-    attendee: Attendee, person: RequestedAttendee, asked: list[Question]
+    attendee: Attendee, person: RequestedAttendee, asked_questions: list[Question]
 ) -> bool:
     before = attendee.name, attendee.answers
     attendee.name = person.name or None
-    attendee.answers = merge_answers(attendee.answers, person.answers, asked)
+    attendee.answers = merge_answers(attendee.answers, person.answers, asked_questions)
     return before != (attendee.name, attendee.answers)
 
 
 def merge_answers(
-    before: Answers, given: Answers, asked: Iterable[Question]
+    before: Answers, given: Answers, asked_questions: Iterable[Question]
 ) -> dict[str, Any]:
     # What is erased sooner than the rest is not answered anew.
-    keys = {question.key for question in asked if question.erased_at is None}
+    keys = {question.key for question in asked_questions if question.erased_at is None}
     after = dict(before) | {key: given[key] for key in given if key in keys}
     return {key: answer for key, answer in after.items() if answer is not None}
 
@@ -132,10 +138,10 @@ def add_guest(
     actor: str,
     now: datetime,
 ) -> State:
-    """Bring one guest more: at once where a seat is free that nobody waiting could use.
+    """Add one guest: at once where a seat is free that nobody waiting could use.
 
     A party in line grows too, at its end; one that waits for approval grows. Gives the
-    state the registration is then in. Raises NoSeatFree, PartyTooLarge, LineFull,
+    state the registration is then in. Raises NoSeatFree, PartyTooLarge, WaitlistFull,
     AnswerFirst (an offer or an unconfirmed address waits), TooLateToCancel,
     AlreadyOver, EventCancelled and EventOver.
     """
@@ -153,9 +159,11 @@ def add_guest(
         capacity.leave_waitlist(locked, admission, registration.seats)
         values["line_number"] = waitlist.join(locked, admission, seats)
     position = max(attendee.position for attendee in load_party(registration)) + 1
-    asked = questions.questions_for(locked.event, admission, QuestionScope.ATTENDEE)
+    asked_questions = questions.questions_for(
+        locked.event, admission, QuestionScope.ATTENDEE
+    )
     guest = RequestedAttendee(
-        person.name or None, merge_answers({}, person.answers, asked)
+        person.name or None, merge_answers({}, person.answers, asked_questions)
     )
     row = attendee_row(registration.event_id, position, guest, code_key)
     row["registration_id"] = registration.id
@@ -184,30 +192,35 @@ def change_admission(
     actor: str,
     now: datetime,
 ) -> State:
-    """Attend another way: with all seats there, free ones that nobody waiting could
-    use, else everything stays as it is.
+    """Move to another admission: with all seats there, free ones that nobody waiting
+    could use, else everything stays as it is.
 
     Who waits gets a place there if it is free by the same rule, else one at the end of
     that line; who waits for approval goes on waiting. `answers` and `people` are as in
     `change_details`, of what is asked there; answers to what is not are dropped. What
     comes free goes to the line. Gives the state the registration is then in. Raises
-    WrongAdmission, NoSeatFree, PartyTooLarge, AdmissionFull, LineFull, AddressInUse,
-    AlreadyIn, AnswerFirst, TooLateToCancel, AlreadyOver, EventCancelled and EventOver.
+    WrongAdmission, NoSeatFree, PartyTooLarge, AdmissionFull, WaitlistFull,
+    AddressInUse, AlreadyCheckedIn, AnswerFirst, TooLateToCancel, AlreadyOver,
+    EventCancelled and EventOver.
     """
     locked, registration = lock_for_change(registration_id, actor, now)
     target = locked.admissions.get(admission_id)
     if target is None or target.id == registration.admission_id:
         raise errors.WrongAdmission
     refuse_if_checked_in(Attendee.registration_id == registration.id)
-    was, left = registration.state, registration.admission_id
+    old_state, old_admission_id = registration.state, registration.admission_id
     values = apply_details(locked.event, target, registration, people or {}, answers)
     del values["positions"]
-    told = values.get("answers", registration.answers)
-    asked = questions.questions_for(locked.event, target, QuestionScope.REGISTRATION)
-    values["answers"] = answers_to_asked(told, asked)
-    asked = questions.questions_for(locked.event, target, QuestionScope.ATTENDEE)
+    old_answers = values.get("answers", registration.answers)
+    asked_questions = questions.questions_for(
+        locked.event, target, QuestionScope.REGISTRATION
+    )
+    values["answers"] = answers_to_asked(old_answers, asked_questions)
+    asked_questions = questions.questions_for(
+        locked.event, target, QuestionScope.ATTENDEE
+    )
     for attendee in load_party(registration):
-        attendee.answers = answers_to_asked(attendee.answers, asked)
+        attendee.answers = answers_to_asked(attendee.answers, asked_questions)
     values |= claim_target_seats(locked, registration, target, now)
     update_registration(registration, admission_id=target.id, **values)
     set_committed_value(registration, "admission", target)
@@ -218,8 +231,8 @@ def change_admission(
         now=now,
         event_id=registration.event_id,
         registration_id=registration.id,
-        states=(was, registration.state),
-        details={"from": left, "to": target.id},
+        states=(old_state, registration.state),
+        details={"from": old_admission_id, "to": target.id},
     )
     notify_change(locked, registration, "moved", actor, now)
     waitlist.promote(locked, actor=actor, now=now)
@@ -229,7 +242,7 @@ def change_admission(
 def claim_target_seats(
     locked: LockedEvent, registration: Registration, target: Admission, now: datetime
 ) -> dict[str, Any]:
-    """Take the seats of a move, or a place in line; what changes by it."""
+    """Claim the seats of a move, or a place in line. Return the columns that change."""
     source = locked.admissions[registration.admission_id]
     seats = registration.seats
     if registration.state == State.CONFIRMED:
@@ -254,8 +267,10 @@ def claim_target_seats(
     return {"line_number": waitlist.join(locked, target, seats)}
 
 
-def answers_to_asked(answers: Answers, asked: Iterable[Question]) -> dict[str, Any]:
-    keys = {question.key for question in asked}
+def answers_to_asked(
+    answers: Answers, asked_questions: Iterable[Question]
+) -> dict[str, Any]:
+    keys = {question.key for question in asked_questions}
     return {key: answer for key, answer in answers.items() if key in keys}
 
 
@@ -265,7 +280,7 @@ def answers_to_asked(answers: Answers, asked: Iterable[Question]) -> dict[str, A
 def lock_for_change(
     registration_id: int, actor: str, now: datetime
 ) -> tuple[LockedEvent, Registration]:
-    """The lock, for a change of how many come or where: nothing waits for an answer."""
+    """Lock for a change of how many come or where: nothing waits for an answer."""
     locked, registration = lock_registration(registration_id, now)
     refuse_after_deadline(locked, actor, now)
     refuse_if_event_over(locked, now)
@@ -277,7 +292,7 @@ def lock_for_change(
 def notify_change(
     locked: LockedEvent,
     registration: Registration,
-    what: str,
+    reason: str,
     actor: str,
     now: datetime,
 ) -> None:
@@ -287,5 +302,5 @@ def notify_change(
         cause=cause_of(actor, registration),
         now=now,
         place=waitlist_position(locked, registration),
-        what=what,
+        what=reason,
     )

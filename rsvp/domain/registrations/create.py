@@ -58,7 +58,7 @@ INSERT_CONSENTS: Insert = insert(table_of(GivenConsent))
 
 @dataclass(frozen=True)
 class RequestedAttendee:
-    """One of a party; `answers` are those asked of each attendee."""
+    """One of a party that wants to register; `answers` are those asked of each."""
 
     name: str | None
     answers: dict[str, Any] = field(default_factory=dict)
@@ -105,10 +105,11 @@ class PreparedRegistration:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of it. `made`: it is new. `again`: the same form came twice and this is
-    the first one's. `mailed`: the address is registered already, nothing was made, and
-    the ticket was mailed to its owner again; there is no token to show. `is_mailed`:
-    False where it was made without its mail, which would have been one too many.
+    """What registering came to. `made`: it is new. `again`: the same form came twice
+    and this is the first one's. `mailed`: the address is registered already, nothing
+    was made, and the ticket was mailed to its owner again; there is no token to show.
+    `is_mailed`: False where it was made without its mail, which would have been one too
+    many.
     """
 
     kind: Literal["made", "again", "mailed"]
@@ -195,7 +196,7 @@ def prepare(
 
 
 def first_state(event: Event, now: datetime) -> dict[str, Any]:
-    """What a registration is at first where its seats are free, or none are claimed."""
+    """Return the state of a new registration whose seats are free, or not claimed."""
     if event.is_by_approval:
         return {"state": State.REQUESTED, "decide_by": None}
     if event.confirm_address:
@@ -215,37 +216,37 @@ def register(
     under the event's lock (`db.write` does that). Where its mail would be one too many
     it is made without; TooManyMails is raised where that can't be: for a place that the
     mail is to confirm, and for an address that is registered already. Raises
-    StaleEvent, AdmissionFull (where no line is kept), LineFull and NoInvitation, too;
-    then nothing has been written.
+    StaleEvent, AdmissionFull (where no line is kept), WaitlistFull and
+    InvalidInvitation, too; then nothing has been written.
     """
     event = plan.event
     mail_limits.lock_mark(plan.mailbox)
-    limited = mail_limits.is_mailbox_at_limit(plan.mailbox, event.id, plan.now)
+    is_over_limit = mail_limits.is_mailbox_at_limit(plan.mailbox, event.id, plan.now)
     if under_lock or not needs_no_lock(plan):
-        return register_under_lock(plan, limited, actor)
+        return register_under_lock(plan, is_over_limit, actor)
 
     registration_id = insert_registration(plan.row)
     if registration_id is None:
         # What an address has may be over, or somebody else's whom it waits for: then
         # the lock settles that first.
         is_settled = not waitlist.has_due_expiry(event, plan.now)
-        if is_settled and (before := find_earlier(plan, limited)):
-            return before
+        if is_settled and (outcome := find_earlier(plan, is_over_limit)):
+            return outcome
         # Or another's reference or submission: the second time both are new.
         raise errors.RetryUnderLock
-    refuse_without_mail(plan.row, limited)
-    insert_related(plan, registration_id, actor, limited=limited)
+    refuse_without_mail(plan.row, is_over_limit)
+    insert_related(plan, registration_id, actor, is_over_limit=is_over_limit)
     if not capacity.claim_seats_without_lock(
         plan.admission.id, plan.row["seats"], event.version
     ):
         raise errors.RetryUnderLock
     state = plan.row["state"]
-    return Outcome("made", registration_id, plan.token, state, not limited)
+    return Outcome("made", registration_id, plan.token, state, not is_over_limit)
 
 
-def refuse_without_mail(row: dict[str, Any], limited: bool) -> None:
-    """A place that is held until its mail is answered is nobody's without that mail."""
-    if limited and row["state"] == State.HELD:
+def refuse_without_mail(row: dict[str, Any], is_over_limit: bool) -> None:
+    """Refuse a place that is held until its mail is answered where there is no mail."""
+    if is_over_limit and row["state"] == State.HELD:
         raise errors.TooManyMails(limit=mail_limits.MAX_PER_DAY)
 
 
@@ -261,14 +262,14 @@ def needs_no_lock(plan: PreparedRegistration) -> bool:
 
 
 def register_under_lock(
-    plan: PreparedRegistration, limited: bool, actor: str
+    plan: PreparedRegistration, is_over_limit: bool, actor: str
 ) -> Outcome:
     locked = waitlist.lock_and_expire(plan.event.id, plan.now)
     event, admission = locked.event, locked.admissions[plan.admission.id]
     if event.version != plan.event.version:
         raise errors.StaleEvent
-    if before := find_earlier(plan, limited):
-        return before
+    if outcome := find_earlier(plan, is_over_limit):
+        return outcome
 
     seats, row, place = plan.row["seats"], plan.row | new_identifiers(plan), None
     if event.needs_invitation:
@@ -284,27 +285,31 @@ def register_under_lock(
     if registration_id is None:
         # Somebody registered this address in the moment since we looked.
         raise errors.RetryUnderLock
-    refuse_without_mail(row, limited)
+    refuse_without_mail(row, is_over_limit)
     insert_related(
-        replace(plan, row=row), registration_id, actor, place, limited=limited
+        replace(plan, row=row),
+        registration_id,
+        actor,
+        place,
+        is_over_limit=is_over_limit,
     )
     state = row["state"]
     if state == State.WAITLISTED and row["fewer_ok"]:
         # Not all of them fit, but some may, and fewer are fine.
         moved_up = waitlist.promote(locked, actor=actor, now=plan.now)
         state = State.OFFERED if registration_id in moved_up else state
-    return Outcome("made", registration_id, plan.token, state, not limited)
+    return Outcome("made", registration_id, plan.token, state, not is_over_limit)
 
 
 def claim_for_newcomer(locked: LockedEvent, admission: Admission, seats: int) -> bool:
-    """Claim seats for one who comes anew, if nobody who waits could use them."""
+    """Claim seats for a newcomer, if nobody who waits could use them."""
     free = waitlist.has_seats_for_newcomer(locked, admission, seats)
     return free and capacity.claim_seats(locked, admission, seats)
 
 
 def new_identifiers(plan: PreparedRegistration) -> dict[str, Any]:
-    """A reference; and no submission if another address used it, which happens when
-    somebody goes back in the browser and registers somebody else."""
+    """Return a new reference; and no submission if another address used it, which
+    happens when somebody goes back in the browser and registers somebody else."""
     submission = plan.request.submission
     if submission is not None:
         used = select(Registration.id).where(
@@ -334,15 +339,15 @@ def insert_related(
     actor: str,
     place: int | None = None,
     *,
-    limited: bool,
+    is_over_limit: bool,
 ) -> None:
-    """The party, the consents, the audit entry and the mail of a new registration, or
-    why it has none."""
+    """Insert the party, the consents, the audit entry and the mail of a new
+    registration, or why it has none."""
     connection = current_connection()
-    link = {"registration_id": registration_id}
-    connection.execute(INSERT_ATTENDEES, [row | link for row in plan.attendees])
+    key = {"registration_id": registration_id}
+    connection.execute(INSERT_ATTENDEES, [row | key for row in plan.attendees])
     if plan.consents:
-        connection.execute(INSERT_CONSENTS, [row | link for row in plan.consents])
+        connection.execute(INSERT_CONSENTS, [row | key for row in plan.consents])
     state = plan.row["state"]
     audit.record(
         "register",
@@ -353,7 +358,7 @@ def insert_related(
         states=(None, state),
         details={"seats": plan.row["seats"]},
     )
-    if limited:
+    if is_over_limit:
         outbox.record_not_mailed(
             *(plan.event.id, registration_id, state),
             *(FIRST_KIND_BY_STATE[state], Cause.FORM, plan.now),
@@ -385,24 +390,25 @@ def deadline_facts(decide_by: datetime | None) -> dict[str, str]:
 # --- the same again -----------------------------------------------------------------
 
 
-def find_earlier(plan: PreparedRegistration, limited: bool) -> Outcome | None:
-    """What this form, or this address, has already come to."""
+def find_earlier(plan: PreparedRegistration, is_over_limit: bool) -> Outcome | None:
+    """Return the outcome that this form, or this address, already has."""
     if outcome := find_by_submission(plan):
         return outcome
     earlier = find_by_address(plan)
     if earlier is None:
         return None
-    if limited:
+    if is_over_limit:
         # Nobody is told of a mail that is not written.
         raise errors.TooManyMails(limit=mail_limits.MAX_PER_DAY)
     return resend_ticket(plan, earlier)
 
 
 def find_by_submission(plan: PreparedRegistration) -> Outcome | None:
-    """The registration that this very form made before: a double click, a reload."""
+    """Return the registration that this very form made before: a double click, a
+    reload."""
     if plan.request.submission is None:
         return None
-    earlier = select(
+    query = select(
         Registration.id,
         Registration.uuid,
         Registration.link_version,
@@ -414,7 +420,7 @@ def find_by_submission(plan: PreparedRegistration) -> Outcome | None:
         # Whoever copies a submission id learns nothing without the address.
         Registration.email_key == plan.request.email_key,
     )
-    row = current_connection().execute(earlier).one_or_none()
+    row = current_connection().execute(query).one_or_none()
     if row is None:
         return None
     token = tokens.manage_token(plan.code_key, row.uuid, row.link_version)
@@ -424,7 +430,7 @@ def find_by_submission(plan: PreparedRegistration) -> Outcome | None:
 
 
 def find_by_address(plan: PreparedRegistration) -> Registration | None:
-    """The live registration this address already has for the admission."""
+    """Return the live registration this address already has for the admission."""
     if plan.event.several:
         return None
     return current_session().scalar(
@@ -450,8 +456,8 @@ def resend_ticket(plan: PreparedRegistration, earlier: Registration) -> Outcome:
 
 
 def largest_party(event: Event, admission: Admission) -> int:
-    """How many people one registration may bring: the event's limit, and no more than
-    could ever be seated together beside those whose seats are reserved."""
+    """Return how many people one registration may bring: the event's limit, and no more
+    than could ever be seated together beside those whose seats are reserved."""
     caps = [event.party_max]
     if admission.capacity is not None:
         caps.append(admission.capacity - admission.reserved)
@@ -463,10 +469,10 @@ def largest_party(event: Event, admission: Admission) -> int:
 def attendee_row(
     event_id: int, position: int, person: RequestedAttendee, code_key: bytes
 ) -> dict[str, Any]:
-    attendee = uuid4()
-    ticket = tokens.ticket_token(code_key, attendee, 0)
+    attendee_uuid = uuid4()
+    ticket = tokens.ticket_token(code_key, attendee_uuid, 0)
     return {
-        "uuid": attendee,
+        "uuid": attendee_uuid,
         "event_id": event_id,
         "position": position,
         "state": AttendeeState.COMING,
@@ -474,19 +480,20 @@ def attendee_row(
         "answers": person.answers,
         "code_version": 0,
         "code_key_id": tokens.key_id(code_key),
-        "code_id": tokens.code_id(tokens.attendee_code(code_key, attendee, 0)),
+        "code_id": tokens.code_id(tokens.attendee_code(code_key, attendee_uuid, 0)),
         "ticket_id": tokens.link_id(ticket),
     }
 
 
 def search_text_of(reference: str, request: RegistrationRequest) -> str:
-    """What an organizer finds the registration by."""
+    """Return the text that an organizer finds the registration by."""
     names = (person.name for person in request.party)
     return search_text(reference, request.email, names)
 
 
 def new_reference() -> str:
-    """Eight characters to read over the phone; they open nothing by themselves."""
+    """Return eight characters to read over the phone; they open nothing by
+    themselves."""
     return "".join(
         secrets.choice(keyboard_layouts.ALPHABET) for _ in range(REFERENCE_LENGTH)
     )

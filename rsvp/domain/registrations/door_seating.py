@@ -30,7 +30,7 @@ NOT_REACHED = "not_reached"
 
 
 def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
-    """Give a party that waits, and stands at the door, its seats.
+    """Seat a waitlisted party that stands at the door.
 
     Free ones at first; from `standby_at` on the seats of parties none of whom is in
     count as free, too: as many as it takes are released, latest registered first.
@@ -52,10 +52,10 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
 
 
 def find_latecomers(event_id: int, codes: Iterable[bytes]) -> list[int]:
-    """Ids of the registrations of this event whose seats were given on, of those who
-    hold up these codes."""
+    """Return the ids of the registrations of this event whose seats were released, of
+    those who hold up these codes."""
     code_ids = [tokens.code_id(code) for code in codes]
-    wanted = (
+    query = (
         select(Registration.id)
         .join(Attendee, Attendee.registration_id == Registration.id)
         .where(
@@ -65,12 +65,12 @@ def find_latecomers(event_id: int, codes: Iterable[bytes]) -> list[int]:
         )
         .distinct()
     )
-    return list(current_session().scalars(wanted)) if code_ids else []
+    return list(current_session().scalars(query)) if code_ids else []
 
 
 def reseat_latecomer(registration_id: int, *, actor: str, now: datetime) -> None:
-    """Give a party that comes late, after its seats were given on, seats again while
-    there are some; nobody is mailed, since they stand there.
+    """Seat a party that comes late, after its seats were released, while there are
+    some; nobody is mailed, since they stand there.
 
     Else a host decides, with `reinstate`, and it is on record. Raises NoSeatFree,
     DoorsNotOpen, AlreadyOver, AddressInUse, EventCancelled and EventOver.
@@ -105,52 +105,53 @@ def claim_at_door(
 def absent_registrations(
     locked: LockedEvent, admission: Admission
 ) -> list[Registration]:
-    """Confirmed parties none of whom is in, whose seats would serve this admission:
-    those of the same one first, then of the same room; the latest registered first."""
-    rivals = [
-        other.id for other in waitlist.admissions_sharing_seats(locked, admission)
+    """Return confirmed parties none of whom is in, whose seats would serve this
+    admission: those of the same one first, then of the same room; the latest registered
+    first."""
+    admission_ids = [
+        sharing.id for sharing in waitlist.admissions_sharing_seats(locked, admission)
     ]
-    inside = exists().where(
+    is_checked_in = exists().where(
         CheckIn.attendee_id == Attendee.id,
         Attendee.registration_id == Registration.id,
     )
-    wanted = (
+    query = (
         select(Registration)
         .where(
             Registration.event_id == locked.event.id,
             Registration.state == State.CONFIRMED,
-            Registration.admission_id.in_(rivals),
-            ~inside,
+            Registration.admission_id.in_(admission_ids),
+            ~is_checked_in,
         )
         .order_by(Registration.admission_id != admission.id, Registration.id.desc())
         # The door locks them as well, so nobody is let in while given on.
         .with_for_update(key_share=True)
     )
-    fresh = {"populate_existing": True}
-    return list(current_session().scalars(wanted, execution_options=fresh))
+    options = {"populate_existing": True}
+    return list(current_session().scalars(query, execution_options=options))
 
 
 def release_registration(
-    registration_id: int, *, what: str, actor: str, now: datetime
+    registration_id: int, *, reason: str, actor: str, now: datetime
 ) -> None:
-    """Give the seats of a confirmed party on, by rule or, where nobody
-    could ask them whether they still come (`not_reached`), by an organizer.
+    """Release the seats of a confirmed party, by rule or, where nobody could ask them
+    whether they still come (`not_reached`), by an organizer.
 
-    What comes free goes to the line, as long as it runs. Raises AlreadyIn where one of
-    them is in, NotConfirmed, AlreadyOver, EventCancelled and EventOver.
+    What comes free goes to the line, as long as it runs. Raises AlreadyCheckedIn where
+    one of them is in, NotConfirmed, AlreadyOver, EventCancelled and EventOver.
     """
     locked, registration = lock_registration(registration_id, now)
     if registration.state != State.CONFIRMED:
         raise errors.NotConfirmed
     refuse_if_checked_in(Attendee.registration_id == registration.id)
-    release_seat(locked, registration, what, actor, now)
+    release_seat(locked, registration, reason, actor, now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
 def release_seat(
     locked: LockedEvent,
     registration: Registration,
-    what: str,
+    reason: str,
     actor: str,
     now: datetime,
 ) -> None:
@@ -162,8 +163,8 @@ def release_seat(
         verb="release",
         actor=actor,
         now=now,
-        details={"what": what},
+        details={"what": reason},
     )
     outbox.enqueue(
-        registration, MessageKind.RELEASED, cause=Cause.RULE, now=now, what=what
+        registration, MessageKind.RELEASED, cause=Cause.RULE, now=now, what=reason
     )

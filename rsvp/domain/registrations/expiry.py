@@ -14,25 +14,25 @@ from rsvp.models.registration import State
 
 
 def events_to_expire(now: datetime) -> list[int]:
-    """Ids of the events in which an offer or a held place has ended, or somebody still
-    waits although the event is over."""
-    ended = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
-    waits = Registration.state.in_((State.WAITLISTED, State.REQUESTED))
-    due = (
+    """Return the ids of the events in which an offer or a held place has ended, or
+    somebody still waits although the event is over."""
+    is_past = and_(Registration.decide_by.is_not(None), Registration.decide_by <= now)
+    is_waiting = Registration.state.in_((State.WAITLISTED, State.REQUESTED))
+    query = (
         select(Event.id)
         .join(Registration, Registration.event_id == Event.id)
         .where(
             Event.status == Status.PUBLISHED,
             Event.erased_at.is_(None),
-            or_(ended, and_(waits, Event.ends_at <= now)),
+            or_(is_past, and_(is_waiting, Event.ends_at <= now)),
         )
         .distinct()
         .order_by(Event.id)
     )
-    return list(current_session().scalars(due))
+    return list(current_session().scalars(query))
 
 
 def expire_due(event_id: int, *, now: datetime) -> int:
-    """End what has ended in one event, give its seats on, and say how many that were.
+    """Expire what has ended in one event and promote. Return how many expired.
     Safe to repeat, and at once in several workers."""
     return waitlist.expire_due(capacity.lock_event(event_id), now)

@@ -20,8 +20,8 @@ from rsvp.models.registration import LIVE_STATES, State
 def lock_registration(
     registration_id: int, now: datetime, states: Collection[State] = LIVE_STATES
 ) -> tuple[LockedEvent, Registration]:
-    """The event's lock, then the registration's, for a change of one that is in one of
-    these states; by then what has ended has lapsed.
+    """Lock the event, then a registration that is in one of these states, for a change;
+    by then what has ended has lapsed.
 
     Raises AlreadyOver, EventCancelled, and EventOver where the event's data is erased.
     """
@@ -43,7 +43,7 @@ def lock_registration(
 def lock_in_any_state(
     registration_id: int, now: datetime
 ) -> tuple[LockedEvent, Registration]:
-    """The event's lock, then the registration's, in whatever state it is."""
+    """Lock the event, then the registration, in whatever state it is."""
     session = current_session()
     event_id = session.scalars(
         select(Registration.event_id).where(Registration.id == registration_id)
@@ -59,7 +59,7 @@ def lock_in_any_state(
 
 
 def refuse_after_deadline(locked: LockedEvent, actor: str, now: datetime) -> None:
-    """After the organizer's deadline a link changes nothing; an organizer may."""
+    """Refuse a change by link after the organizer's deadline; an organizer may."""
     if actor == audit.ATTENDEE and now >= locked.event.changes_end_at:
         raise errors.TooLateToCancel(title=locked.event.title)
 
@@ -70,12 +70,12 @@ def refuse_if_event_over(locked: LockedEvent, now: datetime) -> None:
 
 
 def refuse_if_checked_in(whom: ColumnElement[bool]) -> None:
-    """Raise AlreadyIn if one of these attendees is in. The door locks the registration
-    as well, so nobody is let in while being cancelled."""
-    found = current_session().execute(
+    """Raise AlreadyCheckedIn if one of these attendees is in. The door locks the
+    registration as well, so nobody is let in while being cancelled."""
+    rows = current_session().execute(
         checked_in_names(whom).order_by(Attendee.position).limit(1)
     )
-    if row := found.one_or_none():
+    if row := rows.one_or_none():
         raise errors.AlreadyCheckedIn(name=row[0])
 
 
@@ -95,7 +95,7 @@ def checked_in_names(whom: ColumnElement[bool]) -> Select[Any]:
 
 
 def waitlist_position(locked: LockedEvent, registration: Registration) -> int | None:
-    """Which place in line it has now; None where it does not wait."""
+    """Return its place in line, from 1; None where it does not wait."""
     if registration.state != State.WAITLISTED:
         return None
     admission = locked.admissions[registration.admission_id]

@@ -15,17 +15,17 @@ from rsvp.models import Registration
 
 
 def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
-    """The registration that a link for this is about, unless it was erased."""
+    """Return the registration of an unsubscribe link, unless it was erased."""
     uuid = tokens.registration_of_token(token)
     if uuid is None:
         return None
-    found = current_session().scalar(
+    registration = current_session().scalar(
         select(Registration).where(Registration.uuid == uuid)
     )
-    if found is None or found.is_erased:
+    if registration is None or registration.is_erased:
         return None
-    mine = tokens.mute_token(code_key, uuid, found.link_version)
-    return found if tokens.is_same_token(mine, token) else None
+    mute_token = tokens.mute_token(code_key, uuid, registration.link_version)
+    return registration if tokens.is_same_token(mute_token, token) else None
 
 
 def mute(registration_id: int, *, actor: str, now: datetime) -> None:
@@ -39,7 +39,7 @@ def mute(registration_id: int, *, actor: str, now: datetime) -> None:
 
 
 def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
-    """Send them again from now on; safe to repeat."""
+    """Send such mails again from now on; safe to repeat."""
     _locked, registration = lock_in_any_state(registration_id, now)
     if registration.muted_at is not None and not registration.is_erased:
         update_registration(registration, muted_at=None)

@@ -30,7 +30,7 @@ def accept_offer(
     actor: str,
     now: datetime,
 ) -> State:
-    """Take the offered seats; late as well, if they are still free by the rules.
+    """Accept the offered seats; late as well, if they are still free by the rules.
 
     `coming` are the positions of those who come: all of them by default. It is needed
     where fewer seats are offered than the party has people; the others are cancelled,
@@ -79,7 +79,7 @@ def accept_offer(
 def refuse_late_acceptance(
     locked: LockedEvent, registration: Registration, now: datetime
 ) -> None:
-    """Only what was offered can be taken late, and only until doors: then presence
+    """Refuse a late acceptance of what was not offered, or after doors: then presence
     decides."""
     if registration.ended_from != State.OFFERED:
         raise errors.NotOffered
@@ -113,7 +113,7 @@ def cancel_not_chosen(registration: Registration, chosen: set[int]) -> None:
 
 
 def decline_offer(registration_id: int, *, actor: str, now: datetime) -> None:
-    """Let the offered seats go, and leave the line; they go to the next in it.
+    """Decline the offered seats and leave the line; they go to the next in it.
 
     Raises NotOffered, AlreadyOver, EventCancelled and EventOver.
     """
@@ -123,10 +123,10 @@ def decline_offer(registration_id: int, *, actor: str, now: datetime) -> None:
 
 
 def put_off_offer(registration_id: int, *, actor: str, now: datetime) -> None:
-    """Not now: let the offered seats go to the next, and keep the place in line. Works
+    """Put the offer off: the seats go to the next, the place in line is kept. Works
     once.
 
-    Raises PutOffBefore, and what `decline_offer` does.
+    Raises AlreadyPutOff, and what `decline_offer` does.
     """
     locked, registration = lock_offered(registration_id, now)
     if registration.was_put_off:
@@ -167,13 +167,13 @@ def offer_free_seats(registration_id: int, *, actor: str, now: datetime) -> None
     if now >= locked.event.doors_open_at or locked.event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=locked.event.title)
     admission = locked.admissions[registration.admission_id]
-    left = capacity.free_seats(locked)[admission.id]
-    seats = waitlist.seats_for_party(registration, left)
+    seats_left = capacity.free_seats(locked)[admission.id]
+    seats = waitlist.seats_for_party(registration, seats_left)
     if not seats or not capacity.claim_seats(locked, admission, seats):
         raise errors.NoSeatFree
     capacity.leave_waitlist(locked, admission, registration.seats)
     waitlist.make_offer(
-        locked.event, registration, seats, actor=actor, now=now, what="by_hand"
+        locked.event, registration, seats, actor=actor, now=now, reason="by_hand"
     )
 
 

@@ -24,8 +24,8 @@ from rsvp.models.registration import State
 
 
 def seat_waiting(registration_id: int, *, why: str, actor: str, now: datetime) -> bool:
-    """Give a party that waits its seats, above the caps where it must be, and say
-    whether it was: then `why` is kept. Nobody else in line loses or gains by it.
+    """Seat a waitlisted party, above the caps where it must be. Return whether it was:
+    then `why` is kept. Nobody else in line loses or gains by it.
 
     Raises NotWaiting, AlreadyOver, EventCancelled and EventOver.
     """
@@ -46,14 +46,14 @@ def seat_waiting(registration_id: int, *, why: str, actor: str, now: datetime) -
 def move_in_waitlist(
     registration_id: int, place: int, *, actor: str, now: datetime
 ) -> None:
-    """Give a party that waits this place (from 1) among those who wait for the same
+    """Move a waitlisted party to this place (from 1) among those who wait for the same
     seats; whoever stands between gives way by one. Whom free seats then fit is seated.
 
-    Raises NoSuchPlace, and what `seat` does.
+    Raises NoSuchPosition, and what `seat_waiting` does.
     """
     locked, registration = lock_waiting(registration_id, now)
     admission = locked.admissions[registration.admission_id]
-    line = list(
+    waiting = list(
         current_session().execute(
             select(Registration.id, Registration.line_number)
             .where(*waitlist.waiting_for_same_seats(locked.event, admission))
@@ -61,14 +61,14 @@ def move_in_waitlist(
             .with_for_update(key_share=True)
         )
     )
-    if not 1 <= place <= len(line):
-        raise errors.NoSuchPosition(last=len(line))
-    ids, numbers = [row.id for row in line], [row.line_number for row in line]
-    before = ids.index(registration.id) + 1
-    ids.insert(place - 1, ids.pop(before - 1))
+    if not 1 <= place <= len(waiting):
+        raise errors.NoSuchPosition(last=len(waiting))
+    ids, numbers = [row.id for row in waiting], [row.line_number for row in waiting]
+    old_place = ids.index(registration.id) + 1
+    ids.insert(place - 1, ids.pop(old_place - 1))
     moved = [
-        {"id": row_id, "line_number": number}
-        for row_id, number, row in zip(ids, numbers, line, strict=True)
+        {"id": row_id, "line_number": line_number}
+        for row_id, line_number, row in zip(ids, numbers, waiting, strict=True)
         if row_id != row.id
     ]
     if not moved:
@@ -77,7 +77,7 @@ def move_in_waitlist(
     record_change(
         "move_in_line",
         registration,
-        {"from": before, "to": place},
+        {"from": old_place, "to": place},
         actor=actor,
         now=now,
     )
@@ -100,7 +100,7 @@ def replace_codes(
     """Make new codes, ticket links and manage link, and mail them: the old ones are
     worth nothing any more, and the door says of the codes that they were replaced.
 
-    Raises what `send_again` does.
+    Raises what `resend_mail` does.
     """
     locked, registration = lock_registration(registration_id, now)
     renew_codes(registration, code_key, now)
@@ -128,9 +128,9 @@ def lock_waiting(
 
 
 def enqueue_resend(
-    locked: LockedEvent, registration: Registration, what: str, now: datetime
+    locked: LockedEvent, registration: Registration, reason: str, now: datetime
 ) -> None:
-    """The ticket again, with what the organizer did (`what`) as the reason."""
+    """Queue the ticket again, with what the organizer did as the `reason`."""
     place = waitlist_position(locked, registration)
     cause = Cause.ORGANIZER
-    outbox.enqueue_again(registration, cause=cause, now=now, place=place, what=what)
+    outbox.enqueue_again(registration, cause=cause, now=now, place=place, what=reason)

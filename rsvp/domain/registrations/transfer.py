@@ -58,7 +58,7 @@ def correct_address(
     actor: str,
     now: datetime,
 ) -> str | None:
-    """Send everything to another address from now on, and give the token of the page's
+    """Send everything to another address from now on. Return the token of the page's
     new link; None where it is the same address, which changes nothing.
 
     The old codes and links die, and what has not gone out to the old address does not:
@@ -112,13 +112,13 @@ def transfer_registration(
     actor: str,
     now: datetime,
 ) -> None:
-    """Give a confirmed place to somebody else, with its guests.
+    """Transfer a confirmed place to somebody else, with its guests.
 
     They get a new manage link and new codes by mail; the old ones die, and the old
     address is told that it was passed on. What the one before answered and ticked goes.
-    Raises NotConfirmed, NotPassedOn (events by approval or invitation), AddressInUse
-    (also for the same address), TooManyMails, AlreadyIn, TooLateToCancel, AlreadyOver,
-    EventCancelled and EventOver (erased).
+    Raises NotConfirmed, NotTransferable (events by approval or invitation),
+    AddressInUse (also for the same address), TooManyMails, AlreadyCheckedIn,
+    TooLateToCancel, AlreadyOver, EventCancelled and EventOver (erased).
     """
     mail_limits.lock_mark(mail_limits.mailbox_mark(email_key))
     locked, registration = lock_registration(registration_id, now)
@@ -128,13 +128,15 @@ def transfer_registration(
         raise errors.AddressInUse
     refuse_if_checked_in(Attendee.registration_id == registration.id)
     refuse_too_many_mails(locked, registration, email_key, actor, now)
-    before = registration.email, registration.email_key
-    first = load_party(registration)[0]
-    first.name, first.answers = name, {}
+    old_address = registration.email, registration.email_key
+    registrant = load_party(registration)[0]
+    registrant.name, registrant.answers = name, {}
     values = {"name": name, "email": email, "email_key": email_key, "answers": {}}
     update_registration(registration, **values, **CLEARED_COLUMNS)
-    given = delete(GivenConsent).where(GivenConsent.registration_id == registration.id)
-    current_session().execute(given)
+    delete_consents = delete(GivenConsent).where(
+        GivenConsent.registration_id == registration.id
+    )
+    current_session().execute(delete_consents)
     renew_codes(registration, code_key, now)
     reconfirm_by_change(registration, actor=actor, now=now)
     record_change(
@@ -148,7 +150,7 @@ def transfer_registration(
         now=now,
         what="passed_on",
     )
-    recipient, recipient_key = before
+    recipient, recipient_key = old_address
     outbox.enqueue_to_address(
         MessageKind.PASSED_ON,
         event_id=registration.event_id,
@@ -177,9 +179,9 @@ def refuse_too_many_mails(
     actor: str,
     now: datetime,
 ) -> None:
-    """A link must not be a way to fill a stranger's mailbox, and what is handed over
-    without a mail may be lost. Where answers come by mail alone none may tell what an
-    address has had: there it is handed over all the same."""
+    """Refuse one mail too many: a link must not fill a stranger's mailbox, and what is
+    handed over without a mail may be lost. Where answers come by mail alone none may
+    tell what an address has had: there it is handed over all the same."""
     if actor != audit.ATTENDEE or locked.event.answers_by_mail_only:
         return
     kind = STATUS_KIND_BY_STATE[State(registration.state)]
@@ -193,13 +195,13 @@ def refuse_too_many_mails(
 
 def resend_links(email_key: str, *, now: datetime) -> int:
     """Mail the ticket, or how it stands, of each live registration of an address once
-    more, as far as the limits of mails from forms allow; of how many.
+    more, as far as the limits of mails from forms allow. Return of how many.
 
     Whoever asked must not learn the number: it tells whose address it is.
     """
     mailbox = mail_limits.mailbox_mark(email_key)
     mail_limits.lock_mark(mailbox)
-    mine = (
+    query = (
         select(Registration)
         .join(Event, Event.id == Registration.event_id)
         .where(
@@ -214,9 +216,11 @@ def resend_links(email_key: str, *, now: datetime) -> int:
         # Two who ask at once are served in turn, or both would find the limit unused.
         .with_for_update(key_share=True, of=Registration)
     )
-    fresh = {"populate_existing": True}
+    options = {"populate_existing": True}
     mailed = 0
-    for registration in current_session().scalars(mine, execution_options=fresh).all():
+    for registration in (
+        current_session().scalars(query, execution_options=options).all()
+    ):
         if mail_limits.is_mailbox_at_limit(mailbox, registration.event_id, now):
             continue
         place = None

@@ -47,20 +47,22 @@ def update_registration(registration: Registration, **values: Any) -> None:
 
 
 def load_party(registration: Registration) -> list[Attendee]:
-    """Everybody of the party, those who no longer come too, as they are now."""
+    """Return everybody of the party, those who no longer come too, as they are now."""
     party = (
         select(Attendee)
         .where(Attendee.registration_id == registration.id)
         .order_by(Attendee.position)
     )
-    fresh = {"populate_existing": True}
-    return list(current_session().scalars(party, execution_options=fresh))
+    options = {"populate_existing": True}
+    return list(current_session().scalars(party, execution_options=options))
 
 
 def renew_codes(registration: Registration, code_key: bytes, now: datetime) -> str:
-    """New codes and ticket links for those coming and a new manage link, which is
-    given; the old ones are worth nothing any more."""
-    coming = [attendee for attendee in load_party(registration) if attendee.is_coming]
+    """Make new codes and ticket links for those coming and a new manage link, which is
+    returned; the old ones are worth nothing any more."""
+    attendees = [
+        attendee for attendee in load_party(registration) if attendee.is_coming
+    ]
     retired = [
         {
             "code_id": attendee.code_id,
@@ -68,10 +70,10 @@ def renew_codes(registration: Registration, code_key: bytes, now: datetime) -> s
             "attendee_id": attendee.id,
             "retired_at": now,
         }
-        for attendee in coming
+        for attendee in attendees
     ]
     current_connection().execute(insert(table_of(RetiredCode)), retired)
-    for attendee in coming:
+    for attendee in attendees:
         version = attendee.code_version + 1
         code = tokens.attendee_code(code_key, attendee.uuid, version)
         ticket = tokens.ticket_token(code_key, attendee.uuid, version)
@@ -86,6 +88,6 @@ def renew_codes(registration: Registration, code_key: bytes, now: datetime) -> s
 
 
 def link_id_of(link: str) -> bytes:
-    found = tokens.link_id(link)
-    assert found is not None, "we made it just now"
-    return found
+    link_id = tokens.link_id(link)
+    assert link_id is not None, "we made it just now"
+    return link_id

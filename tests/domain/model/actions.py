@@ -57,7 +57,7 @@ REGISTRATION_ACTIONS: dict[str, Callable[..., Any]] = {
     ),
     "move_in_line": organizer_actions.move_in_waitlist,
     "release": lambda whom, **by: door_seating.release_registration(
-        whom, what="no_answer", **by
+        whom, reason="no_answer", **by
     ),
     "seat_present": door_seating.seat_present,
 }

@@ -339,7 +339,7 @@ def test_whatever_ended_it_can_be_undone(app, end):
     elif end == "lapsed":
         run_expiry(event, NOON + 2 * HOUR)
     else:
-        act_as_organizer(door_seating.release_registration, ada, what="no_answer")
+        act_as_organizer(door_seating.release_registration, ada, reason="no_answer")
     assert state_of(ada) == end
 
     assert act_as_organizer(approval.reinstate, ada, now=NOON + 3 * HOUR) == "confirmed"

@@ -162,7 +162,7 @@ def test_a_late_comer_has_the_seat_back_while_nobody_else_has(app):
     ada, ben = register(event, "Ada"), register(event, "Ben")
     cem = register(event, "Cem")
     act_as_organizer(
-        door_seating.release_registration, ada, what="not_there", now=DOORS_OPEN_AT
+        door_seating.release_registration, ada, reason="not_there", now=DOORS_OPEN_AT
     )
 
     assert_refused(
@@ -205,7 +205,7 @@ def test_a_seat_given_on_goes_to_the_line_while_it_runs(app, what):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
-    act_as_organizer(door_seating.release_registration, ada, what=what)
+    act_as_organizer(door_seating.release_registration, ada, reason=what)
 
     assert states_of(ada, ben) == ["released", "confirmed"]
     assert mail_kinds(ada)[-1] == "released"
@@ -222,7 +222,7 @@ def test_nobody_who_is_in_is_given_on(app):
         door_seating.release_registration,
         ada,
         actor=ORGANIZER,
-        what="not_there",
+        reason="not_there",
         now=STANDBY,
     )
 
@@ -232,9 +232,9 @@ def test_only_a_place_is_given_on(app):
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
     assert_refused(
-        errors.NotConfirmed, door_seating.release_registration, ben, what="no_answer"
+        errors.NotConfirmed, door_seating.release_registration, ben, reason="no_answer"
     )
     cancel(ada)
     assert_refused(
-        errors.AlreadyOver, door_seating.release_registration, ada, what="no_answer"
+        errors.AlreadyOver, door_seating.release_registration, ada, reason="no_answer"
     )

@@ -110,7 +110,7 @@ def test_an_end_is_not_told_to_who_was_brought_back_meanwhile(app, smtp, end):
         if end == "cancel":
             cancellation.cancel(one, **by)
         else:
-            door_seating.release_registration(one, what="no_answer", **by)
+            door_seating.release_registration(one, reason="no_answer", **by)
     with writing():
         approval.reinstate(one, **by)
 

@@ -396,7 +396,7 @@ def given_on(event, outcome) -> Attendee:
     """The attendee of a registration whose seat was given on."""
     with writing():
         door_seating.release_registration(
-            outcome.registration_id, what="not_there", actor="worker", now=utcnow()
+            outcome.registration_id, reason="not_there", actor="worker", now=utcnow()
         )
     return attendees_of(event)[0]
 

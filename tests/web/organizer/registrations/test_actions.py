@@ -75,7 +75,7 @@ def test_a_place_that_was_given_on_is_brought_back_or_cancelled(client, ada):
     one = register_now(event, "Cleo Winter")
     write(
         lambda _: door_seating.release_registration(
-            one.registration_id, what="no_answer", actor="worker", now=utcnow()
+            one.registration_id, reason="no_answer", actor="worker", now=utcnow()
         )
     )
     text = detail_text(client, one)
