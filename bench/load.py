@@ -1,4 +1,4 @@
-"""Load clients: keep-alive connections that cost little beside the server they ask."""
+"""Load: clients that repeat a visit, each on its own connection, and its times."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Draining: how fast a worker sends many reminders, beside a bare SMTP loop with the
-same bytes into the same sink; what it holds meanwhile, and what visitors notice of it.
+"""Mail delivery: how fast a worker sends many reminders, beside a bare SMTP loop with
+the same bytes into the same sink; what it holds meanwhile, and what visitors notice.
 """
 
 from __future__ import annotations

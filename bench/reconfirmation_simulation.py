@@ -1,5 +1,4 @@
-"""Evenings: how many sit by plain first come, by asking whether people still come, and
-with standby at the door.
+"""Simulated evenings: how many sit by first come, by reconfirmation, and by standby.
 
 People behave as in a stated model; what happens to them is the product's own doing,
 with a clock that is passed in.

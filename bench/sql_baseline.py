@@ -1,4 +1,4 @@
-"""The floor: the same SQL as a registration's, through the bare driver."""
+"""The SQL baseline: the same SQL as a registration's, through the bare driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watching a browser: what it asks of other hosts and what it complains about fails."""
+"""A browser guard: requests to other hosts and errors in the console fail the test."""
 
 from __future__ import annotations
 

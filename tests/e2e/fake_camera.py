@@ -1,5 +1,5 @@
-"""Cameras that see what a test holds up: Chromium's fake one, with a film of ours, and
-those of the page's own (`HandHeld`), which a test turns to what it likes."""
+"""Fake cameras: Chromium's own with a film of ours, and those of a page (`PageCamera`),
+which a test turns to what it likes."""
 
 from __future__ import annotations
 

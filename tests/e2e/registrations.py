@@ -1,4 +1,4 @@
-"""Holders: registrations in each state that asks something of whoever made them."""
+"""Registrations in each state that asks something of whoever made them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made: a site's events and people, so that there is something on every page."""
+"""Site data: events and people, so that there is something on every page."""
 
 from __future__ import annotations
 

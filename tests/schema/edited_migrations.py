@@ -1,4 +1,4 @@
-"""The forms that migrations had on main before they became what they are.
+"""Edited migrations: their texts on main before they became what they are.
 
 Three of them changed after databases had been made by them. How each differed is
 written here as (what stands there now, what stood there then); put back, a file is byte

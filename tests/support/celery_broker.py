@@ -1,4 +1,4 @@
-"""Brokers that a test may kill, and Celery on them, as processes of their own."""
+"""A Celery broker and workers of a test's own, which it may kill."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that are going to be killed: each stops at a named point and waits for it.
+"""Crash points: processes that stop at a named point and are killed there.
 
 The points are hooked in here, around the product's own functions.
 """

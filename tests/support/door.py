@@ -1,4 +1,4 @@
-"""Doorways: what tests of the door do, in a few words."""
+"""The door in tests: passes, phones, scans and check-ins."""
 
 from __future__ import annotations
 

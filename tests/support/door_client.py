@@ -1,4 +1,4 @@
-"""Visits to the door: an evening that is on, its phones, and what they send."""
+"""The door's pages in tests: an event that is on, its phones, and what they send."""
 
 from __future__ import annotations
 

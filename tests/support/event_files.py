@@ -1,4 +1,4 @@
-"""An evening as a file says it, and publishing it with changes."""
+"""Event files in tests: an evening with its parts, published with changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Addressed: mail addresses as people have them, wherever one is given."""
+"""Mail addresses as people type them: those that are accepted, and the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One of several processes that do random things to one event at the same time.
+"""A random worker: one of several processes that act on one event at the same time.
 
 It says what it asked and what it was told, for each deed. `lock` is the number
 of the event's lock under which that was decided.

@@ -1,4 +1,4 @@
-"""Asking: events that ask whether people still come, and what tests do about it."""
+"""Reconfirmation in tests: events that ask people whether they come, and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acting on registrations in tests: one verb in one commit, and what came of it."""
+"""Registrations in tests: one in any state, one verb in one commit, its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reminded: events with reminders in tests, and the mails that come of them."""
+"""Reminders in tests: events that have some, and the mails that come of them."""
 
 from __future__ import annotations
 

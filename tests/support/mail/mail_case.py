@@ -1,4 +1,4 @@
-"""A row of a table of mails: what causes one, and what it says.
+"""A mail case: what causes a mail, and what it says.
 
 It says the kind, how the registration stands, the message's facts, the subject and the
 first sentence (of one in person and, where it differs, of one online), a later

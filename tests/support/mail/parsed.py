@@ -1,4 +1,4 @@
-"""Mails as somebody opens them: written from memory, and read back."""
+"""Parsed mails: written from memory, and read back as a mail program does."""
 
 from __future__ import annotations
 

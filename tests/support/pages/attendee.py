@@ -1,4 +1,4 @@
-"""Mine: what tests of one's own registration find of it, by its holder's name."""
+"""Attendees' pages in tests: links, texts and buttons of one registration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organizing: what tests of organizers' pages do to one registration."""
+"""Organizers' pages in tests: what is done to one registration, and how it is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shown: events to come, and what their pages say, for tests of public pages."""
+"""Public pages in tests: events to come, and what their pages say."""
 
 from __future__ import annotations
 

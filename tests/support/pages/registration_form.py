@@ -1,4 +1,4 @@
-"""Visits: what tests of attendees' pages do and look at, in a few words."""
+"""The registration form in tests: filled, sent, and what came of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists: an evening with people in several states, and where its files are."""
+"""Registration lists in tests: people in several states, and their exports."""
 
 from __future__ import annotations
 
