@@ -179,7 +179,7 @@ def writing() -> Iterator[Session]:
             connection_info.pop("rsvp_mails", None)
             session.info.pop("erased", None)
             yield session
-            # Before the commit: nothing is erased that is not noted, see rsvp.erasures.
+            # Before the commit: what is erased is noted, see rsvp.erasure_log.
             if (erased := session.info.pop("erased", None)) and (
                 log_erasures := engine_hooks.get("rsvp_erased")
             ):

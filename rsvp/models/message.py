@@ -94,7 +94,7 @@ class Message(Base):
     never shown to anybody. `occasion` is what a mail that many get is sent for: a
     registration gets one mail for each. `domain` is the recipient's. What a stranger
     may have caused has a `mailbox`, and where it came by a link a `network`: keyed
-    hashes to count by (`domain.causes`), gone after a day.
+    hashes to count by (`messages.mail_limits`), gone after a day.
     """
 
     __tablename__ = "messages"

@@ -71,10 +71,10 @@ class Registration(Base):
     """One booking for one admission, made by one address, for a party of one or more.
 
     `seats` counts those of the party who are coming; an offer may be of fewer, which
-    `offered_seats` says. `email` is as people wrote it,
-    `email_key` its normalised, case-folded form, which look-ups and limits use.
-    `answers` are `{question key: answer}` of the questions asked once per registration.
-    `search` is what `folding.search_text` makes of its reference, address and names.
+    `offered_seats` says. `email` is as people wrote it, `email_key` its normalised,
+    case-folded form, which look-ups and limits use. `answers` are
+    `{question key: answer}` of the questions asked once per registration. `search` is
+    what `text.search.search_text` makes of its reference, address and names.
     """
 
     __tablename__ = "registrations"

@@ -16,7 +16,7 @@ SCHEMA_URL = "https://schema.org/"
 
 
 class SeatsLeft(Protocol):
-    """What `queries.EventState` knows about seats."""
+    """What `queries.events.EventState` knows about seats."""
 
     def seats_left(self, admission_id: int) -> int | None: ...
 
