@@ -70,6 +70,7 @@ def refuse_unread_body() -> None:
 
 
 def refuse_nul_in_url(_endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """Nothing we have is named with a NUL, and PostgreSQL can't even look for it."""
+    """Answer 404 to a NUL: nothing is named with one, and PostgreSQL can't look for
+    it."""
     if any("\0" in value for value in (values or {}).values() if type(value) is str):
         abort(404)

@@ -339,7 +339,7 @@ def init_app(app: Flask) -> None:
 
 
 def handle_refusal(refusal: Refusal) -> Response:
-    """A rule said no: nothing has changed, and the page says which rule it was."""
+    """Answer a refusal: nothing has changed, and the page says which rule it was."""
     db.session.rollback()
     texts = (
         REFUSAL_TEXTS | ORGANIZER_REFUSAL_TEXTS
@@ -353,7 +353,7 @@ def handle_refusal(refusal: Refusal) -> Response:
 
 
 def handle_http_error(error: HTTPException) -> Response:
-    """An error of HTTP, a mistake of ours (500) among them."""
+    """Answer an HTTP error, a mistake of ours (500) among them."""
     if error.response is not None:
         return error.response  # type: ignore[return-value]
     status = error.code or 500
@@ -480,7 +480,8 @@ OTHER_FORM_PAGES = {
 
 
 def form_page_url(status: int) -> str | None:
-    """The page a form was sent from: the event's, the ticket, the door, the desk."""
+    """Return the page a form was sent from: the event's, the ticket's, the door's or an
+    organizer's."""
     endpoint, blueprint = request.endpoint, request.blueprint
     if request.method != "POST" or endpoint is None or status == 404:
         return None

@@ -68,7 +68,7 @@ def init_app(app: Flask) -> None:
 
 
 def handle_unavailable(error: Exception) -> Response:
-    """The answer where the database can't be used; any other error is raised on."""
+    """Answer 503 where the database can't be used; raise any other error on."""
     outage = outages.find(error)
     if outage is None:
         raise error
@@ -101,9 +101,9 @@ def retry_after(outage: Outage) -> int:
 
 
 def log_outage(outage: Outage) -> None:
-    """One line for the operator: what could not be done, and why. While it lasts, one
-    every few seconds and how many it stands for: a rush would fill a full disk's log.
-    """
+    """Log one line for the operator: what could not be done, and why. While it lasts,
+    one every few seconds and how many it stands for: a rush would fill a full disk's
+    log."""
     logged: dict[Outage, LoggedOutage] = current_app.extensions.setdefault(
         LOGGED_EXTENSION, {}
     )

@@ -22,7 +22,8 @@ T = TypeVar("T")
 
 
 def open_registration(token: str) -> Registration:
-    """The registration this link opens, else the same 404 whatever is wrong with it.
+    """Return the registration this link opens, else the same 404 whatever is wrong with
+    it.
 
     Whoever sends a form with a link from our mail shows by it that the address is
     theirs; the link of the page after the form has then ended, which raises LinkEnded.
@@ -45,7 +46,8 @@ def registration_or_404(token: str) -> Registration:
 
 
 def mark_address_proved(registration: Registration, token: str) -> Registration:
-    """The same, once it is noted; 404 where the link has ended in that moment."""
+    """Note that the address is proved, and return the registration, or 404 where the
+    link has ended in that moment."""
     registration_id, event_id, version = (
         registration.id,
         registration.event_id,
@@ -61,8 +63,8 @@ def mark_address_proved(registration: Registration, token: str) -> Registration:
 
 
 def write_as_attendee(action: Callable[[], T]) -> T:
-    """Do it in the name of whoever has a link, and give what `action` gives; mails that
-    this causes are counted by the network that asks, too."""
+    """Run `action` in a transaction as whoever has a link, and return what it returns;
+    mails that this causes are counted by the network that asks, too."""
     mark = tokens.network_hash(current_app.config["CODE_KEY"], guards.client_network())
     return db.write(lambda _again: mail_limits.run_for_network(mark, action))
 

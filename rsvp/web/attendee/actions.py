@@ -80,7 +80,7 @@ def cancel_guest(token: str, position: int) -> ResponseReturnValue:
 
 
 def run_action(token: str, action: Callable[..., object]) -> ResponseReturnValue:
-    """Do it in the name of whoever has the link, and show what came of it."""
+    """Run `action` as whoever has the link, and redirect to the registration's page."""
     now, registration = db.utcnow(), open_registration(token)
     registration_id = registration.id
     write_as_attendee(lambda: action(registration_id, actor=ATTENDEE, now=now))
@@ -98,6 +98,6 @@ def run_action(token: str, action: Callable[..., object]) -> ResponseReturnValue
 )
 @guards.by_link
 def redirect_action_url(token: str, **_parts: int | str) -> ResponseReturnValue:
-    """Whoever opens the address of a button finds the page it is on."""
+    """Redirect whoever opens the address of a button to the page it is on."""
     open_registration(token)
     return redirect_to_registration(token)

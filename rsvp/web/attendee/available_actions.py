@@ -31,7 +31,7 @@ CHANGEABLE_STATES = (State.REQUESTED, State.WAITLISTED, State.CONFIRMED)
 
 @dataclass(frozen=True)
 class AttendeeActions:
-    """What the holder can do now; accepting and confirming may be late, too."""
+    """What an attendee can do now; accepting and confirming may be late, too."""
 
     confirm_address: bool = False
     accept_offer: bool = False
@@ -60,8 +60,8 @@ class AttendeeActions:
 
 
 def state_at(registration: Registration, now: datetime) -> tuple[str, str | None]:
-    """The state, and from which one it ended. What has ended by the clock has lapsed,
-    even where nobody has noted it yet."""
+    """Return the state, and from which one it ended. What has ended by the clock has
+    lapsed, even where nobody has noted it yet."""
     if (
         registration.state in DEADLINE_STATES
         and registration.decide_by is not None
@@ -131,7 +131,8 @@ def can_accept_late(
 def seats_on_offer(
     registration: Registration, now: datetime, counts: LazyEventState
 ) -> int:
-    """How many of the party can accept: what the offer is of; late, what is free."""
+    """Count those of the party that can accept: what the offer is of; late, what is
+    free."""
     if state_at(registration, now) == (State.LAPSED, State.OFFERED):
         return seats_after_lapse(registration, counts)
     return registration.held_seats

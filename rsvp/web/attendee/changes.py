@@ -132,7 +132,7 @@ def show_address_form(token: str) -> ResponseReturnValue:
 
 
 def prefilled_address_form(registration: Registration) -> AddressForm:
-    """Blank, or with what may have been meant by the address there is."""
+    """Return a form, blank or with what may have been meant by the address there is."""
     form = AddressForm()
     form["email"].data = suggest_address(registration.email) or ""
     return form
@@ -219,8 +219,8 @@ def transfer_registration(token: str) -> ResponseReturnValue:
 
 
 def render_check_new_address(event: Event, email: str) -> str:
-    """The same answer for any address: nobody learns whether it is registered, nor what
-    it has been mailed."""
+    """Return the same answer for any address: nobody learns whether it is registered,
+    nor what it has been mailed."""
     return render_done(
         event,
         _("Look in the mail of the new address"),
@@ -239,7 +239,7 @@ def render_check_new_address(event: Event, email: str) -> str:
 def address_refused_page(
     page: str, token: str, form: CheckedForm, refusal: errors.Refusal
 ) -> ResponseReturnValue:
-    """Another address could mend it: the form comes back with what was typed."""
+    """Return the form with what was typed: another address could mend it."""
     registration = open_registration(token)
     if isinstance(refusal, errors.TooManyMails):
         message = _(
@@ -297,7 +297,7 @@ def blank_form_page(
 def render_change_form(
     page: str, registration: Registration, token: str, form: CheckedForm | None
 ) -> str:
-    """The page of one change, with its form blank or as it was sent."""
+    """Return the page of one change, with its form blank or as it was sent."""
     return render_template(
         f"attendee/changes/{page}.html",
         registration=registration,

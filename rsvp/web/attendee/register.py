@@ -56,7 +56,7 @@ def submit_registration(slug: str) -> ResponseReturnValue:
 
 
 def resubmit_after_change(slug: str, now: datetime) -> ResponseReturnValue:
-    """The event was changed while its form was on the way: check it all again, once."""
+    """Check it all again, once: the event was changed while its form was on the way."""
     event, state = cached_events.get_public_event(slug)
     create.refuse_unless_open(event, now)
     form = submitted_form(event, now)
@@ -210,7 +210,8 @@ def party_size_message(limit: int) -> str:
 
 
 def check_mail_page(event: Event, form: RegistrationForm) -> ResponseReturnValue:
-    """The same answer for any address: nobody learns whether it is registered."""
+    """Return the same answer for any address: nobody learns whether it is
+    registered."""
     address = form.cleaned["email"]
     return render_template("attendee/check_mail.html", event=event, address=address)
 
@@ -218,7 +219,7 @@ def check_mail_page(event: Event, form: RegistrationForm) -> ResponseReturnValue
 @bp.get("/events/<slug>/registrations")
 @guards.public
 def redirect_to_event_form(slug: str) -> ResponseReturnValue:
-    """Whoever opens the address of a sent form finds the form."""
+    """Redirect whoever opens the address of a sent form to the form."""
     return redirect(url_for("public.show_event", slug=slug), code=303)
 
 

@@ -39,7 +39,8 @@ def render_registration(
     now: datetime,
     offered_form: OfferForm | None = None,
 ) -> str:
-    """Its page; `offer` brings back who was named for an offer of fewer."""
+    """Return a registration's page; `offered_form` brings back who was named for an
+    offer of fewer."""
     counts = lazy_event_state(registration)
     place = by_link.waitlist_position(registration)
     actions = allowed_actions(registration, now, counts)

@@ -394,8 +394,8 @@ def deadline_values(registration: Registration) -> dict[str, Any]:
 def status_for_guest(
     registration: Registration, is_coming: bool, now: datetime
 ) -> StatusText:
-    """The same in the words of the view-only ticket: whoever reads it can do nothing
-    about it, and is told nothing about the others."""
+    """Return the status in the words of the view-only ticket: whoever reads it can do
+    nothing about it, and is told nothing about the others."""
     state, _was = state_at(registration, now)
     if registration.event.status == Status.CANCELLED:
         return event_cancelled_status()

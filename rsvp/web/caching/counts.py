@@ -17,7 +17,7 @@ CachedCounts = tuple[tuple[object, ...], list[StateCount]]
 
 
 def cached_counts(event: Event) -> list[StateCount]:
-    """All of an event's counts, from memory until one of them changes.
+    """Return all of an event's counts, from memory until one of them changes.
 
     Counting 100,000 takes longer than the rest of the page. Counts kept in columns
     would be quick at once, but each registration would pay for them.

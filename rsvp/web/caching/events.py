@@ -17,7 +17,8 @@ EXTENSION = "rsvp_events"
 
 
 def get_public_event(slug: str) -> tuple[Event, EventState]:
-    """The event anyone may see by this slug, with its counts of this moment, or 404.
+    """Return the event anyone may see by this slug, with its counts of this moment, or
+    404.
 
     One small read tells the counts and the version; the event itself is read again only
     when its version is another. It is shared between threads: look, never change.
@@ -34,7 +35,7 @@ def get_public_event(slug: str) -> tuple[Event, EventState]:
 
 
 def cached_event(slug: str, version: int) -> Event | None:
-    """The event in this version from memory, else as the database has it now."""
+    """Return the event in this version from memory, else as the database has it now."""
     cache = event_cache()
     event = cache.get(slug)
     if event is None or event.version != version:

@@ -130,7 +130,7 @@ def page_cache() -> PageCache:
 
 
 def clear_pages(app: Flask) -> None:
-    """Keep nothing of what was rendered so far."""
+    """Forget all pages rendered so far."""
     app.extensions[PAGES_EXTENSION] = PageCache()
     app.extensions[FAST_PATH_EXTENSION] = OrderedDict()
 

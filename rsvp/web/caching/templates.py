@@ -39,7 +39,7 @@ class CachedTemplateLoader(BaseLoader):
 
 
 def init_app(app: Flask) -> None:
-    """While debugging the files are looked at again and again, as Flask does it."""
+    """Cache templates but while debugging, when Flask looks at the files each time."""
     if not app.debug and app.template_folder is not None:
         folder = Path(app.root_path) / app.template_folder
         app.jinja_loader = CachedTemplateLoader(folder)

@@ -116,7 +116,7 @@ def render_enrolment(door_pass: DoorPass, mistake: str = "", name: str = "") -> 
 
 
 def enrolled_phone(door_pass: DoorPass) -> Device | None:
-    """This phone, where the same pass has enrolled it and it may scan."""
+    """Return this phone where the same pass has enrolled it and it may scan."""
     device = passes.find_device_by_secret(request.cookies.get(guards.PHONE_COOKIE, ""))
     if device is None or device.pass_id != door_pass.id:
         return None
@@ -126,7 +126,7 @@ def enrolled_phone(door_pass: DoorPass) -> Device | None:
 @bp.post("/retirement")
 @guards.by_phone
 def retire_phone() -> ResponseReturnValue:
-    """This phone is done: it was borrowed, or the evening is over."""
+    """Retire this phone: it was borrowed, or the evening is over."""
     now, phone_id, actor = db.utcnow(), g.phone.id, passes.device_actor(g.phone)
     with db.writing():
         code_key = current_app.config["CODE_KEY"]

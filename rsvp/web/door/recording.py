@@ -43,8 +43,8 @@ def record_scans(
 
 
 def reseat_latecomers(readings: Sequence[ScanInput], now: datetime) -> None:
-    """Whose seat was given on, and who comes all the same, has it again while there is
-    one. It takes the event's lock, which comes before those of a scan."""
+    """Give latecomers whose seat was given on a seat again while there is one. It takes
+    the event's lock, which comes before those of a scan."""
     codes = [r.code for r in readings if r.code and r.direction == Direction.IN]
     latecomers = door_seating.find_latecomers(event_of_phone().id, codes)
     actor = passes.device_actor(g.phone)

@@ -38,7 +38,7 @@ class MalformedScan(ValueError):
 
 
 def read_batch(body: bytes) -> tuple[list[Any], Any]:
-    """The scans in a body and when it was sent, unread yet. Raises NoBatch."""
+    """The scans in a body and when it was sent, unread yet. Raises InvalidBatch."""
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -168,7 +168,8 @@ def codes_in(typed: str) -> list[str]:
 
 
 def code_mistake(typed: str) -> str | None:
-    """What is wrong with a typed code, as a key of `verdicts.MISTAKES`; None: nothing.
+    """What is wrong with a typed code, as a key of `verdicts.CODE_MISTAKES`; None:
+    nothing.
 
     static/js/door/code.js says the same, by tests/cases/codes.json.
     """

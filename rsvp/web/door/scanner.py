@@ -162,7 +162,7 @@ def previous_results(answered: Sequence[UUID]) -> list[PreviousResult]:
 
 
 def scan_from_form(typed: str, now: datetime) -> ScanInput:
-    """The form as a scan. The page makes its id: sent twice, it is stored once."""
+    """Read the form as a scan. The page makes its id: sent twice, it is stored once."""
     direction = request.form.get("direction", "")
     sent = {
         "id": scan_id_for(request.form.get("id", ""), direction, typed),
@@ -198,7 +198,7 @@ def scan_id_for(form_id: str, direction: str, typed: str) -> str:
 @bp.get("/retirement")
 @guards.public
 def redirect_to_scanner() -> ResponseReturnValue:
-    """Whoever opens the address of a sent form finds the scanner."""
+    """Redirect whoever opens the address of a sent form to the scanner."""
     return redirect(url_for("door.show_scanner"), code=303)
 
 

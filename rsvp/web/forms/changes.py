@@ -40,7 +40,7 @@ def field_prefix(attendee: Attendee) -> str:
 
 
 class DetailsForm(CheckedForm):
-    """The names of those who are coming, and all that was answered."""
+    """The form for the names of those who are coming, and all that was answered."""
 
     def __init__(
         self, registration: Registration, data: FormData | None = None
@@ -63,7 +63,7 @@ class DetailsForm(CheckedForm):
             yield f"answers-{question.key}", question_field(question, {})
 
     def kept(self) -> dict[str, Any]:
-        """What was said before, by field."""
+        """Return what was said before, by field."""
         answers = to_form_values(self.registration.answers).items()
         values = {f"answers-{key}": answer for key, answer in answers}
         for attendee in self.coming:
@@ -112,7 +112,7 @@ def with_none_for_missing(
 
 
 class GuestForm(CheckedForm):
-    """One guest more; without a name they are named later."""
+    """The form for one guest more; without a name they are named later."""
 
     def __init__(
         self, registration: Registration, data: FormData | None = None
@@ -138,7 +138,7 @@ class GuestForm(CheckedForm):
 
 
 class AdmissionForm(CheckedForm):
-    """Another admission, and what it asks that was not answered yet."""
+    """The form for another admission, and what it asks that has no answer yet."""
 
     def __init__(
         self, registration: Registration, data: FormData | None = None
@@ -248,7 +248,7 @@ class AdmissionForm(CheckedForm):
 
 
 class AddressForm(CheckedForm):
-    """The address as it should be."""
+    """The form for the address as it should be."""
 
     def __init__(
         self, data: FormData | None = None, label: Any = None, hint: Any = None
@@ -266,7 +266,7 @@ class AddressForm(CheckedForm):
 
 
 class TransferForm(CheckedForm):
-    """Who has the place from now on."""
+    """The form for who has the place from now on."""
 
     def __init__(self, data: FormData | None = None) -> None:
         hint = lazy_gettext("Their ticket goes there. Check it well.")
@@ -285,7 +285,7 @@ class TransferForm(CheckedForm):
 
 
 class ResendForm(CheckedForm):
-    """The address to which everything is mailed again."""
+    """The form for the address to which everything is mailed again."""
 
     def __init__(self, data: FormData | None = None, *, form_token: str = "") -> None:
         hint = lazy_gettext("The one you registered with.")

@@ -41,7 +41,7 @@ EMAIL_MESSAGES: dict[AddressMistake, Any] = {
 
 
 def parse_submission_id(typed: str) -> UUID | None:
-    """The form's own id; a thing that is none is ignored."""
+    """Parse the form's own id; None for a thing that is none."""
     try:
         return UUID(typed)
     except ValueError:

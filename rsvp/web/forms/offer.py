@@ -15,7 +15,7 @@ from rsvp.web.presentation.text import attendee_name
 
 
 class OfferForm(CheckedForm):
-    """Who of the party comes; blank, the first of them are ticked."""
+    """The form for who of the party comes; blank, the first of them are ticked."""
 
     def __init__(
         self,

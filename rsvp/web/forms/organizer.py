@@ -30,7 +30,7 @@ class Mistake:
 
 
 def read_line(name: str) -> str:
-    """What was typed into a field, in one line."""
+    """Return what was typed into a field, in one line."""
     return one_line(request.form.get(name, ""))
 
 

@@ -135,7 +135,7 @@ def guest_numbers(event: Event) -> range:
 
 
 class RegistrationForm(CheckedForm):
-    """The public form of one event; without `data` it is blank."""
+    """The public registration form of one event; without `data` it is blank."""
 
     def __init__(
         self,
@@ -234,7 +234,7 @@ class RegistrationForm(CheckedForm):
     # --- the value handed over ---
 
     def to_request(self) -> create.RegistrationRequest:
-        """What is to be registered; only after `validate` said yes."""
+        """Return what is to be registered; only after `validate` said yes."""
         admission = self.chosen
         assert admission is not None
         registrant = create.RequestedAttendee(

@@ -29,7 +29,7 @@ def signed_in_user() -> User:
 
 
 def current_actor() -> str:
-    """How the audit log names the person signed in."""
+    """Return the person signed in as the audit log names them."""
     return f"user:{signed_in_user().id}"
 
 
@@ -94,7 +94,8 @@ SECTIONS = (
 
 
 def get_event_or_404(slug: str, action: Action = Action.SEE_NUMBERS) -> Event:
-    """The event with this slug that the person signed in may do `action` to, or 404."""
+    """Return the event with this slug that the person signed in may do `action` to, or
+    404."""
     query = teams.events_where_may(signed_in_user(), action).where(Event.slug == slug)
     event = current_session().scalar(query) if slug.isprintable() else None
     if event is None:
@@ -108,7 +109,7 @@ def may(action: Action, event: Event) -> bool:
 
 
 def render_event_page(template: str, event: Event, section: str, **context: Any) -> str:
-    """A page of one event, under its head and its sections."""
+    """Render a page of one event, under its head and its sections."""
     member = teams.membership_for(signed_in_user(), event.team)
     tabs = [
         (url_for(item.endpoint, slug=event.slug), item.label, item.key == section)
@@ -163,7 +164,7 @@ def may_have_check_ins(event: Event) -> bool:
 
 
 def keep_private(response: Response) -> Response:
-    """These pages name people: they stay out of caches, indexes and referrers."""
+    """Keep pages that name people out of caches, indexes and referrers."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex"
     # Not `no-referrer`: over https, forms are also checked by where they came from.

@@ -19,7 +19,7 @@ def form_token(event: Event, now: datetime) -> str:
 def render_event(
     event: Event, state: EventState, form: RegistrationForm, now: datetime
 ) -> str:
-    """The event's page; `form` is blank, or brings back what was typed."""
+    """Render the event's page; `form` is blank, or brings back what was typed."""
     return render_template(
         "public/event.html",
         event=event,

@@ -112,7 +112,7 @@ def attendance_url(event: Event, **values: Any) -> str:
 @bp.post("/events/<slug>/check-ins/<uuid:uuid>")
 @guards.signed_in
 def check_in_attendee(slug: str, uuid: UUID) -> ResponseReturnValue:
-    """By hand: for whoever has no code at hand, or no phone."""
+    """Check in by hand: whoever has no code at hand, or no phone."""
     return change_check_in(slug, uuid, checkin_scans.check_in)
 
 

@@ -52,7 +52,7 @@ def resume_registrations(slug: str) -> ResponseReturnValue:
 @bp.get("/events/<slug>/pause/end")
 @guards.signed_in
 def redirect_to_event(slug: str) -> ResponseReturnValue:
-    """Whoever opens the address of a button finds the page it is on."""
+    """Redirect whoever opens the address of a button to the page it is on."""
     url = url_for(
         "organizer.events.show_event", slug=layout.get_event_or_404(slug).slug
     )

@@ -64,7 +64,7 @@ def show_event(slug: str) -> ResponseReturnValue:
 
 
 def cancelled_message() -> str | None:
-    """What the page says once the event is called off."""
+    """Return what the page says once the event is called off."""
     if "told" not in request.args:
         return None
     mailed = max(0, request.args.get("told", 0, type=int))
@@ -86,8 +86,8 @@ def has_live_registrations(event: Event) -> bool:
 
 
 def registration_numbers(event: Event) -> list[LabelledNumber]:
-    """How many people there are by how they stand; of most states only where there are
-    any."""
+    """Count people by the state of their registration; of most states only where there
+    are any."""
     people, registrations = Counter[State](), 0
     for count in cached_counts.cached_counts(event):
         people[count.state] += count.people
@@ -221,7 +221,7 @@ def count_flagged(event: Event) -> int:
 
 
 def count_open_requests(event: Event) -> int:
-    """How many requests somebody can still decide."""
+    """Count the requests that somebody can still decide."""
     if event.phase(utcnow()) in (Phase.CANCELLED, Phase.OVER):
         return 0
     return sum(
@@ -229,9 +229,3 @@ def count_open_requests(event: Event) -> int:
         for count in cached_counts.cached_counts(event)
         if count.state == State.REQUESTED
     )
-
-
-# --- public or not, open or paused --------------------------------------------------
-
-
-# --- called off ---------------------------------------------------------------------

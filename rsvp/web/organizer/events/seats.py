@@ -131,7 +131,7 @@ def room_row(event: Event, filled: SeatsFilled) -> CapacityRow:
 
 
 def promotion_text(event: Event) -> str:
-    """What more seats come to for those who wait."""
+    """Return what more seats come to for those who wait."""
     if not any(admission.waiting for admission in event.admissions):
         return _("Nobody waits, so nobody moves up.")
     if event.status != Status.PUBLISHED or event.paused:
@@ -212,7 +212,7 @@ def set_reserved_seats(slug: str) -> ResponseReturnValue:
 @bp.get("/events/<slug>/seats/reserved")
 @guards.signed_in
 def redirect_to_seats(slug: str, **_key: str) -> ResponseReturnValue:
-    """Whoever opens the address of a button finds the page it is on."""
+    """Redirect whoever opens the address of a button to the page it is on."""
     url = url_for(
         "organizer.events.show_seats", slug=layout.get_event_or_404(slug).slug
     )

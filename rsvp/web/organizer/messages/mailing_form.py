@@ -43,7 +43,7 @@ class MailingForm:
     mistakes: dict[str, str] = field(default_factory=dict)
 
     def recipients(self, event: Event) -> dict[str, Any]:
-        """To whom, as a mailing keeps it."""
+        """Return to whom it goes, as a mailing keeps it."""
         recipients: dict[str, Any] = {"states": list(self.states)}
         if self.admission:
             recipients["admission"] = self.admission
@@ -155,7 +155,7 @@ def form_from_request(event: Event) -> MailingForm:
 
 
 def selectable_states() -> list[str]:
-    """An address that is still to be confirmed may be a stranger's."""
+    """Return all states but HELD: an unconfirmed address may be a stranger's."""
     return [state for state in text_states.STATE_LABELS if state != State.HELD]
 
 
@@ -204,7 +204,7 @@ def state_choices(event: Event, form: MailingForm) -> dict[str, StateLabel]:
 
 
 def reconfirmation_choices(event: Event, form: MailingForm) -> dict[str, Any]:
-    """Offered where people are asked whether they still come."""
+    """Return the choices where people are asked whether they still come."""
     return RECONFIRMATION_WORDS if event.ask_hours is not None or form.coming else {}
 
 

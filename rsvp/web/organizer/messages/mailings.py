@@ -99,8 +99,8 @@ def mailing_row(event: Event, mailing: Mailing, progress: Progress) -> MailingRo
 def effective_state(
     mailing: Mailing, progress: Progress, now: datetime
 ) -> MailingState:
-    """Its state, but that it is being sent from its time on, though a worker takes some
-    seconds to begin, until nothing of it waits."""
+    """Return its state, but that it is being sent from its time on, though a worker
+    takes some seconds to begin, until nothing of it waits."""
     if mailing.state == MailingState.SENT and progress.waiting:
         return MailingState.SENDING
     if mailing.state == MailingState.SCHEDULED and (mailing.send_at or now) <= now:
@@ -210,7 +210,7 @@ def show_mailing_preview(slug: str, uuid: UUID) -> ResponseReturnValue:
 
 
 def sample_mail(mailing: Mailing) -> render.RenderedMail:
-    """The mail as the first on its list would get it, or somebody made up."""
+    """Return the mail as the first on its list would get it, or somebody made up."""
     event = mailing.event
     filter_ = mailing_queries.mailing_filter(event, mailing.wanted)
     recipient = mailing_queries.first_recipient(event.id, filter_)
@@ -307,7 +307,7 @@ def remove_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
 @bp.post("/events/<slug>/mailings/<uuid:uuid>/test")
 @guards.signed_in
 def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
-    """To the person signed in alone."""
+    """Send a test to the person signed in alone."""
     mailing = get_mailing_or_404(slug, uuid, sends=True)
     event, user, now = mailing.event, layout.signed_in_user(), utcnow()
     filter_ = mailing_queries.mailing_filter(event, mailing.wanted)
@@ -341,7 +341,7 @@ def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
 @bp.get("/events/<slug>/mailings/<uuid:uuid>/sending")
 @guards.signed_in
 def show_sending_form(slug: str, uuid: UUID) -> ResponseReturnValue:
-    """Says to how many it would go, before it does."""
+    """Show to how many it would go, before it does."""
     mailing = get_mailing_or_404(slug, uuid, sends=True)
     if mailing.state != MailingState.DRAFT:
         return redirect(
@@ -351,7 +351,8 @@ def show_sending_form(slug: str, uuid: UUID) -> ResponseReturnValue:
 
 
 def render_sending_form(mailing: Mailing, mistake: Mistake | None = None) -> str:
-    """Asks when; `mistake` is beside what was chosen (`when`) or typed (`at`)."""
+    """Render the page that asks when; `mistake` is beside what was chosen (`when`) or
+    typed (`at`)."""
     event = mailing.event
     return layout.render_event_page(
         "messages/mailing_sending.html",
@@ -420,7 +421,8 @@ def send_now_mistake(mailing: Mailing) -> Mistake | None:
 
 
 def requested_send_time(event: Event, now: datetime) -> datetime:
-    """Raises ValueError with words for the person who typed it."""
+    """Read the time of sending. Raises ValueError with words for the person who typed
+    it."""
     at = organizer.read_future_time("at", event.zone, now)
     if at is None:
         raise ValueError(gettext("Write a day and a time."))

@@ -115,7 +115,7 @@ def parse_kind(name: str) -> MessageKind | None:
 
 
 def filter_query(filter_: OutboxFilter) -> dict[str, Any]:
-    """The same as an address writes it; empty for all."""
+    """Return the filter as an address writes it; empty for all."""
     query = {
         "state": filter_.status,
         "kind": filter_.kind,
@@ -127,7 +127,7 @@ def filter_query(filter_: OutboxFilter) -> dict[str, Any]:
 def status_tabs(
     base_url: str, counts: dict[DeliveryStatus, int], filter_: OutboxFilter
 ) -> list[StatusTab]:
-    """A tab for each tray with messages in it, and for the one that is looked at."""
+    """Return a tab for each status with messages in it, and for the one shown."""
     chosen, query = filter_.status, filter_query(filter_)
     query.pop("state", None)
     everything = url_with_query(base_url, **query)
@@ -167,7 +167,7 @@ def show_message(uuid: UUID) -> ResponseReturnValue:
 
 
 def message_page(message: Message, form: AddressForm | None = None) -> Response:
-    """Its page; `form` brings back the address that was typed."""
+    """Return a message's page; `form` brings back the address that was typed."""
     if form is None and rows.may_correct_address(message):
         form = address_form(message.registration.email)
     [row] = rows.message_rows([message])
@@ -232,7 +232,7 @@ def redirect_resend_to_message(uuid: UUID) -> ResponseReturnValue:
 
 
 def resendable_status(message: Message) -> DeliveryStatus | None:
-    """FAILED or SENT, where `resend_message` would do something about it."""
+    """Return FAILED or SENT, where `resend_message` would do something about it."""
     tray, registration = outbox_queries.delivery_status(message), message.registration
     can = {
         DeliveryStatus.FAILED: is_still_true(message)
@@ -252,7 +252,7 @@ def resendable_status(message: Message) -> DeliveryStatus | None:
 @bp.post("/messages/<uuid:uuid>/address")
 @guards.signed_in
 def correct_address(uuid: UUID) -> ResponseReturnValue:
-    """The registration's mails, links and codes go to another address from now on."""
+    """Send the registration's mails, links and codes to another address from now on."""
     message = get_message_or_404(uuid)
     if not layout.may(Action.MANAGE_REGISTRATIONS, message.event):
         abort(404)

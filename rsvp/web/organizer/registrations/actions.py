@@ -84,8 +84,8 @@ def show_registration(slug: str, reference: str) -> ResponseReturnValue:
 def redirect_to_registration(
     slug: str, reference: str, **_position: int
 ) -> ResponseReturnValue:
-    """Whoever opens the address of a button, after signing in again for one, finds the
-    page it is on."""
+    """Redirect whoever opens the address of a button, after signing in again for one,
+    to the page it is on."""
     get_registration_or_404(slug, reference, Action.SEE_NAMES)
     return redirect(
         url_for(
@@ -98,7 +98,7 @@ def redirect_to_registration(
 def get_registration_or_404(
     slug: str, reference: str, action: Action
 ) -> tuple[Event, Registration]:
-    """The registration, where the person signed in may do `action`, or 404."""
+    """Return the registration where the person signed in may do `action`, or 404."""
     event = layout.get_event_or_404(slug, action)
     registration = registration_queries.find_by_reference(event.id, reference)
     if registration is None:
@@ -153,7 +153,8 @@ def decline_request(slug: str, reference: str) -> ResponseReturnValue:
 @bp.post("/events/<slug>/registrations/<reference>/reinstatement")
 @guards.signed_in
 def reinstate_registration(slug: str, reference: str) -> ResponseReturnValue:
-    """By the rules; with `above` whatever is free, for a reason that is kept."""
+    """Reinstate by the rules; with `above` whatever is free, for a reason that is
+    kept."""
     event, registration = get_registration_or_404(
         slug, reference, Action.MANAGE_REGISTRATIONS
     )
@@ -337,8 +338,8 @@ def run_action(
     registration: Registration,
     action: Callable[..., object],
 ) -> ResponseReturnValue:
-    """Do it in the name of whoever is signed in, and show what came of it: `key`, or
-    what it says of the outcome."""
+    """Run `action` as whoever is signed in, and redirect to the page, which says what
+    came of it: `key`, or what that says of the outcome."""
     registration_id, now, actor = registration.id, db.utcnow(), layout.current_actor()
     values = request.view_args or {}
     slug, reference = values["slug"], values["reference"]
@@ -362,7 +363,7 @@ def run_action_with_reason(
     key: str | Callable[[object], str],
     action: Callable[..., object],
 ) -> ResponseReturnValue:
-    """Do it, with a line of text for the mail where one was typed."""
+    """Run `action` with a line of text for the mail where one was typed."""
     why = organizer.read_line("why")
     if len(why) > MAX_REASON_LENGTH:
         return render_registration(

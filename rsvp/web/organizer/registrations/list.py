@@ -221,7 +221,7 @@ def state_choices(event: Event, filter_: RegistrationFilter) -> dict[str, StateL
 
 
 def check_in_choices(event: Event, filter_: RegistrationFilter) -> dict[str, Any]:
-    """Offered once a door may have let somebody in."""
+    """Return the choices once a door may have let somebody in."""
     is_asked = filter_.checked_in is not None
     return (
         filter_labels.CHECK_IN_LABELS
@@ -293,7 +293,7 @@ def total_text(counts: list[StateCount], *, is_filtered: bool) -> str:
 
 
 def counts_by_state(counts: list[StateCount]) -> list[tuple[StateLabel, int]]:
-    """The same by state, where there is more than one."""
+    """Return the counts by state, where there is more than one."""
     numbers = Counter[State]()
     for count in counts:
         numbers[count.state] += count.registrations
