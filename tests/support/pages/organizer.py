@@ -17,8 +17,8 @@ def list_path(event) -> str:
 
 
 def registration_path(outcome) -> str:
-    one = load_registration(outcome)
-    return f"{list_path(one.event)}/{one.reference}"
+    registration = load_registration(outcome)
+    return f"{list_path(registration.event)}/{registration.reference}"
 
 
 def post_action(client, outcome, noun, **typed):

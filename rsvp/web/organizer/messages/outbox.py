@@ -134,13 +134,13 @@ def status_tabs(
     tabs = [StatusTab(_("All"), sum(counts.values()), everything, chosen is None)]
     return tabs + [
         StatusTab(
-            rows.DELIVERY_LABELS[tray].label,
-            counts[tray],
-            url_with_query(base_url, state=tray, **query),
-            chosen == tray,
+            rows.DELIVERY_LABELS[status].label,
+            counts[status],
+            url_with_query(base_url, state=status, **query),
+            chosen == status,
         )
-        for tray in DeliveryStatus
-        if counts[tray] or chosen == tray
+        for status in DeliveryStatus
+        if counts[status] or chosen == status
     ]
 
 
@@ -233,7 +233,7 @@ def redirect_resend_to_message(uuid: UUID) -> ResponseReturnValue:
 
 def resendable_status(message: Message) -> DeliveryStatus | None:
     """Return FAILED or SENT, where `resend_message` would do something about it."""
-    tray, registration = outbox_queries.delivery_status(message), message.registration
+    status, registration = outbox_queries.delivery_status(message), message.registration
     can = {
         DeliveryStatus.FAILED: is_still_true(message)
         and is_still_relevant(message, db.utcnow()),
@@ -243,7 +243,7 @@ def resendable_status(message: Message) -> DeliveryStatus | None:
         and message.event.status == Status.PUBLISHED
         and message.event.erased_at is None,
     }
-    return tray if can.get(tray) else None
+    return status if can.get(status) else None
 
 
 # --- correcting the address ---------------------------------------------------------

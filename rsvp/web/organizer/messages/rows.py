@@ -80,24 +80,24 @@ def message_rows(messages: Sequence[Message]) -> list[MessageRow]:
 def message_row(
     message: Message, pause_until: datetime | None, now: datetime
 ) -> MessageRow:
-    zone, tray = message.event.zone, outbox_queries.delivery_status(message)
-    waits = tray in (DeliveryStatus.QUEUED, DeliveryStatus.RETRYING)
+    zone, status = message.event.zone, outbox_queries.delivery_status(message)
+    waits = status in (DeliveryStatus.QUEUED, DeliveryStatus.RETRYING)
     is_held = waits and message.is_being_sent(now)
     is_paused = waits and not is_held and pause_until is not None
     # One whose time has come, and no worker took it yet, has no time to tell.
     waits_for_a_try = (
-        tray == DeliveryStatus.RETRYING and not is_held and message.due_at > now
+        status == DeliveryStatus.RETRYING and not is_held and message.due_at > now
     )
     next_try = message.due_at if waits_for_a_try else None
     if is_paused and pause_until is not None:
         next_try = max(message.due_at, pause_until)
     waits_for_its_time = (
-        tray == DeliveryStatus.QUEUED and not is_paused and not message.is_due(now)
+        status == DeliveryStatus.QUEUED and not is_paused and not message.is_due(now)
     )
     return MessageRow(
         message=message,
         kind=KIND_LABELS[MessageKind(message.kind)],
-        state=BEING_SENT_LABEL if is_held else DELIVERY_LABELS[tray],
+        state=BEING_SENT_LABEL if is_held else DELIVERY_LABELS[status],
         written=short_times.short_time(message.created_at, zone),
         sent=short_times.short_time(message.sent_at, zone) if message.sent_at else None,
         next_try=short_times.short_time(next_try, zone) if next_try else None,
@@ -106,7 +106,7 @@ def message_row(
         else None,
         # Of one that went out in the end, an early failure is of no interest.
         reason=None
-        if tray in (DeliveryStatus.SENT, DeliveryStatus.SUPERSEDED)
+        if status in (DeliveryStatus.SENT, DeliveryStatus.SUPERSEDED)
         else message.last_error,
         paused=message.domain if is_paused else None,
     )

@@ -35,14 +35,14 @@ class Export:
     """What a file shows, and what it is called, without its ending."""
 
     event: Event
-    wanted: attendee_queries.RegistrationFilter
+    filter_: attendee_queries.RegistrationFilter
     questions: list[str]
     consents: list[str]
     name: str
 
     @property
     def rows(self) -> Iterable[attendee_queries.AttendeeRow]:
-        return attendee_queries.iter_attendees(self.event.id, self.wanted)
+        return attendee_queries.iter_attendees(self.event.id, self.filter_)
 
 
 @bp.get("/events/<slug>/registrations.csv")
@@ -94,8 +94,8 @@ def log_export(export: Export, kind: str) -> None:
     """Write who took which file. What was searched for may name somebody, so only that
     something was is kept."""
     details: dict[str, Any] = {"format": kind}
-    details |= filters.filter_query(export.event, export.wanted)
-    if export.wanted.search:
+    details |= filters.filter_query(export.event, export.filter_)
+    if export.filter_.search:
         details["search"] = True
     actor, event_id = layout.current_actor(), export.event.id
     with outages.best_effort(f"an export of event {event_id} by {actor}"), writing():
