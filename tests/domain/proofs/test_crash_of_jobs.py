@@ -82,7 +82,7 @@ def make_evening(week: int) -> Evening:
 
 def write_mailing(event_id: int, send_at: datetime, now: datetime) -> int:
     by = {"actor": ORGANIZER, "now": now}
-    words = {"subject": "Bring a bowl", "text": "Soup is at six.", "wanted": {}}
+    words = {"subject": "Bring a bowl", "text": "Soup is at six.", "recipients": {}}
     with writing():
         mailing = mailings.create_draft(event_id, **words, **by).id
         mailings.schedule(mailing, send_at=send_at, **by)

@@ -58,7 +58,7 @@ class MailingForm:
 
     def values(self, event: Event) -> dict[str, Any]:
         recipients = self.recipients(event)
-        return {"subject": self.subject, "text": self.text, "wanted": recipients}
+        return {"subject": self.subject, "text": self.text, "recipients": recipients}
 
 
 @dataclass(frozen=True)
