@@ -369,7 +369,7 @@ def progress_bars() -> Iterator[Any]:
     bars: dict[str, Any] = {}
     make = functools.partial(click.progressbar, file=sys.stderr, show_eta=True)
 
-    def told(what: str, done: int, total: int) -> None:
+    def show_progress(what: str, done: int, total: int) -> None:
         if what not in bars:
             for bar in bars.values():
                 bar.finish()
@@ -378,7 +378,7 @@ def progress_bars() -> Iterator[Any]:
         bar.update(done - bar.pos)
 
     try:
-        yield told
+        yield show_progress
     finally:
         for bar in bars.values():
             bar.__exit__(None, None, None)

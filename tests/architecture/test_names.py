@@ -61,6 +61,7 @@ BANNED_WORDS = {
 BANNED_NAMES = {
     *(
         "acts",
+        "coming",
         "counted",
         "doors",
         "found",
@@ -68,10 +69,10 @@ BANNED_NAMES = {
         "holders",
         "it",
         "kinds",
-        "letter",
     ),
-    *("mine", "own", "people", "round", "settling", "shown", "standing", "steps"),
-    *("turns", "typed", "uses", "wanted", "way", "ways", "words"),
+    *("letter", "mine", "moment", "own", "people", "round", "rounds", "settle"),
+    *("settling", "shown", "standing", "steps", "told", "turn", "turns", "typed"),
+    *("uses", "wanted", "way", "ways", "words"),
 }
 
 

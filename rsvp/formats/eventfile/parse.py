@@ -125,9 +125,9 @@ class EventFileError(ValueError):
         self.mistakes = sorted(mistakes, key=lambda mistake: mistake.line)
         first = self.mistakes[0]
         self.line, self.key, self.reason = first.line, first.key, first.reason
-        super().__init__("\n".join(map(self.told, self.mistakes)))
+        super().__init__("\n".join(map(self.mistake_line, self.mistakes)))
 
-    def told(self, mistake: Mistake) -> str:
+    def mistake_line(self, mistake: Mistake) -> str:
         key = f"{mistake.key}: " if mistake.key else ""
         return f"{self.file}:{mistake.line}: {key}{mistake.reason}"
 

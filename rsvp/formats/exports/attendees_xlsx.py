@@ -81,7 +81,7 @@ class AttendeeSheets:
     def __init__(self, book: Workbook, header: list[str], zone: ZoneInfo) -> None:
         self.book, self.header, self.zone = book, header, zone
         self.bold = book.add_format({"bold": True})
-        self.moments: dict[str, Any] = {}
+        self.date_formats: dict[str, Any] = {}
 
     def write(
         self,
@@ -97,14 +97,14 @@ class AttendeeSheets:
             answers, ticked = row.answers, row.consents
             texts = (row.reference, row.status, row.admission, row.name, row.email)
             for column, text in enumerate(texts):
-                self.text(sheet, line, column, text or "")
+                self.write_text(sheet, line, column, text or "")
             sheet.write_number(line, 5, row.party)
-            self.moment(sheet, line, 6, row.registered_at)
+            self.write_date(sheet, line, 6, row.registered_at)
             if row.checked_in_at:
-                self.moment(sheet, line, 7, row.checked_in_at)
+                self.write_date(sheet, line, 7, row.checked_in_at)
             values = [*map(answers.get, questions), *map(ticked.get, consents)]
             for column, value in enumerate(values, len(COLUMNS)):
-                self.text(sheet, line, column, answer_text(value))
+                self.write_text(sheet, line, column, answer_text(value))
             line += 1
         self.finish(sheet, line)
 
@@ -122,20 +122,20 @@ class AttendeeSheets:
     def finish(self, sheet: Sheet, lines: int) -> None:
         sheet.autofilter(0, 0, lines - 1, len(self.header) - 1)
 
-    def text(self, sheet: Sheet, line: int, column: int, text: str) -> None:
+    def write_text(self, sheet: Sheet, line: int, column: int, text: str) -> None:
         if text:
             sheet.write_string(line, column, fit_cell(text))
 
-    def moment(self, sheet: Sheet, line: int, column: int, at: datetime) -> None:
+    def write_date(self, sheet: Sheet, line: int, column: int, at: datetime) -> None:
         """Write a date as the zone's clocks show it, and their name (`CET`) as
         decoration: Excel's dates have no zone of their own."""
         local = at.astimezone(self.zone)
         letters = f"{local:%Z}"
-        look = self.moments.get(letters)
+        look = self.date_formats.get(letters)
         if look is None:
             name = letters if letters.isalpha() else f"UTC{letters}"
             look = self.book.add_format({"num_format": f'yyyy-mm-dd hh:mm "{name}"'})
-            self.moments[letters] = look
+            self.date_formats[letters] = look
         sheet.write_datetime(line, column, local.replace(tzinfo=None), look)
 
 
