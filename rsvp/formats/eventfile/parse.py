@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from datetime import datetime
+from typing import TypeVar
 
 from rsvp.event_definition import (
     DEFAULT_REMINDERS,
@@ -65,6 +66,8 @@ from rsvp.models.event import (
 from rsvp.models.message import ATTENDEE_KINDS, MessageKind
 from rsvp.models.registration import State
 from rsvp.models.team import DEFAULT_TEAM
+
+T = TypeVar("T")
 
 MAX_CAPACITY = 1_000_000
 MAX_PARTY = 100
@@ -165,9 +168,7 @@ def read_event(s: Section) -> EventDefinition:
     retention_days = s.read("retention_days", whole_number(0, MAX_DAYS))
     standby = s.read("standby", boolean)
     standby_minutes = s.read("standby_minutes", whole_number(0, MAX_STANDBY_MINUTES))
-    reminders = s.read(
-        "reminders", list_of(mapping_of(KNOWN_KEYS["reminders"], read_reminder))
-    )
+    reminders = read_list(s, "reminders", read_reminder)
     event = EventDefinition(
         slug=s.read("slug", slug, needed=True) or "",
         title=s.read("title", text_line(200), needed=True) or "",
@@ -184,8 +185,8 @@ def read_event(s: Section) -> EventDefinition:
         doors=s.read("doors", wall_time),
         fold=s.read("fold", whole_number(0, 1)),
         also_show=s.read("also_show", list_of(zone_name)) or (),
-        venue=s.read("venue", mapping_of(KNOWN_KEYS["venue"], read_venue)),
-        online=s.read("online", mapping_of(KNOWN_KEYS["online"], read_online)),
+        venue=read_mapping(s, "venue", read_venue),
+        online=read_mapping(s, "online", read_online),
         room=s.read("room", whole_number(0, MAX_CAPACITY)),
         reserved_seats=s.read("reserved_seats", whole_number(0, MAX_CAPACITY)) or 0,
         standby=True if standby is None else standby,
@@ -193,52 +194,20 @@ def read_event(s: Section) -> EventDefinition:
         if standby_minutes is None
         else standby_minutes,
         contact=s.read("contact", mail_address),
-        series=s.read("series", mapping_of(KNOWN_KEYS["series"], read_series)),
-        hosts=s.read(
-            "hosts", list_of(mapping_of(KNOWN_KEYS["hosts"], read_organization))
-        )
-        or (),
-        sponsors=s.read(
-            "sponsors", list_of(mapping_of(KNOWN_KEYS["sponsors"], read_organization))
-        )
-        or (),
-        people=s.read(
-            "people", list_of(mapping_of(KNOWN_KEYS["people"], read_contributor))
-        )
-        or (),
-        agenda=s.read(
-            "agenda", list_of(mapping_of(KNOWN_KEYS["agenda"], read_agenda_item))
-        )
-        or (),
-        links=s.read("links", list_of(mapping_of(KNOWN_KEYS["links"], read_link)))
-        or (),
-        admissions=s.read(
-            "admissions",
-            list_of(mapping_of(KNOWN_KEYS["admissions"], read_admission)),
-            needed=True,
-        )
-        or (),
-        registration=s.read(
-            "registration",
-            mapping_of(KNOWN_KEYS["registration"], read_registration_rules),
-        )
+        series=read_mapping(s, "series", read_series),
+        hosts=read_list(s, "hosts", read_organization) or (),
+        sponsors=read_list(s, "sponsors", read_organization) or (),
+        people=read_list(s, "people", read_contributor) or (),
+        agenda=read_list(s, "agenda", read_agenda_item) or (),
+        links=read_list(s, "links", read_link) or (),
+        admissions=read_list(s, "admissions", read_admission, needed=True) or (),
+        registration=read_mapping(s, "registration", read_registration_rules)
         or RegistrationRules(),
-        still_coming=s.read(
-            "still_coming", mapping_of(KNOWN_KEYS["still_coming"], read_reconfirmation)
-        ),
+        still_coming=read_mapping(s, "still_coming", read_reconfirmation),
         reminders=DEFAULT_REMINDERS if reminders is None else reminders,
-        wording=s.read(
-            "wording", list_of(mapping_of(KNOWN_KEYS["wording"], read_custom_text))
-        )
-        or (),
-        questions=s.read(
-            "questions", list_of(mapping_of(KNOWN_KEYS["questions"], read_question))
-        )
-        or (),
-        consents=s.read(
-            "consents", list_of(mapping_of(KNOWN_KEYS["consents"], read_consent))
-        )
-        or (),
+        wording=read_list(s, "wording", read_custom_text) or (),
+        questions=read_list(s, "questions", read_question) or (),
+        consents=read_list(s, "consents", read_consent) or (),
         retention_days=RETENTION_DAYS if retention_days is None else retention_days,
     )
     if not event.standby and standby_minutes is not None:
@@ -246,6 +215,18 @@ def read_event(s: Section) -> EventDefinition:
     validate.validate(event, s.report)
     # In whatever order they are written, they say the same.
     return replace(event, wording=tuple(sorted(event.wording, key=message_of)))
+
+
+def read_mapping(s: Section, name: str, build: Callable[[Section], T]) -> T | None:
+    """Read the mapping at a key; None as of `Section.read`."""
+    return s.read(name, mapping_of(KNOWN_KEYS[name], build))
+
+
+def read_list(
+    s: Section, name: str, build: Callable[[Section], T], *, needed: bool = False
+) -> tuple[T, ...] | None:
+    """Read the list of mappings at a key; None as of `Section.read`."""
+    return s.read(name, list_of(mapping_of(KNOWN_KEYS[name], build)), needed)
 
 
 def message_of(words: CustomTextData) -> str:
