@@ -20,14 +20,14 @@ from tests.support.live_site import Site, run_rsvp, run_site
 from tests.support.smtp_server import MailServer, running_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     services.need("browser")
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(
         executable_path=services.CHROMIUM, args=CHROMIUM_SWITCHES
