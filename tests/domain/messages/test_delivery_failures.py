@@ -19,6 +19,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.matching import has_word
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.smtp_server import RESET
 
@@ -144,7 +145,7 @@ def test_organizers_are_told_together_and_without_names(app, smtp):
     event = make_event()
     outcomes = [register(event, "Ada Lovelace", email=ADA)]
     outcomes.append(register(event, "Grace Hopper", email="grace@example.org"))
-    smtp.script.extend(["rcpt 550 no"] * 2)
+    smtp.script.extend(["rcpt 550 mailbox unknown"] * 2)
 
     assert deliver() == (0, 0, 2)
     assert [m.recipient for m in told()] == [OWNER]
@@ -156,8 +157,9 @@ def test_organizers_are_told_together_and_without_names(app, smtp):
     assert mail["subject"] == "Mails to 2 people do not arrive"
     for outcome in outcomes:
         assert load_registration(outcome).reference in text
-    for secret in (ADA, "Ada", "Grace", "550"):
-        assert secret not in mail.as_string()
+    shown = text + mail.get_body(("html",)).get_content() + mail["subject"]
+    for secret in (ADA, "Ada", "Grace", "mailbox unknown"):
+        assert not has_word(shown, secret)
     assert f"/organize/events/{event.slug}/messages?state=failed" in text
 
 

@@ -15,6 +15,7 @@ from rsvp import tokens
 from rsvp.extensions import db
 from rsvp.models import Attendee, GivenConsent, Message, Registration
 from rsvp.web.attendee import register as view
+from tests.support.matching import has_word
 from tests.support.pages.registration_form import (
     HALL,
     NEXT_WEEK,
@@ -326,7 +327,7 @@ def test_a_discreet_event_answers_any_address_alike(client: FlaskClient):
 
     assert fresh.status_code == 200
     assert "Location" not in fresh.headers
-    assert "Ada" not in fresh.text
+    assert not has_word(fresh.text, "Ada")
     assert "ada@" not in fresh.text
     for why, answer in answers.items():
         assert answer.status_code == fresh.status_code, why
