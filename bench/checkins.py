@@ -196,7 +196,7 @@ def check_in(evening: Evening, code: str) -> None:
         id=uuid4(),
         code=tokens.read_code(code),
         direction=Direction.IN,
-        of=None,
+        undone_scan_id=None,
         seq=0,
         epoch=0,
         phone_at=now,

@@ -100,8 +100,9 @@ def measure(engine: str, count: int, times: int = 3) -> dict[str, Any]:
         paths = [f"/organize/events/{slug}/registrations" for slug in ("short", "long")]
         pages = [visitor.page_time(path, times=20 * times) for path in paths]
         figures["list page"] = dict(zip(("short_ms", "long_ms"), pages, strict=True))
-        if None not in pages:
-            figures["list page"]["ratio"] = round(pages[1] / pages[0], 2)
+        short_ms, long_ms = pages
+        if short_ms is not None and long_ms is not None:
+            figures["list page"]["ratio"] = round(long_ms / short_ms, 2)
         figures["check"] = run_rsvp("check", environ=here.environ).strip()
     return figures
 

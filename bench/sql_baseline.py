@@ -37,7 +37,15 @@ class RecordedConnection:
         if connection.get_execution_options().get("rsvp_writing"):
             self.transactions.append([])
 
-    def note(self, connection, _cursor, statement, parameters, _context, many) -> None:
+    def note(
+        self,
+        connection: sa.Connection,
+        _cursor: Any,
+        statement: str,
+        parameters: Any,
+        _context: Any,
+        many: bool,
+    ) -> None:
         if connection.get_execution_options().get("rsvp_writing"):
             if statement.startswith("BEGIN"):
                 return
