@@ -196,14 +196,28 @@ def add_registrations(
     """That many people register for the event's first admission, each alone, answering
     every question and ticking every box; commits. Their mails count as sent."""
     now = now or utcnow()
+    references: set[str] = set()
     with app.app_context():
-        people = (plan(app, event, number, now) for number in range(count))
+        people = (
+            plan_new(app, event, number, now, references) for number in range(count)
+        )
         for batch in batches(people, BATCH):
             with writing() as session:
                 write(session, batch, now)
         # As PostgreSQL would by itself, a minute after so many rows.
         with writing() as session:
             session.execute(sa.text("ANALYZE"))
+
+
+def plan_new(
+    app: Flask, event: Event, number: int, now: datetime, references: set[str]
+) -> create.PreparedRegistration:
+    """Plan a registration whose reference is not in `references` yet, and add it: of a
+    hundred thousand two are the same now and then, and here nobody tries again."""
+    while (planned := plan(app, event, number, now)).row["reference"] in references:
+        pass
+    references.add(planned.row["reference"])
+    return planned
 
 
 def plan(
