@@ -1,8 +1,12 @@
-"""States: label, sign and colour key of each phase, state and answer."""
+"""States: the one table of signs and words of phases, registrations and the like.
+
+Pages, lists and mails take them from here. A state's key says its sign, in `SIGNS`, and
+its tone: `pill.css`, `organizer/shell.css` and, in mails, `message.css` colour by it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_babel import lazy_gettext as _
@@ -10,34 +14,90 @@ from flask_babel import lazy_gettext as _
 from rsvp.models.event import Phase
 from rsvp.models.registration import State
 
+SIGNS = {
+    # registrations
+    "confirmed": "●",
+    "held": "◌",
+    "requested": "○",
+    "offered": "◑",
+    "waitlisted": "◔",
+    "released": "↺",
+    "cancelled": "✕",
+    "declined": "✕",
+    "lapsed": "–",
+    # attendees: let in at the door, or not yet
+    "in": "✓",
+    "not_in": "○",
+    # what they said when they were asked whether they still come
+    "said_yes": "✓",
+    "unanswered": "?",
+    "flagged": "!",
+    # in a mail that asks them
+    "asked": "◑",
+    # events, and what is open for a time
+    "draft": "○",
+    "not_open": "◷",
+    "open": "●",
+    "paused": "‖",
+    "closed": "–",
+    "over": "–",
+    # mails and mailings
+    "queued": "◔",
+    "retrying": "↻",
+    "sent": "●",
+    "failed": "✕",
+    "superseded": "–",
+    # recurring jobs
+    "late": "◷",
+}
+
 
 @dataclass(frozen=True)
 class StateLabel:
-    """A state as pages show it: a word, a sign, and the key its colour goes by."""
+    """A state as people see it: its sign and tone go by `key`, its word is `label`;
+    whoever it is about reads `attendee_label` on their page, where that is another."""
 
     key: str
-    sign: str
     label: Any
+    attendee_label: Any = None
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self.key]
+
+    @property
+    def text(self) -> str:
+        """Sign and word, where there is text alone: `○ Requested`."""
+        return f"{self.sign} {self.label}"
+
+    def for_attendee(self) -> StateLabel:
+        return self.reworded(self.attendee_label or self.label)
+
+    def reworded(self, label: Any) -> StateLabel:
+        """Return the same sign and tone with another word."""
+        return replace(self, label=label)
 
 
 PHASE_LABELS: dict[str, StateLabel] = {
-    Phase.DRAFT: StateLabel("draft", "○", _("Draft")),
-    Phase.CANCELLED: StateLabel("cancelled", "✕", _("Cancelled")),
-    Phase.OVER: StateLabel("over", "–", _("Over")),
-    Phase.NOT_OPEN: StateLabel("not_open", "◷", _("Opens later")),
-    Phase.PAUSED: StateLabel("paused", "‖", _("Paused")),
-    Phase.CLOSED: StateLabel("closed", "–", _("Registration closed")),
-    Phase.OPEN: StateLabel("open", "●", _("Open")),
+    Phase.DRAFT: StateLabel("draft", _("Draft")),
+    Phase.CANCELLED: StateLabel("cancelled", _("Cancelled")),
+    Phase.OVER: StateLabel("over", _("Over")),
+    Phase.NOT_OPEN: StateLabel("not_open", _("Opens later")),
+    Phase.PAUSED: StateLabel("paused", _("Paused")),
+    Phase.CLOSED: StateLabel("closed", _("Registration closed")),
+    Phase.OPEN: StateLabel("open", _("Open")),
 }
 
 STATE_LABELS: dict[str, StateLabel] = {
-    State.CONFIRMED: StateLabel("confirmed", "●", _("Confirmed")),
-    State.HELD: StateLabel("held", "◌", _("Address to be confirmed")),
-    State.REQUESTED: StateLabel("requested", "?", _("Requested")),
-    State.OFFERED: StateLabel("offered", "◑", _("Offered")),
-    State.WAITLISTED: StateLabel("waitlisted", "◔", _("Waitlisted")),
-    State.RELEASED: StateLabel("released", "↺", _("Given on")),
-    State.CANCELLED: StateLabel("cancelled", "✕", _("Cancelled")),
-    State.DECLINED: StateLabel("declined", "✕", _("Declined")),
-    State.LAPSED: StateLabel("lapsed", "–", _("Lapsed")),
+    State.CONFIRMED: StateLabel("confirmed", _("Confirmed")),
+    State.HELD: StateLabel(
+        "held", _("Address to be confirmed"), _("Not confirmed yet")
+    ),
+    State.REQUESTED: StateLabel("requested", _("Requested"), _("Asked for")),
+    State.OFFERED: StateLabel("offered", _("Offered")),
+    State.WAITLISTED: StateLabel("waitlisted", _("Waitlisted")),
+    State.RELEASED: StateLabel("released", _("Given on")),
+    State.CANCELLED: StateLabel("cancelled", _("Cancelled")),
+    State.DECLINED: StateLabel("declined", _("Declined")),
+    State.LAPSED: StateLabel("lapsed", _("Lapsed"), _("Ended")),
 }

@@ -67,7 +67,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     # What may happen, what is shown, and as which bytes.
     "rsvp.domain": TABLES,
     "rsvp.queries": (*TABLES, "rsvp.domain"),
-    "rsvp.formats": (*GROUND, "rsvp.models", "rsvp.event_definition", "rsvp.i18n"),
+    "rsvp.formats": (
+        *(*GROUND, "rsvp.models", "rsvp.event_definition", "rsvp.i18n"),
+        "rsvp.text.states",
+    ),
     # The ways in.
     "rsvp.server": ("rsvp.networks",),
     "rsvp.web": (

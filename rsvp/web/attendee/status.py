@@ -19,6 +19,7 @@ from rsvp.domain.audit import ATTENDEE
 from rsvp.models import Event, Registration
 from rsvp.models.event import Mode, Promotion, Status
 from rsvp.models.registration import State
+from rsvp.text.states import STATE_LABELS, StateLabel
 from rsvp.web.attendee.available_actions import (
     LazyEventState,
     can_accept_late,
@@ -30,15 +31,22 @@ from rsvp.web.presentation.dates import time_tag
 
 @dataclass(frozen=True)
 class StatusText:
-    """A state in words: `sign` is the pill's, `label` stands in it; `title` says it in
-    a sentence, `lines` what it means and what happens next, `ticket_note` is what the
-    ticket says in place of a code."""
+    """A state in words: `state` as the pill shows it; `title` says it in a sentence,
+    `lines` what it means and what happens next, `ticket_note` is what the ticket says
+    in place of a code."""
 
-    sign: str
-    label: str
+    state: StateLabel
     title: str
     lines: tuple[str, ...] = ()
     ticket_note: str = ""
+
+
+CANCELLED = STATE_LABELS[State.CANCELLED]
+
+
+def label_for(state: str) -> StateLabel:
+    """Return a state's label in the word for whom it is about."""
+    return STATE_LABELS[state].for_attendee()
 
 
 # --- in words, for the holder -------------------------------------------------------
@@ -52,8 +60,7 @@ def status_for_attendee(
         return event_cancelled_status()
     if event.erased_at or registration.is_erased:
         return StatusText(
-            "cancelled",
-            _("Erased"),
+            CANCELLED.reworded(_("Erased")),
             _("Nothing is kept here any more"),
             (_("The data of this registration has been erased."),),
         )
@@ -79,8 +86,7 @@ def status_for_attendee(
 
 def event_cancelled_status() -> StatusText:
     return StatusText(
-        "cancelled",
-        _("Event cancelled"),
+        CANCELLED.reworded(_("Event cancelled")),
         _("This event will not take place"),
         ticket_note=_("The event is cancelled."),
     )
@@ -104,7 +110,7 @@ def confirmed_status(registration: Registration, now: datetime) -> StatusText:
         lines = (
             _("The link to join stands here as soon as the organizer has set it."),
         )
-    return StatusText("confirmed", _("Confirmed"), title, lines)
+    return StatusText(label_for(State.CONFIRMED), title, lines)
 
 
 def held_status(registration: Registration) -> StatusText:
@@ -116,8 +122,7 @@ def held_status(registration: Registration) -> StatusText:
         **deadline_values(registration),
     )
     return StatusText(
-        "offered",
-        _("Not confirmed yet"),
+        label_for(State.HELD),
         _("Is this your address?"),
         (
             _("You registered as %(email)s.", email=registration.email),
@@ -132,8 +137,7 @@ def requested_status(registration: Registration, now: datetime) -> StatusText:
     if now >= registration.event.ends_at:
         lines = (_("The event was over before anybody answered."),)
     return StatusText(
-        "requested",
-        _("Asked for"),
+        label_for(State.REQUESTED),
         ngettext(
             "You have asked for a place",
             "You have asked for %(num)d places",
@@ -153,8 +157,7 @@ def waitlisted_status(
             "You’re on the waitlist, %(place)s in line", place=i18n.ordinal(place)
         )
     return StatusText(
-        "waitlisted",
-        _("Waitlisted"),
+        label_for(State.WAITLISTED),
         title,
         tuple(waitlist_explanation(registration, now, counts)),
         _("This is not a ticket yet."),
@@ -245,8 +248,7 @@ def offered_status(registration: Registration) -> StatusText:
         **deadline_values(registration),
     )
     return StatusText(
-        "offered",
-        _("Offered"),
+        label_for(State.OFFERED),
         title,
         (Markup(line),),  # noqa: S704 - `until` escapes
         _("This is not a ticket yet."),
@@ -277,8 +279,7 @@ def released_status(registration: Registration, now: datetime) -> StatusText:
             )
         )
     return StatusText(
-        "cancelled",
-        _("Given on"),
+        label_for(State.RELEASED),
         ngettext(
             "Your place was given on",
             "Your %(num)d places were given on",
@@ -294,8 +295,7 @@ def declined_status(registration: Registration) -> StatusText:
     if registration.ended_why:
         lines.append(_("They wrote: “%(words)s”", words=registration.ended_why))
     return StatusText(
-        "cancelled",
-        _("Declined"),
+        label_for(State.DECLINED),
         _("There is no place for you this time"),
         tuple(lines),
         _("This is not a ticket."),
@@ -337,7 +337,7 @@ def lapsed_status(
             title = _("This registration has ended")
             lines = []
     return StatusText(
-        "cancelled", _("Ended"), title, tuple(lines), _("This is not a ticket.")
+        label_for(State.LAPSED), title, tuple(lines), _("This is not a ticket.")
     )
 
 
@@ -378,9 +378,7 @@ def cancelled_status(registration: Registration) -> StatusText:
                 title = _("You took back your request")
             case _place:
                 title = _("You gave up your place")
-    return StatusText(
-        "cancelled", _("Cancelled"), title, ticket_note=_("This place was given up.")
-    )
+    return StatusText(CANCELLED, title, ticket_note=_("This place was given up."))
 
 
 def deadline_values(registration: Registration) -> dict[str, Any]:
@@ -401,8 +399,7 @@ def status_for_guest(
         return event_cancelled_status()
     if not is_coming or state == State.CANCELLED:
         return StatusText(
-            "cancelled",
-            _("Cancelled"),
+            CANCELLED,
             _("This place was given up"),
             ticket_note=_("This place was given up."),
         )
@@ -411,32 +408,32 @@ def status_for_guest(
         case State.CONFIRMED:
             is_over = now >= registration.event.ends_at
             title = _("Thank you for coming") if is_over else _("You have a place")
-            return StatusText("confirmed", _("Confirmed"), title)
+            return StatusText(label_for(State.CONFIRMED), title)
         case State.HELD:
             line = _("Whoever registered you has to confirm it first.")
             title = _("Your place is not confirmed yet")
-            return StatusText(
-                "offered", _("Not confirmed yet"), title, (not_yet, line), not_yet
-            )
+            return StatusText(label_for(State.HELD), title, (not_yet, line), not_yet)
         case State.REQUESTED:
             line = _("Whoever registered you is mailed as soon as it is decided.")
             title = _("The organizer has not decided yet")
             return StatusText(
-                "requested", _("Asked for"), title, (not_yet, line), not_yet
+                label_for(State.REQUESTED), title, (not_yet, line), not_yet
             )
         case State.WAITLISTED:
             line = _("Whoever registered you is mailed as soon as a place comes free.")
             title = _("You’re on the waitlist")
             return StatusText(
-                "waitlisted", _("Waitlisted"), title, (not_yet, line), not_yet
+                label_for(State.WAITLISTED), title, (not_yet, line), not_yet
             )
         case State.OFFERED:
             line = _("Whoever registered you was mailed, and has to say yes first.")
             title = _("A place is kept for now")
-            return StatusText("offered", _("Offered"), title, (not_yet, line), not_yet)
+            return StatusText(label_for(State.OFFERED), title, (not_yet, line), not_yet)
         case State.RELEASED:
-            label, title = _("Given on"), _("This place was given on")
+            label, title = label_for(state), _("This place was given on")
         case _over:
-            label, title = _("Ended"), _("There is no place on this ticket")
+            # Whether it was declined is not for a guest to know.
+            label = label_for(State.LAPSED)
+            title = _("There is no place on this ticket")
     line = _("Ask whoever registered you.")
-    return StatusText("cancelled", label, title, (line,), _("This is not a ticket."))
+    return StatusText(label, title, (line,), _("This is not a ticket."))

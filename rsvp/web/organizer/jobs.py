@@ -48,12 +48,12 @@ class JobRow:
     trouble: str
 
 
-IS_RUNNING = states.StateLabel("offered", "◑", _("Running"))
-IS_WELL = states.StateLabel("confirmed", "●", _("Well"))
-IS_ON_HOLD = states.StateLabel("waitlisted", "◷", _("On hold"))
-IS_BEHIND = states.StateLabel("waitlisted", "◷", _("Behind"))
-STANDS_STILL = states.StateLabel("waitlisted", "◷", _("No worker"))
-HAS_FAILED = states.StateLabel("cancelled", "✕", _("Failed"))
+IS_RUNNING = states.StateLabel("offered", _("Running"))
+IS_WELL = states.StateLabel("confirmed", _("Well"))
+IS_ON_HOLD = states.StateLabel("late", _("On hold"))
+IS_BEHIND = states.StateLabel("late", _("Behind"))
+STANDS_STILL = states.StateLabel("late", _("No worker"))
+HAS_FAILED = states.StateLabel("cancelled", _("Failed"))
 
 JOB_STATE_LABELS = {
     JobState.RUNNING: IS_RUNNING,

@@ -8,9 +8,9 @@ from rsvp.queries.filters import ReconfirmationStatus
 from rsvp.text.states import StateLabel
 
 RECONFIRMATION_LABELS: dict[str, StateLabel] = {
-    ReconfirmationStatus.YES: StateLabel("said_yes", "✓", _("Still coming")),
-    ReconfirmationStatus.ASKED: StateLabel("asked", "?", _("No answer yet")),
-    ReconfirmationStatus.FLAGGED: StateLabel("flagged", "!", _("Not answered")),
+    ReconfirmationStatus.YES: StateLabel("said_yes", _("Still coming")),
+    ReconfirmationStatus.ASKED: StateLabel("unanswered", _("No answer yet")),
+    ReconfirmationStatus.FLAGGED: StateLabel("flagged", _("Not answered")),
 }
 """What people said when they were asked whether they still come."""
 

@@ -13,6 +13,7 @@ from rsvp.formats.feeds import atom, icalendar, schema_org
 from rsvp.models import Event
 from rsvp.queries.events import EventState
 from rsvp.text.mail_addresses import suggest_address
+from rsvp.text.states import PHASE_LABELS, SIGNS, STATE_LABELS
 from rsvp.web.presentation.dates import (
     date_and_time,
     date_block,
@@ -43,12 +44,15 @@ def init_app(app: Flask) -> None:
         map_url=map_url,
         ordinal=i18n.ordinal,
         page_language=i18n.current_language,
+        phase_labels=PHASE_LABELS,
         privacy_notice=privacy_notice,
         public_url_for=public_url_for,
         question_hint=question_hint,
         register_label=register_label,
         seats_of=seats_of,
         share_text=share_text,
+        state_labels=STATE_LABELS,
+        state_signs=SIGNS,
         site_name=lambda: app.config["SITE_NAME"],
         submit_label=submit_label,
         text_direction=text_direction,

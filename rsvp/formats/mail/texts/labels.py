@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask_babel import lazy_gettext
+
 from rsvp.formats.mail.texts.shared import (
     MailSituation,
     _,
@@ -17,9 +19,24 @@ from rsvp.formats.mail.texts.shared import (
     state_before,
 )
 from rsvp.models import Message
-from rsvp.models.event import Status
+from rsvp.models.event import Phase, Status
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
+from rsvp.text.states import PHASE_LABELS, STATE_LABELS, StateLabel
+
+SITUATION_LABELS = {
+    MailSituation.HELD: STATE_LABELS[State.HELD],
+    MailSituation.REQUESTED: STATE_LABELS[State.REQUESTED],
+    MailSituation.IN_LINE: STATE_LABELS[State.WAITLISTED],
+    MailSituation.OFFERED: STATE_LABELS[State.OFFERED],
+    MailSituation.SEATED: STATE_LABELS[State.CONFIRMED],
+    MailSituation.ASKED: StateLabel("asked", lazy_gettext("Still coming?")),
+    MailSituation.RELEASED: STATE_LABELS[State.RELEASED],
+    MailSituation.OFF: STATE_LABELS[State.CANCELLED],
+    MailSituation.DECLINED: STATE_LABELS[State.DECLINED],
+    MailSituation.LAPSED: STATE_LABELS[State.LAPSED],
+    MailSituation.PAST: PHASE_LABELS[Phase.OVER],
+}
 
 
 @dataclass(frozen=True)
@@ -43,19 +60,7 @@ class MailLabels:
 def mail_labels(message: Message, *, joins: bool, method: str | None) -> MailLabels:
     """`joins`: the button is the link to join. `method`: of the calendar entry."""
     situation = situation_of(message)
-    states = {
-        MailSituation.HELD: _("◌ Address to be confirmed"),
-        MailSituation.REQUESTED: _("○ Requested"),
-        MailSituation.IN_LINE: _("◔ Waitlisted"),
-        MailSituation.OFFERED: _("◑ Offered"),
-        MailSituation.SEATED: _("● Confirmed"),
-        MailSituation.ASKED: _("◑ Still coming?"),
-        MailSituation.RELEASED: _("↺ Given on"),
-        MailSituation.OFF: _("✕ Cancelled"),
-        MailSituation.DECLINED: _("✕ Declined"),
-        MailSituation.LAPSED: _("– Lapsed"),
-        MailSituation.PAST: _("– Over"),
-    }
+    state = SITUATION_LABELS[situation].text
     calendars = {
         None: "",
         "PUBLISH": _("The date is attached for your calendar."),
@@ -65,13 +70,13 @@ def mail_labels(message: Message, *, joins: bool, method: str | None) -> MailLab
         # The organizers' words alone; the page is for those who look for it.
         is_off = message.event.status == Status.CANCELLED
         foot = (not is_off and button_label(message)) or _("Open your registration")
-        return MailLabels(states[situation], "", "", False, "", "", "", False, foot)
+        return MailLabels(state, "", "", False, "", "", "", False, foot)
     if message.kind == MessageKind.EVENT_CHANGED:
         calendars["PUBLISH"] = _("The attached file brings your calendar up to date.")
     asks = asks_about_change(message)
     give_up, give_up_why = ("", "") if asks else give_up_label(message)
     return MailLabels(
-        state=states[situation],
+        state=state,
         button=_("Join online") if joins and not asks else button_label(message),
         second=second_label(message),
         asks=asks or situation in ANSWERABLE or may_answer_late(message),

@@ -26,11 +26,11 @@ from rsvp.web.organizer.door import bp
 from rsvp.web.presentation import short_times, urls
 from rsvp.web.presentation.short_times import ShortTime
 
-PASS_WORKS = StateLabel("open", "●", _("Works now"))
-PASS_OPENS_LATER = StateLabel("not_open", "◷", _("Opens later"))
-PASS_ENDED = StateLabel("over", "–", _("Over"))
-PASS_REVOKED = StateLabel("cancelled", "✕", _("Revoked"))
-PHONE_RETIRED = StateLabel("cancelled", "✕", _("Sent home"))
+PASS_WORKS = StateLabel("open", _("Works now"))
+PASS_OPENS_LATER = StateLabel("not_open", _("Opens later"))
+PASS_ENDED = StateLabel("over", _("Over"))
+PASS_REVOKED = StateLabel("cancelled", _("Revoked"))
+PHONE_RETIRED = StateLabel("cancelled", _("Sent home"))
 
 
 # --- passes and phones --------------------------------------------------------------

@@ -32,11 +32,11 @@ from rsvp.web.presentation import short_times
 from rsvp.web.presentation.short_times import ShortTime
 
 MAILING_STATES = {
-    MailingState.DRAFT: StateLabel("draft", "○", _("Draft")),
-    MailingState.SCHEDULED: StateLabel("not_open", "◷", _("Scheduled")),
-    MailingState.SENDING: StateLabel("retrying", "↻", _("Being sent")),
-    MailingState.SENT: StateLabel("sent", "●", _("Sent")),
-    MailingState.STOPPED: StateLabel("cancelled", "✕", _("Stopped")),
+    MailingState.DRAFT: StateLabel("draft", _("Draft")),
+    MailingState.SCHEDULED: StateLabel("not_open", _("Scheduled")),
+    MailingState.SENDING: StateLabel("retrying", _("Being sent")),
+    MailingState.SENT: StateLabel("sent", _("Sent")),
+    MailingState.STOPPED: StateLabel("cancelled", _("Stopped")),
 }
 NO_PROGRESS = Progress(total=0, sent=0, failed=0, stopped=0)
 

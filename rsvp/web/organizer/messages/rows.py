@@ -43,14 +43,14 @@ KIND_LABELS = {
     MessageKind.NOTE: _("Your own mail"),
 }
 DELIVERY_LABELS = {
-    DeliveryStatus.QUEUED: StateLabel("queued", "◔", _("Waiting")),
-    DeliveryStatus.RETRYING: StateLabel("retrying", "↻", _("Trying again")),
-    DeliveryStatus.SENT: StateLabel("sent", "●", _("Sent")),
-    DeliveryStatus.FAILED: StateLabel("failed", "✕", _("Not delivered")),
-    DeliveryStatus.SUPERSEDED: StateLabel("superseded", "–", _("Dropped")),
+    DeliveryStatus.QUEUED: StateLabel("queued", _("Waiting")),
+    DeliveryStatus.RETRYING: StateLabel("retrying", _("Trying again")),
+    DeliveryStatus.SENT: StateLabel("sent", _("Sent")),
+    DeliveryStatus.FAILED: StateLabel("failed", _("Not delivered")),
+    DeliveryStatus.SUPERSEDED: StateLabel("superseded", _("Dropped")),
 }
 
-BEING_SENT_LABEL = StateLabel("retrying", "↻", _("Being sent"))
+BEING_SENT_LABEL = StateLabel("retrying", _("Being sent"))
 """Of one that a worker has in its hands: its try is counted by then, but not over."""
 
 

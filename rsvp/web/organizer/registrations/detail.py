@@ -401,9 +401,9 @@ class PartyMember:
     may_be_cancelled: bool
 
 
-COMING_LABEL = StateLabel("confirmed", "●", lazy_gettext("Coming"))
-CANCELLED_LABEL = StateLabel("cancelled", "✕", lazy_gettext("Cancelled"))
-LET_IN_LABEL = StateLabel("in", "✓", lazy_gettext("Let in"))
+COMING_LABEL = StateLabel("confirmed", lazy_gettext("Coming"))
+CANCELLED_LABEL = StateLabel("cancelled", lazy_gettext("Cancelled"))
+LET_IN_LABEL = StateLabel("in", lazy_gettext("Let in"))
 
 
 def party_members(registration: Registration, *, manages: bool) -> list[PartyMember]:

@@ -34,10 +34,10 @@ MAX_ECHO = 20
 """Of what was typed instead of a number or a time, so much comes back."""
 
 INVITATION_STATES = {
-    "works": StateLabel("open", "●", _("Works")),
-    "used_up": StateLabel("over", "–", _("Used up")),
-    "ended": StateLabel("over", "–", _("Over")),
-    "revoked": StateLabel("cancelled", "✕", _("Revoked")),
+    "works": StateLabel("open", _("Works")),
+    "used_up": StateLabel("over", _("Used up")),
+    "ended": StateLabel("over", _("Over")),
+    "revoked": StateLabel("cancelled", _("Revoked")),
 }
 
 

@@ -84,7 +84,7 @@ def test_each_row_says_what_they_said(client, ada):
     event = asked("Yes", "Silent", "Flagged")
 
     html = client.get(people(event)).text
-    for state in ("said_yes", "asked", "flagged"):
+    for state in ("said_yes", "unanswered", "flagged"):
         assert html.count(f'data-state="{state}"') == 1
 
 
