@@ -26,9 +26,9 @@ from rsvp.domain.events import publish
 from rsvp.domain.registrations import approval
 from rsvp.event_definition import EventDefinition
 from rsvp.extensions import db
+from rsvp.formats import location
 from rsvp.formats.eventfile import parse
 from rsvp.formats.eventfile.parse import EventFileError
-from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail import render as mail_render
 from rsvp.jobs.delivery import render
 from rsvp.models import Event, Message, Registration
@@ -314,7 +314,7 @@ def the_mail_brings_it(
     registration = the_only_one()
     is_online = registration.admission.mode == Mode.ONLINE
     assert len(mail.images) == seats
-    assert (icalendar.join_link(registration) is not None) == is_online
+    assert (location.join_link(registration) is not None) == is_online
     assert ("meet.example.org" in mail.text) == is_online
     assert mail.method == "PUBLISH"
     assert mail.calendar is not None

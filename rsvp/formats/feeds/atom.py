@@ -9,7 +9,8 @@ from uuid import UUID
 from feedgen.feed import FeedGenerator
 
 from rsvp import i18n
-from rsvp.formats.feeds.icalendar import UrlFor, location_line, public_title
+from rsvp.formats.feeds.icalendar import UrlFor, public_title
+from rsvp.formats.location import location_line
 from rsvp.i18n import gettext as _
 from rsvp.models import Event
 from rsvp.text.cleaning import strip_controls

@@ -13,6 +13,7 @@ from icalendar import Calendar, Conference
 from icalendar import Event as Entry
 
 from rsvp.formats.feeds import vtimezone
+from rsvp.formats.location import join_link, location_line
 from rsvp.i18n import gettext as _
 from rsvp.models import Event, Registration
 from rsvp.models.event import Mode, Status
@@ -22,9 +23,6 @@ from rsvp.text.cleaning import strip_controls
 PRODUCT = "-//RSVP//Events//EN"
 
 UrlFor = Callable[[Event], str]
-
-
-# --- iCalendar (RFC 5545) -----------------------------------------------------------
 
 
 def event_calendar(event: Event, url: str) -> bytes:
@@ -93,18 +91,6 @@ def registration_calendar(
         entry.conferences = [Conference(join_url, feature="VIDEO")]
     calendar.add_component(entry)
     return to_ical(calendar)
-
-
-def join_link(registration: Registration) -> str | None:
-    """Return the link to join by: for confirmed online attendees of an event that takes
-    place, and for nobody else."""
-    event = registration.event
-    may_join = (
-        registration.state == State.CONFIRMED
-        and registration.admission.mode == Mode.ONLINE
-        and event.status == Status.PUBLISHED
-    )
-    return event.join_url if may_join else None
 
 
 def new_calendar(method: str, title: str | None = None) -> Calendar:
@@ -219,23 +205,6 @@ def personal_title(registration: Registration) -> str:
     return title
 
 
-def location_line(event: Event, modes: set[str]) -> str | None:
-    """Return the location on one line: the venue, `Online`, or both for a hybrid
-    event."""
-    places = []
-    if Mode.IN_PERSON in modes and (event.venue_name or event.venue_address):
-        places.append(", ".join(venue_lines(event)))
-    if Mode.ONLINE in modes:
-        places.append(_("Online"))
-    return " / ".join(places) or None
-
-
-def venue_lines(event: Event) -> list[str]:
-    """Return the venue as lines: its name, then those of its address."""
-    lines = [event.venue_name or "", *(event.venue_address or "").splitlines()]
-    return [cleaned for line in lines if (cleaned := strip_controls(line))]
-
-
 def access_note(event: Event) -> str | None:
     note = strip_controls(event.venue_access or "")
     return _("Getting in: %(note)s", note=note) if note else None
@@ -247,12 +216,3 @@ def join_paragraphs(*texts: str | None) -> str:
 
 def url_host(url: str) -> str:
     return urlsplit(url).hostname or "localhost"
-
-
-# --- Atom (RFC 4287) ----------------------------------------------------------------
-
-
-# --- schema.org ---------------------------------------------------------------------
-
-
-# --- text ---------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from markupsafe import Markup
 
-from rsvp.formats.feeds.icalendar import venue_lines
+from rsvp.formats.location import venue_lines
 from rsvp.models import Admission, Event
 from rsvp.models.event import Mode, Status
 

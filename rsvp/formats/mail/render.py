@@ -19,7 +19,7 @@ from flask import current_app
 from flask_babel import force_locale
 
 from rsvp import i18n, tokens
-from rsvp.formats import qr
+from rsvp.formats import location, qr
 from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail import texts, unproved_names
 from rsvp.formats.mail.autolink import link_addresses
@@ -253,7 +253,7 @@ def mail_links(
         second=coming and f"{coming}#give-up",
         erase=manage and f"{manage}/erasure",
         event=f"{public_url}/events/{message.event.slug}",
-        join=icalendar.join_link(registration) if is_seated else None,
+        join=location.join_link(registration) if is_seated else None,
         mute=mute,
     )
 
@@ -383,7 +383,7 @@ def event_facts(event: Event, mode: str, language: str) -> EventFacts:
         doors=i18n.clock(event.doors_at, zone)
         if event.doors_at and in_person
         else None,
-        place=icalendar.venue_lines(event) if in_person else [_("Online")],
+        place=location.venue_lines(event) if in_person else [_("Online")],
         access=cleaning.strip_controls(event.venue_access or "") if in_person else None,
     )
 

@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from rsvp import db, tokens
-from rsvp.formats.feeds import icalendar
+from rsvp.formats import location
 from rsvp.models import Registration
 from rsvp.queries import by_link
 from rsvp.text.mail_addresses import suggest_address
@@ -58,7 +58,7 @@ def render_registration(
             ticket_view(attendee, registration, actions.cancel_guest)
             for attendee in registration.attendees
         ],
-        join_url=icalendar.join_link(registration),
+        join_url=location.join_link(registration),
         mute_token=mute_token(registration) if registration.muted_at else None,
         suggested_address=suggest_address(registration.email)
         if actions.change_details and is_address_in_doubt(registration, token)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from rsvp import db, tokens
 from rsvp.db import utcnow
+from rsvp.formats import location
 from rsvp.formats import qr as format_qr
 from rsvp.formats.feeds import icalendar
 from rsvp.models import Attendee, Registration
@@ -58,7 +59,7 @@ def render_ticket(attendee: Attendee, now: datetime) -> str:
         admission=registration.admission,
         status=status_for_guest(registration, attendee.is_coming, now),
         ticket=ticket_view(attendee, registration, may_cancel=False),
-        join_url=icalendar.join_link(registration) if attendee.is_coming else None,
+        join_url=location.join_link(registration) if attendee.is_coming else None,
         now=now,
     )
 

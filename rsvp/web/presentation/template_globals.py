@@ -8,8 +8,8 @@ from flask import Flask
 from markupsafe import Markup
 
 from rsvp import i18n
-from rsvp.formats import markdown
-from rsvp.formats.feeds import atom, icalendar, schema_org
+from rsvp.formats import location, markdown
+from rsvp.formats.feeds import atom, schema_org
 from rsvp.models import Event
 from rsvp.queries.events import EventState
 from rsvp.text.mail_addresses import suggest_address
@@ -70,7 +70,7 @@ def share_text(event: Event) -> str:
 
 def venue_line(event: Event) -> str:
     """Name and address of the venue in one line; empty where the event has none."""
-    return ", ".join(icalendar.venue_lines(event))
+    return ", ".join(location.venue_lines(event))
 
 
 def map_url(event: Event) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from rsvp import i18n
-from rsvp.formats.feeds import icalendar
+from rsvp.formats import location
 from rsvp.formats.mail import unproved_names
 from rsvp.formats.mail.texts.shared import (
     _,
@@ -51,7 +51,7 @@ def placeholder_values(message: Message) -> dict[str, str]:
     )
     place = _("Online")
     if mode_of(message) == Mode.IN_PERSON:
-        place = ", ".join(icalendar.venue_lines(event))
+        place = ", ".join(location.venue_lines(event))
     return {
         "name": unproved_names.salutation_for(
             registration, is_strangers=may_come_from_stranger(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from rsvp import i18n
-from rsvp.formats.feeds import icalendar
+from rsvp.formats import location
 from rsvp.formats.mail.texts.shared import (
     MailSituation,
     TextParts,
@@ -106,7 +106,7 @@ def new_place_phrase(message: Message, changed: set[str]) -> str:
         return _("online")
     if not {"mode", "place"} & changed:
         return ""
-    venue = icalendar.venue_lines(message.event)
+    venue = location.venue_lines(message.event)
     if venue and not message.event.discreet:
         return _("at %(place)s", place=venue[0])
     return _("on site") if "mode" in changed else _("somewhere else")

@@ -12,7 +12,7 @@ from flask_babel import force_locale, gettext
 from rsvp import i18n
 from rsvp.db import utcnow
 from rsvp.domain import deadlines
-from rsvp.formats.feeds import icalendar
+from rsvp.formats import location
 from rsvp.formats.mail import render, samples, texts
 from rsvp.formats.mail.texts.shared import MailWords
 from rsvp.models import Event, Message, Registration
@@ -184,6 +184,6 @@ def week_earlier_facts(about: Registration) -> dict[str, Any]:
         "starts": (event.starts_at - week).isoformat(),
         "ends": (event.ends_at - week).isoformat(),
         "timezone": event.timezone,
-        "place": icalendar.venue_lines(event),
+        "place": location.venue_lines(event),
         "mode": about.admission.mode,
     }
