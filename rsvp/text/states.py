@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 
 from rsvp.models.event import Phase
 from rsvp.models.registration import State
@@ -79,25 +79,25 @@ class StateLabel:
 
 
 PHASE_LABELS: dict[str, StateLabel] = {
-    Phase.DRAFT: StateLabel("draft", _("Draft")),
-    Phase.CANCELLED: StateLabel("cancelled", _("Cancelled")),
-    Phase.OVER: StateLabel("over", _("Over")),
-    Phase.NOT_OPEN: StateLabel("not_open", _("Opens later")),
-    Phase.PAUSED: StateLabel("paused", _("Paused")),
-    Phase.CLOSED: StateLabel("closed", _("Registration closed")),
-    Phase.OPEN: StateLabel("open", _("Open")),
+    Phase.DRAFT: StateLabel("draft", _l("Draft")),
+    Phase.CANCELLED: StateLabel("cancelled", _l("Cancelled")),
+    Phase.OVER: StateLabel("over", _l("Over")),
+    Phase.NOT_OPEN: StateLabel("not_open", _l("Opens later")),
+    Phase.PAUSED: StateLabel("paused", _l("Paused")),
+    Phase.CLOSED: StateLabel("closed", _l("Registration closed")),
+    Phase.OPEN: StateLabel("open", _l("Open")),
 }
 
 STATE_LABELS: dict[str, StateLabel] = {
-    State.CONFIRMED: StateLabel("confirmed", _("Confirmed")),
+    State.CONFIRMED: StateLabel("confirmed", _l("Confirmed")),
     State.HELD: StateLabel(
-        "held", _("Address to be confirmed"), _("Not confirmed yet")
+        "held", _l("Address to be confirmed"), _l("Not confirmed yet")
     ),
-    State.REQUESTED: StateLabel("requested", _("Requested"), _("Asked for")),
-    State.OFFERED: StateLabel("offered", _("Offered")),
-    State.WAITLISTED: StateLabel("waitlisted", _("Waitlisted")),
-    State.RELEASED: StateLabel("released", _("Given on")),
-    State.CANCELLED: StateLabel("cancelled", _("Cancelled")),
-    State.DECLINED: StateLabel("declined", _("Declined")),
-    State.LAPSED: StateLabel("lapsed", _("Lapsed"), _("Ended")),
+    State.REQUESTED: StateLabel("requested", _l("Requested"), _l("Asked for")),
+    State.OFFERED: StateLabel("offered", _l("Offered")),
+    State.WAITLISTED: StateLabel("waitlisted", _l("Waitlisted")),
+    State.RELEASED: StateLabel("released", _l("Given on")),
+    State.CANCELLED: StateLabel("cancelled", _l("Cancelled")),
+    State.DECLINED: StateLabel("declined", _l("Declined")),
+    State.LAPSED: StateLabel("lapsed", _l("Lapsed"), _l("Ended")),
 }

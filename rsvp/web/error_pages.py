@@ -14,7 +14,7 @@ from flask import (
     request,
     url_for,
 )
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_security import current_user
 from flask_security.utils import is_user_authenticated
 from werkzeug.exceptions import HTTPException
@@ -27,157 +27,157 @@ from rsvp.extensions import db
 
 REFUSAL_TEXTS: dict[str, tuple[Any, Any]] = {
     "event_cancelled": (
-        _("This event is cancelled"),
-        _("It will not take place, so nobody can register any more."),
+        _l("This event is cancelled"),
+        _l("It will not take place, so nobody can register any more."),
     ),
     "event_over": (
-        _("This event is over"),
-        _("It has taken place, so nothing can be changed any more."),
+        _l("This event is over"),
+        _l("It has taken place, so nothing can be changed any more."),
     ),
     "registration_not_open": (
-        _("Registration has not opened yet"),
-        _("The page of the event says when it opens. Please come back then."),
+        _l("Registration has not opened yet"),
+        _l("The page of the event says when it opens. Please come back then."),
     ),
     "registration_closed": (
-        _("Registration is closed"),
-        _("The organizer takes no more registrations for this event."),
+        _l("Registration is closed"),
+        _l("The organizer takes no more registrations for this event."),
     ),
     "registration_paused": (
-        _("Registration is paused"),
-        _("The organizer has paused it for the moment. Please try again later."),
+        _l("Registration is paused"),
+        _l("The organizer has paused it for the moment. Please try again later."),
     ),
     "full": (
-        _("All places are taken"),
-        _("Nothing is free, and this event keeps no waitlist."),
+        _l("All places are taken"),
+        _l("Nothing is free, and this event keeps no waitlist."),
     ),
     "party_too_large": (
-        _("That is more people than can come together"),
-        _("Please register fewer people at a time."),
+        _l("That is more people than can come together"),
+        _l("Please register fewer people at a time."),
     ),
     "too_many_mails": (
-        _("Too many mails to this address"),
-        _(
+        _l("Too many mails to this address"),
+        _l(
             "This address has had several mails from us in a short time. Nothing was "
             "registered. Please try again in a few hours."
         ),
     ),
     "event_changed": (
-        _("The event was changed a moment ago"),
-        _("Please look at it again and send the form once more."),
+        _l("The event was changed a moment ago"),
+        _l("Please look at it again and send the form once more."),
     ),
     "already_over": (
-        _("This was given up before"),
-        _("There is nothing left to cancel. Your ticket page shows how it stands."),
+        _l("This was given up before"),
+        _l("There is nothing left to cancel. Your ticket page shows how it stands."),
     ),
     "already_in": (
-        _("This is not possible from here any more"),
-        _("Somebody of your party is already in. Please talk to the door."),
+        _l("This is not possible from here any more"),
+        _l("Somebody of your party is already in. Please talk to the door."),
     ),
     "too_late_to_cancel": (
-        _("The time for changes is over"),
-        _("Nothing was changed. You can still write to the organizer."),
+        _l("The time for changes is over"),
+        _l("Nothing was changed. You can still write to the organizer."),
     ),
 }
 # What one's own registration answers.
 REFUSAL_TEXTS |= {
     "link_ended": (
-        _("This link has ended"),
-        _(
+        _l("This link has ended"),
+        _l(
             "It was that of the page after the form, and the one in our mail has been "
             "used since. That one goes on working: please open it from the mail."
         ),
     ),
     "line_full": (
-        _("The waitlist is full"),
-        _("Nothing is free, and nobody more can wait. Nothing was changed."),
+        _l("The waitlist is full"),
+        _l("Nothing is free, and nobody more can wait. Nothing was changed."),
     ),
     "no_seat_free": (
-        _("Nothing is free there"),
-        _(
+        _l("Nothing is free there"),
+        _l(
             "No place is free that nobody else waits for, so all stays as it is. You "
             "can try again later."
         ),
     ),
     "not_confirmed": (
-        _("There is no place to pass on"),
-        _("Only a confirmed place can be passed on. Nothing was changed."),
+        _l("There is no place to pass on"),
+        _l("Only a confirmed place can be passed on. Nothing was changed."),
     ),
     "not_offered": (
-        _("There is no offer to answer"),
-        _("It was answered before, or there was none. Your page shows how it stands."),
+        _l("There is no offer to answer"),
+        _l("It was answered before, or there was none. Your page shows how it stands."),
     ),
     "offer_ended": (
-        _("The offer has ended"),
-        _(
+        _l("The offer has ended"),
+        _l(
             "We heard nothing in time, and by now somebody else has the place. Nothing "
             "was changed."
         ),
     ),
     "answer_first": (
-        _("Please answer first"),
-        _(
+        _l("Please answer first"),
+        _l(
             "Places are kept for you until you say yes or no. After that you can "
             "change the rest."
         ),
     ),
     "put_off_before": (
-        _("This can be put off once"),
-        _("You did so before. Say yes or no to this offer; until then it is kept."),
+        _l("This can be put off once"),
+        _l("You did so before. Say yes or no to this offer; until then it is kept."),
     ),
     "wrong_party": (
-        _("Choose who is coming"),
-        _("Fewer places are free than you are, or somebody chosen is not coming."),
+        _l("Choose who is coming"),
+        _l("Fewer places are free than you are, or somebody chosen is not coming."),
     ),
     "address_in_use": (
-        _("This address has a registration here already"),
-        _("Nobody can have two of them for the same way in. Nothing was changed."),
+        _l("This address has a registration here already"),
+        _l("Nobody can have two of them for the same way in. Nothing was changed."),
     ),
     "not_passed_on": (
-        _("This place can’t be passed on"),
-        _(
+        _l("This place can’t be passed on"),
+        _l(
             "Places of this event are meant for whom they were given to. If you can’t "
             "come, please give it up."
         ),
     ),
     "wrong_admission": (
-        _("That is no other way to come"),
-        _("The event has no such way in, or you have it already."),
+        _l("That is no other way to come"),
+        _l("The event has no such way in, or you have it already."),
     ),
     "no_invitation": (
-        _("This needs an invitation"),
-        _("The code opens nothing, or not any more. Ask whoever invited you."),
+        _l("This needs an invitation"),
+        _l("The code opens nothing, or not any more. Ask whoever invited you."),
     ),
 }
 REFUSAL_TEXTS |= {
     "not_admitted": (
-        _("They can’t be let in"),
-        _(
+        _l("They can’t be let in"),
+        _l(
             "The place was given up or still waits, or it is not the hour for it. The "
             "list of people says how it stands."
         ),
     ),
     "door_closed": (
-        _("The door is closed"),
-        _(
+        _l("The door is closed"),
+        _l(
             "Its link was taken back, or has ended: it works until half a day after "
             "the event. Until then the organizer can make a new one."
         ),
     ),
     "door_full": (
-        _("This door has all its phones"),
-        _("Ask the organizer to send a phone home, or for another link."),
+        _l("This door has all its phones"),
+        _l("Ask the organizer to send a phone home, or for another link."),
     ),
     "door_unknown": (
-        _("This link opens no door"),
-        _(
+        _l("This link opens no door"),
+        _l(
             "A part of it is missing, or there is a new one: when a phone is sent "
             "home, the link it knows ends with it. Ask the organizer for the code "
             "there is now. Phones that scan already go on."
         ),
     ),
     "phone_unknown": (
-        _("This phone is at no door"),
-        _(
+        _l("This phone is at no door"),
+        _l(
             "The organizer has a link or a QR picture for the door. Open it on the "
             "phone that will scan, and say which door you are at. If you have just "
             "done so, its browser keeps no cookie: allow them for this site, and open "
@@ -185,8 +185,8 @@ REFUSAL_TEXTS |= {
         ),
     ),
     "phone_stopped": (
-        _("This phone no longer scans"),
-        _(
+        _l("This phone no longer scans"),
+        _l(
             "Its door has ended, or the phone was sent home. To scan again, ask the "
             "organizer for the new link."
         ),
@@ -196,132 +196,136 @@ REFUSAL_TEXTS |= {
 # Said to organizers, where what is said to attendees would be wrong.
 ORGANIZER_REFUSAL_TEXTS: dict[str, tuple[Any, Any]] = {
     "already_over": (
-        _("This registration is over"),
-        _("Somebody cancelled it before. Its page shows who, and when."),
+        _l("This registration is over"),
+        _l("Somebody cancelled it before. Its page shows who, and when."),
     ),
     "already_in": (
-        _("Somebody of this party is already in"),
-        _("Whoever was let in can’t be cancelled before they leave."),
+        _l("Somebody of this party is already in"),
+        _l("Whoever was let in can’t be cancelled before they leave."),
     ),
     "not_waiting": (
-        _("They don’t wait any more"),
-        _("A place came free for them, or somebody gave them one."),
+        _l("They don’t wait any more"),
+        _l("A place came free for them, or somebody gave them one."),
     ),
     "not_requested": (
-        _("This request is decided already"),
-        _("Somebody decided it, or it was taken back. Its page shows who, and when."),
+        _l("This request is decided already"),
+        _l("Somebody decided it, or it was taken back. Its page shows who, and when."),
     ),
     "not_over": (
-        _("This registration is not over"),
-        _("Somebody brought it back already. Its page shows how it stands."),
+        _l("This registration is not over"),
+        _l("Somebody brought it back already. Its page shows how it stands."),
     ),
     "no_seat_free": (
-        _("Not enough places are free"),
-        _("Nothing was changed. The page of seats shows what is taken."),
+        _l("Not enough places are free"),
+        _l("Nothing was changed. The page of seats shows what is taken."),
     ),
     "full": (
-        _("No place is free, and there is no line"),
-        _("Raise the capacity first, or give a place above the cap, with a reason."),
+        _l("No place is free, and there is no line"),
+        _l("Raise the capacity first, or give a place above the cap, with a reason."),
     ),
     "line_full": (
-        _("No place is free, and the line is full"),
-        _("Raise the capacity first, or give a place above the cap, with a reason."),
+        _l("No place is free, and the line is full"),
+        _l("Raise the capacity first, or give a place above the cap, with a reason."),
     ),
     "address_in_use": (
-        _("Their address is registered again"),
-        _("One address has one registration. Cancel the other one first."),
+        _l("Their address is registered again"),
+        _l("One address has one registration. Cancel the other one first."),
     ),
     "answer_first": (
-        _("They have to answer first"),
-        _("An offer or an address to be confirmed waits for them."),
+        _l("They have to answer first"),
+        _l("An offer or an address to be confirmed waits for them."),
     ),
     "doors_not_open": (
-        _("Doors are not open yet"),
-        _("Until then places go to the head of the line."),
+        _l("Doors are not open yet"),
+        _l("Until then places go to the head of the line."),
     ),
     "event_cancelled": (
-        _("The event is cancelled"),
-        _("Everybody was told that it will not take place, so nothing can be changed."),
+        _l("The event is cancelled"),
+        _l(
+            "Everybody was told that it will not take place, so nothing can be changed."
+        ),
     ),
     "event_over": (
-        _("The event is over"),
-        _("It has taken place, or its data is erased, so nothing can be changed."),
+        _l("The event is over"),
+        _l("It has taken place, or its data is erased, so nothing can be changed."),
     ),
     "outdated": (
-        _("This mail is not sent again"),
-        _("What it says is not so any more, or it is on its way already."),
+        _l("This mail is not sent again"),
+        _l("What it says is not so any more, or it is on its way already."),
     ),
     "on_its_way": (
-        _("This mail is no draft any more"),
-        _("It was sent meanwhile, so it stays as it is. Its page shows how far it is."),
+        _l("This mail is no draft any more"),
+        _l(
+            "It was sent meanwhile, so it stays as it is. Its page shows how far it is."
+        ),
     ),
     "nothing_to_stop": (
-        _("There is nothing left to stop"),
-        _("It was stopped already, or all of it has gone out. Its page says which."),
+        _l("There is nothing left to stop"),
+        _l("It was stopped already, or all of it has gone out. Its page says which."),
     ),
     "nobody_to_write_to": (
-        _("There is nobody to write to"),
-        _("The event is a draft, or its data is erased. Nothing was sent."),
+        _l("There is nobody to write to"),
+        _l("The event is a draft, or its data is erased. Nothing was sent."),
     ),
     "in_use": (
-        _("People have registered"),
-        _(
+        _l("People have registered"),
+        _l(
             "A draft would leave them with tickets that lead nowhere. Pause "
             "registration instead, or cancel the event."
         ),
     ),
 }
-DEFAULT_REFUSAL_TEXT = (_("That is not possible"), _("Nothing was changed."))
+DEFAULT_REFUSAL_TEXT = (_l("That is not possible"), _l("Nothing was changed."))
 
 HTTP_ERROR_TEXTS: dict[int, tuple[Any, Any]] = {
     400: (
-        _("We could not read that"),
-        _("What reached us was incomplete. Please go back and try again."),
+        _l("We could not read that"),
+        _l("What reached us was incomplete. Please go back and try again."),
     ),
     403: (
-        _("Please send this from its own page"),
-        _("It came from another site, so we did nothing. Open the page here instead."),
+        _l("Please send this from its own page"),
+        _l("It came from another site, so we did nothing. Open the page here instead."),
     ),
     404: (
-        _("There is nothing at this address"),
-        _("The link may be cut off or mistyped, or what it led to is gone."),
+        _l("There is nothing at this address"),
+        _l("The link may be cut off or mistyped, or what it led to is gone."),
     ),
     405: (
-        _("This address only takes a form"),
-        _("Go back to the page with the form and send it from there."),
+        _l("This address only takes a form"),
+        _l("Go back to the page with the form and send it from there."),
     ),
     408: (
-        _("That took too long to arrive"),
-        _(
+        _l("That took too long to arrive"),
+        _l(
             "Your connection was slow, and we stopped waiting. Nothing was saved. "
             "Please go back and send it again."
         ),
     ),
     413: (
-        _("That was more than we can take"),
-        _("Nothing was saved. Please shorten what you wrote and send it again."),
+        _l("That was more than we can take"),
+        _l("Nothing was saved. Please shorten what you wrote and send it again."),
     ),
     429: (
-        _("That was a lot at once"),
-        _(
+        _l("That was a lot at once"),
+        _l(
             "Many requests came from your network in a short time. Nothing was saved. "
             "Please wait a minute and try again."
         ),
     ),
     500: (
-        _("Something went wrong here"),
-        _("It is our mistake, and it is noted. Please try again in a moment."),
+        _l("Something went wrong here"),
+        _l("It is our mistake, and it is noted. Please try again in a moment."),
     ),
     503: (
-        _("We are not ready for a moment"),
-        _("Please try again in a minute."),
+        _l("We are not ready for a moment"),
+        _l("Please try again in a minute."),
     ),
 }
-DEFAULT_ERROR_TEXT = (_("That did not work"), _("Please go back and try again."))
+DEFAULT_ERROR_TEXT = (_l("That did not work"), _l("Please go back and try again."))
 # The same whether it is not there or somebody else's: nobody learns which.
 ORGANIZER_NOT_FOUND_TEXT = (
-    _("There is nothing at this address"),
-    _(
+    _l("There is nothing at this address"),
+    _l(
         "The link may be mistyped, what it led to may be gone, or it belongs to a team "
         "that you are not in."
     ),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, current_app, g, request
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_security import current_user
 from flask_security.decorators import auth_required
 from flask_security.utils import is_user_authenticated
@@ -355,24 +355,24 @@ def session_notice() -> Notice:
     """What is wrong with the session that a form came in."""
     if current_app.config["SESSION_COOKIE_NAME"] in request.cookies:
         return Notice(
-            _("This page was not up to date"),
-            _(
+            _l("This page was not up to date"),
+            _l(
                 "It was opened before you signed in or out, or a long time ago. "
                 "Nothing was done. Please send it once more."
             ),
         )
     if is_kept_from_cookies():
         return Notice(
-            _("Your browser sent no cookie"),
-            _(
+            _l("Your browser sent no cookie"),
+            _l(
                 "This address is not encrypted, and browsers keep our cookie for https "
                 "alone. Nobody can sign in here; please use the address with https:"
             ),
             current_app.config["PUBLIC_URL"] + request.path,
         )
     return Notice(
-        _("Your browser sent no cookie"),
-        _(
+        _l("Your browser sent no cookie"),
+        _l(
             "Without one nobody can sign in. Please send this once more. If you see it "
             "again, allow cookies for this site in the settings of your browser."
         ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, request
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError, generate_csrf
 
 from rsvp.web import error_pages, guards, unavailable
@@ -17,8 +17,8 @@ from rsvp.web import error_pages, guards, unavailable
 CSRF_FIELD = "csrf_token"
 
 SIGNED_OUT_TEXT = (
-    _("You are not signed in any more"),
-    _(
+    _l("You are not signed in any more"),
+    _l(
         "Nothing was saved. Sign in again, in another tab so that this page stays; "
         "then send it once more."
     ),

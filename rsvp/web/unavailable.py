@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, current_app, request
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 
 from rsvp.database import outages
 from rsvp.database.outages import Outage
@@ -24,24 +24,24 @@ RETRY_SOON, RETRY_LATER = 5, 60
 """Seconds after which to try again: what passes by itself, and what somebody mends."""
 
 NOT_READY_TEXT = (
-    _("We are not ready for a moment"),
-    _("Please try again in a minute."),
+    _l("We are not ready for a moment"),
+    _l("Please try again in a minute."),
 )
 NOT_SAVED_TEXT = (
-    _("This could not be saved"),
-    _(
+    _l("This could not be saved"),
+    _l(
         "Something is wrong on our side, and it is noted. Nothing was saved. Please "
         "try again in a minute."
     ),
 )
 PERHAPS_SAVED_TEXT = (
-    _("This may not be saved"),
-    _(
+    _l("This may not be saved"),
+    _l(
         "Our database was away for a moment, and it is noted. Please look in a minute "
         "whether it was saved, and else try again."
     ),
 )
-FORM_NOT_SAVED_TEXT = _(
+FORM_NOT_SAVED_TEXT = _l(
     "Something is wrong on our side, and nothing was saved. Please send the form once "
     "more in a minute."
 )

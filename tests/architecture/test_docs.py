@@ -40,7 +40,7 @@ OTHERS = {"pg_dump", "TCP_USER_TIMEOUT", "EmailMessage", "JavaScript", "example.
 OTHERS |= {"schema.org", "click.command", "current_app.config"}
 
 PATH = re.compile(r"[\w.*-]*(/[\w.*-]+)+/?|[\w.*-]+/")
-FILE = re.compile(r"[\w.*-]+\.(py|js|mjs|html|txt|css|md|json|toml|yaml|lock)")
+FILE = re.compile(r"[\w.*-]+\.(py|js|mjs|html|txt|css|md|json|toml|yaml|lock|cfg)")
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 SINGLE = re.compile(r"_*[A-Za-z]+(_\w+)+|[A-Z][a-z]\w*[A-Z]\w*")
 

@@ -20,7 +20,7 @@ from rsvp.formats.mail.render import (
 )
 from rsvp.formats.mail.texts.shared import MailWords
 from rsvp.i18n import gettext as _
-from rsvp.i18n import ngettext as _n
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 from rsvp.text import cleaning
 
@@ -46,7 +46,7 @@ def password_reset_mail(
                     host=host,
                     address=message.recipient,
                 ),
-                _n(
+                ngettext(
                     "The link works once, within an hour of this mail.",
                     "The link works once, within %(num)d hours of this mail.",
                     hours,
@@ -87,19 +87,19 @@ def delivery_failures_mail(
         title = "" if event.discreet else cleaning.strip_controls(event.title)
         named = ", ".join(references[:MAX_NAMED])
         words = MailWords(
-            subject=_n(
+            subject=ngettext(
                 "A mail to %(num)d person does not arrive",
                 "Mails to %(num)d people do not arrive",
                 many,
             ),
-            headline=_n(
+            headline=ngettext(
                 "A mail to %(num)d of your attendees could not be delivered.",
                 "Mails to %(num)d of your attendees could not be delivered.",
                 many,
             ),
             lead=(
                 *((_("The event: %(title)s", title=title),) if title else ()),
-                _n(
+                ngettext(
                     "The registration: %(references)s",
                     "The registrations: %(references)s",
                     many,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from rsvp.i18n import gettext as _
-from rsvp.i18n import ngettext as _n
+from rsvp.i18n import ngettext
 from rsvp.models import Attendee, Registration
 from rsvp.text.cleaning import strip_controls
 
@@ -46,7 +46,7 @@ def ticket_name(attendee: Attendee, registration: Registration) -> str:
 
 def places_label(people: int) -> str:
     """Return the label of a party where nobody of it is named."""
-    return _n("%(num)d place", "%(num)d places", people)
+    return ngettext("%(num)d place", "%(num)d places", people)
 
 
 def salutation_for(registration: Registration, *, is_strangers: bool) -> str:
@@ -65,7 +65,7 @@ def party_label(registration: Registration, people: int) -> str:
         name = _("You")
     if people < 2:
         return name
-    return _n(
+    return ngettext(
         "%(name)s and %(num)d guest",
         "%(name)s and %(num)d guests",
         people - 1,

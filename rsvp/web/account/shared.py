@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from flask import Response, make_response, render_template
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _l
 from flask_limiter import RequestLimit
 from wtforms import Form, ValidationError
 
@@ -41,7 +41,7 @@ class EmailForm(Form):
     """An address, read as people write it; `email` is the address to keep."""
 
     email = TypedField(
-        lazy_gettext("Email"),
+        _l("Email"),
         kind="email",
         required=True,
         maxlength=mail_addresses.MAX_LENGTH,
@@ -58,10 +58,10 @@ class PasswordForm(Form):
     """A password to be set, long enough."""
 
     password = PasswordField(
-        lazy_gettext("Password"),
+        _l("Password"),
         kind="password",
         required=True,
-        description=lazy_gettext(
+        description=_l(
             "At least %(count)s characters. Three or four words that have nothing to "
             "do with each other are easy to keep in mind.",
             count=account_security.PASSWORD_MIN,

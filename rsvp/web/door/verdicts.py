@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 
 from rsvp import i18n
 from rsvp.domain.checkin.results import ScanResult
@@ -53,109 +53,109 @@ class VerdictLook:
 VERDICT_LOOKS = {
     look.verdict: look
     for look in (
-        VerdictLook(Verdict.WELCOME, "welcome", _("Welcome")),
-        VerdictLook(Verdict.LEFT_AND_BACK, "welcome", _("Welcome back")),
+        VerdictLook(Verdict.WELCOME, "welcome", _l("Welcome")),
+        VerdictLook(Verdict.LEFT_AND_BACK, "welcome", _l("Welcome back")),
         VerdictLook(
             Verdict.ALREADY_IN,
             "already",
-            _("Already in"),
-            _("Came in at {time}"),
-            _("Came in at {time} at {door}"),
+            _l("Already in"),
+            _l("Came in at {time}"),
+            _l("Came in at {time} at {door}"),
         ),
         VerdictLook(
             Verdict.UNKNOWN,
             "no",
-            _("Unknown code"),
-            _("There is no ticket with this code"),
+            _l("Unknown code"),
+            _l("There is no ticket with this code"),
         ),
         VerdictLook(
             Verdict.WRONG_EVENT,
             "no",
-            _("Another event"),
-            _("This ticket is for another event"),
+            _l("Another event"),
+            _l("This ticket is for another event"),
         ),
         VerdictLook(
             Verdict.NOT_IN_PERSON,
             "no",
-            _("Online only"),
-            _("This ticket is for joining online"),
+            _l("Online only"),
+            _l("This ticket is for joining online"),
         ),
         VerdictLook(
-            Verdict.CANCELLED, "no", _("Cancelled"), _("This ticket was cancelled")
+            Verdict.CANCELLED, "no", _l("Cancelled"), _l("This ticket was cancelled")
         ),
         VerdictLook(
             Verdict.REPLACED,
             "no",
-            _("Replaced"),
-            _("There is a newer ticket: ask for the latest mail"),
+            _l("Replaced"),
+            _l("There is a newer ticket: ask for the latest mail"),
         ),
         VerdictLook(
-            Verdict.TOO_EARLY, "no", _("Too early"), _("The door does not count yet")
+            Verdict.TOO_EARLY, "no", _l("Too early"), _l("The door does not count yet")
         ),
-        VerdictLook(Verdict.OVER, "no", _("Over"), _("This event is over")),
+        VerdictLook(Verdict.OVER, "no", _l("Over"), _l("This event is over")),
         VerdictLook(
             Verdict.WAITLISTED,
             "ask",
-            _("Waitlisted"),
-            _("No place yet: ask the lead"),
+            _l("Waitlisted"),
+            _l("No place yet: ask the lead"),
         ),
         VerdictLook(
             Verdict.RELEASED,
             "ask",
-            _("Place given on"),
-            _("Somebody else may have it: ask the lead"),
+            _l("Place given on"),
+            _l("Somebody else may have it: ask the lead"),
         ),
         VerdictLook(
             Verdict.LEFT,
             "note",
-            _("Left"),
-            _("The same ticket lets them back in"),
+            _l("Left"),
+            _l("The same ticket lets them back in"),
             custom_sign="→",
         ),
         VerdictLook(
             Verdict.NOT_IN,
             "note",
-            _("Not in"),
-            _("They had not come in"),
+            _l("Not in"),
+            _l("They had not come in"),
             custom_sign="–",
         ),
         VerdictLook(
             Verdict.UNDONE,
             "note",
-            _("Undone"),
-            _("That scan counts no more"),
+            _l("Undone"),
+            _l("That scan counts no more"),
             custom_sign="↩",
         ),
         VerdictLook(
             UNREADABLE,
             "no",
-            _("No ticket"),
-            _("This QR code is none of ours"),
+            _l("No ticket"),
+            _l("This QR code is none of ours"),
         ),
         VerdictLook(
-            NOT_STORED, "already", _("Not saved"), _("Please scan it once more")
+            NOT_STORED, "already", _l("Not saved"), _l("Please scan it once more")
         ),
         VerdictLook(
             MISREAD,
             "already",
-            _("Not read in full"),
-            _("Please scan it once more"),
+            _l("Not read in full"),
+            _l("Please scan it once more"),
         ),
         VerdictLook(
             ONE_AT_A_TIME,
             "already",
-            _("One at a time"),
-            _("Nobody was let in. Hold up one ticket, then the next"),
+            _l("One at a time"),
+            _l("Nobody was let in. Hold up one ticket, then the next"),
         ),
     )
 }
 
 CODE_MISTAKES = {
-    "empty": _("Please type the code."),
-    "short": _("This code is too short: it has 29 characters."),
-    "long": _("This code is too long: it has 29 characters."),
-    "other": _("This is none of our codes: they begin with 1."),
-    "typo": _("This code has a typo. Please compare it with the ticket."),
+    "empty": _l("Please type the code."),
+    "short": _l("This code is too short: it has 29 characters."),
+    "long": _l("This code is too long: it has 29 characters."),
+    "other": _l("This is none of our codes: they begin with 1."),
+    "typo": _l("This code has a typo. Please compare it with the ticket."),
 }
 """What may be wrong with a typed code."""
 

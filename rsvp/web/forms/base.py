@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 from wtforms.form import BaseForm
 
@@ -49,8 +49,8 @@ def question_field(question: Question, admission_names: Mapping[str, str]) -> An
         kind = ChoicesField
     elif question.type == QuestionType.YES_NO:
         options = (
-            Option(questions.YES, lazy_gettext("Yes")),
-            Option(questions.NO, lazy_gettext("No")),
+            Option(questions.YES, _l("Yes")),
+            Option(questions.NO, _l("No")),
         )
     return kind(
         question.ask,

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from rsvp.domain import questions
@@ -55,7 +56,7 @@ class DetailsForm(CheckedForm):
     def fields(self) -> Iterator[tuple[str, Any]]:
         for attendee in self.coming:
             prefix, is_guest = field_prefix(attendee), attendee.position > 0
-            label = lazy_gettext("Name") if is_guest else lazy_gettext("Your name")
+            label = _l("Name") if is_guest else _l("Your name")
             yield f"{prefix}name", name_field(label, required=not is_guest)
             for question in self.each:
                 yield f"{prefix}answers-{question.key}", question_field(question, {})
@@ -122,7 +123,7 @@ class GuestForm(CheckedForm):
         self.process(data)
 
     def fields(self) -> Iterator[tuple[str, Any]]:
-        yield "name", name_field(lazy_gettext("Name of your guest"))
+        yield "name", name_field(_l("Name of your guest"))
         for question in self.each:
             yield f"answers-{question.key}", question_field(question, {})
 
@@ -159,7 +160,7 @@ class AdmissionForm(CheckedForm):
         yield (
             "admission",
             TypedField(
-                lazy_gettext("How would you like to come instead?"),
+                _l("How would you like to come instead?"),
                 kind="choice",
                 required=True,
                 maxlength=64,
@@ -253,10 +254,8 @@ class AddressForm(CheckedForm):
     def __init__(
         self, data: FormData | None = None, label: Any = None, hint: Any = None
     ) -> None:
-        label = label or lazy_gettext("Your email address")
-        hint = hint or lazy_gettext(
-            "Everything about this registration goes here from now on."
-        )
+        label = label or _l("Your email address")
+        hint = hint or _l("Everything about this registration goes here from now on.")
         super().__init__([("email", email_field(label, hint))])
         self.process(data)
 
@@ -269,11 +268,11 @@ class TransferForm(CheckedForm):
     """The form for who has the place from now on."""
 
     def __init__(self, data: FormData | None = None) -> None:
-        hint = lazy_gettext("Their ticket goes there. Check it well.")
+        hint = _l("Their ticket goes there. Check it well.")
         super().__init__(
             [
-                ("name", name_field(lazy_gettext("Their name"), required=True)),
-                ("email", email_field(lazy_gettext("Their email address"), hint)),
+                ("name", name_field(_l("Their name"), required=True)),
+                ("email", email_field(_l("Their email address"), hint)),
             ]
         )
         self.process(data)
@@ -288,14 +287,14 @@ class ResendForm(CheckedForm):
     """The form for the address to which everything is mailed again."""
 
     def __init__(self, data: FormData | None = None, *, form_token: str = "") -> None:
-        hint = lazy_gettext("The one you registered with.")
+        hint = _l("The one you registered with.")
         super().__init__(
             [
-                ("email", email_field(lazy_gettext("Your email address"), hint)),
+                ("email", email_field(_l("Your email address"), hint)),
                 ("form_token", TypedField(kind="hidden", maxlength=200)),
                 (
                     HONEYPOT,
-                    TypedField(lazy_gettext("Leave this field empty"), maxlength=200),
+                    TypedField(_l("Leave this field empty"), maxlength=200),
                 ),
             ]
         )

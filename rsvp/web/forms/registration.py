@@ -8,7 +8,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 from wtforms.fields.core import UnboundField
 
@@ -46,21 +47,21 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
         yield (
             "invitation",
             TypedField(
-                lazy_gettext("Your invitation code"),
+                _l("Your invitation code"),
                 required=True,
                 maxlength=INVITATION_LENGTH,
-                description=lazy_gettext("It stands in your invitation."),
+                description=_l("It stands in your invitation."),
             ),
         )
-    yield "name", name_field(lazy_gettext("Your name"), required=True)
+    yield "name", name_field(_l("Your name"), required=True)
     yield (
         "email",
-        email_field(lazy_gettext("Your email address"), email_hint(event)),
+        email_field(_l("Your email address"), email_hint(event)),
     )
     yield (
         "admission",
         TypedField(
-            lazy_gettext("How would you like to come?"),
+            _l("How would you like to come?"),
             kind="admission",
             required=True,
             maxlength=64,
@@ -70,13 +71,13 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     )
     yield (
         "party",
-        PartyField(lazy_gettext("How many of you are coming?"), kind="number"),
+        PartyField(_l("How many of you are coming?"), kind="number"),
     )
     names = {admission.key: admission.name for admission in event.admissions}
     for question in event.questions:
         yield f"answers-{question.key}", question_field(question, names)
     for number in guest_numbers(event):
-        yield f"guests-{number}-name", name_field(lazy_gettext("Name of your guest"))
+        yield f"guests-{number}-name", name_field(_l("Name of your guest"))
         for question in event.questions:
             if question.per == QuestionScope.ATTENDEE:
                 yield (
@@ -87,9 +88,9 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
         yield (
             "fewer_ok",
             BoxField(
-                lazy_gettext("Fewer of us is fine"),
+                _l("Fewer of us is fine"),
                 kind="box",
-                description=lazy_gettext(
+                description=_l(
                     "If you have to wait and only some of your places come free, we "
                     "offer you those. You then choose who comes."
                 ),
@@ -104,16 +105,16 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
         yield name, TypedField(kind="hidden", maxlength=200)
     yield (
         HONEYPOT,
-        TypedField(lazy_gettext("Leave this field empty"), maxlength=200),
+        TypedField(_l("Leave this field empty"), maxlength=200),
     )
 
 
 def email_hint(event: Event) -> Any:
     if event.is_by_approval:
-        return lazy_gettext("The organizer’s answer goes here.")
+        return _l("The organizer’s answer goes here.")
     if event.confirm_address:
-        return lazy_gettext("We mail you a link there, to confirm that it is yours.")
-    return lazy_gettext("Your ticket goes here.")
+        return _l("We mail you a link there, to confirm that it is yours.")
+    return _l("Your ticket goes here.")
 
 
 def may_accept_fewer(event: Event) -> bool:

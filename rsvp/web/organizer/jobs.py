@@ -9,7 +9,7 @@ from typing import Any
 from flask import abort, current_app
 from flask.typing import ResponseReturnValue
 from flask_babel import format_timedelta, ngettext
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 
 from rsvp.clocks import MAX_CLOCK_SKEW
@@ -24,16 +24,16 @@ from rsvp.web import guards
 from rsvp.web.organizer import bp, layout
 
 JOB_LABELS = {
-    "settle": _("Offers and held places whose time is over"),
-    "close": _("Places of those who did not say whether they come"),
-    "ask": _("Asking people whether they still come"),
-    "remind": _("Reminders and thank-yous"),
-    "mailings": _("What organizers write"),
-    "erase": _("Erasing what is past keeping"),
-    "domains": _("Forgetting what is known of domains"),
-    "counts": _("Forgetting whose mails were counted"),
-    "deliver": _("Sending mails"),
-    "rounds": _("Looking for what is due"),
+    "settle": _l("Offers and held places whose time is over"),
+    "close": _l("Places of those who did not say whether they come"),
+    "ask": _l("Asking people whether they still come"),
+    "remind": _l("Reminders and thank-yous"),
+    "mailings": _l("What organizers write"),
+    "erase": _l("Erasing what is past keeping"),
+    "domains": _l("Forgetting what is known of domains"),
+    "counts": _l("Forgetting whose mails were counted"),
+    "deliver": _l("Sending mails"),
+    "rounds": _l("Looking for what is due"),
 }
 """The jobs, in the order in which the page shows them; others come last."""
 
@@ -48,12 +48,12 @@ class JobRow:
     trouble: str
 
 
-IS_RUNNING = states.StateLabel("offered", _("Running"))
-IS_WELL = states.StateLabel("confirmed", _("Well"))
-IS_ON_HOLD = states.StateLabel("late", _("On hold"))
-IS_BEHIND = states.StateLabel("late", _("Behind"))
-STANDS_STILL = states.StateLabel("late", _("No worker"))
-HAS_FAILED = states.StateLabel("cancelled", _("Failed"))
+IS_RUNNING = states.StateLabel("offered", _l("Running"))
+IS_WELL = states.StateLabel("confirmed", _l("Well"))
+IS_ON_HOLD = states.StateLabel("late", _l("On hold"))
+IS_BEHIND = states.StateLabel("late", _l("Behind"))
+STANDS_STILL = states.StateLabel("late", _l("No worker"))
+HAS_FAILED = states.StateLabel("cancelled", _l("Failed"))
 
 JOB_STATE_LABELS = {
     JobState.RUNNING: IS_RUNNING,
@@ -122,15 +122,15 @@ def job_row(job: Job, state: JobState, now: datetime, *, works: bool) -> JobRow:
     """How it stands with a job; `works`: a worker has run lately."""
     finished_at = job.finished_at
     if state == JobState.RUNNING and job.started_at:
-        ran = _("for %(time)s", time=duration_text(now - job.started_at))
+        ran = _l("for %(time)s", time=duration_text(now - job.started_at))
     elif finished_at and finished_at > now + MAX_CLOCK_SKEW:
-        ran = _("nobody knows when: the server’s clock was ahead")
+        ran = _l("nobody knows when: the server’s clock was ahead")
     elif finished_at:
-        ran = _("%(time)s ago", time=duration_text(now - finished_at))
+        ran = _l("%(time)s ago", time=duration_text(now - finished_at))
         if job.done:
-            ran = _("%(ran)s, %(number)d done", ran=ran, number=job.done)
+            ran = _l("%(ran)s, %(number)d done", ran=ran, number=job.done)
     else:
-        ran = _("not yet")
+        ran = _l("not yet")
     return JobRow(
         JOB_LABELS.get(job.name, job.name),
         JOB_STATE_LABELS.get(state, IS_WELL if works else STANDS_STILL),
@@ -151,15 +151,15 @@ def trouble_text(job: Job, state: JobState, now: datetime) -> str:
         )
         sentences.append(failed)
     if state == JobState.ON_HOLD:
-        sentences.append(_("It waits until the server’s clock is trusted."))
+        sentences.append(_l("It waits until the server’s clock is trusted."))
         return " ".join(map(str, sentences))
     if state == JobState.AHEAD:
         sentences.append(
-            _("Due now: a clock that was ahead set its next time too late.")
+            _l("Due now: a clock that was ahead set its next time too late.")
         )
     if job.is_behind(now):
         time = duration_text(now - job.due_at)
-        sentences.append(_("It has been due for %(time)s.", time=time))
+        sentences.append(_l("It has been due for %(time)s.", time=time))
     return " ".join(map(str, sentences))
 
 

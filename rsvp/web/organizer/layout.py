@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Response, abort, render_template, request, url_for
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_security import current_user
 
 from rsvp.db import current_session, utcnow
@@ -63,31 +63,34 @@ class Section:
 
 SECTIONS = (
     Section(
-        "overview", _("Overview"), "organizer.events.show_event", Action.SEE_NUMBERS
+        "overview", _l("Overview"), "organizer.events.show_event", Action.SEE_NUMBERS
     ),
     Section(
         "people",
-        _("People"),
+        _l("People"),
         "organizer.registrations.list_registrations",
         Action.SEE_NAMES,
     ),
-    Section("seats", _("Seats"), "organizer.events.show_seats", Action.SEE_NUMBERS),
+    Section("seats", _l("Seats"), "organizer.events.show_seats", Action.SEE_NUMBERS),
     Section(
         "invitations",
-        _("Invitations"),
+        _l("Invitations"),
         "organizer.registrations.list_invitations",
         Action.MANAGE_REGISTRATIONS,
         is_for_invited=True,
     ),
     Section(
         "messages",
-        _("Messages"),
+        _l("Messages"),
         "organizer.messages.list_event_messages",
         Action.READ_MESSAGES,
     ),
-    Section("door", _("Door"), "organizer.door.list_passes", Action.MANAGE_DOOR),
+    Section("door", _l("Door"), "organizer.door.list_passes", Action.MANAGE_DOOR),
     Section(
-        "check-in", _("Who is in"), "organizer.door.show_attendance", Action.SEE_NUMBERS
+        "check-in",
+        _l("Who is in"),
+        "organizer.door.show_attendance",
+        Action.SEE_NUMBERS,
     ),
 )
 """What stands across the top of an event's pages; each person sees their part."""

@@ -18,7 +18,8 @@ from rsvp.formats.mail.texts.custom import (
     subject_line,
 )
 from rsvp.formats.mail.texts.mailings import mailing_words
-from rsvp.formats.mail.texts.shared import MailWords, TextParts, _
+from rsvp.formats.mail.texts.shared import MailWords, TextParts
+from rsvp.i18n import gettext as _
 from rsvp.models import Message
 from rsvp.models.message import MessageKind
 

@@ -8,7 +8,6 @@ from rsvp import i18n
 from rsvp.formats import location
 from rsvp.formats.mail import unproved_names
 from rsvp.formats.mail.texts.shared import (
-    _,
     clock_text,
     deadline_text,
     is_neutral,
@@ -16,6 +15,7 @@ from rsvp.formats.mail.texts.shared import (
     seats_of,
     title_of,
 )
+from rsvp.i18n import gettext as _
 from rsvp.models import Message
 from rsvp.models.event import Mode
 from rsvp.models.message import EVENT_NOTICE_KINDS, OPTIONAL_KINDS, MessageKind

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from rsvp.formats.mail.texts.shared import (
     TextParts,
-    _,
-    _n,
     cause_of,
     had_a_place,
     quote_organizers,
@@ -16,6 +14,8 @@ from rsvp.formats.mail.texts.shared import (
     tickets_void_sentence,
     title_of,
 )
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 from rsvp.models.registration import State
 
@@ -80,7 +80,7 @@ CANCELLED_TEXTS: dict[str, Callable[[], tuple[str, str]]] = {
 def declined(message: Message) -> TextParts:
     return (
         _("Your request for %(title)s was declined", title=title_of(message)),
-        _n(
+        ngettext(
             "The organizers can’t give you a place.",
             "The organizers can’t give you %(num)d places.",
             seats_of(message),
@@ -145,13 +145,13 @@ def released(message: Message) -> TextParts:
         reason = _("The event had begun, and you were not there.")
         after = _("If you still come, you are let in while there is room.")
     return (
-        _n(
+        ngettext(
             "Your place for %(title)s was given on",
             "Your places for %(title)s were given on",
             seats,
             title=title_of(message),
         ),
-        _n(
+        ngettext(
             "Your place was given to somebody else.",
             "Your %(num)d places were given to others.",
             seats,
@@ -162,7 +162,7 @@ def released(message: Message) -> TextParts:
 
 def passed_on(message: Message) -> TextParts:
     return (
-        _n(
+        ngettext(
             "Your place for %(title)s was passed on",
             "Your places for %(title)s were passed on",
             seats_of(message),

@@ -9,8 +9,6 @@ from rsvp.formats import location
 from rsvp.formats.mail.texts.shared import (
     MailSituation,
     TextParts,
-    _,
-    _n,
     asks_about_change,
     attendance_sentences,
     changed_parts,
@@ -25,6 +23,8 @@ from rsvp.formats.mail.texts.shared import (
     title_of,
     waitlist_place_sentence,
 )
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 
 
@@ -115,7 +115,7 @@ def new_place_phrase(message: Message, changed: set[str]) -> str:
 def change_question(message: Message) -> str:
     if not asks_about_change(message):
         return ""
-    return _n(
+    return ngettext(
         "Is that fine with you? Please say so on the page below. Without an answer you "
         "keep your place.",
         "Is that fine with you? Please say so on the page below. Without an answer you "
@@ -130,7 +130,7 @@ def unchanged_state_sentences(message: Message) -> list[str]:
             return [_("You stay registered."), *attendance_sentences(message)]
         case MailSituation.SEATED if asks_about_change(message):
             return [
-                _n(
+                ngettext(
                     "Your ticket stays valid.",
                     "Your tickets stay valid.",
                     seats_of(message),
@@ -138,7 +138,7 @@ def unchanged_state_sentences(message: Message) -> list[str]:
             ]
         case MailSituation.SEATED:
             return [
-                _n(
+                ngettext(
                     "You keep your place, and your ticket stays valid.",
                     "You keep your %(num)d places, and your tickets stay valid.",
                     seats_of(message),
@@ -150,7 +150,7 @@ def unchanged_state_sentences(message: Message) -> list[str]:
             return [requested_sentence(message), _("That stays as it is.")]
         case MailSituation.OFFERED if message.facts.get("until"):
             return [
-                _n(
+                ngettext(
                     "A place is kept for you until %(until)s.",
                     "%(num)d places are kept for you until %(until)s.",
                     int(message.facts.get("offered") or seats_of(message)),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _l
 
 from rsvp.formats.mail.texts.shared import (
     MailSituation,
-    _,
-    _n,
     asks_about_change,
     cause_of,
     is_neutral,
@@ -18,6 +16,8 @@ from rsvp.formats.mail.texts.shared import (
     situation_of,
     state_before,
 )
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 from rsvp.models.event import Phase, Status
 from rsvp.models.message import MessageKind
@@ -30,7 +30,7 @@ SITUATION_LABELS = {
     MailSituation.IN_LINE: STATE_LABELS[State.WAITLISTED],
     MailSituation.OFFERED: STATE_LABELS[State.OFFERED],
     MailSituation.SEATED: STATE_LABELS[State.CONFIRMED],
-    MailSituation.ASKED: StateLabel("asked", lazy_gettext("Still coming?")),
+    MailSituation.ASKED: StateLabel("asked", _l("Still coming?")),
     MailSituation.RELEASED: STATE_LABELS[State.RELEASED],
     MailSituation.OFF: STATE_LABELS[State.CANCELLED],
     MailSituation.DECLINED: STATE_LABELS[State.DECLINED],
@@ -120,20 +120,20 @@ def button_label(message: Message) -> str:
         case MailSituation.REQUESTED:
             return _("Open your request")
         case MailSituation.SEATED if not is_online(message):
-            return _n("Open your ticket", "Open your tickets", seats_of(message))
+            return ngettext("Open your ticket", "Open your tickets", seats_of(message))
         case MailSituation.SEATED | MailSituation.IN_LINE:
             return _("Open your registration")
     return _("Open your registration") if may_answer_late(message) else ""
 
 
 def yes_label(message: Message) -> str:
-    return _n("Yes, I’m coming", "Yes, we’re coming", seats_of(message))
+    return ngettext("Yes, I’m coming", "Yes, we’re coming", seats_of(message))
 
 
 def second_label(message: Message) -> str:
     if situation_of(message) != MailSituation.ASKED and not asks_about_change(message):
         return ""
-    return _n("Give the place up", "Give the places up", seats_of(message))
+    return ngettext("Give the place up", "Give the places up", seats_of(message))
 
 
 def give_up_label(message: Message) -> tuple[str, str]:
@@ -147,6 +147,8 @@ def give_up_label(message: Message) -> tuple[str, str]:
         case MailSituation.SEATED if is_online(message):
             return _("cancel your registration"), ""
         case MailSituation.SEATED:
-            give_up = _n("give your place up", "give a place up", seats_of(message))
+            give_up = ngettext(
+                "give your place up", "give a place up", seats_of(message)
+            )
             return give_up, _(" so that somebody else can come")
     return "", ""

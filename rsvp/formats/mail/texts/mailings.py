@@ -7,7 +7,8 @@ from rsvp.formats.mail.texts.custom import (
     split_paragraphs,
     subject_line,
 )
-from rsvp.formats.mail.texts.shared import MailWords, _, title_of
+from rsvp.formats.mail.texts.shared import MailWords, title_of
+from rsvp.i18n import gettext as _
 from rsvp.models import Message
 from rsvp.text import cleaning, placeholders
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from rsvp.formats.mail.texts.shared import (
     TextParts,
-    _,
-    _n,
     approval_sentence,
     attendance_sentences,
     cause_of,
@@ -22,6 +20,8 @@ from rsvp.formats.mail.texts.shared import (
     title_of,
     waitlist_place_sentence,
 )
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 
 # --- asked first --------------------------------------------------------------------
@@ -43,7 +43,7 @@ def confirm_address(message: Message) -> TextParts:
         )
     return (
         _("Please confirm your address: %(title)s", title=title_of(message)),
-        _n(
+        ngettext(
             "A place is kept for you until %(until)s.",
             "%(num)d places are kept for you until %(until)s.",
             seats,
@@ -57,7 +57,7 @@ def confirm_address(message: Message) -> TextParts:
             ),
             _("Your link to join comes by mail after that.")
             if is_online(message)
-            else _n(
+            else ngettext(
                 "Your ticket comes by mail after that.",
                 "Your tickets come by mail after that.",
                 seats,
@@ -95,7 +95,7 @@ def ticket_subject(message: Message) -> str:
     title = title_of(message)
     if is_online(message):
         return _("Your link for %(title)s", title=title)
-    return _n(
+    return ngettext(
         "Your ticket for %(title)s",
         "Your %(num)d tickets for %(title)s",
         seats_of(message),
@@ -109,7 +109,7 @@ Opening = tuple[str, list[str]]
 def confirmed(message: Message) -> Opening:
     if is_online(message):
         return _("You’re registered."), []
-    return _n(
+    return ngettext(
         "Your place is confirmed.",
         "Your %(num)d places are confirmed.",
         seats_of(message),
@@ -117,7 +117,7 @@ def confirmed(message: Message) -> Opening:
 
 
 def approved(message: Message) -> Opening:
-    return _n(
+    return ngettext(
         "The organizers said yes: your place is confirmed.",
         "The organizers said yes: your %(num)d places are confirmed.",
         seats_of(message),
@@ -125,7 +125,7 @@ def approved(message: Message) -> Opening:
 
 
 def address_confirmed(message: Message) -> Opening:
-    return _n(
+    return ngettext(
         "Thank you: your place is confirmed.",
         "Thank you: your %(num)d places are confirmed.",
         seats_of(message),
@@ -133,7 +133,7 @@ def address_confirmed(message: Message) -> Opening:
 
 
 def accepted(message: Message) -> Opening:
-    return _n(
+    return ngettext(
         "You took the place: it’s yours.",
         "You took the %(num)d places: they’re yours.",
         seats_of(message),
@@ -141,7 +141,7 @@ def accepted(message: Message) -> Opening:
 
 
 def reinstated(message: Message) -> Opening:
-    headline = _n(
+    headline = ngettext(
         "You have your place back.",
         "You have your %(num)d places back.",
         seats_of(message),
@@ -155,7 +155,7 @@ def reinstated(message: Message) -> Opening:
 
 
 def passed_on(message: Message) -> Opening:
-    headline = _n(
+    headline = ngettext(
         "Somebody passed their place on to you.",
         "Somebody passed their %(num)d places on to you.",
         seats_of(message),
@@ -184,18 +184,18 @@ def promoted(message: Message) -> TextParts:
     seats, cause = seats_of(message), cause_of(message)
     lead = attendance_sentences(message)
     if cause == "seat_present":
-        headline = _n(
+        headline = ngettext(
             "You got a place at the door.", "You got %(num)d places at the door.", seats
         )
         return ticket_subject(message), headline, lead
     if cause == "confirm_above":
-        headline = _n(
+        headline = ngettext(
             "The organizers have made a place for you.",
             "The organizers have made %(num)d places for you.",
             seats,
         )
     else:
-        headline = _n(
+        headline = ngettext(
             "A place came free, and it’s yours.",
             "%(num)d places came free, and they’re yours.",
             seats,
@@ -217,7 +217,7 @@ def promoted(message: Message) -> TextParts:
 def offer(message: Message) -> TextParts:
     seats = seats_of(message)
     offered = int(message.facts.get("offered") or seats)
-    fewer = _n(
+    fewer = ngettext(
         "You asked for %(seats)d places, and one is free. If you take it, say who of "
         "you comes; the rest of your party gives up its wait.",
         "You asked for %(seats)d places, and %(num)d are free. If you take them, say "
@@ -226,13 +226,13 @@ def offer(message: Message) -> TextParts:
         seats=seats,
     )
     return (
-        _n(
+        ngettext(
             "A place is free for you: %(title)s",
             "%(num)d places are free for you: %(title)s",
             offered,
             title=title_of(message),
         ),
-        _n(
+        ngettext(
             "A place is kept for you until %(until)s.",
             "%(num)d places are kept for you until %(until)s.",
             offered,

@@ -7,8 +7,6 @@ from rsvp.formats.mail.texts.places import ticket_subject
 from rsvp.formats.mail.texts.shared import (
     MailSituation,
     TextParts,
-    _,
-    _n,
     approval_sentence,
     attendance_sentences,
     cause_of,
@@ -22,6 +20,8 @@ from rsvp.formats.mail.texts.shared import (
     title_of,
     waitlist_place_sentence,
 )
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 from rsvp.text import cleaning
 
@@ -43,7 +43,7 @@ def guest_cancelled(message: Message) -> tuple[str, list[str]]:
     headline = _("One of your guests is no longer coming.")
     if who and message.registration.proved_at is not None:
         headline = _("%(name)s is no longer coming.", name=who)
-    stays = _n(
+    stays = ngettext(
         "Your own place stays as it is.",
         "The other %(num)d of you stay registered.",
         seats,
@@ -57,7 +57,7 @@ def guest_cancelled(message: Message) -> tuple[str, list[str]]:
 
 
 def guest_added(message: Message) -> tuple[str, list[str]]:
-    headline = _n(
+    headline = ngettext(
         "You are one person now.",
         "A guest was added: you are %(num)d people now.",
         seats_of(message),
@@ -137,10 +137,12 @@ def ticket_again(message: Message) -> TextParts:
 def confirmed_again(message: Message, reason: str) -> TextParts:
     seats, subject = seats_of(message), ticket_subject(message)
     if cause_of(message) == "new_codes":
-        headline = _n("You have a new ticket.", "You have %(num)d new tickets.", seats)
+        headline = ngettext(
+            "You have a new ticket.", "You have %(num)d new tickets.", seats
+        )
     else:
         subject = _("Once more: %(subject)s", subject=subject)
-        headline = _n(
+        headline = ngettext(
             "You have a place already.", "You have %(num)d places already.", seats
         )
     if cause_of(message) == "lost":

@@ -8,8 +8,6 @@ from rsvp import i18n
 from rsvp.formats.mail.texts.shared import (
     MailSituation,
     TextParts,
-    _,
-    _n,
     attendance_sentences,
     clock_text,
     deadline_text,
@@ -25,6 +23,8 @@ from rsvp.formats.mail.texts.shared import (
     title_of,
     waitlist_place_sentence,
 )
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 
 # --- before it begins ---------------------------------------------------------------
@@ -58,7 +58,7 @@ def time_left_phrase(message: Message, at: datetime) -> str:
         case 7:
             return _("In a week")
         case days if days > 0:
-            return _n("In %(num)d day", "In %(num)d days", days)
+            return ngettext("In %(num)d day", "In %(num)d days", days)
     return _("Once more")
 
 
@@ -78,7 +78,7 @@ def start_sentence(message: Message, at: datetime) -> str:
         case 7:
             return _("%(title)s begins on %(day)s at %(time)s, in a week.", **words)
         case days if days > 0:
-            return _n(
+            return ngettext(
                 "%(title)s begins on %(day)s at %(time)s, in %(num)d day.",
                 "%(title)s begins on %(day)s at %(time)s, in %(num)d days.",
                 days,
@@ -107,7 +107,7 @@ def state_sentences(message: Message) -> list[str]:
             ]
         case MailSituation.OFFERED:
             return [
-                _n(
+                ngettext(
                     "A place is kept for you until %(until)s.",
                     "%(num)d places are kept for you until %(until)s.",
                     int(message.facts.get("offered") or seats_of(message)),

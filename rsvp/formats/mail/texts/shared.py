@@ -7,15 +7,13 @@ from datetime import datetime
 from enum import StrEnum
 
 from rsvp import i18n
-from rsvp.i18n import gettext, ngettext
+from rsvp.i18n import gettext as _
+from rsvp.i18n import ngettext
 from rsvp.models import Message
 from rsvp.models.event import Mode, NoAnswer, Promotion
 from rsvp.models.message import OPTIONAL_KINDS, MessageKind
 from rsvp.models.registration import State
 from rsvp.text import cleaning
-
-_ = gettext
-_n = ngettext
 
 
 class MailSituation(StrEnum):
@@ -205,7 +203,7 @@ def attendance_sentences(message: Message) -> list[str]:
             _("Join with the link below. It is for those registered: don’t pass it on.")
         ]
     return [
-        _n(
+        ngettext(
             "Show the code on your ticket at the door, on your phone or on paper.",
             "Each of you has a ticket with its own code. Show them at the door, on a "
             "phone or on paper.",
@@ -227,13 +225,13 @@ def reconfirmation_notice(message: Message) -> str:
     if written is not None and written >= event.ask_at:
         return ""
     days, hours = divmod(event.ask_hours, 24)
-    asks = _n(
+    asks = ngettext(
         "An hour before it begins we ask you by mail whether you still come.",
         "%(num)d hours before it begins we ask you by mail whether you still come.",
         event.ask_hours,
     )
     if not hours:
-        asks = _n(
+        asks = ngettext(
             "A day before it begins we ask you by mail whether you still come.",
             "%(num)d days before it begins we ask you by mail whether you still come.",
             days,
@@ -245,12 +243,12 @@ def no_answer_sentence(message: Message, then: str | None) -> str:
     """Say what becomes of the place of who does not say whether they still come."""
     seats = seats_of(message)
     if then == NoAnswer.FLAG:
-        return _n(
+        return ngettext(
             "If we don’t hear from you, the organizers may give your place on.",
             "If we don’t hear from you, the organizers may give your places on.",
             seats,
         )
-    return _n(
+    return ngettext(
         "If we don’t hear from you, your place goes to the next in line.",
         "If we don’t hear from you, your %(num)d places go to the next in line.",
         seats,
@@ -260,14 +258,14 @@ def no_answer_sentence(message: Message, then: str | None) -> str:
 def promotion_sentence(message: Message) -> str:
     seats = seats_of(message)
     if message.event.promotion == Promotion.CONFIRM:
-        return _n(
+        return ngettext(
             "As soon as a place comes free, it is yours and we mail you the ticket. "
             "You don’t need to do anything.",
             "As soon as %(num)d places are free together, they are yours and we mail "
             "you the tickets. You don’t need to do anything.",
             seats,
         )
-    return _n(
+    return ngettext(
         "As soon as a place comes free, we mail you and keep it for you until you "
         "answer. The mail says how long.",
         "As soon as %(num)d places are free together, we mail you and keep them for "
@@ -290,7 +288,7 @@ def waitlist_place_sentence(message: Message) -> str:
 
 
 def requested_sentence(message: Message) -> str:
-    return _n(
+    return ngettext(
         "You’ve asked for a place.",
         "You’ve asked for %(num)d places.",
         seats_of(message),
@@ -308,7 +306,7 @@ def state_sentence(message: Message) -> str:
     seats = seats_of(message)
     match situation_of(message):
         case MailSituation.SEATED:
-            return _n("You have a place.", "You have %(num)d places.", seats)
+            return ngettext("You have a place.", "You have %(num)d places.", seats)
         case MailSituation.IN_LINE:
             return waitlist_place_sentence(message)
         case MailSituation.REQUESTED:

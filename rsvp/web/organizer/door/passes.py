@@ -8,8 +8,8 @@ from uuid import UUID
 
 from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
 from rsvp.db import utcnow, write
@@ -26,11 +26,11 @@ from rsvp.web.organizer.door import bp
 from rsvp.web.presentation import short_times, urls
 from rsvp.web.presentation.short_times import ShortTime
 
-PASS_WORKS = StateLabel("open", _("Works now"))
-PASS_OPENS_LATER = StateLabel("not_open", _("Opens later"))
-PASS_ENDED = StateLabel("over", _("Over"))
-PASS_REVOKED = StateLabel("cancelled", _("Revoked"))
-PHONE_RETIRED = StateLabel("cancelled", _("Sent home"))
+PASS_WORKS = StateLabel("open", _l("Works now"))
+PASS_OPENS_LATER = StateLabel("not_open", _l("Opens later"))
+PASS_ENDED = StateLabel("over", _l("Over"))
+PASS_REVOKED = StateLabel("cancelled", _l("Revoked"))
+PHONE_RETIRED = StateLabel("cancelled", _l("Sent home"))
 
 
 # --- passes and phones --------------------------------------------------------------
@@ -140,7 +140,7 @@ def make_pass(slug: str) -> ResponseReturnValue:
     typed = request.form.get("phones", "").strip()[:10]
     number = int(typed) if typed.isdecimal() else 0
     if not 1 <= number <= checkin_passes.MAX_PHONES:
-        mistake = gettext(
+        mistake = _(
             "Write a number from 1 to %(most)d.", most=checkin_passes.MAX_PHONES
         )
         return render_passes(event, phones=typed, mistake=mistake), 422

@@ -9,7 +9,8 @@ from typing import Any
 from flask import abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from rsvp import errors
 from rsvp.db import current_session, utcnow, write
@@ -32,9 +33,9 @@ MAX_ECHO = 20
 """Of what was typed instead of a number, so much comes back."""
 
 DONE_MESSAGES = {
-    "capacity": lazy_gettext("The capacity is set."),
-    "room": lazy_gettext("The cap of the room is set."),
-    "reserved": lazy_gettext("The reserved seats are set."),
+    "capacity": _l("The capacity is set."),
+    "room": _l("The cap of the room is set."),
+    "reserved": _l("The reserved seats are set."),
 }
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from flask import Response, abort, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from rsvp.db import utcnow, write
 from rsvp.domain import reconfirmation, reminders
@@ -96,7 +96,7 @@ def schedule_text(event: Event, kind: MessageKind) -> str | None:
         reminder for reminder in event.reminders if reminder.anchor in anchors
     ]
     if not event_reminders:
-        return gettext("never, for the event file has none.")
+        return _("never, for the event file has none.")
     ordered = sorted(event_reminders, key=lambda each: (each.due_at, each.position))
     return " · ".join(reminder_schedule_text(event, reminder) for reminder in ordered)
 
@@ -113,9 +113,9 @@ def reminder_schedule_text(event: Event, reminder: Reminder) -> str:
 
 def reconfirmation_schedule_text(event: Event) -> str:
     if event.ask_at is None or event.answer_by is None:
-        return gettext("never, for the event file does not ask.")
+        return _("never, for the event file does not ask.")
     at = reconfirmation.ask_time(event, event.ask_at)
-    return gettext(
+    return _(
         "%(at)s, to be answered until %(until)s",
         at=short_times.short_time(at, event.zone).text,
         until=short_times.short_time(event.answer_by, event.zone).text,
@@ -169,8 +169,8 @@ def custom_text_page(
 
 
 DONE_MESSAGES = {
-    "saved": _("Saved. Mails of this kind say it from now on."),
-    "ours": _("Mails of this kind say it in our words again."),
+    "saved": _l("Saved. Mails of this kind say it from now on."),
+    "ours": _l("Mails of this kind say it in our words again."),
 }
 
 
@@ -222,7 +222,7 @@ def text_mistake(event: Event, kind: MessageKind, name: str, text: str) -> str |
     if len(text) > longest:
         return organizer.too_long_message(longest)
     if name == "subject" and event.discreet:
-        return gettext("The subjects of a discreet event say nothing: leave it empty.")
+        return _("The subjects of a discreet event say nothing: leave it empty.")
     return organizer.placeholder_mistake(
         text,
         needed=placeholders.REQUIRED_PLACEHOLDERS.get((kind, name)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
-from flask_babel import gettext
+from flask_babel import gettext as _
 
 from rsvp.domain.mailings import MAX_SUBJECT_LENGTH, MAX_TEXT_LENGTH
 from rsvp.models import Event, Mailing, Question
@@ -79,8 +79,8 @@ def answer_choices(event: Event) -> Iterator[AnswerChoice]:
             for number, option in enumerate(question.options):
                 yield AnswerChoice(f"{question.key}:{number}", question, option, option)
         if question.type == QuestionType.YES_NO:
-            yield AnswerChoice(f"{question.key}:yes", question, True, gettext("Yes"))
-            yield AnswerChoice(f"{question.key}:no", question, False, gettext("No"))
+            yield AnswerChoice(f"{question.key}:yes", question, True, _("Yes"))
+            yield AnswerChoice(f"{question.key}:no", question, False, _("No"))
 
 
 def form_of_mailing(event: Event, mailing: Mailing) -> MailingForm:
@@ -165,12 +165,12 @@ def choice_from_form(name: str, choices: Any) -> str:
 
 
 def tick_one_message() -> str:
-    return gettext("Tick at least one.")
+    return _("Tick at least one.")
 
 
 def text_mistake(text: str, longest: int) -> str | None:
     if not text:
-        return gettext("Please write something here.")
+        return _("Please write something here.")
     if len(text) > longest:
         return organizer.too_long_message(longest)
     return organizer.placeholder_mistake(text, has_deadline=False)
@@ -230,7 +230,7 @@ def recipients_text(event: Event, recipients: dict[str, Any]) -> list[str]:
         asks = {question.key: question.ask for question in event.questions}
         answer = recipients["answer"]
         if isinstance(answer, bool):
-            answer = gettext("Yes") if answer else gettext("No")
+            answer = _("Yes") if answer else _("No")
         conditions.append(f"{asks.get(key, key)} {answer}")
     if "checked_in" in recipients:
         conditions.append(

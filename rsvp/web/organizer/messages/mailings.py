@@ -9,8 +9,9 @@ from uuid import UUID
 
 from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from rsvp import errors
 from rsvp.db import utcnow, write
@@ -32,11 +33,11 @@ from rsvp.web.presentation import short_times
 from rsvp.web.presentation.short_times import ShortTime
 
 MAILING_STATES = {
-    MailingState.DRAFT: StateLabel("draft", _("Draft")),
-    MailingState.SCHEDULED: StateLabel("not_open", _("Scheduled")),
-    MailingState.SENDING: StateLabel("retrying", _("Being sent")),
-    MailingState.SENT: StateLabel("sent", _("Sent")),
-    MailingState.STOPPED: StateLabel("cancelled", _("Stopped")),
+    MailingState.DRAFT: StateLabel("draft", _l("Draft")),
+    MailingState.SCHEDULED: StateLabel("not_open", _l("Scheduled")),
+    MailingState.SENDING: StateLabel("retrying", _l("Being sent")),
+    MailingState.SENT: StateLabel("sent", _l("Sent")),
+    MailingState.STOPPED: StateLabel("cancelled", _l("Stopped")),
 }
 NO_PROGRESS = Progress(total=0, sent=0, failed=0, stopped=0)
 
@@ -76,11 +77,11 @@ def list_mailings(slug: str) -> ResponseReturnValue:
 
 
 DONE_MESSAGES = {
-    "removed": _("The draft is thrown away."),
-    "saved": _("Saved. Nothing is sent yet."),
-    "sent": _("It is on its way."),
-    "scheduled": _("It goes out at the time below. Until then you can stop it."),
-    "test": _("A test is on its way to your own address."),
+    "removed": _l("The draft is thrown away."),
+    "saved": _l("Saved. Nothing is sent yet."),
+    "sent": _l("It is on its way."),
+    "scheduled": _l("It goes out at the time below. Until then you can stop it."),
+    "test": _l("A test is on its way to your own address."),
 }
 
 
@@ -114,9 +115,9 @@ def progress_text(mailing: Mailing, progress: Progress) -> str:
         return ""
     if not progress.total:
         if mailing.state == MailingState.STOPPED:
-            return gettext("before any of it went out")
+            return _("before any of it went out")
         was_sent = mailing.state == MailingState.SENT
-        return gettext("nobody was on the list") if was_sent else ""
+        return _("nobody was on the list") if was_sent else ""
     parts = [
         ngettext(
             "%(sent)d of %(num)d sent",
@@ -126,9 +127,9 @@ def progress_text(mailing: Mailing, progress: Progress) -> str:
         )
     ]
     if progress.failed:
-        parts.append(gettext("%(count)d not delivered", count=progress.failed))
+        parts.append(_("%(count)d not delivered", count=progress.failed))
     if progress.stopped:
-        parts.append(gettext("%(count)d stopped", count=progress.stopped))
+        parts.append(_("%(count)d stopped", count=progress.stopped))
     return ", ".join(parts)
 
 
@@ -187,7 +188,7 @@ def stopped_message() -> str | None:
     if stopped is None or not 0 <= stopped < 10**9:
         return None
     if not stopped:
-        return gettext("It is stopped. No mail had to be kept back.")
+        return _("It is stopped. No mail had to be kept back.")
     return ngettext(
         "It is stopped. %(num)d mail was kept back. What was just being sent goes out.",
         "It is stopped. %(num)d mails were kept back. "
@@ -224,8 +225,8 @@ def sample_recipient_text(mailing: Mailing) -> str:
     filter_ = mailing_queries.mailing_filter(mailing.event, mailing.wanted)
     recipient = mailing_queries.first_recipient(mailing.event_id, filter_)
     if recipient is None:
-        return gettext("As somebody made up would get it: nobody is on the list now.")
-    return gettext("As %(name)s would get it.", name=recipient.name)
+        return _("As somebody made up would get it: nobody is on the list now.")
+    return _("As %(name)s would get it.", name=recipient.name)
 
 
 # --- writing ------------------------------------------------------------------------
@@ -387,7 +388,7 @@ def send_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     except ValueError as wrong:
         return render_sending_form(mailing, Mistake("at", str(wrong), "")), 422
     except errors.TooManyMailings as refusal:
-        message = gettext(
+        message = _(
             "An event sends at most %(limit)d such mails a day. Choose a later day.",
             **refusal.facts,
         )
@@ -407,13 +408,13 @@ def send_now_mistake(mailing: Mailing) -> Mistake | None:
     if mailing.state != MailingState.DRAFT:
         return None
     if organizer.read_line("at"):
-        message = gettext(
+        message = _(
             "“Now” is chosen, but a time is written below. Choose that time, or empty "
             "its field."
         )
         return Mistake("when", message, "now")
     if not mailing_reach(mailing.event, mailing.wanted).reached:
-        message = gettext(
+        message = _(
             "Nobody would get it now. Choose a later time, or change to whom it goes."
         )
         return Mistake("when", message, "now")
@@ -425,7 +426,7 @@ def requested_send_time(event: Event, now: datetime) -> datetime:
     it."""
     at = organizer.read_future_time("at", event.zone, now)
     if at is None:
-        raise ValueError(gettext("Write a day and a time."))
+        raise ValueError(_("Write a day and a time."))
     return at
 
 

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
 from werkzeug.datastructures import MultiDict
 
@@ -131,7 +131,7 @@ def status_tabs(
     chosen, query = filter_.status, filter_query(filter_)
     query.pop("state", None)
     everything = url_with_query(base_url, **query)
-    tabs = [StatusTab(_("All"), sum(counts.values()), everything, chosen is None)]
+    tabs = [StatusTab(_l("All"), sum(counts.values()), everything, chosen is None)]
     return tabs + [
         StatusTab(
             rows.DELIVERY_LABELS[status].label,
@@ -151,12 +151,12 @@ def url_with_query(base_url: str, **query: Any) -> str:
 # --- one message --------------------------------------------------------------------
 
 DONE_MESSAGES = {
-    "corrected": _(
+    "corrected": _l(
         "From now on everything goes to the new address, and how it stands is on its "
         "way there."
     ),
-    "again": _("It is queued again, as if for the first time."),
-    "copy": _("A new mail that tells how it stands now is on its way."),
+    "again": _l("It is queued again, as if for the first time."),
+    "copy": _l("A new mail that tells how it stands now is on its way."),
 }
 
 
@@ -263,7 +263,7 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
         return message_page(message, form), 422
     email, email_key = form.cleaned["email"], form.cleaned["email_key"]
     if email == message.registration.email:
-        form.refuse(_("This is the address it has."), "email")
+        form.refuse(_l("This is the address it has."), "email")
         return message_page(message, form), 422
     code_key, actor, now = (
         current_app.config["CODE_KEY"],
@@ -282,7 +282,7 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
             )
         )
     except errors.AddressInUse as refusal:
-        form.refuse(_("Another registration has this address already."), "email")
+        form.refuse(_l("Another registration has this address already."), "email")
         return message_page(get_message_or_404(uuid), form), refusal.status
     return redirect(
         url_for("organizer.messages.show_message", uuid=uuid, done="corrected"),
@@ -302,15 +302,15 @@ def redirect_address_to_message(uuid: UUID) -> ResponseReturnValue:
 def address_form(
     email: str = "", data: MultiDict[str, str] | None = None
 ) -> AddressForm:
-    hint: str | LazyString = _(
+    hint: str | LazyString = _l(
         "A new link and new tickets go there. The old ones stop working, and what "
         "waits for the old address is not sent."
     )
     if data is None and (suggested := suggest_address(email)):
-        question = gettext("Was %(address)s meant?", address=suggested)
+        question = _("Was %(address)s meant?", address=suggested)
         hint = f"{question} {hint}"
     typed = MultiDict({"email": email}) if data is None else data
-    return AddressForm(typed, label=_("The right address"), hint=hint)
+    return AddressForm(typed, label=_l("The right address"), hint=hint)
 
 
 def get_message_or_404(uuid: UUID) -> Message:

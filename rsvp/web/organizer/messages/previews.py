@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask_babel import force_locale, gettext
+from flask_babel import force_locale
+from flask_babel import gettext as _
 
 from rsvp import i18n
 from rsvp.db import utcnow
@@ -63,8 +64,8 @@ class Preview:
     @property
     def recipient_text(self) -> str:
         if self.recipient_name is None:
-            return gettext("As somebody made up would get it.")
-        return gettext("As %(name)s would get it.", name=self.recipient_name)
+            return _("As somebody made up would get it.")
+        return _("As %(name)s would get it.", name=self.recipient_name)
 
     @property
     def texts(self) -> MailWords:

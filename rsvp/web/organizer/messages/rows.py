@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask_babel import lazy_gettext as _
+from flask_babel import lazy_gettext as _l
 
 from rsvp.db import utcnow
 from rsvp.domain.teams import Action
@@ -22,35 +22,35 @@ from rsvp.web.presentation import short_times
 from rsvp.web.presentation.short_times import ShortTime
 
 KIND_LABELS = {
-    MessageKind.CONFIRM_ADDRESS: _("Please confirm your address"),
-    MessageKind.REQUESTED: _("Your request is here"),
-    MessageKind.CONFIRMATION: _("Confirmation"),
-    MessageKind.WAITLISTED: _("On the waitlist"),
-    MessageKind.OFFER: _("A place is offered"),
-    MessageKind.PROMOTED: _("A place came free"),
-    MessageKind.CHANGED: _("Something changed"),
-    MessageKind.PASSED_ON: _("Passed on"),
-    MessageKind.CANCELLED: _("Cancelled"),
-    MessageKind.DECLINED: _("Declined"),
-    MessageKind.LAPSED: _("Lapsed"),
-    MessageKind.RELEASED: _("The place was given on"),
-    MessageKind.TICKET_AGAIN: _("The ticket again"),
-    MessageKind.EVENT_CHANGED: _("The event has changed"),
-    MessageKind.EVENT_CANCELLED: _("The event is cancelled"),
-    MessageKind.REMINDER: _("Reminder"),
-    MessageKind.STILL_COMING: _("Still coming?"),
-    MessageKind.THANK_YOU: _("Thank you"),
-    MessageKind.NOTE: _("Your own mail"),
+    MessageKind.CONFIRM_ADDRESS: _l("Please confirm your address"),
+    MessageKind.REQUESTED: _l("Your request is here"),
+    MessageKind.CONFIRMATION: _l("Confirmation"),
+    MessageKind.WAITLISTED: _l("On the waitlist"),
+    MessageKind.OFFER: _l("A place is offered"),
+    MessageKind.PROMOTED: _l("A place came free"),
+    MessageKind.CHANGED: _l("Something changed"),
+    MessageKind.PASSED_ON: _l("Passed on"),
+    MessageKind.CANCELLED: _l("Cancelled"),
+    MessageKind.DECLINED: _l("Declined"),
+    MessageKind.LAPSED: _l("Lapsed"),
+    MessageKind.RELEASED: _l("The place was given on"),
+    MessageKind.TICKET_AGAIN: _l("The ticket again"),
+    MessageKind.EVENT_CHANGED: _l("The event has changed"),
+    MessageKind.EVENT_CANCELLED: _l("The event is cancelled"),
+    MessageKind.REMINDER: _l("Reminder"),
+    MessageKind.STILL_COMING: _l("Still coming?"),
+    MessageKind.THANK_YOU: _l("Thank you"),
+    MessageKind.NOTE: _l("Your own mail"),
 }
 DELIVERY_LABELS = {
-    DeliveryStatus.QUEUED: StateLabel("queued", _("Waiting")),
-    DeliveryStatus.RETRYING: StateLabel("retrying", _("Trying again")),
-    DeliveryStatus.SENT: StateLabel("sent", _("Sent")),
-    DeliveryStatus.FAILED: StateLabel("failed", _("Not delivered")),
-    DeliveryStatus.SUPERSEDED: StateLabel("superseded", _("Dropped")),
+    DeliveryStatus.QUEUED: StateLabel("queued", _l("Waiting")),
+    DeliveryStatus.RETRYING: StateLabel("retrying", _l("Trying again")),
+    DeliveryStatus.SENT: StateLabel("sent", _l("Sent")),
+    DeliveryStatus.FAILED: StateLabel("failed", _l("Not delivered")),
+    DeliveryStatus.SUPERSEDED: StateLabel("superseded", _l("Dropped")),
 }
 
-BEING_SENT_LABEL = StateLabel("retrying", _("Being sent"))
+BEING_SENT_LABEL = StateLabel("retrying", _l("Being sent"))
 """Of one that a worker has in its hands: its try is counted by then, but not over."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext as _l
 
 from rsvp import db, errors
 from rsvp.domain import reconfirmation
@@ -33,26 +33,26 @@ MAX_PLACE_DIGITS = 6
 """Of how many digits a place in line may be."""
 
 DONE_MESSAGES = {
-    "approved": lazy_gettext("It is approved: they have a place, and a mail says so."),
-    "approved_waits": lazy_gettext(
+    "approved": _l("It is approved: they have a place, and a mail says so."),
+    "approved_waits": _l(
         "It is approved. No place is free, so they wait in line, and a mail says so."
     ),
-    "declined": lazy_gettext("It is declined, and a mail says so."),
-    "back": lazy_gettext("They have a place again, and a mail says so."),
-    "back_waits": lazy_gettext(
+    "declined": _l("It is declined, and a mail says so."),
+    "back": _l("They have a place again, and a mail says so."),
+    "back_waits": _l(
         "No place is free for them, so they wait at the end of the line, and a mail "
         "says so."
     ),
-    "cancelled": lazy_gettext("It is cancelled, and a mail says so."),
-    "guest": lazy_gettext("That place is cancelled, and a mail says so."),
-    "given_on": lazy_gettext("Their place is given on, and a mail says so."),
-    "offered": lazy_gettext("The place is kept for them, and a mail asks them."),
-    "seated": lazy_gettext("They have a place now, and a mail says so."),
-    "present": lazy_gettext("They have a place now and can be let in."),
-    "elsewhere": lazy_gettext("They are moved, and a mail says so."),
-    "moved": lazy_gettext("They have another place in line now."),
-    "mailed": lazy_gettext("The mail is on its way."),
-    "codes": lazy_gettext("New codes are made, and a mail with them is on its way."),
+    "cancelled": _l("It is cancelled, and a mail says so."),
+    "guest": _l("That place is cancelled, and a mail says so."),
+    "given_on": _l("Their place is given on, and a mail says so."),
+    "offered": _l("The place is kept for them, and a mail asks them."),
+    "seated": _l("They have a place now, and a mail says so."),
+    "present": _l("They have a place now and can be let in."),
+    "elsewhere": _l("They are moved, and a mail says so."),
+    "moved": _l("They have another place in line now."),
+    "mailed": _l("The mail is on its way."),
+    "codes": _l("New codes are made, and a mail with them is on its way."),
 }
 """What the page says after an action, by the key in its address."""
 

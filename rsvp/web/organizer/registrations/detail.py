@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext, ngettext
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from rsvp import i18n
 from rsvp.db import utcnow
@@ -266,10 +267,10 @@ def offer_text(registration: Registration) -> str:
 
 
 DEADLINE_LABELS = {
-    State.HELD: lazy_gettext("To be confirmed until"),
-    State.OFFERED: lazy_gettext("Offered until"),
+    State.HELD: _l("To be confirmed until"),
+    State.OFFERED: _l("Offered until"),
 }
-DEADLINE_PAST_LABEL = lazy_gettext("That ended")
+DEADLINE_PAST_LABEL = _l("That ended")
 
 
 def deadline_with_label(registration: Registration) -> tuple[Any, ShortTime] | None:
@@ -401,9 +402,9 @@ class PartyMember:
     may_be_cancelled: bool
 
 
-COMING_LABEL = StateLabel("confirmed", lazy_gettext("Coming"))
-CANCELLED_LABEL = StateLabel("cancelled", lazy_gettext("Cancelled"))
-LET_IN_LABEL = StateLabel("in", lazy_gettext("Let in"))
+COMING_LABEL = StateLabel("confirmed", _l("Coming"))
+CANCELLED_LABEL = StateLabel("cancelled", _l("Cancelled"))
+LET_IN_LABEL = StateLabel("in", _l("Let in"))
 
 
 def party_members(registration: Registration, *, manages: bool) -> list[PartyMember]:

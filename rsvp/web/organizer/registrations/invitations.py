@@ -9,8 +9,9 @@ from uuid import UUID
 
 from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, ngettext
-from flask_babel import lazy_gettext as _
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import audit, invitations
@@ -34,10 +35,10 @@ MAX_ECHO = 20
 """Of what was typed instead of a number or a time, so much comes back."""
 
 INVITATION_STATES = {
-    "works": StateLabel("open", _("Works")),
-    "used_up": StateLabel("over", _("Used up")),
-    "ended": StateLabel("over", _("Over")),
-    "revoked": StateLabel("cancelled", _("Revoked")),
+    "works": StateLabel("open", _l("Works")),
+    "used_up": StateLabel("over", _l("Used up")),
+    "ended": StateLabel("over", _l("Over")),
+    "revoked": StateLabel("cancelled", _l("Revoked")),
 }
 
 
@@ -156,7 +157,7 @@ def uses_text(issued: InvitationUse) -> str:
 
 def done_message() -> str | None:
     if request.args.get("done") == "revoked":
-        return gettext("The code is revoked: it lets nobody in any more.")
+        return _("The code is revoked: it lets nobody in any more.")
     made = min(MAX_AT_ONCE, max(0, request.args.get("made", 0, type=int)))
     if not made:
         return None
@@ -232,7 +233,7 @@ def create_invitations(slug: str) -> ResponseReturnValue:
 
 
 def number_message(most: int) -> str:
-    return gettext("Write a whole number from 1 to %(most)s.", most=f"{most:,}")
+    return _("Write a whole number from 1 to %(most)s.", most=f"{most:,}")
 
 
 @bp.post("/events/<slug>/invitations/<uuid:uuid>/revocation")

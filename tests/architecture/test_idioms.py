@@ -1,0 +1,33 @@
+"""Idioms: what is written in one way all over the code."""
+
+from __future__ import annotations
+
+import ast
+
+from tests.architecture.source import MODULES, table, tree_of
+
+GETTEXT_NAMES = {"gettext": "_", "lazy_gettext": "_l", "ngettext": "ngettext"}
+"""What each is called in every module: `_` is never lazy, `_l` always is."""
+
+
+def test_underscore_is_gettext_and_underscore_l_its_lazy_form():
+    offenders = []
+    for module in MODULES.keys() - {"rsvp.i18n"}:
+        for node in ast.walk(tree_of(module)):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    local = alias.asname or alias.name
+                    expected = GETTEXT_NAMES.get(alias.name, alias.asname)
+                    if local != (expected or local) or alias.name in ("_", "_l"):
+                        offenders.append(f"{module}:{node.lineno} {alias.name}")
+            elif (
+                isinstance(node, ast.Assign)
+                and ast.unparse(node.value) in GETTEXT_NAMES
+            ):
+                offenders.append(f"{module}:{node.lineno} {ast.unparse(node)}")
+
+    assert not offenders, table(offenders)
+
+
+def named(value: ast.expr) -> str:
+    return value.id if isinstance(value, ast.Name) else ""
