@@ -161,7 +161,7 @@ MUTANTS = (
             ),
         ),
         f"{REGISTRATIONS}::test_a_form_of_an_older_version_of_the_event_claims_nothing"
-        "[sqlite-False]",
+        "[sqlite]",
     ),
     Mutant(
         "the room's cap, beside the admission's",
@@ -214,7 +214,7 @@ MUTANTS = (
                 ".where(Attendee.id == guest.id)",
             ),
         ),
-        f"{REGISTRATIONS}::test_only_a_guest_who_is_coming_can_be_given_up[sqlite-2]",
+        f"{REGISTRATIONS}::test_only_a_guest_who_is_coming_can_be_given_up[sqlite]",
     ),
     Mutant(
         "an address has one live registration (the index)",
@@ -284,7 +284,7 @@ MUTANTS = (
                 "and not self.paused",
             ),
         ),
-        "tests/domain/registrations/test_offers.py::test_from_doors_on_no_offers_go_out[sqlite-offer]",
+        "tests/domain/registrations/test_offers.py::test_from_doors_on_no_offers_go_out[sqlite]",
     ),
     Mutant(
         "who said yes is not given on",
@@ -334,7 +334,7 @@ MUTANTS = (
         ((RECONFIRMATION, "if not was_asked_in_time(", "if not True and ("),),
         "tests/domain/test_reconfirmation_answers.py::"
         "test_whose_question_did_not_arrive_in_time_is_flagged_not_released"
-        "[sqlite-not sent]",
+        "[sqlite]",
     ),
     Mutant(
         "what many get is looked at once more before it goes out",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from rsvp.domain import deadlines
 from rsvp.models import Event
+from tests.support.for_each import for_each
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 
@@ -25,7 +24,7 @@ EVENING = Event(
 )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("made", "ends"),
     [
         # A day, while the event is more than two days off …

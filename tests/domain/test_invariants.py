@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import text
 
 from rsvp.db import writing
@@ -13,6 +12,7 @@ from rsvp.domain.invariants import find_problems
 from rsvp.domain.registrations import approval
 from rsvp.models.event import Promotion
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 
 
 def a_lively_evening():
@@ -58,7 +58,7 @@ def test_a_sound_database_has_no_problems(app):
     assert find_problems(NOON) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("statement", "found"),
     [
         # I1: counts
@@ -141,6 +141,7 @@ def test_a_sound_database_has_no_problems(app):
             ["I6 audit_entries"],
         ),
     ],
+    fresh=True,
 )
 def test_a_broken_row_is_named(app, statement, found):
     a_lively_evening()

@@ -19,6 +19,7 @@ from rsvp.models.event import Status, Visibility
 from rsvp.models.registration import State
 from rsvp.queries import invitations as invitation_queries
 from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 from tests.support.registrations import run_at_once
 
 ACTOR = "user:1"
@@ -103,7 +104,7 @@ def test_codes_are_made_in_bulk_and_none_is_kept(app):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "asked",
     [
         {"count": 0},
@@ -127,7 +128,7 @@ def test_invitations_that_make_no_sense_are_not_made(app, asked):
     assert invitation_queries.list_invitations(event.id) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("asked", "uses_max"),
     [({"uses_max": 100_000}, 100_000), ({"uses_max": None}, None)],
 )
@@ -199,7 +200,7 @@ def test_a_code_works_as_often_as_it_says(app):
     assert refusal(event, endless) is None
 
 
-@pytest.mark.parametrize("state", State)
+@for_each("state", State, fresh=True)
 def test_a_use_counts_until_its_registration_is_over(app, state):
     event = make_event()
     [code] = invite(event)

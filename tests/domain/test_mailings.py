@@ -21,6 +21,7 @@ from rsvp.queries import mailings as mailing_queries
 from tests.support.door import make_phone, record_scan
 from tests.support.event_files import publish
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 from tests.support.mailings import ADA, draft_mailing, schedule_mailing
 
 LATER = NOON + timedelta(hours=5)
@@ -87,7 +88,7 @@ def evening(app) -> Event:
     return event
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("wanted", "who"),
     [
         ({}, "ada bo cy fay"),
@@ -151,7 +152,7 @@ def test_those_asked_whether_they_come_are_told_apart(evening):
     assert told(send(evening, coming="flagged")) == ["cy"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"muted_at": NOON},
@@ -159,6 +160,7 @@ def test_those_asked_whether_they_come_are_told_apart(evening):
         {"state": "held", "decide_by": LATER},
         {"state": "lapsed", "ended_from": "held"},
     ],
+    fresh=True,
 )
 def test_who_asked_for_no_more_or_can_not_be_reached_is_left_out(evening, values):
     set_rows(Registration, Registration.name == "bo", **values)
@@ -390,7 +392,7 @@ def by_file(_event_id: int) -> None:
     publish(status=Status.CANCELLED)
 
 
-@pytest.mark.parametrize("call_off", [by_button, by_file])
+@for_each("call_off", [by_button, by_file], fresh=True)
 def test_what_was_to_go_out_later_is_not_sent_once_the_event_is_off(app, call_off):
     event = db.session.get_one(Event, publish().event_id)
     register(event, admission="hall")

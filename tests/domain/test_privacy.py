@@ -33,6 +33,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     audit_entries,
     commit,
@@ -108,7 +109,7 @@ def test_an_answer_goes_sooner_where_its_question_says_so(app):
     assert db.session.get_one(Event, event.id).erased_at is None
 
 
-@pytest.mark.parametrize("canary", CANARIES)
+@for_each("canary", CANARIES)
 def test_the_canaries_are_there_to_begin_with(app, canary):
     an_evening()
 
@@ -159,7 +160,7 @@ def erase_one(outcome, actor="attendee", now=NOON):
     )
 
 
-@pytest.mark.parametrize("state", State)
+@for_each("state", State, fresh=True)
 def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     event, party = canaries(state)
     if state == State.CONFIRMED:
@@ -190,7 +191,7 @@ def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("over", [False, True])
+@for_each("over", [False, True])
 def test_what_was_not_mailed_yet_is_not_mailed_to_who_is_forgotten(app, over):
     event, party = canaries("confirmed")
 
@@ -252,7 +253,7 @@ def test_who_is_in_is_forgotten_once_it_is_over(app):
     assert invariants.find_problems(event.ends_at) == []
 
 
-@pytest.mark.parametrize("actor", ["attendee", "user:1"])
+@for_each("actor", ["attendee", "user:1"])
 def test_neither_a_deadline_nor_a_cancelled_event_keeps_anybody_known(app, actor):
     event, party = canaries("confirmed", change_until_local=datetime(2027, 1, 20))
     with writing() as session:
@@ -291,7 +292,7 @@ def test_nothing_is_done_for_or_told_to_who_is_forgotten(app):
     assert rows_of_event(event) == before
 
 
-@pytest.mark.parametrize("was_muted", [False, True])
+@for_each("was_muted", [False, True])
 def test_who_is_forgotten_while_the_mail_programs_button_is_pressed_stays_so(
     app, was_muted
 ):

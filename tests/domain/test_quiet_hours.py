@@ -15,6 +15,7 @@ from rsvp.jobs.tasks import send_reconfirmations
 from rsvp.models import Registration
 from rsvp.models.message import MessageKind
 from tests.support.factories import make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.reminders import (
     THANKS,
@@ -48,13 +49,14 @@ def the_last():
     return all_messages()[-1]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("job", "evening", "morning"),
     [
         (tasks.send_reminders, "27 21:59", "28 8:00"),
         (send_reconfirmations, "27 21:59", "28 8:00"),
     ],
     ids=["reminder", "question"],
+    fresh=True,
 )
 def test_what_a_server_puts_off_into_the_night_waits_for_the_morning(
     ada, smtp, job, evening, morning
@@ -99,14 +101,14 @@ def test_before_an_event_that_is_near_people_are_reminded_at_night(app, smtp):
     assert deliver(local_time("29 4:00")) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("kind", [MessageKind.CONFIRMATION, MessageKind.NOTE])
+@for_each("kind", [MessageKind.CONFIRMATION, MessageKind.NOTE])
 def test_what_somebody_has_asked_for_or_written_goes_at_once(ada, smtp, kind):
     write(ada, kind, local_time("27 23:00"))
 
     assert deliver(local_time("27 23:00") + timedelta(seconds=1)) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("answer", ["250 OK", "451 later"])
+@for_each("answer", ["250 OK", "451 later"], fresh=True)
 def test_what_organizers_write_waits_for_no_reminder_that_sleeps(ada, smtp, answer):
     assert tasks.send_reminders(local_time("27 21:50")) == 1
     if answer == "451 later":

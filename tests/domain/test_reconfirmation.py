@@ -13,6 +13,7 @@ from rsvp.jobs.tasks import close_reconfirmations, send_reconfirmations
 from rsvp.models import Event
 from tests.support.door import make_phone, record_scan
 from tests.support.factories import NOON, cancel, load_registration, register
+from tests.support.for_each import for_each
 from tests.support.reconfirmation import (
     ANSWER_BY,
     ASKED_AT,
@@ -61,7 +62,7 @@ def test_everybody_with_a_limited_place_is_asked_once(app):
     assert is_consistent(ASKED_AT)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("admissions", "room", "kinds"),
     [
         (({"capacity": None},), None, []),
@@ -80,7 +81,7 @@ def test_only_where_seats_are_limited_anybody_is_asked(app, admissions, room, ki
     assert mail_kinds(ada)[1:] == kinds
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"ask_hours": None, "answer_hours": None},
@@ -98,7 +99,7 @@ def test_no_other_event_asks(app, values):
     assert mail_kinds(ada) == ["confirmation"]
 
 
-@pytest.mark.parametrize("late", ["registered", "promoted"])
+@for_each("late", ["registered", "promoted"])
 def test_who_got_the_place_within_a_day_said_yes_by_that(app, late):
     event = make_asking_event({"capacity": 1})
     yesterday = ASKED_AT - DAY + MINUTE
@@ -130,7 +131,7 @@ def test_who_is_in_already_is_not_asked(app):
     assert mail_kinds(ada) == ["confirmation"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("column", "why"), [("muted_at", "muted"), ("address_failed_at", "address_failed")]
 )
 def test_who_cannot_be_asked_is_flagged_and_keeps_the_place(app, column, why):
@@ -173,7 +174,7 @@ def test_many_are_asked_in_batches_and_a_repeat_asks_nobody_twice(app, monkeypat
 # --- when ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("starts", "hours", "asked_at"),
     [
         # Midnight two days before: in the morning.

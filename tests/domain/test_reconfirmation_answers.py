@@ -19,6 +19,7 @@ from rsvp.queries import attendees as attendee_queries
 from rsvp.queries import filters
 from tests.support.door import DOORS_OPEN_AT, make_phone, record_scan
 from tests.support.factories import CODE_KEY, NOON, cancel, load_registration, register
+from tests.support.for_each import for_each
 from tests.support.reconfirmation import (
     ANSWER_BY,
     ASKED_AT,
@@ -184,7 +185,7 @@ def test_where_the_organizer_decides_they_are_flagged(app):
     assert is_consistent(ANSWER_BY)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "sent_at", [None, ASKED_AT + 12 * HOUR + MINUTE], ids=["not sent", "sent late"]
 )
 def test_whose_question_did_not_arrive_in_time_is_flagged_not_released(app, sent_at):
@@ -211,7 +212,7 @@ def test_a_question_sent_with_half_of_the_time_left_is_in_time(app):
     assert state_of(ada) == "released"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"email": "other@example.org", "email_key": "other@example.org"},

@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from rsvp.db import writing
 from rsvp.domain import invariants, reminders
 from rsvp.domain.events import lifecycle
@@ -17,6 +15,7 @@ from rsvp.models.event import Allocation, Mode, Promotion, Status
 from rsvp.models.registration import State
 from tests.support.door import DURING_ENTRY, attendees_of, make_phone, record_scan
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 from tests.support.registrations import commit, messages_of, run_at_once, set_columns
 from tests.support.reminders import (
     DAY,
@@ -41,7 +40,7 @@ def event_at(starts: datetime, hours: float = 3) -> Event:
     return Event(timezone="Europe/Amsterdam", starts_at=starts, ends_at=ends)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("starts", "anchor", "minutes", "due"),
     [
         ("29 18:00", "start", 2 * DAY, "27 18:00"),
@@ -177,7 +176,7 @@ def test_its_facts_are_what_the_mail_tells(app):
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("states", "who"),
     [
         (["confirmed"], ["confirmed", "second"]),
@@ -185,6 +184,7 @@ def test_its_facts_are_what_the_mail_tells(app):
         (["confirmed", "waitlisted"], ["confirmed", "waitlisted", "second"]),
         ([], ["confirmed", "second"]),
     ],
+    fresh=True,
 )
 def test_it_is_for_the_states_that_it_names(app, states, who):
     """Of two chairs one comes free; a party of two stays in line, who is alone not."""
@@ -307,9 +307,7 @@ def test_thanks_are_given_within_a_week_or_not_at_all(app):
 # --- never in vain ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("when", "sent"), [("29 17:59", 1), ("29 18:00", 0), ("29 19:00", 0)]
-)
+@for_each(("when", "sent"), [("29 17:59", 1), ("29 18:00", 0), ("29 19:00", 0)])
 def test_before_the_start_comes_before_it_or_not_at_all(app, when, sent):
     event = make_event()
     register(event)
@@ -328,7 +326,7 @@ def test_what_was_due_before_it_was_made_goes_to_nobody(app):
     assert run_reminders("29 16:00") == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"status": Status.CANCELLED},

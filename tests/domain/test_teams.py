@@ -13,6 +13,7 @@ from rsvp.extensions import db
 from rsvp.models import Event, Membership, Team, User
 from rsvp.models.team import Role
 from tests.support.factories import NOON, make_event, make_user
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.one_engine
 
@@ -36,7 +37,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("role", "action", "allowed"), CASES)
+@for_each(("role", "action", "allowed"), CASES)
 def test_each_role_may_do_its_part(role, action, allowed):
     member = Membership(team_id=1, role=role)
 
@@ -49,12 +50,12 @@ def test_the_table_names_every_role_and_every_action():
     assert [action for action, *_ in ROWS] == list(Action)
 
 
-@pytest.mark.parametrize("action", Action)
+@for_each("action", Action)
 def test_nobody_may_do_anything_to_another_teams_event(action):
     assert not may(Membership(team_id=1, role=Role.OWNER), action, Event(team_id=2))
 
 
-@pytest.mark.parametrize("action", Action)
+@for_each("action", Action)
 def test_without_a_membership_nothing_is_allowed(action):
     assert not may(None, action, None)
     assert not may(None, action, Event(team_id=1))
@@ -64,8 +65,8 @@ def test_an_unknown_role_may_do_nothing():
     assert not may(Membership(team_id=1, role="janitor"), Action.SEE_NUMBERS, None)
 
 
-@pytest.mark.parametrize("role", Role)
-@pytest.mark.parametrize("action", Action)
+@for_each("role", Role, fresh=True)
+@for_each("action", Action, fresh=True)
 def test_what_is_listed_is_what_may_allows(app, role, action):
     ours, theirs = make_event(), make_event(team="choir")
     user = make_user("ada@example.org", role=role)
@@ -94,8 +95,8 @@ def test_a_team_is_made_where_it_does_not_exist(app):
     assert db.session.query(Team).where(Team.slug == "choir").count() == 1
 
 
-@pytest.mark.parametrize(
-    "again", ["ada@example.org", "ADA@Example.org", " ada@example.org "]
+@for_each(
+    "again", ["ada@example.org", "ADA@Example.org", " ada@example.org "], fresh=True
 )
 def test_an_address_has_one_account(app, again):
     make_user("Ada@example.org")
@@ -107,8 +108,8 @@ def test_an_address_has_one_account(app, again):
     assert db.session.query(User).count() == 1
 
 
-@pytest.mark.parametrize(
-    "typed", ["ada@example.org", "ADA@EXAMPLE.ORG", "Ada@Example.org "]
+@for_each(
+    "typed", ["ada@example.org", "ADA@EXAMPLE.ORG", "Ada@Example.org "], fresh=True
 )
 def test_an_account_is_found_in_any_case(app, typed):
     assert users.find_user(typed) is None

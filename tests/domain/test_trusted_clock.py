@@ -15,11 +15,12 @@ from rsvp.domain.trusted_clock import OBSERVATION_TIME, check_clock
 from rsvp.extensions import db
 from rsvp.models import Clock
 from tests.support.factories import NOON
+from tests.support.for_each import for_each
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LEAPS = [2 * DAY, 60 * DAY, 366 * DAY, -2 * DAY, -60 * DAY, -366 * DAY]
 
-leaps = pytest.mark.parametrize("leap", LEAPS, ids=lambda leap: f"{leap.days} days")
+leaps = for_each("leap", LEAPS, ids=lambda leap: f"{leap.days} days")
 
 
 @dataclass
@@ -73,7 +74,7 @@ def test_two_runs_by_a_timer_will_do(machine):
     assert runs(machine, 0, 24 * 60) == [False, True]
 
 
-@pytest.mark.parametrize("ahead", [DAY, -DAY, 23 * 60 * MINUTE])
+@for_each("ahead", [DAY, -DAY, 23 * 60 * MINUTE], fresh=True)
 def test_within_a_day_of_the_last_run_a_clock_is_trusted(machine, ahead):
     machine.ahead = ahead - MINUTE  # the last run was a minute ago
     assert runs(machine, 0) == [True]

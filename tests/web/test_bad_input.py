@@ -17,6 +17,7 @@ from rsvp import errors
 from rsvp.db import utcnow
 from rsvp.models import Event
 from rsvp.web.error_pages import ORGANIZER_REFUSAL_TEXTS, REFUSAL_TEXTS
+from tests.support.for_each import for_each
 from tests.support.pages.attendee import registration_link
 from tests.support.pages.registration_form import (
     HALL,
@@ -266,7 +267,7 @@ ROWS: list[Row] = [
 ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("request_of", "status", "words"),
     [row[1:] for row in ROWS],
     ids=[row[0] for row in ROWS],
@@ -326,8 +327,11 @@ TIMES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("values", "words"), [row[1:] for row in TIMES], ids=[row[0] for row in TIMES]
+@for_each(
+    ("values", "words"),
+    [row[1:] for row in TIMES],
+    ids=[row[0] for row in TIMES],
+    fresh=True,
 )
 def test_a_form_crafted_for_another_time_is_refused(
     client: FlaskClient, world: World, values: dict[str, Any], words: str
@@ -356,8 +360,8 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("what", "data"), CHANGES, ids=[what for what, _ in CHANGES])
-@pytest.mark.parametrize(
+@for_each(("what", "data"), CHANGES, ids=[what for what, _ in CHANGES], fresh=True)
+@for_each(
     ("values", "words"),
     [
         ({"change_until_at": utcnow() - HOUR}, "The time for changes is over"),
@@ -365,6 +369,7 @@ CHANGES: list[tuple[str, dict[str, Any]]] = [
         ({"erased_at": utcnow()}, "This event is over"),
     ],
     ids=["after the deadline", "once cancelled", "once erased"],
+    fresh=True,
 )
 def test_a_change_crafted_for_another_time_is_refused(
     client: FlaskClient,

@@ -38,6 +38,7 @@ from rsvp.web import guards
 from tests.conftest import Visitor, empty_database
 from tests.support.door import code_of, make_phone, record_scan
 from tests.support.factories import make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.registration_form import TODAY
 from tests.support.pages.sign_in import csrf_token, sign_in
 
@@ -234,7 +235,7 @@ def leaked(answer: TestResponse, who: str) -> set[str]:
     return {c for each in hidden for c in CANARIES[each] if c in text}
 
 
-@pytest.mark.parametrize("who", SEES)
+@for_each("who", SEES)
 def test_looking_shows_nobody_what_is_not_theirs(world: World, who: str):
     client = world.visitor(who)
     asked = 0
@@ -251,7 +252,7 @@ def test_looking_shows_nobody_what_is_not_theirs(world: World, who: str):
     assert asked > 100
 
 
-@pytest.mark.parametrize("who", SEES)
+@for_each("who", SEES, fresh=True)
 def test_sending_shows_nobody_what_is_not_theirs_and_changes_nothing(
     world: World, who: str
 ):

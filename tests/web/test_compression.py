@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from rsvp.web import compression
 from tests.support.factories import make_user
+from tests.support.for_each import for_each
 from tests.support.pages.registration_form import make_upcoming_event, register_as
 from tests.support.pages.sign_in import sign_in
 
@@ -47,7 +48,7 @@ def test_a_page_is_compressed_for_whoever_takes_it(organizer: FlaskClient) -> No
     assert "Content-Encoding" not in plain.headers
 
 
-@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0, br"])
+@for_each("accepted", ["", "identity", "br", "gzip;q=0, br"])
 def test_who_does_not_take_it_gets_the_page_as_it_is(
     organizer: FlaskClient, accepted: str
 ) -> None:
@@ -58,7 +59,7 @@ def test_who_does_not_take_it_gets_the_page_as_it_is(
     assert "Events" in answer.text
 
 
-@pytest.mark.parametrize("headers", [{}, OURS])
+@for_each("headers", [{}, OURS])
 def test_both_forms_say_by_what_they_differ(
     organizer: FlaskClient, headers: dict[str, str]
 ) -> None:
@@ -67,7 +68,7 @@ def test_both_forms_say_by_what_they_differ(
     assert {"Accept-Encoding", "Cookie"} <= set(vary.split(", "))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("asker", "is_packed"),
     [
         ("same-origin", True),
@@ -108,7 +109,7 @@ def test_what_asks_for_the_head_alone_hears_the_same_of_it(
     assert abs(length - len(page.data)) < 30
 
 
-@pytest.mark.parametrize(
+@for_each(
     "path", ["/organize/sign-in", "/organize/password", "/organize/password/no-link"]
 )
 def test_pages_that_lead_to_an_account_are_compressed_too(
@@ -135,7 +136,7 @@ def test_a_redirect_stays_as_it_is(client: FlaskClient) -> None:
     assert "Content-Encoding" not in answer.headers
 
 
-@pytest.mark.parametrize(
+@for_each(
     "response",
     [
         Response(iter(["<p>piece</p>"] * 100), mimetype="text/html"),

@@ -19,6 +19,7 @@ from rsvp.extensions import db, limiter
 from rsvp.models import Event, User
 from tests.conftest import Visitor, empty_database
 from tests.support.factories import PASSWORD, make_event, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 OURS = "https://rsvp.example.org"
@@ -93,12 +94,12 @@ def send_form(client: FlaskClient, headers: dict[str, str], **typed: str) -> Any
     )
 
 
-@pytest.mark.parametrize("headers", FROM_HERE)
+@for_each("headers", FROM_HERE)
 def test_who_signs_in_from_our_page_is_in(app, ada, headers):
     assert send_form(app.test_client(use_cookies=False), headers).status_code == 302
 
 
-@pytest.mark.parametrize("headers", FROM_ELSEWHERE)
+@for_each("headers", FROM_ELSEWHERE)
 def test_from_another_site_nobody_signs_in(app, ada, headers):
     answer = send_form(app.test_client(use_cookies=False), headers)
 
@@ -106,7 +107,7 @@ def test_from_another_site_nobody_signs_in(app, ada, headers):
     assert "It came from another site" in answer.text
 
 
-@pytest.mark.parametrize("headers", FROM_HERE)
+@for_each("headers", FROM_HERE)
 def test_wherever_it_came_from_the_token_decides(app, ada, headers):
     client = app.test_client(use_cookies=False)
     answer = send_form(client, headers, csrf_token="a guess")
@@ -135,7 +136,7 @@ def is_paused(event: Event) -> bool:
     return db.session.scalars(select(Event.paused)).one()
 
 
-@pytest.mark.parametrize("headers", FROM_ELSEWHERE)
+@for_each("headers", FROM_ELSEWHERE, fresh=True)
 def test_another_sites_button_does_nothing_at_the_desk(client, event, headers):
     sign_in(client, ADA)
     token = csrf_token(client, "/organize/")
@@ -144,7 +145,7 @@ def test_another_sites_button_does_nothing_at_the_desk(client, event, headers):
     assert not is_paused(event)
 
 
-@pytest.mark.parametrize("headers", FROM_HERE[:8])
+@for_each("headers", FROM_HERE[:8], fresh=True)
 def test_our_own_does(client, event, headers):
     sign_in(client, ADA)
     token = csrf_token(client, "/organize/")
@@ -256,7 +257,7 @@ def test_a_page_from_before_the_browser_was_closed_works_at_once_again(client, a
     assert again.status_code == 302
 
 
-@pytest.mark.parametrize("cookie", ["not one of ours", "eyJhIjoxfQ.aaaa.bbbbbbbb", ""])
+@for_each("cookie", ["not one of ours", "eyJhIjoxfQ.aaaa.bbbbbbbb", ""], fresh=True)
 def test_a_cookie_that_is_none_of_this_session_is_told_as_that(client, ada, cookie):
     """Of an older secret key, another site on this host, or past its time."""
     token = csrf_token(client)
@@ -290,7 +291,7 @@ def test_at_an_address_without_https_people_are_sent_to_the_one_with(
 
 
 @pytest.mark.usefixtures("for_https_alone")
-@pytest.mark.parametrize("headers", [{}, {"Origin": OURS}])
+@for_each("headers", [{}, {"Origin": OURS}])
 def test_a_proxy_that_does_not_say_https_is_no_such_address(
     without_cookies, ada, headers
 ):

@@ -24,6 +24,7 @@ from rsvp.web.presentation import event_page as cached_events
 from tests.conftest import empty_database
 from tests.support import services
 from tests.support.factories import make_event
+from tests.support.for_each import for_each
 
 READING = {"GET", "HEAD", "OPTIONS"}
 ORIGIN = "https://rsvp.example.org"
@@ -120,7 +121,7 @@ FROM_HERE = [
 ]
 
 
-@pytest.mark.parametrize("headers", [*FROM_ELSEWHERE, {"Origin": "null"}])
+@for_each("headers", [*FROM_ELSEWHERE, {"Origin": "null"}])
 def test_a_form_from_another_site_is_refused(client: FlaskClient, headers):
     answer = send(client, soon(), headers)
 
@@ -129,12 +130,12 @@ def test_a_form_from_another_site_is_refused(client: FlaskClient, headers):
     assert registered() == 0
 
 
-@pytest.mark.parametrize("headers", FROM_HERE)
+@for_each("headers", FROM_HERE)
 def test_a_form_from_here_is_taken(client: FlaskClient, headers):
     assert send(client, soon(), headers).status_code == 303
 
 
-@pytest.mark.parametrize("headers", FROM_ELSEWHERE)
+@for_each("headers", FROM_ELSEWHERE, fresh=True)
 def test_a_button_of_another_site_gives_up_nothing(client: FlaskClient, headers):
     path = send(client, soon()).location
 
@@ -142,7 +143,7 @@ def test_a_button_of_another_site_gives_up_nothing(client: FlaskClient, headers)
     assert db.session.scalars(select(Registration.state)).one() == "confirmed"
 
 
-@pytest.mark.parametrize("headers", [*FROM_HERE, {"Origin": "null"}])
+@for_each("headers", [*FROM_HERE, {"Origin": "null"}])
 def test_a_button_on_the_ticket_page_works(client: FlaskClient, headers):
     path = send(client, soon()).location
 
@@ -152,7 +153,7 @@ def test_a_button_on_the_ticket_page_works(client: FlaskClient, headers):
 # --- the form's stamp and trap ------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("age", "status"),
     [
         (timedelta(0), 303),
@@ -161,6 +162,7 @@ def test_a_button_on_the_ticket_page_works(client: FlaskClient, headers):
         (timedelta(days=30), 422),
         (-timedelta(hours=3), 422),
     ],
+    fresh=True,
 )
 def test_a_page_is_good_for_a_day(client: FlaskClient, age, status):
     event = soon()
@@ -171,7 +173,7 @@ def test_a_page_is_good_for_a_day(client: FlaskClient, age, status):
     assert registered() == (status == 303)
 
 
-@pytest.mark.parametrize("token", ["", "1", "1.x", "é", "\u0000", "x" * 10_000])
+@for_each("token", ["", "1", "1.x", "é", "\u0000", "x" * 10_000])
 def test_a_made_up_stamp_brings_the_page_back_with_a_good_one(
     client: FlaskClient, token
 ):
@@ -256,7 +258,7 @@ def test_looking_is_not_counted(client: FlaskClient):
         assert client.get(ticket).status_code == 200
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("address", "network"),
     [
         ("198.51.100.7", "198.51.100.7"),
@@ -315,9 +317,7 @@ def test_processes_that_share_redis_share_the_limit(tmp_path):
 # --- what every answer carries ------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/health/live", "/nowhere", "/r/nobody", "/static/nothing.css"]
-)
+@for_each("path", ["/", "/health/live", "/nowhere", "/r/nobody", "/static/nothing.css"])
 def test_every_answer_carries_the_headers(client: FlaskClient, path):
     headers = client.get(path).headers
 
@@ -343,7 +343,7 @@ def test_without_https_nothing_promises_it(tmp_path):
 # --- errors -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
@@ -408,7 +408,7 @@ def test_an_answer_that_an_error_brings_along_is_kept(sqlite_app: Flask):
         assert sqlite_app.handle_user_exception(TooManyRequests(response=own)) is own
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "masked"),
     [
         ("GET /r/8J2kq-_x0aAbBcCdDeEfFg", "GET /r/…"),

@@ -18,6 +18,7 @@ from rsvp.db import utcnow, writing
 from rsvp.jobs.scheduler import run_due_jobs
 from rsvp.models import CodeKey, Job, Worker
 from rsvp.web import health
+from tests.support.for_each import for_each
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +90,7 @@ def test_a_database_out_of_reach_is_named_and_nothing_else_told(
     assert "password" not in caplog.text
 
 
-@pytest.mark.parametrize("pragma", ["foreign_keys = OFF", "busy_timeout = 1"])
+@for_each("pragma", ["foreign_keys = OFF", "busy_timeout = 1"])
 def test_a_database_set_up_otherwise_is_not_ready(app: Flask, client, pragma):
     engine = extensions.db.engine
     if engine.dialect.name != "sqlite":
@@ -192,7 +193,7 @@ def test_one_that_is_at_a_long_job_works(worker):
     assert worker() == "ok"
 
 
-@pytest.mark.parametrize(("ends", "state"), [(1, "ok"), (2, "degraded")])
+@for_each(("ends", "state"), [(1, "ok"), (2, "degraded")], fresh=True)
 def test_a_worker_that_ends_again_and_again_is_none(worker, ends, state, monkeypatch):
     run_due_jobs(utcnow())
     with writing() as session:

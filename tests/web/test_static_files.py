@@ -12,6 +12,7 @@ from rsvp.web import static_files
 from tests.paths import ROOT
 from tests.support.door_client import enrol_phone, make_event_today, pass_link
 from tests.support.factories import make_user
+from tests.support.for_each import for_each
 from tests.support.pages.registration_form import make_upcoming_event, register_as
 from tests.support.pages.sign_in import sign_in
 
@@ -67,7 +68,7 @@ def test_each_style_is_in_one_sheet(client: FlaskClient) -> None:
         assert [text in sheet for sheet in sheets.values()].count(True) == 1, file
 
 
-@pytest.mark.parametrize("sheet", static_files.STYLESHEETS)
+@for_each("sheet", static_files.STYLESHEETS)
 def test_what_a_sheet_names_is_there(client: FlaskClient, sheet: str) -> None:
     text = client.get(f"/assets/x/{sheet}").text
     for address in re.findall(r'url\("([^"]+)"\)', text):
@@ -148,7 +149,7 @@ def test_a_module_that_imports_nothing_has_nothing_to_preload(app) -> None:
     assert static_files.loaded_assets().imported_modules("js/lib/sticky-card.js") == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "named"),
     [
         ('import { a } from "./a.js"\n', ["js/door/a.js"]),

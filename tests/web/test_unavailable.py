@@ -20,6 +20,7 @@ from rsvp.models import AuditEntry, Device, Scan, User
 from rsvp.web import unavailable
 from tests.support import door_client, outages
 from tests.support.factories import PASSWORD, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.organizer import list_path
 from tests.support.pages.registration_form import (
     all_rows,
@@ -163,9 +164,7 @@ def test_a_database_out_of_reach_is_a_503_on_every_page_and_comes_back(
     assert "Traceback" not in caplog.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/organize/events/evening/pause", "/organize/sign-in"]
-)
+@for_each("path", ["/organize/events/evening/pause", "/organize/sign-in"])
 def test_what_another_site_sent_is_not_offered_once_more(
     client: FlaskClient, ada: User, path: str
 ):
@@ -183,7 +182,7 @@ def test_what_another_site_sent_is_not_offered_once_more(
 # --- what goes on -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS, fresh=True)
 def test_a_list_is_taken_though_that_can_not_be_noted(
     app: Flask, client: FlaskClient, ada: User, kind: str, why: str, caplog
 ):

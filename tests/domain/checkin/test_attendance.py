@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
@@ -25,6 +24,7 @@ from tests.support.door import (
     record_scan,
 )
 from tests.support.factories import make_event, register
+from tests.support.for_each import for_each
 
 # --- who is in ----------------------------------------------------------------------
 
@@ -33,7 +33,7 @@ def passage(minute: int, way: str) -> Passage:
     return Passage(DURING_ENTRY + timedelta(minutes=minute), uuid4(), Direction(way))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("ways", "found"),
     [
         ([], []),

@@ -15,6 +15,7 @@ from rsvp.extensions import db
 from rsvp.models import AuditEntry, Device, DoorPass
 from tests.support.door import DOORS_OPEN_AT, DURING_ENTRY, make_pass, make_phone
 from tests.support.factories import CODE_KEY, make_event
+from tests.support.for_each import for_each
 
 
 def enrol(door_pass: DoorPass, now=DURING_ENTRY, name="Main entrance") -> str:
@@ -52,7 +53,7 @@ def test_nothing_in_the_database_opens_a_door(app):
             assert passes.find_device_by_secret(text) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("when", "at_once", "works"),
     [
         (-timedelta(hours=24, seconds=1), False, False),
@@ -215,7 +216,7 @@ def test_a_revoked_pass_ends_all_its_phones(app):
     assert {"make_door_pass", "enrol_phone"} <= set(verbs)
 
 
-@pytest.mark.parametrize("phones", [0, -1, passes.MAX_PHONES + 1])
+@for_each("phones", [0, -1, passes.MAX_PHONES + 1])
 def test_a_pass_for_a_senseless_number_of_phones_is_not_made(app, phones):
     event = make_event()
     with pytest.raises(ValueError, match="phones_max"):

@@ -30,6 +30,7 @@ from tests.support.door import (
     stays_of_event,
 )
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 
 # --- scans --------------------------------------------------------------------------
 
@@ -240,7 +241,7 @@ def test_a_code_that_was_replaced_says_so_and_no_name(app):
     assert record_scan(phone, new).verdict == Verdict.WELCOME
 
 
-@pytest.mark.parametrize("end", ["registration", "guest"])
+@for_each("end", ["registration", "guest"])
 def test_who_gave_up_is_told_so_at_the_door(app, end):
     event = make_event()
     made = register(event, "Zoë", "Ada")
@@ -366,7 +367,7 @@ def test_a_scan_that_arrives_late_counts_from_when_it_was_made(app):
     assert invariants.find_problems(later) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("before_doors", "at_once", "verdict", "counts"),
     [
         (timedelta(hours=23), False, Verdict.WELCOME, True),
@@ -478,7 +479,7 @@ def test_an_organizer_lets_in_and_takes_back_by_hand(app):
         )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("now", "verdict"),
     [
         (DOORS_OPEN_AT - timedelta(days=2), Verdict.TOO_EARLY),

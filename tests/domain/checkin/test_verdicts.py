@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from rsvp.domain.checkin.verdicts import DoorPhase, TicketFacts, verdict_of
 from rsvp.models.checkin import Direction, Verdict
 from tests.paths import CASES
+from tests.support.for_each import for_each
 
 VERDICTS = json.loads((CASES / "verdicts.json").read_text())
 
@@ -20,7 +19,7 @@ VERDICTS = json.loads((CASES / "verdicts.json").read_text())
 OF_TICKETS = [case for case in VERDICTS if case["direction"] != "undo"]
 
 
-@pytest.mark.parametrize("case", OF_TICKETS, ids=lambda case: case["what"])
+@for_each("case", OF_TICKETS, ids=lambda case: case["what"])
 def test_a_door_answers_as_the_table_says(case):
     ticket = case["ticket"] and TicketFacts(
         is_of_this_event=case["ticket"]["event"] == "this",

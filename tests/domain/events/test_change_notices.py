@@ -28,6 +28,7 @@ from tests.support.event_files import (
     publish,
 )
 from tests.support.factories import NOON, cancel, load_registration, register
+from tests.support.for_each import for_each
 from tests.support.registrations import messages_of, set_columns
 
 pytestmark = pytest.mark.one_engine
@@ -102,7 +103,7 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "in_hall", "online"), CHANGES)
+@for_each(("changes", "in_hall", "online"), CHANGES, fresh=True)
 def test_each_is_told_what_has_changed_for_them(evening, changes, in_hall, online):
     ada, bo = register(get_event()), register(get_event(), admission="online")
 
@@ -182,7 +183,7 @@ def test_the_link_is_news_to_those_who_have_it(evening):
     assert "meet.example.org" not in str(told(has)[0].facts)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("first", "second"),
     [
         (Status.DRAFT, Status.DRAFT),
@@ -202,7 +203,7 @@ def test_nobody_is_told_that_a_draft_moved_or_that_what_is_off_did(app, first, s
     assert what(ada) == []
 
 
-@pytest.mark.parametrize(("hours", "mails_sent"), [(-1, 1), (0, 0), (1, 0)])
+@for_each(("hours", "mails_sent"), [(-1, 1), (0, 0), (1, 0)])
 def test_after_the_end_nobody_is_told(evening, hours, mails_sent):
     ada = register(get_event())
     now = get_event().ends_at + timedelta(hours=hours)
@@ -290,7 +291,7 @@ def test_one_that_is_being_sent_goes_out_and_the_next_one_follows(evening):
 # --- who is asked -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "asks"),
     [
         ({"venue": LIBRARY}, True),
@@ -298,6 +299,7 @@ def test_one_that_is_being_sent_goes_out_and_the_next_one_follows(evening):
         ({"venue": LIBRARY} | LATER, True),
         (LATER, False),
     ],
+    fresh=True,
 )
 def test_who_has_a_place_is_asked_about_another_place(evening, changes, asks):
     ada = register(get_event())
@@ -370,12 +372,13 @@ def test_reserved_seats_go_to_who_is_still_in_person(evening):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("capacity", "room", "fits"),
     [
         *((2, None, True), (1, None, False), (None, None, True)),
         *((2, 5, True), (2, 4, False), (None, 4, False)),
     ],
+    fresh=True,
 )
 def test_what_was_online_comes_to_the_hall_if_there_is_a_chair_for_each(
     evening, capacity, room, fits
@@ -436,12 +439,13 @@ def test_who_waited_for_a_chair_is_seated_where_there_are_enough_online(evening)
 # --- offers, and the calendar -------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("starts", "until"),
     [
         (datetime(2027, 1, 29, 17, 0), datetime(2027, 1, 16, 12, 0, tzinfo=UTC)),
         (datetime(2027, 1, 16, 10, 0), datetime(2027, 1, 16, 8, 30, tzinfo=UTC)),
     ],
+    fresh=True,
 )
 def test_an_offer_ends_with_doors_at_the_latest(app, starts, until):
     offering = replace(EVENT_FILE.registration, promote=Promotion.OFFER)

@@ -28,6 +28,7 @@ from tests.support.event_files import (
     publish,
 )
 from tests.support.factories import CODE_KEY, NOON, cancel, register
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.one_engine
 
@@ -98,7 +99,7 @@ USED = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "facts"), USED)
+@for_each(("changes", "facts"), USED)
 def test_what_people_use_stays(used, changes, facts):
     with pytest.raises(InUse) as refused:
         publish(title="Night", **changes)
@@ -115,7 +116,7 @@ def test_what_people_use_stays(used, changes, facts):
     assert get_event().version == 1
 
 
-@pytest.mark.parametrize("changes", [changes for changes, _ in USED])
+@for_each("changes", [changes for changes, _ in USED])
 def test_what_nobody_uses_can_go(app, changes):
     publish()
 
@@ -124,7 +125,7 @@ def test_what_nobody_uses_can_go(app, changes):
     assert mapping.to_definition(get_event()) == replace(EVENT_FILE, **changes)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changes",
     [
         {"admissions": (HALL,)},
@@ -133,6 +134,7 @@ def test_what_nobody_uses_can_go(app, changes):
         {"questions": (DIET, TABLE, replace(BRING, options=("Salt", "Bread")))},
         {"questions": (DIET, replace(TABLE, only_for=("online",)), BRING)},
     ],
+    fresh=True,
 )
 def test_around_what_people_use_the_rest_may_change(used, changes):
     publish(**changes)
@@ -160,7 +162,7 @@ def test_requests_are_decided_on_as_they_were_made(app):
     assert publish(registration=APPROVAL, title="Night").changed == ["title"]
 
 
-@pytest.mark.parametrize("before", [APPROVAL, EVENT_FILE.registration])
+@for_each("before", [APPROVAL, EVENT_FILE.registration])
 def test_without_open_requests_places_may_be_given_in_another_way(app, before):
     publish(registration=before)
     after = APPROVAL if before != APPROVAL else EVENT_FILE.registration

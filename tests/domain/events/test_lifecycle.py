@@ -21,6 +21,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 
 ACTOR = "user:1"
 ALL = [
@@ -62,7 +63,7 @@ def test_a_draft_is_published_and_taken_back(app):
     ]
 
 
-@pytest.mark.parametrize("waits", [False, True])
+@for_each("waits", [False, True])
 def test_what_people_have_registered_for_stays_public(app, waits):
     event = make_event({"capacity": 1})
     first = register(event)
@@ -112,7 +113,7 @@ def test_publishing_serves_a_line_that_stood_still(app):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("act", ALL)
+@for_each("act", ALL)
 def test_a_cancelled_event_stays_as_it_is(app, act):
     event = make_event(status=Status.CANCELLED)
 
@@ -121,9 +122,7 @@ def test_a_cancelled_event_stays_as_it_is(app, act):
     assert entries() == []
 
 
-@pytest.mark.parametrize(
-    "act", [lifecycle.pause_registrations, lifecycle.resume_registrations]
-)
+@for_each("act", [lifecycle.pause_registrations, lifecycle.resume_registrations])
 def test_what_is_over_is_neither_paused_nor_resumed(app, act):
     event = make_event()
 

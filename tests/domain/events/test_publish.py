@@ -36,6 +36,7 @@ from tests.support.event_files import (
     publish,
 )
 from tests.support.factories import NOON, import_case, register
+from tests.support.for_each import for_each
 from tests.support.strategies import event_definitions
 
 WHOLE = sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
@@ -45,7 +46,7 @@ APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
 # --- creating -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@for_each("name", WHOLE)
 def test_a_published_file_is_what_is_exported(app, name):
     file = parse.parse_event((EVENT_FILES / f"{name}.yaml").read_text(), name)
 
@@ -55,7 +56,7 @@ def test_a_published_file_is_what_is_exported(app, name):
     assert parse.parse_event(dump.dump_event(mapping.to_definition(made)), name) == file
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@for_each("name", WHOLE)
 def test_publishing_the_same_file_again_changes_nothing(app, name):
     made = import_case(name)
     entries = count_rows(AuditEntry)
@@ -91,7 +92,7 @@ def test_fold_chooses_the_second_of_two_equal_times(app):
     assert get_event("second").ends_at.isoformat() == "2027-10-31T01:30:00+00:00"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "minutes"),
     [({}, 15), ({"standby_minutes": 0}, 0), ({"standby": False}, None)],
 )
@@ -130,7 +131,7 @@ def test_making_an_event_is_on_record(app):
 # --- updating -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changes", "changed", "sequence"),
     [
         ({"title": "Night"}, ["title"], 1),
@@ -166,6 +167,7 @@ def test_making_an_event_is_on_record(app):
             0,
         ),
     ],
+    fresh=True,
 )
 def test_an_update_counts_the_event_on_once(app, changes, changed, sequence):
     publish()

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from rsvp.db import writing
 from rsvp.domain.registrations import transfer
 from rsvp.models.message import MessageKind
@@ -19,6 +17,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.smtp_server import RESET
@@ -39,7 +38,7 @@ def correct_address(outcome, email):
         )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answer", "is_marked"),
     [
         ("rcpt 550 no such user", True),
@@ -60,7 +59,7 @@ def test_an_address_that_is_refused_for_good_is_marked(app, smtp, answer, is_mar
     assert found.address_failed_why == (answer[5:] if is_marked else None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answer",
     [
         "554 5.7.1 <ada@example.org>: Relay access denied",
@@ -69,6 +68,7 @@ def test_an_address_that_is_refused_for_good_is_marked(app, smtp, answer, is_mar
         "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain",
         "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)",
     ],
+    fresh=True,
 )
 def test_a_server_that_passes_nothing_on_for_us_says_nothing_about_the_address(
     app, smtp, answer

@@ -35,6 +35,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     audit_entries,
     commit,
@@ -265,7 +266,7 @@ def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
     assert came == [False] * 3 + [True] * 2
 
 
-@pytest.mark.parametrize("values", [{}, {"discreet": True}, {"confirm_address": True}])
+@for_each("values", [{}, {"discreet": True}, {"confirm_address": True}])
 def test_nothing_is_handed_over_in_vain_but_where_only_mails_answer(app, values):
     _event, party = register_in_state(
         "held" if "confirm_address" in values else "confirmed", **values

@@ -16,6 +16,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     HOUR,
     MINUTE,
@@ -40,7 +41,7 @@ def holding(*admissions, **values):
     return make_event(*admissions or ({"capacity": 1},), confirm_address=True, **values)
 
 
-@pytest.mark.parametrize("room", [None, 1])
+@for_each("room", [None, 1])
 def test_a_place_is_held_until_the_address_is_confirmed(app, room):
     event = holding(room_capacity=room)
 
@@ -328,7 +329,7 @@ def test_who_registered_again_is_not_brought_back_as_well(app):
     assert_refused(errors.AddressInUse, approval.reinstate, ada, actor=ORGANIZER)
 
 
-@pytest.mark.parametrize("end", ["declined", "lapsed", "released"])
+@for_each("end", ["declined", "lapsed", "released"])
 def test_whatever_ended_it_can_be_undone(app, end):
     event = by_approval() if end == "declined" else make_event({"capacity": 1})
     if end == "lapsed":
@@ -407,7 +408,7 @@ def test_without_a_room_cap_the_first_hall_keeps_the_reserved_seats(app):
     assert is_consistent()
 
 
-@pytest.mark.parametrize(("cap", "reserved"), [(None, 1), (2, 3)])
+@for_each(("cap", "reserved"), [(None, 1), (2, 3)])
 def test_no_more_is_reserved_than_there_is(app, cap, reserved):
     event = make_event({"capacity": cap})
 

@@ -18,6 +18,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     ORGANIZER,
     QUESTIONS,
@@ -155,7 +156,7 @@ def test_who_waits_is_no_rival_of_their_own(app):
     assert invariants.find_problems(doors) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "refusal"),
     [
         ({"waitlist": False}, errors.AdmissionFull),

@@ -17,6 +17,7 @@ from rsvp.models.event import Status
 from rsvp.models.registration import LIVE_STATES, State
 from rsvp.queries import by_link
 from tests.support.factories import CODE_KEY, NOON, cancel, load_registration, register
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     ORGANIZER,
     QUESTIONS,
@@ -48,13 +49,13 @@ ACTS = {
         outcome, admission_id_of(event, "lounge"), **by
     ),
 }
-each_act = pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+each_act = for_each("act", ACTS.values(), ids=ACTS)
 
 
 # --- names and answers --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", LIVE_STATES)
+@for_each("state", LIVE_STATES, fresh=True)
 def test_names_and_answers_change_in_every_live_state(app, state):
     _event, party = register_in_state(state, questions=QUESTIONS)
     before = len(messages_of(party))
@@ -145,9 +146,7 @@ def test_what_was_erased_sooner_is_not_answered_anew(app):
     ) == ({}, {})
 
 
-@pytest.mark.parametrize(
-    "people", [{}, {1: RequestedAttendee("Bo")}, {0: RequestedAttendee("Ada")}]
-)
+@for_each("people", [{}, {1: RequestedAttendee("Bo")}, {0: RequestedAttendee("Ada")}])
 def test_where_nothing_is_new_nothing_is_told(app, people):
     event, party = register_in_state("confirmed", questions=QUESTIONS)
     before = rows_of_event(event)
@@ -170,7 +169,7 @@ def test_a_guest_can_lose_a_name_but_not_who_registered(app):
     assert rows_of_event(event) == before
 
 
-@pytest.mark.parametrize("position", [1, 3, -1, 10**9])
+@for_each("position", [1, 3, -1, 10**9])
 def test_who_is_not_coming_has_nothing_to_change(app, position):
     event, party = register_in_state("confirmed", "Ada", "Bo", "Cy")
     commit(
@@ -298,8 +297,8 @@ def test_a_request_grows_without_taking_seats(app):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("state", ["confirmed", "requested", "waitlisted"])
-@pytest.mark.parametrize(
+@for_each("state", ["confirmed", "requested", "waitlisted"])
+@for_each(
     ("table", "values"),
     [
         (Event, {"party_max": 2}),
@@ -361,7 +360,7 @@ def test_a_guest_and_a_newcomer_at_once_take_the_last_seat_once(app):
 
 
 @each_act
-@pytest.mark.parametrize("state", OVER)
+@for_each("state", OVER, fresh=True)
 def test_what_is_over_is_not_changed(app, state, act):
     event, party = register_in_state(state)
     before = rows_of_event(event)
@@ -373,8 +372,8 @@ def test_what_is_over_is_not_changed(app, state, act):
     assert rows_of_event(event) == before
 
 
-@pytest.mark.parametrize("act", [ACTS["add"], ACTS["move"]], ids=["add", "move"])
-@pytest.mark.parametrize("state", ["held", "offered"])
+@for_each("act", [ACTS["add"], ACTS["move"]], ids=["add", "move"])
+@for_each("state", ["held", "offered"])
 def test_what_waits_for_an_answer_gets_it_first(app, state, act):
     event, party = register_in_state(state)
     before = rows_of_event(event)
@@ -387,7 +386,7 @@ def test_what_waits_for_an_answer_gets_it_first(app, state, act):
 
 
 @each_act
-@pytest.mark.parametrize("state", ["confirmed", "waitlisted"])
+@for_each("state", ["confirmed", "waitlisted"])
 def test_after_the_deadline_only_an_organizer_changes_anything(app, state, act):
     until = datetime(2027, 1, 28, 18, 0)
     event, party = register_in_state(state, hall=4, change_until_local=until)
@@ -426,7 +425,7 @@ def test_nothing_changes_of_an_event_that_is_off_or_erased(app, act):
         act(party, event, actor=ORGANIZER, now=later)
 
 
-@pytest.mark.parametrize("act", [ACTS["add"], ACTS["move"]], ids=["add", "move"])
+@for_each("act", [ACTS["add"], ACTS["move"]], ids=["add", "move"])
 def test_once_it_is_over_nobody_comes_or_moves(app, act):
     event, party = register_in_state("confirmed")
 

@@ -24,6 +24,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 
 
 def count(model, **where):
@@ -68,7 +69,7 @@ def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
     assert (given.consent.text, given.given, given.at) == (consent.text, True, NOON)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("free", "party", "state"),
     [
         (1, 1, "confirmed"),
@@ -195,7 +196,7 @@ def test_a_repeated_address_in_line_is_told_its_place(app):
     assert [m.facts["place"] for m in messages_of(waiting)] == [1, 1]
 
 
-@pytest.mark.parametrize("under_lock", [False, True])
+@for_each("under_lock", [False, True])
 def test_somebody_elses_submission_id_opens_nothing(app, under_lock):
     event = make_event()
     submission = uuid4()
@@ -225,7 +226,7 @@ def test_after_cancelling_the_address_may_register_again(app):
     assert register(event, email="ada@example.org").kind == "made"
 
 
-@pytest.mark.parametrize("values", [{}, {"discreet": True}, {"capacity": 1}])
+@for_each("values", [{}, {"discreet": True}, {"capacity": 1}], fresh=True)
 def test_an_address_gets_three_mails_an_hour_per_event_by_the_form(app, values):
     """Registrations go on: the page says that they are not mailed."""
     event = make_event({"capacity": values.pop("capacity", 30)}, several=True, **values)
@@ -286,7 +287,7 @@ def test_a_repeat_beyond_the_limit_is_refused(app):
     assert len(mails) == 3
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "now", "refusal"),
     [
         ({"status": Status.CANCELLED}, NOON, errors.EventCancelled),
@@ -307,7 +308,7 @@ def test_a_closed_form_is_refused(app, values, now, refusal):
     assert count(Registration) == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("event", "people"),
     [
         ({"party_max": 2}, 3),
@@ -336,7 +337,7 @@ def test_an_admission_of_another_event_is_no_way_in(app):
         create.prepare(page, wanted, code_key=CODE_KEY, now=NOON)
 
 
-@pytest.mark.parametrize("under_lock", [False, True])
+@for_each("under_lock", [False, True])
 def test_a_form_of_an_older_version_of_the_event_claims_nothing(
     app, under_lock, monkeypatch
 ):
@@ -450,7 +451,7 @@ def test_a_party_in_line_that_shrinks_may_fit(app):
     assert load_registration(pair).admission.waiting == 0
 
 
-@pytest.mark.parametrize("position", [0, 2, -1])
+@for_each("position", [0, 2, -1])
 def test_only_a_guest_who_is_coming_can_be_given_up(app, position):
     party = register(make_event(), "Ada", "Grace")
     with pytest.raises(errors.AlreadyOver):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from rsvp import errors
 from rsvp.domain.registrations import approval, cancellation, door_seating
 from tests.support.door import DOORS_OPEN_AT, make_phone, record_scan
 from tests.support.factories import cancel, load_registration, make_event, register
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     MINUTE,
     ORGANIZER,
@@ -200,7 +199,7 @@ def test_the_host_may_let_them_in_above_the_cap_and_it_is_on_record(app):
     assert is_consistent(STANDBY)
 
 
-@pytest.mark.parametrize("what", ["no_answer", "not_there"])
+@for_each("what", ["no_answer", "not_there"])
 def test_a_seat_given_on_goes_to_the_line_while_it_runs(app, what):
     event = make_event({"capacity": 1})
     ada, ben = register(event, "Ada"), register(event, "Ben")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import pytest
-
 from rsvp import errors
 from rsvp.db import write
 from rsvp.domain.events import capacity_changes, lifecycle
 from rsvp.domain.registrations import cancellation, offers
 from rsvp.models.event import Promotion
 from tests.support.factories import NOON, cancel, load_registration, register
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     DAY,
     HOUR,
@@ -286,7 +285,7 @@ def test_its_holder_names_who_comes_and_the_rest_are_cancelled(app):
     assert is_consistent()
 
 
-@pytest.mark.parametrize("named", [None, [], [0, 1], [7], [0, 7]])
+@for_each("named", [None, [], [0, 1], [7], [0, 7]])
 def test_as_many_as_are_offered_are_named_and_only_of_the_party(app, named):
     _event, (ada, *_), family = fewer(app)
     cancel(ada)
@@ -365,7 +364,7 @@ def test_nothing_is_offered_by_hand_that_is_not_free(app):
     )
 
 
-@pytest.mark.parametrize("promotion", list(Promotion))
+@for_each("promotion", list(Promotion))
 def test_from_doors_on_no_offers_go_out(app, promotion):
     event = make_event_with_offers(promotion=promotion)
     ada, ben = fill_and_waitlist(event, ("Ben",))

@@ -34,6 +34,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.one_engine
 
@@ -229,7 +230,7 @@ def test_an_exception_in_a_rush_takes_one_seat_and_nobody_elses(app):
 # --- within the line ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("who", "place", "order"),
     [
         ("A", 1, "ABCD"),
@@ -239,6 +240,7 @@ def test_an_exception_in_a_rush_takes_one_seat_and_nobody_elses(app):
         ("C", 2, "ACBD"),
         ("B", 3, "ACBD"),
     ],
+    fresh=True,
 )
 def test_a_party_is_moved_and_those_between_give_way(app, who, place, order):
     event = make_event({"capacity": 1})
@@ -263,7 +265,7 @@ def test_a_party_is_moved_and_those_between_give_way(app, who, place, order):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("place", [0, -1, 4, 2**40])
+@for_each("place", [0, -1, 4, 2**40])
 def test_a_place_that_the_line_does_not_have_is_refused(app, place):
     event = make_event({"capacity": 1})
     register(event)
@@ -361,7 +363,7 @@ def test_new_codes_kill_the_old_ones_and_their_links(app):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("state", ["confirmed", "offered"])
+@for_each("state", ["confirmed", "offered"])
 def test_who_asks_again_before_it_went_out_still_reads_of_the_new_codes(app, state):
     event = make_event({"capacity": 1}, promotion="offer")
     first = register(event)
@@ -427,7 +429,7 @@ def test_an_organizer_cancels_with_a_reason_and_after_the_start_as_well(app):
     assert invariants.find_problems(late) == []
 
 
-@pytest.mark.parametrize("actor", ["attendee", ACTOR])
+@for_each("actor", ["attendee", ACTOR])
 def test_nobody_who_is_in_is_cancelled(app, actor):
     event = make_event()
     party = register(event, "Ada", "Bo", "Cy")
@@ -464,7 +466,7 @@ def test_nobody_who_is_in_is_cancelled(app, actor):
 # --- what is refused ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("act", ACTS, ids=IDS)
+@for_each("act", ACTS, ids=IDS)
 def test_nothing_is_done_to_what_is_over_or_erased(app, act):
     event = make_event({"capacity": 1})
     register(event)
@@ -487,7 +489,7 @@ def test_nothing_is_done_to_what_is_over_or_erased(app, act):
     assert load_registration(waits).state == "waitlisted"
 
 
-@pytest.mark.parametrize("act", [seat, lambda one, now: move(one, 1, now)])
+@for_each("act", [seat, lambda one, now: move(one, 1, now)])
 def test_once_it_is_over_nobody_is_seated_or_moved(app, act):
     event = make_event({"capacity": 1})
     register(event)

@@ -12,6 +12,7 @@ from rsvp.models import Event
 from rsvp.models.event import Status
 from rsvp.models.registration import LIVE_STATES, State
 from tests.support.factories import NOON, load_registration, make_event, register
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     audit_entries,
     commit,
@@ -31,7 +32,7 @@ def mail_links(email_key="ada@example.org", now=NOON):
     return commit(lambda: transfer.resend_links(email_key, now=now))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("state", "kind"),
     [
         ("held", "confirm_address"),
@@ -40,6 +41,7 @@ def mail_links(email_key="ada@example.org", now=NOON):
         ("offered", "offer"),
         ("confirmed", "ticket_again"),
     ],
+    fresh=True,
 )
 def test_who_lost_their_mail_is_told_once_more_how_it_stands(app, state, kind):
     _event, party = register_in_state(state)
@@ -57,7 +59,7 @@ def test_who_lost_their_mail_is_told_once_more_how_it_stands(app, state, kind):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("state", OVER)
+@for_each("state", OVER)
 def test_of_what_is_over_no_link_is_mailed(app, state):
     event, _party = register_in_state(state)
     before = rows_of_event(event)
@@ -79,7 +81,7 @@ def test_all_that_an_address_has_is_mailed_but_nothing_of_another(app):
     assert mail_links("nobody@example.org") == 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [{"status": Status.DRAFT}, {"status": Status.CANCELLED}, {"erased_at": NOON}],
     ids=str,

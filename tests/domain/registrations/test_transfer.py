@@ -28,6 +28,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.registrations import (
     ORGANIZER,
     audit_entries,
@@ -72,7 +73,7 @@ def pass_on(outcome, name="Zoë", email="Zoe@example.org", actor="attendee", now
 
 
 ACTS = {"correct": correct, "pass on": pass_on}
-each_act = pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+each_act = for_each("act", ACTS.values(), ids=ACTS, fresh=True)
 
 
 def secrets_of(outcome):
@@ -111,7 +112,7 @@ def too_many_mails_to(event, email_key):
 # --- a mistyped address -------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("state", "kind"),
     [
         ("held", "confirm_address"),
@@ -188,7 +189,7 @@ def test_what_is_being_sent_to_the_old_address_is_not_tried_again(app):
     assert messages_of(party)[0].state == "superseded"
 
 
-@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+@for_each("act", ACTS.values(), ids=ACTS)
 def test_a_mail_that_failed_at_the_old_address_is_not_tried_again(app, act):
     """Written now it would hold links that are another's."""
     _event, party = register_in_state("confirmed")
@@ -309,7 +310,7 @@ def test_each_who_had_it_is_told_however_fast_it_is_passed_on(app):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("state", ["held", "requested", "waitlisted", "offered"])
+@for_each("state", ["held", "requested", "waitlisted", "offered"])
 def test_only_a_place_is_passed_on(app, state):
     event, party = register_in_state(state)
     before = rows_of_event(event)
@@ -320,8 +321,8 @@ def test_only_a_place_is_passed_on(app, state):
     assert rows_of_event(event) == before
 
 
-@pytest.mark.parametrize("actor", ["attendee", ORGANIZER])
-@pytest.mark.parametrize(
+@for_each("actor", ["attendee", ORGANIZER])
+@for_each(
     "values",
     [{"allocation": Allocation.APPROVAL}, {"visibility": Visibility.INVITATION}],
     ids=["approval", "invitation"],
@@ -375,7 +376,7 @@ def test_of_two_who_get_the_same_place_one_has_it(app):
     assert invariants.find_problems(NOON) == []
 
 
-@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+@for_each("act", ACTS.values(), ids=ACTS)
 def test_the_form_that_made_it_does_not_open_it_any_more(app, act):
     """Sent again with the new address, by whoever had it before."""
     event = make_event()
@@ -448,7 +449,7 @@ def test_a_link_is_no_way_to_fill_a_strangers_mailbox(app, act):
 
 
 @each_act
-@pytest.mark.parametrize("state", OVER)
+@for_each("state", OVER, fresh=True)
 def test_what_is_over_is_not_handed_over(app, state, act):
     event, party = register_in_state(state)
     before = rows_of_event(event)

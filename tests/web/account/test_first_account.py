@@ -18,6 +18,7 @@ from rsvp.extensions import db
 from rsvp.models import User
 from rsvp.models.team import Role
 from tests.support.factories import NOON, PASSWORD, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
@@ -135,7 +136,7 @@ def test_signing_in_says_where_the_link_is_until_there_is_an_account(client, lin
 # --- mistakes and strangers ---------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("email", "password", "said"),
     [
         ("", PASSWORD, "Enter your email address."),
@@ -157,7 +158,7 @@ def test_mistakes_are_told_beside_the_field(client, link, email, password, said)
     assert people() == []
 
 
-@pytest.mark.parametrize("password", ["twelve chars", "x" * 128, "nul\0in the middle"])
+@for_each("password", ["twelve chars", "x" * 128, "nul\0in the middle"], fresh=True)
 def test_a_password_is_kept_as_it_was_typed(app, client, link, password):
     make(client, link, password=password)
 
@@ -171,7 +172,7 @@ def test_what_was_typed_comes_back_but_for_the_password(client, link):
     assert PASSWORD not in answer.text
 
 
-@pytest.mark.parametrize("age", [timedelta(days=7, minutes=1), -timedelta(minutes=6)])
+@for_each("age", [timedelta(days=7, minutes=1), -timedelta(minutes=6)])
 def test_an_old_link_makes_no_account(client, app, link, age):
     old = urlsplit(account_security.first_account_link(utcnow() - age)).path
     token = csrf_token(client, link)

@@ -19,6 +19,7 @@ from rsvp.models.message import MessageState
 from rsvp.models.team import Role
 from rsvp.web.account import password_reset as account_password_reset
 from tests.support.factories import NOON, PASSWORD, make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.outbox import all_messages
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
@@ -152,13 +153,14 @@ def test_an_account_without_a_password_gets_its_first_one(app, client):
     assert gets_in(app, NEW, "ben@example.org")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("age", "status"),
     [
         (2 * HOUR - timedelta(minutes=1), 200),
         (2 * HOUR + timedelta(minutes=1), 404),
         (-timedelta(minutes=6), 404),
     ],
+    fresh=True,
 )
 def test_a_link_is_good_for_two_hours(app, client, ada, age, status):
     link = link_for(ada, age)
@@ -295,7 +297,7 @@ def mistakes(html: str) -> list[str]:
     return re.findall(r'class="field__mistake"[^>]*>([^<]+)<', html)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("email", "said"),
     [
         ("", "Enter your email address."),
@@ -312,13 +314,14 @@ def test_what_is_no_address_is_told_beside_the_field(client, ada, smtp, email, s
     assert all_messages() == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("password", "said"),
     [
         ("", "Use at least 12 characters."),
         ("eleven char", "Use at least 12 characters."),
         ("x" * 129, "Use at most 128 characters."),
     ],
+    fresh=True,
 )
 def test_a_password_that_is_not_one_is_told_beside_the_field(
     app, client, link, password, said
@@ -361,7 +364,7 @@ def test_where_no_mail_is_sent_none_is_queued(client, ada, monkeypatch, app):
 # --- what must stay between us and the owner ----------------------------------------
 
 
-@pytest.mark.parametrize("role", list(Role))
+@for_each("role", list(Role), fresh=True)
 def test_nobody_sees_mails_about_accounts_on_the_site(client, ada, smtp, role):
     make_user("olga@example.org", role=role)
     event = make_event(title="Letters and soup")

@@ -12,6 +12,7 @@ from rsvp.db import writing
 from rsvp.domain.accounts import users
 from rsvp.models import User
 from tests.support.factories import PASSWORD, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
@@ -62,7 +63,7 @@ def test_the_session_cookie_needs_https_where_the_site_has_it(sqlite_app):
     assert "Secure" in answer.headers["Set-Cookie"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("email", "password"),
     [
         ("ada@example.org", "not her password"),
@@ -75,6 +76,7 @@ def test_the_session_cookie_needs_https_where_the_site_has_it(sqlite_app):
         ("a\x00da@example.org", PASSWORD),
         ("ada@example.org", "x" * 100_000),
     ],
+    fresh=True,
 )
 def test_whatever_is_wrong_the_answer_is_the_same(app, client, ada, email, password):
     ben = make_user("ben@example.org")
@@ -207,7 +209,7 @@ ELSEWHERE = [
 ]
 
 
-@pytest.mark.parametrize("place", ["query", "form"])
+@for_each("place", ["query", "form"])
 def test_signing_in_never_leads_to_another_site(app, ada, place):
     for wanted in ELSEWHERE:
         client = app.test_client()

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from rsvp.db import utcnow, write
 from rsvp.domain.registrations import expiry
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.pages.attendee import (
     action_paths,
@@ -135,12 +136,13 @@ def test_a_declined_request_says_what_the_organizer_wrote(client: FlaskClient):
     assert action_paths(client, path) == {"/erasure"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("promotion", "words"),
     [
         ("offer", "we’ll mail you and keep it for 24 hours"),
         ("confirm", "it is yours at once"),
     ],
+    fresh=True,
 )
 def test_who_waits_reads_what_comes_next(client: FlaskClient, promotion, words):
     event = make_upcoming_event({"capacity": 1}, promotion=promotion)
@@ -236,7 +238,7 @@ def test_of_an_offer_of_fewer_the_holder_names_who_comes(client: FlaskClient):
     assert len(printed_codes(client.get(path))) == 2
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("coming", "words"),
     [
         ([], "Choose who is coming."),
@@ -293,7 +295,7 @@ OVER = [
 ]
 
 
-@pytest.mark.parametrize(("state", "was", "by", "words"), OVER)
+@for_each(("state", "was", "by", "words"), OVER, fresh=True)
 def test_what_is_over_says_so_and_offers_no_change(
     client: FlaskClient, state, was, by, words
 ):
@@ -328,7 +330,7 @@ GUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("values", "words"), GUESTS)
+@for_each(("values", "words"), GUESTS, fresh=True)
 def test_a_guests_ticket_says_how_it_stands_and_no_more(
     client: FlaskClient, values, words
 ):

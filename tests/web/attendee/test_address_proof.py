@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -10,6 +9,7 @@ from rsvp import tokens
 from rsvp.domain.messages import mail_limits
 from rsvp.extensions import db
 from rsvp.models import AuditEntry, Message
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.pages.attendee import (
     mailed_link,
@@ -65,7 +65,7 @@ def test_a_form_sent_from_a_mailed_link_ends_the_pages_link_alone(client: FlaskC
     assert len({m.mailbox for m in db.session.scalars(select(Message))}) == 2
 
 
-@pytest.mark.parametrize("act", ["coming", "cancellation", "erasure"])
+@for_each("act", ["coming", "cancellation", "erasure"], fresh=True)
 def test_whatever_the_form_it_proves_the_address(client: FlaskClient, act):
     page = register_as(client, make_upcoming_event(), "ada")
 
@@ -143,7 +143,7 @@ def test_elsewhere_nobody_is_told_of_a_mail_that_is_not_written(client: FlaskCli
     assert NOT_MAILED in client.get(another.location).text
 
 
-@pytest.mark.parametrize("values", [{"discreet": True}, {"confirm_address": True}])
+@for_each("values", [{"discreet": True}, {"confirm_address": True}], fresh=True)
 def test_where_mails_answer_the_form_says_nothing_of_the_limit(
     client: FlaskClient, values
 ):

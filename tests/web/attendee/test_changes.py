@@ -15,6 +15,7 @@ from rsvp.extensions import db
 from rsvp.models import Admission, GivenConsent, Message
 from rsvp.models.message import MessageState
 from tests.support.factories import cancel, register
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.pages.attendee import (
     action_paths,
@@ -116,7 +117,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("values", "words"), WRONG)
+@for_each(("values", "words"), WRONG, fresh=True)
 def test_mistakes_in_details_come_back_beside_their_fields(
     client: FlaskClient, values, words
 ):
@@ -229,7 +230,7 @@ def test_one_comes_another_way_and_answers_what_is_asked_there(client: FlaskClie
     assert whys()[-1] == ("changed", "moved")
 
 
-@pytest.mark.parametrize("key", ["hall", "balcony", "", "x" * 5000, "garden"])
+@for_each("key", ["hall", "balcony", "", "x" * 5000, "garden"])
 def test_only_another_way_of_this_event_is_one(client: FlaskClient, key):
     make_upcoming_event(HALL | {"key": "garden"})
     third = HALL | {"key": "porch", "name": "Porch"}
@@ -273,7 +274,7 @@ def test_a_mistyped_address_is_corrected(client: FlaskClient):
     assert mails_sent()[-1] == ("confirmation", "Ada.Bell@example.org")
 
 
-@pytest.mark.parametrize("values", [{"discreet": True}, {"confirm_address": True}])
+@for_each("values", [{"discreet": True}, {"confirm_address": True}])
 def test_where_mail_alone_answers_the_new_link_is_mailed(client: FlaskClient, values):
     event = make_upcoming_event()
     path = register_as(client, event, "ada")
@@ -366,7 +367,7 @@ def test_a_place_is_passed_on(client: FlaskClient):
     assert ("confirmation", "bo@example.org") in mails_sent()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "words"),
     [
         ({"name": ""}, "Enter their name."),
@@ -385,7 +386,7 @@ def test_who_is_to_come_instead_has_a_name(client: FlaskClient, values, words):
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("values", [{"allocation": "approval"}, {}])
+@for_each("values", [{"allocation": "approval"}, {}])
 def test_places_given_to_somebody_are_not_passed_on(client: FlaskClient, values):
     path = register_as(client, make_upcoming_event(), "ada")
     change_event(**values or {"visibility": "invitation"})
@@ -459,7 +460,7 @@ def test_a_lost_mail_is_sent_as_often_as_the_limits_allow(client: FlaskClient):
     assert db.session.scalars(sent).all()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "words"),
     [
         ({"email": ""}, "Enter your email address."),

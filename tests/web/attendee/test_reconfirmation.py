@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from rsvp.db import utcnow
+from tests.support.for_each import for_each
 from tests.support.pages.attendee import action_paths, page_text, registration_named
 from tests.support.pages.registration_form import (
     WEBINAR,
@@ -82,13 +83,14 @@ def test_where_the_organizer_decides_it_says_so(client: FlaskClient):
     assert "the organizers may give your place on" in shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     "values",
     [
         {"answer_by": utcnow() - HOUR},
         {"answer_by": utcnow() - HOUR, "flagged_at": utcnow()},
     ],
     ids=["not dealt with yet", "flagged"],
+    fresh=True,
 )
 def test_after_the_deadline_a_yes_still_counts(client: FlaskClient, values):
     path = asked(client)
@@ -109,7 +111,7 @@ def test_a_change_is_asked_about_in_other_words(client: FlaskClient):
     assert BEFORE not in shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("party", "promise"), [(1, "you keep your place."), (3, "you keep your 3 places.")]
 )
 def test_no_answer_to_a_change_keeps_the_places(client: FlaskClient, party, promise):
@@ -219,8 +221,10 @@ def test_given_up_the_page_says_so(client: FlaskClient):
     assert mails_sent()[-1] == ("cancelled", "ada@example.org")
 
 
-@pytest.mark.parametrize(
-    "values", [{"status": "cancelled"}, {"ends_at": YESTERDAY, "starts_at": YESTERDAY}]
+@for_each(
+    "values",
+    [{"status": "cancelled"}, {"ends_at": YESTERDAY, "starts_at": YESTERDAY}],
+    fresh=True,
 )
 def test_of_an_event_that_is_off_or_over_nothing_is_asked(client, values):
     path = asked(client)

@@ -15,6 +15,7 @@ from rsvp import tokens
 from rsvp.extensions import db
 from rsvp.models import Attendee, GivenConsent, Message, Registration
 from rsvp.web.attendee import register as view
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.pages.registration_form import (
     HALL,
@@ -186,8 +187,8 @@ CLOSED = [
 ]
 
 
-@pytest.mark.parametrize(("values", "code"), CLOSED)
-@pytest.mark.parametrize("name", ["Ada Bell", ""])
+@for_each(("values", "code"), CLOSED)
+@for_each("name", ["Ada Bell", ""])
 def test_a_closed_form_says_why(client: FlaskClient, values, code, name):
     event = make_upcoming_event(**values)
     before = all_rows()
@@ -206,7 +207,7 @@ def test_a_closed_form_says_why(client: FlaskClient, values, code, name):
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("slug", ["evening-draft", "no-such-event", "%00", "x" * 500])
+@for_each("slug", ["evening-draft", "no-such-event", "%00", "x" * 500], fresh=True)
 def test_a_draft_is_as_unknown_as_what_does_not_exist(client: FlaskClient, slug):
     event = make_upcoming_event(slug="evening-draft", status="draft")
     answer = client.post(f"/events/{slug}/registrations", data=form_data(event))
@@ -237,7 +238,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
+@for_each("mistake", MISTAKES)
 def test_mistakes_come_back_with_what_was_typed_and_nothing_changed(
     client: FlaskClient, mistake
 ):

@@ -15,6 +15,7 @@ from rsvp import tokens
 from rsvp.db import utcnow, writing
 from rsvp.extensions import db
 from rsvp.models import Event, Invitation, Registration
+from tests.support.for_each import for_each
 from tests.support.pages.registration_form import (
     HALL,
     WEBINAR,
@@ -137,7 +138,7 @@ def test_an_invitation_opens_the_form(app: Flask, client: FlaskClient):
     assert the_only_one().invitation_id is not None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("why", "values", "words"),
     [
         ("missing", None, "Enter the code from your invitation."),
@@ -170,7 +171,7 @@ def test_without_a_working_code_nobody_registers(
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("code", ["x" * 10_000, "\0", "1" * 29, "💌" * 50])
+@for_each("code", ["x" * 10_000, "\0", "1" * 29, "💌" * 50])
 def test_nothing_odd_is_a_code(client: FlaskClient, code):
     event = make_upcoming_event(visibility="invitation")
 
@@ -188,7 +189,7 @@ def test_only_invited_events_ask_for_a_code(client: FlaskClient):
 # --- fewer of a party ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("admissions", "party_max", "asked"),
     [
         (({},), 4, True),
@@ -206,9 +207,10 @@ def test_a_party_that_may_have_to_wait_is_asked_if_fewer_is_fine(
     assert ('name="fewer_ok"' in page(client, event)) is asked
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("party", "ticked", "kept"),
     [("2", "yes", True), ("2", "", False), ("1", "yes", False)],
+    fresh=True,
 )
 def test_fewer_is_kept_of_parties_that_ticked_it(
     client: FlaskClient, party, ticked, kept

@@ -17,6 +17,7 @@ from rsvp.db import utcnow
 from rsvp.extensions import db
 from rsvp.models import Admission, Registration
 from rsvp.queries import events as event_queries
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.pages.registration_form import (
     HALL,
@@ -79,7 +80,7 @@ def test_a_guest_can_be_given_up_and_the_others_come(client: FlaskClient):
     assert db.session.scalars(select(Admission.seats_taken)).one() == 2
 
 
-@pytest.mark.parametrize("position", ["0", "3", "99", "-1", "x", "9" * 30])
+@for_each("position", ["0", "3", "99", "-1", "x", "9" * 30])
 def test_only_a_guest_who_is_there_can_be_given_up(client: FlaskClient, position):
     path = register_as(client, make_upcoming_event(), "ada", **{"guests-0-name": "Bo"})
     before = all_rows()
@@ -199,7 +200,7 @@ WRONG_TOKENS = [
 ]
 
 
-@pytest.mark.parametrize("token", WRONG_TOKENS)
+@for_each("token", WRONG_TOKENS)
 def test_every_wrong_link_gets_the_same_answer(client: FlaskClient, token):
     register_as(client, make_upcoming_event(), "ada")
     unknown = client.get(f"/r/{'x' * 21}Q")

@@ -21,6 +21,7 @@ from tests.support.factories import (
     make_event,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 
 pytestmark = pytest.mark.one_engine
@@ -84,9 +85,7 @@ def test_it_may_come_as_a_form_of_parts(client, place):
     assert load_registration(place).muted_at is not None
 
 
-@pytest.mark.parametrize(
-    "sent", [{}, {"List-Unsubscribe": "Yes"}, ONE_CLICK | {"more": "1"}]
-)
+@for_each("sent", [{}, {"List-Unsubscribe": "Yes"}, ONE_CLICK | {"more": "1"}])
 def test_nothing_else_from_elsewhere_does(client, place, sent):
     link = link_of(place)
     for path in (link, f"{link}/undo"):

@@ -12,6 +12,7 @@ from rsvp import tokens
 from rsvp.queries import events as event_queries
 from rsvp.web.caching import pages as cached_pages
 from rsvp.web.public import events
+from tests.support.for_each import for_each
 from tests.support.pages.public import (
     event_html,
     in_days,
@@ -50,9 +51,7 @@ def test_an_unchanged_page_is_answered_304(client, app):
     assert "public" in first.headers["Cache-Control"]
 
 
-@pytest.mark.parametrize(
-    "seen", ['"other"', 'W/"other", "more"', "", "nonsense"], ids=repr
-)
+@for_each("seen", ['"other"', 'W/"other", "more"', "", "nonsense"], ids=repr)
 def test_a_page_not_seen_yet_is_answered_whole(client, app, seen):
     event = make_upcoming_event()
 
@@ -253,7 +252,7 @@ def test_the_form_is_stamped_anew_each_hour(client, app, monkeypatch):
     assert token_at(now) != token_at(now + timedelta(hours=1))
 
 
-@pytest.mark.parametrize("days", [2, 60, -2])
+@for_each("days", [2, 60, -2])
 def test_a_form_made_while_the_clock_was_wrong_is_made_anew(
     client, app, monkeypatch, days
 ):

@@ -28,6 +28,7 @@ from tests.support.door_client import (
     stored_scans,
 )
 from tests.support.factories import register
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 
 pytestmark = pytest.mark.one_engine
@@ -210,7 +211,7 @@ def test_an_empty_batch_asks_for_the_counts_and_shows_that_the_phone_is_there(
     assert utcnow() - seen_at < timedelta(minutes=1)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "values"),
     [
         ("id", [None, 7, "", "x", "{" + str(uuid4()) + "}", uuid4().hex, [], "é" * 36]),
@@ -231,6 +232,7 @@ def test_an_empty_batch_asks_for_the_counts_and_shows_that_the_phone_is_there(
         ("of", [7, str(uuid4())]),
         ("shown", [7, True, "", "WELCOME", "w" * 5000, [], {}]),
     ],
+    fresh=True,
 )
 def test_a_scan_that_cannot_be_read_says_which_field_and_hurts_no_other(
     client: FlaskClient, field, values
@@ -270,7 +272,7 @@ def test_a_batch_that_was_sent_at_no_time_says_so_of_each_scan(client: FlaskClie
     assert stored_scans() == []
 
 
-@pytest.mark.parametrize("clock", [-YEARS, -HOUR, 0 * HOUR, HOUR, YEARS])
+@for_each("clock", [-YEARS, -HOUR, 0 * HOUR, HOUR, YEARS], fresh=True)
 def test_a_ticket_is_green_at_one_door_whatever_their_clocks_say(app: Flask, clock):
     """At once, as pages send it; one that was sent hours before it was made, too."""
     event = make_event_today()
@@ -292,7 +294,7 @@ def test_a_ticket_is_green_at_one_door_whatever_their_clocks_say(app: Flask, clo
     assert len(stored_scans()) == 4
 
 
-@pytest.mark.parametrize("missing", ["id", "seq", "epoch", "at", "direction", "code"])
+@for_each("missing", ["id", "seq", "epoch", "at", "direction", "code"])
 def test_a_scan_with_a_field_missing_is_malformed(client: FlaskClient, missing):
     enrol_phone(client, make_event_today())
     sent = scan_json("1")
@@ -303,7 +305,7 @@ def test_a_scan_with_a_field_missing_is_malformed(client: FlaskClient, missing):
     assert (entry["error"], entry["field"]) == ("malformed", missing)
 
 
-@pytest.mark.parametrize("sent", [None, 7, "scan", [], [{}], True])
+@for_each("sent", [None, 7, "scan", [], [{}], True])
 def test_what_is_no_scan_at_all_is_malformed(client: FlaskClient, sent):
     enrol_phone(client, make_event_today())
 
@@ -339,7 +341,7 @@ def test_a_scan_that_cannot_be_kept_hurts_no_other(app: Flask):
     assert told[1]["verdict"] == "welcome"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "body",
     [
         b"",
@@ -380,7 +382,7 @@ def test_a_batch_has_its_limits(client: FlaskClient):
     assert len(stored_scans()) == scan_input.MAX_SCANS
 
 
-@pytest.mark.parametrize(
+@for_each(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
 def test_a_form_of_another_site_cannot_pass_for_a_batch(client: FlaskClient, kind):

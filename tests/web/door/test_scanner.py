@@ -35,6 +35,7 @@ from tests.support.door_client import (
     type_code,
 )
 from tests.support.factories import CODE_KEY, cancel, register
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.one_engine
 
@@ -97,7 +98,7 @@ def test_without_https_the_cookie_goes_without_it(
     assert "Secure" not in enrol_phone(client, make_event_today()).headers["Set-Cookie"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "words"),
     [
         ("", "say which door"),
@@ -289,8 +290,10 @@ def test_taking_a_pass_back_stops_its_phones_at_once(client: FlaskClient):
     assert send_scans(client, scan_json("1")).status_code == 403
 
 
-@pytest.mark.parametrize(
-    "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}]
+@for_each(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}],
+    fresh=True,
 )
 def test_another_site_can_neither_scan_nor_enrol(client: FlaskClient, headers):
     event = make_event_today()
@@ -309,7 +312,7 @@ def test_another_site_can_neither_scan_nor_enrol(client: FlaskClient, headers):
     assert [device.revoked_at for device in devices()] == [None]
 
 
-@pytest.mark.parametrize("path", ["/door/", "pass"])
+@for_each("path", ["/door/", "pass"])
 def test_pages_of_the_door_stay_private(client: FlaskClient, path):
     event = make_event_today()
     enrol_phone(client, event)
@@ -358,7 +361,7 @@ def test_the_reader_comes_from_here_in_its_own_kind(client: FlaskClient):
     assert answer.data.startswith(b"\0asm")
 
 
-@pytest.mark.parametrize("path", ["/door/scans", "/door/retirement"])
+@for_each("path", ["/door/scans", "/door/retirement"])
 def test_the_address_of_a_form_leads_to_the_scanner(client: FlaskClient, path):
     assert client.get(path).location == "/door/"
 
@@ -383,7 +386,7 @@ def test_names_and_doors_cannot_be_markup(client: FlaskClient):
 # --- looks --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", cases("verdicts"), ids=lambda case: case["what"])
+@for_each("case", cases("verdicts"), ids=lambda case: case["what"])
 def test_a_verdict_looks_as_the_table_says(app: Flask, case):
     look = looks.VERDICT_LOOKS[case["verdict"]]
 

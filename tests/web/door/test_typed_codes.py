@@ -7,7 +7,6 @@ import re
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -25,6 +24,7 @@ from tests.support.door_client import (
     type_code,
 )
 from tests.support.factories import cancel, register
+from tests.support.for_each import for_each
 
 CODES: list[dict[str, Any]] = json.loads((CASES / "codes.json").read_text())
 
@@ -161,7 +161,7 @@ def test_without_script_too_a_scan_is_taken_back_and_a_guest_leaves(
     assert "0 of 1 in" in follow(already, "out")
 
 
-@pytest.mark.parametrize("case", CODES, ids=lambda case: case["what"])
+@for_each("case", CODES, ids=lambda case: case["what"])
 def test_a_mistyped_code_says_what_is_wrong(case):
     assert scan_input.code_mistake(case["typed"]) == case.get("mistake")
     read = tokens.read_code(case["typed"])
@@ -185,7 +185,7 @@ BY_GERMAN_KEYS = TWO.translate(str.maketrans("YZ", "ZY"))
 WRONG = ONE.replace("DE", "ED")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("typed", "codes"),
     [
         (ONE, [ONE]),
@@ -207,9 +207,7 @@ def test_what_scanners_leave_in_the_field_is_read_code_by_code(typed, codes):
     assert scan_input.codes_in(typed) == codes
 
 
-@pytest.mark.parametrize(
-    "values", [{"id": "x"}, {"direction": "sideways"}, {"direction": "undo"}]
-)
+@for_each("values", [{"id": "x"}, {"direction": "sideways"}, {"direction": "undo"}])
 def test_a_form_that_none_of_ours_sent_is_refused(client: FlaskClient, values):
     enrol_phone(client, make_event_today())
 
@@ -217,7 +215,7 @@ def test_a_form_that_none_of_ours_sent_is_refused(client: FlaskClient, values):
     assert stored_scans() == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("end", "words"),
     [
         ("cancelled", "Cancelled"),

@@ -11,6 +11,7 @@ from rsvp.models import Event
 from rsvp.web.forms.registration import RegistrationForm
 from tests.conftest import empty_database
 from tests.support.factories import make_event
+from tests.support.for_each import for_each
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_names_are_read_and_judged_as_everywhere(app: Flask):
     assert form.to_request().party[0].name == "Dr.Dev Anand"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name", ["", " ", "\u200d", "\u2800", "x" * 201, "x" * 100_000, "t.me/win500"]
 )
 def test_what_is_no_name_is_refused_beside_the_field(app: Flask, name):
@@ -69,7 +70,7 @@ def test_an_address_is_kept_as_written_and_compared_by_its_key(app: Flask):
     assert form.to_request().email_key == "ada.bell@xn--bcher-kva.example"
 
 
-@pytest.mark.parametrize("typed", ["", " ", "ada@", f"{'a' * 400}@example.org"])
+@for_each("typed", ["", " ", "ada@", f"{'a' * 400}@example.org"])
 def test_what_is_no_address_is_refused_beside_the_field(app: Flask, typed):
     assert list(mistakes(bound(make_event(), email=typed))) == ["email"]
 
@@ -85,7 +86,7 @@ def test_the_only_admission_needs_no_choice(app: Flask):
     assert form.to_request().admission_id == event.admissions[0].id
 
 
-@pytest.mark.parametrize("choice", [{}, {"admission": ""}, {"admission": "balcony"}])
+@for_each("choice", [{}, {"admission": ""}, {"admission": "balcony"}])
 def test_of_several_admissions_one_must_be_chosen(app: Flask, choice):
     assert list(mistakes(bound(make_event(HALL, WEBINAR), **choice))) == ["admission"]
 
@@ -98,7 +99,7 @@ def test_the_chosen_admission_is_wanted(app: Flask):
     assert form.to_request().admission_id == event.admissions[1].id
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("typed", "names"),
     [
         ({}, ["Ada Bell"]),
@@ -119,9 +120,7 @@ def test_a_party_is_as_large_as_it_says_or_as_its_last_guest(app: Flask, typed, 
     assert [person.name for person in form.to_request().party] == names
 
 
-@pytest.mark.parametrize(
-    "party", ["0", "-1", "5", "99999999999999999999", "two", "1.5", "²"]
-)
+@for_each("party", ["0", "-1", "5", "99999999999999999999", "two", "1.5", "²"])
 def test_what_is_no_party_is_refused_beside_the_field(app: Flask, party):
     assert list(mistakes(bound(make_event(party_max=4), party=party))) == ["party"]
 
@@ -198,7 +197,7 @@ def test_a_question_of_another_admission_is_not_asked(app: Flask):
     assert form.to_request().answers == {}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("typed", "wrong"),
     [
         ({"answers-diet": ""}, ["answers-diet"]),
@@ -241,7 +240,7 @@ def test_each_box_is_kept_as_ticked_or_not(app: Flask):
     assert list(mistakes(bound(event, **{"consent-photos": "on"}))) == ["consent-rules"]
 
 
-@pytest.mark.parametrize("typed", ["", "1", "x" * 500, "not-a-uuid", "\u0000"])
+@for_each("typed", ["", "1", "x" * 500, "not-a-uuid", "\u0000"])
 def test_a_submission_that_is_no_uuid_is_ignored(app: Flask, typed):
     form = bound(make_event(), submission=typed)
 

@@ -24,6 +24,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 
@@ -83,7 +84,7 @@ def test_another_team_sees_nothing(client, app):
             assert canary not in answer.text, (path, canary)
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.DOOR_HOST])
+@for_each("role", [Role.VIEWER, Role.DOOR_HOST], fresh=True)
 def test_messages_are_not_for_viewers_and_door_hosts(client, app, role):
     a_full_evening()
     make_user("vera@example.org", role=role)
@@ -189,7 +190,7 @@ def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatc
     assert len(seen) > 4
 
 
-@pytest.mark.parametrize("past", [False, True])
+@for_each("past", [False, True], fresh=True)
 def test_pages_of_events_neither_overlap_nor_leave_out(client, ada, monkeypatch, past):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     year = 2020 if past else 2100

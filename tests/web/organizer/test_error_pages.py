@@ -14,6 +14,7 @@ from rsvp.models import Event
 from rsvp.models.team import Role
 from rsvp.web import error_pages
 from tests.support.factories import make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
@@ -64,7 +65,7 @@ def test_no_part_of_the_desk_is_marked_as_the_one_that_is_open(ada):
     assert "aria-current" not in ada.get(NOTHING).text
 
 
-@pytest.mark.parametrize("path", ["/organize/nowhere", "/organize/events/a%00b"])
+@for_each("path", ["/organize/nowhere", "/organize/events/a%00b"])
 def test_an_address_that_leads_to_no_page_keeps_it_too(ada, path):
     page = ada.get(path)
 
@@ -132,7 +133,7 @@ def without_tokens(html: str) -> str:
     return re.sub(r'(name="csrf_token" value=)"[^"]+"', r"\1", html)
 
 
-@pytest.mark.parametrize("path", ["/organize/nowhere", "/events/nothing", "/r/xxx"])
+@for_each("path", ["/organize/nowhere", "/events/nothing", "/r/xxx"])
 def test_who_is_not_signed_in_gets_no_head_of_the_desk(app, client, path):
     page = client.get(path)
 

@@ -15,6 +15,7 @@ from rsvp.jobs.scheduler import JOBS, run_due_jobs
 from rsvp.models import Job, MailDomain, Message, Worker
 from rsvp.models.team import Role
 from tests.support.factories import make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import sign_in
 
 pytestmark = pytest.mark.one_engine
@@ -95,7 +96,7 @@ def change_jobs(**values) -> None:
         session.execute(update(Job).values(values))
 
 
-@pytest.mark.parametrize("leap", [2 * DAY, 60 * DAY])
+@for_each("leap", [2 * DAY, 60 * DAY], fresh=True)
 def test_what_a_clock_that_was_ahead_wrote_is_not_called_well(app, client, leap):
     run_due_jobs(utcnow())
     assert page(client).count("Well") == len(JOBS)
@@ -137,7 +138,7 @@ def test_the_command_says_what_a_clock_that_was_ahead_wrote(app, capsys):
     assert told.count("ahead    due now") == len(JOBS)
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.DOOR_HOST, Role.ORGANIZER])
+@for_each("role", [Role.VIEWER, Role.DOOR_HOST, Role.ORGANIZER], fresh=True)
 def test_only_who_manages_a_team_sees_it(app, client, role):
     make_user("somebody@example.org", role=role)
     sign_in(client, "somebody@example.org")

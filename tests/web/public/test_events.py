@@ -14,6 +14,7 @@ from rsvp.models import Admission, Event, Series, Team
 from rsvp.models.event import Mode, Status, Visibility
 from rsvp.web import static_files
 from tests.support.factories import make_event
+from tests.support.for_each import for_each
 from tests.support.pages.public import (
     event_html,
     in_days,
@@ -148,7 +149,7 @@ def test_an_hour_that_comes_twice_is_explained(client, app):
 # --- phases -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "told"),
     [
         ({"status": Status.CANCELLED}, "This event is cancelled"),
@@ -168,7 +169,7 @@ def test_the_page_says_why_there_is_no_form(client, app, values, told):
     assert "<form" not in html
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "is_told"),
     [
         ({}, True),

@@ -20,6 +20,7 @@ from rsvp.models.team import Role
 from rsvp.queries import checkin as checkin_queries
 from tests.support.door import attendees_of, make_phone, record_scan, stays_of_event
 from tests.support.factories import CODE_KEY, cancel, make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.matching import has_word
 from tests.support.pages.registration_form import IN_TWO_WEEKS, TODAY
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -96,9 +97,7 @@ def test_phones_are_listed_and_one_is_sent_home(client, ada):
     assert "sent home" in client.get(door).text
 
 
-@pytest.mark.parametrize(
-    "phones", ["0", "-1", "101", "ten", "", "1e2", "٣٣٣٣", "9" * 50]
-)
+@for_each("phones", ["0", "-1", "101", "ten", "", "1e2", "٣٣٣٣", "9" * 50])
 def test_a_senseless_number_of_phones_is_told_beside_the_field(client, ada, phones):
     event = tonight()
 
@@ -302,7 +301,7 @@ MAY = {
 }
 
 
-@pytest.mark.parametrize("role", Role)
+@for_each("role", Role, fresh=True)
 def test_each_role_gets_as_far_as_it_may(app, client, role):
     event = tonight()
     join(event, "Canary Cora")

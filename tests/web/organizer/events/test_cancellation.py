@@ -14,6 +14,7 @@ from rsvp.extensions import db
 from rsvp.models import Event, Message
 from rsvp.models.team import Role
 from tests.support.factories import cancel, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import (
     YESTERDAY,
@@ -134,9 +135,10 @@ def test_what_is_over_is_not_called_off(client, ada):
     assert status_of(event) == "published"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+    fresh=True,
 )
 def test_only_who_may_edit_an_event_calls_it_off(client, app, team, role):
     event = a_full_evening()
@@ -152,7 +154,7 @@ def test_only_who_may_edit_an_event_calls_it_off(client, app, team, role):
     assert told() == []
 
 
-@pytest.mark.parametrize("query", ["told=x", "told=-4", "told=%00", "told=<b>"])
+@for_each("query", ["told=x", "told=-4", "told=%00", "told=<b>"])
 def test_the_address_writes_no_words(client, ada, query):
     answer = client.get(f"/organize/events/{make_upcoming_event().slug}?{query}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-import pytest
 from sqlalchemy import update
 
 from rsvp.db import utcnow, writing
@@ -20,6 +19,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -119,13 +119,14 @@ def test_what_needs_a_person_is_told(client, ada):
 # --- who may do what ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [
         ("default", Role.VIEWER),
         ("default", Role.DOOR_HOST),
         ("bakers", Role.OWNER),
     ],
+    fresh=True,
 )
 def test_only_who_may_edit_an_event_publishes_and_pauses(client, app, team, role):
     event, draft = make_upcoming_event(), make_upcoming_event(status=Status.DRAFT)
@@ -189,7 +190,7 @@ def test_what_people_registered_for_is_not_taken_back(client, ada):
     assert load_registration(party).state == "confirmed"
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@for_each("verb", VERBS)
 def test_a_cancelled_event_is_left_alone(client, ada, verb):
     event = make_upcoming_event(status=Status.CANCELLED)
     token = csrf_token(client, "/organize/")
@@ -201,7 +202,7 @@ def test_a_cancelled_event_is_left_alone(client, ada, verb):
     assert "Publish" not in client.get(path_of(event)).text
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@for_each("verb", VERBS)
 def test_whoever_opens_the_address_of_a_button_finds_its_page(client, ada, verb):
     event = make_event()
     answer = client.get(f"{path_of(event)}/{verb}")

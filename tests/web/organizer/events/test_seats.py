@@ -14,6 +14,7 @@ from rsvp.extensions import db
 from rsvp.models import Event
 from rsvp.models.team import Role
 from tests.support.factories import load_registration, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.organizer import register_now
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
@@ -150,10 +151,8 @@ def test_an_empty_field_takes_a_limit_away(client, ada):
     assert fresh(event).reserved_seats == 0
 
 
-@pytest.mark.parametrize("noun", POSTS)
-@pytest.mark.parametrize(
-    "typed", ["ten", "-1", "1.5", "1e3", "1000001", "9" * 400, "٣", "0x1", "+1"]
-)
+@for_each("noun", POSTS)
+@for_each("typed", ["ten", "-1", "1.5", "1e3", "1000001", "9" * 400, "٣", "0x1", "+1"])
 def test_what_is_no_number_is_answered_beside_its_field(client, ada, noun, typed):
     event = make_upcoming_event({"capacity": 3})
     before = all_rows()
@@ -167,7 +166,7 @@ def test_what_is_no_number_is_answered_beside_its_field(client, ada, noun, typed
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("noun", POSTS)
+@for_each("noun", POSTS)
 def test_a_number_may_be_copied_with_marks_around_it(client, ada, noun):
     event = make_upcoming_event({"capacity": 3})
 
@@ -225,9 +224,10 @@ def test_a_cancelled_event_keeps_its_caps(client, ada):
     assert all_rows() == before
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+    fresh=True,
 )
 def test_only_who_may_edit_an_event_changes_its_seats(client, app, team, role):
     event = make_upcoming_event({"capacity": 3})
@@ -254,7 +254,7 @@ def test_whoever_opens_the_address_of_a_button_finds_its_page(client, ada):
         assert (answer.status_code, answer.location) == (303, path_of(event)), noun
 
 
-@pytest.mark.parametrize("query", ["done=x", "done=<b>", "done=capacity&moved=<b>"])
+@for_each("query", ["done=x", "done=<b>", "done=capacity&moved=<b>"])
 def test_the_address_writes_no_words(client, ada, query):
     answer = client.get(f"{path_of(make_upcoming_event())}?{query}")
 

@@ -17,6 +17,7 @@ from rsvp.models.message import MessageKind
 from rsvp.models.team import Role
 from rsvp.web.organizer.events import overview as event_overview
 from tests.support.factories import make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import csrf_token, sign_in
@@ -134,7 +135,7 @@ def test_back_to_ours_throws_theirs_away(client, ada):
     assert "Back to our words" not in client.get(path_of(event)).text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "field", "typed", "words"),
     [
         ("confirmation", "subject", "{nmae}", "{nmae} is no placeholder. There are {n"),
@@ -203,7 +204,7 @@ def test_what_they_write_is_shown_as_text(client, ada):
         assert "<b>Hi" not in html
 
 
-@pytest.mark.parametrize("kind", ["note", "password_reset", "x"])
+@for_each("kind", ["note", "password_reset", "x"])
 def test_other_mails_have_no_words_to_change(client, ada, kind):
     event = make_upcoming_event()
 
@@ -213,9 +214,10 @@ def test_other_mails_have_no_words_to_change(client, ada, kind):
             set_words(event, kind, text="Hello")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+    fresh=True,
 )
 def test_words_are_for_organizers_to_change(client, app, team, role):
     event = make_upcoming_event()

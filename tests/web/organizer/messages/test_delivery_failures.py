@@ -18,6 +18,7 @@ from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.models.team import Role
 from tests.support.factories import cancel, load_registration, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import make_upcoming_event
 from tests.support.pages.sign_in import csrf_token, sign_in
@@ -112,7 +113,7 @@ def test_an_address_that_took_a_mail_since_needs_no_correcting(client, owner):
     assert "Correct the address" not in client.get(here).text
 
 
-@pytest.mark.parametrize("typed", ["", "ada", "ada@", "ada@exmaple.org", "a@b@c.org"])
+@for_each("typed", ["", "ada", "ada@", "ada@exmaple.org", "a@b@c.org"])
 def test_what_is_no_other_address_is_said_beside_the_field(client, owner, typed):
     outcome, path = failed()
     answer = correct(client, path, typed)
@@ -211,7 +212,7 @@ def test_a_mail_that_waits_for_its_time_says_when_it_goes(client, owner):
     assert "Goes out:" in client.get(one).text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("lease", "error", "due", "state", "tray"),
     [
         (None, None, 0, "Waiting", "queued"),

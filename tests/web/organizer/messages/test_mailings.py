@@ -17,6 +17,7 @@ from rsvp.jobs.delivery import pool
 from rsvp.models import Event, Mailing, Message, Registration
 from rsvp.models.team import Role
 from tests.support.factories import make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -151,7 +152,7 @@ def test_the_form_keeps_to_whom(client, ada):
     }
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "می\u200cخواهم بیایم",
@@ -159,6 +160,7 @@ def test_the_form_keeps_to_whom(client, ada):
         "👩\u200d👧 and 🏳️\u200d🌈",
         "שלום!\u200f (18:00)",
     ],
+    fresh=True,
 )
 def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
     make(client, make_upcoming_event(), subject=text, text=f"{text}\r\n\r\n{text}")
@@ -166,7 +168,7 @@ def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
     assert (only().subject, only().text) == (text, f"{text}\n\n{text}")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "field", "words"),
     [
         ({"subject": " "}, "subject", "Please write something here."),
@@ -184,6 +186,7 @@ def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
         ({"states": []}, "states", "Tick at least one."),
         ({"states": ["held", "asleep"]}, "states", "Tick at least one."),
     ],
+    fresh=True,
 )
 def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     client, ada, fields, field, words
@@ -335,7 +338,7 @@ def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
         assert "JST" not in shown.partition("Stopped")[2]
 
 
-@pytest.mark.parametrize("at", ["", "soon", "2001-01-01T10:00", "9999-01-01T10:00"])
+@for_each("at", ["", "soon", "2001-01-01T10:00", "9999-01-01T10:00"], fresh=True)
 def test_a_time_that_is_none_stands_beside_its_field(client, ada, at):
     path = make(client, make_upcoming_event())
 
@@ -438,9 +441,10 @@ def test_nobody_writes_to_a_draft_or_to_what_is_erased(client, ada):
 # --- who may ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+    fresh=True,
 )
 def test_writing_is_for_organizers(client, app, team, role):
     make_user("ada@example.org")

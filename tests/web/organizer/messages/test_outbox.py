@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-import pytest
 from sqlalchemy import select, update
 
 from rsvp.db import utcnow, write, writing
@@ -19,6 +18,7 @@ from rsvp.models.message import ATTENDEE_KINDS
 from rsvp.models.team import Role
 from rsvp.web.organizer.messages import rows
 from tests.support.factories import load_registration, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -137,13 +137,14 @@ def test_pages_of_an_events_messages_keep_their_tray(client, ada, monkeypatch):
 # --- who may ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [
         ("default", Role.VIEWER),
         ("default", Role.DOOR_HOST),
         ("bakers", Role.OWNER),
     ],
+    fresh=True,
 )
 def test_messages_of_an_event_are_for_its_organizers(client, app, team, role):
     event = make_upcoming_event()
@@ -208,7 +209,7 @@ def test_of_what_was_sent_a_new_mail_tells_how_it_stands_now(client, ada):
     assert db.session.get_one(Message, old.id).state == "sent"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "state"), [("confirmation", "queued"), ("confirmation", "superseded")]
 )
 def test_what_waits_or_was_replaced_is_not_sent_again(client, ada, kind, state):
@@ -225,7 +226,7 @@ def test_what_waits_or_was_replaced_is_not_sent_again(client, ada, kind, state):
     assert "/again" not in page
 
 
-@pytest.mark.parametrize("state", ["failed", "sent"])
+@for_each("state", ["failed", "sent"])
 def test_what_is_not_so_any_more_is_not_sent_again(client, ada, state):
     event = make_upcoming_event()
     outcome = register(event, now=utcnow())
@@ -314,7 +315,7 @@ def test_nothing_goes_again_to_an_address_that_has_it_no_more(client, ada):
     assert again(client, message).status_code == 409
 
 
-@pytest.mark.parametrize("kind", ATTENDEE_KINDS)
+@for_each("kind", ATTENDEE_KINDS)
 def test_every_kind_of_mail_can_be_looked_at(client, ada, kind):
     event = make_upcoming_event()
     message = mail_of(register(event, "Zoë", now=utcnow()), "confirmation")

@@ -19,6 +19,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.mail import parsed
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
@@ -37,8 +38,8 @@ def test_every_kind_can_be_looked_at():
     assert set(KINDS) == set(CUSTOMIZABLE_KINDS)
 
 
-@pytest.mark.parametrize("people", [0, 1])
-@pytest.mark.parametrize("values", [{}, {"discreet": True}])
+@for_each("people", [0, 1])
+@for_each("values", [{}, {"discreet": True}])
 def test_each_kind_shows_its_mail_and_changes_nothing(client, ada, people, values):
     event = make_upcoming_event({"capacity": 3}, WEBINAR, **values)
     if people:
@@ -125,7 +126,7 @@ def test_it_shows_no_secrets(client, ada):
         assert not [secret for secret in secrets if secret in frame + page]
 
 
-@pytest.mark.parametrize("kind", ["note", "undelivered", "password_reset", "x", "%00"])
+@for_each("kind", ["note", "undelivered", "password_reset", "x", "%00"])
 def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
     event = make_upcoming_event()
 
@@ -133,9 +134,10 @@ def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
         assert client.get(path).status_code == 404
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+    fresh=True,
 )
 def test_looking_is_for_organizers(client, app, team, role):
     event = make_upcoming_event()

@@ -12,6 +12,7 @@ from rsvp.text import states
 from rsvp.web.organizer.messages import rows
 from rsvp.web.organizer.registrations import audit_log
 from tests.support.factories import load_registration, make_event, register
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.one_engine
 
@@ -30,7 +31,7 @@ def party(app) -> Registration:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("verb", "values", "words"),
     [
         ("register", {"to_state": "confirmed"}, "Registered"),

@@ -13,6 +13,7 @@ from rsvp.extensions import db
 from rsvp.models import Event, Message
 from rsvp.models.team import Role
 from tests.support.factories import cancel, load_registration, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.organizer import (
     detail_text,
     list_path,
@@ -98,7 +99,7 @@ def test_a_request_is_declined_with_a_line_of_text(client, ada):
     assert registration_path(one) in refused.text
 
 
-@pytest.mark.parametrize("noun", ["approval", "decline"])
+@for_each("noun", ["approval", "decline"])
 def test_a_line_that_is_too_long_is_answered_beside_its_field(client, ada, noun):
     one = register_now(by_approval(), "Cleo Winter")
     before = all_rows()
@@ -206,7 +207,7 @@ def test_a_decision_that_makes_no_sense_changes_nothing(client, ada):
     assert f'value="{reference}" checked' in html
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         "approved=x",

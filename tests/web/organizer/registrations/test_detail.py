@@ -24,6 +24,7 @@ from tests.support.factories import (
     make_event,
     make_user,
 )
+from tests.support.for_each import for_each
 from tests.support.pages.organizer import (
     detail_text,
     post_action,
@@ -86,13 +87,14 @@ def test_nobody_gets_in_without_signing_in(client, app):
 SECRETS = ["zoe@example.org", "Nuts", "From a friend", "Photographs", "Registered ·"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role", "status"),
     [
         ("default", Role.VIEWER, 404),
         ("default", Role.DOOR_HOST, 200),
         ("bakers", Role.OWNER, 404),
     ],
+    fresh=True,
 )
 def test_who_does_not_manage_sees_little_and_does_nothing(
     client, app, team, role, status
@@ -212,7 +214,7 @@ def test_an_erased_registration_shows_only_its_states(client, ada):
     assert "Cancel" not in text
 
 
-@pytest.mark.parametrize("key", ["cancelled", "nothing", "<b>", "%00", "x" * 5000])
+@for_each("key", ["cancelled", "nothing", "<b>", "%00", "x" * 5000])
 def test_the_address_chooses_among_sentences_and_writes_none(client, ada, key):
     _event, party, _waits = a_party()
 
@@ -316,9 +318,7 @@ def test_a_place_in_line_is_changed(client, ada):
     )
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "0", "-1", "3", "x", "1.5", "１", "1e1", "9" * 400, "\0", " "]
-)
+@for_each("typed", ["", "0", "-1", "3", "x", "1.5", "１", "1e1", "9" * 400, "\0", " "])
 def test_a_bad_place_is_answered_beside_its_field(client, ada, typed):
     event, _party, first = a_party()
     register_now(event, "Edgar")

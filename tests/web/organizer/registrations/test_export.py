@@ -15,6 +15,7 @@ from rsvp.models import AuditEntry
 from rsvp.models.team import Role
 from rsvp.queries import attendees as attendee_queries
 from tests.support.factories import make_user
+from tests.support.for_each import for_each
 from tests.support.pages.registration_lists import (
     EXPORT_FORMATS,
     export_path,
@@ -32,7 +33,7 @@ def exports() -> list[AuditEntry]:
 # --- who is turned away -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_nobody_takes_a_list_without_signing_in(client, app, kind):
     answer = client.get(export_path(make_mixed_event(), kind))
 
@@ -41,8 +42,8 @@ def test_nobody_takes_a_list_without_signing_in(client, app, kind):
     assert exports() == []
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
-@pytest.mark.parametrize(
+@for_each("kind", EXPORT_FORMATS, fresh=True)
+@for_each(
     ("team", "role", "status"),
     [
         ("default", Role.OWNER, 200),
@@ -51,6 +52,7 @@ def test_nobody_takes_a_list_without_signing_in(client, app, kind):
         ("default", Role.VIEWER, 404),
         ("bakers", Role.OWNER, 404),
     ],
+    fresh=True,
 )
 def test_a_list_is_for_the_teams_organizers(client, app, kind, team, role, status):
     event = make_mixed_event()
@@ -63,8 +65,8 @@ def test_a_list_is_for_the_teams_organizers(client, app, kind, team, role, statu
     assert len(exports()) == (status == 200)
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
-@pytest.mark.parametrize("query", ["?state=asleep", "?admission=balcony", "?state=%00"])
+@for_each("kind", EXPORT_FORMATS)
+@for_each("query", ["?state=asleep", "?admission=balcony", "?state=%00"])
 def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
     event = make_mixed_event()
 
@@ -77,7 +79,7 @@ def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
 # --- how it is sent -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "content_type"),
     [
         ("csv", "text/csv; charset=utf-8"),
@@ -86,8 +88,9 @@ def test_a_filter_that_makes_no_sense_leads_nowhere(client, ada, kind, query):
             "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         ),
     ],
+    fresh=True,
 )
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@for_each("method", ["GET", "HEAD"], fresh=True)
 def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
     client, ada, kind, content_type, method
 ):
@@ -127,7 +130,7 @@ def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
     assert len(read) == after_one
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS, fresh=True)
 def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
     event = make_mixed_event()
     make_user("ada@example.org")
@@ -159,7 +162,7 @@ def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
 # --- what is noted ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS, fresh=True)
 def test_each_file_is_in_the_audit_log_without_names(client, ada, kind):
     event = make_mixed_event()
     event_id, user_id = event.id, ada.id
@@ -179,7 +182,7 @@ def test_each_file_is_in_the_audit_log_without_names(client, ada, kind):
     assert first.registration_id is None
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_asking_whether_there_is_a_file_is_not_noted(client, ada, kind, monkeypatch):
     event = make_mixed_event()
     monkeypatch.setattr(

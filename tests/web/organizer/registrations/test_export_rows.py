@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 import openpyxl
-import pytest
 from openpyxl.utils.escape import unescape
 from sqlalchemy import select
 
@@ -27,6 +26,7 @@ from rsvp.queries.attendees import RegistrationFilter
 from rsvp.web.organizer.registrations import filters
 from tests.support import spreadsheet_texts
 from tests.support.factories import NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 from tests.support.pages.registration_lists import (
     EXPORT_FORMATS,
     export_path,
@@ -89,7 +89,7 @@ def let_in(event: Event, attendee: Attendee, *moments: datetime) -> None:
 # --- what is in it ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_there_is_a_row_for_each_attendee(client, ada, kind):
     event = make_mixed_event(
         questions=({"key": "diet"}, {"key": "seat", "per": "attendee"}),
@@ -136,7 +136,7 @@ def test_there_is_a_row_for_each_attendee(client, ada, kind):
     assert (gil["consent-photos"], guest["consent-photos"]) == ("yes", "yes")
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_each_state_is_written_as_its_word(client, ada, kind):
     event = make_event({"capacity": 1}, allocation="approval", promotion="offer")
     made = [register(event, name).registration_id for name in "ABCD"]
@@ -156,7 +156,7 @@ def test_each_state_is_written_as_its_word(client, ada, kind):
     assert offered["name"] == "B"
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_it_says_when_somebody_first_came_in(client, ada, kind):
     event = make_mixed_event(timezone="Asia/Tokyo", starts=datetime(2027, 1, 29, 19, 0))
     came, came_back = (datetime(2027, 1, 29, h, 5, tzinfo=UTC) for h in (10, 11))
@@ -177,7 +177,7 @@ def test_it_says_when_somebody_first_came_in(client, ada, kind):
     assert sum(bool(at) for at in shown.values()) == 2
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_a_consent_is_as_it_was_given_whatever_became_of_its_wording(client, ada, kind):
     event = make_event(consents=({"key": "photos"}, {"key": "list"}))
     photos, mails = event.consents
@@ -197,7 +197,7 @@ def test_a_consent_is_as_it_was_given_whatever_became_of_its_wording(client, ada
     assert [*ben_row.values()][-2:] == ["no", "yes"]
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_what_people_typed_is_whole_and_inert(client, ada, kind):
     texts = [
         *spreadsheet_texts.FORMULAS,
@@ -220,7 +220,7 @@ def test_what_people_typed_is_whole_and_inert(client, ada, kind):
                 assert shown[:1] not in "=+-@\t\r\n＝＋－＠" or not shown
 
 
-@pytest.mark.parametrize("guests", [1, 9])
+@for_each("guests", [1, 9])
 def test_registrations_for_another_event_in_between_stay_out(client, ada, guests):
     """Near each other they are looked up as a range of ids, else one by one."""
     here, there = (make_event(consents=({"key": "photos"},)) for _ in "ab")
@@ -235,12 +235,12 @@ def test_registrations_for_another_event_in_between_stay_out(client, ada, guests
     assert {row["consent-photos"] for row in rows} == {"yes"}
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_an_event_without_registrations_is_a_header(client, ada, kind):
     assert table(client.get(export_path(make_event(), kind))) == []
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_a_discreet_event_and_a_draft_have_lists_like_any_other(client, ada, kind):
     discreet = make_mixed_event(discreet=True, visibility="unlisted")
     with writing():
@@ -249,7 +249,7 @@ def test_a_discreet_event_and_a_draft_have_lists_like_any_other(client, ada, kin
     assert len(table(client.get(export_path(discreet, kind)))) == 6
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS)
 def test_what_was_erased_is_gone_from_the_file(client, ada, kind):
     event = make_mixed_event(questions=({"key": "diet"},))
     later = datetime(2028, 1, 1, tzinfo=UTC)
@@ -283,7 +283,7 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize("kind", EXPORT_FORMATS)
+@for_each("kind", EXPORT_FORMATS, fresh=True)
 def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
     event = make_mixed_event()
     ben = db.session.scalars(select(Attendee).filter_by(name="Ben Marsh")).one()
@@ -318,7 +318,7 @@ QUERIES = [
 ]
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@for_each("query", QUERIES)
 def test_all_pages_together_show_who_is_in_the_file(client, ada, monkeypatch, query):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     event = make_mixed_event()

@@ -11,6 +11,7 @@ from rsvp.queries.attendees import RegistrationFilter
 from rsvp.queries.filters import ReconfirmationStatus
 from rsvp.web.organizer.registrations import filters
 from tests.support.factories import cancel, make_event, register
+from tests.support.for_each import for_each
 
 pytestmark = pytest.mark.one_engine
 
@@ -25,7 +26,7 @@ def read(app, event, query: str) -> RegistrationFilter:
         return filters.filter_from_args(event)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "wanted"),
     [
         ("", RegistrationFilter()),
@@ -60,7 +61,7 @@ def test_an_admission_is_asked_for_by_its_key(app, event):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         *("state=asleep", "state=%00", "admission=balcony"),
@@ -79,7 +80,7 @@ def test_an_admission_of_another_event_leads_nowhere(app, event):
         read(app, event, "admission=balcony")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         {},

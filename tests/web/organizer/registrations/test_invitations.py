@@ -18,6 +18,7 @@ from rsvp.models import AuditEntry, Invitation
 from rsvp.models.team import Role
 from rsvp.queries import invitations as invitation_queries
 from tests.support.factories import CODE_KEY, make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.public import in_days, visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -166,7 +167,7 @@ def test_empty_fields_set_no_limit(client, ada):
     assert (one.uses_max, one.expires_at, one.label) == (None, None, None)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("typed", "words"),
     [
         ({"count": ""}, "Write a whole number from 1 to 500."),
@@ -199,7 +200,7 @@ def test_what_makes_no_sense_is_answered_beside_its_field(client, ada, typed, wo
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("status", ["cancelled"])
+@for_each("status", ["cancelled"])
 def test_an_event_that_is_off_gets_no_more_codes(client, ada, status):
     event = by_invitation(status=status)
 
@@ -213,9 +214,10 @@ def test_an_event_that_is_off_gets_no_more_codes(client, ada, status):
 # --- who ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("team", "role"),
     [("default", Role.VIEWER), ("default", Role.DOOR_HOST), ("bakers", Role.OWNER)],
+    fresh=True,
 )
 def test_codes_are_for_who_manages_registrations(client, app, team, role):
     event = by_invitation()
@@ -300,7 +302,7 @@ def test_codes_and_links_are_taken_away_as_a_file(client, ada):
     )
 
 
-@pytest.mark.parametrize("query", ["made=x", "made=-1", "done=<b>", "made=999999"])
+@for_each("query", ["made=x", "made=-1", "done=<b>", "made=999999"])
 def test_the_address_writes_no_words(client, ada, query):
     answer = client.get(f"{path_of(by_invitation())}?{query}")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlsplit
 
-import pytest
 from sqlalchemy import update
 
 from rsvp.db import writing
@@ -21,6 +20,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.pages.public import record_statements, visible_text
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
@@ -235,7 +235,7 @@ def test_whoever_waits_is_listed_in_line_order(client, ada):
     assert names_on(client, path_of(event, "?state=waitlisted")) == ["Bo", "Cy", "Di"]
 
 
-@pytest.mark.parametrize("room", [None, 1])
+@for_each("room", [None, 1])
 def test_places_are_counted_among_those_who_wait_for_the_same(client, ada, room):
     event = make_event(
         {"key": "walk", "capacity": 1},
@@ -256,7 +256,7 @@ def test_places_are_counted_among_those_who_wait_for_the_same(client, ada, room)
         assert {name: found[1] for name, found in told.items() if found} == expected
 
 
-@pytest.mark.parametrize("query", ["", "state=waitlisted", "search=example.org"])
+@for_each("query", ["", "state=waitlisted", "search=example.org"])
 def test_pages_neither_overlap_nor_leave_out(client, ada, monkeypatch, query):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     event = make_event({"capacity": 1})
@@ -284,7 +284,7 @@ def test_a_list_of_nobody_says_how_to_begin(client, ada):
     assert f"/events/{event.slug}" in text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "query",
     [
         *("state=unknown", "state=%00", "state=CONFIRMED", "admission=none"),
@@ -305,7 +305,7 @@ def test_an_address_that_makes_no_sense_leads_nowhere(client, ada, query):
     assert client.get(path_of(event, f"?{query}")).status_code == 404
 
 
-@pytest.mark.parametrize("slug", ["none", "%00", "a%0Ab", "Evening", "../x"])
+@for_each("slug", ["none", "%00", "a%0Ab", "Evening", "../x"])
 def test_a_list_of_no_event_leads_nowhere(client, ada, slug):
     assert client.get(f"/organize/events/{slug}/registrations").status_code == 404
 

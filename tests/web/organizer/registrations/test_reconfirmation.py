@@ -13,6 +13,7 @@ from rsvp.db import utcnow
 from rsvp.models.team import Role
 from tests.support.door import attendees_of, make_phone, record_scan
 from tests.support.factories import make_user, register
+from tests.support.for_each import for_each
 from tests.support.pages.attendee import registration_link, registration_named
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import (
@@ -62,7 +63,7 @@ def give_on(client, event, name):
     return client.post(f"{path}/release", data=sent)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answer", "found"),
     [("yes", {"Yes"}), ("asked", {"Silent"}), ("flagged", {"Flagged"})],
 )
@@ -94,7 +95,7 @@ def test_an_event_that_asks_nobody_has_no_such_filter(client, ada):
     assert "Still coming?" not in client.get(people(event)).text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("query", "found"),
     [
         ("checked_in=yes", ["Ada"]),
@@ -149,7 +150,7 @@ def test_the_page_of_one_says_when_they_were_asked(client, ada):
     assert "Answers count until" in shown
 
 
-@pytest.mark.parametrize("name", ["Silent", "Flagged"])
+@for_each("name", ["Silent", "Flagged"], fresh=True)
 def test_the_places_of_who_did_not_answer_are_given_on(client, ada, name):
     event = asked(name, capacity=1, promotion="confirm")
     register(event, "Waits", now=utcnow())
