@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -178,7 +179,13 @@ def load_registration(outcome: create.Outcome) -> Registration:
 
 def make_user(email: str, *, team: str = "default", role: Role = Role.OWNER) -> User:
     """An account whose password is `PASSWORD`, committed."""
-    password_hash = account_security.hash_password(PASSWORD)
+    password_hash = hash_of_password()
     with writing():
         user = users.create_user(email, password_hash, team, role, now=NOON)
     return db.session.get_one(User, user.id)
+
+
+@functools.cache
+def hash_of_password() -> str:
+    """The hash of `PASSWORD`, made once: it takes as long as a test."""
+    return account_security.hash_password(PASSWORD)
