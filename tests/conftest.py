@@ -50,8 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     How most rules write and lock is tested on both engines by a few tests of their
     module (`both_engines`) and by its neighbours; of pages, the words and the forms are
-    of interest. Lists, exports and whatever queries of their own they need have neither
-    marker: they run on both at all times.
+    of interest. Of lists and exports, those tests run on both at all times that ask for
+    rows in their own way: by search, by page, in order, as a stream.
     """
     for item in items:
         params = getattr(item, "callspec", None)

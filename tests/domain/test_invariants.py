@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from rsvp.db import writing
@@ -13,6 +14,8 @@ from rsvp.domain.registrations import approval
 from rsvp.models.event import Promotion
 from tests.support.factories import NOON, cancel, make_event, register
 from tests.support.for_each import for_each
+
+pytestmark = pytest.mark.one_engine
 
 
 def a_lively_evening():
@@ -51,6 +54,7 @@ def broken(statement):
     return [f"{p.rule} {p.table} {p.id}" for p in find_problems(NOON)]
 
 
+@pytest.mark.both_engines
 def test_a_sound_database_has_no_problems(app):
     a_lively_evening()
     another_with_offers()
@@ -155,6 +159,7 @@ def test_a_broken_row_is_named(app, statement, found):
     assert named == found
 
 
+@pytest.mark.both_engines
 def test_a_place_missing_from_the_log_is_named_though_the_end_is_right(app):
     event = make_event({"capacity": 1})
     outcome = register(event)
@@ -167,6 +172,7 @@ def test_a_place_missing_from_the_log_is_named_though_the_end_is_right(app):
     assert problem.startswith("I6 audit_entries ")
 
 
+@pytest.mark.both_engines
 def test_somebody_left_waiting_for_a_free_seat_is_named(app):
     event = make_event({"capacity": 1})
     register(event)

@@ -22,6 +22,8 @@ from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register
 from tests.support.for_each import for_each
 from tests.support.registrations import run_at_once
 
+pytestmark = pytest.mark.one_engine
+
 ACTOR = "user:1"
 LATER = NOON + timedelta(days=1)
 
@@ -89,6 +91,7 @@ def entries(verb):
 # --- making -------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_codes_are_made_in_bulk_and_none_is_kept(app):
     event = make_event()
 
@@ -200,6 +203,7 @@ def test_a_code_works_as_often_as_it_says(app):
     assert refusal(event, endless) is None
 
 
+@pytest.mark.both_engines
 @for_each("state", State, fresh=True)
 def test_a_use_counts_until_its_registration_is_over(app, state):
     event = make_event()
@@ -233,6 +237,7 @@ def test_a_use_that_is_given_up_can_be_used_again(app):
         use(event, code, register(event))
 
 
+@pytest.mark.both_engines
 def test_the_last_use_of_a_code_is_given_once(app):
     event = make_event()
     [code] = invite(event, uses_max=2)
@@ -260,6 +265,7 @@ def test_the_last_use_of_a_code_is_given_once(app):
     assert issued.uses == 2
 
 
+@pytest.mark.both_engines
 def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
     event = make_event(visibility=Visibility.INVITATION)
     [code] = invite(event)
@@ -274,6 +280,7 @@ def test_of_those_who_register_by_the_last_use_at_once_one_does(app):
     assert invariants.find_problems(NOON) == []
 
 
+@pytest.mark.both_engines
 def test_who_revokes_a_code_waits_for_who_uses_it(app):
     event = make_event()
     [code] = invite(event)
@@ -320,6 +327,7 @@ def test_a_revoked_code_lets_nobody_in_but_who_is_registered_stays(app):
     assert invariants.find_problems(NOON) == []
 
 
+@pytest.mark.both_engines
 def test_the_page_of_invitations_shows_those_of_its_event_newest_first(app):
     event, other = make_event(), make_event()
     invite(other)

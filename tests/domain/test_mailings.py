@@ -24,6 +24,8 @@ from tests.support.factories import NOON, cancel, make_event, register
 from tests.support.for_each import for_each
 from tests.support.mailings import ADA, draft_mailing, schedule_mailing
 
+pytestmark = pytest.mark.one_engine
+
 LATER = NOON + timedelta(hours=5)
 
 
@@ -88,6 +90,7 @@ def evening(app) -> Event:
     return event
 
 
+@pytest.mark.both_engines
 @for_each(
     ("wanted", "who"),
     [
@@ -117,6 +120,7 @@ def test_a_mail_goes_to_whoever_is_on_its_list(evening, wanted, who):
     assert mailing_queries.count_reach(evening.id, found).reached == len(who.split())
 
 
+@pytest.mark.both_engines
 def test_what_each_attendee_answered_counts_while_they_come(evening):
     party = register(evening, "gil", "hal", email="gil@example.org", admission="web")
     guest = Attendee.registration_id == party.registration_id, Attendee.position == 1
@@ -128,6 +132,7 @@ def test_what_each_attendee_answered_counts_while_they_come(evening):
     assert told(send(evening, question="meal", answer="Soup")) == []
 
 
+@pytest.mark.both_engines
 def test_those_who_were_in_are_told_apart(evening):
     at_doors = evening.doors_open_at
     ada = db.session.scalars(select(Attendee).where(Attendee.name == "ada")).one()
@@ -152,6 +157,7 @@ def test_those_asked_whether_they_come_are_told_apart(evening):
     assert told(send(evening, coming="flagged")) == ["cy"]
 
 
+@pytest.mark.both_engines
 @for_each(
     "values",
     [
@@ -197,6 +203,7 @@ def test_the_list_is_that_of_the_moment_it_is_sent(app):
 # --- when ---------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_it_goes_when_they_say_and_once(app):
     event = make_event()
     come(event, "ada")
@@ -217,6 +224,7 @@ def test_it_goes_when_they_say_and_once(app):
     assert stored(mailing_id).finished_at == LATER
 
 
+@pytest.mark.both_engines
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_workers_at_once_write_to_each_once(app, monkeypatch, workers):
     monkeypatch.setattr(mailings, "BATCH_SIZE", 3)
@@ -257,6 +265,7 @@ def test_one_that_was_written_before_is_not_written_again(app):
     assert stored(mailing_id).total == 2
 
 
+@pytest.mark.both_engines
 def test_one_that_broke_off_goes_on_where_it_was(app, monkeypatch):
     monkeypatch.setattr(mailings, "BATCH_SIZE", 2)
     event = make_event()
@@ -353,6 +362,7 @@ def test_only_a_draft_is_changed_sent_or_thrown_away(app):
             write(change)
 
 
+@pytest.mark.both_engines
 def test_an_event_sends_so_many_a_day(app):
     event, other = make_event(), make_event()
     for _ in range(mailings.MAX_PER_DAY):

@@ -44,6 +44,8 @@ from tests.support.registrations import (
     seats_by_admission,
 )
 
+pytestmark = pytest.mark.one_engine
+
 CANARIES = ("Zoë Canary", "Ada Canary", "canary@example.org", "no canaries, please")
 
 
@@ -83,6 +85,7 @@ def everything_stored():
     )
 
 
+@pytest.mark.both_engines
 def test_after_its_days_nothing_of_the_attendees_is_left_but_the_counts(app):
     event, party = an_evening()
     before = event.ends_at + timedelta(days=30) - timedelta(seconds=1)
@@ -97,6 +100,7 @@ def test_after_its_days_nothing_of_the_attendees_is_left_but_the_counts(app):
     assert tasks.erase_expired(event.ends_at + timedelta(days=31)) == 0
 
 
+@pytest.mark.both_engines
 def test_an_answer_goes_sooner_where_its_question_says_so(app):
     event, party = an_evening()
 
@@ -160,6 +164,7 @@ def erase_one(outcome, actor="attendee", now=NOON):
     )
 
 
+@pytest.mark.both_engines
 @for_each("state", State, fresh=True)
 def test_who_asks_is_forgotten_and_their_places_go_to_the_line(app, state):
     event, party = canaries(state)
@@ -330,6 +335,7 @@ def test_the_labels_of_invitations_go_with_all_the_rest(app):
     assert "Canary" not in everything_stored()
 
 
+@pytest.mark.both_engines
 def test_who_leaves_and_is_forgotten_at_once_frees_their_seats_once(app):
     event, party = register_in_state("confirmed", hall=2)
     waits = register(event, admission="hall")

@@ -25,6 +25,8 @@ from tests.support.reminders import (
     local_time,
 )
 
+pytestmark = pytest.mark.one_engine
+
 ADA = "ada@example.org"
 
 
@@ -74,6 +76,7 @@ def test_what_a_server_puts_off_into_the_night_waits_for_the_morning(
     assert smtp.recipients == [ADA]
 
 
+@pytest.mark.both_engines
 def test_what_was_not_sent_by_ten_waits_for_the_morning(ada, smtp):
     assert tasks.send_reminders(local_time("27 21:59")) == 1
 

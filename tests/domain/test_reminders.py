@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from rsvp.db import writing
 from rsvp.domain import invariants, reminders
 from rsvp.domain.events import lifecycle
@@ -30,6 +32,8 @@ from tests.support.reminders import (
     reminders_by_key,
     run_reminders,
 )
+
+pytestmark = pytest.mark.one_engine
 
 # --- when ---------------------------------------------------------------------------
 
@@ -107,6 +111,7 @@ def test_two_days_before_are_48_hours_also_where_the_clocks_change():
 # --- to whom ------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_each_goes_out_once_when_its_time_has_come(app):
     event = make_event()
     register(event, "Ada", "Bo", email="ada@example.org")
@@ -176,6 +181,7 @@ def test_its_facts_are_what_the_mail_tells(app):
     }
 
 
+@pytest.mark.both_engines
 @for_each(
     ("states", "who"),
     [
@@ -221,6 +227,7 @@ def test_those_with_an_offer_read_until_when(app):
     assert (facts["until"], facts["offered"]) == ("2027-01-28T18:00:00+00:00", 1)
 
 
+@pytest.mark.both_engines
 def test_it_is_for_the_admissions_that_it_names(app):
     event = make_event({}, {"key": "online", "mode": Mode.ONLINE, "capacity": None})
     register(event, email="ada@example.org")
@@ -262,6 +269,7 @@ def test_who_registers_after_it_went_out_gets_the_next_one_only(app):
 # --- thank you ----------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_where_doors_scanned_those_who_came_are_thanked(app):
     event = make_event({}, {"key": "online", "mode": Mode.ONLINE, "capacity": None})
     came = register(event, "Ada", "Bo", email="ada@example.org")
@@ -343,6 +351,7 @@ def test_nobody_is_reminded_of_what_is_off_not_public_or_forgotten(app, values):
     assert run_reminders("27 18:00") == 0
 
 
+@pytest.mark.both_engines
 def test_called_off_between_two_batches_it_goes_no_further(app, monkeypatch):
     monkeypatch.setattr(reminders, "BATCH_SIZE", 2)
     event = make_event()
@@ -382,6 +391,7 @@ def test_a_round_that_was_stopped_goes_on_where_it_was(app, monkeypatch):
     assert [address for address, _ in reminder_mails()] == ["0", "1", "2", "3", "4"]
 
 
+@pytest.mark.both_engines
 def test_workers_at_once_write_to_each_once(app, monkeypatch):
     monkeypatch.setattr(reminders, "BATCH_SIZE", 3)
     event = make_event()
@@ -398,6 +408,7 @@ def test_workers_at_once_write_to_each_once(app, monkeypatch):
     assert len(reminder_mails()) == len(set(reminder_mails())) == 20
 
 
+@pytest.mark.both_engines
 def test_a_worker_that_lost_its_place_writes_to_nobody_twice(app):
     """As if the note of how far it had come were gone."""
     event = make_event()
@@ -465,6 +476,7 @@ def test_moved_to_another_day_what_waits_in_the_outbox_is_dropped(app):
     assert messages_of(ada)[-1].state == "superseded"
 
 
+@pytest.mark.both_engines
 def test_moved_within_its_day_only_who_has_none_yet_gets_one(app):
     event = make_event()
     register(event, email="ada@example.org")

@@ -17,6 +17,8 @@ from rsvp.models import Clock
 from tests.support.factories import NOON
 from tests.support.for_each import for_each
 
+pytestmark = pytest.mark.one_engine
+
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 LEAPS = [2 * DAY, 60 * DAY, 366 * DAY, -2 * DAY, -60 * DAY, -366 * DAY]
 
@@ -127,6 +129,7 @@ def test_of_two_machines_the_wrong_one_waits_as_long_as_the_other_works(machine)
     assert runs(wrong, 230, 231) == [False, True]
 
 
+@pytest.mark.both_engines
 def test_two_that_agree_do_not_keep_each_other_waiting(app, machine):
     first, second = (Machine(name, up=-7 * DAY) for name in ("first", "second"))
     week = 7 * 24 * 60

@@ -17,6 +17,8 @@ from tests.support.door import DOORS_OPEN_AT, DURING_ENTRY, make_pass, make_phon
 from tests.support.factories import CODE_KEY, make_event
 from tests.support.for_each import for_each
 
+pytestmark = pytest.mark.one_engine
+
 
 def enrol(door_pass: DoorPass, now=DURING_ENTRY, name="Main entrance") -> str:
     """Enrol one more phone and give what its cookie holds."""
@@ -25,6 +27,7 @@ def enrol(door_pass: DoorPass, now=DURING_ENTRY, name="Main entrance") -> str:
     return secret
 
 
+@pytest.mark.both_engines
 def test_a_pass_is_found_by_its_link_and_a_phone_by_its_secret(app):
     door_pass = make_pass(make_event())
     link = passes.pass_token(door_pass, CODE_KEY)
@@ -100,6 +103,7 @@ def test_a_pass_enrols_so_many_phones(app):
     enrol(door_pass)
 
 
+@pytest.mark.both_engines
 def test_phones_that_enrol_at_once_are_never_too_many(app):
     door_pass = make_pass(make_event(), phones_max=3)
     pass_id, start, outcomes = door_pass.id, threading.Barrier(8, timeout=30), []

@@ -32,9 +32,12 @@ from tests.support.door import (
 from tests.support.factories import NOON, cancel, make_event, register
 from tests.support.for_each import for_each
 
+pytestmark = pytest.mark.one_engine
+
 # --- scans --------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_a_guest_is_welcome_then_already_in_then_back(app):
     event = make_event()
     register(event, "Zoë Ωmega", "Ada Guest")
@@ -68,6 +71,7 @@ def test_a_guest_is_welcome_then_already_in_then_back(app):
     assert results.count_attendance(event.id).inside == 2
 
 
+@pytest.mark.both_engines
 def test_a_scan_that_is_sent_twice_is_stored_once_and_answered_the_same(app):
     event = make_event()
     register(event, "Zoë")
@@ -83,6 +87,7 @@ def test_a_scan_that_is_sent_twice_is_stored_once_and_answered_the_same(app):
     assert count_scans() == 1
 
 
+@pytest.mark.both_engines
 def test_a_scan_sent_twice_at_once_is_stored_once(app):
     event = make_event()
     register(event, "Zoë")
@@ -115,6 +120,7 @@ def test_a_scan_sent_twice_at_once_is_stored_once(app):
     assert len(stays_of_event(event)) == 1
 
 
+@pytest.mark.both_engines
 def test_two_doors_at_once_let_a_ticket_in_once(app):
     event = make_event()
     register(event, "Zoë")
@@ -146,6 +152,7 @@ def test_two_doors_at_once_let_a_ticket_in_once(app):
     assert invariants.find_problems(DURING_ENTRY) == []
 
 
+@pytest.mark.both_engines
 def test_nobody_is_let_in_while_being_cancelled(app):
     event = make_event({"capacity": None})
     made = [register(event) for _ in range(8)]
@@ -427,6 +434,7 @@ def test_after_the_end_nobody_is_let_in(app):
 # --- a batch ------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_a_batch_keeps_its_good_ones(app):
     event = make_event()
     register(event, "Zoë")

@@ -19,6 +19,8 @@ from tests.support.registrations import (
     taken_and_waiting,
 )
 
+pytestmark = pytest.mark.one_engine
+
 
 def set_capacity(event, number, now=NOON):
     [way] = event.admissions
@@ -29,6 +31,7 @@ def set_capacity(event, number, now=NOON):
     )
 
 
+@pytest.mark.both_engines
 def test_raising_a_capacity_promotes_at_once(app):
     event = make_event({"capacity": 1})
     ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
@@ -61,6 +64,7 @@ def test_lowering_a_capacity_drops_nobody_and_lets_nobody_in(app):
     assert is_consistent()
 
 
+@pytest.mark.both_engines
 def test_the_room_can_be_capped_and_set_free_again(app):
     event = make_event({"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3})
     ada, ben = (register(event, n, admission="walk") for n in ("Ada", "Ben"))
@@ -81,6 +85,7 @@ def test_the_room_can_be_capped_and_set_free_again(app):
     assert is_consistent()
 
 
+@pytest.mark.both_engines
 def test_reserved_seats_move_into_the_room_and_back(app):
     event = make_event({"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3})
     write(

@@ -23,6 +23,8 @@ from tests.support.factories import (
 )
 from tests.support.for_each import for_each
 
+pytestmark = pytest.mark.one_engine
+
 ACTOR = "user:1"
 ALL = [
     lifecycle.publish_event,
@@ -99,6 +101,7 @@ def test_a_pause_takes_nobody_and_the_line_goes_on_after_it(app):
     assert invariants.find_problems(NOON) == []
 
 
+@pytest.mark.both_engines
 def test_publishing_serves_a_line_that_stood_still(app):
     """An import once made it a draft while people waited."""
     event = make_event({"capacity": 1})

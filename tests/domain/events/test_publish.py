@@ -39,6 +39,8 @@ from tests.support.factories import NOON, import_case, register
 from tests.support.for_each import for_each
 from tests.support.strategies import event_definitions
 
+pytestmark = pytest.mark.one_engine
+
 WHOLE = sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
 
 APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
@@ -46,6 +48,7 @@ APPROVAL = replace(RULES, allocation=Allocation.APPROVAL)
 # --- creating -----------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 @for_each("name", WHOLE)
 def test_a_published_file_is_what_is_exported(app, name):
     file = parse.parse_event((EVENT_FILES / f"{name}.yaml").read_text(), name)
@@ -281,6 +284,7 @@ def test_an_event_may_leave_its_series(app):
 slugs = count()
 
 
+@pytest.mark.both_engines
 @given(first=event_definitions(), second=event_definitions())
 @settings(
     max_examples=10,
@@ -298,6 +302,7 @@ def test_whatever_a_file_says_the_event_becomes(app, first, second):
     assert mapping.to_definition(get_event(first.slug)) == second
 
 
+@pytest.mark.both_engines
 def test_two_who_publish_the_same_file_at_once_make_one_event(app):
     results: list[event_publish.PublishResult] = []
 
@@ -326,6 +331,7 @@ def as_if_rules_had_changed(by: timedelta = timedelta(hours=1)) -> None:
         moved.ends_at -= by
 
 
+@pytest.mark.both_engines
 def test_instants_that_zone_rules_moved_are_found_and_put_right(app):
     publish()
     right = get_event().starts_at

@@ -31,6 +31,8 @@ from tests.support.event_files import (
 )
 from tests.support.factories import CODE_KEY, NOON, cancel, load_registration, register
 
+pytestmark = pytest.mark.one_engine
+
 
 def test_an_update_leaves_registrations_as_they_are(app):
     publish()
@@ -78,6 +80,7 @@ def test_nobody_registers_by_the_rules_of_before(app):
     assert count_rows(Registration) == 0
 
 
+@pytest.mark.both_engines
 def test_raising_the_capacity_seats_the_head_of_the_line(app):
     publish()
     register(get_event(), "Ada", "Ben", "Cem")
@@ -140,6 +143,7 @@ def test_reserved_seats_are_taken_from_the_admission_that_has_a_cap(app):
     assert invariants.find_problems(NOON) == []
 
 
+@pytest.mark.both_engines
 def test_reserved_seats_are_taken_from_the_room_where_it_has_a_cap(app):
     publish(reserved_seats=2)
 

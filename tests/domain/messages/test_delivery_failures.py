@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from rsvp.db import writing
 from rsvp.domain.registrations import transfer
 from rsvp.models.message import MessageKind
@@ -22,6 +24,8 @@ from tests.support.matching import has_word
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.smtp_server import RESET
 
+pytestmark = pytest.mark.one_engine
+
 ADA, OWNER = "ada@example.org", "owner@example.com"
 HOUR = timedelta(hours=1)
 
@@ -38,6 +42,7 @@ def correct_address(outcome, email):
         )
 
 
+@pytest.mark.both_engines
 @for_each(
     ("answer", "is_marked"),
     [
@@ -138,6 +143,7 @@ def told():
     return [m for m in all_messages() if m.kind == MessageKind.UNDELIVERED]
 
 
+@pytest.mark.both_engines
 def test_organizers_are_told_together_and_without_names(app, smtp):
     make_user(OWNER)
     make_user("host@example.com", role=Role.DOOR_HOST)

@@ -45,6 +45,8 @@ from tests.support.registrations import (
     set_columns,
 )
 
+pytestmark = pytest.mark.one_engine
+
 HERE, THERE = b"h" * 16, b"t" * 16
 LINK = {"actor": "attendee", "now": NOON}
 
@@ -121,6 +123,7 @@ def test_each_kind_of_mail_says_who_can_cause_it_and_what_counts():
 SPELLINGS = ("adabell@gmail.com", "ada.bell@gmail.com", "A.d.a.bell+1@googlemail.com")
 
 
+@pytest.mark.both_engines
 def test_all_spellings_of_a_mailbox_share_one_limit(app):
     evenings = [make_event(several=True) for _ in range(3)]
 
@@ -137,6 +140,7 @@ def test_all_spellings_of_a_mailbox_share_one_limit(app):
     assert invariants.find_problems(NOON) == []
 
 
+@pytest.mark.both_engines
 def test_two_at_once_find_room_for_three(app):
     event = make_event(several=True)
     plans = [planned(event, f"ada+{number}@example.org") for number in range(6)]
@@ -246,6 +250,7 @@ def test_changes_from_one_network_cause_twenty_mails_an_hour(app):
     assert invariants.find_problems(later) == []
 
 
+@pytest.mark.both_engines
 def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
     monkeypatch.setattr(mail_limits, "MAX_PER_HOUR_AND_NETWORK", 2)
     # At several events, whose locks are not each other's.
@@ -320,6 +325,7 @@ def test_an_organizer_erases_what_is_counted_too(app):
     assert counted() == 0
 
 
+@pytest.mark.both_engines
 def test_what_is_counted_is_gone_after_a_day(app, monkeypatch):
     monkeypatch.setattr(mail_limits, "FORGET_BATCH_SIZE", 2)
     event = make_event(several=True)
@@ -334,6 +340,7 @@ def test_what_is_counted_is_gone_after_a_day(app, monkeypatch):
     assert b"bo@example.org" not in b"".join(filter(None, marks))
 
 
+@pytest.mark.both_engines
 def test_a_rush_writes_nothing_more_than_the_mail(app):
     """Counting is one read; on PostgreSQL the mailbox's lock comes to it."""
     said: list[str] = []

@@ -34,6 +34,8 @@ from tests.support.registrations import (
     taken_and_waiting,
 )
 
+pytestmark = pytest.mark.one_engine
+
 # --- the address is confirmed first -------------------------------------------------
 
 
@@ -41,6 +43,7 @@ def holding(*admissions, **values):
     return make_event(*admissions or ({"capacity": 1},), confirm_address=True, **values)
 
 
+@pytest.mark.both_engines
 @for_each("room", [None, 1])
 def test_a_place_is_held_until_the_address_is_confirmed(app, room):
     event = holding(room_capacity=room)
@@ -104,6 +107,7 @@ def test_who_asks_again_when_somebody_elses_time_is_over_has_moved_up(app):
     assert is_consistent(NOON + 2 * HOUR)
 
 
+@pytest.mark.both_engines
 def test_confirming_late_claims_again(app):
     event = holding()
     ada = register(event, "Ada")
@@ -188,6 +192,7 @@ def test_a_request_holds_no_seat_and_no_place_in_line(app):
     assert is_consistent()
 
 
+@pytest.mark.both_engines
 def test_an_approved_request_gets_its_seat(app):
     event = by_approval()
     ada = register(event, "Ada")
@@ -273,6 +278,7 @@ def test_a_request_is_withdrawn(app):
 # --- bringing back ------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_what_was_cancelled_comes_back_by_the_rules(app):
     event = make_event({"capacity": 1})
     ada = register(event, "Ada")
@@ -298,6 +304,7 @@ def test_by_the_rules_it_may_be_the_end_of_the_line(app):
     assert is_consistent()
 
 
+@pytest.mark.both_engines
 def test_as_an_exception_it_is_seated_above_the_cap(app):
     event = make_event({"capacity": 1})
     ada = register(event, "Ada")
@@ -363,6 +370,7 @@ def test_a_line_takes_as_many_as_it_may(app):
     assert register(event, "Dee").state == "waitlisted"
 
 
+@pytest.mark.both_engines
 def test_seats_kept_for_helpers_are_nobody_elses(app):
     event = make_event(
         {"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3}, room_capacity=4

@@ -26,6 +26,8 @@ from tests.support.factories import (
 )
 from tests.support.for_each import for_each
 
+pytestmark = pytest.mark.one_engine
+
 
 def count(model, **where):
     return db.session.scalar(select(func.count()).select_from(model).filter_by(**where))
@@ -42,6 +44,7 @@ def messages_of(outcome):
     )
 
 
+@pytest.mark.both_engines
 def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
     event = make_event(consents=({},))
     consent = event_queries.load_detached_event(event.slug).consents[0]
@@ -69,6 +72,7 @@ def test_a_registration_is_confirmed_with_codes_a_mail_and_an_entry(app):
     assert (given.consent.text, given.given, given.at) == (consent.text, True, NOON)
 
 
+@pytest.mark.both_engines
 @for_each(
     ("free", "party", "state"),
     [
@@ -105,6 +109,7 @@ def test_whoever_waits_is_told_the_place(app):
     assert load_registration(second).line_number == 2
 
 
+@pytest.mark.both_engines
 def test_without_a_line_the_last_ones_are_refused_and_nothing_is_kept(app):
     event = make_event({"capacity": 1, "waitlist": False})
     register(event)
@@ -115,6 +120,7 @@ def test_without_a_line_the_last_ones_are_refused_and_nothing_is_kept(app):
     assert count(Registration) == count(Message) == 1
 
 
+@pytest.mark.both_engines
 def test_a_newcomer_gets_a_seat_only_if_nobody_waiting_could_use_it(app):
     event = make_event({"capacity": 2})
     register(event)
@@ -125,6 +131,7 @@ def test_a_newcomer_gets_a_seat_only_if_nobody_waiting_could_use_it(app):
     assert register(event).state == "waitlisted"
 
 
+@pytest.mark.both_engines
 def test_from_doors_on_free_seats_are_for_those_who_wait(app):
     event = make_event({"capacity": 2})
     register(event)
@@ -138,6 +145,7 @@ def test_from_doors_on_free_seats_are_for_those_who_wait(app):
     assert register(event, now=at_doors).state == "waitlisted"
 
 
+@pytest.mark.both_engines
 def test_the_room_caps_all_that_happens_in_it(app):
     event = make_event(
         {"key": "walk", "capacity": 3},
@@ -163,6 +171,7 @@ def test_the_room_caps_all_that_happens_in_it(app):
     assert (state.room_taken, state.room_waiting) == (4, 0)
 
 
+@pytest.mark.both_engines
 def test_a_double_click_lands_on_the_same_ticket(app):
     event = make_event({"capacity": 1})
     submission = uuid4()
@@ -174,6 +183,7 @@ def test_a_double_click_lands_on_the_same_ticket(app):
     assert count(Registration) == count(Message) == 1
 
 
+@pytest.mark.both_engines
 def test_a_repeated_address_makes_nothing_and_is_mailed_its_ticket(app):
     event = make_event()
     first = register(event, "Ada", email="ada@example.org", submission=uuid4())
@@ -196,6 +206,7 @@ def test_a_repeated_address_in_line_is_told_its_place(app):
     assert [m.facts["place"] for m in messages_of(waiting)] == [1, 1]
 
 
+@pytest.mark.both_engines
 @for_each("under_lock", [False, True])
 def test_somebody_elses_submission_id_opens_nothing(app, under_lock):
     event = make_event()
@@ -226,6 +237,7 @@ def test_after_cancelling_the_address_may_register_again(app):
     assert register(event, email="ada@example.org").kind == "made"
 
 
+@pytest.mark.both_engines
 @for_each("values", [{}, {"discreet": True}, {"capacity": 1}], fresh=True)
 def test_an_address_gets_three_mails_an_hour_per_event_by_the_form(app, values):
     """Registrations go on: the page says that they are not mailed."""
@@ -337,6 +349,7 @@ def test_an_admission_of_another_event_is_no_way_in(app):
         create.prepare(page, wanted, code_key=CODE_KEY, now=NOON)
 
 
+@pytest.mark.both_engines
 @for_each("under_lock", [False, True])
 def test_a_form_of_an_older_version_of_the_event_claims_nothing(
     app, under_lock, monkeypatch
@@ -358,6 +371,7 @@ def test_a_form_of_an_older_version_of_the_event_claims_nothing(
 # --- giving up ----------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_cancelling_frees_the_seats_and_seats_the_head_of_the_line(app):
     event = make_event({"capacity": 2})
     leaving = register(event, "Ada", "Grace")
@@ -393,6 +407,7 @@ def test_a_party_too_large_is_passed_over_and_keeps_its_place(app):
     assert load_registration(pair).state == "confirmed"
 
 
+@pytest.mark.both_engines
 def test_leaving_the_line_moves_those_behind_up(app):
     event = make_event({"capacity": 1})
     register(event)
@@ -404,6 +419,7 @@ def test_leaving_the_line_moves_those_behind_up(app):
     assert load_registration(second).admission.waiting == 1
 
 
+@pytest.mark.both_engines
 def test_a_place_is_given_up_once(app):
     event = make_event()
     outcome = register(event)
@@ -422,6 +438,7 @@ def give_up_guest(outcome, position, now=NOON):
         )
 
 
+@pytest.mark.both_engines
 def test_one_guests_place_goes_to_the_next_in_line(app):
     event = make_event({"capacity": 2})
     party = register(event, "Ada", "Grace")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from rsvp import errors
 from rsvp.domain.registrations import approval, cancellation, door_seating
 from tests.support.door import DOORS_OPEN_AT, make_phone, record_scan
@@ -22,6 +24,8 @@ from tests.support.registrations import (
     states_of,
     taken_and_waiting,
 )
+
+pytestmark = pytest.mark.one_engine
 
 START = DOORS_OPEN_AT + timedelta(minutes=30)
 STANDBY = START + 15 * MINUTE
@@ -75,6 +79,7 @@ def test_until_standby_a_place_is_kept_for_its_holder(app):
     )
 
 
+@pytest.mark.both_engines
 def test_from_standby_on_seats_of_those_not_in_count_as_free(app):
     event = make_event({"capacity": 2})
     ada, ben, cem = (register(event, name) for name in ("Ada", "Ben", "Cem"))
@@ -89,6 +94,7 @@ def test_from_standby_on_seats_of_those_not_in_count_as_free(app):
     assert is_consistent(STANDBY)
 
 
+@pytest.mark.both_engines
 def test_as_many_are_given_on_as_it_takes_the_latest_first(app):
     event = make_event({"capacity": 4})
     booked = [register(event, name) for name in ("Ada", "Ben", "Cem", "Dee")]
@@ -117,6 +123,7 @@ def test_nobody_is_given_on_in_vain(app):
     assert state_of(ben) == "confirmed"
 
 
+@pytest.mark.both_engines
 def test_in_one_room_a_seat_of_the_other_admission_serves_as_well(app):
     event = make_event(
         {"key": "walk", "capacity": 2}, {"key": "tea", "capacity": 2}, room_capacity=1
@@ -211,6 +218,7 @@ def test_a_seat_given_on_goes_to_the_line_while_it_runs(app, what):
     assert is_consistent()
 
 
+@pytest.mark.both_engines
 def test_nobody_who_is_in_is_given_on(app):
     event = make_event({"capacity": 1})
     ada = register(event, "Ada")

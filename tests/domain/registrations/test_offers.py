@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
+
 from rsvp import errors
 from rsvp.db import write
 from rsvp.domain.events import capacity_changes, lifecycle
@@ -32,10 +34,13 @@ from tests.support.registrations import (
     taken_and_waiting,
 )
 
+pytestmark = pytest.mark.one_engine
+
 DOORS = datetime(2027, 1, 29, 16, 30, tzinfo=UTC)
 """Of the usual event: half an hour before it starts, at 18:00 in Amsterdam."""
 
 
+@pytest.mark.both_engines
 def test_a_seat_that_comes_free_is_offered_to_the_head_of_the_line(app):
     event = make_event_with_offers()
     ada, ben, cem = fill_and_waitlist(event, ("Ben",), ("Cem",))
@@ -60,6 +65,7 @@ def test_an_event_may_choose_to_confirm_at_once(app):
     assert mail_kinds(ben) == ["waitlisted", "promoted"]
 
 
+@pytest.mark.both_engines
 def test_accepting_in_time_confirms(app):
     event = make_event_with_offers()
     ada, ben = fill_and_waitlist(event, ("Ben",))
@@ -107,6 +113,7 @@ def test_a_declined_offer_goes_to_the_next(app):
     assert is_consistent()
 
 
+@pytest.mark.both_engines
 def test_a_lapsed_offer_goes_to_the_next(app):
     event = make_event_with_offers()
     ada, ben, cem = fill_and_waitlist(event, ("Ben",), ("Cem",))
@@ -142,6 +149,7 @@ def test_lapsing_runs_from_the_head_again(app):
     assert is_consistent(NOON + DAY)
 
 
+@pytest.mark.both_engines
 def test_a_late_worker_gives_no_seat_twice(app):
     """Whoever touches the event after a deadline finds the offer given on."""
     event = make_event_with_offers()
@@ -171,6 +179,7 @@ def test_accepting_late_is_a_yes_while_the_seat_is_free(app):
     assert is_consistent(NOON + 2 * DAY)
 
 
+@pytest.mark.both_engines
 def test_accepting_late_is_a_no_once_somebody_else_has_the_seat(app):
     event = make_event_with_offers()
     ada, ben = fill_and_waitlist(event, ("Ben",))
@@ -258,6 +267,7 @@ def fewer(app):
     return event, seated, family
 
 
+@pytest.mark.both_engines
 def test_a_party_that_is_fine_with_fewer_is_offered_what_there_is(app):
     event, (ada, *_), family = fewer(app)
 
@@ -297,6 +307,7 @@ def test_as_many_as_are_offered_are_named_and_only_of_the_party(app, named):
     assert refused.facts["seats"] == 1
 
 
+@pytest.mark.both_engines
 def test_what_is_left_of_an_offer_goes_to_the_next(app):
     event, _seated, family = fewer(app)
     gus = register(event, "Gus")
@@ -364,6 +375,7 @@ def test_nothing_is_offered_by_hand_that_is_not_free(app):
     )
 
 
+@pytest.mark.both_engines
 @for_each("promotion", list(Promotion))
 def test_from_doors_on_no_offers_go_out(app, promotion):
     event = make_event_with_offers(promotion=promotion)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -25,6 +26,8 @@ from tests.support.pages.registration_form import (
     register_as,
     submit_form,
 )
+
+pytestmark = pytest.mark.one_engine
 
 NOT_MAILED = "It is done, but we did not mail it"
 

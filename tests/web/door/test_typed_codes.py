@@ -7,6 +7,7 @@ import re
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -25,6 +26,8 @@ from tests.support.door_client import (
 )
 from tests.support.factories import cancel, register
 from tests.support.for_each import for_each
+
+pytestmark = pytest.mark.one_engine
 
 CODES: list[dict[str, Any]] = json.loads((CASES / "codes.json").read_text())
 

@@ -27,6 +27,8 @@ from tests.support.factories import (
 from tests.support.for_each import for_each
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def ada(app) -> User:
@@ -123,6 +125,7 @@ def test_each_page_stays_out_of_caches_and_indexes(client, ada):
 # --- what the pages show ------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_events_show_their_seats_and_their_line(client, ada):
     a_full_evening()
     sign_in(client, "ada@example.org")
@@ -134,6 +137,7 @@ def test_events_show_their_seats_and_their_line(client, ada):
     assert "1 waiting" in html
 
 
+@pytest.mark.both_engines
 def test_messages_are_listed_newest_first_with_why_they_failed(client, ada):
     a_full_evening()
     with writing() as session:
@@ -173,6 +177,7 @@ def test_an_address_that_makes_no_sense_leads_nowhere(client, ada):
         assert client.get(path).status_code == 404, path
 
 
+@pytest.mark.both_engines
 def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatch):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     a_full_evening()
@@ -190,6 +195,7 @@ def test_pages_of_messages_neither_overlap_nor_leave_out(client, ada, monkeypatc
     assert len(seen) > 4
 
 
+@pytest.mark.both_engines
 @for_each("past", [False, True], fresh=True)
 def test_pages_of_events_neither_overlap_nor_leave_out(client, ada, monkeypatch, past):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import pytest
 from sqlalchemy import update
 
 from rsvp.db import utcnow, writing
@@ -23,6 +24,8 @@ from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
+
+pytestmark = pytest.mark.one_engine
 
 VERBS = ["pause", "pause/end", "publication", "publication/end"]
 
@@ -44,6 +47,7 @@ def fresh(event) -> Event:
 # --- what it shows ------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_the_numbers_stand_on_top(client, ada):
     event = make_upcoming_event({"capacity": 3})
     register(event, "Ada", "Bo", now=utcnow())

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+import pytest
 from sqlalchemy import select, update
 
 from rsvp.db import utcnow, write, writing
@@ -22,6 +23,8 @@ from tests.support.for_each import for_each
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
+
+pytestmark = pytest.mark.one_engine
 
 
 def mail_of(outcome, kind) -> Message:
@@ -53,6 +56,7 @@ def recipients_on(client, path) -> list[str]:
 # --- trays --------------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_each_message_lies_in_one_tray(client, ada):
     event = make_upcoming_event()
     made = {
@@ -118,6 +122,7 @@ def test_an_event_shows_its_own_messages_alone(client, ada):
         assert client.get(f"{path}?{wrong}").status_code == 404
 
 
+@pytest.mark.both_engines
 def test_pages_of_an_events_messages_keep_their_tray(client, ada, monkeypatch):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
     event = make_upcoming_event()

@@ -23,6 +23,8 @@ from tests.support.pages.registration_lists import (
 )
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
+pytestmark = pytest.mark.one_engine
+
 
 def exports() -> list[AuditEntry]:
     db.session.rollback()
@@ -108,6 +110,7 @@ def test_it_comes_as_a_file_with_a_name_and_stays_out_of_caches(
     assert bool(answer.data) is (method == "GET")
 
 
+@pytest.mark.both_engines
 def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
     event = make_mixed_event()
     read = []
@@ -130,6 +133,7 @@ def test_the_csv_is_sent_while_it_is_read(client, ada, monkeypatch):
     assert len(read) == after_one
 
 
+@pytest.mark.both_engines
 @for_each("kind", EXPORT_FORMATS, fresh=True)
 def test_whoever_goes_away_leaves_no_connection_behind(app, kind):
     event = make_mixed_event()

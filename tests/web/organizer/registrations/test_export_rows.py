@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import openpyxl
+import pytest
 from openpyxl.utils.escape import unescape
 from sqlalchemy import select
 
@@ -32,6 +33,8 @@ from tests.support.pages.registration_lists import (
     export_path,
     make_mixed_event,
 )
+
+pytestmark = pytest.mark.one_engine
 
 
 def table(answer) -> list[dict[str, Any]]:
@@ -89,6 +92,7 @@ def let_in(event: Event, attendee: Attendee, *moments: datetime) -> None:
 # --- what is in it ------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 @for_each("kind", EXPORT_FORMATS)
 def test_there_is_a_row_for_each_attendee(client, ada, kind):
     event = make_mixed_event(
@@ -156,6 +160,7 @@ def test_each_state_is_written_as_its_word(client, ada, kind):
     assert offered["name"] == "B"
 
 
+@pytest.mark.both_engines
 @for_each("kind", EXPORT_FORMATS)
 def test_it_says_when_somebody_first_came_in(client, ada, kind):
     event = make_mixed_event(timezone="Asia/Tokyo", starts=datetime(2027, 1, 29, 19, 0))
@@ -220,6 +225,7 @@ def test_what_people_typed_is_whole_and_inert(client, ada, kind):
                 assert shown[:1] not in "=+-@\t\r\n＝＋－＠" or not shown
 
 
+@pytest.mark.both_engines
 @for_each("guests", [1, 9])
 def test_registrations_for_another_event_in_between_stay_out(client, ada, guests):
     """Near each other they are looked up as a range of ids, else one by one."""
@@ -283,6 +289,7 @@ FILTERS = [
 ]
 
 
+@pytest.mark.both_engines
 @for_each("kind", EXPORT_FORMATS, fresh=True)
 def test_a_file_shows_the_registrations_that_the_page_shows(client, ada, kind):
     event = make_mixed_event()
@@ -318,6 +325,7 @@ QUERIES = [
 ]
 
 
+@pytest.mark.both_engines
 @for_each("query", QUERIES)
 def test_all_pages_together_show_who_is_in_the_file(client, ada, monkeypatch, query):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlsplit
 
+import pytest
 from sqlalchemy import update
 
 from rsvp.db import writing
@@ -23,6 +24,8 @@ from tests.support.factories import (
 from tests.support.for_each import for_each
 from tests.support.pages.public import record_statements, visible_text
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
+
+pytestmark = pytest.mark.one_engine
 
 
 def path_of(event, query="") -> str:
@@ -89,6 +92,7 @@ def test_hosts_of_the_door_neither_see_nor_search_addresses(client, app):
 # --- what it shows ------------------------------------------------------------------
 
 
+@pytest.mark.both_engines
 def test_the_newest_come_first_with_their_state_and_place(client, ada):
     event, made = a_full_evening()
 
@@ -135,6 +139,7 @@ SOUGHT = [
 ]
 
 
+@pytest.mark.both_engines
 def test_a_search_is_taken_word_by_word_and_letter_for_letter(client, ada):
     event, made = a_full_evening()
     for number, one in enumerate(made):
@@ -227,6 +232,7 @@ def test_counts_follow_every_change(client, ada):
     assert "1 cancelled" in text
 
 
+@pytest.mark.both_engines
 def test_whoever_waits_is_listed_in_line_order(client, ada):
     event = make_event({"capacity": 1})
     for name in ("Ada", "Bo", "Cy", "Di"):
@@ -235,6 +241,7 @@ def test_whoever_waits_is_listed_in_line_order(client, ada):
     assert names_on(client, path_of(event, "?state=waitlisted")) == ["Bo", "Cy", "Di"]
 
 
+@pytest.mark.both_engines
 @for_each("room", [None, 1])
 def test_places_are_counted_among_those_who_wait_for_the_same(client, ada, room):
     event = make_event(
@@ -256,6 +263,7 @@ def test_places_are_counted_among_those_who_wait_for_the_same(client, ada, room)
         assert {name: found[1] for name, found in told.items() if found} == expected
 
 
+@pytest.mark.both_engines
 @for_each("query", ["", "state=waitlisted", "search=example.org"])
 def test_pages_neither_overlap_nor_leave_out(client, ada, monkeypatch, query):
     monkeypatch.setattr("rsvp.queries.pagination.page_of.__defaults__", (2,))
@@ -310,6 +318,7 @@ def test_a_list_of_no_event_leads_nowhere(client, ada, slug):
     assert client.get(f"/organize/events/{slug}/registrations").status_code == 404
 
 
+@pytest.mark.both_engines
 def test_the_list_takes_as_many_reads_for_many_as_for_few(client, ada):
     event = make_event({"capacity": 3})
     for _ in range(4):
