@@ -214,7 +214,8 @@ MUTANTS = (
                 ".where(Attendee.id == guest.id)",
             ),
         ),
-        f"{REGISTRATIONS}::test_only_a_guest_who_is_coming_can_be_given_up[sqlite]",
+        "tests/domain/registrations/test_cancellation.py::"
+        "test_only_a_guest_who_is_coming_can_be_given_up[sqlite]",
     ),
     Mutant(
         "an address has one live registration (the index)",

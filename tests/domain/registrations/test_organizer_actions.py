@@ -35,6 +35,7 @@ from tests.support.factories import (
     register,
 )
 from tests.support.for_each import for_each
+from tests.support.registrations import audit_entries, messages_of
 
 pytestmark = pytest.mark.one_engine
 
@@ -88,30 +89,16 @@ IDS = ["seat", "move", "send again", "new codes", "cancel"]
 
 def line(event) -> list[str]:
     db.session.rollback()
-    waiting = select(Registration.name).where(
-        Registration.event_id == event.id, Registration.state == "waitlisted"
-    )
-    return list(db.session.scalars(waiting.order_by(Registration.line_number)))
+    in_line = Registration.event_id == event.id, Registration.state == "waitlisted"
+    names = select(Registration.name).where(*in_line)
+    return list(db.session.scalars(names.order_by(Registration.line_number)))
 
 
-def mails(outcome) -> list[Message]:
+def seats_and_ceilings(event) -> list[tuple[int, int | None, int]]:
     db.session.rollback()
-    mine = Message.registration_id == outcome.registration_id
-    return list(db.session.scalars(select(Message).where(mine).order_by(Message.id)))
-
-
-def newest_entry(outcome) -> AuditEntry:
-    mine = AuditEntry.registration_id == outcome.registration_id
-    newest = select(AuditEntry).where(mine).order_by(AuditEntry.id.desc()).limit(1)
-    return db.session.scalars(newest).one()
-
-
-def seats(event) -> list[tuple[int, int | None, int]]:
-    db.session.rollback()
-    ways = db.session.scalars(
-        select(Admission).where(Admission.event_id == event.id).order_by(Admission.id)
-    )
-    return [(way.seats_taken, way.ceiling, way.waiting) for way in ways]
+    mine = Admission.event_id == event.id
+    wanted = select(Admission).where(mine).order_by(Admission.id)
+    return [(a.seats_taken, a.ceiling, a.waiting) for a in db.session.scalars(wanted)]
 
 
 # --- above the cap ------------------------------------------------------------------
@@ -128,10 +115,10 @@ def test_a_party_is_seated_above_the_cap_with_its_reason(app):
     seated = load_registration(party)
     assert (seated.state, seated.line_number) == ("confirmed", None)
     assert seated.exception_why == "A speaker's guest"
-    assert seats(event) == [(4, 4, 1)]
+    assert seats_and_ceilings(event) == [(4, 4, 1)]
     assert load_registration(ahead).state == "waitlisted"
-    assert [mail.kind for mail in mails(party)] == ["waitlisted", "promoted"]
-    entry = newest_entry(party)
+    assert [mail.kind for mail in messages_of(party)] == ["waitlisted", "promoted"]
+    entry = audit_entries(party)[-1]
     assert (entry.verb, entry.actor) == ("confirm_above", ACTOR)
     assert (entry.from_state, entry.to_state) == ("waitlisted", "confirmed")
     assert "speaker" not in str(entry.details)
@@ -150,7 +137,7 @@ def test_above_the_room_the_ceiling_is_the_rooms_as_well(app):
 
     db.session.refresh(event)
     assert (event.room_taken, event.room_ceiling, event.room_waiting) == (3, 3, 0)
-    assert seats(event) == [(1, None, 0), (2, None, 0)]
+    assert seats_and_ceilings(event) == [(1, None, 0), (2, None, 0)]
     assert invariants.find_problems(NOON) == []
 
 
@@ -159,14 +146,14 @@ def test_the_ceiling_falls_as_seats_come_free_and_the_line_waits_for_the_cap(app
     seated = [register(event), register(event)]
     first, second = register(event), register(event)
     seat(second)
-    assert seats(event) == [(3, 3, 1)]
+    assert seats_and_ceilings(event) == [(3, 3, 1)]
 
     cancel(seated[0])
-    assert seats(event) == [(2, None, 1)]
+    assert seats_and_ceilings(event) == [(2, None, 1)]
     assert load_registration(first).state == "waitlisted"
 
     cancel(seated[1])
-    assert seats(event) == [(2, None, 0)]
+    assert seats_and_ceilings(event) == [(2, None, 0)]
     assert load_registration(first).state == "confirmed"
     assert invariants.find_problems(NOON) == []
 
@@ -181,8 +168,8 @@ def test_where_seats_are_free_it_is_no_exception(app):
     assert seat(waits) is False
 
     assert load_registration(waits).exception_why is None
-    assert newest_entry(waits).verb == "confirm"
-    assert seats(event) == [(1, None, 0)]
+    assert audit_entries(waits)[-1].verb == "confirm"
+    assert seats_and_ceilings(event) == [(1, None, 0)]
     assert invariants.find_problems(NOON) == []
 
 
@@ -194,7 +181,7 @@ def test_whoever_has_a_place_is_not_seated_again(app):
         seat(seated)
     with pytest.raises(errors.NotWaiting):
         move(seated, 1)
-    assert seats(event) == [(1, None, 0)]
+    assert seats_and_ceilings(event) == [(1, None, 0)]
 
 
 def test_an_exception_in_a_rush_takes_one_seat_and_nobody_elses(app):
@@ -223,7 +210,7 @@ def test_an_exception_in_a_rush_takes_one_seat_and_nobody_elses(app):
 
     assert sorted(answers[:6]) == ["True"] * 3 + ["not waiting"] * 3
     assert set(answers[6:]) == {"waitlisted"}
-    assert seats(event) == [(6, 6, 6)]
+    assert seats_and_ceilings(event) == [(6, 6, 6)]
     assert invariants.find_problems(NOON) == []
 
 
@@ -254,7 +241,7 @@ def test_a_party_is_moved_and_those_between_give_way(app, who, place, order):
     assert (
         sorted(load_registration(one).line_number for one in made.values()) == numbers
     )
-    assert len(mails(made[who])) == 1
+    assert len(messages_of(made[who])) == 1
     before = "ABCD".index(who) + 1
     entries = list(
         db.session.scalars(select(AuditEntry).filter_by(verb="move_in_line"))
@@ -320,12 +307,12 @@ def test_a_ticket_is_mailed_again_without_counting_against_its_owner(app):
         send_again(seated)
     send_again(waits)
 
-    again = mails(seated)[1:]
+    again = messages_of(seated)[1:]
     assert [mail.state for mail in again] == ["superseded"] * 7 + ["queued"]
     assert not any(mail.from_form for mail in again)
     assert again[0].facts["what"] == "sent_again"
-    assert mails(waits)[-1].facts["place"] == 1
-    assert newest_entry(seated).verb == "send_again"
+    assert messages_of(waits)[-1].facts["place"] == 1
+    assert audit_entries(seated)[-1].verb == "send_again"
     assert register(event, email=load_registration(seated).email).kind == "mailed"
     assert invariants.find_problems(NOON) == []
 
@@ -358,8 +345,8 @@ def test_new_codes_kill_the_old_ones_and_their_links(app):
         ticket = tokens.ticket_token(CODE_KEY, attendee.uuid, version)
         assert by_link.find_linked_ticket(ticket).id == attendee.id
     assert (bo.code_version, bo.code_id) == (0, before[bo.id][0])
-    assert mails(party)[-1].facts["what"] == "new_codes"
-    assert newest_entry(party).verb == "replace_codes"
+    assert messages_of(party)[-1].facts["what"] == "new_codes"
+    assert audit_entries(party)[-1].verb == "replace_codes"
     assert invariants.find_problems(NOON) == []
 
 
@@ -376,12 +363,15 @@ def test_who_asks_again_before_it_went_out_still_reads_of_the_new_codes(app, sta
     write(lambda _: transfer.resend_links(address, now=NOON))
     send_again(party)
 
-    assert [mail.state for mail in mails(party)[-3:]][1:] == ["superseded", "queued"]
-    assert mails(party)[-1].facts["what"] == "new_codes"
+    assert [mail.state for mail in messages_of(party)[-3:]][1:] == [
+        "superseded",
+        "queued",
+    ]
+    assert messages_of(party)[-1].facts["what"] == "new_codes"
 
     set_states("sent")
     send_again(party)
-    assert mails(party)[-1].facts["what"] == "sent_again"
+    assert messages_of(party)[-1].facts["what"] == "sent_again"
 
 
 def set_states(state) -> None:
@@ -459,7 +449,7 @@ def test_nobody_who_is_in_is_cancelled(app, actor):
     give_up()
 
     assert load_registration(party).state == "cancelled"
-    assert seats(event) == [(0, None, 0)]
+    assert seats_and_ceilings(event) == [(0, None, 0)]
     assert (ada.position, cy.position) == (0, 2)
 
 
