@@ -282,6 +282,12 @@ class InvalidCustomText(Refusal):
     status = 422
 
 
+class EditConflict(Refusal):
+    """Somebody else has changed what a form was filled from; `fields` names them."""
+
+    code = "edit_conflict"
+
+
 class InUse(Refusal):
     """An admission or question that people already use can't be removed."""
 

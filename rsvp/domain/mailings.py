@@ -10,7 +10,7 @@ from sqlalchemy import Select, and_, func, or_, select, update
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, capacity
+from rsvp.domain import audit, capacity, edit_versions
 from rsvp.domain.messages import bulk, outbox
 from rsvp.models import Admission, Event, Mailing, Message, Registration
 from rsvp.models.event import Status
@@ -67,13 +67,54 @@ def create_draft(
 
 
 def update_draft(
-    mailing_id: int, *, subject: str, text: str, recipients: dict[str, Any]
+    mailing_id: int,
+    *,
+    subject: str,
+    text: str,
+    recipients: dict[str, Any],
+    version: str | None = None,
 ) -> None:
-    """Change a draft. Raises MailingNotDraft where it is no draft any more."""
+    """Change a draft. `version` is that of `draft_values` as the form was filled.
+
+    Raises MailingNotDraft where it is no draft any more, and EditConflict where
+    somebody else changed it meanwhile.
+    """
     mailing = lock_mailing(mailing_id)
     if mailing.state != MailingState.DRAFT:
         raise errors.MailingNotDraft
+    current = draft_values(mailing.subject, mailing.text, mailing.wanted)
+    typed = draft_values(subject, text, recipients)
+    if not edit_versions.is_edited(version, current=current, typed=typed):
+        return
     mailing.subject, mailing.text, mailing.wanted = subject, text, recipients
+
+
+def draft_values(subject: str, text: str, recipients: dict[str, Any]) -> dict[str, Any]:
+    """Return what is edited of a draft, by field, in the order of the page."""
+    answer = [recipients.get("question"), recipients.get("answer")]
+    return {
+        "states": sorted(recipients.get("states", ())),
+        "admission": recipients.get("admission"),
+        "checked_in": recipients.get("checked_in"),
+        "coming": recipients.get("coming"),
+        "answer": answer,
+        "subject": subject,
+        "text": text,
+    }
+
+
+def draft_recipients(values: dict[str, Any]) -> dict[str, Any]:
+    """Return to whom it goes, as a mailing keeps it, of values by field."""
+    question, answer = values["answer"]
+    recipients = {
+        "states": values["states"],
+        "admission": values["admission"],
+        "question": question,
+        "answer": answer,
+        "checked_in": values["checked_in"],
+        "coming": values["coming"],
+    }
+    return {name: value for name, value in recipients.items() if value is not None}
 
 
 def delete_draft(mailing_id: int) -> None:

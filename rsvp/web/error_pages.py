@@ -267,6 +267,7 @@ ORGANIZER_REFUSAL_TEXTS: dict[str, tuple[Any, Any]] = {
         _l("There is nobody to write to"),
         _l("The event is a draft, or its data is erased. Nothing was sent."),
     ),
+    "edit_conflict": (_l("Somebody else changed it"), _l("Look at it again first.")),
     "in_use": (
         _l("People have registered"),
         _l(

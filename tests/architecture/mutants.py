@@ -389,6 +389,26 @@ MUTANTS = (
         "[sqlite-evening]",
     ),
     Mutant(
+        "an edit is compared with what is there under the lock, on PostgreSQL",
+        (
+            (
+                "rsvp/domain/events/custom_texts.py",
+                "    current = custom_text_values(event, kind)\n    if not",
+                "    if not",
+            ),
+            (
+                "rsvp/domain/events/custom_texts.py",
+                "    event = capacity.lock_event(event_id).event\n",
+                "    current = custom_text_values(\n"
+                "        capacity.current_session().get_one(Event, event_id), kind\n"
+                "    )\n"
+                "    event = capacity.lock_event(event_id).event\n",
+            ),
+        ),
+        "tests/domain/test_edit_versions.py::"
+        "test_of_two_who_save_at_the_same_moment_one_learns_of_the_other[postgresql]",
+    ),
+    Mutant(
         "the scans of a ticket are judged one after the other, on PostgreSQL",
         (
             (

@@ -37,8 +37,9 @@ class BackgroundCall:
             finally:
                 db.session.remove()
 
-    def until_it_waits(self) -> None:
-        """Until it waits for a lock that another transaction has, or has ended.
+    def until_it_waits(self, waiting: int = 1) -> None:
+        """Until it (and others: so many in all) waits for a lock that another
+        transaction has, or has ended.
 
         On SQLite whoever writes has the database alone: there is nothing to wait for.
         """
@@ -46,7 +47,10 @@ class BackgroundCall:
             return
         ends_at = time.monotonic() + SECONDS
         with db.engine.connect() as looking:
-            while self.thread.is_alive() and not looking.execute(WAITING).scalar():
+            while (
+                self.thread.is_alive()
+                and (looking.execute(WAITING).scalar() or 0) < waiting
+            ):
                 looking.rollback()
                 assert time.monotonic() < ends_at, "it neither waits nor ends"
                 time.sleep(0.005)

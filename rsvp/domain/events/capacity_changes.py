@@ -11,7 +11,7 @@ from typing import Any
 
 from rsvp import errors
 from rsvp.db import current_session
-from rsvp.domain import audit, capacity, waitlist
+from rsvp.domain import audit, capacity, edit_versions, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.events import publish
 from rsvp.models import Admission
@@ -19,17 +19,26 @@ from rsvp.models.event import Phase
 
 
 def set_admission_capacity(
-    event_id: int, admission_id: int, seats: int | None, *, actor: str, now: datetime
+    event_id: int,
+    admission_id: int,
+    seats: int | None,
+    *,
+    version: str | None = None,
+    actor: str,
+    now: datetime,
 ) -> list[int]:
     """Set an admission's cap (None: no limit). Return the ids of those who move up.
 
-    Nobody is dropped. Raises WrongAdmission, TooFewToReserve, EventCancelled and
-    EventOver.
+    Nobody is dropped. `version` is that of `seat_values` as the form was filled. Raises
+    EditConflict where the number was changed meanwhile, WrongAdmission,
+    TooFewToReserve, EventCancelled and EventOver.
     """
     locked = lock_running_event(event_id, now)
     admission = locked.admissions.get(admission_id)
     if admission is None:
         raise errors.WrongAdmission
+    if not is_seats_edit(version, admission.capacity, seats):
+        return []
 
     def apply() -> None:
         capacity.set_capacity(admission, seats)
@@ -40,13 +49,20 @@ def set_admission_capacity(
 
 
 def set_room_capacity(
-    event_id: int, seats: int | None, *, actor: str, now: datetime
+    event_id: int,
+    seats: int | None,
+    *,
+    version: str | None = None,
+    actor: str,
+    now: datetime,
 ) -> list[int]:
     """Set the cap over all in-person seats (None: no such cap). Return the ids of those
     who move up. Raises what `set_admission_capacity` does."""
     locked = lock_running_event(event_id, now)
     if not locked.event.is_in_person:
         raise errors.WrongAdmission
+    if not is_seats_edit(version, locked.event.room_capacity, seats):
+        return []
 
     def apply() -> None:
         capacity.set_room_capacity(locked.event, seats)
@@ -55,16 +71,34 @@ def set_room_capacity(
 
 
 def set_reserved_seats(
-    event_id: int, seats: int, *, actor: str, now: datetime
+    event_id: int,
+    seats: int,
+    *,
+    version: str | None = None,
+    actor: str,
+    now: datetime,
 ) -> list[int]:
     """Reserve so many seats for the event's own people. Return the ids of those who
     move up where they are fewer now. Raises what `set_admission_capacity` does."""
     locked = lock_running_event(event_id, now)
+    if not is_seats_edit(version, locked.event.reserved_seats, seats):
+        return []
 
     def apply() -> None:
         locked.event.reserved_seats = seats
 
     return apply_capacity_change(locked, "reserve", apply, None, seats, actor, now)
+
+
+def seat_values(seats: int | None) -> dict[str, int | None]:
+    """Return the value that a form of seats is filled from."""
+    return {"seats": seats}
+
+
+def is_seats_edit(version: str | None, current: int | None, typed: int | None) -> bool:
+    return edit_versions.is_edited(
+        version, current=seat_values(current), typed=seat_values(typed)
+    )
 
 
 def lock_running_event(event_id: int, now: datetime) -> LockedEvent:

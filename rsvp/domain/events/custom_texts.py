@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from rsvp import errors
-from rsvp.domain import audit, capacity
+from rsvp.domain import audit, capacity, edit_versions
 from rsvp.domain.events import publish
+from rsvp.models import Event
 from rsvp.models.message import ATTENDEE_KINDS, MessageKind
 from rsvp.text import placeholders
 
@@ -25,18 +26,24 @@ def set_custom_text(
     subject: str = "",
     headline: str = "",
     text: str = "",
+    version: str | None = None,
     actor: str,
     now: datetime,
 ) -> bool:
     """Set the custom texts of a kind of mail. Return whether they are new; what is left
     empty is said in the standard words.
 
-    Raises InvalidCustomText where words have a placeholder that there is none of, lack
-    one that people need, or name a discreet event on locked screens.
+    `version` is that of `custom_text_values` as the form was filled. Raises
+    EditConflict where they were changed meanwhile, and InvalidCustomText where words
+    have a placeholder that there is none of, lack one that people need, or name a
+    discreet event on locked screens.
     """
     typed = {"subject": subject, "headline": headline, "text": text}
     texts = {name: custom_text for name, custom_text in typed.items() if custom_text}
     event = capacity.lock_event(event_id).event
+    current = custom_text_values(event, kind)
+    if not edit_versions.is_edited(version, current=current, typed=typed):
+        return False
     for name, custom_text in texts.items():
         wrong = find_mistake(kind, name, custom_text, is_discreet=event.discreet)
         if wrong:
@@ -51,6 +58,12 @@ def set_custom_text(
         "change_wording", actor=actor, now=now, event_id=event_id, details=details
     )
     return True
+
+
+def custom_text_values(event: Event, kind: MessageKind) -> dict[str, str]:
+    """Return the custom subject, headline and text of a kind of mail; empty: ours."""
+    texts = event.wording.get(kind, {})
+    return {name: texts.get(name, "") for name in ("subject", "headline", "text")}
 
 
 def find_mistake(

@@ -14,17 +14,20 @@ from flask_babel import ngettext
 
 from rsvp import errors
 from rsvp.db import current_session, utcnow, write
+from rsvp.domain import edit_versions
 from rsvp.domain.events import capacity_changes
 from rsvp.domain.teams import Action
 from rsvp.formats.eventfile.parse import MAX_CAPACITY
 from rsvp.models import Admission, Event
 from rsvp.models.event import Phase, Promotion, Status
 from rsvp.models.registration import State
+from rsvp.queries import audit as audit_queries
 from rsvp.queries import registrations as registration_queries
 from rsvp.web import guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import Mistake
-from rsvp.web.organizer import layout
+from rsvp.web.organizer import edit_conflicts, layout
+from rsvp.web.organizer.edit_conflicts import EditConflict
 from rsvp.web.organizer.events import bp
 from rsvp.web.presentation import seats as presentation_seats
 from rsvp.web.presentation.seats import SeatsFilled
@@ -36,6 +39,7 @@ DONE_MESSAGES = {
     "capacity": _l("The capacity is set."),
     "room": _l("The cap of the room is set."),
     "reserved": _l("The reserved seats are set."),
+    "kept": edit_conflicts.KEPT_MESSAGE,
 }
 
 
@@ -65,8 +69,11 @@ def show_seats(slug: str) -> ResponseReturnValue:
     return render_seats(layout.get_event_or_404(slug))
 
 
-def render_seats(event: Event, mistake: Mistake | None = None) -> str:
-    """The page; `mistake` belongs beside the field of the form with its key."""
+def render_seats(
+    event: Event, mistake: Mistake | None = None, conflict: EditConflict | None = None
+) -> str:
+    """The page; `mistake` belongs beside the field of the form with its key, and has
+    what was typed there, after a conflict too."""
     kept_seats = registration_queries.kept_seats(event.id)
     bars = presentation_seats.seats_filled(event)
     admissions = zip(event.admissions, bars, strict=False)
@@ -84,8 +91,33 @@ def render_seats(event: Event, mistake: Mistake | None = None) -> str:
         may_change=layout.may(Action.EDIT_EVENT, event) and not is_over,
         promotion_text=promotion_text(event),
         mistakes={mistake.field: mistake} if mistake else {},
+        versions=form_versions(event, mistake.field if mistake else None, conflict),
+        conflict=conflict,
         done=done_message(),
     )
+
+
+def form_versions(
+    event: Event, sent_key: str | None, conflict: EditConflict | None
+) -> dict[str, str]:
+    """The version of what each form on the page is filled from, by its key. The one
+    that was sent with a mistake keeps its own."""
+    return {
+        key: edit_conflicts.version_for_form(values)
+        if key == sent_key and conflict is None
+        else edit_versions.version_of(values)
+        for key in ("room", "reserved", *(f"way-{a.key}" for a in event.admissions))
+        for values in [capacity_changes.seat_values(current_seats(event, key))]
+    }
+
+
+def current_seats(event: Event, key: str) -> int | None:
+    """The number that the form with this key changes."""
+    if key == "room":
+        return event.room_capacity
+    if key == "reserved":
+        return event.reserved_seats
+    return next(a.capacity for a in event.admissions if f"way-{a.key}" == key)
 
 
 def admission_row(
@@ -202,9 +234,7 @@ def set_reserved_seats(slug: str) -> ResponseReturnValue:
         event,
         "reserved",
         "reserved",
-        lambda event_id, seats, **by: capacity_changes.set_reserved_seats(
-            event_id, seats or 0, **by
-        ),
+        capacity_changes.set_reserved_seats,
     )
 
 
@@ -234,17 +264,58 @@ def change_seats(
         )
         return render_seats(event, Mistake(key, message, text[:MAX_ECHO])), 422
     event_id, slug, actor, now = event.id, event.slug, layout.current_actor(), utcnow()
+    version = edit_conflicts.sent_version()
+    values = capacity_changes.seat_values
+    typed = values((seats or 0) if key == "reserved" else seats)
+    current = values(current_seats(event, key))
+    if edit_conflicts.only_others_edited(version, current=current, typed=typed):
+        done = "kept"
     try:
-        moved = write(lambda _again: action(event_id, seats, actor=actor, now=now))
+        moved = write(
+            lambda _again: action(
+                event_id, typed["seats"], version=version, actor=actor, now=now
+            )
+        )
     except errors.TooFewToReserve as refusal:
         current_session().rollback()
         event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
         message = too_few_message(event, key, refusal.facts)
         return render_seats(event, Mistake(key, message, text)), 422
+    except errors.EditConflict as refusal:
+        event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+        conflict = seats_conflict(event, key, version or "", typed)
+        return render_seats(event, Mistake(key, "", text), conflict), refusal.status
     url = url_for(
         "organizer.events.show_seats", slug=slug, done=done, moved=len(moved) or None
     )
     return redirect(url, code=303)
+
+
+def seats_conflict(
+    event: Event, key: str, version: str, typed: dict[str, int | None]
+) -> EditConflict:
+    """What somebody else has made of the number meanwhile, and who it was."""
+    verbs: dict[str, tuple[str, Any]] = {
+        "room": ("set_room", _("Cap of the room")),
+        "reserved": ("reserve", _("Reserved seats")),
+    }
+    details = {}
+    if key in verbs:
+        verb, label = verbs[key]
+    else:
+        admission = next(a for a in event.admissions if f"way-{a.key}" == key)
+        verb, details = "set_capacity", {"admission": admission.key}
+        label = _("Capacity of “%(name)s”", name=admission.name)
+    conflict = edit_conflicts.find_conflict(
+        version,
+        current=capacity_changes.seat_values(current_seats(event, key)),
+        typed=typed,
+        labels={"seats": label},
+        ids={"seats": key},
+        text_of=lambda _name, seats: _("No limit") if seats is None else str(seats),
+    )
+    entry = audit_queries.find_last_change(event.id, verb, details)
+    return edit_conflicts.said_by(conflict, event, entry)
 
 
 def too_few_message(event: Event, key: str, facts: dict[str, Any]) -> str:

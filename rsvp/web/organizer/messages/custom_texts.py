@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from rsvp import errors
 from rsvp.db import utcnow, write
-from rsvp.domain import reconfirmation, reminders
+from rsvp.domain import edit_versions, reconfirmation, reminders
 from rsvp.domain.events import custom_texts
 from rsvp.domain.events.custom_texts import (
     CUSTOMIZABLE_KINDS,
@@ -22,15 +23,22 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event, Reminder
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
+from rsvp.queries import audit as audit_queries
 from rsvp.text import placeholders, states
 from rsvp.web import guards
 from rsvp.web.forms import organizer
-from rsvp.web.organizer import layout
+from rsvp.web.organizer import edit_conflicts, layout
+from rsvp.web.organizer.edit_conflicts import EditConflict
 from rsvp.web.organizer.messages import bp, preview_frame, previews, rows
 from rsvp.web.presentation import short_times
 
 DEADLINE_KINDS = {kind for kind, _field in placeholders.REQUIRED_PLACEHOLDERS}
 FIELDS = ("subject", "headline", "text")
+FIELD_LABELS = {
+    "subject": _l("Subject"),
+    "headline": _l("First sentence"),
+    "text": _l("Text"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,9 +56,11 @@ class KindRow:
 
 @dataclass(frozen=True)
 class CustomTextForm:
-    """What stands in the form, and what is wrong with it, by field."""
+    """What stands in the form, and what is wrong with it, by field; `version` is that
+    of what it was filled from."""
 
     texts: dict[str, str]
+    version: str
     mistakes: dict[str, str] = field(default_factory=dict)
 
 
@@ -132,12 +142,17 @@ def get_kind_or_404(name: str) -> MessageKind:
 @guards.signed_in
 def show_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-    form = CustomTextForm(event.wording.get(get_kind_or_404(kind), {}))
+    texts = custom_texts.custom_text_values(event, get_kind_or_404(kind))
+    form = CustomTextForm(texts, edit_versions.version_of(texts))
     return custom_text_page(event, get_kind_or_404(kind), form)
 
 
 def custom_text_page(
-    event: Event, kind: MessageKind, form: CustomTextForm, status: int = 200
+    event: Event,
+    kind: MessageKind,
+    form: CustomTextForm,
+    status: int = 200,
+    conflict: EditConflict | None = None,
 ) -> Response:
     preview = previews.make_preview(event, kind)
     default_subject, default_headline = preview.default_texts
@@ -150,6 +165,7 @@ def custom_text_page(
         mail=preview.mail,
         recipient_text=preview.recipient_text,
         form=form,
+        conflict=conflict,
         is_customized=kind in event.wording,
         default_texts={"subject": default_subject, "headline": default_headline},
         may_change=layout.may(Action.EDIT_EVENT, event),
@@ -171,6 +187,7 @@ def custom_text_page(
 DONE_MESSAGES = {
     "saved": _l("Saved. Mails of this kind say it from now on."),
     "ours": _l("Mails of this kind say it in our words again."),
+    "kept": edit_conflicts.KEPT_MESSAGE,
 }
 
 
@@ -194,13 +211,7 @@ def change_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     form = form_from_request(event, get_kind_or_404(kind))
     if form.mistakes:
         return custom_text_page(event, get_kind_or_404(kind), form, 422)
-    save_texts(event.id, get_kind_or_404(kind), **form.texts)
-    return redirect(
-        url_for(
-            "organizer.messages.show_custom_text", slug=slug, kind=kind, done="saved"
-        ),
-        code=303,
-    )
+    return save_texts(event, get_kind_or_404(kind), form.texts, "saved")
 
 
 def form_from_request(event: Event, kind: MessageKind) -> CustomTextForm:
@@ -211,7 +222,9 @@ def form_from_request(event: Event, kind: MessageKind) -> CustomTextForm:
     }
     mistakes = {name: text_mistake(event, kind, name, texts[name]) for name in FIELDS}
     return CustomTextForm(
-        texts, {name: wrong for name, wrong in mistakes.items() if wrong}
+        texts,
+        edit_conflicts.version_for_form(custom_texts.custom_text_values(event, kind)),
+        {name: wrong for name, wrong in mistakes.items() if wrong},
     )
 
 
@@ -230,26 +243,59 @@ def text_mistake(event: Event, kind: MessageKind, name: str, text: str) -> str |
     )
 
 
-def save_texts(event_id: int, kind: MessageKind, **texts: str) -> None:
+def save_texts(
+    event: Event, kind: MessageKind, texts: dict[str, str], done: str
+) -> ResponseReturnValue:
+    """Save the texts (all empty: ours again), or show what somebody else has made of
+    them meanwhile."""
+    event_id, slug, version = event.id, event.slug, edit_conflicts.sent_version()
+    current = custom_texts.custom_text_values(event, kind)
+    if edit_conflicts.only_others_edited(version, current=current, typed=texts):
+        done = "kept"
     actor, now = layout.current_actor(), utcnow()
-    write(
-        lambda _again: custom_texts.set_custom_text(
-            event_id, kind, **texts, actor=actor, now=now
+    try:
+        write(
+            lambda _again: custom_texts.set_custom_text(
+                event_id, kind, **texts, version=version, actor=actor, now=now
+            )
         )
+    except errors.EditConflict as refusal:
+        event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
+        return conflict_page(event, kind, version or "", texts), refusal.status
+    return redirect(
+        url_for("organizer.messages.show_custom_text", slug=slug, kind=kind, done=done),
+        code=303,
     )
+
+
+def conflict_page(
+    event: Event, kind: MessageKind, version: str, typed: dict[str, str]
+) -> Response:
+    current = custom_texts.custom_text_values(event, kind)
+    conflict = edit_conflicts.find_conflict(
+        version,
+        current=current,
+        typed=typed,
+        labels=FIELD_LABELS,
+        text_of=lambda _name, text: text or _("In our words"),
+    )
+    entry = audit_queries.find_last_change(
+        event.id, "change_wording", {"kind": kind.value}
+    )
+    form = CustomTextForm(
+        edit_versions.merge(version, current=current, typed=typed),
+        edit_versions.version_of(current),
+    )
+    conflict = edit_conflicts.said_by(conflict, event, entry)
+    return custom_text_page(event, kind, form, conflict=conflict)
 
 
 @bp.post("/events/<slug>/messages/kinds/<kind>/wording/removal")
 @guards.signed_in
 def reset_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
-    save_texts(event.id, get_kind_or_404(kind))
-    return redirect(
-        url_for(
-            "organizer.messages.show_custom_text", slug=slug, kind=kind, done="ours"
-        ),
-        code=303,
-    )
+    ours = dict.fromkeys(FIELDS, "")
+    return save_texts(event, get_kind_or_404(kind), ours, "ours")
 
 
 @bp.get("/events/<slug>/messages/kinds/<kind>/wording")

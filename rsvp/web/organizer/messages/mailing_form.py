@@ -8,7 +8,9 @@ from typing import Any
 
 from flask import request
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
+from rsvp.domain import edit_versions, mailings
 from rsvp.domain.mailings import MAX_SUBJECT_LENGTH, MAX_TEXT_LENGTH
 from rsvp.models import Event, Mailing, Question
 from rsvp.models.event import QuestionType
@@ -19,6 +21,8 @@ from rsvp.text import states as text_states
 from rsvp.text.states import StateLabel
 from rsvp.web.caching import counts as cached_counts
 from rsvp.web.forms import organizer
+from rsvp.web.organizer import edit_conflicts
+from rsvp.web.organizer.edit_conflicts import EditConflict
 from rsvp.web.organizer.registrations import filters
 from rsvp.web.presentation import filter_labels
 
@@ -26,12 +30,22 @@ COMMON_STATES = (State.CONFIRMED, State.WAITLISTED)
 RECONFIRMATION_WORDS: dict[str, Any] = {
     answer: shown.label for answer, shown in filter_labels.RECONFIRMATION_LABELS.items()
 }
+FIELD_LABELS = {
+    "states": _l("State"),
+    "admission": _l("Admission"),
+    "checked_in": _l("At the door"),
+    "coming": _l("Still coming?"),
+    "answer": _l("Answer in the form"),
+    "subject": _l("Subject"),
+    "text": _l("Text"),
+}
 
 
 @dataclass(frozen=True)
 class MailingForm:
     """What was written into the form, and what is wrong with it, by field. `answer` is
-    one of `answers_of`, by its key; the others stand as the form sends them."""
+    one of `answers_of`, by its key; the others stand as the form sends them. `version`
+    is that of the draft it was filled from; a new one has none."""
 
     subject: str = ""
     text: str = ""
@@ -41,6 +55,7 @@ class MailingForm:
     checked_in: str = ""
     coming: str = ""
     mistakes: dict[str, str] = field(default_factory=dict)
+    version: str = ""
 
     def recipients(self, event: Event) -> dict[str, Any]:
         """Return to whom it goes, as a mailing keeps it."""
@@ -85,22 +100,57 @@ def answer_choices(event: Event) -> Iterator[AnswerChoice]:
 
 def form_of_mailing(event: Event, mailing: Mailing) -> MailingForm:
     """The form as it would have been filled for this mailing."""
-    recipients = mailing.wanted
-    question_and_answer = recipients.get("question"), recipients.get("answer")
+    values = draft_values(mailing)
+    return form_of_values(event, values, edit_versions.version_of(values))
+
+
+def draft_values(mailing: Mailing) -> dict[str, Any]:
+    return mailings.draft_values(mailing.subject, mailing.text, mailing.wanted)
+
+
+def form_of_values(event: Event, values: dict[str, Any], version: str) -> MailingForm:
     chosen = (
         c.key
         for c in answer_choices(event)
-        if (c.question.key, c.answer) == question_and_answer
+        if [c.question.key, c.answer] == values["answer"]
     )
     return MailingForm(
-        subject=mailing.subject,
-        text=mailing.text,
-        states=tuple(recipients.get("states", ())),
-        admission=recipients.get("admission", ""),
+        subject=values["subject"],
+        text=values["text"],
+        states=tuple(values["states"]),
+        admission=values["admission"] or "",
         answer=next(chosen, ""),
-        checked_in=filters.checked_in_param(recipients.get("checked_in")),
-        coming=recipients.get("coming", ""),
+        checked_in=filters.checked_in_param(values["checked_in"]),
+        coming=values["coming"] or "",
+        version=version,
     )
+
+
+def form_after_conflict(
+    event: Event, mailing: Mailing, sent: MailingForm
+) -> tuple[MailingForm, EditConflict]:
+    """Return the form with what was written, and what somebody else has made of the
+    draft meanwhile."""
+    current, typed = draft_values(mailing), mailings.draft_values(**sent.values(event))
+    conflict = edit_conflicts.find_conflict(
+        sent.version,
+        current=current,
+        typed=typed,
+        labels=FIELD_LABELS,
+        text_of=lambda name, value: value_text(event, name, value),
+    )
+    merged = edit_versions.merge(sent.version, current=current, typed=typed)
+    form = form_of_values(event, merged, edit_versions.version_of(current))
+    return form, conflict
+
+
+def value_text(event: Event, name: str, value: Any) -> str:
+    """The value of a field in words."""
+    if name in ("subject", "text"):
+        return str(value)
+    nobody_chosen = mailings.draft_values("", "", {})
+    recipients = mailings.draft_recipients(nobody_chosen | {name: value})
+    return ", ".join(recipients_text(event, recipients)) or _("Any")
 
 
 def form_from_args(event: Event) -> MailingForm:
@@ -151,6 +201,7 @@ def form_from_request(event: Event) -> MailingForm:
         checked_in=choice_from_form("checked_in", filter_labels.CHECK_IN_LABELS),
         coming=choice_from_form("coming", RECONFIRMATION_WORDS),
         mistakes=mistakes,
+        version=edit_conflicts.sent_version() or "",
     )
 
 

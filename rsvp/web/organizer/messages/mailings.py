@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,7 +27,8 @@ from rsvp.text.states import StateLabel
 from rsvp.web import guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import Mistake
-from rsvp.web.organizer import layout
+from rsvp.web.organizer import edit_conflicts, layout
+from rsvp.web.organizer.edit_conflicts import EditConflict
 from rsvp.web.organizer.messages import bp, mailing_form, preview_frame
 from rsvp.web.presentation import short_times
 from rsvp.web.presentation.short_times import ShortTime
@@ -82,6 +83,7 @@ DONE_MESSAGES = {
     "sent": _l("It is on its way."),
     "scheduled": _l("It goes out at the time below. Until then you can stop it."),
     "test": _l("A test is on its way to your own address."),
+    "kept": edit_conflicts.KEPT_MESSAGE,
 }
 
 
@@ -154,7 +156,10 @@ def show_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
 
 
 def mailing_page(
-    mailing: Mailing, form: mailing_form.MailingForm, status: int = 200
+    mailing: Mailing,
+    form: mailing_form.MailingForm,
+    status: int = 200,
+    conflict: EditConflict | None = None,
 ) -> Response:
     """A mailing's page: of a draft the form, filled as in `form`, of any other how far
     it has come; and what it looks like."""
@@ -178,6 +183,7 @@ def mailing_page(
         mail_is_set=bool(current_app.config["MAIL_SERVER"]),
         done=DONE_MESSAGES.get(request.args.get("done", "")),
         stopped=stopped_message(),
+        conflict=conflict,
         **mailing_form.form_context(event, form),
     )
     return preview_frame.page_with_frame(html, status)
@@ -282,15 +288,28 @@ def update_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     if form.mistakes and mailing.state != MailingState.DRAFT:
         return render_new_mailing(mailing.event, form, is_late=True), 422
     if form.mistakes:
+        current = mailing_form.draft_values(mailing)
+        form = replace(form, version=edit_conflicts.version_for_form(current))
         return mailing_page(mailing, form, 422)
     mailing_id, values = mailing.id, form.values(mailing.event)
+    version = edit_conflicts.sent_version()
+    current = mailing_form.draft_values(mailing)
+    typed = mailings.draft_values(**values)
+    is_kept = edit_conflicts.only_others_edited(version, current=current, typed=typed)
     try:
-        write(lambda _again: mailings.update_draft(mailing_id, **values))
+        write(
+            lambda _again: mailings.update_draft(mailing_id, **values, version=version)
+        )
+    except errors.EditConflict as refusal:
+        mailing = get_mailing_or_404(slug, uuid, sends=True)
+        form, conflict = mailing_form.form_after_conflict(mailing.event, mailing, form)
+        return mailing_page(mailing, form, refusal.status, conflict)
     except errors.MailingNotDraft as refusal:
         event = layout.get_event_or_404(slug, Action.MANAGE_REGISTRATIONS)
         return render_new_mailing(event, form, is_late=True), refusal.status
+    done = "kept" if is_kept else "saved"
     return redirect(
-        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid, done="saved"),
+        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid, done=done),
         code=303,
     )
 
