@@ -3,8 +3,8 @@
 import ast
 import re
 
+from rsvp.formats.mail.context import MailSituation
 from rsvp.formats.mail.texts.labels import SITUATION_LABELS
-from rsvp.formats.mail.texts.shared import MailSituation
 from rsvp.models.event import Phase
 from rsvp.models.mailing import MailingState
 from rsvp.models.registration import State

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -23,16 +22,15 @@ from rsvp.formats import location, qr
 from rsvp.formats.feeds import icalendar
 from rsvp.formats.mail import texts, unproved_names
 from rsvp.formats.mail.autolink import link_addresses
-from rsvp.formats.mail.texts import labels, shared
-from rsvp.formats.mail.texts.shared import MailSituation, MailWords
+from rsvp.formats.mail.context import MailContext, MailSituation
+from rsvp.formats.mail.links import MASK, MailUrls, mail_links
+from rsvp.formats.mail.texts import labels
+from rsvp.formats.mail.texts.shared import MailWords
 from rsvp.i18n import gettext as _
-from rsvp.models import Attendee, Event, Message
+from rsvp.models import Attendee, Event, Message, Registration
 from rsvp.models.event import Mode, Status
 from rsvp.models.message import OPTIONAL_KINDS, MessageKind
 from rsvp.text import cleaning
-
-MASK = "••••"
-"""What stands for secret links and codes in a mail that is shown to organizers."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +52,6 @@ class RenderedMail:
     reply_to: str | None
     message_id: str
     unsubscribe: str | None = None
-
-
-@dataclass(frozen=True)
-class MailLinks:
-    """Links of a mail. All but `event` are secret; empty where the registration is no
-    more the recipient's. `button` is where the one button leads, `second` where the
-    other answer of a question does, and `mute` where one asks for no more mails like
-    this one."""
-
-    manage: str
-    button: str
-    second: str
-    erase: str
-    event: str
-    join: str | None
-    mute: str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,72 +109,52 @@ def compose(
     With `masked` secret links and codes are `••••` and there are no pictures: this is
     what organizers may see. Needs an application context (templates, language).
     """
-    language = i18n.language_for(message.registration.language)
-    with force_locale(language):
-        at = at or message.sent_at or message.due_at
-        base = public_url.rstrip("/")
-        return compose_now(message, code_key, base, at, masked, language)
+    context = MailContext(message, at or message.sent_at or message.due_at)
+    urls = MailUrls(public_url.rstrip("/"), code_key, masked)
+    with force_locale(context.language):
+        return compose_now(context, urls)
 
 
-def compose_now(
-    message: Message,
-    code_key: bytes,
-    public_url: str,
-    at: datetime,
-    masked: bool,
-    language: str,
-) -> RenderedMail:
-    event, registration = message.event, message.registration
-    host = urlsplit(public_url).hostname or "localhost"
-    message_id = message_id_of(message, public_url)
-    words = texts.mail_words(message, at)
-    is_neutral = shared.is_neutral(message)
-    links = mail_links(message, code_key, public_url, masked)
-    tickets = mail_tickets(message, code_key, public_url, message_id, masked)
-    facts = None
-    if not is_neutral:
-        facts = event_facts(event, shared.mode_of(message), language)
-        facts = replace(facts, **changed_facts(message, language))
-    calendar, method = calendar_attachment(message, code_key, public_url, masked)
-    situation = shared.situation_of(message)
-    contact = None if is_neutral else event.contact
-    hosts = (
-        []
-        if is_neutral
-        else [cleaning.strip_controls(host["name"]) for host in event.hosts]
-    )
-    context = {
-        "language": language,
-        "direction": Locale.parse(language).text_direction,
+def compose_now(context: MailContext, urls: MailUrls) -> RenderedMail:
+    event, registration = context.event, context.registration
+    message_id = message_id_of(context.message, urls.public_url)
+    words = texts.mail_words(context)
+    links = mail_links(context, urls)
+    tickets = mail_tickets(context, urls, message_id)
+    facts = None if context.is_neutral else event_facts(context)
+    calendar, method = calendar_attachment(context, urls)
+    contact = None if context.is_neutral else event.contact
+    hosts = [] if context.is_neutral else context.hosts
+    variables = {
+        "language": context.language,
+        "direction": Locale.parse(context.language).text_direction,
         "words": words,
         "own": [link_addresses(paragraph) for paragraph in words.own],
         "preheader": preheader(words, facts),
         "facts": facts,
-        "standing": str(situation),
-        "is_over": situation.is_over,
-        "is_online": shared.is_online(message),
-        "admission": cleaning.strip_controls(
-            message.facts.get("admission") or registration.admission.name
-        ),
+        "standing": str(context.situation),
+        "is_over": context.situation.is_over,
+        "is_online": context.is_online,
+        "admission": context.admission,
         "online_note": cleaning.strip_controls(event.online_note or "")
         if links.join
         else "",
         "tickets": tickets,
         "links": links,
         "labels": labels.mail_labels(
-            message, joins=bool(links.join), method=method if calendar else None
+            context, joins=bool(links.join), method=method if calendar else None
         ),
-        "masked": masked,
+        "masked": urls.masked,
         "contact": contact,
-        "hosts": join_names(hosts, language),
+        "hosts": join_names(hosts, context.language),
         "site": current_app.config["SITE_NAME"],
-        "host": host,
+        "host": urls.host,
         "reference": registration.reference,
     }
     return RenderedMail(
         subject=words.subject,
-        text=squeeze_blank_lines(render_mail_template("mail/message.txt", context)),
-        html=inline_styles(render_mail_template("mail/message.html", context)),
+        text=squeeze_blank_lines(render_mail_template("mail/message.txt", variables)),
+        html=inline_styles(render_mail_template("mail/message.html", variables)),
         images={t.cid: t.png for t in tickets if t.cid and t.png},
         calendar=calendar,
         method=method,
@@ -224,137 +186,90 @@ def inline_styles(html: str) -> str:
     return css_inliner().inline(html)
 
 
-# --- links and tickets --------------------------------------------------------------
-
-
-def mail_links(
-    message: Message, code_key: bytes, public_url: str, masked: bool
-) -> MailLinks:
-    registration = message.registration
-    secret = tokens.mailed_token(code_key, registration.uuid, registration.link_version)
-    is_seated = shared.is_seated_now(message) and is_addressed_to_holder(message)
-    # Who wrote it themselves put the link in where it belongs.
-    is_seated = is_seated and message.kind != MessageKind.NOTE
-    manage = f"{public_url}/r/{MASK if masked else secret}"
-    mute = None
-    if message.kind in OPTIONAL_KINDS:
-        token = tokens.mute_token(
-            code_key, registration.uuid, registration.link_version
-        )
-        mute = f"{public_url}/u/{MASK if masked else token}"
-    if not is_addressed_to_holder(message):
-        manage, mute = "", None
-    asks = shared.situation_of(message) == MailSituation.ASKED
-    asks = asks or shared.asks_about_change(message)
-    coming = manage and f"{manage}/coming"
-    return MailLinks(
-        manage=manage,
-        button=coming if asks else manage,
-        second=coming and f"{coming}#give-up",
-        erase=manage and f"{manage}/erasure",
-        event=f"{public_url}/events/{message.event.slug}",
-        join=location.join_link(registration) if is_seated else None,
-        mute=mute,
-    )
-
-
-def is_addressed_to_holder(message: Message) -> bool:
-    """Whether the registration still belongs to the address that the mail goes to. It
-    may have been handed on since: then its links and codes are another's."""
-    same = message.recipient_key == message.registration.email_key
-    return same and message.kind != MessageKind.PASSED_ON
-
-
-def ticket_url(
-    attendee: Attendee, code_key: bytes, public_url: str, masked: bool
-) -> str:
-    secret = tokens.ticket_token(code_key, attendee.uuid, attendee.code_version)
-    return f"{public_url}/t/{MASK if masked else secret}"
-
-
-def recipients_party(message: Message) -> list[Attendee]:
-    """Return the attendees that the message is about: as it was written, or as it goes
-    out where it tells of no change and may have waited for long."""
-    registration = message.registration
-    attendee_ids = message.facts.get("attendees")
-    if attendee_ids is None or message.kind in OPTIONAL_KINDS:
-        return registration.coming_attendees
-    return [a for a in registration.attendees if a.uuid.hex in attendee_ids]
+# --- tickets -----------------------------------------------------------------------
 
 
 def mail_tickets(
-    message: Message, code_key: bytes, public_url: str, message_id: str, masked: bool
+    context: MailContext, urls: MailUrls, message_id: str
 ) -> list[MailTicket]:
-    if not is_addressed_to_holder(message) or shared.is_neutral(message):
+    registration, people = context.registration, len(context.party)
+    if not context.is_addressed_to_holder or context.is_neutral:
         return []
-    if message.kind == MessageKind.NOTE:
+    if context.kind == MessageKind.NOTE or context.situation == MailSituation.PAST:
         return []
-    party, registration = recipients_party(message), message.registration
-    if shared.situation_of(message) == MailSituation.PAST:
-        return []
-    if message.kind == MessageKind.CHANGED and registration.proved_at is None:
+    if context.kind == MessageKind.CHANGED and registration.proved_at is None:
         # A change is easily made again and again, with other names each time.
-        return [MailTicket(name=unproved_names.places_label(len(party)))]
-    if shared.situation_of(message) != MailSituation.SEATED:
-        return [codeless_ticket(message, len(party))]
-    tickets = []
-    for attendee in party:
-        text = tokens.code_text(
-            tokens.attendee_code(code_key, attendee.uuid, attendee.code_version)
-        )
-        url = ticket_url(attendee, code_key, public_url, masked)
-        ticket = MailTicket(
-            name=unproved_names.ticket_name(attendee, registration),
-            code=tokens.group_code(text),
-            cid=f"ticket-{attendee.position + 1}.{message_id}",
-            png=qr.qr_png(text),
-            forward=url if attendee.position else None,
-            is_named=registration.proved_at is not None,
-        )
-        if masked:
-            ticket = replace(ticket, code=" ".join([MASK] * 7), cid=None, png=None)
-        tickets.append(ticket)
-    return tickets
+        return [MailTicket(name=unproved_names.places_label(people))]
+    if context.situation != MailSituation.SEATED:
+        return [codeless_ticket(context)]
+    return [
+        ticket_with_code(attendee, registration, urls, message_id)
+        for attendee in context.party
+    ]
 
 
-def codeless_ticket(message: Message, people: int) -> MailTicket:
+def codeless_ticket(context: MailContext) -> MailTicket:
     """Return the one ticket of a party that waits, or that does not come any more."""
-    place = message.facts.get("place")
-    in_line = shared.situation_of(message) == MailSituation.IN_LINE
+    place = context.facts.get("place")
+    in_line = context.situation == MailSituation.IN_LINE
     return MailTicket(
-        name=unproved_names.party_label(message.registration, people),
+        name=unproved_names.party_label(context.registration, len(context.party)),
         place=i18n.ordinal(place) if in_line and place else None,
     )
 
 
+def ticket_with_code(
+    attendee: Attendee, registration: Registration, urls: MailUrls, message_id: str
+) -> MailTicket:
+    ticket = MailTicket(
+        name=unproved_names.ticket_name(attendee, registration),
+        code=" ".join([MASK] * 7),
+        forward=urls.ticket(attendee) if attendee.position else None,
+        is_named=registration.proved_at is not None,
+    )
+    if urls.masked:
+        return ticket
+    code = tokens.attendee_code(urls.code_key, attendee.uuid, attendee.code_version)
+    text = tokens.code_text(code)
+    return replace(
+        ticket,
+        code=tokens.group_code(text),
+        cid=f"ticket-{attendee.position + 1}.{message_id}",
+        png=qr.qr_png(text),
+    )
+
+
 def calendar_attachment(
-    message: Message, code_key: bytes, public_url: str, masked: bool
+    context: MailContext, urls: MailUrls
 ) -> tuple[bytes | None, str]:
     """Return the calendar entry to attach, with its method: where a place is held for
     sure, or was; none that would say something else than the mail does."""
-    registration, event = message.registration, message.event
-    host = urlsplit(public_url).hostname or "localhost"
-    if message.kind == MessageKind.PASSED_ON:
+    registration, event = context.registration, context.event
+    written_at = context.message.created_at
+    if context.kind == MessageKind.PASSED_ON:
         cancelled_entry = icalendar.registration_calendar(
-            registration, host=host, at=message.created_at, is_off=True
+            registration, host=urls.host, at=written_at, is_off=True
         )
         return cancelled_entry, "CANCEL"
-    if not is_addressed_to_holder(message) or message.kind in OPTIONAL_KINDS:
+    if not context.is_addressed_to_holder or context.kind in OPTIONAL_KINDS:
         # An extra tells of no change: calendars have the entry, and some would ask
         # about a second one.
         return None, "PUBLISH"
-    is_seated = shared.is_seated_now(message) and event.status == Status.PUBLISHED
+    is_seated = context.is_seated_now and event.status == Status.PUBLISHED
     is_cancelled = (
-        shared.situation_of(message).is_over
-        and shared.had_a_place(message)
+        context.situation.is_over
+        and context.had_a_place
         and (not registration.is_live or event.status == Status.CANCELLED)
     )
     if not (is_seated or is_cancelled):
         return None, "PUBLISH"
-    party = recipients_party(message) or registration.attendees
-    url = ticket_url(party[0], code_key, public_url, masked) if party else None
+    party = context.party or registration.attendees
     entry = icalendar.registration_calendar(
-        registration, host=host, url=url, at=message.created_at, is_off=is_cancelled
+        registration,
+        host=urls.host,
+        url=urls.ticket(party[0]) if party else None,
+        at=written_at,
+        is_off=is_cancelled,
     )
     return entry, "CANCEL" if is_cancelled else "PUBLISH"
 
@@ -369,11 +284,12 @@ def preheader(words: MailWords, facts: EventFacts | None) -> str:
     return f"{words.preview or words.headline} {when}".rstrip()
 
 
-def event_facts(event: Event, mode: str, language: str) -> EventFacts:
-    zone, in_person = event.zone, mode == Mode.IN_PERSON
+def event_facts(context: MailContext) -> EventFacts:
+    event, language, zone = context.event, context.language, context.event.zone
+    in_person = context.mode == Mode.IN_PERSON
     starts = event.starts_at.astimezone(zone)
     return EventFacts(
-        title=cleaning.strip_controls(event.title),
+        title=context.title,
         day=i18n.day(event.starts_at, zone, language),
         time=time_range(event.starts_at, event.ends_at, zone, language),
         elsewhere=[
@@ -385,6 +301,7 @@ def event_facts(event: Event, mode: str, language: str) -> EventFacts:
         else None,
         place=location.venue_lines(event) if in_person else [_("Online")],
         access=cleaning.strip_controls(event.venue_access or "") if in_person else None,
+        **facts_before_change(context),
     )
 
 
@@ -403,12 +320,13 @@ def time_range(
     )
 
 
-def changed_facts(message: Message, language: str) -> dict[str, Any]:
+def facts_before_change(context: MailContext) -> dict[str, str]:
     """Return the old values of what has changed of when and where."""
-    before, changed = message.facts.get("before"), shared.changed_parts(message)
-    facts: dict[str, Any] = {}
+    before, changed = context.facts.get("before"), context.changed_parts
+    facts: dict[str, str] = {}
     if not before:
         return facts
+    language = context.language
     if "time" in changed:
         zone = ZoneInfo(before["timezone"])
         ends_at = datetime.fromisoformat(before["ends"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 
+from rsvp.formats.mail.context import MailContext
 from rsvp.formats.mail.texts import (
     endings,
     event_changes,
@@ -20,10 +20,9 @@ from rsvp.formats.mail.texts.custom import (
 from rsvp.formats.mail.texts.mailings import mailing_words
 from rsvp.formats.mail.texts.shared import MailWords, TextParts
 from rsvp.i18n import gettext as _
-from rsvp.models import Message
 from rsvp.models.message import MessageKind
 
-WRITERS: dict[MessageKind, Callable[[Message], TextParts]] = {
+WRITERS: dict[MessageKind, Callable[[MailContext], TextParts]] = {
     MessageKind.CONFIRM_ADDRESS: places.confirm_address,
     MessageKind.REQUESTED: places.requested,
     MessageKind.CONFIRMATION: places.confirmation,
@@ -39,31 +38,27 @@ WRITERS: dict[MessageKind, Callable[[Message], TextParts]] = {
     MessageKind.TICKET_AGAIN: registration_changes.ticket_again,
     MessageKind.EVENT_CHANGED: event_changes.event_changed,
     MessageKind.EVENT_CANCELLED: endings.event_cancelled,
+    MessageKind.REMINDER: reminders.reminder,
     MessageKind.THANK_YOU: reminders.thank_you,
     MessageKind.STILL_COMING: reminders.still_coming,
 }
 
-TIMED_WRITERS: dict[MessageKind, Callable[[Message, datetime], TextParts]] = {
-    MessageKind.REMINDER: reminders.reminder,
-}
-"""Those that say how far off something is, from when they are written."""
 
-
-def mail_words(message: Message, at: datetime) -> MailWords:
-    """Return the subject, first sentence and the ones after it, as they are written at
-    `at`, with the organizers' custom texts where they have some for this kind: what
-    people must know, we say in any case.
+def mail_words(context: MailContext) -> MailWords:
+    """Return the subject, first sentence and the ones after it, with the organizers'
+    custom texts where they have some for this kind: what people must know, we say in
+    any case.
 
     What a discreet event is called stands in no subject and no preview: they show on
     locked screens.
     """
-    if message.kind == MessageKind.NOTE:
-        return mailing_words(message)
-    subject, headline, lead = write_parts(message, at)
-    custom, preview = custom_texts_of(message), ""
-    if message.event.discreet:
+    if context.kind == MessageKind.NOTE:
+        return mailing_words(context)
+    subject, headline, lead = write_parts(context)
+    custom, preview = custom_texts_of(context), ""
+    if context.event.discreet:
         preview = headline
-        if message.kind != MessageKind.CONFIRM_ADDRESS:
+        if context.kind != MessageKind.CONFIRM_ADDRESS:
             subject = _("Your registration")
     elif "subject" in custom:
         # What they left open may be empty: a mail needs a subject all the same.
@@ -78,11 +73,8 @@ def mail_words(message: Message, at: datetime) -> MailWords:
 
 
 def has_writer(kind: MessageKind) -> bool:
-    return kind in WRITERS or kind in TIMED_WRITERS
+    return kind in WRITERS
 
 
-def write_parts(message: Message, at: datetime) -> TextParts:
-    kind = MessageKind(message.kind)
-    if kind in TIMED_WRITERS:
-        return TIMED_WRITERS[kind](message, at)
-    return WRITERS[kind](message)
+def write_parts(context: MailContext) -> TextParts:
+    return WRITERS[context.kind](context)

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from rsvp.formats.mail.context import MailContext
 from rsvp.formats.mail.texts.shared import (
     TextParts,
-    cause_of,
-    had_a_place,
     quote_organizers,
-    seats_of,
-    state_before,
     tickets_void_sentence,
-    title_of,
 )
 from rsvp.i18n import gettext as _
 from rsvp.i18n import ngettext
-from rsvp.models import Message
 from rsvp.models.registration import State
 
 
-def cancelled(message: Message) -> TextParts:
-    registration, old_state = message.registration, state_before(message)
+def cancelled(context: MailContext) -> TextParts:
+    registration, old_state = context.registration, context.state_before
     by_holder = registration.ended_by == "attendee"
     headline, thanks = CANCELLED_TEXTS.get(old_state or "", place_cancelled)()
     lead = [thanks]
@@ -31,9 +26,9 @@ def cancelled(message: Message) -> TextParts:
             quote_organizers(registration.ended_why),
         ]
     return (
-        _("Your registration for %(title)s is cancelled", title=title_of(message)),
+        _("Your registration for %(title)s is cancelled", title=context.title),
         headline,
-        [*lead, tickets_void_sentence() if had_a_place(message) else ""],
+        [*lead, tickets_void_sentence() if context.had_a_place else ""],
     )
 
 
@@ -77,24 +72,24 @@ CANCELLED_TEXTS: dict[str, Callable[[], tuple[str, str]]] = {
 }
 
 
-def declined(message: Message) -> TextParts:
+def declined(context: MailContext) -> TextParts:
     return (
-        _("Your request for %(title)s was declined", title=title_of(message)),
+        _("Your request for %(title)s was declined", title=context.title),
         ngettext(
             "The organizers can’t give you a place.",
             "The organizers can’t give you %(num)d places.",
-            seats_of(message),
+            context.seats,
         ),
         [
-            quote_organizers(message.registration.ended_why),
+            quote_organizers(context.registration.ended_why),
             _("Thank you for asking. You don’t need to do anything."),
         ],
     )
 
 
-def lapsed(message: Message) -> TextParts:
-    title = title_of(message)
-    match state_before(message):
+def lapsed(context: MailContext) -> TextParts:
+    title = context.title
+    match context.state_before:
         case State.HELD:
             return (
                 _("Not confirmed in time: %(title)s", title=title),
@@ -132,12 +127,12 @@ def lapsed(message: Message) -> TextParts:
     )
 
 
-def released(message: Message) -> TextParts:
-    seats = seats_of(message)
+def released(context: MailContext) -> TextParts:
+    seats = context.seats
     after = _("You would still like to come? Ask the organizers: there may be room.")
-    if cause_of(message) == "no_answer":
+    if context.cause == "no_answer":
         reason = _("We asked whether you still come, and there was no answer.")
-    elif cause_of(message) == "not_reached":
+    elif context.cause == "not_reached":
         reason = _(
             "Nobody could ask you whether you still come, so the organizers chose."
         )
@@ -149,7 +144,7 @@ def released(message: Message) -> TextParts:
             "Your place for %(title)s was given on",
             "Your places for %(title)s were given on",
             seats,
-            title=title_of(message),
+            title=context.title,
         ),
         ngettext(
             "Your place was given to somebody else.",
@@ -160,35 +155,35 @@ def released(message: Message) -> TextParts:
     )
 
 
-def passed_on(message: Message) -> TextParts:
+def passed_on(context: MailContext) -> TextParts:
     return (
         ngettext(
             "Your place for %(title)s was passed on",
             "Your places for %(title)s were passed on",
-            seats_of(message),
-            title=title_of(message),
+            context.seats,
+            title=context.title,
         ),
         _("The registration belongs to somebody else now."),
         [
             _("It was passed on by its link, which was in your mails."),
             _("Links and tickets in those mails no longer work."),
             _("You did not want that? Reply to this mail: it goes to the organizers.")
-            if message.event.contact
+            if context.event.contact
             else "",
         ],
     )
 
 
-def event_cancelled(message: Message) -> TextParts:
-    title = title_of(message)
+def event_cancelled(context: MailContext) -> TextParts:
+    title = context.title
     return (
         _("Cancelled: %(title)s", title=title),
         _("The event is cancelled.")
-        if message.event.discreet
+        if context.event.discreet
         else _("%(title)s is cancelled.", title=title),
         [
             _("The organizers had to call it off. We’re sorry."),
-            quote_organizers(message.facts.get("why")),
+            quote_organizers(context.facts.get("why")),
             _("You don’t need to do anything. Your registration no longer counts."),
         ],
     )

@@ -2,61 +2,52 @@
 
 from __future__ import annotations
 
+from rsvp.formats.mail.context import MailContext
 from rsvp.formats.mail.texts.shared import (
     TextParts,
     approval_sentence,
     attendance_sentences,
-    cause_of,
-    deadline_text,
     fewer_seats_sentence,
-    is_online,
     new_links_sentence,
     promotion_sentence,
     quote_organizers,
     reconfirmation_notice,
     requested_sentence,
     resend_reason,
-    seats_of,
-    title_of,
+    seats_kept_sentence,
     waitlist_place_sentence,
 )
 from rsvp.i18n import gettext as _
 from rsvp.i18n import ngettext
-from rsvp.models import Message
 
 # --- asked first --------------------------------------------------------------------
 
 
-def confirm_address(message: Message) -> TextParts:
-    seats = seats_of(message)
-    if message.event.discreet:
+def confirm_address(context: MailContext) -> TextParts:
+    seats = context.seats
+    if context.event.discreet:
         # Whoever gets this by a mistyped address learns nothing from it.
         return (
             _("Please confirm your registration"),
-            _("Please confirm by %(until)s.", until=deadline_text(message)),
+            _("Please confirm by %(until)s.", until=context.deadline),
             [
-                resend_reason(message),
+                resend_reason(context),
                 _("Somebody, most likely you, registered with this address."),
                 _("Open the page below and press the button there."),
                 _("It was not you? Do nothing, and it ends by itself."),
             ],
         )
     return (
-        _("Please confirm your address: %(title)s", title=title_of(message)),
-        ngettext(
-            "A place is kept for you until %(until)s.",
-            "%(num)d places are kept for you until %(until)s.",
-            seats,
-            until=deadline_text(message),
-        ),
+        _("Please confirm your address: %(title)s", title=context.title),
+        seats_kept_sentence(context, seats),
         [
-            resend_reason(message),
+            resend_reason(context),
             _(
                 "Please confirm by then that this is your address: open the page below "
                 "and press the button there."
             ),
             _("Your link to join comes by mail after that.")
-            if is_online(message)
+            if context.is_online
             else ngettext(
                 "Your ticket comes by mail after that.",
                 "Your tickets come by mail after that.",
@@ -67,12 +58,12 @@ def confirm_address(message: Message) -> TextParts:
     )
 
 
-def requested(message: Message) -> TextParts:
+def requested(context: MailContext) -> TextParts:
     return (
-        _("Your request for %(title)s", title=title_of(message)),
-        requested_sentence(message),
+        _("Your request for %(title)s", title=context.title),
+        requested_sentence(context),
         [
-            resend_reason(message),
+            resend_reason(context),
             approval_sentence(),
             _("You don’t need to do anything."),
         ],
@@ -82,23 +73,21 @@ def requested(message: Message) -> TextParts:
 # --- a place ------------------------------------------------------------------------
 
 
-def confirmation(message: Message) -> TextParts:
-    headline, lead = CONFIRMATION_WRITERS.get(cause_of(message) or "", confirmed)(
-        message
-    )
-    organizers_words = quote_organizers(message.facts.get("why"))
-    after = [*attendance_sentences(message), reconfirmation_notice(message)]
-    return ticket_subject(message), headline, [*lead, organizers_words, *after]
+def confirmation(context: MailContext) -> TextParts:
+    headline, lead = CONFIRMATION_WRITERS.get(context.cause or "", confirmed)(context)
+    organizers_words = quote_organizers(context.facts.get("why"))
+    after = [*attendance_sentences(context), reconfirmation_notice(context)]
+    return ticket_subject(context), headline, [*lead, organizers_words, *after]
 
 
-def ticket_subject(message: Message) -> str:
-    title = title_of(message)
-    if is_online(message):
+def ticket_subject(context: MailContext) -> str:
+    title = context.title
+    if context.is_online:
         return _("Your link for %(title)s", title=title)
     return ngettext(
         "Your ticket for %(title)s",
         "Your %(num)d tickets for %(title)s",
-        seats_of(message),
+        context.seats,
         title=title,
     )
 
@@ -106,67 +95,65 @@ def ticket_subject(message: Message) -> str:
 Opening = tuple[str, list[str]]
 
 
-def confirmed(message: Message) -> Opening:
-    if is_online(message):
+def confirmed(context: MailContext) -> Opening:
+    if context.is_online:
         return _("You’re registered."), []
     return ngettext(
         "Your place is confirmed.",
         "Your %(num)d places are confirmed.",
-        seats_of(message),
+        context.seats,
     ), []
 
 
-def approved(message: Message) -> Opening:
+def approved(context: MailContext) -> Opening:
     return ngettext(
         "The organizers said yes: your place is confirmed.",
         "The organizers said yes: your %(num)d places are confirmed.",
-        seats_of(message),
+        context.seats,
     ), []
 
 
-def address_confirmed(message: Message) -> Opening:
+def address_confirmed(context: MailContext) -> Opening:
     return ngettext(
         "Thank you: your place is confirmed.",
         "Thank you: your %(num)d places are confirmed.",
-        seats_of(message),
+        context.seats,
     ), []
 
 
-def accepted(message: Message) -> Opening:
+def accepted(context: MailContext) -> Opening:
     return ngettext(
         "You took the place: it’s yours.",
         "You took the %(num)d places: they’re yours.",
-        seats_of(message),
+        context.seats,
     ), []
 
 
-def reinstated(message: Message) -> Opening:
+def reinstated(context: MailContext) -> Opening:
     headline = ngettext(
         "You have your place back.",
         "You have your %(num)d places back.",
-        seats_of(message),
+        context.seats,
     )
     return headline, [
         _("The organizers brought your registration back."),
-        ""
-        if is_online(message)
-        else _("The codes of your earlier tickets work again."),
+        "" if context.is_online else _("The codes of your earlier tickets work again."),
     ]
 
 
-def passed_on(message: Message) -> Opening:
+def passed_on(context: MailContext) -> Opening:
     headline = ngettext(
         "Somebody passed their place on to you.",
         "Somebody passed their %(num)d places on to you.",
-        seats_of(message),
+        context.seats,
     )
     return headline, [
         _("It’s yours now. If you can’t come, please give it up so that others can.")
     ]
 
 
-def corrected(message: Message) -> Opening:
-    headline, _none = confirmed(message)
+def corrected(context: MailContext) -> Opening:
+    headline, _none = confirmed(context)
     return headline, [_("It belongs to this address now."), new_links_sentence()]
 
 
@@ -180,14 +167,14 @@ CONFIRMATION_WRITERS = {
 }
 
 
-def promoted(message: Message) -> TextParts:
-    seats, cause = seats_of(message), cause_of(message)
-    lead = attendance_sentences(message)
+def promoted(context: MailContext) -> TextParts:
+    seats, cause = context.seats, context.cause
+    lead = attendance_sentences(context)
     if cause == "seat_present":
         headline = ngettext(
             "You got a place at the door.", "You got %(num)d places at the door.", seats
         )
-        return ticket_subject(message), headline, lead
+        return ticket_subject(context), headline, lead
     if cause == "confirm_above":
         headline = ngettext(
             "The organizers have made a place for you.",
@@ -201,12 +188,12 @@ def promoted(message: Message) -> TextParts:
             seats,
         )
     return (
-        _("You’re off the waitlist: %(title)s", title=title_of(message)),
+        _("You’re off the waitlist: %(title)s", title=context.title),
         headline,
         [
             *lead,
             _("Can’t come any more? Please say so soon: others are waiting."),
-            reconfirmation_notice(message),
+            reconfirmation_notice(context),
         ],
     )
 
@@ -214,9 +201,8 @@ def promoted(message: Message) -> TextParts:
 # --- an offer, and the line ---------------------------------------------------------
 
 
-def offer(message: Message) -> TextParts:
-    seats = seats_of(message)
-    offered = int(message.facts.get("offered") or seats)
+def offer(context: MailContext) -> TextParts:
+    seats, offered = context.seats, context.offered_seats
     fewer = ngettext(
         "You asked for %(seats)d places, and one is free. If you take it, say who of "
         "you comes; the rest of your party gives up its wait.",
@@ -230,22 +216,17 @@ def offer(message: Message) -> TextParts:
             "A place is free for you: %(title)s",
             "%(num)d places are free for you: %(title)s",
             offered,
-            title=title_of(message),
+            title=context.title,
         ),
-        ngettext(
-            "A place is kept for you until %(until)s.",
-            "%(num)d places are kept for you until %(until)s.",
-            offered,
-            until=deadline_text(message),
-        ),
+        seats_kept_sentence(context, offered),
         [
-            resend_reason(message),
+            resend_reason(context),
             _("The organizers offer it to you, whatever your place in line.")
-            if cause_of(message) == "by_hand"
+            if context.cause == "by_hand"
             else "",
             fewer if offered < seats else "",
             _("Please answer by then, on the page below: take it or let it go.")
-            if message.registration.was_put_off
+            if context.registration.was_put_off
             else _(
                 "Please answer by then, on the page below: take it, let it go, or let "
                 "others go first this once and keep your place in line."
@@ -255,22 +236,22 @@ def offer(message: Message) -> TextParts:
     )
 
 
-def waitlisted(message: Message) -> TextParts:
-    organizers_words = quote_organizers(message.facts.get("why"))
+def waitlisted(context: MailContext) -> TextParts:
+    organizers_words = quote_organizers(context.facts.get("why"))
     return (
-        _("You’re on the waitlist for %(title)s", title=title_of(message)),
-        waitlist_place_sentence(message),
+        _("You’re on the waitlist for %(title)s", title=context.title),
+        waitlist_place_sentence(context),
         [
-            why_waitlisted(message),
+            why_waitlisted(context),
             organizers_words,
-            promotion_sentence(message),
-            fewer_seats_sentence(message),
+            promotion_sentence(context),
+            fewer_seats_sentence(context),
         ],
     )
 
 
-def why_waitlisted(message: Message) -> str:
-    match cause_of(message):
+def why_waitlisted(context: MailContext) -> str:
+    match context.cause:
         case "approved":
             return _("The organizers said yes, but all places are taken at the moment.")
         case "confirmed_address":
@@ -290,4 +271,4 @@ def why_waitlisted(message: Message) -> str:
             )
         case "passed_on":
             return _("Somebody passed their place in line on to you.")
-    return resend_reason(message)
+    return resend_reason(context)

@@ -2,53 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from rsvp import i18n
+from rsvp.formats.mail.context import MailContext, MailSituation
 from rsvp.formats.mail.texts.shared import (
-    MailSituation,
     TextParts,
     attendance_sentences,
-    clock_text,
-    deadline_text,
-    is_neutral,
-    is_online,
     no_answer_sentence,
     promotion_sentence,
     requested_sentence,
-    seats_of,
-    situation_of,
+    seats_kept_sentence,
     state_sentence,
     tickets_void_sentence,
-    title_of,
     waitlist_place_sentence,
 )
 from rsvp.i18n import gettext as _
 from rsvp.i18n import ngettext
-from rsvp.models import Message
 
 # --- before it begins ---------------------------------------------------------------
 
 
-def reminder(message: Message, at: datetime) -> TextParts:
-    """Said at `at`: how far off it is follows from when the mail is written."""
-    when, title = time_left_phrase(message, at), title_of(message)
+def reminder(context: MailContext) -> TextParts:
+    when, title = time_left_phrase(context), context.title
     subject = _("%(when)s: %(title)s", when=when, title=title)
-    if is_neutral(message):
-        return subject, state_sentence(message), []
-    return subject, start_sentence(message, at), state_sentences(message)
+    if context.is_neutral:
+        return subject, state_sentence(context), []
+    return subject, start_sentence(context), state_sentences(context)
 
 
-def days_until(message: Message, at: datetime) -> int:
-    """Return how many days from `at` to the start, by the calendar of the event's
-    zone."""
-    event = message.event
-    today = at.astimezone(event.zone).date()
+def days_left(context: MailContext) -> int:
+    """Return how many days there are to the start when the mail is written, by the
+    calendar of the event's zone."""
+    event = context.event
+    today = context.at.astimezone(event.zone).date()
     return (event.starts_at.astimezone(event.zone).date() - today).days
 
 
-def time_left_phrase(message: Message, at: datetime) -> str:
-    match days_until(message, at):
+def time_left_phrase(context: MailContext) -> str:
+    match days_left(context):
         case 0:
             return _("Today")
         case 1:
@@ -62,13 +52,13 @@ def time_left_phrase(message: Message, at: datetime) -> str:
     return _("Once more")
 
 
-def start_sentence(message: Message, at: datetime) -> str:
-    event, language = message.event, i18n.language_for(message.registration.language)
-    title = _("It") if event.discreet else title_of(message)
-    time = clock_text(message, event.starts_at)
-    day = i18n.near_day(event.starts_at, event.zone, language)
+def start_sentence(context: MailContext) -> str:
+    event = context.event
+    title = _("It") if event.discreet else context.title
+    time = context.clock(event.starts_at)
+    day = i18n.near_day(event.starts_at, event.zone, context.language)
     words = {"title": title, "day": day, "time": time}
-    match days_until(message, at):
+    match days_left(context):
         case 0:
             return _("%(title)s begins today at %(time)s.", **words)
         case 1:
@@ -87,19 +77,19 @@ def start_sentence(message: Message, at: datetime) -> str:
     return _("%(title)s began on %(day)s at %(time)s.", **words)
 
 
-def state_sentences(message: Message) -> list[str]:
-    match situation_of(message):
+def state_sentences(context: MailContext) -> list[str]:
+    match context.situation:
         case MailSituation.SEATED:
-            return [state_sentence(message), *attendance_sentences(message)]
+            return [state_sentence(context), *attendance_sentences(context)]
         case MailSituation.IN_LINE:
             return [
-                waitlist_place_sentence(message),
-                promotion_sentence(message),
-                standby_sentence(message),
+                waitlist_place_sentence(context),
+                promotion_sentence(context),
+                standby_sentence(context),
             ]
         case MailSituation.REQUESTED:
             return [
-                requested_sentence(message),
+                requested_sentence(context),
                 _(
                     "The organizers have not decided yet. We mail you as soon as they "
                     "have; until then no place is kept for you."
@@ -107,27 +97,22 @@ def state_sentences(message: Message) -> list[str]:
             ]
         case MailSituation.OFFERED:
             return [
-                ngettext(
-                    "A place is kept for you until %(until)s.",
-                    "%(num)d places are kept for you until %(until)s.",
-                    int(message.facts.get("offered") or seats_of(message)),
-                    until=deadline_text(message),
-                ),
+                seats_kept_sentence(context, context.offered_seats),
                 _("Please answer by then, on the page below."),
             ]
         case MailSituation.HELD:
             return [
-                state_sentence(message),
+                state_sentence(context),
                 _("Please confirm it on the page below, to keep your place."),
             ]
     return [tickets_void_sentence()]
 
 
-def standby_sentence(message: Message) -> str:
+def standby_sentence(context: MailContext) -> str:
     """What those who wait may still hope for on the evening itself."""
-    if is_online(message):
+    if context.is_online:
         return ""
-    event = message.event
+    event = context.event
     return _(
         "From %(time)s on, places that are still free go to those who stand at the "
         "door, in the order of the line.",
@@ -138,9 +123,9 @@ def standby_sentence(message: Message) -> str:
 # --- after it is over ---------------------------------------------------------------
 
 
-def thank_you(message: Message) -> TextParts:
-    title, is_discreet = title_of(message), message.event.discreet
-    if message.facts.get("came"):
+def thank_you(context: MailContext) -> TextParts:
+    title, is_discreet = context.title, context.event.discreet
+    if context.facts.get("came"):
         return (
             _("Thank you for coming: %(title)s", title=title),
             _("Thank you for coming.")
@@ -157,21 +142,21 @@ def thank_you(message: Message) -> TextParts:
     )
 
 
-def still_coming(message: Message) -> TextParts:
+def still_coming(context: MailContext) -> TextParts:
     return (
-        _("Are you still coming to %(title)s?", title=title_of(message)),
+        _("Are you still coming to %(title)s?", title=context.title),
         _(
             "Are you still coming? Please answer by %(until)s.",
-            until=deadline_text(message),
+            until=context.deadline,
         ),
         [
-            no_answer_sentence(message, message.facts.get("no_answer")),
+            no_answer_sentence(context, context.facts.get("no_answer")),
             _(
                 "Each of the buttons opens a page, and counts only once you press it "
                 "there."
             ),
             _("Only some of you can come? The page leads to giving up single places.")
-            if seats_of(message) > 1
+            if context.seats > 1
             else "",
         ],
     )

@@ -10,11 +10,11 @@ from uuid import UUID
 from flask_babel import force_locale
 from flask_babel import gettext as _
 
-from rsvp import i18n
 from rsvp.db import utcnow
 from rsvp.domain import deadlines
 from rsvp.formats import location
 from rsvp.formats.mail import render, samples, texts
+from rsvp.formats.mail.context import MailContext
 from rsvp.formats.mail.texts.shared import MailWords
 from rsvp.models import Event, Message, Registration
 from rsvp.models.message import MessageKind
@@ -70,19 +70,19 @@ class Preview:
     @property
     def texts(self) -> MailWords:
         """What it says, in its language."""
-        with force_locale(self.language):
-            return texts.mail_words(self.message, self.at)
+        with force_locale(self.context.language):
+            return texts.mail_words(self.context)
 
     @property
     def default_texts(self) -> tuple[str, str]:
         """Subject and headline as they are where nobody has changed them."""
-        with force_locale(self.language):
-            subject, headline, _lead = texts.write_parts(self.message, self.at)
+        with force_locale(self.context.language):
+            subject, headline, _lead = texts.write_parts(self.context)
         return subject, headline
 
     @property
-    def language(self) -> str:
-        return i18n.language_for(self.message.registration.language)
+    def context(self) -> MailContext:
+        return MailContext(self.message, self.at)
 
 
 def make_preview(event: Event, kind: MessageKind) -> Preview:
