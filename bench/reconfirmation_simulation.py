@@ -23,7 +23,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from rsvp import create_app, errors, startup
-from rsvp.db import write, writing
+from rsvp.db import write, write_optimistic, writing
 from rsvp.domain import invariants, reconfirmation
 from rsvp.domain.registrations import cancellation, create, door_seating
 from rsvp.domain.registrations.create import Outcome
@@ -173,7 +173,7 @@ def book_one(page: Event, now: datetime) -> Outcome:
         party=(create.RequestedAttendee("Somebody"),),
     )
     plan = create.prepare(page, wanted, code_key=CODE_KEY, now=now)
-    return write(lambda again: create.register(plan, under_lock=again))
+    return write_optimistic(create.register, plan)
 
 
 def ask(event: Event, asked: list[tuple[Person, Outcome]], seen: EveningFacts) -> None:
@@ -245,7 +245,7 @@ def check(event: Event, seen: EveningFacts) -> None:
 
 def act(verb: Any, one: Outcome, now: datetime) -> None:
     number = one.registration_id
-    write(lambda _: verb(number, actor="attendee", now=now))
+    write(verb, number, actor="attendee", now=now)
 
 
 def let_in(phone: Any, one: Outcome, now: datetime) -> None:

@@ -14,7 +14,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import current_app
 from sqlalchemy import (
@@ -39,6 +39,7 @@ from sqlalchemy.types import TypeDecorator
 from rsvp.database.writer_queue import WriterQueue
 from rsvp.errors import RetryUnderLock
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 NAMING_CONVENTION = {
@@ -200,13 +201,32 @@ def writing() -> Iterator[Session]:
         notify_worker()
 
 
-def write(change: Callable[[bool], T], *, under_lock: bool = False) -> T:
-    """Run `change(under_lock)` inside `writing()` and return what it returned.
+def write(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the function inside `writing()` and return what it returned.
 
-    It runs again, with `under_lock=True`, after it raised `RetryUnderLock` (what it was
-    decided on has changed) or after PostgreSQL reported a deadlock; a few times at
-    most. Whoever knows that a first quick try is in vain starts with `under_lock=True`.
+    After PostgreSQL reported a deadlock it is called again, a few times at most, with
+    the same arguments: hand over ids, and look rows up inside.
     """
+    return try_again(lambda _under_lock: function(*args, **kwargs), under_lock=False)
+
+
+def write_optimistic(
+    function: Callable[..., T], *args: Any, locked_first: bool = False
+) -> T:
+    """Call `function(*args, under_lock=False)` inside `writing()`, and return what it
+    returned: it decides without the event's lock, on what was read before.
+
+    It is called again with `under_lock=True` after it raised `RetryUnderLock` (what it
+    was decided on has changed), or after a deadlock; a few times at most. Whoever knows
+    that the first quick try is in vain begins with the lock: `locked_first`.
+    """
+    return try_again(
+        lambda under_lock: function(*args, under_lock=under_lock),
+        under_lock=locked_first,
+    )
+
+
+def try_again(change: Callable[[bool], T], *, under_lock: bool) -> T:
     tries = 1
     while True:
         try:

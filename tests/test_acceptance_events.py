@@ -282,11 +282,7 @@ def confirms_the_address(client: FlaskClient, first: mail_render.RenderedMail) -
 def is_approved(client: FlaskClient, first: mail_render.RenderedMail) -> None:
     assert "asked for a place" in client.get(link_in(first)).text
     asked, now = the_only_one().id, utcnow()
-    write(
-        lambda _again: approval.approve(
-            asked, why="Bring an apron.", actor="user:1", now=now
-        )
-    )
+    write(approval.approve, asked, why="Bring an apron.", actor="user:1", now=now)
     assert "They wrote: “Bring an apron.”" in newest_mail().text
     assert message_kinds() == ["requested", "confirmation"]
 
@@ -355,11 +351,7 @@ def test_a_request_that_finds_the_bench_full_goes_to_the_line(client: FlaskClien
         register(client, event, "bench", person | ANSWERS)
 
     for asked in db.session.scalars(select(Registration.id)).all():
-        write(
-            lambda _again, one=asked: approval.approve(
-                one, actor="user:1", now=utcnow()
-            )
-        )
+        write(approval.approve, asked, actor="user:1", now=utcnow())
 
     db.session.rollback()
     states = list(db.session.scalars(select(Registration.state)))

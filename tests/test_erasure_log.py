@@ -46,9 +46,7 @@ def test_nothing_is_erased_that_is_not_noted_before(app, monkeypatch):
     monkeypatch.setattr(
         session, "commit", lambda: (order.append("commit"), commit())[1]
     )
-    write(
-        lambda _: privacy.erase_registration(zoe.registration_id, actor="a", now=NOON)
-    )
+    write(privacy.erase_registration, zoe.registration_id, actor="a", now=NOON)
 
     [entries, committed] = order
     assert committed == "commit"

@@ -235,9 +235,11 @@ def bring_up_to_date(
             if hold is None and app.config["MAIL_SERVER"]:
                 hold = True
             ended = write(
-                lambda _again: after_restore.end_stale_access(
-                    about.made_at, hold_mails=hold, actor=ACTOR, now=now
-                )
+                after_restore.end_stale_access,
+                about.made_at,
+                hold_mails=hold,
+                actor=ACTOR,
+                now=now,
             )
             repeated = after_restore.erasures_to_repeat(entries)
             for entry in repeated:
@@ -256,7 +258,7 @@ def bring_up_to_date(
 
 
 def erase_again(entry: dict[str, Any], now: datetime) -> None:
-    write(lambda _again: after_restore.repeat_erasure(entry, actor=ACTOR, now=now))
+    write(after_restore.repeat_erasure, entry, actor=ACTOR, now=now)
 
 
 def summarize_restored() -> dict[str, Any]:

@@ -51,14 +51,13 @@ def make_pass(slug: str, phones: int, at_once: bool, as_data: bool) -> None:
         )
     event_id, code_key = event.id, current_app.config["CODE_KEY"]
     made = write(
-        lambda _again: passes.create_pass(
-            event_id,
-            code_key=code_key,
-            phones_max=phones,
-            at_once=at_once,
-            actor="command",
-            now=utcnow(),
-        )
+        passes.create_pass,
+        event_id,
+        code_key=code_key,
+        phones_max=phones,
+        at_once=at_once,
+        actor="command",
+        now=utcnow(),
     )
     link = (
         f"{current_app.config['PUBLIC_URL']}/door/{passes.pass_token(made, code_key)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -51,7 +52,7 @@ def import_events(files: tuple[str, ...], as_data: bool) -> None:
     docs/event-file.md.
     """
     sources = read_files(files)
-    results = write(lambda _: [publish_event(source) for source in sources])
+    results = write(publish_all, sources)
     for source in sources:
         if meant := suggest_address(source.event.contact or ""):
             click.echo(error_at(source, "contact", f"did you mean {meant}?"), err=True)
@@ -114,6 +115,10 @@ def read_file(file: str) -> SourceFile:
         mistake = readers.Mistake(line, "", "is not UTF-8 text")
         raise parse.EventFileError(name, [mistake]) from error
     return SourceFile(name, text, parse.parse_event(text, name))
+
+
+def publish_all(sources: Iterable[SourceFile]) -> list[event_publish.PublishResult]:
+    return [publish_event(source) for source in sources]
 
 
 def publish_event(source: SourceFile) -> event_publish.PublishResult:

@@ -135,7 +135,7 @@ def read_clock_state(now: datetime, steady: SteadyTime) -> ClockTrust:
     current_session().rollback()
     if is_up_to_date:
         return ClockTrust()
-    clock_trust = write(lambda _again: trusted_clock.check_clock(now, steady))
+    clock_trust = write(trusted_clock.check_clock, now, steady)
     if clock_trust.is_first_seen:
         log.warning(
             "the clock stands at %s, %s from the last run: %s wait until it has gone "

@@ -91,7 +91,7 @@ class SupervisedWorker:
         """Change the worker's row; return how many ended shortly after one another, and
         why the last did."""
 
-        def changed(_again: bool) -> tuple[int, str] | None:
+        def changed() -> tuple[int, str] | None:
             row = change()
             return (row.ends, row.why) if row and row.why else None
 
@@ -103,7 +103,7 @@ class SupervisedWorker:
             log.error(template, *ends)
 
 
-def write_if_possible(what: str, change: Callable[[bool], T]) -> T | None:
+def write_if_possible(what: str, change: Callable[[], T]) -> T | None:
     """Write a change, or log that the database does not take it and return None."""
     try:
         return write(change)
@@ -134,9 +134,7 @@ class WorkerLoop:
             return
         row = delete(table_of(Job)).where(Job.name == self.name)
         if current_session().get(Job, self.name) is not None:
-            write_if_possible(
-                f"that {self.name} goes on", lambda _again: changed_one(row)
-            )
+            write_if_possible(f"that {self.name} goes on", lambda: changed_one(row))
         current_session().rollback()
         self.may_have_row = False
 
@@ -159,7 +157,7 @@ class WorkerLoop:
         }
         fresh = {"name": self.name, "runs": 0, "done": 0} | values
 
-        def change(_again: bool) -> None:
+        def change() -> None:
             session = current_session()
             row = INSERT_BY_ENGINE[session.get_bind().dialect.name](
                 table_of(Job)

@@ -43,7 +43,7 @@ def run_in_batches(
 def run_all_batches(handle: Callable[..., int], event_id: int, now: datetime) -> int:
     done, handled = 0, reconfirmation.BATCH_SIZE
     while handled >= reconfirmation.BATCH_SIZE:
-        handled = write(lambda _again: handle(event_id, now=now))
+        handled = write(handle, event_id, now=now)
         done += handled
     return done
 
@@ -57,7 +57,7 @@ def erase_expired(now: datetime) -> int:
 
 
 def erase_event(event_id: int, now: datetime) -> int:
-    write(lambda _again: privacy.erase_due(event_id, actor="worker", now=now))
+    write(privacy.erase_due, event_id, actor="worker", now=now)
     log.info("event %d: attendees' data erased", event_id)
     return 1
 
@@ -66,7 +66,7 @@ def forget_mail_counts(now: datetime) -> int:
     """Delete the hashes of mailboxes and networks that are older than a day. Return of
     how many mails. In small steps: others want to write meanwhile."""
     total = 0
-    while dropped := write(lambda _again: mail_limits.forget_old_marks(now)):
+    while dropped := write(mail_limits.forget_old_marks, now):
         total += dropped
     return total
 
@@ -83,7 +83,7 @@ def send_mailing(mailing_id: int, now: datetime) -> int:
     """Write the messages of one mailing in short transactions, so that a stop is
     noticed in between."""
     reached = 0
-    while batch := write(lambda _again: send_mailing_batch(mailing_id, now)):
+    while batch := write(send_mailing_batch, mailing_id, now):
         reached += batch
     return reached
 
@@ -116,7 +116,7 @@ def send_reminders(now: datetime) -> int:
 def send_reminder(reminder: reminders.DueReminder, now: datetime) -> int:
     written, goes_on = 0, True
     while goes_on:
-        batch = write(lambda _again: reminders.send_batch(reminder, now))
+        batch = write(reminders.send_batch, reminder, now)
         written += batch.written
         goes_on = batch.has_more
     return written
@@ -132,7 +132,7 @@ def expire_registrations(now: datetime) -> int:
 
 
 def expire_event(event_id: int, now: datetime) -> int:
-    return write(lambda _again: expiry.expire_due(event_id, now=now))
+    return write(expiry.expire_due, event_id, now=now)
 
 
 Item = TypeVar("Item")

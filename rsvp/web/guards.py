@@ -161,7 +161,7 @@ def confirm_phone(phone_id: int) -> None:
     try:
         # Where nothing can be written its scans are told so, and it counts later.
         with outages.best_effort(f"that phone {phone_id} came back"):
-            write(lambda _again: passes.confirm_device(phone_id, now=now))
+            write(passes.confirm_device, phone_id, now=now)
     except DoorPassFull as full:
         # As for any phone that may not scan: its script then stops, and says why.
         full.status = PhoneStopped.status

@@ -38,9 +38,12 @@ def test_sign_ins_links_passes_and_phones_end(site, evening):
             account_security.password_reset_link(user, LATER),
         )
         made = write(
-            lambda _: passes.create_pass(
-                event.id, code_key=CODE_KEY, actor="command", at_once=True, now=NOON
-            )
+            passes.create_pass,
+            event.id,
+            code_key=CODE_KEY,
+            actor="command",
+            at_once=True,
+            now=NOON,
         )
         with writing():
             passes.enrol_device(made.id, "Main", tokens.new_device_secret(), now=NOON)
@@ -120,9 +123,10 @@ def test_accounts_it_brings_back_are_known(site, evening):
 def erase_zoe(site: Site, now=LATER) -> None:
     with site.used():
         write(
-            lambda _: privacy.erase_registration(
-                site.zoe.registration_id, actor="attendee", now=now
-            )
+            privacy.erase_registration,
+            site.zoe.registration_id,
+            actor="attendee",
+            now=now,
         )
 
 

@@ -60,7 +60,7 @@ def revoke(event, code, now=NOON):
 def use(event, code, outcome, now=NOON):
     """Register by a code as the form does: under the event's lock."""
 
-    def change(_again):
+    def change():
         capacity.lock_event(event.id)
         invitation = invitations.lock_usable(event.id, code, now)
         db.session.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
@@ -37,7 +38,7 @@ def send(event, now=NOON, **wanted) -> int:
 
 
 def stop(mailing_id, now=NOON) -> int:
-    return write(lambda _: mailings.stop(mailing_id, actor=ADA, now=now))
+    return write(mailings.stop, mailing_id, actor=ADA, now=now)
 
 
 def told(mailing_id, **where) -> list[str]:
@@ -181,7 +182,7 @@ def test_who_asked_for_no_more_or_can_not_be_reached_is_left_out(evening, values
 def test_who_asked_to_be_forgotten_is_left_out(evening):
     bo = db.session.scalars(select(Registration).where(Registration.name == "bo")).one()
     number = bo.id
-    write(lambda _: privacy.erase_registration(number, actor="attendee", now=NOON))
+    write(privacy.erase_registration, number, actor="attendee", now=NOON)
 
     assert "" not in told(send(evening, states=[]))
 
@@ -273,7 +274,7 @@ def test_one_that_broke_off_goes_on_where_it_was(app, monkeypatch):
     mailing_id = draft_mailing(event)
     schedule_mailing(mailing_id)
 
-    assert write(lambda _: jobs.send_mailing_batch(mailing_id, NOON)) == 2
+    assert write(jobs.send_mailing_batch, mailing_id, NOON) == 2
     assert stored(mailing_id).state == "sending"
     assert jobs.send_mailings(NOON) == 1
 
@@ -289,7 +290,7 @@ def test_stopping_keeps_back_what_has_not_gone_out(app, monkeypatch):
     come(event, "ada", "bo", "cy", "di")
     mailing_id = draft_mailing(event)
     schedule_mailing(mailing_id)
-    write(lambda _: jobs.send_mailing_batch(mailing_id, NOON))
+    write(jobs.send_mailing_batch, mailing_id, NOON)
     mine = Message.mailing_id == mailing_id
     is_adas = mine & Message.recipient.startswith("ada")
     set_rows(Message, is_adas, state="sent", sent_at=NOON)
@@ -341,25 +342,19 @@ def test_what_waits_in_the_outbox_can_still_be_stopped(app):
 def test_only_a_draft_is_changed_sent_or_thrown_away(app):
     event = make_event()
     mailing_id, unwanted = draft_mailing(event), draft_mailing(event)
-    write(
-        lambda _: mailings.update_draft(
-            mailing_id, subject="Soup", text="Six", recipients={}
-        )
-    )
-    write(lambda _: mailings.delete_draft(unwanted))
+    write(mailings.update_draft, mailing_id, subject="Soup", text="Six", recipients={})
+    write(mailings.delete_draft, unwanted)
     assert stored(mailing_id).subject == "Soup"
     assert db.session.get(Mailing, unwanted) is None
     schedule_mailing(mailing_id)
 
     for change in (
-        lambda _: mailings.update_draft(
-            mailing_id, subject="a", text="b", recipients={}
-        ),
-        lambda _: mailings.delete_draft(mailing_id),
-        lambda _: mailings.schedule(mailing_id, actor=ADA, now=NOON),
+        partial(mailings.update_draft, subject="a", text="b", recipients={}),
+        mailings.delete_draft,
+        partial(mailings.schedule, actor=ADA, now=NOON),
     ):
         with pytest.raises(errors.MailingNotDraft):
-            write(change)
+            write(change, mailing_id)
 
 
 @pytest.mark.both_engines
@@ -395,7 +390,7 @@ def test_a_cancelled_event_is_explained_a_draft_and_an_erased_one_are_not(app):
 
 
 def by_button(event_id: int) -> None:
-    write(lambda _: lifecycle.cancel_event(event_id, actor=ADA, now=NOON))
+    write(lifecycle.cancel_event, event_id, actor=ADA, now=NOON)
 
 
 def by_file(_event_id: int) -> None:
@@ -443,7 +438,7 @@ def test_with_an_events_data_its_mails_are_forgotten(app):
     over = event.ends_at + timedelta(days=31)
     schedule_mailing(waits, over)
 
-    write(lambda _: privacy.erase_due(event.id, actor="worker", now=over))
+    write(privacy.erase_due, event.id, actor="worker", now=over)
     jobs.send_mailings(over)
 
     assert (stored(sent).subject, stored(sent).text) == ("", "")

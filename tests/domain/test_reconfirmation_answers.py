@@ -421,9 +421,7 @@ def yes_at_the_deadline(app):
                 if number is None:
                     return close_reconfirmations(ANSWER_BY)
                 return write(
-                    lambda _: reconfirmation.reconfirm(
-                        number, actor="attendee", now=ANSWER_BY
-                    )
+                    reconfirmation.reconfirm, number, actor="attendee", now=ANSWER_BY
                 )
             except errors.AlreadyOver:
                 return False

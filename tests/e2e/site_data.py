@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rsvp import tokens
-from rsvp.db import utcnow, write
+from rsvp.db import utcnow, write, writing
 from rsvp.domain import invitations, mailings
 from rsvp.domain.checkin import passes
 from rsvp.extensions import db
@@ -108,32 +108,29 @@ def make_site_data() -> SiteData:
 
 def make_draft(event_id: int, now: datetime) -> str:
     """A mail that an organizer is writing; its uuid."""
-    return write(
-        lambda _: str(
-            mailings.create_draft(
-                event_id,
-                subject="Bring a bowl, {name}",
-                text="Soup is at {time}.\n\nhttps://map.example.org/boat-house",
-                recipients={"states": ["confirmed"]},
-                actor="user:1",
-                now=now,
-            ).uuid
+    with writing():
+        draft = mailings.create_draft(
+            event_id,
+            subject="Bring a bowl, {name}",
+            text="Soup is at {time}.\n\nhttps://map.example.org/boat-house",
+            recipients={"states": ["confirmed"]},
+            actor="user:1",
+            now=now,
         )
-    )
+        return str(draft.uuid)
 
 
 def make_codes(event_id: int, now: datetime) -> None:
     write(
-        lambda _: invitations.create(
-            event_id,
-            count=2,
-            uses_max=40,
-            expires_at=now + timedelta(days=9),
-            label="Neighbours",
-            code_key=CODE_KEY,
-            actor="user:1",
-            now=now,
-        )
+        invitations.create,
+        event_id,
+        count=2,
+        uses_max=40,
+        expires_at=now + timedelta(days=9),
+        label="Neighbours",
+        code_key=CODE_KEY,
+        actor="user:1",
+        now=now,
     )
 
 

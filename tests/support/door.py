@@ -99,7 +99,7 @@ def record_scan(
     )
     phone_id = phone.id
 
-    def change(_again: bool) -> ScanResult:
+    def change() -> ScanResult:
         return scans.record_scan(made, db.session.get_one(Device, phone_id), now=now)
 
     return write(change)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from rsvp import security as account_security
-from rsvp.db import write, writing
+from rsvp.db import write, write_optimistic, writing
 from rsvp.domain.accounts import users
 from rsvp.domain.events import publish
 from rsvp.domain.registrations import cancellation, create
@@ -157,18 +157,11 @@ def register(
         code_key=CODE_KEY,
         now=now,
     )
-    return write(
-        lambda again: create.register(plan, under_lock=again),
-        under_lock=under_lock,
-    )
+    return write_optimistic(create.register, plan, locked_first=under_lock)
 
 
 def cancel(outcome: create.Outcome, now: datetime = NOON) -> None:
-    write(
-        lambda _: cancellation.cancel(
-            outcome.registration_id, actor="attendee", now=now
-        )
-    )
+    write(cancellation.cancel, outcome.registration_id, actor="attendee", now=now)
 
 
 def load_registration(outcome: create.Outcome) -> Registration:

@@ -46,7 +46,7 @@ def act(
 ) -> Any:
     """Do `verb` to the registration, and commit."""
     number = outcome.registration_id
-    return write(lambda _: verb(number, *args, actor=actor, now=now, **values))
+    return write(verb, number, *args, actor=actor, now=now, **values)
 
 
 def act_as_organizer(
@@ -79,7 +79,7 @@ def all_rows() -> list[tuple[Any, ...]]:
 
 def run_expiry(event: Event, now: datetime) -> int:
     """What the worker does to the event at this instant."""
-    return write(lambda _: expiry.expire_due(event.id, now=now))
+    return write(expiry.expire_due, event.id, now=now)
 
 
 def make_event_with_offers(*admissions: dict[str, Any], **values: Any) -> Event:
@@ -204,7 +204,7 @@ def bring_into_state(
 
 def commit(change: Callable[[], Any]) -> Any:
     """What the change gives, committed."""
-    return write(lambda _again: change())
+    return write(change)
 
 
 def messages_of(outcome: Outcome) -> list[Message]:

@@ -325,7 +325,7 @@ def mark_all_sent(sent: Sequence[tuple[Claim, datetime]]) -> None:
     """Mark several messages as sent, each with its time, in one transaction."""
     rows = [{"claimed": claim.id, "now": now} for claim, now in sent]
 
-    def change(_again: bool) -> None:
+    def change() -> None:
         current_connection().execute(MARK_SENT, rows)
 
     # Who moves or cancels an event changes many of its messages, in another order.
@@ -354,7 +354,7 @@ def release(claims: Sequence[Claim]) -> None:
     """Release messages that were not tried, for whoever claims next."""
     rows = [{"claimed": claim.id, "attempt": claim.attempt} for claim in claims]
 
-    def change(_again: bool) -> None:
+    def change() -> None:
         current_connection().execute(RELEASE, rows)
         current_connection().execute(RELEASE_SUPERSEDED, rows)
 

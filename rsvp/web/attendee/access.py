@@ -54,11 +54,7 @@ def mark_address_proved(registration: Registration, token: str) -> Registration:
         registration.link_version,
     )
     now = utcnow()
-    db.write(
-        lambda _again: address_proof.prove_address(
-            registration_id, event_id, version, now=now
-        )
-    )
+    db.write(address_proof.prove_address, registration_id, event_id, version, now=now)
     return registration_or_404(token)
 
 
@@ -66,7 +62,7 @@ def write_as_attendee(action: Callable[[], T]) -> T:
     """Run `action` in a transaction as whoever has a link, and return what it returns;
     mails that this causes are counted by the network that asks, too."""
     mark = tokens.network_hash(current_app.config["CODE_KEY"], guards.client_network())
-    return db.write(lambda _again: mail_limits.run_for_network(mark, action))
+    return db.write(mail_limits.run_for_network, mark, action)
 
 
 def redirect_to_registration(

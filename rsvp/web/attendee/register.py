@@ -109,9 +109,10 @@ def register_from_form(
         typed = plan.request.invitation or ""
         invitations.refuse_without_lock(event.id, typed, now)
     # Where the counts say that the fast path can't succeed, it is not tried.
-    return db.write(
-        lambda under_lock: create.register(plan, under_lock=under_lock),
-        under_lock=state.would_wait(plan.admission.id, len(plan.request.party)),
+    return db.write_optimistic(
+        create.register,
+        plan,
+        locked_first=state.would_wait(plan.admission.id, len(plan.request.party)),
     )
 
 

@@ -39,7 +39,7 @@ def resend_links() -> ResponseReturnValue:
     if not form.validate():
         return render_resend_form(form), 422
     email_key = form.cleaned["email_key"]
-    db.write(lambda _again: transfer.resend_links(email_key, now=now))
+    db.write(transfer.resend_links, email_key, now=now)
     # The same whatever came of it: nobody learns which addresses are registered.
     address = form.cleaned["email"]
     return render_template("attendee/check_mail.html", event=None, address=address)

@@ -27,9 +27,7 @@ def show_unsubscribe(token: str) -> ResponseReturnValue:
 @guards.by_mail_button
 def unsubscribe(token: str) -> ResponseReturnValue:
     now, registration_id = db.utcnow(), registration_by_mute_token(token).id
-    db.write(
-        lambda _again: mail_preferences.mute(registration_id, actor=ATTENDEE, now=now)
-    )
+    db.write(mail_preferences.mute, registration_id, actor=ATTENDEE, now=now)
     if guards.is_one_click():
         # Whoever sends this follows no redirects.
         return render_unsubscribe(registration_by_mute_token(token), token)
@@ -40,9 +38,7 @@ def unsubscribe(token: str) -> ResponseReturnValue:
 @guards.by_link
 def resubscribe(token: str) -> ResponseReturnValue:
     now, registration_id = db.utcnow(), registration_by_mute_token(token).id
-    db.write(
-        lambda _again: mail_preferences.unmute(registration_id, actor=ATTENDEE, now=now)
-    )
+    db.write(mail_preferences.unmute, registration_id, actor=ATTENDEE, now=now)
     return redirect(url_for("attendee.show_unsubscribe", token=token), code=303)
 
 

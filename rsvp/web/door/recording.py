@@ -34,7 +34,7 @@ def record_scans(
         return looks
     reseat_latecomers(readings, now)
 
-    def change(_look_again: bool) -> list[ScanResult | None]:
+    def change() -> list[ScanResult | None]:
         # Looked up again inside: a phone that was just sent home lets nobody in.
         g.phone = guards.current_phone()
         return scans.record_scans(readings, g.phone, now=now)
@@ -54,11 +54,7 @@ def reseat_latecomers(readings: Sequence[ScanInput], now: datetime) -> None:
 
 
 def reseat_latecomer(registration_id: int, actor: str, now: datetime) -> None:
-    db.write(
-        lambda _again: door_seating.reseat_latecomer(
-            registration_id, actor=actor, now=now
-        )
-    )
+    db.write(door_seating.reseat_latecomer, registration_id, actor=actor, now=now)
 
 
 def update_last_seen(now: datetime) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.one_engine
 def enrol(door_pass: DoorPass, now=DURING_ENTRY, name="Main entrance") -> str:
     """Enrol one more phone and give what its cookie holds."""
     secret, pass_id = tokens.new_device_secret(), door_pass.id
-    write(lambda _: passes.enrol_device(pass_id, name, secret, now=now))
+    write(passes.enrol_device, pass_id, name, secret, now=now)
     return secret
 
 
@@ -113,9 +113,11 @@ def test_phones_that_enrol_at_once_are_never_too_many(app):
             start.wait()
             try:
                 write(
-                    lambda _: passes.enrol_device(
-                        pass_id, "Door", tokens.new_device_secret(), now=DURING_ENTRY
-                    )
+                    passes.enrol_device,
+                    pass_id,
+                    "Door",
+                    tokens.new_device_secret(),
+                    now=DURING_ENTRY,
                 )
                 outcomes.append("in")
             except DoorPassFull:

@@ -87,6 +87,12 @@ def test_a_scan_that_is_sent_twice_is_stored_once_and_answered_the_same(app):
     assert count_scans() == 1
 
 
+def record_from(phone_id, reading):
+    """Keep a scan of a phone, which is looked up in the same transaction."""
+    phone = db.session.get_one(Device, phone_id)
+    return scans.record_scan(reading, phone, now=DURING_ENTRY)
+
+
 @pytest.mark.both_engines
 def test_a_scan_sent_twice_at_once_is_stored_once(app):
     event = make_event()
@@ -100,13 +106,7 @@ def test_a_scan_sent_twice_at_once_is_stored_once(app):
         with app.app_context():
             start.wait()
             answers.append(
-                write(
-                    lambda _: scans.record_scan(
-                        make_scan_input(code, id=twice),
-                        db.session.get_one(Device, phone_id),
-                        now=DURING_ENTRY,
-                    )
-                )
+                write(record_from, phone_id, make_scan_input(code, id=twice))
             )
 
     threads = [threading.Thread(target=send) for _ in range(4)]
@@ -131,13 +131,7 @@ def test_two_doors_at_once_let_a_ticket_in_once(app):
     def send(phone_id):
         with app.app_context():
             start.wait()
-            answer = write(
-                lambda _: scans.record_scan(
-                    make_scan_input(code),
-                    db.session.get_one(Device, phone_id),
-                    now=DURING_ENTRY,
-                )
-            )
+            answer = write(record_from, phone_id, make_scan_input(code))
             verdicts.append(answer.verdict)
 
     threads = [threading.Thread(target=send, args=(phone,)) for phone in phones]
@@ -162,13 +156,7 @@ def test_nobody_is_let_in_while_being_cancelled(app):
     def let_in(code, start):
         with app.app_context():
             start.wait()
-            write(
-                lambda _: scans.record_scan(
-                    make_scan_input(code),
-                    db.session.get_one(Device, phone_id),
-                    now=DURING_ENTRY,
-                )
-            )
+            write(record_from, phone_id, make_scan_input(code))
 
     def give_up(outcome, start):
         with app.app_context():

@@ -25,9 +25,12 @@ pytestmark = pytest.mark.one_engine
 def set_capacity(event, number, now=NOON):
     [way] = event.admissions
     return write(
-        lambda _: capacity_changes.set_admission_capacity(
-            event.id, way.id, number, actor=ORGANIZER, now=now
-        )
+        capacity_changes.set_admission_capacity,
+        event.id,
+        way.id,
+        number,
+        actor=ORGANIZER,
+        now=now,
     )
 
 
@@ -71,9 +74,11 @@ def test_the_room_can_be_capped_and_set_free_again(app):
 
     def set_room(number):
         write(
-            lambda _: capacity_changes.set_room_capacity(
-                event.id, number, actor=ORGANIZER, now=NOON
-            )
+            capacity_changes.set_room_capacity,
+            event.id,
+            number,
+            actor=ORGANIZER,
+            now=NOON,
         )
 
     set_room(2)
@@ -88,27 +93,15 @@ def test_the_room_can_be_capped_and_set_free_again(app):
 @pytest.mark.both_engines
 def test_reserved_seats_move_into_the_room_and_back(app):
     event = make_event({"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3})
-    write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 1, actor=ORGANIZER, now=NOON
-        )
-    )
+    write(capacity_changes.set_reserved_seats, event.id, 1, actor=ORGANIZER, now=NOON)
     assert taken_and_waiting(event, "walk") == (1, 0)
 
-    write(
-        lambda _: capacity_changes.set_room_capacity(
-            event.id, 5, actor=ORGANIZER, now=NOON
-        )
-    )
+    write(capacity_changes.set_room_capacity, event.id, 5, actor=ORGANIZER, now=NOON)
 
     assert taken_and_waiting(event, "walk") == (0, 0)
     assert db.session.get_one(Event, event.id).room_taken == 1
     assert is_consistent()
-    write(
-        lambda _: capacity_changes.set_room_capacity(
-            event.id, None, actor=ORGANIZER, now=NOON
-        )
-    )
+    write(capacity_changes.set_room_capacity, event.id, None, actor=ORGANIZER, now=NOON)
     assert taken_and_waiting(event, "walk") == (1, 0)
     assert is_consistent()
 
@@ -129,11 +122,7 @@ def test_a_change_makes_a_new_version_and_an_entry_and_no_change_makes_none(app)
 
 def test_a_cap_below_the_reserved_seats_is_refused(app):
     event = make_event({"capacity": 3})
-    write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 3, actor=ORGANIZER, now=NOON
-        )
-    )
+    write(capacity_changes.set_reserved_seats, event.id, 3, actor=ORGANIZER, now=NOON)
 
     with pytest.raises(errors.TooFewToReserve):
         set_capacity(event, 2)
@@ -145,9 +134,12 @@ def test_nothing_is_changed_of_another_event_or_after_the_end(app):
 
     with pytest.raises(errors.WrongAdmission):
         write(
-            lambda _: capacity_changes.set_admission_capacity(
-                event.id, way, 1, actor=ORGANIZER, now=NOON
-            )
+            capacity_changes.set_admission_capacity,
+            event.id,
+            way,
+            1,
+            actor=ORGANIZER,
+            now=NOON,
         )
     with pytest.raises(errors.EventOver):
         set_capacity(event, 1, now=event.ends_at + DAY)
@@ -158,13 +150,15 @@ def test_cancelling_an_event_tells_everybody_with_the_reason(app):
     ada, ben = register(event, "Ada"), register(event, "Ben")
 
     told = write(
-        lambda _: lifecycle.cancel_event(
-            event.id, why="The roof leaks.", actor=ORGANIZER, now=NOON
-        )
+        lifecycle.cancel_event,
+        event.id,
+        why="The roof leaks.",
+        actor=ORGANIZER,
+        now=NOON,
     )
 
     assert told == 2
     assert mail_kinds(ada) == ["confirmation", "event_cancelled"]
     assert mail_kinds(ben) == ["waitlisted", "event_cancelled"]
     with pytest.raises(errors.EventCancelled):
-        write(lambda _: lifecycle.cancel_event(event.id, actor=ORGANIZER, now=NOON))
+        write(lifecycle.cancel_event, event.id, actor=ORGANIZER, now=NOON)

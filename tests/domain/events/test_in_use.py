@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from rsvp.db import write
+from rsvp.db import write_optimistic
 from rsvp.domain.events import mapping
 from rsvp.domain.registrations import create
 from rsvp.errors import InUse
@@ -50,7 +50,7 @@ def register_with_answers(party_answers, **wanted):
         code_key=CODE_KEY,
         now=NOON,
     )
-    return write(lambda again: create.register(plan, under_lock=again))
+    return write_optimistic(create.register, plan)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from rsvp.db import write, writing
+from rsvp.db import write_optimistic, writing
 from rsvp.domain import invariants
 from rsvp.domain.events import publish as event_publish
 from rsvp.domain.registrations import create
@@ -76,7 +76,7 @@ def test_nobody_registers_by_the_rules_of_before(app):
     publish(title="Night")
 
     with pytest.raises(StaleEvent):
-        write(lambda again: create.register(plan, under_lock=again))
+        write_optimistic(create.register, plan)
     assert count_rows(Registration) == 0
 
 

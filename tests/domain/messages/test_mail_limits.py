@@ -10,7 +10,7 @@ from sqlalchemy import event as hooks
 from sqlalchemy import func, select
 
 from rsvp import errors
-from rsvp.db import write
+from rsvp.db import write, write_optimistic
 from rsvp.domain import invariants, privacy
 from rsvp.domain.messages import mail_limits, outbox
 from rsvp.domain.messages.mail_limits import (
@@ -82,7 +82,7 @@ def planned(event, email):
 
 
 def made(plan):
-    return write(lambda again: create.register(plan, under_lock=again)).state
+    return write_optimistic(create.register, plan).state
 
 
 def counted(now=NOON) -> int:
@@ -263,7 +263,7 @@ def test_changes_from_one_network_at_once_are_counted_in_turn(app, monkeypatch):
         def verb():
             return changes.change_details(own, {0: RequestedAttendee("Bo")}, **LINK)
 
-        write(lambda _again: mail_limits.run_for_network(HERE, verb))
+        write(mail_limits.run_for_network, HERE, verb)
         return outbox.was_mailed(own, NOON)
 
     came = run_at_once(app, *(lambda own=own: rename_at_once(own) for own in owns))
@@ -364,7 +364,7 @@ def test_lost_mails_count_in_whatever_spelling(app):
     register(event, email="ada+two@example.org")
 
     def lost(key):
-        return write(lambda _again: transfer.resend_links(key, now=NOON))
+        return write(transfer.resend_links, key, now=NOON)
 
     assert lost("ada+one@example.org") == 1
     assert lost("ada+two@example.org") == 0

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from rsvp import errors
-from rsvp.db import current_session, write
+from rsvp.db import current_session, write, write_optimistic
 from rsvp.domain.events import capacity_changes, lifecycle
 from rsvp.domain.registrations import (
     approval,
@@ -89,7 +89,7 @@ def perform(verb: str, whom: int, *given: Any, now: datetime) -> str:
     """Do it, to a registration or an event by its id."""
     deed = (REGISTRATION_ACTIONS | EVENT_ACTIONS)[verb]
     actor = "attendee" if verb in ATTENDEE_ACTIONS else "user:1"
-    return answer_in_transaction(lambda _: deed(whom, *given, actor=actor, now=now))
+    return answer_of(lambda: write(deed, whom, *given, actor=actor, now=now))
 
 
 def register_party(
@@ -116,17 +116,13 @@ def register_party(
             code_key=CODE_KEY,
             now=now,
         )
-        outcome = write(lambda again: create.register(plan, under_lock=again))
+        outcome = write_optimistic(create.register, plan)
         if outcome.kind == "mailed":
             return "mailed again"
         made.append(outcome.registration_id)
         return str(outcome.state)
 
     return answer_of(register), made[0] if made else None
-
-
-def answer_in_transaction(deed: Callable[[bool], Any]) -> str:
-    return answer_of(lambda: write(deed))
 
 
 def answer_of(deed: Callable[[], Any]) -> str:

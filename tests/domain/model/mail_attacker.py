@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 
 from rsvp import errors
-from rsvp.db import write, writing
+from rsvp.db import write, write_optimistic, writing
 from rsvp.domain import privacy
 from rsvp.domain.messages import mail_limits
 from rsvp.domain.registrations import cancellation, changes, create, transfer
@@ -116,7 +116,7 @@ class MailAttacker:
             answers={"diet": self.dice.choice(EVIL)},
         )
         plan = create.prepare(page, wanted, code_key=CODE_KEY, now=self.now)
-        made = write(lambda again: create.register(plan, under_lock=again))
+        made = write_optimistic(create.register, plan)
         if made.kind == "made":
             self.held.append(made)
 
@@ -149,7 +149,7 @@ class MailAttacker:
 
     def lose_mail(self) -> None:
         key = self.address()
-        write(lambda _again: transfer.resend_links(key, now=self.now))
+        write(transfer.resend_links, key, now=self.now)
 
     def cancel(self) -> None:
         self.do(cancellation.cancel, self.mine())
@@ -164,7 +164,7 @@ class MailAttacker:
 
     def do(self, verb: Callable[..., Any], *args: Any, **values: Any) -> None:
         who = {"actor": "attendee", "now": self.now}
-        write(lambda _again: verb(*args, **values, **who))
+        write(verb, *args, **values, **who)
 
     def mine(self) -> int:
         live = select(Registration.id).where(

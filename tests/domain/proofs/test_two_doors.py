@@ -207,11 +207,11 @@ def admit_one(device_id: int, code: bytes, clock: timedelta, now: datetime) -> A
 
 
 def admit(batch: list[Any], device_id: int, now: datetime) -> list[ScanResult | None]:
-    return write(
-        lambda _again: scans.record_scans(
-            batch, db.session.get_one(Device, device_id), now=now
-        )
-    )
+    def change() -> list[ScanResult | None]:
+        device = db.session.get_one(Device, device_id)
+        return scans.record_scans(batch, device, now=now)
+
+    return write(change)
 
 
 @pytest.mark.postgresql
@@ -244,7 +244,7 @@ def test_batches_of_the_same_people_in_another_order_wait_for_each_other(
 
 
 def scan_all(device_id: int, codes: list[bytes], tries: list[int]) -> list[str]:
-    def change(_again: bool) -> list[str]:
+    def change() -> list[str]:
         tries.append(device_id)
         device = db.session.get_one(Device, device_id)
         batch = [make_scan_input(code, **made()) for code in codes]

@@ -375,11 +375,7 @@ def test_seats_kept_for_helpers_are_nobody_elses(app):
     event = make_event(
         {"key": "walk", "capacity": 3}, {"key": "tea", "capacity": 3}, room_capacity=4
     )
-    write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 2, actor=ORGANIZER, now=NOON
-        )
-    )
+    write(capacity_changes.set_reserved_seats, event.id, 2, actor=ORGANIZER, now=NOON)
 
     with pytest.raises(errors.PartyTooLarge):
         register(event, "Ada", "Ben", "Cem", admission="walk")
@@ -389,9 +385,11 @@ def test_seats_kept_for_helpers_are_nobody_elses(app):
     assert states_of(ada, dee) == ["confirmed", "waitlisted"]
     assert is_consistent()
     write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 1, actor=ORGANIZER, now=NOON + MINUTE
-        )
+        capacity_changes.set_reserved_seats,
+        event.id,
+        1,
+        actor=ORGANIZER,
+        now=NOON + MINUTE,
     )
     assert state_of(dee) == "confirmed"
     assert is_consistent()
@@ -403,11 +401,7 @@ def test_without_a_room_cap_the_first_hall_keeps_the_reserved_seats(app):
         {"key": "hall", "capacity": 2},
     )
 
-    write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 2, actor=ORGANIZER, now=NOON
-        )
-    )
+    write(capacity_changes.set_reserved_seats, event.id, 2, actor=ORGANIZER, now=NOON)
 
     assert (taken_and_waiting(event, "online"), taken_and_waiting(event, "hall")) == (
         (0, 0),
@@ -422,9 +416,11 @@ def test_no_more_is_reserved_than_there_is(app, cap, reserved):
 
     with pytest.raises(errors.TooFewToReserve):
         write(
-            lambda _: capacity_changes.set_reserved_seats(
-                event.id, reserved, actor=ORGANIZER, now=NOON
-            )
+            capacity_changes.set_reserved_seats,
+            event.id,
+            reserved,
+            actor=ORGANIZER,
+            now=NOON,
         )
 
     assert taken_and_waiting(event) == (0, 0)

@@ -313,9 +313,12 @@ def test_what_is_left_of_an_offer_goes_to_the_next(app):
     gus = register(event, "Gus")
     [way] = event.admissions
     write(
-        lambda _: capacity_changes.set_admission_capacity(
-            event.id, way.id, 5, actor=ORGANIZER, now=NOON
-        )
+        capacity_changes.set_admission_capacity,
+        event.id,
+        way.id,
+        5,
+        actor=ORGANIZER,
+        now=NOON,
     )
     assert (state_of(family), load_registration(family).offered_seats) == ("offered", 2)
 
@@ -415,7 +418,7 @@ def test_nobody_is_told_that_an_offer_of_a_cancelled_event_has_ended(app):
     event = make_event_with_offers()
     ada, ben = fill_and_waitlist(event, ("Ben",))
     cancel(ada)
-    write(lambda _: lifecycle.cancel_event(event.id, actor="user:1", now=NOON + HOUR))
+    write(lifecycle.cancel_event, event.id, actor="user:1", now=NOON + HOUR)
 
     assert run_expiry(event, NOON + 2 * DAY) == 0
 

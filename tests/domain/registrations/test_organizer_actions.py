@@ -44,42 +44,40 @@ ACTOR = "user:1"
 
 def seat(outcome, why="A speaker's guest", now=NOON) -> bool:
     return write(
-        lambda _: organizer_actions.seat_waiting(
-            outcome.registration_id, why=why, actor=ACTOR, now=now
-        )
+        organizer_actions.seat_waiting,
+        outcome.registration_id,
+        why=why,
+        actor=ACTOR,
+        now=now,
     )
 
 
 def move(outcome, place, now=NOON) -> None:
     write(
-        lambda _: organizer_actions.move_in_waitlist(
-            outcome.registration_id, place, actor=ACTOR, now=now
-        )
+        organizer_actions.move_in_waitlist,
+        outcome.registration_id,
+        place,
+        actor=ACTOR,
+        now=now,
     )
 
 
 def send_again(outcome, now=NOON) -> None:
-    write(
-        lambda _: organizer_actions.resend_mail(
-            outcome.registration_id, actor=ACTOR, now=now
-        )
-    )
+    write(organizer_actions.resend_mail, outcome.registration_id, actor=ACTOR, now=now)
 
 
 def replace_codes(outcome, now=NOON) -> None:
     write(
-        lambda _: organizer_actions.replace_codes(
-            outcome.registration_id, code_key=CODE_KEY, actor=ACTOR, now=now
-        )
+        organizer_actions.replace_codes,
+        outcome.registration_id,
+        code_key=CODE_KEY,
+        actor=ACTOR,
+        now=now,
     )
 
 
 def organizer_cancels(outcome, now=NOON, **why) -> None:
-    write(
-        lambda _: cancellation.cancel(
-            outcome.registration_id, actor=ACTOR, now=now, **why
-        )
-    )
+    write(cancellation.cancel, outcome.registration_id, actor=ACTOR, now=now, **why)
 
 
 ACTS = [seat, lambda outcome, now: move(outcome, 1, now), send_again, replace_codes]
@@ -360,7 +358,7 @@ def test_who_asks_again_before_it_went_out_still_reads_of_the_new_codes(app, sta
     assert load_registration(party).state == state
     address = load_registration(party).email_key
     replace_codes(party)
-    write(lambda _: transfer.resend_links(address, now=NOON))
+    write(transfer.resend_links, address, now=NOON)
     send_again(party)
 
     assert [mail.state for mail in messages_of(party)[-3:]][1:] == [

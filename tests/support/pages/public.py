@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event as hooks
 from sqlalchemy import update
 
-from rsvp.db import write, writing
+from rsvp.db import write_optimistic, writing
 from rsvp.domain.registrations import create
 from rsvp.extensions import db
 from rsvp.models import Admission, Event
@@ -54,7 +54,7 @@ def register_party(app: Flask, slug: str, email: str, party: int = 1) -> None:
         party=tuple(create.RequestedAttendee("Ada Bell") for _ in range(party)),
     )
     plan = create.prepare(event, wanted, code_key=app.config["CODE_KEY"], now=now)
-    write(lambda under_lock: create.register(plan, under_lock=under_lock))
+    write_optimistic(create.register, plan)
 
 
 @contextmanager

@@ -128,5 +128,5 @@ def change_check_in(
     event_id = layout.get_event_or_404(slug, Action.CHECK_IN).id
     attendee_id = checkin_queries.find_attendee_id(event_id, uuid) or abort(404)
     actor, now = layout.current_actor(), utcnow()
-    write(lambda _again: action(attendee_id, event_id, actor=actor, now=now))
+    write(action, attendee_id, event_id, actor=actor, now=now)
     return redirect(url_for("organizer.door.show_attendance", slug=slug), code=303)

@@ -146,14 +146,13 @@ def make_pass(slug: str) -> ResponseReturnValue:
         return render_passes(event, phones=typed, mistake=mistake), 422
     event_id, at_once = event.id, "at_once" in request.form
     write(
-        lambda _again: checkin_passes.create_pass(
-            event_id,
-            code_key=current_app.config["CODE_KEY"],
-            phones_max=number,
-            at_once=at_once,
-            actor=layout.current_actor(),
-            now=utcnow(),
-        )
+        checkin_passes.create_pass,
+        event_id,
+        code_key=current_app.config["CODE_KEY"],
+        phones_max=number,
+        at_once=at_once,
+        actor=layout.current_actor(),
+        now=utcnow(),
     )
     return redirect_to_passes(slug)
 
@@ -165,9 +164,7 @@ def revoke_pass(slug: str, uuid: UUID) -> ResponseReturnValue:
     door_pass = checkin_passes.find_pass_of_event(event.id, uuid) or abort(404)
     pass_id = door_pass.id
     write(
-        lambda _again: checkin_passes.revoke_pass(
-            pass_id, actor=layout.current_actor(), now=utcnow()
-        )
+        checkin_passes.revoke_pass, pass_id, actor=layout.current_actor(), now=utcnow()
     )
     return redirect_to_passes(slug)
 
@@ -180,9 +177,11 @@ def revoke_phone(slug: str, uuid: UUID) -> ResponseReturnValue:
     device_id, was_renewed = device.id, device.door_pass.uuid
     code_key = current_app.config["CODE_KEY"]
     write(
-        lambda _again: checkin_passes.block_device(
-            device_id, code_key=code_key, actor=layout.current_actor(), now=utcnow()
-        )
+        checkin_passes.block_device,
+        device_id,
+        code_key=code_key,
+        actor=layout.current_actor(),
+        now=utcnow(),
     )
     return redirect_to_passes(slug, was_renewed)
 

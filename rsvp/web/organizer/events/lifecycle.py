@@ -62,7 +62,7 @@ def redirect_to_event(slug: str) -> ResponseReturnValue:
 def change_lifecycle(slug: str, action: Callable[..., None]) -> ResponseReturnValue:
     event_id = layout.get_event_or_404(slug, Action.EDIT_EVENT).id
     actor, now = layout.current_actor(), utcnow()
-    write(lambda _again: action(event_id, actor=actor, now=now))
+    write(action, event_id, actor=actor, now=now)
     return redirect(url_for("organizer.events.show_event", slug=slug), code=303)
 
 
@@ -98,9 +98,7 @@ def cancel_event(slug: str) -> ResponseReturnValue:
         return render_cancellation(event, Mistake("why", message, why)), 422
     event_id, actor, now = event.id, layout.current_actor(), utcnow()
     mailed = write(
-        lambda _again: lifecycle.cancel_event(
-            event_id, why=why or None, actor=actor, now=now
-        )
+        lifecycle.cancel_event, event_id, why=why or None, actor=actor, now=now
     )
     return redirect(
         url_for("organizer.events.show_event", slug=slug, told=mailed), code=303

@@ -272,9 +272,7 @@ def change_seats(
         done = "kept"
     try:
         moved = write(
-            lambda _again: action(
-                event_id, typed["seats"], version=version, actor=actor, now=now
-            )
+            action, event_id, typed["seats"], version=version, actor=actor, now=now
         )
     except errors.TooFewToReserve as refusal:
         current_session().rollback()

@@ -255,9 +255,13 @@ def save_texts(
     actor, now = layout.current_actor(), utcnow()
     try:
         write(
-            lambda _again: custom_texts.set_custom_text(
-                event_id, kind, **texts, version=version, actor=actor, now=now
-            )
+            custom_texts.set_custom_text,
+            event_id,
+            kind,
+            **texts,
+            version=version,
+            actor=actor,
+            now=now,
         )
     except errors.EditConflict as refusal:
         event = layout.get_event_or_404(slug, Action.EDIT_EVENT)

@@ -271,7 +271,7 @@ def create_mailing(slug: str) -> ResponseReturnValue:
     event_id, actor, now = event.id, layout.current_actor(), utcnow()
     values = form.values(event)
 
-    def draft(_again: bool) -> UUID:
+    def draft() -> UUID:
         return mailings.create_draft(event_id, **values, actor=actor, now=now).uuid
 
     return redirect(
@@ -297,9 +297,7 @@ def update_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     typed = mailings.draft_values(**values)
     is_kept = edit_conflicts.only_others_edited(version, current=current, typed=typed)
     try:
-        write(
-            lambda _again: mailings.update_draft(mailing_id, **values, version=version)
-        )
+        write(mailings.update_draft, mailing_id, **values, version=version)
     except errors.EditConflict as refusal:
         mailing = get_mailing_or_404(slug, uuid, sends=True)
         form, conflict = mailing_form.form_after_conflict(mailing.event, mailing, form)
@@ -318,7 +316,7 @@ def update_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
 @guards.signed_in
 def remove_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing_id = get_mailing_or_404(slug, uuid, sends=True).id
-    write(lambda _again: mailings.delete_draft(mailing_id))
+    write(mailings.delete_draft, mailing_id)
     return redirect(
         url_for("organizer.messages.list_mailings", slug=slug, done="removed"), code=303
     )
@@ -339,15 +337,14 @@ def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
         recipient.uuid if recipient else None,
     )
     write(
-        lambda _again: mailings.send_test_mail(
-            event_id=event_id,
-            user_id=user_id,
-            address=address,
-            subject=subject,
-            text=text,
-            like=recipient_uuid,
-            now=now,
-        )
+        mailings.send_test_mail,
+        event_id=event_id,
+        user_id=user_id,
+        address=address,
+        subject=subject,
+        text=text,
+        like=recipient_uuid,
+        now=now,
     )
     return redirect(
         url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid, done="test"),
@@ -399,11 +396,7 @@ def send_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
         return render_sending_form(mailing, mistake), 422
     try:
         at = requested_send_time(mailing.event, now) if is_later else None
-        write(
-            lambda _again: mailings.schedule(
-                mailing_id, send_at=at, actor=actor, now=now
-            )
-        )
+        write(mailings.schedule, mailing_id, send_at=at, actor=actor, now=now)
     except ValueError as wrong:
         return render_sending_form(mailing, Mistake("at", str(wrong), "")), 422
     except errors.TooManyMailings as refusal:
@@ -454,7 +447,7 @@ def requested_send_time(event: Event, now: datetime) -> datetime:
 def stop_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing_id = get_mailing_or_404(slug, uuid, sends=True).id
     actor, now = layout.current_actor(), utcnow()
-    stopped = write(lambda _again: mailings.stop(mailing_id, actor=actor, now=now))
+    stopped = write(mailings.stop, mailing_id, actor=actor, now=now)
     return redirect(
         url_for(
             "organizer.messages.show_mailing", slug=slug, uuid=uuid, stopped=stopped

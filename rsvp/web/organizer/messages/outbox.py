@@ -207,13 +207,11 @@ def resend_message(uuid: UUID) -> ResponseReturnValue:
     match outbox_queries.delivery_status(message):
         case DeliveryStatus.FAILED:
             done = "again"
-            db.write(lambda _again: retry_failed(message_id, actor=actor, now=now))
+            db.write(retry_failed, message_id, actor=actor, now=now)
         case DeliveryStatus.SENT if message.kind != MessageKind.PASSED_ON:
             done = "copy"
             db.write(
-                lambda _again: organizer_actions.resend_mail(
-                    registration_id, actor=actor, now=now
-                )
+                organizer_actions.resend_mail, registration_id, actor=actor, now=now
             )
         case _:
             raise errors.Outdated
@@ -272,14 +270,13 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     )
     try:
         db.write(
-            lambda _again: transfer.correct_address(
-                registration_id,
-                email=email,
-                email_key=email_key,
-                code_key=code_key,
-                actor=actor,
-                now=now,
-            )
+            transfer.correct_address,
+            registration_id,
+            email=email,
+            email_key=email_key,
+            code_key=code_key,
+            actor=actor,
+            now=now,
         )
     except errors.AddressInUse as refusal:
         form.refuse(_l("Another registration has this address already."), "email")

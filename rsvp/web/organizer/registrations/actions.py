@@ -343,7 +343,7 @@ def run_action(
     registration_id, now, actor = registration.id, db.utcnow(), layout.current_actor()
     values = request.view_args or {}
     slug, reference = values["slug"], values["reference"]
-    outcome = db.write(lambda _again: action(registration_id, actor=actor, now=now))
+    outcome = db.write(action, registration_id, actor=actor, now=now)
     key = key if isinstance(key, str) else key(outcome)
     return redirect(
         url_for(

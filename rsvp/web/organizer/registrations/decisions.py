@@ -78,15 +78,9 @@ def decide_request(registration_id: int, decision: str, why: str | None) -> str:
     """Decide one in a transaction of its own, and say what it is now."""
     actor, now = layout.current_actor(), db.utcnow()
     if decision == "decline":
-        db.write(
-            lambda _again: approval.decline(
-                registration_id, why=why, actor=actor, now=now
-            )
-        )
+        db.write(approval.decline, registration_id, why=why, actor=actor, now=now)
         return "declined"
-    state = db.write(
-        lambda _again: approval.approve(registration_id, why=why, actor=actor, now=now)
-    )
+    state = db.write(approval.approve, registration_id, why=why, actor=actor, now=now)
     return "approved" if state == State.CONFIRMED else "waitlisted"
 
 

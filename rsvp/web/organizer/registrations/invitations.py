@@ -215,16 +215,15 @@ def create_invitations(slug: str) -> ResponseReturnValue:
         ), 422
     event_id, actor = event.id, layout.current_actor()
     write(
-        lambda _again: invitations.create(
-            event_id,
-            count=count,
-            uses_max=uses,
-            expires_at=expires_at,
-            label=label or None,
-            code_key=current_app.config["CODE_KEY"],
-            actor=actor,
-            now=now,
-        )
+        invitations.create,
+        event_id,
+        count=count,
+        uses_max=uses,
+        expires_at=expires_at,
+        label=label or None,
+        code_key=current_app.config["CODE_KEY"],
+        actor=actor,
+        now=now,
     )
     return redirect(
         url_for("organizer.registrations.list_invitations", slug=slug, made=count),
@@ -242,7 +241,7 @@ def revoke_invitation(slug: str, uuid: UUID) -> ResponseReturnValue:
     event = get_invited_event_or_404(slug)
     invitation = invitation_queries.find_invitation(event.id, uuid) or abort(404)
     invitation_id, actor, now = invitation.id, layout.current_actor(), utcnow()
-    write(lambda _again: invitations.revoke(invitation_id, actor=actor, now=now))
+    write(invitations.revoke, invitation_id, actor=actor, now=now)
     return redirect(
         url_for("organizer.registrations.list_invitations", slug=slug, done="revoked"),
         code=303,

@@ -186,9 +186,7 @@ def test_numbers_and_names_of_who_is_in(client, ada):
 def test_only_who_has_a_place_is_expected(client, ada):
     event = tonight({"capacity": 4}, promotion="offer")
     write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 1, actor="user:1", now=utcnow()
-        )
+        capacity_changes.set_reserved_seats, event.id, 1, actor="user:1", now=utcnow()
     )
     gone = join(event, "Gone Gil")
     join(event, "Zoë", "Ada Guest")

@@ -48,9 +48,7 @@ def test_who_holds_the_seats_is_told_apart(client, ada):
         {"capacity": 5}, WEBINAR, promotion="offer", confirm_address=True
     )
     write(
-        lambda _: capacity_changes.set_reserved_seats(
-            event.id, 1, actor="user:1", now=utcnow()
-        )
+        capacity_changes.set_reserved_seats, event.id, 1, actor="user:1", now=utcnow()
     )
     for _ in range(2):
         register_now(event, "Ada", "Bo")
@@ -59,9 +57,12 @@ def test_who_holds_the_seats_is_told_apart(client, ada):
     waits = register_now(event, "Cy")
     # One more seat is offered to the head of the line.
     write(
-        lambda _: capacity_changes.set_admission_capacity(
-            event.id, event.admissions[0].id, 6, actor="user:1", now=utcnow()
-        )
+        capacity_changes.set_admission_capacity,
+        event.id,
+        event.admissions[0].id,
+        6,
+        actor="user:1",
+        now=utcnow(),
     )
     register_now(event, "Di", "Ed")
 
@@ -82,11 +83,7 @@ def test_the_room_is_shown_where_it_has_a_cap(client, ada):
     event = make_upcoming_event({"capacity": 5}, room_capacity=2)
     register_now(event, "Ada", "Bo")
     register_now(event, "Cy")
-    write(
-        lambda _: capacity_changes.set_room_capacity(
-            event.id, 1, actor="user:1", now=utcnow()
-        )
-    )
+    write(capacity_changes.set_room_capacity, event.id, 1, actor="user:1", now=utcnow())
 
     text = visible_text(client.get(path_of(event)).text)
 

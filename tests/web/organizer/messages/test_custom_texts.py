@@ -171,9 +171,12 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
 
 def set_words(event, kind, **words) -> None:
     write(
-        lambda _: custom_texts.set_custom_text(
-            event.id, MessageKind(kind), **words, actor="user:1", now=utcnow()
-        )
+        custom_texts.set_custom_text,
+        event.id,
+        MessageKind(kind),
+        **words,
+        actor="user:1",
+        now=utcnow(),
     )
 
 

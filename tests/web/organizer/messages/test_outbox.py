@@ -199,11 +199,7 @@ def test_of_what_was_sent_a_new_mail_tells_how_it_stands_now(client, ada):
     waits = register(event, now=utcnow())
     old = mail_of(waits, "waitlisted")
     set_mail(old, state="sent", sent_at=utcnow())
-    write(
-        lambda _: cancellation.cancel(
-            first.registration_id, actor="attendee", now=utcnow()
-        )
-    )
+    write(cancellation.cancel, first.registration_id, actor="attendee", now=utcnow())
 
     answer = again(client, old)
 
@@ -237,11 +233,7 @@ def test_what_is_not_so_any_more_is_not_sent_again(client, ada, state):
     outcome = register(event, now=utcnow())
     message = mail_of(outcome, "confirmation")
     set_mail(message, state=state)
-    write(
-        lambda _: cancellation.cancel(
-            outcome.registration_id, actor="user:1", now=utcnow()
-        )
-    )
+    write(cancellation.cancel, outcome.registration_id, actor="user:1", now=utcnow())
 
     assert again(client, message).status_code == 409
     assert "/again" not in client.get(f"/organize/messages/{message.uuid}").text

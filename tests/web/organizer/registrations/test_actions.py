@@ -75,9 +75,11 @@ def test_a_place_that_was_given_on_is_brought_back_or_cancelled(client, ada):
     event = make_upcoming_event({"capacity": 1})
     one = register_now(event, "Cleo Winter")
     write(
-        lambda _: door_seating.release_registration(
-            one.registration_id, reason="no_answer", actor="worker", now=utcnow()
-        )
+        door_seating.release_registration,
+        one.registration_id,
+        reason="no_answer",
+        actor="worker",
+        now=utcnow(),
     )
     text = detail_text(client, one)
     assert "Given on Cleo Winter Given on since" in text
@@ -94,9 +96,7 @@ def test_a_place_that_was_given_on_is_brought_back_or_cancelled(client, ada):
 def test_what_was_erased_on_request_is_not_offered_to_come_back(client, ada):
     one = register_now(make_upcoming_event(), "Cleo Winter")
     write(
-        lambda _: privacy.erase_registration(
-            one.registration_id, actor="attendee", now=utcnow()
-        )
+        privacy.erase_registration, one.registration_id, actor="attendee", now=utcnow()
     )
 
     text = detail_text(client, one)
@@ -129,9 +129,11 @@ def an_open_seat(**values):
     taken = register_now(event, "Cleo Winter", "Dan")
     party = register_now(event, "Dora Quill", "Ed")
     write(
-        lambda _: cancellation.cancel_guest(
-            taken.registration_id, 1, actor="attendee", now=utcnow()
-        )
+        cancellation.cancel_guest,
+        taken.registration_id,
+        1,
+        actor="attendee",
+        now=utcnow(),
     )
     return event, party
 

@@ -146,10 +146,10 @@ def test_each_state_is_written_as_its_word(client, ada, kind):
     made = [register(event, name).registration_id for name in "ABCD"]
     who = {"actor": "user:1", "now": NOON}
     for one in made[:2]:
-        write(lambda _, one=one: approval.approve(one, **who))
-    write(lambda _: approval.decline(made[2], **who))
+        write(approval.approve, one, **who)
+    write(approval.decline, made[2], **who)
     # Its place is offered to who waits.
-    write(lambda _: cancellation.cancel(made[0], **who))
+    write(cancellation.cancel, made[0], **who)
 
     rows = table(client.get(export_path(event, kind)))
 
@@ -259,7 +259,7 @@ def test_a_discreet_event_and_a_draft_have_lists_like_any_other(client, ada, kin
 def test_what_was_erased_is_gone_from_the_file(client, ada, kind):
     event = make_mixed_event(questions=({"key": "diet"},))
     later = datetime(2028, 1, 1, tzinfo=UTC)
-    write(lambda _: privacy.erase_due(event.id, actor="worker", now=later))
+    write(privacy.erase_due, event.id, actor="worker", now=later)
     answer = client.get(export_path(event, kind))
     rows = table(answer)
 

@@ -37,9 +37,12 @@ def path_of(event) -> str:
 def make(event, **values) -> list[Invitation]:
     wanted = {"count": 1, "uses_max": 1, "expires_at": None, "label": None} | values
     return write(
-        lambda _: invitations.create(
-            event.id, **wanted, code_key=CODE_KEY, actor="user:1", now=utcnow()
-        )
+        invitations.create,
+        event.id,
+        **wanted,
+        code_key=CODE_KEY,
+        actor="user:1",
+        now=utcnow(),
     )
 
 
