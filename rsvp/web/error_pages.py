@@ -12,7 +12,6 @@ from flask import (
     jsonify,
     render_template,
     request,
-    url_for,
 )
 from flask_babel import lazy_gettext as _l
 from flask_security import current_user
@@ -22,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 from rsvp.database import outages
 from rsvp.errors import Refusal
 from rsvp.extensions import db
+from rsvp.web import form_actions
 
 # --- the words ----------------------------------------------------------------------
 
@@ -445,54 +445,11 @@ def layout_context(status: int) -> dict[str, Any]:
         return {}
 
 
-FORM_PAGES = {
-    "attendee": "attendee.show_registration",
-    "door": "door.show_scanner",
-    "account": "account.show_reset_request",
-    "organizer.events": "organizer.events.show_event",
-    "organizer.registrations": "organizer.registrations.show_registration",
-    "organizer.messages": "organizer.messages.show_mailing",
-    "organizer.door": "organizer.door.list_passes",
-    "security": "security.login",
-}
-"""The page that most forms of a blueprint are on."""
-
-REGISTRATIONS = "organizer.registrations"
-
-OTHER_FORM_PAGES = {
-    "account.create_first_account": "account.show_first_account_form",
-    "account.set_new_password": "account.show_new_password",
-    "attendee.resend_links": "attendee.show_resend_form",
-    "attendee.resubscribe": "attendee.show_unsubscribe",
-    "attendee.submit_registration": "public.show_event",
-    "attendee.unsubscribe": "attendee.show_unsubscribe",
-    "door.enrol_phone": "door.show_enrolment",
-    "organizer.door.check_in_attendee": "organizer.door.show_attendance",
-    "organizer.door.undo_check_in": "organizer.door.show_attendance",
-    "organizer.events.set_admission_capacity": "organizer.events.show_seats",
-    "organizer.events.set_reserved_seats": "organizer.events.show_seats",
-    "organizer.events.set_room_capacity": "organizer.events.show_seats",
-    "organizer.messages.change_custom_text": "organizer.messages.show_custom_text",
-    "organizer.messages.correct_address": "organizer.messages.show_message",
-    "organizer.messages.create_mailing": "organizer.messages.show_new_mailing",
-    "organizer.messages.resend_message": "organizer.messages.show_message",
-    "organizer.messages.reset_custom_text": "organizer.messages.show_custom_text",
-    f"{REGISTRATIONS}.create_invitations": f"{REGISTRATIONS}.list_invitations",
-    f"{REGISTRATIONS}.decide_requests": f"{REGISTRATIONS}.list_registrations",
-    f"{REGISTRATIONS}.revoke_invitation": f"{REGISTRATIONS}.list_invitations",
-}
-"""The pages of the forms that are on another one."""
-
-
 def form_page_url(status: int) -> str | None:
     """Return the page a form was sent from: the event's, the ticket's, the door's or an
     organizer's."""
-    endpoint, blueprint = request.endpoint, request.blueprint
+    endpoint = request.endpoint
     if request.method != "POST" or endpoint is None or status == 404:
         return None
-    page = OTHER_FORM_PAGES.get(endpoint) or FORM_PAGES.get(blueprint or "")
-    if page is None:
-        return None
-    takes = next(current_app.url_map.iter_rules(page)).arguments
-    values = request.view_args or {}
-    return url_for(page, **{name: values[name] for name in takes})
+    page = form_actions.page_of(current_app, endpoint)
+    return form_actions.page_url(page, request.view_args or {}) if page else None

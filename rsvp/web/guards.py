@@ -243,6 +243,21 @@ def form_again_page(page: Callable[..., Any], *args: Any, **kwargs: Any) -> Resp
     return response
 
 
+def to_look(
+    form: Callable[..., Any],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The guard for looking at the address of a form, by the form's own."""
+    return LOOKING[getattr(form, GUARD_KEY)]
+
+
+LOOKING: dict[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = {
+    "public_form": public,
+    "by_link": by_link,
+    "by_phone": public,
+    "signed_in": signed_in,
+}
+
+
 class SignedOut(Forbidden):
     """A form for people who are signed in, sent by somebody who is not, any more."""
 

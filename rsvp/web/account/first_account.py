@@ -10,7 +10,7 @@ from flask_security.utils import login_user
 from rsvp import security as account_security
 from rsvp.db import utcnow, writing
 from rsvp.domain.accounts import users
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.account import bp, shared
 
 
@@ -32,7 +32,11 @@ def show_first_account_form(token: str) -> ResponseReturnValue:
     return first_account_page(token)
 
 
-@bp.post(f"{account_security.FIRST_ACCOUNT_PATH}/<token>")
+@form_actions.action(
+    bp,
+    f"{account_security.FIRST_ACCOUNT_PATH}/<token>",
+    page="account.show_first_account_form",
+)
 @guards.before_sign_in(first_account_page)
 @shared.within_guess_limit
 def create_first_account(token: str) -> ResponseReturnValue:

@@ -16,7 +16,7 @@ from rsvp.db import utcnow, writing
 from rsvp.domain.accounts import password_reset
 from rsvp.extensions import limiter
 from rsvp.server import environ as environ_keys
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.account import bp, shared
 
 # What one network may ask for; how many mails an account gets, the domain counts.
@@ -51,7 +51,7 @@ def show_reset_request() -> ResponseReturnValue:
     return reset_request_page()
 
 
-@bp.post(account_security.RESET_PATH)
+@form_actions.action(bp, account_security.RESET_PATH, page="account.show_reset_request")
 @guards.before_sign_in(reset_request_page)
 @limiter.limit(
     RESET_REQUEST_LIMIT,
@@ -114,7 +114,9 @@ def show_new_password(token: str) -> ResponseReturnValue:
     return new_password_page(token)
 
 
-@bp.post(f"{account_security.RESET_PATH}/<token>")
+@form_actions.action(
+    bp, f"{account_security.RESET_PATH}/<token>", page="account.show_new_password"
+)
 @guards.before_sign_in(new_password_page)
 @shared.within_guess_limit
 def set_new_password(token: str) -> ResponseReturnValue:

@@ -22,7 +22,7 @@ from wtforms.validators import InputRequired, Length
 from rsvp import security as account_security
 from rsvp.domain.accounts import users
 from rsvp.extensions import limiter, security
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.account import shared
 
 # Wrong passwords; more of them than one network can spend (`entry.GUESSES`), so that
@@ -50,8 +50,12 @@ class SignInForm(LoginForm):
 def init_app(app: Flask) -> None:
     security.set_form_info("login_form", FormInfo(cls=SignInForm))
     security.render_template = render_library_page  # type: ignore[assignment]
-    app.view_functions["security.login"] = sign_in
-    app.view_functions["security.logout"] = sign_out
+    app.view_functions["security.login"] = form_actions.note_page(
+        sign_in, "security.login"
+    )
+    app.view_functions["security.logout"] = form_actions.note_page(
+        sign_out, "security.login"
+    )
     app.before_request_funcs.setdefault("security", []).append(check_sign_in_form)
     app.after_request_funcs.setdefault("security", []).append(shared.keep_private)
     # They guard themselves: `check_form`, and the brakes below.

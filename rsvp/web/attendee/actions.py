@@ -15,7 +15,7 @@ from flask.typing import ResponseReturnValue
 from rsvp import db
 from rsvp.domain.audit import ATTENDEE
 from rsvp.domain.registrations import approval, cancellation, offers
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.attendee import bp
 from rsvp.web.attendee.access import (
     open_registration,
@@ -24,16 +24,25 @@ from rsvp.web.attendee.access import (
 )
 from rsvp.web.attendee.registration import offer_form, render_registration
 
+registration_button = partial(
+    form_actions.action,
+    bp,
+    page="attendee.show_registration",
+    find=open_registration,
+)
+"""Routes a button of the page of one's registration."""
+
+
 # --- answering ----------------------------------------------------------------------
 
 
-@bp.post("/r/<token>/confirmation")
+@registration_button("/r/<token>/confirmation")
 @guards.by_link
 def confirm_address(token: str) -> ResponseReturnValue:
     return run_action(token, approval.confirm_address)
 
 
-@bp.post("/r/<token>/offer/acceptance")
+@registration_button("/r/<token>/offer/acceptance")
 @guards.by_link
 def accept_offer(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)
@@ -49,13 +58,13 @@ def accept_offer(token: str) -> ResponseReturnValue:
     return redirect_to_registration(token, registration_id, now)
 
 
-@bp.post("/r/<token>/offer/later")
+@registration_button("/r/<token>/offer/later")
 @guards.by_link
 def put_off_offer(token: str) -> ResponseReturnValue:
     return run_action(token, offers.put_off_offer)
 
 
-@bp.post("/r/<token>/offer/refusal")
+@registration_button("/r/<token>/offer/refusal")
 @guards.by_link
 def decline_offer(token: str) -> ResponseReturnValue:
     return run_action(token, offers.decline_offer)
@@ -64,13 +73,13 @@ def decline_offer(token: str) -> ResponseReturnValue:
 # --- giving up ----------------------------------------------------------------------
 
 
-@bp.post("/r/<token>/cancellation")
+@registration_button("/r/<token>/cancellation")
 @guards.by_link
 def cancel_registration(token: str) -> ResponseReturnValue:
     return run_action(token, cancellation.cancel)
 
 
-@bp.post("/r/<token>/guests/<int:position>/cancellation")
+@registration_button("/r/<token>/guests/<int:position>/cancellation")
 @guards.by_link
 def cancel_guest(token: str, position: int) -> ResponseReturnValue:
     registration = open_registration(token)
@@ -85,19 +94,3 @@ def run_action(token: str, action: Callable[..., object]) -> ResponseReturnValue
     registration_id = registration.id
     write_as_attendee(lambda: action(registration_id, actor=ATTENDEE, now=now))
     return redirect_to_registration(token, registration_id, now)
-
-
-@bp.get("/r/<token>/confirmation", endpoint="redirect_address_confirmation")
-@bp.get("/r/<token>/offer/acceptance", endpoint="redirect_offer_acceptance")
-@bp.get("/r/<token>/offer/later", endpoint="redirect_put_off_offer")
-@bp.get("/r/<token>/offer/refusal", endpoint="redirect_offer_refusal")
-@bp.get("/r/<token>/cancellation", endpoint="redirect_cancellation")
-@bp.get(
-    "/r/<token>/guests/<int:position>/cancellation",
-    endpoint="redirect_guest_cancellation",
-)
-@guards.by_link
-def redirect_action_url(token: str, **_parts: int | str) -> ResponseReturnValue:
-    """Redirect whoever opens the address of a button to the page it is on."""
-    open_registration(token)
-    return redirect_to_registration(token)

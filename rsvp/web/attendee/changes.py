@@ -19,7 +19,7 @@ from rsvp.domain.audit import ATTENDEE
 from rsvp.domain.registrations import changes, transfer
 from rsvp.models import Event, Registration
 from rsvp.text.mail_addresses import suggest_address
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.attendee import bp
 from rsvp.web.attendee.access import (
     open_registration,
@@ -48,7 +48,7 @@ def show_details_form(token: str) -> ResponseReturnValue:
     return blank_form_page("details", token, "change_details", DetailsForm)
 
 
-@bp.post("/r/<token>/details")
+@form_actions.action(bp, "/r/<token>/details", page="attendee.show_registration")
 @guards.by_link
 def change_details(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)
@@ -73,7 +73,7 @@ def show_guest_form(token: str) -> ResponseReturnValue:
     return blank_form_page("guest", token, "add_guest", GuestForm)
 
 
-@bp.post("/r/<token>/guests")
+@form_actions.action(bp, "/r/<token>/guests", page="attendee.show_registration")
 @guards.by_link
 def add_guest(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)
@@ -98,7 +98,7 @@ def show_admission_form(token: str) -> ResponseReturnValue:
     return blank_form_page("admission", token, "change_admission", AdmissionForm)
 
 
-@bp.post("/r/<token>/admission")
+@form_actions.action(bp, "/r/<token>/admission", page="attendee.show_registration")
 @guards.by_link
 def change_admission(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)
@@ -138,7 +138,7 @@ def prefilled_address_form(registration: Registration) -> AddressForm:
     return form
 
 
-@bp.post("/r/<token>/address")
+@form_actions.action(bp, "/r/<token>/address", page="attendee.show_registration")
 @guards.by_link
 def correct_address(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)
@@ -175,7 +175,7 @@ def show_transfer_form(token: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/r/<token>/successor")
+@form_actions.action(bp, "/r/<token>/successor", page="attendee.show_registration")
 @guards.by_link
 def transfer_registration(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)
@@ -264,7 +264,7 @@ def show_erasure_form(token: str) -> ResponseReturnValue:
     return render_change_form("erase", registration, token, None)
 
 
-@bp.post("/r/<token>/erasure")
+@form_actions.action(bp, "/r/<token>/erasure", page="attendee.show_registration")
 @guards.by_link
 def erase_registration(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)

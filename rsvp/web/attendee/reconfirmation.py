@@ -10,7 +10,7 @@ from rsvp.domain import reconfirmation
 from rsvp.domain.audit import ATTENDEE
 from rsvp.models.event import Status
 from rsvp.models.registration import State
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.attendee import bp
 from rsvp.web.attendee.access import (
     open_registration,
@@ -42,7 +42,7 @@ def show_reconfirmation(token: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/r/<token>/coming")
+@form_actions.action(bp, "/r/<token>/coming", page="attendee.show_registration")
 @guards.by_link
 def reconfirm(token: str) -> ResponseReturnValue:
     now, registration = db.utcnow(), open_registration(token)

@@ -15,7 +15,7 @@ from rsvp.domain.registrations import create
 from rsvp.domain.registrations.create import Outcome
 from rsvp.models import Event
 from rsvp.queries.events import EventState
-from rsvp.web import guards, unavailable
+from rsvp.web import form_actions, guards, unavailable
 from rsvp.web.attendee import access, bp
 from rsvp.web.caching import events as cached_events
 from rsvp.web.forms.registration import RegistrationForm
@@ -35,7 +35,12 @@ FORM_REFUSALS = (
 # --- registering --------------------------------------------------------------------
 
 
-@bp.post("/events/<slug>/registrations")
+@form_actions.action(
+    bp,
+    "/events/<slug>/registrations",
+    page="public.show_event",
+    find=form_actions.found_by_anyone,
+)
 @guards.public_form
 def submit_registration(slug: str) -> ResponseReturnValue:
     now = db.utcnow()
@@ -215,13 +220,6 @@ def check_mail_page(event: Event, form: RegistrationForm) -> ResponseReturnValue
     registered."""
     address = form.cleaned["email"]
     return render_template("attendee/check_mail.html", event=event, address=address)
-
-
-@bp.get("/events/<slug>/registrations")
-@guards.public
-def redirect_to_event_form(slug: str) -> ResponseReturnValue:
-    """Redirect whoever opens the address of a sent form to the form."""
-    return redirect(url_for("public.show_event", slug=slug), code=303)
 
 
 # --- looking at it ------------------------------------------------------------------

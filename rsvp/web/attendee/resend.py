@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from rsvp import db, tokens
 from rsvp.domain.registrations import transfer
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.attendee import bp
 from rsvp.web.forms.changes import ResendForm
 
@@ -24,7 +24,7 @@ def show_resend_form() -> ResponseReturnValue:
     return render_resend_form(ResendForm(form_token=new_form_token()))
 
 
-@bp.post("/lost-mail")
+@form_actions.action(bp, "/lost-mail", page="attendee.show_resend_form")
 @guards.public_form
 def resend_links() -> ResponseReturnValue:
     now = db.utcnow()

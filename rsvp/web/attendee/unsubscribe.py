@@ -13,7 +13,7 @@ from rsvp import db, i18n
 from rsvp.domain.audit import ATTENDEE
 from rsvp.domain.registrations import mail_preferences
 from rsvp.models import Registration
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.attendee import bp
 
 
@@ -23,7 +23,7 @@ def show_unsubscribe(token: str) -> ResponseReturnValue:
     return render_unsubscribe(registration_by_mute_token(token), token)
 
 
-@bp.post("/u/<token>")
+@form_actions.action(bp, "/u/<token>", page="attendee.show_unsubscribe")
 @guards.by_mail_button
 def unsubscribe(token: str) -> ResponseReturnValue:
     now, registration_id = db.utcnow(), registration_by_mute_token(token).id
@@ -31,21 +31,6 @@ def unsubscribe(token: str) -> ResponseReturnValue:
     if guards.is_one_click():
         # Whoever sends this follows no redirects.
         return render_unsubscribe(registration_by_mute_token(token), token)
-    return redirect(url_for("attendee.show_unsubscribe", token=token), code=303)
-
-
-@bp.post("/u/<token>/undo")
-@guards.by_link
-def resubscribe(token: str) -> ResponseReturnValue:
-    now, registration_id = db.utcnow(), registration_by_mute_token(token).id
-    db.write(mail_preferences.unmute, registration_id, actor=ATTENDEE, now=now)
-    return redirect(url_for("attendee.show_unsubscribe", token=token), code=303)
-
-
-@bp.get("/u/<token>/undo")
-@guards.by_link
-def redirect_to_unsubscribe(token: str) -> ResponseReturnValue:
-    registration_by_mute_token(token)
     return redirect(url_for("attendee.show_unsubscribe", token=token), code=303)
 
 
@@ -57,6 +42,19 @@ def registration_by_mute_token(token: str) -> Registration:
         abort(404)
     g.language = i18n.language_for(registration.language)
     return registration
+
+
+@form_actions.action(
+    bp,
+    "/u/<token>/undo",
+    page="attendee.show_unsubscribe",
+    find=registration_by_mute_token,
+)
+@guards.by_link
+def resubscribe(token: str) -> ResponseReturnValue:
+    now, registration_id = db.utcnow(), registration_by_mute_token(token).id
+    db.write(mail_preferences.unmute, registration_id, actor=ATTENDEE, now=now)
+    return redirect(url_for("attendee.show_unsubscribe", token=token), code=303)
 
 
 def render_unsubscribe(registration: Registration, token: str) -> str:

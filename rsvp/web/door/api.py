@@ -8,12 +8,12 @@ from flask.typing import ResponseReturnValue
 from rsvp import db
 from rsvp.domain.checkin import results
 from rsvp.domain.checkin.scans import ScanInput
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.door import bp, scan_input
 from rsvp.web.door.recording import event_of_phone, record_scans
 
 
-@bp.post("/api/scans")
+@form_actions.action(bp, "/api/scans", page="door.show_scanner")
 @guards.by_phone
 def receive_scans() -> ResponseReturnValue:
     """A batch of scans: each is stored once however often it is sent, and one that

@@ -20,7 +20,7 @@ from rsvp.domain.checkin import passes
 from rsvp.models import Device, DoorPass, Event
 from rsvp.models.checkin import check_in_ends_at, check_in_starts_at
 from rsvp.text import person_names
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.door import bp, scan_input
 from rsvp.web.forms import normalize
 
@@ -40,7 +40,7 @@ def show_enrolment(door_pass: DoorPass) -> ResponseReturnValue:
     return page
 
 
-@bp.post("/<token>")
+@form_actions.action(bp, "/<token>", page="door.show_enrolment")
 @guards.by_door_pass
 @guards.within_form_limit
 def enrol_phone(door_pass: DoorPass) -> ResponseReturnValue:
@@ -123,7 +123,9 @@ def enrolled_phone(door_pass: DoorPass) -> Device | None:
     return device if passes.may_scan(device, db.utcnow()) else None
 
 
-@bp.post("/retirement")
+@form_actions.action(
+    bp, "/retirement", page="door.show_scanner", find=form_actions.found_by_anyone
+)
 @guards.by_phone
 def retire_phone() -> ResponseReturnValue:
     """Retire this phone: it was borrowed, or the evening is over."""

@@ -13,11 +13,9 @@ from flask import (
     current_app,
     g,
     make_response,
-    redirect,
     render_template,
     request,
     send_from_directory,
-    url_for,
 )
 from flask.typing import ResponseReturnValue
 
@@ -28,7 +26,7 @@ from rsvp.models import Event
 from rsvp.models.checkin import Direction, check_in_starts_at
 from rsvp.models.event import Mode
 from rsvp.text import keyboard_layouts
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.door import bp, scan_input, verdicts
 from rsvp.web.door.recording import event_of_phone, record_scans
 from rsvp.web.headers import SECURITY_HEADERS
@@ -101,7 +99,9 @@ def send_decode_worker() -> ResponseReturnValue:
     return response
 
 
-@bp.post("/scans")
+@form_actions.action(
+    bp, "/scans", page="door.show_scanner", find=form_actions.found_by_anyone
+)
 @guards.by_phone
 def submit_scan() -> ResponseReturnValue:
     """A code that was typed, without script; also a guest leaving, or a scan undone.
@@ -192,14 +192,6 @@ def scan_id_for(form_id: str, direction: str, typed: str) -> str:
         )
     except ValueError:
         return form_id
-
-
-@bp.get("/scans")
-@bp.get("/retirement")
-@guards.public
-def redirect_to_scanner() -> ResponseReturnValue:
-    """Redirect whoever opens the address of a sent form to the scanner."""
-    return redirect(url_for("door.show_scanner"), code=303)
 
 
 # --- what phones send ---------------------------------------------------------------

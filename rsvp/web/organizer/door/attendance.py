@@ -20,7 +20,7 @@ from rsvp.models.checkin import check_in_ends_at, check_in_starts_at
 from rsvp.queries import checkin as checkin_queries
 from rsvp.queries.attendees import RegistrationFilter
 from rsvp.queries.checkin import Arrival
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.door import bp
 from rsvp.web.organizer.registrations.filters import search_from_args
@@ -109,14 +109,20 @@ def attendance_url(event: Event, **values: Any) -> str:
     return url_for("organizer.door.show_attendance", slug=event.slug, **values)
 
 
-@bp.post("/events/<slug>/check-ins/<uuid:uuid>")
+@form_actions.action(
+    bp, "/events/<slug>/check-ins/<uuid:uuid>", page="organizer.door.show_attendance"
+)
 @guards.signed_in
 def check_in_attendee(slug: str, uuid: UUID) -> ResponseReturnValue:
     """Check in by hand: whoever has no code at hand, or no phone."""
     return change_check_in(slug, uuid, checkin_scans.check_in)
 
 
-@bp.post("/events/<slug>/check-ins/<uuid:uuid>/undoing")
+@form_actions.action(
+    bp,
+    "/events/<slug>/check-ins/<uuid:uuid>/undoing",
+    page="organizer.door.show_attendance",
+)
 @guards.signed_in
 def undo_check_in(slug: str, uuid: UUID) -> ResponseReturnValue:
     return change_check_in(slug, uuid, checkin_scans.undo_check_in)

@@ -20,7 +20,7 @@ from rsvp.models import Device, DoorPass, Event
 from rsvp.models.checkin import DEFAULT_PHONES_MAX, check_in_ends_at, check_in_starts_at
 from rsvp.queries import checkin as checkin_queries
 from rsvp.text.states import StateLabel
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.door import bp
 from rsvp.web.presentation import short_times, urls
@@ -133,7 +133,9 @@ def pass_state(door_pass: DoorPass, now: datetime) -> StateLabel:
     return PASS_ENDED if now >= check_in_ends_at(door_pass.event) else PASS_OPENS_LATER
 
 
-@bp.post("/events/<slug>/door/passes")
+@form_actions.action(
+    bp, "/events/<slug>/door/passes", page="organizer.door.list_passes"
+)
 @guards.signed_in
 def make_pass(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.MANAGE_DOOR)
@@ -157,7 +159,11 @@ def make_pass(slug: str) -> ResponseReturnValue:
     return redirect_to_passes(slug)
 
 
-@bp.post("/events/<slug>/door/passes/<uuid:uuid>/revocation")
+@form_actions.action(
+    bp,
+    "/events/<slug>/door/passes/<uuid:uuid>/revocation",
+    page="organizer.door.list_passes",
+)
 @guards.signed_in
 def revoke_pass(slug: str, uuid: UUID) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.MANAGE_DOOR)
@@ -169,7 +175,11 @@ def revoke_pass(slug: str, uuid: UUID) -> ResponseReturnValue:
     return redirect_to_passes(slug)
 
 
-@bp.post("/events/<slug>/door/phones/<uuid:uuid>/revocation")
+@form_actions.action(
+    bp,
+    "/events/<slug>/door/phones/<uuid:uuid>/revocation",
+    page="organizer.door.list_passes",
+)
 @guards.signed_in
 def revoke_phone(slug: str, uuid: UUID) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.MANAGE_DOOR)

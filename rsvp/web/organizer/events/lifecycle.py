@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import redirect, url_for
 from flask.typing import ResponseReturnValue
@@ -14,49 +15,44 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event
 from rsvp.models.event import Phase, Status
 from rsvp.models.registration import LIVE_STATES
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.caching import counts as cached_counts
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.events import bp
 
+event_button = partial(
+    form_actions.action,
+    bp,
+    page="organizer.events.show_event",
+    find=layout.get_event_or_404,
+)
+"""Routes a button of the event's page."""
 
-@bp.post("/events/<slug>/publication")
+
+@event_button("/events/<slug>/publication")
 @guards.signed_in
 def publish_event(slug: str) -> ResponseReturnValue:
     return change_lifecycle(slug, lifecycle.publish_event)
 
 
-@bp.post("/events/<slug>/publication/end")
+@event_button("/events/<slug>/publication/end")
 @guards.signed_in
 def unpublish_event(slug: str) -> ResponseReturnValue:
     return change_lifecycle(slug, lifecycle.unpublish_event)
 
 
-@bp.post("/events/<slug>/pause")
+@event_button("/events/<slug>/pause")
 @guards.signed_in
 def pause_registrations(slug: str) -> ResponseReturnValue:
     return change_lifecycle(slug, lifecycle.pause_registrations)
 
 
-@bp.post("/events/<slug>/pause/end")
+@event_button("/events/<slug>/pause/end")
 @guards.signed_in
 def resume_registrations(slug: str) -> ResponseReturnValue:
     return change_lifecycle(slug, lifecycle.resume_registrations)
-
-
-@bp.get("/events/<slug>/publication")
-@bp.get("/events/<slug>/publication/end")
-@bp.get("/events/<slug>/pause")
-@bp.get("/events/<slug>/pause/end")
-@guards.signed_in
-def redirect_to_event(slug: str) -> ResponseReturnValue:
-    """Redirect whoever opens the address of a button to the page it is on."""
-    url = url_for(
-        "organizer.events.show_event", slug=layout.get_event_or_404(slug).slug
-    )
-    return redirect(url, code=303)
 
 
 def change_lifecycle(slug: str, action: Callable[..., None]) -> ResponseReturnValue:
@@ -88,7 +84,9 @@ def render_cancellation(event: Event, mistake: Mistake | None = None) -> str:
     )
 
 
-@bp.post("/events/<slug>/cancellation")
+@form_actions.action(
+    bp, "/events/<slug>/cancellation", page="organizer.events.show_event"
+)
 @guards.signed_in
 def cancel_event(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import abort, redirect, request, url_for
@@ -23,7 +24,7 @@ from rsvp.models.event import Phase, Promotion, Status
 from rsvp.models.registration import State
 from rsvp.queries import audit as audit_queries
 from rsvp.queries import registrations as registration_queries
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import Mistake
 from rsvp.web.organizer import edit_conflicts, layout
@@ -196,10 +197,19 @@ def done_message() -> str | None:
     return f"{message} {moved}"
 
 
+seats_form = partial(
+    form_actions.action,
+    bp,
+    page="organizer.events.show_seats",
+    find=layout.get_event_or_404,
+)
+"""Routes a form of the page of seats."""
+
+
 # --- changing -----------------------------------------------------------------------
 
 
-@bp.post("/events/<slug>/seats/<key>/capacity")
+@seats_form("/events/<slug>/seats/<key>/capacity")
 @guards.signed_in
 def set_admission_capacity(slug: str, key: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
@@ -217,7 +227,7 @@ def set_admission_capacity(slug: str, key: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/seats/room")
+@seats_form("/events/<slug>/seats/room")
 @guards.signed_in
 def set_room_capacity(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
@@ -226,7 +236,7 @@ def set_room_capacity(slug: str) -> ResponseReturnValue:
     return change_seats(event, "room", "room", capacity_changes.set_room_capacity)
 
 
-@bp.post("/events/<slug>/seats/reserved")
+@seats_form("/events/<slug>/seats/reserved")
 @guards.signed_in
 def set_reserved_seats(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
@@ -236,18 +246,6 @@ def set_reserved_seats(slug: str) -> ResponseReturnValue:
         "reserved",
         capacity_changes.set_reserved_seats,
     )
-
-
-@bp.get("/events/<slug>/seats/<key>/capacity")
-@bp.get("/events/<slug>/seats/room")
-@bp.get("/events/<slug>/seats/reserved")
-@guards.signed_in
-def redirect_to_seats(slug: str, **_key: str) -> ResponseReturnValue:
-    """Redirect whoever opens the address of a button to the page it is on."""
-    url = url_for(
-        "organizer.events.show_seats", slug=layout.get_event_or_404(slug).slug
-    )
-    return redirect(url, code=303)
 
 
 def change_seats(

@@ -25,7 +25,7 @@ from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 from rsvp.queries import audit as audit_queries
 from rsvp.text import placeholders, states
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms import organizer
 from rsvp.web.organizer import edit_conflicts, layout
 from rsvp.web.organizer.edit_conflicts import EditConflict
@@ -204,7 +204,18 @@ def show_custom_text_preview(slug: str, kind: str) -> ResponseReturnValue:
 # --- changing -----------------------------------------------------------------------
 
 
-@bp.post("/events/<slug>/messages/kinds/<kind>/wording")
+def find_custom_text(slug: str, kind: str) -> None:
+    """404 where the person signed in may not read the event's mails."""
+    layout.get_event_or_404(slug, Action.READ_MESSAGES)
+    get_kind_or_404(kind)
+
+
+@form_actions.action(
+    bp,
+    "/events/<slug>/messages/kinds/<kind>/wording",
+    page="organizer.messages.show_custom_text",
+    find=find_custom_text,
+)
 @guards.signed_in
 def change_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
@@ -294,22 +305,14 @@ def conflict_page(
     return custom_text_page(event, kind, form, conflict=conflict)
 
 
-@bp.post("/events/<slug>/messages/kinds/<kind>/wording/removal")
+@form_actions.action(
+    bp,
+    "/events/<slug>/messages/kinds/<kind>/wording/removal",
+    page="organizer.messages.show_custom_text",
+    find=find_custom_text,
+)
 @guards.signed_in
 def reset_custom_text(slug: str, kind: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
     ours = dict.fromkeys(FIELDS, "")
     return save_texts(event, get_kind_or_404(kind), ours, "ours")
-
-
-@bp.get("/events/<slug>/messages/kinds/<kind>/wording")
-@bp.get("/events/<slug>/messages/kinds/<kind>/wording/removal")
-@guards.signed_in
-def redirect_to_custom_text(slug: str, kind: str) -> ResponseReturnValue:
-    event = layout.get_event_or_404(slug, Action.READ_MESSAGES)
-    url = url_for(
-        "organizer.messages.show_custom_text",
-        slug=event.slug,
-        kind=get_kind_or_404(kind),
-    )
-    return redirect(url, code=303)

@@ -24,7 +24,7 @@ from rsvp.models.mailing import MailingState
 from rsvp.queries import mailings as mailing_queries
 from rsvp.queries.mailings import Progress, Reach
 from rsvp.text.states import StateLabel
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import Mistake
 from rsvp.web.organizer import edit_conflicts, layout
@@ -261,7 +261,9 @@ def render_new_mailing(
     )
 
 
-@bp.post("/events/<slug>/mailings")
+@form_actions.action(
+    bp, "/events/<slug>/mailings", page="organizer.messages.show_new_mailing"
+)
 @guards.signed_in
 def create_mailing(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.MANAGE_REGISTRATIONS)
@@ -280,7 +282,9 @@ def create_mailing(slug: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/mailings/<uuid:uuid>")
+@form_actions.action(
+    bp, "/events/<slug>/mailings/<uuid:uuid>", page="organizer.messages.show_mailing"
+)
 @guards.signed_in
 def update_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing = get_mailing_or_404(slug, uuid, sends=True)
@@ -312,7 +316,12 @@ def update_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/mailings/<uuid:uuid>/removal")
+@form_actions.action(
+    bp,
+    "/events/<slug>/mailings/<uuid:uuid>/removal",
+    page="organizer.messages.show_mailing",
+    find=get_mailing_or_404,
+)
 @guards.signed_in
 def remove_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing_id = get_mailing_or_404(slug, uuid, sends=True).id
@@ -322,7 +331,12 @@ def remove_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/mailings/<uuid:uuid>/test")
+@form_actions.action(
+    bp,
+    "/events/<slug>/mailings/<uuid:uuid>/test",
+    page="organizer.messages.show_mailing",
+    find=get_mailing_or_404,
+)
 @guards.signed_in
 def send_test_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     """Send a test to the person signed in alone."""
@@ -386,7 +400,11 @@ def render_sending_form(mailing: Mailing, mistake: Mistake | None = None) -> str
     )
 
 
-@bp.post("/events/<slug>/mailings/<uuid:uuid>/sending")
+@form_actions.action(
+    bp,
+    "/events/<slug>/mailings/<uuid:uuid>/sending",
+    page="organizer.messages.show_mailing",
+)
 @guards.signed_in
 def send_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing = get_mailing_or_404(slug, uuid, sends=True)
@@ -442,7 +460,12 @@ def requested_send_time(event: Event, now: datetime) -> datetime:
     return at
 
 
-@bp.post("/events/<slug>/mailings/<uuid:uuid>/stop")
+@form_actions.action(
+    bp,
+    "/events/<slug>/mailings/<uuid:uuid>/stop",
+    page="organizer.messages.show_mailing",
+    find=get_mailing_or_404,
+)
 @guards.signed_in
 def stop_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
     mailing_id = get_mailing_or_404(slug, uuid, sends=True).id
@@ -453,15 +476,4 @@ def stop_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
             "organizer.messages.show_mailing", slug=slug, uuid=uuid, stopped=stopped
         ),
         code=303,
-    )
-
-
-@bp.get("/events/<slug>/mailings/<uuid:uuid>/test")
-@bp.get("/events/<slug>/mailings/<uuid:uuid>/stop")
-@bp.get("/events/<slug>/mailings/<uuid:uuid>/removal")
-@guards.signed_in
-def redirect_to_mailing(slug: str, uuid: UUID) -> ResponseReturnValue:
-    get_mailing_or_404(slug, uuid)
-    return redirect(
-        url_for("organizer.messages.show_mailing", slug=slug, uuid=uuid), code=303
     )

@@ -26,7 +26,7 @@ from rsvp.models.message import ACCOUNT_KINDS, MessageKind
 from rsvp.queries import outbox as outbox_queries
 from rsvp.queries.outbox import DeliveryStatus, OutboxFilter
 from rsvp.text.mail_addresses import suggest_address
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms.changes import AddressForm
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.messages import bp, preview_frame, rows
@@ -160,6 +160,13 @@ DONE_MESSAGES = {
 }
 
 
+def get_message_or_404(uuid: UUID) -> Message:
+    message = teams.find_message(layout.signed_in_user(), uuid)
+    if message is None:
+        abort(404)
+    return message
+
+
 @bp.get("/messages/<uuid:uuid>")
 @guards.signed_in
 def show_message(uuid: UUID) -> ResponseReturnValue:
@@ -194,7 +201,12 @@ def show_message_preview(uuid: UUID) -> ResponseReturnValue:
     return preview_frame.mail_frame(preview_frame.masked_mail(get_message_or_404(uuid)))
 
 
-@bp.post("/messages/<uuid:uuid>/again")
+@form_actions.action(
+    bp,
+    "/messages/<uuid:uuid>/again",
+    page="organizer.messages.show_message",
+    find=get_message_or_404,
+)
 @guards.signed_in
 def resend_message(uuid: UUID) -> ResponseReturnValue:
     """Queue one that failed anew; of one that was sent, write a new one that tells how
@@ -220,15 +232,6 @@ def resend_message(uuid: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.get("/messages/<uuid:uuid>/again")
-@guards.signed_in
-def redirect_resend_to_message(uuid: UUID) -> ResponseReturnValue:
-    return redirect(
-        url_for("organizer.messages.show_message", uuid=get_message_or_404(uuid).uuid),
-        code=303,
-    )
-
-
 def resendable_status(message: Message) -> DeliveryStatus | None:
     """Return FAILED or SENT, where `resend_message` would do something about it."""
     status, registration = outbox_queries.delivery_status(message), message.registration
@@ -247,7 +250,12 @@ def resendable_status(message: Message) -> DeliveryStatus | None:
 # --- correcting the address ---------------------------------------------------------
 
 
-@bp.post("/messages/<uuid:uuid>/address")
+@form_actions.action(
+    bp,
+    "/messages/<uuid:uuid>/address",
+    page="organizer.messages.show_message",
+    find=get_message_or_404,
+)
 @guards.signed_in
 def correct_address(uuid: UUID) -> ResponseReturnValue:
     """Send the registration's mails, links and codes to another address from now on."""
@@ -287,15 +295,6 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     )
 
 
-@bp.get("/messages/<uuid:uuid>/address")
-@guards.signed_in
-def redirect_address_to_message(uuid: UUID) -> ResponseReturnValue:
-    return redirect(
-        url_for("organizer.messages.show_message", uuid=get_message_or_404(uuid).uuid),
-        code=303,
-    )
-
-
 def address_form(
     email: str = "", data: MultiDict[str, str] | None = None
 ) -> AddressForm:
@@ -308,10 +307,3 @@ def address_form(
         hint = f"{question} {hint}"
     typed = MultiDict({"email": email}) if data is None else data
     return AddressForm(typed, label=_l("The right address"), hint=hint)
-
-
-def get_message_or_404(uuid: UUID) -> Message:
-    message = teams.find_message(layout.signed_in_user(), uuid)
-    if message is None:
-        abort(404)
-    return message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,7 +24,7 @@ from rsvp.domain.teams import Action
 from rsvp.models import Event, Registration
 from rsvp.models.registration import State
 from rsvp.queries import registrations as registration_queries
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
 from rsvp.web.organizer import layout
@@ -67,34 +68,6 @@ def show_registration(slug: str, reference: str) -> ResponseReturnValue:
     return render_registration(event, registration)
 
 
-@bp.get("/events/<slug>/registrations/<reference>/approval")
-@bp.get("/events/<slug>/registrations/<reference>/decline")
-@bp.get("/events/<slug>/registrations/<reference>/reinstatement")
-@bp.get("/events/<slug>/registrations/<reference>/admission")
-@bp.get("/events/<slug>/registrations/<reference>/offer")
-@bp.get("/events/<slug>/registrations/<reference>/presence")
-@bp.get("/events/<slug>/registrations/<reference>/cancellation")
-@bp.get("/events/<slug>/registrations/<reference>/guests/<int:position>/cancellation")
-@bp.get("/events/<slug>/registrations/<reference>/release")
-@bp.get("/events/<slug>/registrations/<reference>/seat")
-@bp.get("/events/<slug>/registrations/<reference>/place")
-@bp.get("/events/<slug>/registrations/<reference>/tickets")
-@bp.get("/events/<slug>/registrations/<reference>/codes")
-@guards.signed_in
-def redirect_to_registration(
-    slug: str, reference: str, **_position: int
-) -> ResponseReturnValue:
-    """Redirect whoever opens the address of a button, after signing in again for one,
-    to the page it is on."""
-    get_registration_or_404(slug, reference, Action.SEE_NAMES)
-    return redirect(
-        url_for(
-            "organizer.registrations.show_registration", slug=slug, reference=reference
-        ),
-        code=303,
-    )
-
-
 def get_registration_or_404(
     slug: str, reference: str, action: Action
 ) -> tuple[Event, Registration]:
@@ -104,6 +77,11 @@ def get_registration_or_404(
     if registration is None:
         abort(404)
     return event, registration
+
+
+def find_registration(slug: str, reference: str) -> None:
+    """404 where the person signed in may not see who is registered."""
+    get_registration_or_404(slug, reference, Action.SEE_NAMES)
 
 
 def render_registration(
@@ -121,10 +99,19 @@ def render_registration(
     )
 
 
+registration_button = partial(
+    form_actions.action,
+    bp,
+    page="organizer.registrations.show_registration",
+    find=find_registration,
+)
+"""Routes a button of the registration's page."""
+
+
 # --- deciding -----------------------------------------------------------------------
 
 
-@bp.post("/events/<slug>/registrations/<reference>/approval")
+@registration_button("/events/<slug>/registrations/<reference>/approval")
 @guards.signed_in
 def approve_request(slug: str, reference: str) -> ResponseReturnValue:
     event, registration = get_registration_or_404(
@@ -139,7 +126,7 @@ def approve_request(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/registrations/<reference>/decline")
+@registration_button("/events/<slug>/registrations/<reference>/decline")
 @guards.signed_in
 def decline_request(slug: str, reference: str) -> ResponseReturnValue:
     event, registration = get_registration_or_404(
@@ -150,7 +137,7 @@ def decline_request(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/registrations/<reference>/reinstatement")
+@registration_button("/events/<slug>/registrations/<reference>/reinstatement")
 @guards.signed_in
 def reinstate_registration(slug: str, reference: str) -> ResponseReturnValue:
     """Reinstate by the rules; with `above` whatever is free, for a reason that is
@@ -173,7 +160,7 @@ def reinstate_registration(slug: str, reference: str) -> ResponseReturnValue:
 # --- seats and places in line -------------------------------------------------------
 
 
-@bp.post("/events/<slug>/registrations/<reference>/offer")
+@registration_button("/events/<slug>/registrations/<reference>/offer")
 @guards.signed_in
 def offer_seats(slug: str, reference: str) -> ResponseReturnValue:
     _event, registration = get_registration_or_404(
@@ -182,7 +169,7 @@ def offer_seats(slug: str, reference: str) -> ResponseReturnValue:
     return run_action("offered", registration, offers.offer_free_seats)
 
 
-@bp.post("/events/<slug>/registrations/<reference>/presence")
+@registration_button("/events/<slug>/registrations/<reference>/presence")
 @guards.signed_in
 def seat_present_party(slug: str, reference: str) -> ResponseReturnValue:
     _event, registration = get_registration_or_404(
@@ -191,7 +178,7 @@ def seat_present_party(slug: str, reference: str) -> ResponseReturnValue:
     return run_action("present", registration, door_seating.seat_present)
 
 
-@bp.post("/events/<slug>/registrations/<reference>/seat")
+@registration_button("/events/<slug>/registrations/<reference>/seat")
 @guards.signed_in
 def seat_waiting(slug: str, reference: str) -> ResponseReturnValue:
     event, registration = get_registration_or_404(
@@ -209,7 +196,7 @@ def seat_waiting(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/registrations/<reference>/admission")
+@registration_button("/events/<slug>/registrations/<reference>/admission")
 @guards.signed_in
 def change_admission(slug: str, reference: str) -> ResponseReturnValue:
     event, registration = get_registration_or_404(
@@ -230,7 +217,7 @@ def change_admission(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/registrations/<reference>/place")
+@registration_button("/events/<slug>/registrations/<reference>/place")
 @guards.signed_in
 def move_in_waitlist(slug: str, reference: str) -> ResponseReturnValue:
     event, registration = get_registration_or_404(
@@ -264,7 +251,7 @@ def move_in_waitlist(slug: str, reference: str) -> ResponseReturnValue:
 # --- giving up ----------------------------------------------------------------------
 
 
-@bp.post("/events/<slug>/registrations/<reference>/cancellation")
+@registration_button("/events/<slug>/registrations/<reference>/cancellation")
 @guards.signed_in
 def cancel_registration(slug: str, reference: str) -> ResponseReturnValue:
     event, registration = get_registration_or_404(
@@ -275,7 +262,9 @@ def cancel_registration(slug: str, reference: str) -> ResponseReturnValue:
     )
 
 
-@bp.post("/events/<slug>/registrations/<reference>/guests/<int:position>/cancellation")
+@registration_button(
+    "/events/<slug>/registrations/<reference>/guests/<int:position>/cancellation"
+)
 @guards.signed_in
 def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValue:
     _event, registration = get_registration_or_404(
@@ -292,7 +281,7 @@ def cancel_guest(slug: str, reference: str, position: int) -> ResponseReturnValu
     )
 
 
-@bp.post("/events/<slug>/registrations/<reference>/release")
+@registration_button("/events/<slug>/registrations/<reference>/release")
 @guards.signed_in
 def release_registration(slug: str, reference: str) -> ResponseReturnValue:
     """Give the places of a party on that did not say whether it still comes."""
@@ -305,7 +294,7 @@ def release_registration(slug: str, reference: str) -> ResponseReturnValue:
 # --- mailing again ------------------------------------------------------------------
 
 
-@bp.post("/events/<slug>/registrations/<reference>/tickets")
+@registration_button("/events/<slug>/registrations/<reference>/tickets")
 @guards.signed_in
 def resend_tickets(slug: str, reference: str) -> ResponseReturnValue:
     _event, registration = get_registration_or_404(
@@ -314,7 +303,7 @@ def resend_tickets(slug: str, reference: str) -> ResponseReturnValue:
     return run_action("mailed", registration, organizer_actions.resend_mail)
 
 
-@bp.post("/events/<slug>/registrations/<reference>/codes")
+@registration_button("/events/<slug>/registrations/<reference>/codes")
 @guards.signed_in
 def replace_codes(slug: str, reference: str) -> ResponseReturnValue:
     _event, registration = get_registration_or_404(

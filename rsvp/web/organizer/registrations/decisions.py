@@ -14,7 +14,7 @@ from rsvp.domain.registrations import approval
 from rsvp.domain.teams import Action
 from rsvp.models.registration import State
 from rsvp.queries import registrations as registration_queries
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms import organizer
 from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
 from rsvp.web.organizer import layout
@@ -26,7 +26,11 @@ from rsvp.web.organizer.registrations.list import (
 )
 
 
-@bp.post("/events/<slug>/registrations/decisions")
+@form_actions.action(
+    bp,
+    "/events/<slug>/registrations/decisions",
+    page="organizer.registrations.list_registrations",
+)
 @guards.signed_in
 def decide_requests(slug: str) -> ResponseReturnValue:
     """Approve or decline those ticked, each for itself: one that changed meanwhile

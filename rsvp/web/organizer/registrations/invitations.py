@@ -23,7 +23,7 @@ from rsvp.models.event import Phase
 from rsvp.queries import invitations as invitation_queries
 from rsvp.queries.invitations import InvitationUse
 from rsvp.text.states import StateLabel
-from rsvp.web import guards
+from rsvp.web import form_actions, guards
 from rsvp.web.forms import organizer
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.registrations import bp
@@ -185,7 +185,9 @@ class InvitationForm:
         return (self.mistakes or {}).get(field)
 
 
-@bp.post("/events/<slug>/invitations")
+@form_actions.action(
+    bp, "/events/<slug>/invitations", page="organizer.registrations.list_invitations"
+)
 @guards.signed_in
 def create_invitations(slug: str) -> ResponseReturnValue:
     event = get_invited_event_or_404(slug)
@@ -235,7 +237,12 @@ def number_message(most: int) -> str:
     return _("Write a whole number from 1 to %(most)s.", most=f"{most:,}")
 
 
-@bp.post("/events/<slug>/invitations/<uuid:uuid>/revocation")
+@form_actions.action(
+    bp,
+    "/events/<slug>/invitations/<uuid:uuid>/revocation",
+    page="organizer.registrations.list_invitations",
+    find=get_invited_event_or_404,
+)
 @guards.signed_in
 def revoke_invitation(slug: str, uuid: UUID) -> ResponseReturnValue:
     event = get_invited_event_or_404(slug)
@@ -244,18 +251,6 @@ def revoke_invitation(slug: str, uuid: UUID) -> ResponseReturnValue:
     write(invitations.revoke, invitation_id, actor=actor, now=now)
     return redirect(
         url_for("organizer.registrations.list_invitations", slug=slug, done="revoked"),
-        code=303,
-    )
-
-
-@bp.get("/events/<slug>/invitations/<uuid:uuid>/revocation")
-@guards.signed_in
-def redirect_to_invitations(slug: str, **_uuid: UUID) -> ResponseReturnValue:
-    return redirect(
-        url_for(
-            "organizer.registrations.list_invitations",
-            slug=get_invited_event_or_404(slug).slug,
-        ),
         code=303,
     )
 
