@@ -13,6 +13,7 @@ from rsvp.extensions import db
 from rsvp.models import Event, Mailing
 from rsvp.models.message import MessageKind
 from tests.support.factories import NOON, make_event
+from tests.support.for_each import for_each
 from tests.support.mailings import draft_mailing
 from tests.support.threads import BackgroundCall
 
@@ -22,7 +23,7 @@ VERSION = edit_versions.version_of(OPENED)
 
 
 @pytest.mark.one_engine
-@pytest.mark.parametrize(
+@for_each(
     ("current", "typed", "expected"),
     [
         # Nobody else, and something or nothing was written.

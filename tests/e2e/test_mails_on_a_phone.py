@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from rsvp.formats.mail import render, samples
 from rsvp.models import Message
 from rsvp.models.registration import State
+from tests.support.for_each import for_each
 from tests.support.mail.messages import (
     KEY,
     PUBLIC_URL,
@@ -63,7 +64,7 @@ def phone(chromium: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.mark.parametrize(
+@for_each(
     "kind",
     ["note", "confirmation", "waitlisted", "offer", "still_coming", "event_changed"],
 )

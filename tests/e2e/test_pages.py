@@ -16,6 +16,7 @@ from rsvp import create_app
 from tests.e2e.browser_guard import MAX_WAIT, axe_violations
 from tests.e2e.site_data import ORGANIZER, SiteData, make_site_data
 from tests.support.factories import PASSWORD
+from tests.support.for_each import for_each
 from tests.support.live_site import Site, run_site
 
 pytestmark = pytest.mark.browser
@@ -237,7 +238,7 @@ def visitors(
     [LOOKS, pytest.param(ALL_LOOKS, marks=pytest.mark.soak)],
     ids=["two looks", "all looks"],
 )
-@pytest.mark.parametrize("name", [*(name for name, _, _ in PAGES), *STEPS])
+@for_each("name", [*(name for name, _, _ in PAGES), *STEPS], ids=str)
 def test_a_page_is_for_everybody(
     name: str,
     looks: list[tuple[int, str]],
@@ -413,7 +414,7 @@ def test_only_a_party_is_asked_if_fewer_is_fine(
     context.close()
 
 
-@pytest.mark.parametrize("name", ["an event", "a ticket", "a door pass"])
+@for_each("name", ["an event", "a ticket", "a door pass"])
 def test_no_script_waits_for_another_that_imports_it(
     name: str, here: Site, made: SiteData, chromium: Browser
 ) -> None:

@@ -110,7 +110,7 @@ def test_an_event_page_asks_for_all_its_modules_at_once(client: FlaskClient) -> 
     )
 
 
-@pytest.mark.parametrize("page", ["", "/details", "/erasure"])
+@for_each("page", ["", "/details", "/erasure"])
 def test_registration_pages_do(client: FlaskClient, page: str) -> None:
     ticket = register_as(client, make_upcoming_event(), "ada")
 

@@ -287,8 +287,8 @@ def test_where_mail_alone_answers_the_new_link_is_mailed(client: FlaskClient, va
     assert "bell@" not in answer.text
 
 
-@pytest.mark.parametrize(
-    ("page", "values"), [("address", {}), ("successor", {"name": "Bo"})]
+@for_each(
+    ("page", "values"), [("address", {}), ("successor", {"name": "Bo"})], fresh=True
 )
 def test_an_address_that_is_registered_or_none_comes_back(
     client: FlaskClient, page, values
@@ -309,8 +309,8 @@ def test_an_address_that_is_registered_or_none_comes_back(
     assert all_rows() == before
 
 
-@pytest.mark.parametrize("quiet", [{"discreet": True}, {"confirm_address": True}])
-@pytest.mark.parametrize("page", ["address", "successor"])
+@for_each("quiet", [{"discreet": True}, {"confirm_address": True}])
+@for_each("page", ["address", "successor"], fresh=True)
 def test_where_mails_answer_no_page_tells_what_an_address_has(
     client: FlaskClient, page, quiet
 ):

@@ -13,6 +13,7 @@ import pytest
 from rsvp.extensions import db
 from rsvp.models import Event, Mailing
 from tests.support.factories import make_user
+from tests.support.for_each import for_each
 from tests.support.mailings import draft_mailing
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import make_upcoming_event
@@ -133,7 +134,7 @@ SITUATIONS: dict[str, tuple[str | None, str, str | None, int, str]] = {
 }
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
+@for_each("situation", SITUATIONS, fresh=True)
 def test_a_form_that_somebody_else_changed_is_not_saved_unseen(client, ada, situation):
     theirs, sent, version, status, saved = SITUATIONS[situation]
     offenders = {}
