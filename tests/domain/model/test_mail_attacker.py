@@ -6,6 +6,7 @@ import pytest
 
 from rsvp.domain import invariants
 from tests.domain.model.mail_attacker import MailAttacker
+from tests.support.for_each import for_each
 
 
 def fire(seed: int, moves: int) -> MailAttacker:
@@ -23,6 +24,6 @@ def test_an_attacker_sends_no_stranger_more_than_a_few_mails(app):
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(100, 130))
+@for_each("seed", range(100, 130), fresh=True)
 def test_no_attacker_ever_does(app, seed):
     fire(seed, moves=150)

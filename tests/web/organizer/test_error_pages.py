@@ -15,6 +15,7 @@ from rsvp.models.team import Role
 from rsvp.web import error_pages
 from tests.support.factories import make_event, make_user, register
 from tests.support.for_each import for_each
+from tests.support.pages.organizer import post_form
 from tests.support.pages.sign_in import csrf_token, sign_in
 
 pytestmark = pytest.mark.one_engine
@@ -34,11 +35,6 @@ def links(page: TestResponse) -> list[str]:
     """Where the head of an organizer's page leads; empty where there is none."""
     found = re.search(r'<nav class="organizer-head__nav".*?</nav>', page.text, re.S)
     return re.findall(r'href="([^"]+)"', found[0]) if found else []
-
-
-def send(client: FlaskClient, path: str, **fields: str) -> TestResponse:
-    token = csrf_token(client, "/organize/")
-    return client.post(path, data={"csrf_token": token} | fields)
 
 
 def an_evening_with_people() -> Event:
@@ -76,7 +72,7 @@ def test_an_address_that_leads_to_no_page_keeps_it_too(ada, path):
 def test_a_rule_that_says_no_keeps_it_and_leads_back_to_the_form(ada):
     path = f"/organize/events/{an_evening_with_people().slug}"
 
-    page = send(ada, f"{path}/publication/end")
+    page = post_form(ada, f"{path}/publication/end")
 
     assert page.status_code == 409
     assert "People have registered" in page.text

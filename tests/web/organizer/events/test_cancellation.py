@@ -15,35 +15,26 @@ from rsvp.models import Event, Message
 from rsvp.models.team import Role
 from tests.support.factories import cancel, make_user, register
 from tests.support.for_each import for_each
+from tests.support.pages.organizer import event_path, post_form, reload_event
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import (
     YESTERDAY,
     all_rows,
     make_upcoming_event,
 )
-from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 pytestmark = pytest.mark.one_engine
 
 
-def path_of(event) -> str:
-    return f"/organize/events/{event.slug}/cancellation"
-
-
 def call_off(client, event, **typed):
-    token = csrf_token(client, "/organize/")
-    return client.post(path_of(event), data={"csrf_token": token} | typed)
+    return post_form(client, event_path(event, "cancellation"), **typed)
 
 
 def told() -> list[Message]:
     db.session.rollback()
     mails = select(Message).filter_by(kind="event_cancelled").order_by(Message.id)
     return list(db.session.scalars(mails))
-
-
-def status_of(event) -> str:
-    db.session.rollback()
-    return db.session.get_one(Event, event.id, populate_existing=True).status
 
 
 def a_full_evening() -> Event:
@@ -67,22 +58,22 @@ def write_for_later(event) -> None:
 
 def test_the_page_says_what_becomes_of_mails_written_for_later(client, ada):
     event = a_full_evening()
-    assert "for later" not in client.get(path_of(event)).text
+    assert "for later" not in client.get(event_path(event, "cancellation")).text
 
     for words in (
         "The mail that you have written for later is not sent.",
         "The 2 mails that you have written for later are not sent.",
     ):
         write_for_later(event)
-        assert words in visible_text(client.get(path_of(event)).text)
+        assert words in visible_text(client.get(event_path(event, "cancellation")).text)
 
 
 def test_the_page_says_what_will_happen_and_to_how_many(client, ada):
     event = a_full_evening()
     before = all_rows()
-    assert path_of(event) in client.get(f"/organize/events/{event.slug}").text
+    assert event_path(event, "cancellation") in client.get(event_path(event)).text
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(event_path(event, "cancellation")).text)
 
     assert "2 registrations are told by mail that it will not take place," in text
     assert "for 3 people" in text
@@ -95,7 +86,7 @@ def test_everybody_who_has_a_place_or_waits_is_told(client, ada):
 
     answer = call_off(client, event, why=" The hall \n is flooded ")
 
-    assert (answer.status_code, status_of(event)) == (303, "cancelled")
+    assert (answer.status_code, reload_event(event).status) == (303, "cancelled")
     assert [m.recipient for m in told()] == ["zoe@example.org", "cleo@example.org"]
     assert {m.facts["why"] for m in told()} == {"The hall is flooded"}
     text = visible_text(client.get(answer.location).text)
@@ -103,16 +94,16 @@ def test_everybody_who_has_a_place_or_waits_is_told(client, ada):
     assert "Cancelled" in text
     assert call_off(client, event).status_code == 409
     assert len(told()) == 2
-    assert "Yes, cancel" not in client.get(path_of(event)).text
+    assert "Yes, cancel" not in client.get(event_path(event, "cancellation")).text
 
 
 def test_a_draft_is_called_off_without_a_mail(client, ada):
     event = make_upcoming_event(status="draft")
-    assert "nobody is told" in client.get(path_of(event)).text
+    assert "nobody is told" in client.get(event_path(event, "cancellation")).text
 
     answer = call_off(client, event)
 
-    assert status_of(event) == "cancelled"
+    assert reload_event(event).status == "cancelled"
     assert "Nobody had to be told" in client.get(answer.location).text
 
 
@@ -131,8 +122,8 @@ def test_what_is_over_is_not_called_off(client, ada):
     event = make_upcoming_event(starts=YESTERDAY)
 
     assert call_off(client, event).status_code == 409
-    assert "It is over" in client.get(path_of(event)).text
-    assert status_of(event) == "published"
+    assert "It is over" in client.get(event_path(event, "cancellation")).text
+    assert reload_event(event).status == "published"
 
 
 @for_each(
@@ -142,15 +133,18 @@ def test_what_is_over_is_not_called_off(client, ada):
 )
 def test_only_who_may_edit_an_event_calls_it_off(client, app, team, role):
     event = a_full_evening()
-    for answer in (client.get(path_of(event)), client.post(path_of(event))):
+    for answer in (
+        client.get(event_path(event, "cancellation")),
+        client.post(event_path(event, "cancellation")),
+    ):
         assert urlsplit(answer.location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
     sign_in(client, "vera@example.org")
 
-    assert client.get(path_of(event)).status_code == 404
+    assert client.get(event_path(event, "cancellation")).status_code == 404
     assert call_off(client, event).status_code == 404
-    assert client.post(path_of(event)).status_code == 400
-    assert status_of(event) == "published"
+    assert client.post(event_path(event, "cancellation")).status_code == 400
+    assert reload_event(event).status == "published"
     assert told() == []
 
 

@@ -21,6 +21,7 @@ from tests.support.factories import (
     register,
 )
 from tests.support.for_each import for_each
+from tests.support.pages.organizer import event_path, post_form, reload_event
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -30,18 +31,8 @@ pytestmark = pytest.mark.one_engine
 VERBS = ["pause", "pause/end", "publication", "publication/end"]
 
 
-def path_of(event) -> str:
-    return f"/organize/events/{event.slug}"
-
-
 def press(client, event, verb):
-    token = csrf_token(client, path_of(event))
-    return client.post(f"{path_of(event)}/{verb}", data={"csrf_token": token})
-
-
-def fresh(event) -> Event:
-    db.session.rollback()
-    return db.session.get_one(Event, event.id, populate_existing=True)
+    return post_form(client, event_path(event, verb))
 
 
 # --- what it shows ------------------------------------------------------------------
@@ -53,7 +44,7 @@ def test_the_numbers_stand_on_top(client, ada):
     register(event, "Ada", "Bo", now=utcnow())
     register(event, "Cy", "Di", now=utcnow())
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(event_path(event)).text)
 
     assert "people confirmed 2" in text
     assert "people waiting 2" in text
@@ -70,7 +61,7 @@ def test_seats_that_are_kept_have_their_own_numbers(client, ada):
     register(event, "Di", "Ed", now=utcnow())
     cancel(first, now=utcnow())
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(event_path(event)).text)
 
     assert "people confirmed 0" in text
     assert "seats offered 2" in text
@@ -83,16 +74,16 @@ def test_requests_to_decide_are_told_with_where_they_are(client, ada):
     for name in ("Ada", "Bo"):
         register(event, name, now=utcnow())
     register(event, "Cy", "Di", now=utcnow())
-    there = f"{path_of(event)}/registrations?state=requested"
+    there = f"{event_path(event)}/registrations?state=requested"
 
-    html = client.get(path_of(event)).text
+    html = client.get(event_path(event)).text
 
     assert "people asking 4" in visible_text(html)
     assert f'<a href="{there}">3 requests to decide</a>' in html
     make_user("vera@example.org", role=Role.VIEWER)
     viewer = client.application.test_client()
     sign_in(viewer, "vera@example.org")
-    html = viewer.get(path_of(event)).text
+    html = viewer.get(event_path(event)).text
     assert "3 requests to decide" in html
     assert there not in html
 
@@ -105,16 +96,16 @@ def test_what_needs_a_person_is_told(client, ada):
         session.execute(update(Message).values(state="failed", last_error="550 no"))
         session.execute(update(Admission).values(capacity=1, ceiling=3))
 
-    html = client.get(path_of(event)).text
+    html = client.get(event_path(event)).text
 
     assert "Mail to 3 people doesn’t arrive" in html
-    assert f"{path_of(event)}/messages?state=failed" in html
+    assert f"{event_path(event)}/messages?state=failed" in html
     assert "In person: over by 2." in html
     assert "Nothing needs you." not in html
     make_user("vera@example.org", role=Role.VIEWER)
     viewer = client.application.test_client()
     sign_in(viewer, "vera@example.org")
-    text = viewer.get(path_of(event)).text
+    text = viewer.get(event_path(event)).text
     assert "doesn’t arrive" not in text
     assert "over by 2" in text
     assert "Pause registration" not in text
@@ -141,14 +132,14 @@ def test_only_who_may_edit_an_event_publishes_and_pauses(client, app, team, role
 
     for verb in VERBS:
         for one in (event, draft):
-            sent = client.post(f"{path_of(one)}/{verb}", data={"csrf_token": token})
+            sent = client.post(f"{event_path(one)}/{verb}", data={"csrf_token": token})
             assert sent.status_code == 404, verb
     assert all_rows() == before
     someone = app.test_client()
     for verb in VERBS:
-        answer = someone.post(f"{path_of(event)}/{verb}")
+        answer = someone.post(f"{event_path(event)}/{verb}")
         assert urlsplit(answer.location).path == SIGN_IN_PATH
-        assert client.post(f"{path_of(event)}/{verb}").status_code == 400
+        assert client.post(f"{event_path(event)}/{verb}").status_code == 400
     assert all_rows() == before
 
 
@@ -160,12 +151,12 @@ def test_registration_is_paused_and_goes_on(client, ada):
 
     answer = press(client, event, "pause")
 
-    assert (answer.status_code, answer.location) == (303, path_of(event))
-    assert fresh(event).paused
-    assert "Paused" in client.get(path_of(event)).text
+    assert (answer.status_code, answer.location) == (303, event_path(event))
+    assert reload_event(event).paused
+    assert "Paused" in client.get(event_path(event)).text
     assert "paused" in client.get(f"/events/{event.slug}").text
     assert press(client, event, "pause/end").status_code == 303
-    assert not fresh(event).paused
+    assert not reload_event(event).paused
 
 
 def test_a_draft_is_published_and_taken_back(client, ada):
@@ -180,16 +171,16 @@ def test_a_draft_is_published_and_taken_back(client, ada):
 
 def test_what_people_registered_for_is_not_taken_back(client, ada):
     event = make_upcoming_event()
-    assert "Take it back" in client.get(path_of(event)).text
+    assert "Take it back" in client.get(event_path(event)).text
     party = register(event, now=utcnow())
-    assert "Take it back" not in client.get(path_of(event)).text
+    assert "Take it back" not in client.get(event_path(event)).text
 
     answer = press(client, event, "publication/end")
 
     assert answer.status_code == 409
     assert "People have registered" in answer.text
-    assert f'href="{path_of(event)}"' in answer.text
-    assert fresh(event).status == "published"
+    assert f'href="{event_path(event)}"' in answer.text
+    assert reload_event(event).status == "published"
     assert client.get(f"/r/{party.token}").status_code == 200
     assert load_registration(party).state == "confirmed"
 
@@ -199,16 +190,16 @@ def test_a_cancelled_event_is_left_alone(client, ada, verb):
     event = make_upcoming_event(status=Status.CANCELLED)
     token = csrf_token(client, "/organize/")
 
-    answer = client.post(f"{path_of(event)}/{verb}", data={"csrf_token": token})
+    answer = client.post(f"{event_path(event)}/{verb}", data={"csrf_token": token})
 
     assert answer.status_code == 409
     assert "The event is cancelled" in answer.text
-    assert "Publish" not in client.get(path_of(event)).text
+    assert "Publish" not in client.get(event_path(event)).text
 
 
 @for_each("verb", VERBS)
 def test_whoever_opens_the_address_of_a_button_finds_its_page(client, ada, verb):
     event = make_event()
-    answer = client.get(f"{path_of(event)}/{verb}")
+    answer = client.get(f"{event_path(event)}/{verb}")
 
-    assert (answer.status_code, answer.location) == (303, path_of(event))
+    assert (answer.status_code, answer.location) == (303, event_path(event))

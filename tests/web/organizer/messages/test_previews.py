@@ -21,6 +21,7 @@ from tests.support.factories import (
 )
 from tests.support.for_each import for_each
 from tests.support.mail import parsed
+from tests.support.pages.organizer import kinds_path
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
@@ -28,10 +29,6 @@ from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 pytestmark = pytest.mark.one_engine
 
 KINDS = [kind for kind in CUSTOMIZABLE_KINDS if kind in previews.PREVIEWED_KINDS]
-
-
-def path_of(event, *rest) -> str:
-    return "/".join([f"/organize/events/{event.slug}/messages/kinds", *rest])
 
 
 def test_every_kind_can_be_looked_at():
@@ -47,8 +44,8 @@ def test_each_kind_shows_its_mail_and_changes_nothing(client, ada, people, value
     before = all_rows()
 
     for kind in KINDS:
-        page = client.get(path_of(event, kind))
-        frame = client.get(path_of(event, kind, "preview"))
+        page = client.get(kinds_path(event, kind))
+        frame = client.get(kinds_path(event, kind, "preview"))
 
         assert (page.status_code, frame.status_code) == (200, 200), kind
         whose = "Zoë Winter" if people else "somebody made up"
@@ -64,12 +61,14 @@ def test_the_list_says_what_each_says_now(client, ada):
         words = {"offer": {"headline": "Yours until {until}."}}
         session.execute(update(Event).values(wording=words))
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(kinds_path(event)).text)
 
     assert "Confirmation Your ticket for Letters and soup Your place is confi" in text
     assert "A place is offered in your words A place is free for you: Lett" in text
     assert "Yours until " in text
-    assert path_of(event) in client.get(f"/organize/events/{event.slug}/messages").text
+    assert (
+        kinds_path(event) in client.get(f"/organize/events/{event.slug}/messages").text
+    )
 
 
 def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
@@ -82,14 +81,14 @@ def test_whoever_is_newest_in_a_fitting_state_is_shown(client, ada):
     shown |= {"offer": "Gone", "declined": "Gone"}
 
     for kind, name in shown.items():
-        text = visible_text(client.get(path_of(event, kind)).text)
+        text = visible_text(client.get(kinds_path(event, kind)).text)
         assert f"As {name} would get it." in text
-        assert name in visible_text(client.get(path_of(event, kind, "preview")).text)
-    assert "3rd in line" in client.get(path_of(event, "waitlisted")).text
+        assert name in visible_text(client.get(kinds_path(event, kind, "preview")).text)
+    assert "3rd in line" in client.get(kinds_path(event, "waitlisted")).text
     with writing() as session:
         is_it = Registration.id == outcome.registration_id
         session.execute(update(Registration).where(is_it).values(search=""))
-    assert "As Waits" not in client.get(path_of(event, "waitlisted")).text
+    assert "As Waits" not in client.get(kinds_path(event, "waitlisted")).text
 
 
 def test_who_has_a_place_without_limit_is_not_shown_what_they_never_get(client, ada):
@@ -101,7 +100,7 @@ def test_who_has_a_place_without_limit_is_not_shown_what_they_never_get(client, 
 
     for kind, name in shown.items():
         assert f"As {name} would get it." in visible_text(
-            client.get(path_of(event, kind)).text
+            client.get(kinds_path(event, kind)).text
         ), kind
 
 
@@ -110,7 +109,7 @@ def test_where_nobody_is_limited_the_newest_is_shown_all_the_same(client, ada):
     register(event, "Wendy", admission="webinar", now=utcnow())
 
     for kind in ("still_coming", "offer"):
-        text = visible_text(client.get(path_of(event, kind)).text)
+        text = visible_text(client.get(kinds_path(event, kind)).text)
         assert "As Wendy would get it." in text, kind
 
 
@@ -121,8 +120,8 @@ def test_it_shows_no_secrets(client, ada):
 
     secrets = parsed.secrets_of(registration)
     for kind in ("confirmation", "reminder", "event_cancelled"):
-        frame = client.get(path_of(event, kind, "preview")).text
-        page = client.get(path_of(event, kind)).text
+        frame = client.get(kinds_path(event, kind, "preview")).text
+        page = client.get(kinds_path(event, kind)).text
         assert not [secret for secret in secrets if secret in frame + page]
 
 
@@ -130,7 +129,7 @@ def test_it_shows_no_secrets(client, ada):
 def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
     event = make_upcoming_event()
 
-    for path in (path_of(event, kind), path_of(event, kind, "preview")):
+    for path in (kinds_path(event, kind), kinds_path(event, kind, "preview")):
         assert client.get(path).status_code == 404
 
 
@@ -141,8 +140,8 @@ def test_what_is_no_kind_with_words_leads_nowhere(client, ada, kind):
 )
 def test_looking_is_for_organizers(client, app, team, role):
     event = make_upcoming_event()
-    paths = [path_of(event), path_of(event, "offer")]
-    paths.append(path_of(event, "offer", "preview"))
+    paths = [kinds_path(event), kinds_path(event, "offer")]
+    paths.append(kinds_path(event, "offer", "preview"))
     for path in paths:
         assert urlsplit(client.get(path).location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)

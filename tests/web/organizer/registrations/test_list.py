@@ -22,14 +22,11 @@ from tests.support.factories import (
     register,
 )
 from tests.support.for_each import for_each
+from tests.support.pages.organizer import list_path
 from tests.support.pages.public import record_statements, visible_text
 from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 pytestmark = pytest.mark.one_engine
-
-
-def path_of(event, query="") -> str:
-    return f"/organize/events/{event.slug}/registrations{query}"
 
 
 def names_on(client, path) -> list[str]:
@@ -55,7 +52,7 @@ def a_full_evening(**values):
 
 def test_the_list_is_for_those_who_may_see_names(client, app):
     event, _made = a_full_evening()
-    assert urlsplit(client.get(path_of(event)).location).path == SIGN_IN_PATH
+    assert urlsplit(client.get(list_path(event)).location).path == SIGN_IN_PATH
 
     for email, team, role, status in (
         ("owner@example.org", "default", Role.OWNER, 200),
@@ -67,7 +64,7 @@ def test_the_list_is_for_those_who_may_see_names(client, app):
         make_user(email, team=team, role=role)
         someone = app.test_client()
         sign_in(someone, email)
-        answer = someone.get(path_of(event))
+        answer = someone.get(list_path(event))
         assert answer.status_code == status, email
         assert ("Zoë Marsh" in answer.text) is (status == 200), email
 
@@ -77,16 +74,16 @@ def test_hosts_of_the_door_neither_see_nor_search_addresses(client, app):
     make_user("door@example.org", role=Role.DOOR_HOST)
     sign_in(client, "door@example.org")
 
-    assert "zoe.m@" not in client.get(path_of(event)).text
+    assert "zoe.m@" not in client.get(list_path(event)).text
     for address in ("zoe.m", "example.org", "m@example", "zoe.m@example.org", "@"):
-        assert names_on(client, path_of(event, f"?search={address}")) == [], address
+        assert names_on(client, list_path(event, f"?search={address}")) == [], address
     for name in (
         "zoe",
         "MARSH",
         "armel",
         load_registration(made[0]).reference.lower()[:6],
     ):
-        assert names_on(client, path_of(event, f"?search={name}")) == ["Zoë Marsh"]
+        assert names_on(client, list_path(event, f"?search={name}")) == ["Zoë Marsh"]
 
 
 # --- what it shows ------------------------------------------------------------------
@@ -96,10 +93,10 @@ def test_hosts_of_the_door_neither_see_nor_search_addresses(client, app):
 def test_the_newest_come_first_with_their_state_and_place(client, ada):
     event, made = a_full_evening()
 
-    answer = client.get(path_of(event))
+    answer = client.get(list_path(event))
     text = visible_text(answer.text)
 
-    assert names_on(client, path_of(event)) == [
+    assert names_on(client, list_path(event)) == [
         "Gwen Oak",
         "Edgar Sloe",
         "Dora Quill",
@@ -147,18 +144,18 @@ def test_a_search_is_taken_word_by_word_and_letter_for_letter(client, ada):
         rename(one, f"0000000{number}")
 
     for typed, wanted in SOUGHT:
-        path = path_of(event, f"?search={quote(typed)}")
+        path = list_path(event, f"?search={quote(typed)}")
         assert client.get(path).status_code == 200, typed[:20]
         assert names_on(client, path) == wanted, typed[:20]
     for name in ("100%", "under_score", "back\\slash", "O'Hara"):
         register(event, name)
-        path = path_of(event, f"?search={quote(name[1:])}")
+        path = list_path(event, f"?search={quote(name[1:])}")
         assert names_on(client, path) == [name.replace("'", "&#39;")]
     make_user("door@example.org", role=Role.DOOR_HOST)
     host = client.application.test_client()
     sign_in(host, "door@example.org")
     for sign in "%_\\'":
-        path = path_of(event, f"?search={quote(sign)}")
+        path = list_path(event, f"?search={quote(sign)}")
         assert names_on(host, path) == names_on(client, path), sign
 
 
@@ -177,7 +174,7 @@ def rename(outcome, reference: str) -> None:
 def test_what_was_typed_stays_in_its_field_as_text(client, ada):
     event, _made = a_full_evening()
 
-    html = client.get(path_of(event, "?search=%22%3E%3Cb%3E")).text
+    html = client.get(list_path(event, "?search=%22%3E%3Cb%3E")).text
 
     assert 'value="&#34;&gt;&lt;b&gt;"' in html
     assert "<b>" not in html
@@ -187,10 +184,10 @@ def test_a_guest_that_was_searched_for_is_named(client, ada):
     event, _made = a_full_evening()
 
     assert "with Ben Ärmel" in visible_text(
-        client.get(path_of(event, "?search=armel")).text
+        client.get(list_path(event, "?search=armel")).text
     )
     assert "with Ben" not in visible_text(
-        client.get(path_of(event, "?search=zoe")).text
+        client.get(list_path(event, "?search=zoe")).text
     )
 
 
@@ -214,20 +211,20 @@ def test_filters_say_how_many_match(client, ada):
         ("?search=bo", "1 registration, 2 people match", ["Bo"]),
         ("?state=cancelled", "No registration matches", []),
     ):
-        assert total in visible_text(client.get(path_of(event, query)).text), query
-        assert names_on(client, path_of(event, query)) == names, query
+        assert total in visible_text(client.get(list_path(event, query)).text), query
+        assert names_on(client, list_path(event, query)) == names, query
 
 
 def test_counts_follow_every_change(client, ada):
     event = make_event({"capacity": 1})
     first = register(event, "Ada")
-    assert "1 registration, 1 person" in visible_text(client.get(path_of(event)).text)
+    assert "1 registration, 1 person" in visible_text(client.get(list_path(event)).text)
 
     register(event, "Bo")
-    assert "1 waitlisted" in visible_text(client.get(path_of(event)).text)
+    assert "1 waitlisted" in visible_text(client.get(list_path(event)).text)
 
     cancel(first)
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(list_path(event)).text)
     assert "1 confirmed" in text
     assert "1 cancelled" in text
 
@@ -238,7 +235,7 @@ def test_whoever_waits_is_listed_in_line_order(client, ada):
     for name in ("Ada", "Bo", "Cy", "Di"):
         register(event, name)
 
-    assert names_on(client, path_of(event, "?state=waitlisted")) == ["Bo", "Cy", "Di"]
+    assert names_on(client, list_path(event, "?state=waitlisted")) == ["Bo", "Cy", "Di"]
 
 
 @pytest.mark.both_engines
@@ -257,7 +254,7 @@ def test_places_are_counted_among_those_who_wait_for_the_same(client, ada, room)
     if room:
         expected = dict(zip("BCDEF", ["1st", "2nd", "3rd", "4th", "5th"], strict=True))
     for query in ("", "?state=waitlisted", "?search=example"):
-        html = client.get(path_of(event, query)).text
+        html = client.get(list_path(event, query)).text
         rows = re.findall(r"<bdi>(.)</bdi>(.*?)</tr>", html, re.S)
         told = {name: re.search(r"Waitlisted, (\w+)", row) for name, row in rows}
         assert {name: found[1] for name, found in told.items() if found} == expected
@@ -272,7 +269,7 @@ def test_pages_neither_overlap_nor_leave_out(client, ada, monkeypatch, query):
     for name in names:
         register(event, name)
 
-    seen, path = [], path_of(event, f"?{query}")
+    seen, path = [], list_path(event, f"?{query}")
     while path:
         html = client.get(path).text
         seen += names_on(client, path)
@@ -285,7 +282,7 @@ def test_pages_neither_overlap_nor_leave_out(client, ada, monkeypatch, query):
 def test_a_list_of_nobody_says_how_to_begin(client, ada):
     event = make_event()
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(list_path(event)).text)
 
     assert "0 registrations, 0 people" in text
     assert "Nobody has registered yet." in text
@@ -310,7 +307,7 @@ def test_a_list_of_nobody_says_how_to_begin(client, ada):
 def test_an_address_that_makes_no_sense_leads_nowhere(client, ada, query):
     event, _made = a_full_evening()
 
-    assert client.get(path_of(event, f"?{query}")).status_code == 404
+    assert client.get(list_path(event, f"?{query}")).status_code == 404
 
 
 @for_each("slug", ["none", "%00", "a%0Ab", "Evening", "../x"])
@@ -323,16 +320,16 @@ def test_the_list_takes_as_many_reads_for_many_as_for_few(client, ada):
     event = make_event({"capacity": 3})
     for _ in range(4):
         register(event)
-    client.get(path_of(event))
+    client.get(list_path(event))
     with record_statements() as few:
-        client.get(path_of(event))
+        client.get(list_path(event))
     for _ in range(12):
         register(event, "Ada", "Bo")
-    client.get(path_of(event))
+    client.get(list_path(event))
     with record_statements() as many:
-        client.get(path_of(event))
+        client.get(list_path(event))
     with record_statements() as searched:
-        client.get(path_of(event, "?search=ada"))
+        client.get(list_path(event, "?search=ada"))
 
     assert len(many) == len(few)
     assert len(searched) <= len(few) + 1
@@ -343,7 +340,7 @@ def test_an_erased_list_still_counts(client, ada):
     with writing():
         privacy.erase_due(event.id, actor="worker", now=NOON.replace(year=2028))
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(list_path(event)).text)
 
     assert "5 registrations, 7 people" in text
     assert "Zoë" not in text
