@@ -17,7 +17,7 @@ GROUND = (
     *("rsvp.clocks", "rsvp.errors", "rsvp.tokens", "rsvp.walltime"),
     *("rsvp.text.cleaning", "rsvp.text.durations", "rsvp.text.keyboard_layouts"),
     *("rsvp.text.mail_addresses", "rsvp.text.mailboxes", "rsvp.text.person_names"),
-    *("rsvp.text.placeholders", "rsvp.text.search"),
+    *("rsvp.text.placeholders", "rsvp.text.search", "rsvp.text.web_addresses"),
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.event_definition")
 
@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "rsvp.text.person_names": ("rsvp.text.cleaning",),
     "rsvp.text.placeholders": (),
     "rsvp.text.search": (),
+    "rsvp.text.web_addresses": (),
     "rsvp.folding": ("rsvp.text.search",),
     # What the application is set up from.
     "rsvp.rate_limits": (),

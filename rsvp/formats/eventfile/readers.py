@@ -14,13 +14,12 @@ from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from rsvp import walltime
 from rsvp.formats.eventfile.yaml_nodes import line_of
-from rsvp.text import durations, mail_addresses, placeholders
+from rsvp.text import durations, mail_addresses, placeholders, web_addresses
 from rsvp.text.cleaning import one_line
 from rsvp.text.mail_addresses import AddressMistake
 
@@ -337,18 +336,9 @@ def zone_name(value: Value) -> str:
 
 
 def web_url(value: Value) -> str:
-    text = text_line(2000)(value)
-    try:
-        parts = urlsplit(text)
-        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not text.lower().startswith(("http://", "https://")):
-        raise InvalidValueError("must begin with https:// or http://")
-    if not usable or re.search(r"[\s\\<>\"]", text):
-        raise InvalidValueError("is no address on the web")
-    if parts.username is not None or parts.password is not None:
-        raise InvalidValueError("must not carry a user name")
+    text = text_line(web_addresses.MAX_LENGTH)(value)
+    if mistake := web_addresses.find_mistake(text):
+        raise InvalidValueError(mistake)
     return text
 
 

@@ -13,10 +13,9 @@ from wtforms import Form, ValidationError
 
 from rsvp import security as account_security
 from rsvp.extensions import limiter
-from rsvp.text import mail_addresses
 from rsvp.web import guards
-from rsvp.web.forms.fields import TypedField
-from rsvp.web.forms.normalize import EMAIL_MESSAGES
+from rsvp.web.forms.fields import Email
+from rsvp.web.forms.typed_field import TypedField
 
 # The windows grow: whoever keeps trying waits ever longer.
 GUESS_LIMIT = "10 per minute; 40 per hour; 120 per day"
@@ -28,7 +27,7 @@ GUESS_LIMIT = "10 per minute; 40 per hour; 120 per day"
 class PasswordField(TypedField):
     """A password to be set. `typed` is what was typed: it is never written back."""
 
-    typed = ""
+    kind = "password"
 
     def process_formdata(self, valuelist: list[str]) -> None:
         # Past any honest length it is cut, so that it is still too long.
@@ -36,22 +35,14 @@ class PasswordField(TypedField):
             valuelist[0][: account_security.PASSWORD_MAX * 4] if valuelist else ""
         )
 
+    def pre_validate(self, form: Any) -> None:
+        """How long it is says the form."""
+
 
 class EmailForm(Form):
     """An address, read as people write it; `email` is the address to keep."""
 
-    email = TypedField(
-        _l("Email"),
-        kind="email",
-        required=True,
-        maxlength=mail_addresses.MAX_LENGTH,
-    )
-
-    def validate_email(self, field: TypedField) -> None:
-        try:
-            field.data = mail_addresses.parse_mail_address(field.data).text
-        except mail_addresses.InvalidMailAddress as wrong:
-            raise ValidationError(EMAIL_MESSAGES[wrong.slip]) from None
+    email = Email(_l("Email"), required=True)
 
 
 class PasswordForm(Form):
@@ -59,9 +50,8 @@ class PasswordForm(Form):
 
     password = PasswordField(
         _l("Password"),
-        kind="password",
         required=True,
-        description=_l(
+        hint=_l(
             "At least %(count)s characters. Three or four words that have nothing to "
             "do with each other are easy to keep in mind.",
             count=account_security.PASSWORD_MIN,

@@ -27,7 +27,7 @@ from rsvp.web.attendee.access import (
     write_as_attendee,
 )
 from rsvp.web.attendee.available_actions import allowed_actions_now
-from rsvp.web.forms.base import CheckedForm
+from rsvp.web.forms.base import Form
 from rsvp.web.forms.changes import (
     AddressForm,
     AdmissionForm,
@@ -134,7 +134,7 @@ def show_address_form(token: str) -> ResponseReturnValue:
 def prefilled_address_form(registration: Registration) -> AddressForm:
     """Return a form, blank or with what may have been meant by the address there is."""
     form = AddressForm()
-    form["email"].data = suggest_address(registration.email) or ""
+    form.email.fill(suggest_address(registration.email))
     return form
 
 
@@ -146,7 +146,7 @@ def correct_address(token: str) -> ResponseReturnValue:
     if not form.validate():
         return render_change_form("address", registration, token, form), 422
     registration_id, event = registration.id, registration.event
-    email, email_key = form.cleaned["email"], form.cleaned["email_key"]
+    email, email_key = form.email.data, form.email.key
     try:
         new_token = write_as_attendee(
             lambda: transfer.correct_address(
@@ -187,8 +187,8 @@ def transfer_registration(token: str) -> ResponseReturnValue:
         registration.event,
         registration.seats,
     )
-    name = form["name"].data
-    email, email_key = form.cleaned["email"], form.cleaned["email_key"]
+    name = form.name.data
+    email, email_key = form.email.data, form.email.key
     try:
         write_as_attendee(
             lambda: transfer.transfer_registration(
@@ -237,7 +237,7 @@ def render_check_new_address(event: Event, email: str) -> str:
 
 
 def address_refused_page(
-    page: str, token: str, form: CheckedForm, refusal: errors.Refusal
+    page: str, token: str, form: Form, refusal: errors.Refusal
 ) -> ResponseReturnValue:
     """Return the form with what was typed: another address could mend it."""
     registration = open_registration(token)
@@ -283,7 +283,7 @@ def erase_registration(token: str) -> ResponseReturnValue:
 
 
 def blank_form_page(
-    page: str, token: str, action: str, form: Callable[[Registration], CheckedForm]
+    page: str, token: str, action: str, form: Callable[[Registration], Form]
 ) -> ResponseReturnValue:
     """Return the page of a change with its form blank, while its `action` (a field of
     `AttendeeActions`) can be done; else the registration's own page says how it stands.
@@ -295,7 +295,7 @@ def blank_form_page(
 
 
 def render_change_form(
-    page: str, registration: Registration, token: str, form: CheckedForm | None
+    page: str, registration: Registration, token: str, form: Form | None
 ) -> str:
     """Return the page of one change, with its form blank or as it was sent."""
     return render_template(

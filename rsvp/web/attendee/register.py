@@ -218,7 +218,7 @@ def party_size_message(limit: int) -> str:
 def check_mail_page(event: Event, form: RegistrationForm) -> ResponseReturnValue:
     """Return the same answer for any address: nobody learns whether it is
     registered."""
-    address = form.cleaned["email"]
+    address = form["email"].data
     return render_template("attendee/check_mail.html", event=event, address=address)
 
 

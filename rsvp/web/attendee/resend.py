@@ -38,10 +38,9 @@ def resend_links() -> ResponseReturnValue:
         form.refuse(_("Something did not reach us well. Please send it once more."))
     if not form.validate():
         return render_resend_form(form), 422
-    email_key = form.cleaned["email_key"]
-    db.write(transfer.resend_links, email_key, now=now)
+    db.write(transfer.resend_links, form.email.key, now=now)
     # The same whatever came of it: nobody learns which addresses are registered.
-    address = form.cleaned["email"]
+    address = form.email.data
     return render_template("attendee/check_mail.html", event=None, address=address)
 
 

@@ -1,91 +1,82 @@
-"""Base: the form with checks of names, addresses and answers, and its fields."""
+"""Base: the form that all others are made from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel.speaklater import LazyString
-from wtforms.form import BaseForm
+from werkzeug.datastructures import FileStorage, MultiDict
+from wtforms import form as wtforms_form
 
-from rsvp.domain import questions
-from rsvp.models import Question
-from rsvp.models.event import QuestionType
-from rsvp.text import mail_addresses, person_names
-from rsvp.text.mail_addresses import InvalidMailAddress
-from rsvp.web.forms.fields import (
-    MAX_LENGTHS,
-    ChoicesField,
-    NameField,
-    Option,
-    TypedField,
-)
-from rsvp.web.forms.normalize import EMAIL_MESSAGES, WEB_ADDRESS_MESSAGE
+from rsvp.web.forms.fields import File, Hidden
+from rsvp.web.forms.typed_field import TypedField
 
-# --- fields -------------------------------------------------------------------------
+FormData = MultiDict[str, str]
+
+MAX_LABEL_LENGTH = 60
+"""Characters of a label before a mistake on top of the form."""
+SENTENCE_ENDS = tuple("?!.:…？！。：؟")
 
 
-def name_field(label: Any, required: bool = False) -> Any:
-    return NameField(label, required=required, maxlength=person_names.MAX_LENGTH)
+class Form(wtforms_form.Form):
+    """A form: fields in the page's order, declared in its class or handed over as
+    `fields` where only the run of things says which there are.
 
+    `sent` is what was typed (`request.form`), None where the form is shown for the
+    first time. `saved` is what stands in it before, by field. `zone` and `now` are
+    what its times go by. `id_prefix` comes before the ids of its fields where a page
+    has several forms; their names stay.
 
-def email_field(label: Any, hint: Any = "") -> Any:
-    return TypedField(
-        label,
-        kind="email",
-        required=True,
-        maxlength=mail_addresses.MAX_LENGTH,
-        description=hint,
-    )
-
-
-def question_field(question: Question, admission_names: Mapping[str, str]) -> Any:
-    """The field of a question; its hint names the admissions it is only asked for."""
-    kind: Callable[..., Any] = TypedField
-    options = tuple(Option(text, text) for text in question.options)
-    if question.type == QuestionType.CHOICES:
-        kind = ChoicesField
-    elif question.type == QuestionType.YES_NO:
-        options = (
-            Option(questions.YES, _l("Yes")),
-            Option(questions.NO, _l("No")),
-        )
-    return kind(
-        question.ask,
-        kind=str(question.type),
-        required=question.required,
-        maxlength=MAX_LENGTHS.get(QuestionType(question.type)),
-        options=options,
-        only_for=tuple(key for key in question.only_for if key in admission_names),
-        description=question.hint or "",
-    )
-
-
-# --- a form -------------------------------------------------------------------------
-
-
-class CheckedForm(BaseForm):
-    """A form with its mistakes: `form_errors` holds what is wrong with the whole of it,
-    `summary` everything. `cleaned` keeps what the checks made of what was typed.
+    A rule of one field is a method `validate_<field>` that raises ValidationError; it
+    runs where something was typed that the field itself takes. A rule of several is in
+    `check`, which calls `refuse`.
     """
 
-    def __init__(self, fields: Iterable[tuple[str, Any]]) -> None:
-        super().__init__(tuple(fields))
-        self.cleaned: dict[str, Any] = {}
+    def __init__(
+        self,
+        sent: FormData | None = None,
+        *,
+        saved: Mapping[str, Any] | None = None,
+        fields: Iterable[tuple[str, Any]] = (),
+        files: MultiDict[str, FileStorage] | None = None,
+        zone: ZoneInfo | None = None,
+        now: datetime | None = None,
+        id_prefix: str = "",
+    ) -> None:
+        declared = self._unbound_fields
+        wtforms_form.BaseForm.__init__(
+            self, (*declared, *fields), meta=self._wtforms_meta()
+        )
+        for name, _field in declared:
+            setattr(self, name, self._fields[name])
+        self.zone, self.now = zone, now
+        self.files: MultiDict[str, FileStorage] = files or MultiDict()
+        if id_prefix:
+            for field in self:
+                field.id = f"{id_prefix}{field.id}"
+        self.process(sent, data=saved)
 
-    @property
-    def summary(self) -> list[tuple[str | None, str]]:
-        """All mistakes, top to bottom, as (id of the field or None, message)."""
-        of_form: list[tuple[str | None, str]] = [
-            (None, text) for text in self.form_errors
-        ]
-        return of_form + [(field.id, text) for field in self for text in field.errors]
+    def __iter__(self) -> Iterator[TypedField]:
+        return iter(self._fields.values())
 
-    @property
-    def is_valid(self) -> bool:
-        return not self.form_errors and not any(field.errors for field in self)
+    # --- checking ---
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check everything, and say whether all is valid; `values` are then right."""
+        super().validate(extra_validators)
+        self.check()
+        return self.is_valid
+
+    def check(self) -> None:
+        """Check what no field can by itself."""
+
+    def check_fields(self, *names: str) -> None:
+        """Check these fields alone: for forms of which not all is always asked."""
+        for name in names:
+            self[name].validate(self)
 
     def refuse(self, message: str | LazyString, field: str | None = None) -> None:
         """Say what is wrong, beside a field or with the form as a whole."""
@@ -94,52 +85,42 @@ class CheckedForm(BaseForm):
         else:
             self[field].errors = [*self[field].errors, message]
 
-    # --- checks ---
+    @property
+    def is_valid(self) -> bool:
+        return not self.form_errors and not any(field.errors for field in self)
 
-    def check_name(self, field: str, required: str = "") -> None:
-        """`required` is what is said where there is none; empty: it may be left out."""
-        name = self[field].data
-        if not name:
-            if required:
-                self.refuse(required, field)
-        elif len(name) > person_names.MAX_LENGTH:
-            self.refuse(
-                _(
-                    "Shorten this name to %(most)d characters.",
-                    most=person_names.MAX_LENGTH,
-                ),
-                field,
-            )
-        elif person_names.has_web_address(name):
-            self.refuse(WEB_ADDRESS_MESSAGE, field)
+    # --- what comes of it ---
 
-    def check_email(self) -> None:
-        try:
-            address = mail_addresses.parse_mail_address(self["email"].data)
-        except InvalidMailAddress as wrong:
-            self.refuse(EMAIL_MESSAGES[wrong.slip], "email")
-        else:
-            self.cleaned |= {"email": address.text, "email_key": address.key}
+    def values(self) -> dict[str, Any]:
+        """What the fields mean, by their names; only after `validate` said yes."""
+        return {
+            name: field.data
+            for name, field in self._fields.items()
+            if not isinstance(field, Hidden)
+        }
 
-    def check_answers(
-        self, asked: list[Question], prefix: str, optional: bool = False
-    ) -> dict[str, Any]:
-        raw = {question.key: self[prefix + question.key].data for question in asked}
-        answers, mistakes = questions.check_answers(asked, raw)
-        for question in asked:
-            mistake = mistakes.get(question.key)
-            if mistake and not (mistake == "required" and optional):
-                self.refuse(mistake_text(mistake, question), prefix + question.key)
-        return answers
+    @property
+    def summary(self) -> list[tuple[str | None, str, str]]:
+        """All mistakes, top to bottom, as (id of the field or None, its label where the
+        message needs it, message)."""
+        of_form: list[tuple[str | None, str, str]] = [
+            (None, "", text) for text in self.form_errors
+        ]
+        return of_form + [
+            (field.id, label_before_mistake(field), text)
+            for field in self
+            for text in field.errors
+        ]
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it must be sent as `multipart/form-data`."""
+        return any(isinstance(field, File) for field in self)
 
 
-def mistake_text(mistake: str, question: Question) -> str:
-    match mistake:
-        case "too_long":
-            most = MAX_LENGTHS[QuestionType(question.type)]
-            return _("Shorten this to %(most)d characters.", most=most)
-        case "not_an_option":
-            return _("Choose one of the options.")
-    if question.type in (QuestionType.TEXT, QuestionType.LONG_TEXT):
-        return _("Answer this question.")
-    return _("Choose an answer.")
+def label_before_mistake(field: TypedField) -> str:
+    if not field.label_in_mistakes:
+        return ""
+    label = str(field.label.text)
+    label = label if len(label) <= MAX_LABEL_LENGTH else label[:MAX_LABEL_LENGTH] + "…"
+    return label if label.endswith(SENTENCE_ENDS) else f"{label}:"

@@ -8,21 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
-from werkzeug.datastructures import MultiDict
 
 from rsvp.domain import questions
 from rsvp.domain.registrations.create import RequestedAttendee
 from rsvp.models import Admission, Attendee, Question, Registration
 from rsvp.models.event import QuestionScope
-from rsvp.web.forms.base import CheckedForm, email_field, name_field, question_field
-from rsvp.web.forms.fields import Option, TypedField
-from rsvp.web.forms.registration import HONEYPOT
+from rsvp.web.forms.answers import AnswersForm, question_field
+from rsvp.web.forms.base import Form, FormData
+from rsvp.web.forms.fields import Choice, Email, Hidden, Option, PersonName
+from rsvp.web.forms.registration import (
+    NO_ADMISSION_MESSAGE,
+    honeypot_field,
+)
+from rsvp.web.forms.typed_field import TypedField
 from rsvp.web.presentation.text import attendee_name
-
-FormData = MultiDict[str, str]
 
 
 def to_form_values(answers: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def field_prefix(attendee: Attendee) -> str:
 # --- names and answers --------------------------------------------------------------
 
 
-class DetailsForm(CheckedForm):
+class DetailsForm(AnswersForm):
     """The form for the names of those who are coming, and all that was answered."""
 
     def __init__(
@@ -50,14 +51,18 @@ class DetailsForm(CheckedForm):
         self.shared = questions_for(registration, QuestionScope.REGISTRATION)
         self.each = questions_for(registration, QuestionScope.ATTENDEE)
         self.registration = registration
-        super().__init__(self.fields())
-        self.process(data, data=self.kept())
+        super().__init__(data, fields=self.build_fields(), saved=self.kept())
 
-    def fields(self) -> Iterator[tuple[str, Any]]:
+    def build_fields(self) -> Iterator[tuple[str, Any]]:
         for attendee in self.coming:
             prefix, is_guest = field_prefix(attendee), attendee.position > 0
             label = _l("Name") if is_guest else _l("Your name")
-            yield f"{prefix}name", name_field(label, required=not is_guest)
+            yield (
+                f"{prefix}name",
+                PersonName(
+                    label, required=not is_guest, missing=_l("Enter your name.")
+                ),
+            )
             for question in self.each:
                 yield f"{prefix}answers-{question.key}", question_field(question, {})
         for question in self.shared:
@@ -80,8 +85,7 @@ class DetailsForm(CheckedForm):
         for attendee in self.coming:
             prefix = field_prefix(attendee)
             name = self[f"{prefix}name"].data
-            needed = _("Enter your name.") if attendee.position == 0 else ""
-            self.check_name(f"{prefix}name", required=needed)
+            self.check_fields(f"{prefix}name")
             # Who is named later answers later.
             answers = self.check_answers(
                 self.each, f"{prefix}answers-", optional=not name
@@ -112,24 +116,23 @@ def with_none_for_missing(
     return {question.key: answers.get(question.key) for question in asked}
 
 
-class GuestForm(CheckedForm):
+class GuestForm(AnswersForm):
     """The form for one guest more; without a name they are named later."""
 
     def __init__(
         self, registration: Registration, data: FormData | None = None
     ) -> None:
         self.each = questions_for(registration, QuestionScope.ATTENDEE)
-        super().__init__(self.fields())
-        self.process(data)
+        super().__init__(data, fields=self.build_fields())
 
-    def fields(self) -> Iterator[tuple[str, Any]]:
-        yield "name", name_field(_l("Name of your guest"))
+    def build_fields(self) -> Iterator[tuple[str, Any]]:
+        yield "name", PersonName(_l("Name of your guest"))
         for question in self.each:
             yield f"answers-{question.key}", question_field(question, {})
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         name = self["name"].data
-        self.check_name("name")
+        self.check_fields("name")
         answers = self.check_answers(self.each, "answers-", optional=not name)
         self.person = RequestedAttendee(name or None, answers)
         return self.is_valid
@@ -138,7 +141,7 @@ class GuestForm(CheckedForm):
 # --- another way of coming ----------------------------------------------------------
 
 
-class AdmissionForm(CheckedForm):
+class AdmissionForm(AnswersForm):
     """The form for another admission, and what it asks that has no answer yet."""
 
     def __init__(
@@ -151,20 +154,20 @@ class AdmissionForm(CheckedForm):
             for a in registration.event.admissions
             if a.id != registration.admission_id
         ]
-        super().__init__(self.fields())
-        self.process(data)
+        super().__init__(data, fields=self.build_fields())
         if len(self.others) == 1 and data is None:
-            self["admission"].data = self.others[0].key
+            self["admission"].fill(self.others[0].key)
 
-    def fields(self) -> Iterator[tuple[str, Any]]:
+    def build_fields(self) -> Iterator[tuple[str, Any]]:
         yield (
             "admission",
-            TypedField(
+            Choice(
                 _l("How would you like to come instead?"),
-                kind="choice",
                 required=True,
-                maxlength=64,
-                options=tuple(Option(a.key, a.name) for a in self.others),
+                missing=NO_ADMISSION_MESSAGE,
+                max_length=64,
+                options=[Option(a.key, a.name) for a in self.others],
+                label_in_mistakes=False,
             ),
         )
         # Only the ways of these others matter: of their own one, all is answered.
@@ -224,8 +227,8 @@ class AdmissionForm(CheckedForm):
         self.people: dict[int, RequestedAttendee] = {}
         self.answers: dict[str, Any] = {}
         admission = self.chosen
+        self.check_fields("admission")
         if admission is None:
-            self.refuse(_("Choose how you would like to come."), "admission")
             return False
         for attendee in self.coming:
             asked = self.open_questions(
@@ -248,62 +251,41 @@ class AdmissionForm(CheckedForm):
 # --- whose it is --------------------------------------------------------------------
 
 
-class AddressForm(CheckedForm):
+class AddressForm(Form):
     """The form for the address as it should be."""
 
-    def __init__(
-        self, data: FormData | None = None, label: Any = None, hint: Any = None
-    ) -> None:
-        label = label or _l("Your email address")
-        hint = hint or _l("Everything about this registration goes here from now on.")
-        super().__init__([("email", email_field(label, hint))])
-        self.process(data)
-
-    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
-        self.check_email()
-        return self.is_valid
+    email = Email(
+        _l("Your email address"),
+        required=True,
+        hint=_l("Everything about this registration goes here from now on."),
+    )
 
 
-class TransferForm(CheckedForm):
+class TransferForm(Form):
     """The form for who has the place from now on."""
 
-    def __init__(self, data: FormData | None = None) -> None:
-        hint = _l("Their ticket goes there. Check it well.")
-        super().__init__(
-            [
-                ("name", name_field(_l("Their name"), required=True)),
-                ("email", email_field(_l("Their email address"), hint)),
-            ]
-        )
-        self.process(data)
-
-    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
-        self.check_name("name", required=_("Enter their name."))
-        self.check_email()
-        return self.is_valid
+    name = PersonName(_l("Their name"), required=True, missing=_l("Enter their name."))
+    email = Email(
+        _l("Their email address"),
+        required=True,
+        hint=_l("Their ticket goes there. Check it well."),
+    )
 
 
-class ResendForm(CheckedForm):
+class ResendForm(Form):
     """The form for the address to which everything is mailed again."""
 
-    def __init__(self, data: FormData | None = None, *, form_token: str = "") -> None:
-        hint = _l("The one you registered with.")
-        super().__init__(
-            [
-                ("email", email_field(_l("Your email address"), hint)),
-                ("form_token", TypedField(kind="hidden", maxlength=200)),
-                (
-                    HONEYPOT,
-                    TypedField(_l("Leave this field empty"), maxlength=200),
-                ),
-            ]
-        )
-        self.process(data)
-        self.token_sent = self["form_token"].data
-        self["form_token"].data = form_token
-        self.is_honeypot_filled = bool(self[HONEYPOT].data)
-        self[HONEYPOT].data = ""
+    email = Email(
+        _l("Your email address"),
+        required=True,
+        hint=_l("The one you registered with."),
+    )
+    form_token = Hidden(max_length=200)
+    nickname = honeypot_field()
 
-    def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
-        self.check_email()
-        return self.is_valid
+    def __init__(self, sent: FormData | None = None, *, form_token: str = "") -> None:
+        super().__init__(sent)
+        self.token_sent = self.form_token.data
+        self.form_token.fill(form_token)
+        self.is_honeypot_filled = bool(self.nickname.data)
+        self.nickname.fill("")

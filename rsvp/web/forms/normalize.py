@@ -8,6 +8,7 @@ from uuid import UUID
 from flask_babel import lazy_gettext as _l
 
 from rsvp.text.mail_addresses import AddressMistake
+from rsvp.text.web_addresses import WebAddressMistake
 
 WEB_ADDRESS_MESSAGE = _l(
     "Enter a name without a web address in it. If there is none, put a space after "
@@ -37,6 +38,16 @@ EMAIL_MESSAGES: dict[AddressMistake, Any] = {
     AddressMistake.COMMA: _l("There is a comma after the @. Should it be a dot?"),
     AddressMistake.DOTS: _l("There is a dot too many in this address."),
     AddressMistake.OTHER: INVALID_EMAIL_MESSAGE,
+}
+
+INVALID_WEB_ADDRESS_MESSAGE = _l(
+    "Enter a web address like https://example.org/page. Check it for typos."
+)
+
+WEB_ADDRESS_MESSAGES: dict[WebAddressMistake, Any] = {
+    WebAddressMistake.SCHEME: _l("Begin this address with https:// or http://."),
+    WebAddressMistake.OTHER: INVALID_WEB_ADDRESS_MESSAGE,
+    WebAddressMistake.USER_NAME: _l("Take out what stands before the @."),
 }
 
 

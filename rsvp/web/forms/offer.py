@@ -9,12 +9,12 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from rsvp.models import Registration
-from rsvp.web.forms.base import CheckedForm
-from rsvp.web.forms.fields import ChoicesField, Option
+from rsvp.web.forms.base import Form
+from rsvp.web.forms.fields import Choices, Option
 from rsvp.web.presentation.text import attendee_name
 
 
-class OfferForm(CheckedForm):
+class OfferForm(Form):
     """The form for who of the party comes; blank, the first of them are ticked."""
 
     def __init__(
@@ -34,24 +34,24 @@ class OfferForm(CheckedForm):
         )
         chosen = [option.value for option in options[: self.max_seats]]
         super().__init__(
-            [
+            data,
+            fields=[
                 (
                     "coming",
-                    ChoicesField(
+                    Choices(
                         ngettext(
                             "Who is coming? Choose one.",
                             "Who is coming? Choose up to %(num)d.",
                             self.max_seats,
                         ),
-                        kind="choices",
                         required=True,
                         options=options,
                         default=None if data is not None else chosen,
+                        label_in_mistakes=False,
                     ),
                 )
-            ]
+            ],
         )
-        self.process(data)
 
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         """Check who was named; `positions` is then None where all of them come."""

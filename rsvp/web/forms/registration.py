@@ -18,13 +18,46 @@ from rsvp.domain import questions
 from rsvp.domain.registrations import create
 from rsvp.models import Admission, Event
 from rsvp.models.event import QuestionScope
-from rsvp.web.forms.base import CheckedForm, email_field, name_field, question_field
-from rsvp.web.forms.fields import BoxField, Option, PartyField, TypedField
+from rsvp.text.cleaning import trimmed_line
+from rsvp.web.forms.answers import AnswersForm, question_field
+from rsvp.web.forms.fields import (
+    MAX_ECHO,
+    Box,
+    Choice,
+    Email,
+    Hidden,
+    Line,
+    Option,
+    PersonName,
+)
 from rsvp.web.forms.normalize import parse_submission_id
+from rsvp.web.forms.typed_field import TypedField
 
 MAX_GUEST_BLOCKS = 9
 HONEYPOT = "nickname"
 INVITATION_LENGTH = 200
+NO_ADMISSION_MESSAGE = _l("Choose how you would like to come.")
+
+
+class PartySize(TypedField):
+    """How many people come; what is no number stays as it was typed."""
+
+    kind = "people"
+    label_in_mistakes = False
+
+    def process_data(self, value: int | None) -> None:
+        self.data: int | None = value or 1
+        self.typed = str(self.data)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        text = trimmed_line(valuelist[0][: MAX_ECHO * 2]) if valuelist else ""
+        if not text:
+            return
+        self.typed = text[:MAX_ECHO]
+        try:
+            self.data = int(self.typed)
+        except ValueError:
+            self.data = None
 
 
 # --- what it asks -------------------------------------------------------------------
@@ -46,38 +79,41 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     if event.needs_invitation:
         yield (
             "invitation",
-            TypedField(
+            Line(
                 _l("Your invitation code"),
                 required=True,
-                maxlength=INVITATION_LENGTH,
-                description=_l("It stands in your invitation."),
+                missing=_l("Enter the code from your invitation."),
+                max_length=INVITATION_LENGTH,
+                hint=_l("It stands in your invitation."),
+                label_in_mistakes=False,
             ),
         )
-    yield "name", name_field(_l("Your name"), required=True)
+    yield (
+        "name",
+        PersonName(_l("Your name"), required=True, missing=_l("Enter your name.")),
+    )
     yield (
         "email",
-        email_field(_l("Your email address"), email_hint(event)),
+        Email(_l("Your email address"), required=True, hint=email_hint(event)),
     )
     yield (
         "admission",
-        TypedField(
+        Choice(
             _l("How would you like to come?"),
-            kind="admission",
             required=True,
-            maxlength=64,
-            options=tuple(Option(a.key, a.name) for a in event.admissions),
+            missing=NO_ADMISSION_MESSAGE,
+            max_length=64,
+            options=[Option(a.key, a.name) for a in event.admissions],
             default=event.admissions[0].key if len(event.admissions) == 1 else "",
+            label_in_mistakes=False,
         ),
     )
-    yield (
-        "party",
-        PartyField(_l("How many of you are coming?"), kind="number"),
-    )
+    yield "party", PartySize(_l("How many of you are coming?"))
     names = {admission.key: admission.name for admission in event.admissions}
     for question in event.questions:
         yield f"answers-{question.key}", question_field(question, names)
     for number in guest_numbers(event):
-        yield f"guests-{number}-name", name_field(_l("Name of your guest"))
+        yield f"guests-{number}-name", PersonName(_l("Name of your guest"))
         for question in event.questions:
             if question.per == QuestionScope.ATTENDEE:
                 yield (
@@ -87,10 +123,9 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     if may_accept_fewer(event):
         yield (
             "fewer_ok",
-            BoxField(
+            Box(
                 _l("Fewer of us is fine"),
-                kind="box",
-                description=_l(
+                hint=_l(
                     "If you have to wait and only some of your places come free, we "
                     "offer you those. You then choose who comes."
                 ),
@@ -99,14 +134,19 @@ def build_fields(event: Event) -> Iterator[tuple[str, UnboundField]]:
     for consent in event.consents:
         yield (
             f"consent-{consent.key}",
-            BoxField(consent.text, kind="box", required=consent.required),
+            Box(
+                consent.text,
+                required=consent.required,
+                missing=_l("Tick this box to register."),
+            ),
         )
     for name in ("submission", "form_token"):
-        yield name, TypedField(kind="hidden", maxlength=200)
-    yield (
-        HONEYPOT,
-        TypedField(_l("Leave this field empty"), maxlength=200),
-    )
+        yield name, Hidden(max_length=200)
+    yield HONEYPOT, honeypot_field()
+
+
+def honeypot_field() -> Any:
+    return Line(_l("Leave this field empty"), max_length=200)
 
 
 def email_hint(event: Event) -> Any:
@@ -135,7 +175,7 @@ def guest_numbers(event: Event) -> range:
 # --- the form -----------------------------------------------------------------------
 
 
-class RegistrationForm(CheckedForm):
+class RegistrationForm(AnswersForm):
     """The public registration form of one event; without `data` it is blank."""
 
     def __init__(
@@ -145,21 +185,21 @@ class RegistrationForm(CheckedForm):
         *,
         form_token: str = "",
     ) -> None:
-        super().__init__(form_fields(event))
+        super().__init__(data, fields=form_fields(event))
         self.event = event
+        self.cleaned: dict[str, Any] = {}
         self.is_blank = data is None
         self.guest_numbers = guest_numbers(event)
         self.own_questions = list(event.questions)
         self.guest_questions = [
             q for q in event.questions if q.per == QuestionScope.ATTENDEE
         ]
-        self.process(data)
         if len(event.admissions) == 1 and not self["admission"].data:
-            self["admission"].data = event.admissions[0].key
+            self["admission"].fill(event.admissions[0].key)
         self.token_sent = self["form_token"].data
-        self["form_token"].data = form_token
+        self["form_token"].fill(form_token)
         self.is_honeypot_filled = bool(self[HONEYPOT].data)
-        self[HONEYPOT].data = ""
+        self[HONEYPOT].fill("")
 
     @property
     def chosen(self) -> Admission | None:
@@ -172,17 +212,14 @@ class RegistrationForm(CheckedForm):
     def validate(self, extra_validators: Any = None) -> bool:  # noqa: ARG002
         """Check everything, say whether all is valid; `to_request` then works."""
         admission = self.chosen
-        if admission is None:
-            self.refuse(_("Choose how you would like to come."), "admission")
-        if self.event.needs_invitation and not self["invitation"].data:
-            self.refuse(_("Enter the code from your invitation."), "invitation")
-        self.check_name("name", required=_("Enter your name."))
-        self.check_email()
+        self.check_fields("admission", "name", "email")
+        if self.event.needs_invitation:
+            self.check_fields("invitation")
         self.check_party()
         if admission is not None:
             self.check_own_answers(admission)
             self.check_guests(admission)
-        self.check_consents()
+        self.check_fields(*(f"consent-{c.key}" for c in self.event.consents))
         return self.is_valid
 
     def check_party(self) -> None:
@@ -202,7 +239,7 @@ class RegistrationForm(CheckedForm):
                 "party",
             )
         self.cleaned["people"] = people
-        self["party"].data = min(people, most)
+        self["party"].fill(min(people, most))
 
     def is_filled(self, number: int) -> bool:
         """Whether anything was typed for this guest."""
@@ -219,18 +256,12 @@ class RegistrationForm(CheckedForm):
         self.cleaned["guests"] = guests = []
         for number in self.guest_numbers[: self.cleaned.get("people", 1) - 1]:
             name = self[f"guests-{number}-name"].data
-            self.check_name(f"guests-{number}-name")
+            self.check_fields(f"guests-{number}-name")
             # Who is named later answers later.
             answers = self.check_answers(
                 asked, f"guests-{number}-answers-", optional=not name
             )
             guests.append(create.RequestedAttendee(name or None, answers))
-
-    def check_consents(self) -> None:
-        for consent in self.event.consents:
-            field = f"consent-{consent.key}"
-            if consent.required and not self[field].data:
-                self.refuse(_("Tick this box to register."), field)
 
     # --- the value handed over ---
 
@@ -246,8 +277,8 @@ class RegistrationForm(CheckedForm):
         later = itertools.repeat(create.RequestedAttendee(None, {}), unnamed)
         return create.RegistrationRequest(
             admission_id=admission.id,
-            email=self.cleaned["email"],
-            email_key=self.cleaned["email_key"],
+            email=self["email"].data,
+            email_key=self["email"].key,
             party=(registrant, *guests, *later),
             answers=self.cleaned[QuestionScope.REGISTRATION],
             consents={

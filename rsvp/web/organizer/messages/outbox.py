@@ -11,8 +11,6 @@ from flask import Response, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel.speaklater import LazyString
-from werkzeug.datastructures import MultiDict
 
 from rsvp import db, errors
 from rsvp.domain import teams
@@ -27,7 +25,8 @@ from rsvp.queries import outbox as outbox_queries
 from rsvp.queries.outbox import DeliveryStatus, OutboxFilter
 from rsvp.text.mail_addresses import suggest_address
 from rsvp.web import form_actions, guards
-from rsvp.web.forms.changes import AddressForm
+from rsvp.web.forms.base import Form
+from rsvp.web.forms.fields import Email
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.messages import bp, preview_frame, rows
 from rsvp.web.organizer.registrations.filters import search_from_args
@@ -173,10 +172,10 @@ def show_message(uuid: UUID) -> ResponseReturnValue:
     return message_page(get_message_or_404(uuid))
 
 
-def message_page(message: Message, form: AddressForm | None = None) -> Response:
+def message_page(message: Message, form: NewAddressForm | None = None) -> Response:
     """Return a message's page; `form` brings back the address that was typed."""
     if form is None and rows.may_correct_address(message):
-        form = address_form(message.registration.email)
+        form = prefilled_address_form(message.registration.email)
     [row] = rows.message_rows([message])
     html = layout.render_page(
         "messages/message.html",
@@ -250,6 +249,19 @@ def resendable_status(message: Message) -> DeliveryStatus | None:
 # --- correcting the address ---------------------------------------------------------
 
 
+class NewAddressForm(Form):
+    """Where the mails of a registration should go."""
+
+    email = Email(
+        _l("The right address"),
+        required=True,
+        hint=_l(
+            "A new link and new tickets go there. The old ones stop working, and what "
+            "waits for the old address is not sent."
+        ),
+    )
+
+
 @form_actions.action(
     bp,
     "/messages/<uuid:uuid>/address",
@@ -264,12 +276,12 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
         abort(404)
     if not rows.may_correct_address(message):
         raise errors.Outdated
-    form, registration_id = address_form(data=request.form), message.registration.id
+    form, registration_id = NewAddressForm(request.form), message.registration.id
     if not form.validate():
         return message_page(message, form), 422
-    email, email_key = form.cleaned["email"], form.cleaned["email_key"]
+    email, email_key = form.email.data, form.email.key
     if email == message.registration.email:
-        form.refuse(_l("This is the address it has."), "email")
+        form.refuse(_("This is the address it has."), "email")
         return message_page(message, form), 422
     code_key, actor, now = (
         current_app.config["CODE_KEY"],
@@ -287,7 +299,7 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
             now=now,
         )
     except errors.AddressInUse as refusal:
-        form.refuse(_l("Another registration has this address already."), "email")
+        form.refuse(_("Another registration has this address already."), "email")
         return message_page(get_message_or_404(uuid), form), refusal.status
     return redirect(
         url_for("organizer.messages.show_message", uuid=uuid, done="corrected"),
@@ -295,15 +307,10 @@ def correct_address(uuid: UUID) -> ResponseReturnValue:
     )
 
 
-def address_form(
-    email: str = "", data: MultiDict[str, str] | None = None
-) -> AddressForm:
-    hint: str | LazyString = _l(
-        "A new link and new tickets go there. The old ones stop working, and what "
-        "waits for the old address is not sent."
-    )
-    if data is None and (suggested := suggest_address(email)):
+def prefilled_address_form(email: str) -> NewAddressForm:
+    """The form with the address there is, and what may have been meant by it."""
+    form = NewAddressForm(saved={"email": email})
+    if suggested := suggest_address(email):
         question = _("Was %(address)s meant?", address=suggested)
-        hint = f"{question} {hint}"
-    typed = MultiDict({"email": email}) if data is None else data
-    return AddressForm(typed, label=_l("The right address"), hint=hint)
+        form.email.description = f"{question} {form.email.description}"
+    return form

@@ -24,15 +24,14 @@ from rsvp.queries import invitations as invitation_queries
 from rsvp.queries.invitations import InvitationUse
 from rsvp.text.states import StateLabel
 from rsvp.web import form_actions, guards
-from rsvp.web.forms import organizer
+from rsvp.web.forms.base import Form
+from rsvp.web.forms.fields import Line, LocalTime, WholeNumber
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.registrations import bp
 from rsvp.web.presentation import short_times, urls
 from rsvp.web.presentation.short_times import ShortTime
 
 CSV = "text/csv; charset=utf-8"
-MAX_ECHO = 20
-"""Of what was typed instead of a number or a time, so much comes back."""
 
 INVITATION_STATES = {
     "works": StateLabel("open", _l("Works")),
@@ -92,10 +91,8 @@ def render_invitations(event: Event, form: InvitationForm | None = None) -> str:
         ),
         may_export=layout.may(Action.EXPORT, event),
         may_make=event.phase(now) not in (Phase.CANCELLED, Phase.OVER),
-        form=form or InvitationForm(),
+        form=form or InvitationForm(zone=event.zone, now=now),
         most=MAX_AT_ONCE,
-        most_uses=MAX_USES,
-        longest_label=MAX_LABEL_LENGTH,
         zone=short_times.zone_abbreviation(event.starts_at, event.zone),
         done=done_message(),
     )
@@ -171,18 +168,25 @@ def done_message() -> str | None:
 # --- making -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class InvitationForm:
-    """What was typed into the form, and what is wrong with it, by field."""
+class InvitationForm(Form):
+    """How many codes to make, and what each is good for."""
 
-    count: str = "1"
-    uses: str = "1"
-    until: str = ""
-    label: str = ""
-    mistakes: dict[str, str] | None = None
-
-    def mistake(self, field: str) -> str | None:
-        return (self.mistakes or {}).get(field)
+    count = WholeNumber(
+        _l("How many codes"), low=1, high=MAX_AT_ONCE, required=True, default=1
+    )
+    uses = WholeNumber(
+        _l("How often each works"),
+        low=1,
+        high=MAX_USES,
+        default=1,
+        hint=_l("Registrations, each for a whole party. Empty: without limit."),
+    )
+    until = LocalTime(_l("Until"), in_future=True)
+    label = Line(
+        _l("For whom"),
+        max_length=MAX_LABEL_LENGTH,
+        hint=_l("Only you and your team see it."),
+    )
 
 
 @form_actions.action(
@@ -192,37 +196,17 @@ class InvitationForm:
 def create_invitations(slug: str) -> ResponseReturnValue:
     event = get_invited_event_or_404(slug)
     now = utcnow()
-    mistakes: dict[str, str] = {}
-    count = organizer.read_whole_number("count", 1, MAX_AT_ONCE)
-    if count is None:
-        mistakes["count"] = number_message(MAX_AT_ONCE)
-    uses = organizer.read_whole_number("uses", 1, MAX_USES)
-    if uses is None and organizer.read_line("uses"):
-        mistakes["uses"] = number_message(MAX_USES)
-    expires_at = None
-    try:
-        expires_at = organizer.read_future_time("until", event.zone, now)
-    except ValueError as error:
-        mistakes["until"] = str(error)
-    label = organizer.read_line("label")
-    if len(label) > MAX_LABEL_LENGTH:
-        mistakes["label"] = organizer.too_long_message(MAX_LABEL_LENGTH)
-    if mistakes or count is None:
-        short = {
-            name: organizer.read_line(name)[:MAX_ECHO]
-            for name in ("count", "uses", "until")
-        }
-        return render_invitations(
-            event, InvitationForm(**short, label=label, mistakes=mistakes)
-        ), 422
-    event_id, actor = event.id, layout.current_actor()
+    form = InvitationForm(request.form, zone=event.zone, now=now)
+    if not form.validate():
+        return render_invitations(event, form), 422
+    event_id, count, actor = event.id, form.count.data, layout.current_actor()
     write(
         invitations.create,
         event_id,
         count=count,
-        uses_max=uses,
-        expires_at=expires_at,
-        label=label or None,
+        uses_max=form.uses.data,
+        expires_at=form.until.data,
+        label=form.label.data or None,
         code_key=current_app.config["CODE_KEY"],
         actor=actor,
         now=now,
@@ -231,10 +215,6 @@ def create_invitations(slug: str) -> ResponseReturnValue:
         url_for("organizer.registrations.list_invitations", slug=slug, made=count),
         code=303,
     )
-
-
-def number_message(most: int) -> str:
-    return _("Write a whole number from 1 to %(most)s.", most=f"{most:,}")
 
 
 @form_actions.action(
