@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import html
 import re
-from functools import cache
 
 import pytest
 from icalendar import Calendar
 
 from rsvp import tokens
-from rsvp.formats.mail import render
-from rsvp.models.event import Status
+from rsvp.formats.mail.render import RenderedMail
 from rsvp.models.message import OPTIONAL_KINDS
+from tests.support.for_each import for_each
 from tests.support.mail.cases import EVERY_MAIL
+from tests.support.mail.composed import compose_case
 from tests.support.mail.mail_case import MailCase
 from tests.support.mail.messages import KEY, PUBLIC_URL, SECRET_JOIN_URL
 from tests.support.mail.parsed import (
     MAIL_KINDS,
     HtmlMail,
-    compose,
     secrets_of,
     unwrapped_text,
 )
@@ -27,14 +26,12 @@ from tests.support.matching import has_word
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
-EACH = pytest.mark.parametrize("row", EVERY_MAIL, ids=lambda row: row.id)
-ONLINE_OR_NOT = pytest.mark.parametrize("is_online", [False, True])
+EACH = for_each("row", EVERY_MAIL, ids=lambda row: row.id)
+ONLINE_OR_NOT = for_each("is_online", [False, True], ids=["in person", "online"])
 
 
-@cache
-def sent(row: MailCase, **more: bool) -> render.RenderedMail:
-    status = Status.CANCELLED if row.kind == "event_cancelled" else Status.PUBLISHED
-    return compose(row.message(status=status, **more))
+def sent(row: MailCase, **more: bool) -> RenderedMail:
+    return compose_case(row, **more).mail
 
 
 def test_every_kind_has_a_row():
@@ -149,15 +146,15 @@ def test_no_link_leads_elsewhere_or_changes_anything(row):
 
 @EACH
 @ONLINE_OR_NOT
-@pytest.mark.parametrize("discreet", [False, True])
+@for_each("discreet", [False, True], ids=["named", "discreet"])
 def test_whoever_it_is_not_for_can_have_the_data_deleted(row, is_online, discreet):
     """Whose place was passed on holds no secret of the registration any more."""
-    mail = sent(row, is_online=is_online, discreet=discreet)
+    composed = compose_case(row, is_online=is_online, discreet=discreet)
+    mail, shown = composed.mail, composed.shown
 
     if row.kind == "passed_on":
-        registration = row.message(is_online=is_online).registration
-        shown = mail.text + mail.html + unfolded(mail)
-        assert not [secret for secret in secrets_of(registration) if secret in shown]
+        secrets = secrets_of(composed.message.registration)
+        assert not [secret for secret in secrets if secret in shown]
         assert (
             "/r/" not in shown and "/t/" not in shown and SECRET_JOIN_URL not in shown
         )
@@ -167,39 +164,29 @@ def test_whoever_it_is_not_for_can_have_the_data_deleted(row, is_online, discree
         assert f"{own_page(row)}/erasure" in mail.text
 
 
-def unfolded(mail: render.RenderedMail) -> str:
-    return (mail.calendar or b"").decode().replace("\r\n ", "")
-
-
 @EACH
 @ONLINE_OR_NOT
 def test_the_link_to_join_is_in_mails_about_a_sure_place_only(row, is_online):
-    mail = sent(row, is_online=is_online)
+    shown = compose_case(row, is_online=is_online).shown
 
-    shown = mail.text + mail.html + unfolded(mail)
     assert (SECRET_JOIN_URL in shown) == (is_online and row.is_seated)
 
 
 @EACH
 @ONLINE_OR_NOT
 def test_no_mail_echoes_an_answer(row, is_online):
-    message = row.message(is_online=is_online)
-    message.registration.answers = {"diet": "No anchovies"}
-    for attendee in message.registration.attendees:
-        attendee.answers = {"access": "A chair with arms"}
-    mail = compose(message)
+    composed = compose_case(row, is_online=is_online)
+    registration = composed.message.registration
 
-    shown = mail.text + mail.html + unfolded(mail)
-    assert "anchovies" not in shown and "with arms" not in shown
+    assert registration.answers and registration.attendees[0].answers
+    assert "anchovies" not in composed.shown and "with arms" not in composed.shown
 
 
 @EACH
 @ONLINE_OR_NOT
 def test_organizers_see_each_mail_without_its_secrets(row, is_online):
-    message = row.message(is_online=is_online)
-    mail = compose(message, masked=True)
+    composed = compose_case(row, is_online=is_online, masked=True)
 
-    shown = mail.text + mail.html + unfolded(mail)
-    secrets = secrets_of(message.registration)
-    assert not [secret for secret in secrets if secret in shown]
-    assert mail.subject == compose(message).subject
+    secrets = secrets_of(composed.message.registration)
+    assert not [secret for secret in secrets if secret in composed.shown]
+    assert composed.mail.subject == sent(row, is_online=is_online).subject

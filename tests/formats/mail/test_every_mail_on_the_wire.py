@@ -6,17 +6,17 @@ import re
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from functools import cache
 
 import pytest
 import vobject
 
 from rsvp.jobs.delivery import render
-from rsvp.mailer import connection
 from rsvp.models.event import Status
 from rsvp.models.message import OPTIONAL_KINDS, MessageKind
 from rsvp.models.registration import State
+from tests.support.for_each import for_each
 from tests.support.mail.cases import EVERY_MAIL
+from tests.support.mail.composed import send_case
 from tests.support.mail.contrast import PaintedTexts, contrast_ratio
 from tests.support.mail.mail_case import MailCase
 from tests.support.mail.messages import (
@@ -31,25 +31,13 @@ from tests.support.mail.parsed import HtmlMail, parse_sent_mail
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
-EACH = pytest.mark.parametrize("row", EVERY_MAIL, ids=lambda row: row.id)
+EACH = for_each("row", EVERY_MAIL, ids=lambda row: row.id)
+ONLINE_OR_NOT = for_each("is_online", [False, True], ids=["in person", "online"])
 ONE_OF_EACH_KIND = list({row.kind: row for row in EVERY_MAIL}.values())
 
 
-@cache
-def message(row: MailCase, is_online: bool = False):
-    status = Status.CANCELLED if row.kind == "event_cancelled" else Status.PUBLISHED
-    return row.message(status=status, is_online=is_online)
-
-
-@cache
-def letter(row: MailCase, is_online: bool = False) -> connection.OutgoingMail:
-    wanted = message(row, is_online)
-    return render.build_mail(wanted, wanted.due_at)
-
-
-@cache
 def opened(row: MailCase, is_online: bool = False) -> EmailMessage:
-    return message_from_bytes(letter(row, is_online).as_bytes(), policy=policy.default)
+    return send_case(row, is_online=is_online).parsed
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -84,11 +72,11 @@ def test_it_goes_to_one_address(row):
     mail = opened(row)
 
     assert [a.addr_spec for a in mail["To"].addresses] == ["ada@example.org"]
-    assert letter(row).recipients == ["ada@example.org"]
+    assert send_case(row).outgoing.recipients == ["ada@example.org"]
 
 
 @EACH
-@pytest.mark.parametrize("is_online", [False, True])
+@ONLINE_OR_NOT
 def test_its_text_says_all_by_itself(row, is_online):
     mail = opened(row, is_online)
     text, page = text_of(mail), HtmlMail(html_of(mail))
@@ -105,7 +93,7 @@ def test_its_text_says_all_by_itself(row, is_online):
 @EACH
 def test_no_line_is_too_long_for_a_mail_server(row):
     """RFC 5322, 2.1.1; and nothing has to be written otherwise on the way."""
-    data = letter(row).as_bytes()
+    data = send_case(row).data
 
     assert max(map(len, data.split(b"\r\n"))) <= 998
     assert data.isascii() and b"\n" not in data.replace(b"\r\n", b"")
@@ -121,8 +109,8 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("row", ONE_OF_EACH_KIND, ids=lambda row: row.kind)
-@pytest.mark.parametrize("nasty", NASTY)
+@for_each("row", ONE_OF_EACH_KIND, ids=lambda row: row.kind)
+@for_each("nasty", NASTY)
 def test_nothing_that_people_type_becomes_a_header(row, nasty):
     texts = ("title", "venue_name", "venue_address", "venue_access", "contact")
     wanted = row.message(**dict.fromkeys(texts, nasty), hosts=[{"name": nasty}])
@@ -154,16 +142,17 @@ def entry_of(mail: EmailMessage):
 WITH_CALENDAR = [row for row in EVERY_MAIL if row.calendar]
 
 
-@pytest.mark.parametrize("row", WITH_CALENDAR, ids=lambda row: row.id)
-@pytest.mark.parametrize("is_online", [False, True])
+@for_each("row", WITH_CALENDAR, ids=lambda row: row.id)
+@ONLINE_OR_NOT
 def test_its_calendar_entry_reads_the_same_elsewhere(row, is_online):
-    entry, method, of_part = entry_of(opened(row, is_online))
-    event = message(row).event
+    sent = send_case(row, is_online=is_online)
+    entry, method, of_part = entry_of(sent.parsed)
+    event = sent.message.event
 
     assert method == of_part == row.calendar
     status = {"PUBLISH": "CONFIRMED", "CANCEL": "CANCELLED"}[method]
     assert entry.status.value == status
-    assert entry.uid.value == f"{message(row).registration.uuid}@rsvp.example.org"
+    assert entry.uid.value == f"{sent.message.registration.uuid}@rsvp.example.org"
     assert entry.dtstart.value == event.starts_at
     assert entry.dtend.value == event.ends_at
     assert entry.dtstamp.value.tzinfo is not None
@@ -178,8 +167,8 @@ ZONES = [
 ]
 
 
-@pytest.mark.parametrize("zone", ZONES)
-@pytest.mark.parametrize("month", [1, 3, 7, 10])
+@for_each("zone", ZONES)
+@for_each("month", [1, 3, 7, 10])
 def test_times_are_the_same_instants_in_any_zone(zone, month):
     starts = NOW.replace(month=month, day=28, tzinfo=None)
     event = build_event(starts=starts, timezone=zone)
@@ -231,7 +220,7 @@ HOUR = timedelta(hours=1)
 
 
 @EACH
-@pytest.mark.parametrize("is_online", [False, True])
+@ONLINE_OR_NOT
 def test_every_text_can_be_read_by_day_and_by_night(row, is_online):
     html = html_of(opened(row, is_online))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from io import BytesIO
 from uuid import uuid4
@@ -16,6 +15,8 @@ from rsvp.formats.mail import render
 from rsvp.models import Message
 from rsvp.models.event import Status
 from rsvp.models.registration import State
+from tests.support.for_each import for_each
+from tests.support.mail.composed import ComposedMail, compose_in_state
 from tests.support.mail.messages import (
     HALL,
     KEY,
@@ -34,6 +35,10 @@ from tests.support.mail.parsed import (
 )
 
 pytestmark = pytest.mark.usefixtures("writes_mails")
+
+EACH_KIND = for_each("kind", MAIL_KINDS, ids=str)
+EACH_STATE = for_each("state", State, ids=str)
+ONLINE_OR_NOT = for_each("is_online", [False, True], ids=["in person", "online"])
 
 
 # --- structure ----------------------------------------------------------------------
@@ -82,9 +87,9 @@ def test_each_picture_is_shown_where_its_ticket_is_and_reads_as_its_code():
     assert len(set(shown)) == 3
 
 
-@pytest.mark.parametrize("kind", MAIL_KINDS)
+@EACH_KIND
 def test_the_html_stands_alone_and_is_whole(kind):
-    html = compose(build_message(kind, build_registration(build_event()))).html
+    html = compose_in_state(kind, State.CONFIRMED).mail.html
     page = HtmlMail(html)
 
     assert not {"script", "form", "iframe", "link", "object"} & page.tags
@@ -94,18 +99,18 @@ def test_the_html_stands_alone_and_is_whole(kind):
     assert {link.split("/")[2] for link in page.links} <= {"rsvp.example.org"}
 
 
-@pytest.mark.parametrize("kind", MAIL_KINDS)
+@EACH_KIND
 def test_styles_are_inlined_and_the_dark_ones_kept(kind):
-    html = compose(build_message(kind, build_registration(build_event()))).html
+    html = compose_in_state(kind, State.CONFIRMED).mail.html
 
     assert re.search(r'<h1 [^>]*style="[^"]*font-size: ?31px', html)
     assert "prefers-color-scheme: dark" in html
     assert '<meta name="color-scheme" content="light dark">' in html
 
 
-@pytest.mark.parametrize("kind", MAIL_KINDS)
+@EACH_KIND
 def test_the_first_sentence_is_also_the_preview_text(kind):
-    mail = compose(build_message(kind, build_registration(build_event()), place=4))
+    mail = compose_in_state(kind, State.CONFIRMED).mail
     page = HtmlMail(mail.html)
     body = re.search(r"<body.*", mail.html, re.DOTALL)[0]
     first = re.search(r"<div[^>]*>(.*?)</div>", body, re.DOTALL)[1]
@@ -125,27 +130,17 @@ SEATS = (
 )
 
 
-@pytest.mark.parametrize("kind", MAIL_KINDS)
-@pytest.mark.parametrize("state", list(State))
-@pytest.mark.parametrize("admission", [0, 1])
-@pytest.mark.parametrize("status", [Status.PUBLISHED, Status.CANCELLED])
+@EACH_KIND
+@EACH_STATE
+@ONLINE_OR_NOT
+@for_each("status", [Status.PUBLISHED, Status.CANCELLED], ids=str)
 def test_the_join_link_is_for_confirmed_online_attendees(
-    kind, state, admission, status
+    kind, state, is_online, status
 ):
-    event = build_event(HALL, WEBINAR, status=status)
-    registration = build_registration(event, state=state, admission=admission)
-    mail = compose(build_message(kind, registration))
-    written = (
-        mail.text + mail.html + (mail.calendar or b"").decode().replace("\r\n ", "")
-    )
+    written = compose_in_state(kind, state, is_online=is_online, status=status).shown
 
-    tells_seats = kind in SEATS
-    may_join = (state, admission, status, tells_seats) == (
-        "confirmed",
-        1,
-        "published",
-        1,
-    )
+    is_confirmed, takes_place = state == State.CONFIRMED, status == Status.PUBLISHED
+    may_join = kind in SEATS and is_confirmed and is_online and takes_place
     assert (SECRET_JOIN_URL in written) == may_join
     assert ("Join online" in written) == may_join
 
@@ -160,50 +155,50 @@ def test_an_online_mail_leads_with_the_link_to_join():
     assert "at the door" not in mail.text
 
 
-def test_a_discreet_event_stays_out_of_subjects_previews_and_calendar_titles():
-    for kind, state in itertools.product(MAIL_KINDS, State):
-        registration = build_registration(build_event(discreet=True), state=state)
-        mail = compose(build_message(kind, registration, place=2))
+@EACH_KIND
+@EACH_STATE
+def test_a_discreet_event_stays_out_of_subjects_previews_and_calendar_titles(
+    kind, state
+):
+    mail = compose_in_state(kind, state, discreet=True).mail
 
-        assert "Letters" not in mail.subject
-        assert "Letters" not in mail.text.partition("\n")[0]
-        assert "Letters" not in mail.html.partition("<h1")[0]
-        if mail.calendar:
-            assert "Letters" not in mail.calendar.decode()
-            assert mail.calendar_name == "appointment.ics"
+    assert "Letters" not in mail.subject
+    assert "Letters" not in mail.text.partition("\n")[0]
+    assert "Letters" not in mail.html.partition("<h1")[0]
+    if mail.calendar:
+        assert "Letters" not in mail.calendar.decode()
+        assert mail.calendar_name == "appointment.ics"
 
 
-@pytest.mark.parametrize("kind", MAIL_KINDS)
-@pytest.mark.parametrize("state", list(State))
+@EACH_KIND
+@EACH_STATE
 def test_organizers_see_no_secrets(kind, state):
-    registration = build_registration(build_event(), "Ada", "Grace", state=state)
-    message = build_message(kind, registration)
-    mail = compose(message, masked=True)
-    calendar = (mail.calendar or b"").decode().replace("\r\n ", "")
+    composed = compose_in_state(kind, state, masked=True)
 
-    assert mail.images == {}
-    assert HtmlMail(mail.html).pictures == []
-    shown = mail.text + mail.html + calendar
-    assert not [secret for secret in secrets_of(registration) if secret in shown]
-    assert mail.subject == compose(message).subject
+    assert composed.mail.images == {}
+    assert HtmlMail(composed.mail.html).pictures == []
+    secrets = secrets_of(composed.message.registration)
+    assert not [secret for secret in secrets if secret in composed.shown]
+    assert composed.mail.subject == compose_in_state(kind, state).mail.subject
 
 
-@pytest.mark.parametrize("kind", MAIL_KINDS)
-@pytest.mark.parametrize("admission", [0, 1])
+@EACH_KIND
+@ONLINE_OR_NOT
 def test_a_mail_to_whose_it_was_before_holds_no_secret_of_who_has_it_now(
-    kind, admission
+    kind, is_online
 ):
     """It may have been handed on while the mail was on its way."""
-    registration = build_registration(build_event(HALL, WEBINAR), admission=admission)
+    event = build_event(HALL, WEBINAR)
+    registration = build_registration(event, admission=int(is_online))
     message = build_message(kind, registration)
     registration.email = registration.email_key = "grace@example.org"
-    mail = compose(message)
+    composed = ComposedMail(message, compose(message))
 
-    calendar = (mail.calendar or b"").decode().replace("\r\n ", "")
-    shown = mail.text + mail.html + calendar
-    assert not [secret for secret in secrets_of(registration) if secret in shown]
-    assert SECRET_JOIN_URL not in shown and 'href=""' not in mail.html
-    assert mail.images == {}
+    secrets = secrets_of(registration)
+    assert not [secret for secret in secrets if secret in composed.shown]
+    assert SECRET_JOIN_URL not in composed.shown
+    assert 'href=""' not in composed.mail.html
+    assert composed.mail.images == {}
 
 
 def test_unmasked_the_secrets_are_there():
@@ -233,7 +228,7 @@ NASTY = [
 ]
 
 
-@pytest.mark.parametrize("nasty", NASTY)
+@for_each("nasty", NASTY)
 def test_a_title_or_name_cannot_break_out(nasty):
     registration = build_registration(build_event(title=nasty), nasty, nasty)
     message = build_message("changed", registration, what="guest_cancelled", who=nasty)
@@ -252,7 +247,7 @@ def test_a_title_or_name_cannot_break_out(nasty):
     assert not mail.defects
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("site", "domain"),
     [
         ("https://rsvp.example.org", "rsvp.example.org"),

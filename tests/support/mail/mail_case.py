@@ -68,6 +68,10 @@ class MailCase:
             admission=int(is_online),
             **self.values,
         )
+        # What people answered is in no mail.
+        registration.answers = {"diet": "No anchovies"}
+        for attendee in registration.attendees:
+            attendee.answers = {"access": "A chair with arms"}
         message = build_message(self.kind, registration, **self.facts)
         message.due_at = self.due_at or message.due_at
         return message
