@@ -16,8 +16,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.architecture.source import (
     MODULES,
     PACKAGES,
@@ -26,6 +24,7 @@ from tests.architecture.source import (
     tree_of,
 )
 from tests.paths import DOCS, ROOT
+from tests.support.for_each import for_each
 
 PAGES = [
     DOCS / "architecture.md",
@@ -168,12 +167,12 @@ def names_anywhere() -> set[str]:
 # --- the rules ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@for_each("page", PAGES, ids=lambda page: page.name)
 def test_a_page_for_developers_names_only_what_is_there(page: Path) -> None:
     assert missing_on(page.read_text()) == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@for_each("page", PAGES, ids=lambda page: page.name)
 def test_a_page_for_developers_links_to_pages_that_are_there(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text())
 
@@ -192,7 +191,7 @@ def test_the_tree_has_every_package() -> None:
     assert names - small <= told
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "missing"),
     [
         ("`web/door/api.py` and `rsvp/web/door/`", []),

@@ -3,11 +3,11 @@
 import re
 import tomllib
 
-import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tests.paths import ROOT
+from tests.support.for_each import for_each
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = PROJECT["dependency-groups"]
@@ -25,7 +25,7 @@ def locked(name: str) -> dict[str, list[Requirement]]:
     return found
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("lock", "wanted"),
     [
         ("requirements.lock", RUNTIME),
@@ -50,7 +50,7 @@ def test_the_tools_are_pinned_on_top_of_the_same_versions():
         assert list(map(str, tools[name])) == list(map(str, pins))
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@for_each("lock", ["requirements.lock", "requirements-dev.lock"])
 def test_each_pin_has_hashes_and_no_line_an_address(lock):
     text = (ROOT / lock).read_text()
 

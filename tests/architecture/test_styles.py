@@ -6,11 +6,11 @@ import functools
 import re
 from collections import defaultdict
 
-import pytest
 from jinja2 import nodes
 
 from tests.architecture.test_templates import ENVIRONMENT, NAMES, source_of
 from tests.paths import ROOT
+from tests.support.for_each import for_each
 
 STYLES = ROOT / "static" / "css"
 SCRIPTS = ROOT / "static" / "js"
@@ -123,7 +123,7 @@ def test_there_are_pages_of_each_audience() -> None:
     assert sheets_of("door/scanner.html") == {"door"}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@for_each("page", PAGES)
 def test_a_page_loads_the_styles_of_its_classes(page: str) -> None:
     folders = [folder for sheet in sheets_of(page) for folder in OF_AUDIENCES[sheet]]
     loaded = classes_in_styles(*SHARED, *folders)
@@ -166,7 +166,7 @@ def test_attendees_download_no_styles_that_only_others_need() -> None:
     assert {name for name in theirs if "site" not in used[name]} == set()
 
 
-@pytest.mark.parametrize("sheet", OF_AUDIENCES)
+@for_each("sheet", OF_AUDIENCES)
 def test_an_audience_has_no_styles_of_another(sheet: str) -> None:
     used = used_where()
     own = classes_in_styles(*OF_AUDIENCES[sheet])

@@ -2,10 +2,10 @@
 
 import re
 
-import pytest
 from jinja2 import Environment, nodes
 
 from tests.paths import ROOT
+from tests.support.for_each import for_each
 
 FOLDER = ROOT / "templates"
 ENVIRONMENT = Environment(autoescape=True)
@@ -53,7 +53,7 @@ def test_there_are_templates() -> None:
     assert {"public/event.html", "mail/message.txt"} <= set(SPEAKING)
 
 
-@pytest.mark.parametrize("name", SPEAKING)
+@for_each("name", SPEAKING)
 def test_a_template_says_at_its_top_what_it_needs(name: str) -> None:
     comment = re.match(r"\{#-? (.*?)-?#\}", source_of(name), re.DOTALL)
 

@@ -5,9 +5,8 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from rsvp.formats.markdown import to_html
+from tests.support.for_each import for_each
 
 
 def test_texts_are_set_as_they_were_meant():
@@ -18,7 +17,7 @@ def test_texts_are_set_as_they_were_meant():
     assert "<ol>\n<li>first</li>\n</ol>" in html
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "shown"),
     [
         ("# A\n\n## B", "<h3>A</h3>\n<h4>B</h4>\n"),
@@ -39,7 +38,7 @@ def test_links_lead_out_without_a_trace():
     assert 'title="The map"' in html
 
 
-@pytest.mark.parametrize(
+@for_each(
     "hostile",
     [
         "<script>alert(1)</script>",

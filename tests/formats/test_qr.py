@@ -12,6 +12,7 @@ from PIL import Image
 
 from rsvp import tokens
 from rsvp.formats import qr
+from tests.support.for_each import for_each
 
 KEY = bytes(range(32))
 TEXTS = [
@@ -41,12 +42,12 @@ def drawn(svg: str, scale: int = 8) -> Image.Image:
     return picture
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@for_each("text", TEXTS)
 def test_the_png_reads_back_as_the_code(text):
     assert read(Image.open(BytesIO(qr.qr_png(text)))).text == text
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@for_each("text", TEXTS)
 def test_the_svg_reads_back_as_the_code(text):
     assert read(drawn(qr.qr_svg(text))).text == text
 

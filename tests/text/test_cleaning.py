@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from rsvp.text.cleaning import one_line, strip_unprintable, trimmed_line
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "line"),
     [
         (" two \t words ", "two words"),
@@ -27,7 +26,7 @@ def test_what_is_kept_is_kept():
     assert strip_unprintable("\n\n", keep="\n") == ""
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("copied", "line"),
     [
         ("\u200eada@example.org\u200f", "ada@example.org"),

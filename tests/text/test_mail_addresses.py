@@ -22,6 +22,7 @@ from rsvp.web.account import shared
 from rsvp.web.forms.changes import AddressForm, ResendForm, TransferForm
 from rsvp.web.forms.normalize import EMAIL_MESSAGES
 from tests.support.event_file_mistakes import with_key
+from tests.support.for_each import for_each
 from tests.support.mail_address_cases import ACCEPTED, REJECTED
 
 # --- every way in -------------------------------------------------------------------
@@ -122,7 +123,7 @@ def test_the_sites_own_address_is_read_alike():
 # --- whose mailbox it is ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other", "is_same"),
     [
         ("Ada@Example.ORG", "ada@example.org", True),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from rsvp.text.mailboxes import mailbox_of
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     "address",
     [
         *("ada.lovelace@gmail.com", "adalovelace@gmail.com", "AdaLovelace@GMail.com"),
@@ -19,7 +18,7 @@ def test_what_a_provider_reads_alike_is_one_mailbox(address):
     assert mailbox_of(address) == "adalovelace@gmail.com"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("one", "other", "is_same"),
     [
         ("ada@example.org", "ada+news@example.org", True),

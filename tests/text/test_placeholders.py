@@ -3,9 +3,10 @@
 import pytest
 
 from rsvp.text import durations, placeholders
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "filled"),
     [
         ("Dear {name}, see you at {event}", "Dear Ada, see you at Soup"),
@@ -25,7 +26,7 @@ def test_what_is_filled_in_is_not_read_again():
     assert placeholders.fill_in("{name}", {"name": "{event}"}) == "{event}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "says"),
     [
         ("{name.__class__}", "unknown placeholder {name.__class__}"),
@@ -46,7 +47,7 @@ def test_some_words_must_say_the_deadline():
     assert placeholders.mistake_text("A place, until {until}", "until") is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "minutes", "again"),
     [
         ("2 days", 2880, "2 days"),
@@ -62,7 +63,7 @@ def test_spans_are_read_and_written(written, minutes, again):
     assert durations.format_duration(minutes) == again
 
 
-@pytest.mark.parametrize("wrong", ["soon", "-1 day", "2", "1.5 days", "2 moons"])
+@for_each("wrong", ["soon", "-1 day", "2", "1.5 days", "2 moons"])
 def test_what_is_no_span_is_refused(wrong):
     with pytest.raises(ValueError, match="must be a span of time"):
         durations.parse_duration(wrong)

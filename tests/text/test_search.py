@@ -1,11 +1,10 @@
 """Folding: what somebody types on any keyboard finds the name as it is written."""
 
-import pytest
-
 from rsvp.text.search import folded, search_text
+from tests.support.for_each import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "typed"),
     [
         ("Zoë", "Zoe"),
@@ -28,7 +27,7 @@ def test_what_is_typed_finds_what_is_written(written, typed):
     assert folded(written) == folded(typed)
 
 
-@pytest.mark.parametrize("name", ["مریم", "李雷", "Zoë", "🜁", ""])
+@for_each("name", ["مریم", "李雷", "Zoë", "🜁", ""])
 def test_folding_twice_changes_nothing(name):
     assert folded(folded(name)) == folded(name)
 

@@ -37,6 +37,7 @@ from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 from tests.paths import DOCS, EVENT_FILES
 from tests.support.event_file_mistakes import EVENT_TEXT, MISTAKES, with_key
+from tests.support.for_each import for_each
 from tests.support.strategies import event_definitions
 
 GUIDE = DOCS / "event-file.md"
@@ -88,9 +89,7 @@ def test_an_acceptance_file_is_read_in_full():
     assert event.questions[1].keep_days == 2
 
 
-@pytest.mark.parametrize(
-    "name", sorted(path.stem for path in EVENT_FILES.glob("*.yaml"))
-)
+@for_each("name", sorted(path.stem for path in EVENT_FILES.glob("*.yaml")))
 def test_every_acceptance_file_is_read_and_written_back(name):
     event = parse_event((EVENT_FILES / f"{name}.yaml").read_text(), name)
 
@@ -144,7 +143,7 @@ AT_ONCE = RegistrationRules(promote=Promotion.CONFIRM)
 TO_THE_END = RegistrationRules(change_until=datetime(2027, 1, 29, 21, 30))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("line", "key", "value"),
     [
         ("starts: 2027-01-29T18:00", "starts", datetime(2027, 1, 29, 18, 0)),
@@ -193,7 +192,7 @@ def test_ways_to_write_a_value(line, key, value):
     assert getattr(parse_event(with_key(name, written.strip()), ""), key) == value
 
 
-@pytest.mark.parametrize("written", ["30", "null", "0", "1000000"])
+@for_each("written", ["30", "null", "0", "1000000"])
 def test_a_capacity_is_a_number_or_null(written):
     text = EVENT_TEXT.replace("capacity: 30", f"capacity: {written}")
 
@@ -202,7 +201,7 @@ def test_a_capacity_is_a_number_or_null(written):
     assert admission.capacity == yaml.safe_load(written)
 
 
-@pytest.mark.parametrize("written", ["12", "null", "0", "1000000"])
+@for_each("written", ["12", "null", "0", "1000000"])
 def test_a_line_is_as_long_as_it_says(written):
     text = EVENT_TEXT + f"    waitlist: true\n    waitlist_max: {written}\n"
 
@@ -211,7 +210,7 @@ def test_a_line_is_as_long_as_it_says(written):
     assert admission.waitlist_max == yaml.safe_load(written)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "capacities",
     [
         "room: 5",
@@ -252,7 +251,7 @@ def test_a_talk_on_the_day_the_clocks_change_begins_at_the_right_instant():
     assert local == ["2027-03-14T19:00:00-04:00", "2027-03-14T23:00:00+00:00"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fold", "starts"),
     [(0, "2027-10-31T00:30:00+00:00"), (1, "2027-10-31T01:30:00+00:00")],
 )
@@ -262,7 +261,7 @@ def test_fold_says_which_of_two_equal_times_is_meant(fold, starts):
     assert walltime.instant(wall, zone, fold).isoformat() == starts
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("zone", "wall", "gap"),
     [
         ("America/New_York", "2027-03-14 02:00", "from 02:00 to 03:00"),
@@ -279,9 +278,7 @@ def test_a_gap_is_named_by_its_edges(zone, wall, gap):
     assert zone in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    "wall", ["2027-03-14 01:59", "2027-03-14 03:00", "2027-11-07 02:00"]
-)
+@for_each("wall", ["2027-03-14 01:59", "2027-03-14 03:00", "2027-11-07 02:00"])
 def test_the_edges_of_a_change_are_ordinary_times(wall):
     assert walltime.instant(datetime.fromisoformat(wall), ZoneInfo("America/New_York"))
 
@@ -305,7 +302,7 @@ def test_an_instant_shows_the_wall_time_it_came_from(wall, zone, fold):
 # --- what is refused ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "line", "key", "reason"),
     [
         pytest.param(*row, id=f"{number}-{row[2] or 'file'}")
@@ -420,7 +417,7 @@ def test_every_key_of_later_versions_is_named_in_the_docs():
             assert f"`{key}`" in text, key
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     re.findall(r"```yaml\n(slug:.*?)```", GUIDE.read_text(), flags=re.DOTALL)
     if GUIDE.exists()

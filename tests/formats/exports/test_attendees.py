@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
-
 from rsvp.formats.exports import attendees as attendee_exports
 from tests.support import spreadsheet_texts
+from tests.support.for_each import for_each
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ def test_excel_finds_its_byte_order_mark_and_line_ends():
     assert "Zoë Țurcanu 李娜" in content.decode("utf-8")
 
 
-@pytest.mark.parametrize("text", spreadsheet_texts.FORMULAS)
+@for_each("text", spreadsheet_texts.FORMULAS)
 def test_a_cell_that_would_run_as_a_formula_is_disarmed(text):
     row = replace(ADA, name=text, admission=text, answers={"q": text, "r": [text]})
     (found,) = read(written(row, questions=["q", "r"]))
@@ -100,7 +99,7 @@ def test_a_cell_that_would_run_as_a_formula_is_disarmed(text):
         assert found[column].replace("'", "") == text.replace("'", "")
 
 
-@pytest.mark.parametrize("text", spreadsheet_texts.HIDDEN_FORMULAS)
+@for_each("text", spreadsheet_texts.HIDDEN_FORMULAS)
 def test_a_formula_hidden_behind_another_separator_is_disarmed(text):
     """Where Excel splits at semicolons, the second half would become a cell."""
     (found,) = read(written(replace(ADA, name=text)))
@@ -110,7 +109,7 @@ def test_a_formula_hidden_behind_another_separator_is_disarmed(text):
     assert found["name"].replace("'", "") == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [*spreadsheet_texts.HARMLESS, *spreadsheet_texts.CONTROL_CHARACTERS, "x\x00"],
 )
@@ -147,7 +146,7 @@ def test_json_keeps_answers_as_they_were_given():
     assert json.loads(b"".join(attendee_exports.write_json([]))) == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     "write",
     [lambda r: attendee_exports.write_csv(r, ["q"]), attendee_exports.write_json],
 )

@@ -17,6 +17,7 @@ from rsvp.formats.exports import attendees as attendee_exports
 from rsvp.formats.exports import attendees_xlsx
 from tests.formats.exports.test_attendees import ADA
 from tests.support import spreadsheet_texts
+from tests.support.for_each import for_each
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -73,7 +74,7 @@ def test_the_header_is_bold_stays_in_view_and_has_filters():
     assert sheet.column_dimensions["E"].width > sheet.column_dimensions["F"].width
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         *spreadsheet_texts.FORMULAS,
@@ -105,7 +106,7 @@ def test_lines_end_as_excel_has_it():
     assert found["name"].value == "one\ntwo\nthree"
 
 
-@pytest.mark.parametrize("letter", ["x", "ü", "😀"])
+@for_each("letter", ["x", "ü", "😀"])
 def test_what_no_cell_can_hold_is_cut_with_a_sign(letter):
     """Excel counts UTF-16 units, of which an emoji has two."""
     units = len(letter.encode("utf-16-le")) // 2
@@ -126,7 +127,7 @@ def test_nobody_and_half_a_character_are_no_trouble():
     assert only_row(written(replace(ADA, name=None)))["name"].value is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("zone", "at", "shown", "name"),
     [
         ("Europe/Amsterdam", (2027, 1, 15, 12, 0), (2027, 1, 15, 13, 0), "CET"),

@@ -17,6 +17,7 @@ from rsvp.formats.feeds import atom, icalendar, schema_org, vtimezone
 from rsvp.models import Event, Series
 from rsvp.models.event import Status
 from rsvp.models.registration import State
+from tests.support.for_each import for_each
 from tests.support.mail.messages import (
     HALL,
     NOW,
@@ -64,7 +65,7 @@ def test_an_event_is_read_back_with_its_zone():
     assert [zone.tz_name for zone in calendar.timezones] == ["Europe/Amsterdam"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("timezone", "starts"),
     [
         (
@@ -91,7 +92,7 @@ def test_the_zone_in_the_file_gives_the_right_instant(timezone, starts):
     assert bool(calendar.timezones) == (timezone != "UTC")
 
 
-@pytest.mark.parametrize("name", ["Africa/Casablanca", "Europe/Dublin", "Asia/Gaza"])
+@for_each("name", ["Africa/Casablanca", "Europe/Dublin", "Asia/Gaza"])
 def test_a_zones_definition_agrees_with_the_zone_in_every_hour(name):
     calendar = Calendar()
     calendar.add_component(vtimezone.zone_definition(name, 2026, 2028))
@@ -174,7 +175,7 @@ def test_a_cancelled_event_stays_in_the_calendar_and_says_so():
     assert entry["summary"] == "Cancelled: Letters and Soup"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("state", "method", "status", "title"),
     [
         (State.HELD, "PUBLISH", "TENTATIVE", "To be confirmed: Letters and Soup"),
@@ -231,9 +232,9 @@ def test_who_passed_a_place_on_takes_the_entry_out_and_keeps_no_link():
     assert SECRET_JOIN_URL not in folded(data)
 
 
-@pytest.mark.parametrize("admission", [0, 1])
-@pytest.mark.parametrize("state", list(State))
-@pytest.mark.parametrize("status", [Status.PUBLISHED, Status.CANCELLED])
+@for_each("admission", [0, 1])
+@for_each("state", list(State))
+@for_each("status", [Status.PUBLISHED, Status.CANCELLED])
 def test_the_join_link_is_for_confirmed_online_attendees_only(status, state, admission):
     registration = build_registration(
         build_event(HALL, WEBINAR, status=status), state=state, admission=admission

@@ -11,6 +11,7 @@ from rsvp.formats.mail import samples
 from rsvp.formats.mail.autolink import link_addresses
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
+from tests.support.for_each import for_each
 from tests.support.mail.cases import EVERY_MAIL
 from tests.support.mail.messages import (
     HALL,
@@ -87,7 +88,7 @@ def test_a_subject_of_nothing_but_what_is_empty_is_ours():
 OURS = [row for row in EVERY_MAIL if row.kind != MessageKind.NOTE]
 
 
-@pytest.mark.parametrize("row", OURS, ids=lambda row: row.id)
+@for_each("row", OURS, ids=lambda row: row.id)
 def test_any_kind_takes_them_and_says_what_people_must_know_all_the_same(row):
     own = {"subject": "S", "headline": "Hello", "text": "We have soup."}
     mail = compose(row.message(wording={row.kind: own}))
@@ -124,7 +125,7 @@ def test_a_mail_that_may_go_to_a_stranger_says_none_of_them():
     assert "Letters" not in mail.text
 
 
-@pytest.mark.parametrize("kind", ["passed_on", "confirmation"])
+@for_each("kind", ["passed_on", "confirmation"])
 def test_who_had_it_before_does_not_learn_who_has_it_now(kind):
     event = build_event(wording={kind: {"headline": "Bye, {name}"}})
     message = build_message(kind, build_registration(event, "Grace Hopper"))
@@ -159,7 +160,7 @@ def test_a_note_is_signed_and_brings_no_ticket_and_no_calendar():
     assert "Letters and Soup" in HtmlMail(mail.html).text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "foot"),
     [("published", "Open your ticket:"), ("cancelled", "Open your registration:")],
 )
@@ -193,7 +194,7 @@ def test_addresses_of_the_web_can_be_followed_and_nothing_else():
     assert "javascript:" not in " ".join(HtmlMail(mail.html).links)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("a & b\nc", "a &amp; b<br>c"),

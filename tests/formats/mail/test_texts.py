@@ -10,6 +10,7 @@ from icalendar import Calendar
 from rsvp import tokens
 from rsvp.models.event import Promotion
 from rsvp.models.registration import AttendeeState, State
+from tests.support.for_each import for_each
 from tests.support.mail.messages import (
     HALL,
     KEY,
@@ -46,7 +47,7 @@ TO_STRANGERS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "state", "facts", "first"), TO_STRANGERS)
+@for_each(("kind", "state", "facts", "first"), TO_STRANGERS)
 def test_a_discreet_event_is_not_named_to_an_address_that_nobody_confirmed(
     kind, state, facts, first
 ):
@@ -62,7 +63,7 @@ def test_a_discreet_event_is_not_named_to_an_address_that_nobody_confirmed(
         assert "18:00" not in shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("promotion", "says"),
     [
         (Promotion.OFFER, "keep it for you until you answer"),
@@ -89,10 +90,8 @@ def test_a_party_with_whom_fewer_is_fine_reads_that_a_part_may_be_offered():
 ASKS = {"ask_hours": 48, "answer_hours": 24, "no_answer": "release"}
 
 
-@pytest.mark.parametrize(
-    ("kind", "what"), [("confirmation", None), ("promoted", "promote")]
-)
-@pytest.mark.parametrize(
+@for_each(("kind", "what"), [("confirmation", None), ("promoted", "promote")])
+@for_each(
     ("values", "says"),
     [
         (
@@ -116,7 +115,7 @@ def test_where_people_will_be_asked_a_place_comes_with_what_that_means(
     assert says in unwrapped_text(compose(build_message(kind, registration, what=what)))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "own"),
     [
         ({}, {}),
@@ -231,7 +230,7 @@ def test_an_event_over_midnight_names_the_day_it_ends():
     assert "22:00 to Saturday, 30 January 2027, 01:30, Amsterdam time" in text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("place", "said"),
     [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd")],
 )

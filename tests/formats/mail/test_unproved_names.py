@@ -9,6 +9,7 @@ import pytest
 from rsvp.formats.mail import unproved_names
 from rsvp.formats.mail.render import RenderedMail, compose
 from rsvp.models.message import ATTENDEE_KINDS, MessageKind
+from tests.support.for_each import for_each
 from tests.support.mail.messages import (
     KEY,
     PUBLIC_URL,
@@ -40,7 +41,7 @@ NOT_PLAIN = (
 )
 
 
-@pytest.mark.parametrize("is_plain", [True, False])
+@for_each("is_plain", [True, False])
 def test_a_plain_name_has_letters_and_what_joins_them(is_plain):
     table = PLAIN if is_plain else NOT_PLAIN
 
@@ -86,7 +87,7 @@ def written(kind: MessageKind, *party: str, **values: object) -> RenderedMail:
     return compose(message, code_key=KEY, public_url=PUBLIC_URL)
 
 
-@pytest.mark.parametrize("kind", ATTENDEE_KINDS)
+@for_each("kind", ATTENDEE_KINDS)
 def test_no_mail_carries_what_only_looks_like_a_name(kind):
     unknown = text_of(written(kind, *EVIL, proved_at=None))
 
@@ -100,7 +101,7 @@ CAN_BE_CAUSED = [
 ]
 
 
-@pytest.mark.parametrize("kind", CAN_BE_CAUSED)
+@for_each("kind", CAN_BE_CAUSED)
 def test_plain_names_stand_on_tickets_alone(kind):
     mail = written(MessageKind(kind), "Ada Bell", "Bo Moss", proved_at=None)
 
