@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from flask.testing import FlaskClient
 from lxml import html
 from lxml.html import FormElement, HtmlElement
@@ -34,6 +33,7 @@ from rsvp.jobs.delivery import render
 from rsvp.models import Event, Message, Registration
 from rsvp.models.event import Allocation, Mode, Visibility
 from tests.paths import EVENT_FILES
+from tests.support.for_each import for_each
 from tests.support.pages.registration_form import printed_codes
 
 FILES = sorted(EVENT_FILES.glob("*.yaml"))
@@ -140,7 +140,7 @@ def link_in(mail: mail_render.RenderedMail) -> str:
 # --- the pages ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@for_each("file", FILES, ids=lambda file: file.stem, fresh=True)
 def test_the_public_page_shows_what_the_file_says(client: FlaskClient, file: Path):
     said = as_written(file)
     event = published(said)
@@ -172,7 +172,7 @@ def all_texts(said: EventDefinition) -> list[str]:
     return [" ".join(text.split()) for text in texts if text]
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@for_each("file", FILES, ids=lambda file: file.stem, fresh=True)
 def test_the_form_asks_what_the_file_says(client: FlaskClient, file: Path):
     said = brought_near(file)
     event = published(said)
@@ -223,7 +223,7 @@ def test_every_file_is_visited_by_each_way_to_attend():
     assert {(visit.file, visit.admission) for visit in VISITS} == ways
 
 
-@pytest.mark.parametrize("visit", VISITS, ids=lambda visit: visit.id)
+@for_each("visit", VISITS, ids=lambda visit: visit.id, fresh=True)
 def test_whoever_registers_gets_a_ticket_with_a_code_or_the_link(
     client: FlaskClient, visit: Visit
 ):

@@ -17,6 +17,7 @@ from rsvp.config import SETTINGS, UnsafeStart
 from rsvp.db import writing
 from rsvp.extensions import db
 from tests.paths import DOCS
+from tests.support.for_each import for_each
 
 RSVP = Path(sys.executable).with_name("rsvp")
 
@@ -77,7 +78,7 @@ def test_a_hosts_own_port_variable_counts_unless_ours_is_set(environment, settin
     assert create_app().config["PORT"] == 8300
 
 
-@pytest.mark.parametrize("spelling", ["postgres", "postgresql", "postgresql+psycopg2"])
+@for_each("spelling", ["postgres", "postgresql", "postgresql+psycopg2"], fresh=True)
 def test_other_spellings_of_the_postgresql_driver_are_mended(spelling, tmp_path):
     uri = site_addresses.database_url(f"{spelling}://ada@db.example.org/rsvp", tmp_path)
 
@@ -165,7 +166,7 @@ def test_processes_that_start_together_share_one_key(tmp_path):
     assert len(keys) == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("damage", "reason"),
     [
         (lambda key: key.chmod(0o640), "can be read by others"),
@@ -173,6 +174,7 @@ def test_processes_that_start_together_share_one_key(tmp_path):
         (lambda key: (key.unlink(), key.mkdir(0o700)), "can't be read"),
         (lambda key: key.write_text("not hexadecimal " * 4), "64 hexadecimal digits"),
     ],
+    fresh=True,
 )
 def test_a_code_key_that_is_not_safe_and_sound_is_refused(instance, damage, reason):
     create_app()
@@ -199,7 +201,7 @@ def refused(capfd):
     return complaint
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "line"),
     [
         ({"PORT": "eighty"}, "rsvp: RSVP_PORT must be a whole number"),
@@ -278,6 +280,7 @@ def refused(capfd):
         ),
         ({"INSTANCE_PATH": "/dev/null/rsvp"}, "rsvp: the instance folder /dev/null/"),
     ],
+    fresh=True,
 )
 def test_an_unsafe_start_is_refused_in_one_line(settings, refused, values, line):
     settings(**values)
@@ -316,7 +319,7 @@ DATABASES = [
 ]
 
 
-@pytest.mark.parametrize(("uri", "why"), DATABASES)
+@for_each(("uri", "why"), DATABASES, fresh=True)
 def test_what_is_wrong_with_a_database_is_told_without_its_password(
     settings, refused, uri, why
 ):
@@ -327,7 +330,7 @@ def test_what_is_wrong_with_a_database_is_told_without_its_password(
     assert PASSWORD not in told
 
 
-@pytest.mark.parametrize("path", ["rsvp.db", "site/rsvp.db", "a b @x#y;z.db"])
+@for_each("path", ["rsvp.db", "site/rsvp.db", "a b @x#y;z.db"], fresh=True)
 def test_a_databases_path_begins_in_the_instance_folder(settings, instance, path):
     (instance / path).parent.mkdir(parents=True)
     settings(SQLALCHEMY_DATABASE_URI=f"sqlite:///{path}")

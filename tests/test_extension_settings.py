@@ -21,6 +21,7 @@ from rsvp.config import UnsafeStart
 from rsvp.extensions import db, limiter
 from tests.conftest import database_file, empty_database
 from tests.support.factories import PASSWORD, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import SIGN_IN_PATH
 
 SECRET = "open-sesame-7"
@@ -128,7 +129,7 @@ def test_each_key_that_works_is_tried():
     assert {*extension_settings.ALLOWED_KEYS, "A_NAME_THAT_NOBODY_KNOWS"} == tried
 
 
-@pytest.mark.parametrize("settings", TOGETHER)
+@for_each("settings", TOGETHER, fresh=True)
 def test_a_site_runs_with_them(environment, settings):
     environment.setenv("RSVP_PUBLIC_URL", OURS)
     for name, value in settings.items():
@@ -246,13 +247,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "text"),
     REFUSED,
-    ids=[
-        f"{n}-{i}".encode("ascii", "replace").decode()
-        for i, (n, _) in enumerate(REFUSED)
-    ],
+    fresh=True,
 )
 def test_it_is_refused_in_a_line_that_names_it(environment, capfd, name, text):
     environment.setenv("RSVP_PUBLIC_URL", OURS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -28,6 +29,13 @@ def test_a_fresh_row_begins_with_fixtures_of_its_own(app, numbers, number, word)
     assert db.session.scalar(select(func.count(Event.id))) == len(numbers)
     make_event()
     numbers.append(number)
+
+
+@for_each("word", ["one", "other"], fresh=True)
+def test_a_fresh_row_has_a_folder_and_a_log_of_its_own(tmp_path, caplog, word):
+    assert (list(tmp_path.iterdir()), caplog.records) == ([], [])
+    (tmp_path / word).touch()
+    logging.getLogger("rsvp").warning(word)
 
 
 def test_every_wrong_row_is_named_with_what_is_wrong(request):

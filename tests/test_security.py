@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from flask import Flask
 from flask_security.utils import verify_password
 
@@ -12,6 +11,7 @@ from rsvp.domain.accounts import users
 from rsvp.extensions import db, security
 from rsvp.models import User
 from tests.support.factories import NOON, PASSWORD, make_event, make_user
+from tests.support.for_each import for_each
 from tests.support.pages.sign_in import sign_in
 
 
@@ -32,7 +32,7 @@ def test_one_password_typed_in_two_ways_is_one(app):
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("password", "is_fine"),
     [
         ("eleven char", False),
@@ -40,6 +40,7 @@ def test_one_password_typed_in_two_ways_is_one(app):
         ("x" * 128, True),
         ("x" * 129, False),
     ],
+    fresh=True,
 )
 def test_passwords_have_12_to_128_characters(app, password, is_fine):
     assert (account_security.password_problem(password) is None) is is_fine
@@ -112,8 +113,10 @@ def test_public_pages_are_the_same_for_whoever_sends_a_session(app: Flask):
     assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize(
-    "name", ["login", "register", "reset", "verify", "fs-static/css/a.css", "tf-setup"]
+@for_each(
+    "name",
+    ["login", "register", "reset", "verify", "fs-static/css/a.css", "tf-setup"],
+    fresh=True,
 )
 def test_the_accounts_library_has_no_pages_but_ours(app, client, name):
     assert client.get(f"/{name}").status_code == 404

@@ -15,13 +15,14 @@ from urllib.request import urlopen
 import pytest
 
 from rsvp import create_app, site_addresses
+from tests.support.for_each import for_each
 
 RSVP = Path(sys.executable).with_name("rsvp")
 
 # --- what people open ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "url"),
     [
         ("https://rsvp.example.org", "https://rsvp.example.org"),
@@ -88,7 +89,7 @@ NO_PUBLIC_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("text", NO_PUBLIC_ADDRESSES)
+@for_each("text", NO_PUBLIC_ADDRESSES)
 def test_what_is_no_public_address_is_refused_in_a_line(text):
     with pytest.raises(ValueError, match=r"^(must|has) ") as refused:
         site_addresses.public_url(text)
@@ -97,7 +98,7 @@ def test_what_is_no_public_address_is_refused_in_a_line(text):
     assert "key" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("settings", "url"),
     [
         ({}, "http://127.0.0.1:8000"),
@@ -117,7 +118,7 @@ def test_without_a_public_address_it_is_where_the_site_listens(tmp_path, setting
     assert app.config["PUBLIC_URL"] == url
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("url", "domain"),
     [
         ("https://rsvp.example.org:8443", "rsvp.example.org"),
@@ -134,7 +135,7 @@ def test_mails_come_from_the_public_host_as_mail_writes_it(tmp_path, url, domain
 # --- where the site listens ---------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "host"),
     [
         ("127.0.0.1", "127.0.0.1"),
@@ -156,7 +157,7 @@ def test_a_host_to_listen_on_is_a_name_or_an_address(text, host):
     assert found == host or found == str(site_addresses.ip_address(host))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         *("localhost:8000", "127.0.0.1:8000", "[::1]:8000", "http://localhost", "*"),
@@ -187,7 +188,7 @@ def test_a_name_stands_for_an_address_of_this_machine():
     assert site_addresses.resolve_listening_host("::", 0) == "::"
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "2001:db8::1"])
+@for_each("host", ["no-such-host.invalid", "192.0.2.1", "2001:db8::1"])
 def test_a_host_that_is_not_here_is_refused(host):
     with pytest.raises(ValueError, match=re.escape(host)):
         site_addresses.resolve_listening_host(host, 0)
@@ -201,9 +202,7 @@ def test_a_port_that_is_taken_is_not_the_hosts_mistake():
         # Whoever opens it then says that the port is taken.
 
 
-@pytest.mark.parametrize(
-    ("host", "shown"), [("[::1]", "[::1]"), ("LOCALHOST", "localhost")]
-)
+@for_each(("host", "shown"), [("[::1]", "[::1]"), ("LOCALHOST", "localhost")])
 def test_the_site_listens_there_and_says_so(tmp_path, host, shown):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

@@ -4,19 +4,19 @@ import json
 from datetime import timedelta
 from uuid import UUID, uuid4
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rsvp import tokens
 from tests.paths import CASES
 from tests.support.factories import NOON
+from tests.support.for_each import for_each
 
 DOOR = json.loads((CASES / "door.json").read_text())
 KEY = bytes(range(32))
 
 
-@pytest.mark.parametrize("case", DOOR["derived"], ids=lambda c: str(c["version"]))
+@for_each("case", DOOR["derived"], ids=lambda c: str(c["version"]))
 def test_a_code_is_derived_from_key_attendee_and_version(case):
     code = tokens.attendee_code(
         bytes.fromhex(case["code_key_hex"]),
@@ -28,7 +28,7 @@ def test_a_code_is_derived_from_key_attendee_and_version(case):
     assert tokens.code_text(code) == case["payload"]
 
 
-@pytest.mark.parametrize("case", DOOR["sealed"], ids=lambda c: c["name"])
+@for_each("case", DOOR["sealed"], ids=lambda c: c["name"])
 def test_a_code_is_printed_and_looked_up_as_the_reference_says(case):
     code = bytes.fromhex(case["code_hex"])
 
@@ -65,9 +65,7 @@ def test_a_codes_unused_bits_must_be_zero():
     assert tokens.read_code(f"1{body}{tokens.check_characters(body)}") is None
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1", "x" * 29, "1" + "U" * 28, "1" * 500, "é" * 29]
-)
+@for_each("text", ["", "1", "x" * 29, "1" + "U" * 28, "1" * 500, "é" * 29])
 def test_what_is_no_code_reads_as_none(text):
     assert tokens.read_code(text) is None
 
@@ -96,7 +94,7 @@ def test_links_of_attendees_and_registrations_differ_and_die_with_their_version(
     )
 
 
-@pytest.mark.parametrize("token", ["", "short", "a" * 23, "!" * 22, "a" * 21 + "\n"])
+@for_each("token", ["", "short", "a" * 23, "!" * 22, "a" * 21 + "\n"])
 def test_what_is_no_link_has_no_id(token):
     assert tokens.link_id(token) is None
 
@@ -108,7 +106,7 @@ def test_a_link_has_one_spelling_only():
     assert tokens.link_id(token[:-1] + "B") is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("age", "good"),
     [
         (timedelta(0), True),
@@ -134,7 +132,7 @@ def test_a_form_of_another_event_or_key_is_not_good():
     assert not tokens.is_form_token_valid("secret", event, "", NOON)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("age", "good"),
     [
         (timedelta(0), True),
@@ -150,7 +148,7 @@ def test_a_link_to_the_first_account_is_good_for_a_week(age, good):
     assert tokens.is_first_account_token_valid("secret", token, NOON + age) is good
 
 
-@pytest.mark.parametrize(
+@for_each(
     "token",
     [
         "",
@@ -167,7 +165,7 @@ def test_a_made_up_link_makes_no_account(token):
     assert not tokens.is_first_account_token_valid("secret", token, NOON)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("age", "good"),
     [
         (timedelta(0), True),
@@ -195,9 +193,7 @@ def test_a_link_to_another_password_is_for_one_account_as_it_is():
     assert not tokens.is_reset_token_valid("secret", 17, "mark", f"17.{first}", NOON)
 
 
-@pytest.mark.parametrize(
-    "token", ["", "17", ".1.x", "0.1.x", "-1.1.x", "1e3.1.x", "x.1"]
-)
+@for_each("token", ["", "17", ".1.x", "0.1.x", "-1.1.x", "1e3.1.x", "x.1"])
 def test_what_names_no_account_is_for_none(token):
     assert tokens.user_of_reset_token(token) is None
 

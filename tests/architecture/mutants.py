@@ -62,6 +62,9 @@ ONLY_READ = """(
 
 CAUSES = "rsvp/domain/messages/mail_limits.py"
 CANNON = "tests/domain/messages/test_mail_limits.py"
+MAIL_LINKS = "rsvp/formats/mail/links.py"
+EVERY_MAIL = "tests/formats/mail/test_every_mail_in_words.py"
+EACH_STATE = "tests/formats/mail/test_render.py"
 
 MUTANTS = (
     Mutant(
@@ -132,7 +135,7 @@ MUTANTS = (
             ),
         ),
         "tests/formats/mail/test_unproved_names.py::"
-        "test_no_mail_carries_what_only_looks_like_a_name[confirmation]",
+        "test_no_mail_carries_what_only_looks_like_a_name",
     ),
     Mutant(
         "the seats must fit (the condition in the UPDATE)",
@@ -348,7 +351,7 @@ MUTANTS = (
             ),
         ),
         "tests/jobs/delivery/test_batches.py::"
-        "test_what_changes_while_others_go_out_counts[sqlite-5]",
+        "test_what_changes_while_others_go_out_counts[sqlite]",
     ),
     Mutant(
         "no mail overtakes one that a worker has in hand",
@@ -362,7 +365,7 @@ MUTANTS = (
         ),
         "tests/jobs/delivery/test_claims.py::"
         "test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on"
-        "[sqlite-False]",
+        "[sqlite]",
     ),
     Mutant(
         "a phone's clock says how old a scan is, not when it was made",
@@ -420,6 +423,127 @@ MUTANTS = (
         ),
         f"{TWO_DOORS}::test_who_is_being_judged_at_one_door_is_waited_for_at_another"
         "[postgresql-rehearsal]",
+    ),
+    Mutant(
+        "the link to join is for who has a place, the mail being about it",
+        (
+            (
+                MAIL_LINKS,
+                "join=join_link(registration) if joins else None,",
+                "join=join_link(registration),",
+            ),
+        ),
+        f"{EACH_STATE}::test_the_join_link_is_for_confirmed_online_attendees",
+    ),
+    Mutant(
+        "organizers see no link of a mail that opens something",
+        (
+            (
+                MAIL_LINKS,
+                'return f"{self.public_url}/{path}/{MASK if self.masked else secret}"',
+                'return f"{self.public_url}/{path}/{secret}"',
+            ),
+        ),
+        f"{EACH_STATE}::test_organizers_see_no_secrets",
+    ),
+    Mutant(
+        "a mail to whose it was before has no link of whose it is now",
+        (
+            (
+                MAIL_LINKS,
+                "    if not context.is_addressed_to_holder:\n",
+                "    if False:\n",
+            ),
+        ),
+        f"{EACH_STATE}::"
+        "test_a_mail_to_whose_it_was_before_holds_no_secret_of_who_has_it_now",
+    ),
+    Mutant(
+        "whoever a mail is not for can have the data deleted",
+        (
+            (
+                MAIL_LINKS,
+                'erase=f"{manage}/erasure",',
+                "erase=manage,",
+            ),
+        ),
+        f"{EVERY_MAIL}::test_whoever_it_is_not_for_can_have_the_data_deleted",
+    ),
+    Mutant(
+        "a discreet event is named in no subject",
+        (
+            (
+                "rsvp/formats/mail/texts/__init__.py",
+                "        if context.kind != MessageKind.CONFIRM_ADDRESS:\n",
+                "        if context.kind == MessageKind.CONFIRMATION:\n",
+            ),
+        ),
+        f"{EVERY_MAIL}::"
+        "test_a_discreet_event_is_named_in_no_subject_preview_or_calendar",
+    ),
+    Mutant(
+        "a cell that would run as a formula is disarmed",
+        (
+            (
+                "rsvp/formats/exports/attendees.py",
+                """return "'" + text if starts else text""",
+                "return text",
+            ),
+        ),
+        "tests/formats/exports/test_attendees.py::"
+        "test_a_cell_that_would_run_as_a_formula_is_disarmed",
+    ),
+    Mutant(
+        "a mistake in an event file is told with its line",
+        (
+            (
+                "rsvp/formats/eventfile/readers.py",
+                'key, f"unknown key{suggest_word(word, self.keys.known)}", line',
+                'key, f"unknown key{suggest_word(word, self.keys.known)}", 1',
+            ),
+        ),
+        "tests/formats/eventfile/test_eventfile.py::"
+        "test_a_mistake_is_told_with_its_line_key_and_reason",
+    ),
+    Mutant(
+        "what fails before the recipient is named is no mail's end",
+        (
+            (
+                "rsvp/jobs/delivery/smtp_errors.py",
+                "if not named_recipient or code in SIGN_IN_CODES:",
+                "if code in SIGN_IN_CODES:",
+            ),
+        ),
+        "tests/jobs/delivery/test_smtp_errors.py::"
+        "test_what_fails_before_the_recipient_puts_all_off[sqlite]",
+    ),
+    Mutant(
+        "a lease by a clock that was wrong holds no mail up",
+        (
+            (
+                "rsvp/jobs/delivery/claims.py",
+                "            is_past(Message.lease_until, LATEST_LEASE),\n"
+                "            Message.domain.not_in(busy),\n",
+                "            or_(Message.lease_until.is_(None), "
+                "Message.lease_until <= NOW),\n"
+                "            Message.domain.not_in(busy),\n",
+            ),
+        ),
+        "tests/jobs/test_wrong_clock.py::"
+        "test_one_in_the_hands_of_a_worker_that_died_meanwhile_goes_out[sqlite]",
+    ),
+    Mutant(
+        "what is wrong with a database's address is told without its password",
+        (
+            (
+                "rsvp/site_addresses.py",
+                'raise ValueError(f"must be written like {POSTGRESQL_EXAMPLE}") '
+                "from None",
+                "raise",
+            ),
+        ),
+        "tests/test_config.py::"
+        "test_what_is_wrong_with_a_database_is_told_without_its_password",
     ),
 )
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.architecture import mutants
 from tests.paths import ROOT
+from tests.support.for_each import for_each
 
 
 @pytest.mark.soak
@@ -26,7 +27,7 @@ def test_a_guard_taken_out_is_noticed(mutant):
     assert became == "caught"
 
 
-@pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.guard)
+@for_each("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.guard)
 def test_each_guard_still_stands_where_it_is_taken_out(mutant):
     for file, there, instead in mutant.changes:
         text = (ROOT / file).read_text(encoding="utf-8")

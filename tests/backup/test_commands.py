@@ -15,6 +15,7 @@ from rsvp import cli, startup
 from rsvp.domain import invariants as restoring
 from tests.conftest import TEST_SETTINGS
 from tests.support.factories import make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.serve_process import RSVP_COMMAND, ServeProcess, kill_remaining
 
 
@@ -102,7 +103,7 @@ def test_what_is_not_encrypted_is_said_to_be(rsvp, tmp_path):
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("args", "told"),
     [
         (("backup", "x", "--recipient", "a", "--passphrase"), "not both"),
@@ -116,6 +117,7 @@ def test_what_is_not_encrypted_is_said_to_be(rsvp, tmp_path):
         (("restore", "x", "--erasures", "/nowhere/x"), "/nowhere/x is no file"),
         (("backup-key", "/nowhere/key"), "/nowhere/key can't be written"),
     ],
+    fresh=True,
 )
 def test_mistakes_are_told_in_one_line(rsvp, args, told):
     status, out, err = rsvp(*args)

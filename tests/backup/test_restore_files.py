@@ -17,6 +17,7 @@ from rsvp.models import User
 from tests.backup.backed_up_event import LATER, RECIPIENT, SECRET, files_in
 from tests.backup.conftest import Site
 from tests.support.factories import CODE_KEY, make_event, make_user
+from tests.support.for_each import for_each
 from tests.support.processes import Process
 
 # --- what is wrong with a file ------------------------------------------------------
@@ -59,7 +60,7 @@ def test_a_file_that_is_cut_off_or_changed_is_refused(sqlite_site, tmp_path, kin
     assert files_in(sqlite_site) == ["rsvp.db"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "told"),
     [
         (b"", "is empty"),
@@ -71,6 +72,7 @@ def test_a_file_that_is_cut_off_or_changed_is_refused(sqlite_site, tmp_path, kin
         (b"age-encryption.org/v1\n-> X25519 abc\n", "is encrypted for a key"),
         (b"age-encryption.org/v1\n-> scrypt abc 18\n", "damaged"),
     ],
+    fresh=True,
 )
 def test_what_is_no_backup_is_told_apart(sqlite_site, tmp_path, content, told):
     path = tmp_path / "site.backup"

@@ -27,6 +27,7 @@ from rsvp.extensions import db
 from rsvp.jobs import scheduler
 from rsvp.models import Admission, Membership, Team
 from tests.support.factories import make_event, make_user, register
+from tests.support.for_each import for_each
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ COMMANDS = dict(all_commands(cli.root))
 # --- all of them --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@for_each("path", COMMANDS, ids=" ".join, fresh=True)
 def test_every_command_explains_itself(path, capsys):
     assert cli.run([*path, "--help"]) == 0
     told = capsys.readouterr().out
@@ -74,7 +75,7 @@ def test_alone_it_lists_its_commands(capsys):
         assert f"  {name} " in told
 
 
-@pytest.mark.parametrize(
+@for_each(
     "args",
     [
         ["nothing-like-it"],
@@ -83,6 +84,7 @@ def test_alone_it_lists_its_commands(capsys):
         ["attendees", "evening", "--format", "xml"],
         ["serve", "--twice"],
     ],
+    fresh=True,
 )
 def test_bad_input_ends_with_one_clear_line(args, capsys):
     assert cli.run(args) == 1
@@ -133,12 +135,13 @@ def test_an_account_can_have_a_role_in_a_new_team(rsvp):
     assert (membership.team.slug, membership.role) == ("night-school", "door_host")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("email", "reason"),
     [
         ("ada at example.org", "rsvp: ada at example.org is not a mail address"),
         ("CLEO@example.org", "rsvp: this address has an account already"),
     ],
+    fresh=True,
 )
 def test_an_account_that_can_not_be_made_leaves_nothing(rsvp, email, reason):
     make_user("cleo@example.org")

@@ -16,6 +16,7 @@ from rsvp.formats.eventfile import parse
 from rsvp.models import Event, Registration
 from tests.paths import EVENT_FILES
 from tests.support.factories import import_case, make_event, register
+from tests.support.for_each import for_each
 
 SOUP = EVENT_FILES / "letters-and-soup.yaml"
 
@@ -210,13 +211,14 @@ def test_a_file_comes_from_standard_input(rsvp):
     ]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("raw", "reason"),
     [
         (b"slug: x\ntitle: caf\xe9\n", "2: is not UTF-8 text"),
         (b"x" * 900_000, "1: the file is longer than 200,000 characters"),
         (b"", "1: the file is empty"),
     ],
+    fresh=True,
 )
 def test_what_is_no_text_file_is_refused(rsvp, raw, reason):
     result = rsvp("import", "-", input=raw)

@@ -13,6 +13,7 @@ from rsvp import create_app, startup
 from rsvp.config import UnsafeStart
 from tests.conftest import TEST_SETTINGS, database_file
 from tests.support import outages
+from tests.support.for_each import for_each
 from tests.support.unprivileged import chown_to_nobody, folder_of_nobody, run_as_nobody
 
 STARTS = (("init",), ("serve", "--no-worker"), ("worker", "--once"), ("wsgi",))
@@ -46,7 +47,7 @@ def start(folder: Path, *args: str) -> str:
     return said
 
 
-@pytest.mark.parametrize("args", STARTS, ids=lambda args: args[0])
+@for_each("args", STARTS, ids=lambda args: args[0], fresh=True)
 def test_a_file_that_can_not_be_written_is_refused(folder: Path, args):
     (folder / "rsvp.db").chmod(0o444)
 
@@ -84,7 +85,7 @@ def no_database_at_all(folder: Path) -> None:
     (folder / "rsvp.db").write_text("Dear diary, today I was a text file. " * 200)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "spoil",
     [
         folder_closed,
@@ -95,6 +96,7 @@ def no_database_at_all(folder: Path) -> None:
         a_link_to_nothing,
         no_database_at_all,
     ],
+    fresh=True,
 )
 def test_whatever_is_wrong_with_the_file_is_one_line(
     folder: Path, spoil: Callable[[Path], None]
@@ -105,7 +107,7 @@ def test_whatever_is_wrong_with_the_file_is_one_line(
         assert start(folder, *args)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "uri",
     [
         "sqlite:////tmp/rsvp.db?mode=ro",
@@ -113,6 +115,7 @@ def test_whatever_is_wrong_with_the_file_is_one_line(
         "sqlite:////tmp/rsvp.db?timeout=0",
         "postgresql://rsvp@db.example.org:port/rsvp",
     ],
+    fresh=True,
 )
 def test_an_address_that_could_not_work_is_refused(tmp_path: Path, uri: str):
     with pytest.raises(UnsafeStart, match="RSVP_SQLALCHEMY_DATABASE_URI"):

@@ -6,12 +6,12 @@ import errno
 import sqlite3
 
 import psycopg
-import pytest
 from sqlalchemy import exc
 
 from rsvp.database import outages
 from rsvp.database.outages import OutageKind
 from rsvp.errors import WriteLockUnavailable
+from tests.support.for_each import for_each
 
 
 def sqlite(code: int) -> sqlite3.Error:
@@ -31,7 +31,7 @@ def system(number: int) -> WriteLockUnavailable:
         return error
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "kind"),
     [
         (sqlite(sqlite3.SQLITE_FULL), OutageKind.FULL),

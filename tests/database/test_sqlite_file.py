@@ -26,6 +26,7 @@ from rsvp.models import User
 from tests.conftest import TEST_SETTINGS
 from tests.conftest import database_file as file_of
 from tests.support.factories import make_user
+from tests.support.for_each import for_each
 from tests.support.serve_process import (
     IS_LINUX,
     RSVP_COMMAND,
@@ -98,7 +99,7 @@ def site(place) -> Iterator[ServeProcess]:
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="children are read from /proc")
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+@for_each("told", [signal.SIGTERM, signal.SIGINT], fresh=True)
 def test_a_site_that_ends_leaves_one_file_with_everything(site, place, told, tmp_path):
     site.start()
     assert site.status("/health/ready") == 200
@@ -230,7 +231,7 @@ def moved(backup: Path, file: Path) -> None:
     backup.with_suffix(".moved").replace(file)
 
 
-@pytest.mark.parametrize("put_back", [copied, copied_with_its_times, moved])
+@for_each("put_back", [copied, copied_with_its_times, moved], fresh=True)
 def test_an_old_wal_is_not_applied_to_a_backup_put_back(place, put_back):
     add_user(place, "ada@example.org")
     backup = shutil.copy2(place / "rsvp.db", place / "backup")
@@ -308,9 +309,7 @@ def emptied(file: Path) -> None:
     os.truncate(file, 0)
 
 
-@pytest.mark.parametrize(
-    "damage", [garbage, cut_off, overwritten_in_the_middle, emptied]
-)
+@for_each("damage", [garbage, cut_off, overwritten_in_the_middle, emptied], fresh=True)
 def test_a_damaged_file_is_refused_with_what_to_do(place, damage):
     add_user(place, "ada@example.org")
     damage(place / "rsvp.db")

@@ -7,7 +7,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from sqlalchemy import func, select
 
 from rsvp import walltime
@@ -19,6 +18,7 @@ from rsvp.models import Event, Message, Question, Registration, Series
 from rsvp.models.event import QuestionType, Visibility
 from rsvp.queries import events as event_queries
 from tests.support.factories import CODE_KEY, NOON, make_event
+from tests.support.for_each import for_each
 
 FILES = sorted(load.SAMPLE_FOLDER.glob("*.yaml"))
 
@@ -84,7 +84,7 @@ def test_a_database_with_an_event_of_its_own_is_left_alone(app):
     assert count(Event) == 1
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@for_each("file", FILES, ids=lambda file: file.stem)
 def test_sample_times_exist_and_lie_ahead_whatever_the_day(file):
     text = file.read_text()
     for days in range(800):
@@ -98,7 +98,7 @@ def test_sample_times_exist_and_lie_ahead_whatever_the_day(file):
         assert now + timedelta(days=3) < times["starts"] < times["ends"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "read"),
     [
         ("{{+0}}", "2027-01-15"),

@@ -25,6 +25,7 @@ from rsvp.jobs.scheduler import (
 )
 from rsvp.models import Job, Registration
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 
 SECOND = timedelta(seconds=1)
 ADA = "ada@example.org"
@@ -155,7 +156,7 @@ def test_who_stalled_past_the_lease_leaves_the_row_to_who_took_over(app, count, 
     assert (row().done, row().failures) == (7, 0)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("holder", "takes_over"),
     [
         (f"{HERE}:4194305:1", True),  # no process has such a number
@@ -164,6 +165,7 @@ def test_who_stalled_past_the_lease_leaves_the_row_to_who_took_over(app, count, 
         ("elsewhere:4194305:1", False),  # nobody here can tell
     ],
     ids=("ended", "ours from before", "at work", "elsewhere"),
+    fresh=True,
 )
 def test_nobody_waits_for_a_lease_whose_holder_is_known_to_be_gone(
     app, count, holder, takes_over

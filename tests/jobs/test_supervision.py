@@ -21,6 +21,7 @@ from rsvp.jobs.supervision import HEALTHY_AFTER, SupervisedWorker
 from rsvp.jobs.worker import StopOnClockJump
 from rsvp.models import Job, Worker
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 
 ADA = "ada@example.org"
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -81,7 +82,7 @@ def until(happens) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("name", ["deliver", "rounds"])
+@for_each("name", ["deliver", "rounds"], fresh=True)
 def test_a_mistake_ends_no_worker_and_is_told_until_it_is_over(
     app, smtp, quick, monkeypatch, caplog, name
 ):
@@ -196,9 +197,10 @@ def test_one_that_runs_for_some_minutes_is_well(app, clock):
     assert (row().ends, row().why, row().holder) == (0, None, worker.holder)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("ended", "why"),
     [(None, "it was killed, or ended without a word"), ("signal SIGSEGV",) * 2],
+    fresh=True,
 )
 def test_one_that_was_killed_is_noted_by_the_next(app, clock, ended, why):
     for ends in (1, 2):
@@ -232,9 +234,10 @@ def test_ends_of_machines_that_are_gone_are_forgotten(app, clock):
     assert set(db.session.scalars(select(Worker.host))) == {"other", HERE}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "words"),
     [(3, "exit status 3"), (-9, "signal SIGKILL"), (-63, "signal 63")],
+    fresh=True,
 )
 def test_an_exit_is_told_in_words(code, words):
     assert exit_text(code) == words

@@ -24,6 +24,7 @@ from tests.support.factories import (
     make_user,
     register,
 )
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.pages.sign_in import sign_in
 from tests.support.reminders import THANKS, TWO_DAYS, add_reminders, local_time
@@ -32,7 +33,7 @@ DAY = timedelta(days=1)
 ADA = "ada@example.org"
 LEAPS = [2 * DAY, 60 * DAY, 366 * DAY, -2 * DAY, -60 * DAY, -366 * DAY]
 
-leaps = pytest.mark.parametrize("leap", LEAPS, ids=lambda leap: f"{leap.days} days")
+leaps = for_each("leap", LEAPS, ids=lambda leap: f"{leap.days} days", fresh=True)
 
 
 def round_at(now, passed: timedelta = timedelta()) -> tuple[dict[str, int], list[str]]:
@@ -94,7 +95,7 @@ def test_after_an_hour_by_the_steady_clock_it_erases(app):
     assert load_registration(outcome).name == ""
 
 
-@pytest.mark.parametrize("leap", [2 * DAY, 366 * DAY])
+@for_each("leap", [2 * DAY, 366 * DAY], fresh=True)
 def test_nobody_loses_a_place_for_want_of_an_answer_by_a_wrong_clock(asked, leap):
     round_at(local_time("26 18:01"))
     assert round_at(local_time("26 18:01") + leap)[1] == ["close", "erase"]
@@ -139,7 +140,7 @@ def test_reminders_go_out_though_the_site_was_off_for_days(app):
 # --- what is not lost ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("leap", [15 * DAY, 60 * DAY, 366 * DAY])
+@for_each("leap", [15 * DAY, 60 * DAY, 366 * DAY], fresh=True)
 def test_a_reminder_is_not_called_too_late_by_a_wrong_clock(app, leap):
     event = make_event()
     register(event, email=ADA)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from celery import Celery
 from sqlalchemy import select, update
 
@@ -20,6 +19,7 @@ from rsvp.models import Event, Job, MailDomain, Mailing, Message, Registration
 from rsvp.models.mailing import MailingState
 from rsvp.models.message import MAX_RETRY_DELAY
 from tests.support.factories import NOON, make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.mailings import draft_mailing, schedule_mailing
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.reminders import TWO_DAYS, add_reminders, local_time
@@ -30,8 +30,8 @@ AHEAD = [2 * DAY, 60 * DAY, 366 * DAY]
 LEAPS = [*AHEAD, *(-leap for leap in AHEAD)]
 ADA = "ada@example.org"
 
-ahead = pytest.mark.parametrize("leap", AHEAD, ids=lambda leap: f"{leap.days} days")
-leaps = pytest.mark.parametrize("leap", LEAPS, ids=lambda leap: f"{leap.days} days")
+ahead = for_each("leap", AHEAD, ids=lambda leap: f"{leap.days} days", fresh=True)
+leaps = for_each("leap", LEAPS, ids=lambda leap: f"{leap.days} days", fresh=True)
 
 
 # --- jobs ---------------------------------------------------------------------------
@@ -59,7 +59,7 @@ def test_one_that_failed_meanwhile_is_tried_again_and_waits_no_longer(app, leap)
 
 
 @ahead
-@pytest.mark.parametrize("early", [False, True], ids=["worker", "once"])
+@for_each("early", [False, True], ids=["worker", "once"], fresh=True)
 def test_a_lease_of_another_machine_that_cannot_be_so_long_holds_nothing_up(
     app, leap, early
 ):

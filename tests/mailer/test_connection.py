@@ -16,6 +16,7 @@ from rsvp.jobs.delivery import sender as delivery_sender
 from rsvp.models import Message
 from rsvp.text import cleaning
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 from tests.support.mail.messages import (
     KEY,
     NOW,
@@ -70,8 +71,8 @@ def test_every_line_on_the_wire_is_short_ascii(texts):
     assert max(len(line) for line in data.split(b"\r\n")) <= 998
 
 
-@pytest.mark.parametrize(
-    "contact", ["a@example.org\r\nBcc: b@example.org", "Nobody", "", None]
+@for_each(
+    "contact", ["a@example.org\r\nBcc: b@example.org", "Nobody", "", None], fresh=True
 )
 def test_a_bad_contact_address_injects_nothing(texts, contact):
     message = build_message(
@@ -100,7 +101,7 @@ def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
     assert mail["list-unsubscribe-post"] == "List-Unsubscribe=One-Click"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "title",
     [
         *("Ada\r\nBcc: b@example.org", "Ünïcode " * 30),
@@ -110,6 +111,7 @@ def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
         "=?utf-8?q?Ada=0D=0A=0D=0AAnother_mail?= and " + "soup " * 60,
         *("=?utf-8?q?=D0?= ünïcode", "=?nothing?q?a?=", "What =?= is this?"),
     ],
+    fresh=True,
 )
 def test_what_people_write_stays_in_its_header(texts, title):
     letter = render.build_mail(
@@ -127,8 +129,10 @@ def test_what_people_write_stays_in_its_header(texts, title):
     }
 
 
-@pytest.mark.parametrize(
-    "title", ["می\u200cخواهم بیایم", "👩\u200d👧 and 🏳️\u200d🌈", "שלום!\u200f (18:00)"]
+@for_each(
+    "title",
+    ["می\u200cخواهم بیایم", "👩\u200d👧 and 🏳️\u200d🌈", "שלום!\u200f (18:00)"],
+    fresh=True,
 )
 def test_what_joins_letters_and_pictures_stays_in_a_subject(texts, title):
     registration = build_registration(build_event(title=title))
@@ -137,13 +141,14 @@ def test_what_joins_letters_and_pictures_stays_in_a_subject(texts, title):
     assert mail["subject"] == f"Your ticket for {title}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "title",
     [
         "& Führung Freunde für über “Lesen” Bücherei München",
         "für Abend über & München Führung “Lesen” Bücherei",
         "der & Café – Bücherei für über München",
     ],
+    fresh=True,
 )
 def test_a_long_subject_keeps_each_space(texts, title):
     registration = build_registration(build_event(title=title))

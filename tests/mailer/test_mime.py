@@ -7,13 +7,14 @@ from email import message_from_bytes, policy
 import pytest
 
 from rsvp.mailer import mime
+from tests.support.for_each import for_each
 
 
 def read(data: bytes):
     return message_from_bytes(data, policy=policy.default)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content",
     [
         *("", "plain\n", "ñandú — “quoted” = 100 %\n", "a" * 2000 + "\n"),
@@ -49,7 +50,7 @@ def test_parts_are_told_apart():
     assert image.get_content_disposition() == "inline"
 
 
-@pytest.mark.parametrize("value", ["a\r\nBcc: b@example.org", "ñ", "a\x00"])
+@for_each("value", ["a\r\nBcc: b@example.org", "ñ", "a\x00"])
 def test_a_header_takes_nothing_but_plain_text(value):
     with pytest.raises(ValueError, match="can't be written"):
         mime.header_line("X-Test", value)

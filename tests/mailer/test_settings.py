@@ -7,6 +7,7 @@ import pytest
 from rsvp import create_app
 from rsvp.config import UnsafeStart
 from rsvp.mailer import settings as mailer_settings
+from tests.support.for_each import for_each
 
 ADDRESS = "must be one mail address, such as"
 HOST = "must be a host name such as mail.example.org, or an IP address, and"
@@ -14,7 +15,7 @@ SERVER = {"MAIL_SERVER": "127.0.0.1", "PUBLIC_URL": "https://rsvp.example.org"}
 LINE = "must be one line, with no tab and no control character"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "host"),
     [
         ("mail.example.org", "mail.example.org"),
@@ -36,7 +37,7 @@ def test_a_server_is_a_host_or_an_address(text, host):
     assert mailer_settings.parse_server(text) == host
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "why"),
     [
         *((text, HOST) for text in ("smtp://mail.example.org", "mail.example.org:25")),
@@ -60,7 +61,7 @@ def test_what_is_no_server_is_refused_and_not_repeated(text, why):
     assert "pa55" not in str(refusal.value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "sender"),
     [
         ("rsvp@example.org", ("", "rsvp@example.org")),
@@ -81,7 +82,7 @@ def test_a_sender_is_a_name_and_an_address(text, sender):
     assert mailer_settings.parse_sender(text) == sender
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "why"),
     [
         *((text, ADDRESS) for text in ("Nobody", "rsvp@", "@example.org", "a@b@c.org")),
@@ -103,7 +104,7 @@ def test_what_is_no_sender_is_refused(text, why):
     assert str(refusal.value).startswith(why)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "kept"),
     [
         ("pässwörd\n", "pässwörd"),
@@ -117,15 +118,13 @@ def test_a_password_is_kept_to_the_letter_but_for_its_files_last_line_break(text
     assert mailer_settings.parse_secret(text) == kept
 
 
-@pytest.mark.parametrize(
-    "text", ["a\0b", "a\nb", "a\n\n", "a\tb", "\udcfc", "ö" * 2049]
-)
+@for_each("text", ["a\0b", "a\nb", "a\n\n", "a\tb", "\udcfc", "ö" * 2049])
 def test_what_no_server_could_take_as_a_password_is_refused(text):
     with pytest.raises(ValueError, match="must"):
         mailer_settings.parse_secret(text)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("values", "line"),
     [
         (

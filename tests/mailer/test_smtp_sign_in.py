@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.factories import make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import all_messages, deliver
 
 pytestmark = pytest.mark.parametrize("app", ["sqlite"], indirect=True)
@@ -36,14 +37,14 @@ def sign_in(app, raw, monkeypatch):
     return try_it
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("user", "password"), ACCOUNTS)
+@for_each("way", WAYS)
+@for_each(("user", "password"), ACCOUNTS, fresh=True)
 def test_any_letters_sign_in(sign_in, raw, way, user, password):
     assert sign_in(user, password, way) == (1, 0, 0)
     assert len(raw.taken) == 1
 
 
-@pytest.mark.parametrize("offered", ["plain", "X-OWN LOGIN XOAUTH2", "NTLM cram-md5"])
+@for_each("offered", ["plain", "X-OWN LOGIN XOAUTH2", "NTLM cram-md5"], fresh=True)
 def test_one_way_that_is_known_is_enough(sign_in, offered):
     assert sign_in("zoë", "pässwörd", offered) == (1, 0, 0)
 

@@ -7,6 +7,7 @@ import pytest
 
 from rsvp.rate_limits import in_memory
 from rsvp.rate_limits.in_memory import ProcessMemoryStorage
+from tests.support.for_each import for_each
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-@pytest.mark.parametrize("days", [2, 60, 366, -2, -60])
+@for_each("days", [2, 60, 366, -2, -60], fresh=True)
 def test_a_clock_that_is_wrong_for_a_moment_locks_nobody_out(
     clock: list[float], days: int
 ):

@@ -17,6 +17,7 @@ from rsvp.rate_limits import in_redis
 from rsvp.rate_limits.in_redis import SharedRedisStorage, storage_uri
 from tests.conftest import TEST_SETTINGS
 from tests.support import services
+from tests.support.for_each import for_each
 from tests.support.servers import OwnRedis, SilentServer
 
 
@@ -112,7 +113,7 @@ SERVERS = {
 }
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@for_each("name", SERVERS, fresh=True)
 def test_a_redis_that_does_not_count_costs_under_a_second_once(name: str, caplog):
     with SERVERS[name]() as server:
         storage = counting_in(f"redis://127.0.0.1:{server.port}/0")
@@ -224,7 +225,7 @@ def test_limits_hold_in_a_process_though_redis_hangs(tmp_path):
         assert time.monotonic() - began < 3
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "localhost:6379",
@@ -236,6 +237,7 @@ def test_limits_hold_in_a_process_though_redis_hangs(tmp_path):
         "redis://[::1",
         "redis://127.0.0.1:70000",
     ],
+    fresh=True,
 )
 def test_an_address_that_can_not_be_read_is_refused_in_one_line(tmp_path, url: str):
     with pytest.raises(UnsafeStart, match="RSVP_REDIS_URL") as refusal:

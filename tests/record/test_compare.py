@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.record import compare
+from tests.support.for_each import for_each
 
 PAGE = """GET /
 
@@ -24,7 +23,7 @@ BEFORE = {
 STYLED = BEFORE | {"etag": "2", "digest": "77aa", "sheet": "public", "name": "places"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("after", "ignores", "differs"),
     [
         (BEFORE, False, 0),
@@ -32,6 +31,7 @@ STYLED = BEFORE | {"etag": "2", "digest": "77aa", "sheet": "public", "name": "pl
         (STYLED, True, 0),
         (STYLED | {"words": "Two places are left."}, True, 1),
     ],
+    fresh=True,
 )
 def test_only_what_people_see_differs(tmp_path, capsys, after, ignores, differs):
     for folder, values in (("before", BEFORE), ("after", after)):

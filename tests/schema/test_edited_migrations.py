@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from flask_migrate import upgrade
 
 from rsvp.extensions import db
@@ -22,6 +21,7 @@ from tests.schema.edited_migrations import (
     WITHOUT_FAILED,
 )
 from tests.schema.schema_dump import whole_schema
+from tests.support.for_each import for_each
 
 # What a database can have been made by: the revision it stands at, and which of its
 # migrations ran in an older form. From the older 0003 none of the older forms of 0005
@@ -60,7 +60,7 @@ def named(state: tuple[str, tuple[edited_migrations.EarlierText, ...]]) -> str:
     return f"{revision} {', '.join(NAMES[form] for form in older) or 'as today'}"
 
 
-@pytest.mark.parametrize("state", STATES, ids=named)
+@for_each("state", STATES, ids=named, fresh=True)
 def test_from_each_state_the_newest_schema_comes_with_every_row(blank, tmp_path, state):
     revision, older = state
     made_by = str(edited_migrations.migrations_with(older, tmp_path / "migrations"))

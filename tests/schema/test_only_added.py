@@ -10,11 +10,11 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from flask_migrate import upgrade
 
 from rsvp import startup
 from tests.schema.schema_dump import whole_schema
+from tests.support.for_each import for_each
 
 SINCE = "0005"
 """Later migrations run while a site does."""
@@ -99,7 +99,7 @@ NEW = {"type": "INTEGER", "nullable": False, "default": "None"}
 SLUG = {"type": "VARCHAR(64)", "nullable": False, "default": "None"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changed", "told"),
     [
         (change("teams", None), ["table teams is gone"]),

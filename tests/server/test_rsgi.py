@@ -14,6 +14,7 @@ import pytest
 from rsvp import networks
 from rsvp.server import environ as environ_keys
 from rsvp.server import request_bodies, response_spool, rsgi
+from tests.support.for_each import for_each
 from tests.support.rsgi import HERE, LONGEST, THERE, Echo, Headers, Scope, form_scope
 
 SOMEBODY = "somebody@example.org"
@@ -75,7 +76,7 @@ def serve(app: Any, *requests: tuple[Scope, Protocol], **limits: int) -> Any:
 CHUNKED = Scope(headers=Headers(("transfer-encoding", "chunked")))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("scope", "protocol", "body"),
     [
         (form_scope(b"ab"), Protocol(b"a", b"b"), b"ab"),
@@ -95,7 +96,7 @@ def test_a_body_reaches_the_application_whole(scope, protocol, body):
     assert app.bodies == [body]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("scope", "protocol", "status"),
     [
         (form_scope(LONGEST + 1), Protocol(60.0), 413),
@@ -117,7 +118,7 @@ def test_a_body_too_long_or_too_slow_is_refused_without_a_thread(
     assert app.bodies == []
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("scope", "protocol"),
     [
         (form_scope(9), Protocol(b"abc")),

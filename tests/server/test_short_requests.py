@@ -8,9 +8,8 @@ import time
 from concurrent.futures import Future
 from typing import Any
 
-import pytest
-
 from rsvp.server import request_bodies, rsgi, short_requests
+from tests.support.for_each import for_each
 from tests.support.rsgi import LONGEST, THERE, Echo, Headers, Scope, form_scope
 
 NEVER = 10**9
@@ -87,7 +86,7 @@ class Where(Echo):
         return super().__call__(environ, start)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("headers", "length"),
     [
         ([("content-length", "0")], 0),
@@ -107,7 +106,7 @@ def test_a_body_is_short_if_it_says_so(headers, length):
     assert short_requests.short_length(Headers(*headers)) == length
 
 
-@pytest.mark.parametrize("is_there", [True, False])
+@for_each("is_there", [True, False])
 def test_a_form_is_answered_by_the_thread_that_brings_it(is_there):
     """There already when it is asked for, or some time later."""
     app = Where()
@@ -157,7 +156,7 @@ def test_a_client_that_goes_leaves_nothing():
     assert protocol.finished == 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("refuse", "status"),
     [
         (lambda short: short.refuse_late(time.monotonic() + NEVER), 408),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
+from _pytest.tmpdir import tmppath_result_key
 from flask import has_app_context
 
 from rsvp.extensions import db
@@ -92,9 +93,14 @@ def renew(request: pytest.FixtureRequest) -> dict[str, Any]:
         for name, fixture in active.items()
         if name != "request" and fixture.scope == "function"
     ]
+    # A folder that goes asks how the test went, which nobody knows yet.
+    request.node.stash.setdefault(tmppath_result_key, {})
     for name in reversed(names):
         active.pop(name).finish(request)
-    return {name: request.getfixturevalue(name) for name in names}
+    anew = {name: request.getfixturevalue(name) for name in names}
+    if "caplog" in anew:  # what was logged is the item's
+        anew["caplog"].clear()
+    return anew
 
 
 def roll_back() -> None:

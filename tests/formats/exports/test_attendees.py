@@ -151,7 +151,7 @@ def test_json_keeps_answers_as_they_were_given():
     [lambda r: attendee_exports.write_csv(r, ["q"]), attendee_exports.write_json],
 )
 def test_memory_stays_flat_however_many_come(write):
-    rows = itertools.repeat(replace(ADA, answers={"q": "x" * 1000}), 12_000)
+    rows = itertools.repeat(replace(ADA, answers={"q": "x" * 1000}), 4_000)
     tracemalloc.start()
     try:
         size = sum(map(len, write(rows)))
@@ -159,5 +159,5 @@ def test_memory_stays_flat_however_many_come(write):
     finally:
         tracemalloc.stop()
 
-    assert size > 10_000_000
+    assert size > 4_000_000
     assert peak < 1_000_000

@@ -7,7 +7,6 @@ import time
 from datetime import timedelta
 from smtplib import SMTP
 
-import pytest
 from sqlalchemy import select
 
 from rsvp.extensions import db
@@ -17,19 +16,21 @@ from rsvp.models import Message
 from rsvp.models.message import MessageKind
 from rsvp.queries import jobs as job_queries
 from tests.support.factories import NOON, make_event, make_user, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.smtp_server import DRIP, LOST, RESET, STALL
 
 ADA = "ada@example.org"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answer",
     [
         *("rcpt 450 busy", "rcpt 451 greylisted", "rcpt 452 full", "rcpt 421 no"),
         *("450 busy", "451 later", "452 full", "421 closing", RESET, STALL),
         *("mail 421 closing", "mail 452 no room"),
     ],
+    fresh=True,
 )
 def test_what_may_pass_is_tried_again_and_comes_once(app, smtp, monkeypatch, answer):
     monkeypatch.setitem(app.config, "MAIL_TIMEOUT", 1)
@@ -84,8 +85,10 @@ def test_no_mail_is_handed_over_after_its_time(app, smtp, monkeypatch):
     assert all_messages()[0].state == "queued"
 
 
-@pytest.mark.parametrize(
-    "answer", ["rcpt 550 unknown", "rcpt 552 full", "550 no", "552 too large"]
+@for_each(
+    "answer",
+    ["rcpt 550 unknown", "rcpt 552 full", "550 no", "552 too large"],
+    fresh=True,
 )
 def test_what_is_final_is_tried_once(app, smtp, answer):
     smtp.script.append(answer)

@@ -13,6 +13,7 @@ from rsvp.domain.registrations import cancellation
 from rsvp.jobs import tasks
 from rsvp.jobs.delivery import batches, claims, sender
 from tests.support.factories import cancel, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver
 from tests.support.reminders import TWO_DAYS, add_reminders, local_time
 
@@ -72,7 +73,7 @@ def test_what_went_out_is_noted_before_anything_that_takes_its_time(
     assert noted == [1] * 12
 
 
-@pytest.mark.parametrize("cancelled", [5, 11])
+@for_each("cancelled", [5, 11], fresh=True)
 def test_what_changes_while_others_go_out_counts(twelve, smtp, monkeypatch, cancelled):
     monkeypatch.setattr(batches, "MAX_AGE", timedelta(0))
     send_smtp = sender.Delivery.send_smtp

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 
-import pytest
 from sqlalchemy import event as sqlalchemy_event
 
 from rsvp import tokens
@@ -28,6 +27,7 @@ from rsvp.jobs.delivery import claims as delivery_claims
 from rsvp.models import Registration
 from rsvp.models.message import MessageKind, MessageState
 from tests.support.factories import CODE_KEY, NOON, cancel, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.reminders import TWO_DAYS, add_reminders, local_time
 
@@ -77,7 +77,7 @@ def test_a_mail_that_failed_for_good_lets_the_next_one_pass(app, smtp):
     assert message_states()[:2] == [MessageState.FAILED, MessageState.SENT]
 
 
-@pytest.mark.parametrize("tried", [False, True])
+@for_each("tried", [False, True], fresh=True)
 def test_a_confirmation_is_not_sent_once_the_place_is_cancelled(app, smtp, tried):
     place = register(make_event(), email=ADA)
     if tried:
@@ -101,7 +101,7 @@ def test_nobody_is_told_of_a_place_once_the_event_is_over(app, smtp):
     assert message_states() == [MessageState.SUPERSEDED, MessageState.SENT]
 
 
-@pytest.mark.parametrize("end", ["cancel", "release"])
+@for_each("end", ["cancel", "release"], fresh=True)
 def test_an_end_is_not_told_to_who_was_brought_back_meanwhile(app, smtp, end):
     place = register(make_event(), email=ADA)
     deliver()
@@ -139,7 +139,7 @@ def test_what_a_worker_is_sending_goes_out_before_the_cancellation(
     assert second.endswith("is cancelled")
 
 
-@pytest.mark.parametrize("comes_back", [False, True])
+@for_each("comes_back", [False, True], fresh=True)
 def test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on(
     app, smtp, monkeypatch, comes_back
 ):
@@ -169,7 +169,7 @@ def test_what_a_worker_is_sending_goes_out_before_it_is_said_to_be_passed_on(
     assert MessageState.QUEUED not in message_states()
 
 
-@pytest.mark.parametrize("tried", [False, True])
+@for_each("tried", [False, True], fresh=True)
 def test_what_was_held_back_in_a_workers_hand_keeps_nobody_waiting(app, smtp, tried):
     place = register(make_event(), email=ADA)
     claims = delivery_claims.claim_due(NOON, 10)
@@ -335,7 +335,7 @@ def make_new_codes(registration_id):
         )
 
 
-@pytest.mark.parametrize("change", [mute, give_up, pass_on, make_new_codes])
+@for_each("change", [mute, give_up, pass_on, make_new_codes], fresh=True)
 def test_what_changes_between_reading_and_sending_counts(
     app, smtp, monkeypatch, change
 ):

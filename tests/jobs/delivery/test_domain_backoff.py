@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from rsvp import db as rsvp_db
@@ -12,6 +11,7 @@ from rsvp.extensions import db
 from rsvp.jobs.delivery import claims, domain_backoff, sender
 from rsvp.models import MailDomain
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.smtp_server import RESET
 
@@ -33,7 +33,7 @@ def attempts() -> list[int]:
     return [message.attempts for message in all_messages()]
 
 
-@pytest.mark.parametrize("answer", [RESET, "rcpt 421 too many", "421 closing"])
+@for_each("answer", [RESET, "rcpt 421 too many", "421 closing"], fresh=True)
 def test_a_domain_that_hangs_up_rests_and_its_other_mails_wait_untried(
     app, smtp, answer
 ):

@@ -10,6 +10,7 @@ from rsvp.extensions import db
 from rsvp.jobs.delivery import claims as delivery_claims
 from rsvp.jobs.delivery import pool, sender
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 
 
@@ -23,7 +24,7 @@ def claimed_domains(**options):
     return [claim.domain for claim in claims]
 
 
-@pytest.mark.parametrize("connections", [2, 4])
+@for_each("connections", [2, 4], fresh=True)
 def test_fast_domains_are_done_while_a_slow_one_still_hangs(
     app, smtp, monkeypatch, connections
 ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import update
 
@@ -11,10 +10,11 @@ from rsvp.extensions import db
 from rsvp.mailer import connection
 from rsvp.models import Message
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 
 
-@pytest.mark.parametrize("connections", [1, 4])
+@for_each("connections", [1, 4], fresh=True)
 def test_one_that_cannot_be_put_into_bytes_is_put_off_alone(
     app, smtp, monkeypatch, connections
 ):
@@ -39,7 +39,7 @@ def test_one_that_cannot_be_put_into_bytes_is_put_off_alone(
     assert ada.due_at >= NOON + MINUTE
 
 
-@pytest.mark.parametrize("rank", [0, 2])
+@for_each("rank", [0, 2], fresh=True)
 def test_one_that_cannot_be_read_is_put_off_alone(app, smtp, monkeypatch, rank):
     """What one person waits for is read alone, what many get is read together."""
     event = make_event()

@@ -23,6 +23,7 @@ from rsvp.jobs.delivery import claims, render, sender
 from rsvp.models import Message
 from rsvp.models.message import MessageState
 from tests.support.factories import CODE_KEY, NOON, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.smtp_server import GOODBYE, RESET, STALL
 
@@ -91,7 +92,7 @@ def test_a_superseded_message_is_not_sent(app, smtp):
 # --- when it does not work ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", ["451 try again later", "rcpt 450 greylisted"])
+@for_each("answer", ["451 try again later", "rcpt 450 greylisted"], fresh=True)
 def test_a_temporary_refusal_is_tried_again_after_a_pause(app, smtp, answer):
     smtp.script.append(answer)
     register(make_event(), email=ADA)
@@ -106,7 +107,7 @@ def test_a_temporary_refusal_is_tried_again_after_a_pause(app, smtp, answer):
     assert smtp.recipients == [ADA]
 
 
-@pytest.mark.parametrize("answer", ["550 no such user", "rcpt 550 no such user"])
+@for_each("answer", ["550 no such user", "rcpt 550 no such user"], fresh=True)
 def test_a_final_refusal_is_kept_with_its_reason(app, smtp, answer):
     smtp.script.append(answer)
     register(make_event(), email=ADA)
@@ -196,7 +197,7 @@ def test_a_connection_reset_in_the_middle_of_the_data(app, smtp):
     assert smtp.recipients == ["grace@example.com", ADA]
 
 
-@pytest.mark.parametrize("goodbye", [GOODBYE, "mail 421 enough for now"])
+@for_each("goodbye", [GOODBYE, "mail 421 enough for now"], fresh=True)
 def test_a_server_that_hangs_up_between_mails_costs_no_try(app, smtp, goodbye):
     event = make_event()
     for _ in range(3):

@@ -15,6 +15,7 @@ from rsvp.mailer import connection
 from rsvp.mailer.smtp import MAX_ANSWER_BYTES, TimedSMTP, local_host_name
 from rsvp.models import MailDomain
 from tests.support.factories import NOON, make_event, register
+from tests.support.for_each import for_each
 from tests.support.outbox import MINUTE, all_messages, deliver, message_states
 from tests.support.raw_smtp_server import BANNER, CLOSE, END_OF_DATA
 
@@ -56,7 +57,7 @@ def puts_all_off(reason: str, caplog) -> None:
 # --- the server is in no state to take mail -----------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answers", "reason"),
     [
         ({BANNER: CLOSE}, HUNG_UP),
@@ -95,6 +96,7 @@ def puts_all_off(reason: str, caplog) -> None:
         ({"MAIL": CLOSE}, HUNG_UP),
         ({"MAIL": b"\r\n"}, NO_SMTP),
     ],
+    fresh=True,
 )
 def test_what_fails_before_the_recipient_puts_all_off(
     app, raw, caplog, answers, reason
@@ -106,7 +108,7 @@ def test_what_fails_before_the_recipient_puts_all_off(
     assert deliver(NOON + 2 * MINUTE) == (3, 0, 0)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answer", "reason"),
     [
         (None, "the mail server offers no encryption after connecting (STARTTLS)"),
@@ -120,6 +122,7 @@ def test_what_fails_before_the_recipient_puts_all_off(
             "before encryption",
         ),
     ],
+    fresh=True,
 )
 def test_encryption_that_fails_puts_all_off(
     app, raw, encrypting, caplog, monkeypatch, answer, reason
@@ -142,7 +145,7 @@ def test_encryption_from_the_first_byte_where_the_server_has_none(
     puts_all_off(NO_TLS, caplog)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("offers", "answer", "reason"),
     [
         (
@@ -187,6 +190,7 @@ def test_encryption_from_the_first_byte_where_the_server_has_none(
         ),
         (["AUTH LOGIN"], b"250 OK\r\n", "the mail server refused our sign-in (250)"),
     ],
+    fresh=True,
 )
 def test_a_sign_in_that_fails_puts_all_off(
     app, raw, caplog, monkeypatch, offers, answer, reason
@@ -200,7 +204,7 @@ def test_a_sign_in_that_fails_puts_all_off(
     assert not any(line.startswith(b"MAIL") for line in raw.heard)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "reason"),
     [
         ("mail..example.org", "can't be written"),
@@ -210,6 +214,7 @@ def test_a_sign_in_that_fails_puts_all_off(
         ("a b", "is not known"),
         ("mail\x00", "is not known"),
     ],
+    fresh=True,
 )
 def test_a_server_whose_name_is_none_puts_all_off(app, raw, monkeypatch, name, reason):
     monkeypatch.setitem(app.config, "MAIL_SERVER", name)
@@ -245,7 +250,7 @@ def test_nothing_left_to_work_with_ends_it(app, raw, monkeypatch):
 # --- our own address ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("offers", [[], ["SMTPUTF8"]])
+@for_each("offers", [[], ["SMTPUTF8"]], fresh=True)
 def test_a_sender_in_letters_that_the_server_does_not_take_puts_all_off(
     app, raw, monkeypatch, offers
 ):
@@ -262,9 +267,7 @@ def test_a_sender_in_letters_that_the_server_does_not_take_puts_all_off(
     assert deliver(NOON + 2 * MINUTE) == (3, 0, 0)
 
 
-@pytest.mark.parametrize(
-    ("is_esmtp", "report"), [(True, (1, 0, 1)), (False, (1, 0, 1))]
-)
+@for_each(("is_esmtp", "report"), [(True, (1, 0, 1)), (False, (1, 0, 1))], fresh=True)
 def test_letters_of_a_recipient_are_that_mails_end_alone(app, raw, is_esmtp, report):
     raw.offers = []
     if not is_esmtp:
@@ -299,7 +302,7 @@ def test_a_mail_that_is_too_large_holds_up_nobody_else(app, smtp):
 # --- answers to one mail ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answers", "state", "reason"),
     [
         ({"RCPT": b"550 " + LONG + b"\r\n"}, "failed", "550 " + "x" * 496),
@@ -333,6 +336,7 @@ def test_a_mail_that_is_too_large_holds_up_nobody_else(app, smtp):
         ({END_OF_DATA: b"421 no\r\n" + CLOSE}, "queued", "421 no"),
         ({END_OF_DATA: b"552 " + LONG + b"\r\n"}, "failed", "552 " + "x" * 496),
     ],
+    fresh=True,
 )
 def test_what_is_said_to_a_mail_is_read_to_its_end(app, raw, answers, state, reason):
     raw.answers = answers
@@ -342,7 +346,7 @@ def test_what_is_said_to_a_mail_is_read_to_its_end(app, raw, answers, state, rea
     assert (message_states(), reasons()) == ([state], [reason])
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answers",
     [
         {BANNER: b"220 " + LONG + b"\r\n"},
@@ -357,6 +361,7 @@ def test_what_is_said_to_a_mail_is_read_to_its_end(app, raw, answers, state, rea
         {"QUIT": b"no\r\n"},
         {"QUIT": CLOSE},
     ],
+    fresh=True,
 )
 def test_long_and_odd_answers_keep_no_mail_back(app, raw, answers):
     raw.answers = answers
@@ -366,8 +371,10 @@ def test_long_and_odd_answers_keep_no_mail_back(app, raw, answers):
     assert len(raw.taken) == 2
 
 
-@pytest.mark.parametrize(
-    "answer", [b"what?\r\n", b"500 what?\r\n", b"421 bye\r\n" + CLOSE, CLOSE]
+@for_each(
+    "answer",
+    [b"what?\r\n", b"500 what?\r\n", b"421 bye\r\n" + CLOSE, CLOSE],
+    fresh=True,
 )
 def test_after_a_refusal_that_is_not_taken_back_another_connection_goes_on(
     app, raw, answer
@@ -408,7 +415,7 @@ def test_a_server_that_never_says_goodbye_is_left_soon(app, raw, monkeypatch):
     assert time.monotonic() - before < 4
 
 
-@pytest.mark.parametrize("name", ["büro", "a_b.example.org", "ada", "a b.example.org"])
+@for_each("name", ["büro", "a_b.example.org", "ada", "a b.example.org"], fresh=True)
 def test_a_machine_without_a_name_of_its_own_names_its_address(
     app, raw, monkeypatch, name
 ):
