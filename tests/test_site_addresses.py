@@ -202,14 +202,23 @@ def test_a_port_that_is_taken_is_not_the_hosts_mistake():
         # Whoever opens it then says that the port is taken.
 
 
+OUTSIDE = {n: v for n, v in os.environ.items() if not n.startswith("RSVP_")}
+
+
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("instance")
+    environment = OUTSIDE | {"RSVP_INSTANCE_PATH": str(folder)}
+    subprocess.run([RSVP, "init"], env=environment, check=True)
+    return folder
+
+
 @for_each(("host", "shown"), [("[::1]", "[::1]"), ("LOCALHOST", "localhost")])
-def test_the_site_listens_there_and_says_so(tmp_path, host, shown):
+def test_the_site_listens_there_and_says_so(instance, host, shown):
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    environment = {n: v for n, v in os.environ.items() if not n.startswith("RSVP_")}
-    environment |= {"RSVP_INSTANCE_PATH": str(tmp_path), "RSVP_HOST": host}
+    environment = OUTSIDE | {"RSVP_INSTANCE_PATH": str(instance), "RSVP_HOST": host}
     environment |= {"RSVP_PORT": str(port), "RSVP_WEB_PROCESSES": "1"}
-    subprocess.run([RSVP, "init"], env=environment, check=True)
     site = subprocess.Popen(
         [RSVP, "serve", "--no-worker"], env=environment, stdout=subprocess.PIPE
     )
