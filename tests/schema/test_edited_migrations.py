@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from flask_migrate import upgrade
 
 from rsvp.extensions import db
@@ -60,10 +61,32 @@ def named(state: tuple[str, tuple[edited_migrations.EarlierText, ...]]) -> str:
     return f"{revision} {', '.join(NAMES[form] for form in older) or 'as today'}"
 
 
+# Between them they have each older form there is. The others are left to the soak run.
+FARTHEST = (
+    ("0001", (WITHOUT_ERASED_AT,)),
+    ("0004", (WITHOUT_ERASED_AT, WITHOUT_FAILED)),
+    ("0005", (WITHOUT_ERASED_AT, BEFORE_IF_EXISTS)),
+    ("0005", (WITH_THE_SHORT_NAME,)),
+)
+
+
+@for_each("state", FARTHEST, ids=named, fresh=True)
+def test_from_the_states_farthest_off_the_newest_schema_comes_with_every_row(
+    blank, tmp_path, state
+):
+    assert state in STATES
+    updates_to_the_newest_schema(blank, tmp_path, state)
+
+
+@pytest.mark.soak
 @for_each("state", STATES, ids=named, fresh=True)
 def test_from_each_state_the_newest_schema_comes_with_every_row(blank, tmp_path, state):
+    updates_to_the_newest_schema(blank, tmp_path, state)
+
+
+def updates_to_the_newest_schema(blank, folder, state) -> None:
     revision, older = state
-    made_by = str(edited_migrations.migrations_with(older, tmp_path / "migrations"))
+    made_by = str(edited_migrations.migrations_with(older, folder / "migrations"))
     upgrade(made_by, revision="0001")
     fill_version_0001()
     kept = {name for name in TABLES if name in EarlierTables().metadata.tables}
