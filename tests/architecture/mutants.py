@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.architecture.mutants_of_tables import TABLES
 from tests.paths import ROOT
 
 COPIED = ("rsvp", "templates", "static", "migrations", "tests", "docs")
@@ -545,6 +546,11 @@ MUTANTS = (
         "tests/test_config.py::"
         "test_what_is_wrong_with_a_database_is_told_without_its_password",
     ),
+)
+
+MUTANTS += tuple(
+    Mutant(guard, ((file, there, instead),), test)
+    for guard, file, there, instead, test in TABLES
 )
 
 
