@@ -20,6 +20,7 @@ from rsvp.domain import audit, privacy
 from rsvp.domain import mailings as domain_mailings
 from rsvp.domain.checkin import passes as checkin_passes
 from rsvp.models import Device, DoorPass, Event, Message, Registration, User
+from rsvp.models.audit import EventVerb
 from rsvp.models.message import MessageState
 
 HELD_BACK_REASON = (
@@ -58,7 +59,7 @@ def end_stale_access(
     mails = hold_back_messages(now) if hold_mails else 0
     ended = EndedCounts(accounts, passes, phones, mails, stopped)
     audit.record(
-        "restore",
+        EventVerb.RESTORE,
         actor=actor,
         now=now,
         details={"made_at": made_at.isoformat(), "mails": mails},

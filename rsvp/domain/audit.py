@@ -9,6 +9,7 @@ from sqlalchemy import insert
 
 from rsvp.db import current_connection, current_session, table_of
 from rsvp.models import AuditEntry
+from rsvp.models.audit import EventVerb, Verb
 
 ATTENDEE = "attendee"
 """The actor of what a secret link or the public form does."""
@@ -17,7 +18,7 @@ INSERT_ENTRY = insert(table_of(AuditEntry))
 
 
 def record(
-    verb: str,
+    verb: Verb | EventVerb,
     *,
     actor: str,
     now: datetime,

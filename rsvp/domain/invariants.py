@@ -15,7 +15,6 @@ from rsvp.db import current_session
 from rsvp.domain.capacity import HELD_SEATS
 from rsvp.domain.checkin import attendance
 from rsvp.domain.events import zone_rules
-from rsvp.domain.messages import mail_limits
 from rsvp.models import (
     Admission,
     Attendee,
@@ -25,6 +24,7 @@ from rsvp.models import (
     Message,
     Registration,
 )
+from rsvp.models.audit import Verb
 from rsvp.models.event import Mode
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, SEATED_STATES, AttendeeState, State
@@ -37,35 +37,35 @@ RESEND_KINDS = (
 )
 PLACED_KINDS = (MessageKind.CONFIRMATION, MessageKind.WAITLISTED)
 KINDS_BY_VERB = {
-    "register": (*PLACED_KINDS, MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED),
-    "confirm_address": PLACED_KINDS,
-    "approve": PLACED_KINDS,
-    "reinstate": PLACED_KINDS,
-    "decline": (MessageKind.DECLINED,),
-    "offer": (MessageKind.OFFER,),
-    "accept": (MessageKind.CONFIRMATION,),
-    "decline_offer": (MessageKind.CANCELLED,),
-    "keep_place": (MessageKind.WAITLISTED,),
-    "lapse": (MessageKind.LAPSED,),
-    "release": (MessageKind.RELEASED,),
-    "seat_present": (MessageKind.PROMOTED,),
-    "promote": (MessageKind.PROMOTED,),
-    "confirm": (MessageKind.PROMOTED,),
-    "confirm_above": (MessageKind.PROMOTED,),
-    "send_again": RESEND_KINDS,
-    "replace_codes": RESEND_KINDS,
-    "cancel": (MessageKind.CANCELLED,),
-    "cancel_guest": (MessageKind.CHANGED,),
-    "change_details": (MessageKind.CHANGED,),
-    "add_guest": (MessageKind.CHANGED,),
-    "move": (MessageKind.CHANGED,),
-    "correct_address": (
+    Verb.REGISTER: (*PLACED_KINDS, MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED),
+    Verb.CONFIRM_ADDRESS: PLACED_KINDS,
+    Verb.APPROVE: PLACED_KINDS,
+    Verb.REINSTATE: PLACED_KINDS,
+    Verb.DECLINE: (MessageKind.DECLINED,),
+    Verb.OFFER: (MessageKind.OFFER,),
+    Verb.ACCEPT: (MessageKind.CONFIRMATION,),
+    Verb.DECLINE_OFFER: (MessageKind.CANCELLED,),
+    Verb.KEEP_PLACE: (MessageKind.WAITLISTED,),
+    Verb.LAPSE: (MessageKind.LAPSED,),
+    Verb.RELEASE: (MessageKind.RELEASED,),
+    Verb.SEAT_PRESENT: (MessageKind.PROMOTED,),
+    Verb.PROMOTE: (MessageKind.PROMOTED,),
+    Verb.CONFIRM: (MessageKind.PROMOTED,),
+    Verb.CONFIRM_ABOVE: (MessageKind.PROMOTED,),
+    Verb.SEND_AGAIN: RESEND_KINDS,
+    Verb.REPLACE_CODES: RESEND_KINDS,
+    Verb.CANCEL: (MessageKind.CANCELLED,),
+    Verb.CANCEL_GUEST: (MessageKind.CHANGED,),
+    Verb.CHANGE_DETAILS: (MessageKind.CHANGED,),
+    Verb.ADD_GUEST: (MessageKind.CHANGED,),
+    Verb.MOVE: (MessageKind.CHANGED,),
+    Verb.CORRECT_ADDRESS: (
         *PLACED_KINDS,
         MessageKind.CONFIRM_ADDRESS,
         MessageKind.REQUESTED,
         MessageKind.OFFER,
     ),
-    "pass_on": (MessageKind.PASSED_ON,),
+    Verb.PASS_ON: (MessageKind.PASSED_ON,),
 }
 
 CAPPED_TABLES: tuple[tuple[Any, str, str, str, str], ...] = (
@@ -240,7 +240,7 @@ def unmailed_changes(_now: datetime) -> Iterator[Problem]:
         .where(
             reason.registration_id == AuditEntry.registration_id,
             reason.at == AuditEntry.at,
-            reason.verb == mail_limits.NOT_MAILED,
+            reason.verb == Verb.NOT_MAILED,
         )
         .exists()
     )

@@ -11,6 +11,7 @@ from rsvp import errors, tokens
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
 from rsvp.models import Event, Invitation, Registration
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Phase
 from rsvp.models.registration import LIVE_STATES, State
 
@@ -74,7 +75,7 @@ def create(
     session.add_all(invitations)
     session.flush()
     audit.record(
-        "make_invitations",
+        EventVerb.MAKE_INVITATIONS,
         actor=actor,
         now=now,
         event_id=event_id,
@@ -103,7 +104,7 @@ def revoke(invitation_id: int, *, actor: str, now: datetime) -> None:
         return
     current_session().expire(invitation, ["revoked_at"])
     audit.record(
-        "revoke_invitation",
+        EventVerb.REVOKE_INVITATION,
         actor=actor,
         now=now,
         event_id=invitation.event_id,

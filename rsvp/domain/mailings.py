@@ -13,6 +13,7 @@ from rsvp.db import current_session
 from rsvp.domain import audit, capacity, edit_versions
 from rsvp.domain.messages import bulk, outbox
 from rsvp.models import Admission, Event, Mailing, Message, Registration
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Status
 from rsvp.models.mailing import MailingState
 from rsvp.models.message import MessageKind, MessageState
@@ -184,7 +185,7 @@ def schedule(
     mailing.state = MailingState.SCHEDULED if is_later else MailingState.SENDING
     session.flush()
     audit.record(
-        "send_mailing",
+        EventVerb.SEND_MAILING,
         actor=actor,
         now=now,
         event_id=event_id,
@@ -226,7 +227,7 @@ def stop(mailing_id: int, *, actor: str, now: datetime) -> int:
         .execution_options(synchronize_session=False)
     )
     audit.record(
-        "stop_mailing",
+        EventVerb.STOP_MAILING,
         actor=actor,
         now=now,
         event_id=mailing.event_id,

@@ -25,6 +25,7 @@ from rsvp.models import (
     Question,
     Registration,
 )
+from rsvp.models.audit import EventVerb, Verb
 from rsvp.models.message import MessageState
 from rsvp.models.registration import LIVE_STATES, State
 
@@ -102,7 +103,9 @@ def erase_event_data(
         details = {"questions": sorted(question.key for question in questions)}
         note_erasure(now, event=event.uuid.hex, **details)
     current_session().flush()
-    audit.record("erase", actor=actor, now=now, event_id=event.id, details=details)
+    audit.record(
+        EventVerb.ERASE, actor=actor, now=now, event_id=event.id, details=details
+    )
 
 
 def note_erasure(now: datetime, **ids: Any) -> None:
@@ -209,10 +212,10 @@ def erase_registration(
         admission = locked.admissions[registration.admission_id]
         waitlist.release_place(locked, admission, registration)
         transition(
-            registration, State.CANCELLED, verb="erase_one", actor=actor, now=now
+            registration, State.CANCELLED, verb=Verb.ERASE_ONE, actor=actor, now=now
         )
     else:
-        record_change("erase_one", registration, actor=actor, now=now)
+        record_change(Verb.ERASE_ONE, registration, actor=actor, now=now)
     session = current_session()
     session.execute(update(Attendee).where(of_party).values(name=None, answers={}))
     delete_consents = delete(GivenConsent).where(

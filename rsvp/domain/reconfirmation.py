@@ -20,6 +20,7 @@ from rsvp.domain.messages import outbox
 from rsvp.domain.registrations import door_seating, locking
 from rsvp.domain.transitions import NOT_ASKED, record_change
 from rsvp.models import Admission, Attendee, Event, Message, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.event import RECENT_CONFIRMATION, Mode, NoAnswer, Status
 from rsvp.models.message import MessageKind, MessageState
 from rsvp.models.registration import AskedAbout, State
@@ -219,7 +220,7 @@ def ask_registration(event: Event, registration: Registration, now: datetime) ->
 def flag_registration(registration: Registration, why: str, now: datetime) -> None:
     """Flag a registration: organizers decide whether its place is released."""
     registration.flagged_at = now
-    record_change("flag", registration, {"what": why}, actor="worker", now=now)
+    record_change(Verb.FLAG, registration, {"what": why}, actor="worker", now=now)
 
 
 def ask_about_change(
@@ -255,7 +256,7 @@ def reconfirm(registration_id: int, *, actor: str, now: datetime) -> bool:
     if not registration.awaits_answer:
         return False
     registration.answered_at, registration.flagged_at = now, None
-    record_change("say_yes", registration, actor=actor, now=now)
+    record_change(Verb.SAY_YES, registration, actor=actor, now=now)
     current_session().flush()
     return True
 

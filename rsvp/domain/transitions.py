@@ -13,6 +13,7 @@ from rsvp import errors
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
 from rsvp.models import Registration
+from rsvp.models.audit import Verb
 from rsvp.models.registration import (
     DEADLINE_STATES,
     LIVE_STATES,
@@ -34,7 +35,7 @@ def transition(
     registration: Registration,
     to: State,
     *,
-    verb: str,
+    verb: Verb,
     actor: str,
     now: datetime,
     why: str | None = None,
@@ -93,7 +94,7 @@ def transition(
 
 
 def record_change(
-    verb: str,
+    verb: Verb,
     registration: Registration,
     details: dict[str, Any] | None = None,
     *,

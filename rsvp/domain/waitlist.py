@@ -21,6 +21,7 @@ from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import Cause
 from rsvp.domain.transitions import transition
 from rsvp.models import Admission, Event, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.event import Mode, Promotion, Status
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import SEATED_STATES, State
@@ -83,7 +84,7 @@ def expire_registration(
     admission = locked.admissions[registration.admission_id]
     release_place(locked, admission, registration)
     old_state = transition(
-        registration, State.LAPSED, verb="lapse", actor="worker", now=now
+        registration, State.LAPSED, verb=Verb.LAPSE, actor="worker", now=now
     )
     outbox.enqueue(
         registration, MessageKind.LAPSED, cause=Cause.RULE, now=now, was=old_state
@@ -200,7 +201,7 @@ def confirm_place(
     *,
     actor: str,
     now: datetime,
-    verb: str = "promote",
+    verb: Verb = Verb.PROMOTE,
     why: str | None = None,
 ) -> None:
     """Confirm the place of one who waited, and mail them. `why` is kept of one who was
@@ -233,7 +234,7 @@ def make_offer(
     transition(
         registration,
         State.OFFERED,
-        verb="offer",
+        verb=Verb.OFFER,
         actor=actor,
         now=now,
         details={"seats": seats, "what": reason},

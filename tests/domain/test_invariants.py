@@ -9,8 +9,9 @@ from sqlalchemy import text
 
 from rsvp.db import writing
 from rsvp.domain.events import capacity_changes
-from rsvp.domain.invariants import find_problems
+from rsvp.domain.invariants import KINDS_BY_VERB, find_problems
 from rsvp.domain.registrations import approval
+from rsvp.models.audit import Verb
 from rsvp.models.event import Promotion
 from tests.support.factories import NOON, cancel, make_event, register
 from tests.support.for_each import for_each
@@ -52,6 +53,16 @@ def broken(statement):
     with writing() as session:
         session.execute(text(statement))
     return [f"{p.rule} {p.table} {p.id}" for p in find_problems(NOON)]
+
+
+# Nobody is mailed about these: they do it themselves, stand there, or can't be told.
+SILENT_VERBS = {Verb.SAY_YES, Verb.MUTE, Verb.UNMUTE, Verb.PROVE_ADDRESS}
+SILENT_VERBS |= {Verb.LET_BACK, Verb.ERASE_ONE, Verb.NOT_MAILED}
+SILENT_VERBS |= {Verb.FLAG, Verb.MOVE_IN_LINE, Verb.TRY_AGAIN}
+
+
+def test_of_every_verb_it_is_known_whether_people_are_told():
+    assert set(KINDS_BY_VERB) == set(Verb) - SILENT_VERBS
 
 
 @pytest.mark.both_engines

@@ -12,6 +12,7 @@ from rsvp import errors, tokens
 from rsvp.db import changed_one, current_session
 from rsvp.domain import audit
 from rsvp.models import Device, DoorPass, Event, Scan
+from rsvp.models.audit import EventVerb
 from rsvp.models.checkin import DEFAULT_PHONES_MAX, check_in_ends_at, check_in_starts_at
 
 MAX_PHONES = 100
@@ -47,7 +48,7 @@ def create_pass(
     current_session().add(door_pass)
     current_session().flush()
     audit.record(
-        "make_door_pass",
+        EventVerb.MAKE_DOOR_PASS,
         actor=actor,
         now=now,
         event_id=event_id,
@@ -98,7 +99,7 @@ def revoke_pass(pass_id: int, *, actor: str, now: datetime) -> None:
     )
     current_session().flush()
     audit.record(
-        "revoke_door_pass",
+        EventVerb.REVOKE_DOOR_PASS,
         actor=actor,
         now=now,
         event_id=door_pass.event_id,
@@ -143,7 +144,7 @@ def enrol_device(
     current_session().add(device)
     current_session().flush()
     audit.record(
-        "enrol_phone",
+        EventVerb.ENROL_PHONE,
         actor=device_actor(device),
         now=now,
         event_id=door_pass.event_id,
@@ -252,7 +253,7 @@ def retire_device(device_id: int, *, actor: str, now: datetime) -> bool:
     )
     if was_active:
         audit.record(
-            "retire_phone",
+            EventVerb.RETIRE_PHONE,
             actor=actor,
             now=now,
             event_id=event_id,
@@ -281,7 +282,7 @@ def renew_pass_link(
     door_pass.link_id = tokens.link_id(pass_token(door_pass, code_key)) or b""
     current_session().flush()
     audit.record(
-        "renew_door_pass",
+        EventVerb.RENEW_DOOR_PASS,
         actor=actor,
         now=now,
         event_id=door_pass.event_id,

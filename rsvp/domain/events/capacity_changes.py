@@ -15,6 +15,7 @@ from rsvp.domain import audit, capacity, edit_versions, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.events import publish
 from rsvp.models import Admission
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Phase
 
 
@@ -44,7 +45,7 @@ def set_admission_capacity(
         capacity.set_capacity(admission, seats)
 
     return apply_capacity_change(
-        locked, "set_capacity", apply, admission, seats, actor, now
+        locked, EventVerb.SET_CAPACITY, apply, admission, seats, actor, now
     )
 
 
@@ -67,7 +68,9 @@ def set_room_capacity(
     def apply() -> None:
         capacity.set_room_capacity(locked.event, seats)
 
-    return apply_capacity_change(locked, "set_room", apply, None, seats, actor, now)
+    return apply_capacity_change(
+        locked, EventVerb.SET_ROOM, apply, None, seats, actor, now
+    )
 
 
 def set_reserved_seats(
@@ -87,7 +90,9 @@ def set_reserved_seats(
     def apply() -> None:
         locked.event.reserved_seats = seats
 
-    return apply_capacity_change(locked, "reserve", apply, None, seats, actor, now)
+    return apply_capacity_change(
+        locked, EventVerb.RESERVE, apply, None, seats, actor, now
+    )
 
 
 def seat_values(seats: int | None) -> dict[str, int | None]:
@@ -113,7 +118,7 @@ def lock_running_event(event_id: int, now: datetime) -> LockedEvent:
 
 def apply_capacity_change(
     locked: LockedEvent,
-    verb: str,
+    verb: EventVerb,
     apply_change: Callable[[], None],
     admission: Admission | None,
     seats: int | None,

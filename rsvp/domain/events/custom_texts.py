@@ -8,6 +8,7 @@ from rsvp import errors
 from rsvp.domain import audit, capacity, edit_versions
 from rsvp.domain.events import publish
 from rsvp.models import Event
+from rsvp.models.audit import EventVerb
 from rsvp.models.message import ATTENDEE_KINDS, MessageKind
 from rsvp.text import placeholders
 
@@ -55,7 +56,11 @@ def set_custom_text(
     publish.bump_version(event, now)
     details = {"kind": kind.value}
     audit.record(
-        "change_wording", actor=actor, now=now, event_id=event_id, details=details
+        EventVerb.CHANGE_WORDING,
+        actor=actor,
+        now=now,
+        event_id=event_id,
+        details=details,
     )
     return True
 

@@ -13,6 +13,7 @@ from rsvp.domain.events import in_use
 from rsvp.domain.events import publish as event_publish
 from rsvp.domain.messages import outbox
 from rsvp.models import Event
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Phase, Status
 from rsvp.models.message import MessageKind
 
@@ -21,7 +22,7 @@ def publish_event(event_id: int, *, actor: str, now: datetime) -> None:
     """Publish a draft. Raises EventCancelled: everybody was told that it is off."""
     event = lock_uncancelled(event_id, now)
     if event.status == Status.DRAFT:
-        change_status(event, Status.PUBLISHED, "publish", actor, now)
+        change_status(event, Status.PUBLISHED, EventVerb.PUBLISH, actor, now)
 
 
 def unpublish_event(event_id: int, *, actor: str, now: datetime) -> None:
@@ -31,7 +32,7 @@ def unpublish_event(event_id: int, *, actor: str, now: datetime) -> None:
     event = lock_uncancelled(event_id, now)
     if event.status == Status.PUBLISHED:
         in_use.refuse_status_change(event, Status.DRAFT)
-        change_status(event, Status.DRAFT, "unpublish", actor, now)
+        change_status(event, Status.DRAFT, EventVerb.UNPUBLISH, actor, now)
 
 
 def pause_registrations(event_id: int, *, actor: str, now: datetime) -> None:
@@ -39,7 +40,7 @@ def pause_registrations(event_id: int, *, actor: str, now: datetime) -> None:
 
     Raises EventCancelled and EventOver.
     """
-    set_paused(event_id, True, "pause", actor, now)
+    set_paused(event_id, True, EventVerb.PAUSE, actor, now)
 
 
 def resume_registrations(event_id: int, *, actor: str, now: datetime) -> None:
@@ -47,7 +48,7 @@ def resume_registrations(event_id: int, *, actor: str, now: datetime) -> None:
 
     Raises EventCancelled and EventOver.
     """
-    set_paused(event_id, False, "resume", actor, now)
+    set_paused(event_id, False, EventVerb.RESUME, actor, now)
 
 
 def cancel_event(
@@ -63,7 +64,7 @@ def cancel_event(
     if event.phase(now) == Phase.OVER:
         raise errors.EventOver(title=event.title)
     was_published = event.status == Status.PUBLISHED
-    change_status(event, Status.CANCELLED, "cancel_event", actor, now)
+    change_status(event, Status.CANCELLED, EventVerb.CANCEL_EVENT, actor, now)
     mailings.stop_scheduled(event_id, actor=actor, now=now)
     if not was_published:
         return 0
@@ -83,7 +84,7 @@ def lock_uncancelled(event_id: int, now: datetime) -> Event:
 
 
 def change_status(
-    event: Event, status: Status, verb: str, actor: str, now: datetime
+    event: Event, status: Status, verb: EventVerb, actor: str, now: datetime
 ) -> None:
     before, event.status = event.status, status
     # Calendars are told by this number (RFC 5545, 3.8.7.4).
@@ -92,7 +93,7 @@ def change_status(
 
 
 def set_paused(
-    event_id: int, paused: bool, verb: str, actor: str, now: datetime
+    event_id: int, paused: bool, verb: EventVerb, actor: str, now: datetime
 ) -> None:
     event = lock_uncancelled(event_id, now)
     if event.phase(now) == Phase.OVER:
@@ -104,7 +105,7 @@ def set_paused(
 
 def finish_change(
     event: Event,
-    verb: str,
+    verb: EventVerb,
     states: tuple[str | None, str | None],
     actor: str,
     now: datetime,

@@ -19,6 +19,7 @@ from rsvp.domain.messages import outbox
 from rsvp.errors import OtherTeam
 from rsvp.event_definition import EventDefinition, SeriesData
 from rsvp.models import Event, Series, Team
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.models.team import DEFAULT_TEAM
@@ -84,7 +85,7 @@ def create_event(
     session.flush()
     mapping.set_consents(event, definition.consents)
     audit.record(
-        "import",
+        EventVerb.IMPORT,
         actor=actor,
         now=now,
         event_id=event.id,
@@ -133,7 +134,7 @@ def update_event(
     else:
         notified = change_notices.notify_registrations(event, snapshot, now=now)
     audit.record(
-        "update",
+        EventVerb.UPDATE,
         actor=actor,
         now=now,
         event_id=event_id,

@@ -13,6 +13,7 @@ from rsvp.db import current_session
 from rsvp.domain import audit, capacity, reconfirmation, reminders
 from rsvp.domain.events.publish import bump_version
 from rsvp.models import Event
+from rsvp.models.audit import EventVerb
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def rederive_instants(event_id: int, *, actor: str, now: datetime) -> MovedEvent
     reminders.reschedule(event, now)
     bump_version(event, now)
     audit.record(
-        "rederive",
+        EventVerb.REDERIVE,
         actor=actor,
         now=now,
         event_id=event_id,

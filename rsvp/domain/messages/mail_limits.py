@@ -221,9 +221,8 @@ def is_network_at_limit(network: bytes, now: datetime) -> bool:
 
 # --- what is kept of it -------------------------------------------------------------
 
-NOT_MAILED = "not_mailed"
-"""The verb of the audit entry that says why a change has no mail."""
 OVER_THE_LIMIT = "over_the_limit"
+"""Why a change has no mail, in its audit entry."""
 FORGET_BATCH_SIZE = 500
 
 

@@ -16,6 +16,7 @@ from rsvp.domain.messages import mail_limits
 from rsvp.domain.messages.mail_limits import Cause
 from rsvp.domain.messages.relevance import is_still_relevant, is_still_true
 from rsvp.models import Admission, Attendee, AuditEntry, Message, Registration, User
+from rsvp.models.audit import Verb
 from rsvp.models.message import (
     RANK_BY_KIND,
     MessageKind,
@@ -191,7 +192,7 @@ def record_not_mailed(
     now: datetime,
 ) -> None:
     audit.record(
-        mail_limits.NOT_MAILED,
+        Verb.NOT_MAILED,
         actor=audit.ATTENDEE,
         now=now,
         event_id=event_id,
@@ -205,7 +206,7 @@ def was_mailed(registration_id: int, now: datetime) -> bool:
     """Whether nobody had to go without a mail about what was done to it at `now`."""
     missing = select(AuditEntry.id).where(
         AuditEntry.registration_id == registration_id,
-        AuditEntry.verb == mail_limits.NOT_MAILED,
+        AuditEntry.verb == Verb.NOT_MAILED,
         AuditEntry.at == now,
     )
     return current_session().scalar(missing.limit(1)) is None
@@ -330,7 +331,7 @@ def retry_failed(message_id: int, *, actor: str, now: datetime) -> None:
     if not queued:
         raise errors.Outdated
     audit.record(
-        "try_again",
+        Verb.TRY_AGAIN,
         actor=actor,
         now=now,
         event_id=message.event_id,

@@ -9,6 +9,7 @@ from sqlalchemy import update
 from rsvp.db import changed_one
 from rsvp.domain import audit
 from rsvp.models import Registration
+from rsvp.models.audit import Verb
 
 
 def prove_address(
@@ -33,7 +34,7 @@ def prove_address(
     )
     if proved:
         audit.record(
-            "prove_address",
+            Verb.PROVE_ADDRESS,
             actor=audit.ATTENDEE,
             now=now,
             event_id=event_id,

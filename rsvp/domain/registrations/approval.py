@@ -20,6 +20,7 @@ from rsvp.domain.registrations.locking import (
 )
 from rsvp.domain.transitions import transition
 from rsvp.models import Registration
+from rsvp.models.audit import Verb
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import ENDED_STATES, State
 
@@ -42,14 +43,14 @@ def confirm_address(registration_id: int, *, actor: str, now: datetime) -> State
     reason = "confirmed_address"
     if registration.state == State.HELD:
         confirm_and_notify(
-            registration, reason, actor=actor, now=now, verb="confirm_address"
+            registration, reason, actor=actor, now=now, verb=Verb.CONFIRM_ADDRESS
         )
     elif registration.state == State.LAPSED:
         if registration.ended_from != State.HELD:
             raise errors.AlreadyOver
         refuse_if_event_over(locked, now)
         seat_or_waitlist(
-            locked, registration, "confirm_address", reason, actor=actor, now=now
+            locked, registration, Verb.CONFIRM_ADDRESS, reason, actor=actor, now=now
         )
     return State(registration.state)
 
@@ -64,7 +65,13 @@ def approve(
     """
     locked, registration = lock_requested(registration_id, now)
     seat_or_waitlist(
-        locked, registration, "approve", "approved", actor=actor, now=now, mail_text=why
+        locked,
+        registration,
+        Verb.APPROVE,
+        "approved",
+        actor=actor,
+        now=now,
+        mail_text=why,
     )
     return State(registration.state)
 
@@ -78,7 +85,7 @@ def decline(
     """
     _locked, registration = lock_requested(registration_id, now)
     transition(
-        registration, State.DECLINED, verb="decline", actor=actor, now=now, why=why
+        registration, State.DECLINED, verb=Verb.DECLINE, actor=actor, now=now, why=why
     )
     cause = cause_of(actor, registration)
     outbox.enqueue(registration, MessageKind.DECLINED, cause=cause, now=now)
@@ -103,7 +110,7 @@ def reinstate(
     reason = "reinstated"
     if why is None:
         seat_or_waitlist(
-            locked, registration, "reinstate", reason, actor=actor, now=now
+            locked, registration, Verb.REINSTATE, reason, actor=actor, now=now
         )
         return State(registration.state)
     admission = locked.admissions[registration.admission_id]
@@ -111,7 +118,7 @@ def reinstate(
     transition(
         registration,
         State.CONFIRMED,
-        verb="reinstate",
+        verb=Verb.REINSTATE,
         actor=actor,
         now=now,
         details={"seats": registration.seats, "is_above": is_above},
@@ -142,7 +149,7 @@ def lock_requested(
 def seat_or_waitlist(
     locked: LockedEvent,
     registration: Registration,
-    verb: str,
+    verb: Verb,
     reason: str,
     *,
     actor: str,
@@ -186,7 +193,7 @@ def confirm_and_notify(
     *,
     actor: str,
     now: datetime,
-    verb: str,
+    verb: Verb,
     mail_text: str | None = None,
 ) -> None:
     transition(registration, State.CONFIRMED, verb=verb, actor=actor, now=now)

@@ -20,6 +20,7 @@ from rsvp.domain.registrations.locking import (
 )
 from rsvp.domain.transitions import reconfirm_by_change, record_change, transition
 from rsvp.models import Attendee, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, SEATED_STATES, AttendeeState, State
 
@@ -38,14 +39,14 @@ def cancel(
     )
     refuse_after_deadline(locked, actor, now)
     refuse_if_checked_in(Attendee.registration_id == registration.id)
-    cancel_locked(locked, registration, "cancel", actor=actor, now=now, why=why)
+    cancel_locked(locked, registration, Verb.CANCEL, actor=actor, now=now, why=why)
     waitlist.promote(locked, actor=actor, now=now)
 
 
 def cancel_locked(
     locked: LockedEvent,
     registration: Registration,
-    verb: str,
+    verb: Verb,
     *,
     actor: str,
     now: datetime,
@@ -106,7 +107,7 @@ def cancel_guest(
     )
     reconfirm_by_change(registration, actor=actor, now=now)
     record_change(
-        "cancel_guest", registration, {"position": position}, actor=actor, now=now
+        Verb.CANCEL_GUEST, registration, {"position": position}, actor=actor, now=now
     )
     admission = locked.admissions[registration.admission_id]
     outbox.enqueue(

@@ -31,6 +31,7 @@ from rsvp.domain.registrations.locking import (
 from rsvp.domain.registrations.updates import load_party, update_registration
 from rsvp.domain.transitions import reconfirm_by_change, record_change
 from rsvp.models import Admission, Attendee, Event, Question, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.event import QuestionScope
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
@@ -67,7 +68,7 @@ def change_details(
     update_registration(registration, **values)
     reconfirm_by_change(registration, actor=actor, now=now)
     record_change(
-        "change_details", registration, {"positions": changed}, actor=actor, now=now
+        Verb.CHANGE_DETAILS, registration, {"positions": changed}, actor=actor, now=now
     )
     notify_change(locked, registration, "details", actor, now)
     return True
@@ -171,7 +172,7 @@ def add_guest(
     update_registration(registration, **values)
     reconfirm_by_change(registration, actor=actor, now=now)
     record_change(
-        "add_guest", registration, {"position": position}, actor=actor, now=now
+        Verb.ADD_GUEST, registration, {"position": position}, actor=actor, now=now
     )
     notify_change(locked, registration, "guest_added", actor, now)
     if registration.state == State.WAITLISTED:
@@ -226,7 +227,7 @@ def change_admission(
     set_committed_value(registration, "admission", target)
     reconfirm_by_change(registration, actor=actor, now=now)
     audit.record(
-        "move",
+        Verb.MOVE,
         actor=actor,
         now=now,
         event_id=registration.event_id,

@@ -19,6 +19,7 @@ from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import mail_limits, outbox
 from rsvp.domain.messages.mail_limits import Cause
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.event import Phase
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, REFERENCE_LENGTH, AttendeeState, State
@@ -350,7 +351,7 @@ def insert_related(
         connection.execute(INSERT_CONSENTS, [row | key for row in plan.consents])
     state = plan.row["state"]
     audit.record(
-        "register",
+        Verb.REGISTER,
         actor=actor,
         now=plan.now,
         event_id=plan.event.id,

@@ -20,6 +20,7 @@ from rsvp.domain.registrations.locking import (
 )
 from rsvp.domain.transitions import transition
 from rsvp.models import Admission, Attendee, CheckIn, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 
@@ -48,7 +49,7 @@ def seat_present(registration_id: int, *, actor: str, now: datetime) -> None:
     if not claim_at_door(locked, admission, registration.seats, actor, now):
         raise errors.NoSeatFree
     capacity.leave_waitlist(locked, admission, registration.seats)
-    waitlist.confirm_place(registration, actor=actor, now=now, verb="seat_present")
+    waitlist.confirm_place(registration, actor=actor, now=now, verb=Verb.SEAT_PRESENT)
 
 
 def find_latecomers(event_id: int, codes: Iterable[bytes]) -> list[int]:
@@ -83,7 +84,7 @@ def reseat_latecomer(registration_id: int, *, actor: str, now: datetime) -> None
     admission = locked.admissions[registration.admission_id]
     if not claim_at_door(locked, admission, registration.seats, actor, now):
         raise errors.NoSeatFree
-    transition(registration, State.CONFIRMED, verb="let_back", actor=actor, now=now)
+    transition(registration, State.CONFIRMED, verb=Verb.LET_BACK, actor=actor, now=now)
 
 
 def claim_at_door(
@@ -160,7 +161,7 @@ def release_seat(
     transition(
         registration,
         State.RELEASED,
-        verb="release",
+        verb=Verb.RELEASE,
         actor=actor,
         now=now,
         details={"what": reason},

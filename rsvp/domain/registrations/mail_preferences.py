@@ -12,6 +12,7 @@ from rsvp.domain.registrations.locking import lock_in_any_state
 from rsvp.domain.registrations.updates import update_registration
 from rsvp.domain.transitions import record_change
 from rsvp.models import Registration
+from rsvp.models.audit import Verb
 
 
 def find_by_mute_token(token: str, code_key: bytes) -> Registration | None:
@@ -35,7 +36,7 @@ def mute(registration_id: int, *, actor: str, now: datetime) -> None:
     _locked, registration = lock_in_any_state(registration_id, now)
     if registration.muted_at is None and not registration.is_erased:
         update_registration(registration, muted_at=now)
-        record_change("mute", registration, actor=actor, now=now)
+        record_change(Verb.MUTE, registration, actor=actor, now=now)
 
 
 def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
@@ -43,4 +44,4 @@ def unmute(registration_id: int, *, actor: str, now: datetime) -> None:
     _locked, registration = lock_in_any_state(registration_id, now)
     if registration.muted_at is not None and not registration.is_erased:
         update_registration(registration, muted_at=None)
-        record_change("unmute", registration, actor=actor, now=now)
+        record_change(Verb.UNMUTE, registration, actor=actor, now=now)

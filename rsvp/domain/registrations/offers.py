@@ -18,6 +18,7 @@ from rsvp.domain.registrations.create import claim_for_newcomer
 from rsvp.domain.registrations.locking import lock_registration, waitlist_position
 from rsvp.domain.transitions import transition
 from rsvp.models import Attendee, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.event import Phase
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import AttendeeState, State
@@ -59,7 +60,7 @@ def accept_offer(
     transition(
         registration,
         State.CONFIRMED,
-        verb="accept",
+        verb=Verb.ACCEPT,
         actor=actor,
         now=now,
         details={"seats": len(chosen)},
@@ -118,7 +119,7 @@ def decline_offer(registration_id: int, *, actor: str, now: datetime) -> None:
     Raises NotOffered, AlreadyOver, EventCancelled and EventOver.
     """
     locked, registration = lock_offered(registration_id, now)
-    cancel_locked(locked, registration, "decline_offer", actor=actor, now=now)
+    cancel_locked(locked, registration, Verb.DECLINE_OFFER, actor=actor, now=now)
     waitlist.promote(locked, actor=actor, now=now)
 
 
@@ -137,7 +138,7 @@ def put_off_offer(registration_id: int, *, actor: str, now: datetime) -> None:
     transition(
         registration,
         State.WAITLISTED,
-        verb="keep_place",
+        verb=Verb.KEEP_PLACE,
         actor=actor,
         now=now,
         was_put_off=True,

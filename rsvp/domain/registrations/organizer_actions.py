@@ -20,6 +20,7 @@ from rsvp.domain.registrations.locking import (
 from rsvp.domain.registrations.updates import renew_codes
 from rsvp.domain.transitions import record_change
 from rsvp.models import Registration
+from rsvp.models.audit import Verb
 from rsvp.models.registration import State
 
 
@@ -37,7 +38,7 @@ def seat_waiting(registration_id: int, *, why: str, actor: str, now: datetime) -
         registration,
         actor=actor,
         now=now,
-        verb="confirm_above" if is_above else "confirm",
+        verb=Verb.CONFIRM_ABOVE if is_above else Verb.CONFIRM,
         why=why if is_above else None,
     )
     return is_above
@@ -75,7 +76,7 @@ def move_in_waitlist(
         return
     current_session().execute(update(Registration), moved)
     record_change(
-        "move_in_line",
+        Verb.MOVE_IN_LINE,
         registration,
         {"from": old_place, "to": place},
         actor=actor,
@@ -90,7 +91,7 @@ def resend_mail(registration_id: int, *, actor: str, now: datetime) -> None:
     Raises AlreadyOver, EventCancelled and EventOver (erased).
     """
     locked, registration = lock_registration(registration_id, now)
-    record_change("send_again", registration, actor=actor, now=now)
+    record_change(Verb.SEND_AGAIN, registration, actor=actor, now=now)
     enqueue_resend(locked, registration, "sent_again", now)
 
 
@@ -105,7 +106,7 @@ def replace_codes(
     locked, registration = lock_registration(registration_id, now)
     renew_codes(registration, code_key, now)
     record_change(
-        "replace_codes",
+        Verb.REPLACE_CODES,
         registration,
         {"seats": registration.seats},
         actor=actor,

@@ -26,6 +26,7 @@ from rsvp.domain.registrations.updates import (
 )
 from rsvp.domain.transitions import reconfirm_by_change, record_change
 from rsvp.models import Attendee, Event, GivenConsent, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, State
@@ -79,7 +80,7 @@ def correct_address(
     update_registration(registration, **values)
     token = renew_codes(registration, code_key, now)
     record_change(
-        "correct_address",
+        Verb.CORRECT_ADDRESS,
         registration,
         {"seats": registration.seats},
         actor=actor,
@@ -140,7 +141,7 @@ def transfer_registration(
     renew_codes(registration, code_key, now)
     reconfirm_by_change(registration, actor=actor, now=now)
     record_change(
-        "pass_on", registration, {"seats": registration.seats}, actor=actor, now=now
+        Verb.PASS_ON, registration, {"seats": registration.seats}, actor=actor, now=now
     )
     outbox.drop_unsent(registration.id)
     outbox.enqueue(

@@ -25,6 +25,7 @@ from rsvp.domain.registrations.create import RequestedAttendee
 from rsvp.extensions import db
 from rsvp.jobs.tasks import forget_mail_counts
 from rsvp.models import AuditEntry, Message
+from rsvp.models.audit import Verb
 from rsvp.models.message import ACCOUNT_KINDS, MessageKind
 from rsvp.queries import events as event_queries
 from tests.support.factories import (
@@ -163,7 +164,7 @@ def test_changes_over_the_limit_are_made_and_the_reason_is_kept(app):
     kinds = [mail.kind for mail in messages_of(party)]
     assert kinds == ["confirmation", "changed", "changed"]
     assert load_registration(party).name == "Ada E"
-    reasons = [e for e in audit_entries(party) if e.verb == mail_limits.NOT_MAILED]
+    reasons = [e for e in audit_entries(party) if e.verb == Verb.NOT_MAILED]
     assert [e.details for e in reasons] == 2 * [
         {"kind": "changed", "cause": "link", "why": "over_the_limit"}
     ]
@@ -179,9 +180,7 @@ def test_a_change_without_mail_or_reason_is_a_broken_invariant(app):
     for name in ("Ada B", "Ada C", "Ada D"):
         rename(party, name, now=NOON)
     with_reason = invariants.find_problems(NOON)
-    set_columns(
-        {"verb": "something"}, AuditEntry, AuditEntry.verb == mail_limits.NOT_MAILED
-    )
+    set_columns({"verb": "something"}, AuditEntry, AuditEntry.verb == Verb.NOT_MAILED)
     set_columns(
         {"created_at": NOON - timedelta(hours=2)}, Message, Message.kind == "changed"
     )

@@ -20,6 +20,7 @@ from rsvp.domain.events import capacity_changes
 from rsvp.domain.teams import Action
 from rsvp.formats.eventfile.parse import MAX_CAPACITY
 from rsvp.models import Admission, Event
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Phase, Promotion, Status
 from rsvp.models.registration import State
 from rsvp.queries import audit as audit_queries
@@ -291,16 +292,16 @@ def seats_conflict(
     event: Event, key: str, version: str, typed: dict[str, int | None]
 ) -> EditConflict:
     """What somebody else has made of the number meanwhile, and who it was."""
-    verbs: dict[str, tuple[str, Any]] = {
-        "room": ("set_room", _("Cap of the room")),
-        "reserved": ("reserve", _("Reserved seats")),
+    verbs: dict[str, tuple[EventVerb, Any]] = {
+        "room": (EventVerb.SET_ROOM, _("Cap of the room")),
+        "reserved": (EventVerb.RESERVE, _("Reserved seats")),
     }
     details = {}
     if key in verbs:
         verb, label = verbs[key]
     else:
         admission = next(a for a in event.admissions if f"way-{a.key}" == key)
-        verb, details = "set_capacity", {"admission": admission.key}
+        verb, details = EventVerb.SET_CAPACITY, {"admission": admission.key}
         label = _("Capacity of “%(name)s”", name=admission.name)
     conflict = edit_conflicts.find_conflict(
         version,

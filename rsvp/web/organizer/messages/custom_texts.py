@@ -21,6 +21,7 @@ from rsvp.domain.events.custom_texts import (
 )
 from rsvp.domain.teams import Action
 from rsvp.models import Event, Reminder
+from rsvp.models.audit import EventVerb
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import State
 from rsvp.queries import audit as audit_queries
@@ -295,7 +296,7 @@ def conflict_page(
         text_of=lambda _name, text: text or _("In our words"),
     )
     entry = audit_queries.find_last_change(
-        event.id, "change_wording", {"kind": kind.value}
+        event.id, EventVerb.CHANGE_WORDING, {"kind": kind.value}
     )
     form = CustomTextForm(
         edit_versions.merge(version, current=current, typed=typed),

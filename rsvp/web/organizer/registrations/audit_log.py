@@ -11,6 +11,7 @@ from flask_babel import ngettext
 from rsvp import i18n
 from rsvp.domain import audit
 from rsvp.models import AuditEntry, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.registration import State
 from rsvp.queries import registrations as registration_queries
 from rsvp.web.presentation import short_times
@@ -47,9 +48,9 @@ def audit_lines(
 
 def only_made_room(entry: AuditEntry) -> bool:
     """Whether its actor only made room, which is another registration's story."""
-    is_turn = entry.verb == "offer" and entry.details.get("what") is None
-    is_standby = entry.verb == "release" and entry.details.get("what") == "not_there"
-    return entry.verb == "promote" or is_standby or is_turn
+    is_turn = entry.verb == Verb.OFFER and entry.details.get("what") is None
+    is_standby = entry.verb == Verb.RELEASE and entry.details.get("what") == "not_there"
+    return entry.verb == Verb.PROMOTE or is_standby or is_turn
 
 
 def reasons_by_entry(
@@ -58,17 +59,19 @@ def reasons_by_entry(
     """The log names nobody, so reasons stand with the registration: each belongs to
     the last entry of its kind."""
     reasons: dict[int, str | None] = {}
-    seated = [e for e in entries if e.verb == "confirm_above" or is_reinstated_above(e)]
+    seated = [
+        e for e in entries if e.verb == Verb.CONFIRM_ABOVE or is_reinstated_above(e)
+    ]
     if seated:
         reasons[seated[-1].id] = registration.exception_why
-    ended = [e for e in entries if e.verb in ("cancel", "decline")]
+    ended = [e for e in entries if e.verb in (Verb.CANCEL, Verb.DECLINE)]
     if ended and registration.state == ended[-1].to_state:
         reasons[ended[-1].id] = registration.ended_why
     return reasons
 
 
 def is_reinstated_above(entry: AuditEntry) -> bool:
-    return entry.verb == "reinstate" and bool(entry.details.get("is_above"))
+    return entry.verb == Verb.REINSTATE and bool(entry.details.get("is_above"))
 
 
 def actor_text(actor: str, names: dict[str, str]) -> str:
@@ -83,11 +86,12 @@ def actor_text(actor: str, names: dict[str, str]) -> str:
 
 
 def verb_text(entry: AuditEntry, registration: Registration) -> str:
-    tell = VERB_TEXTS.get(entry.verb)
-    # A verb that is new here still says more than nothing.
-    if tell is None:
+    try:
+        verb = Verb(entry.verb)
+    except ValueError:
+        # What another release wrote still says more than nothing.
         return entry.verb.replace("_", " ").capitalize()
-    return tell(entry, registration)
+    return VERB_TEXTS[verb](entry, registration)
 
 
 def registered_text(entry: AuditEntry, _registration: Registration) -> str:
@@ -199,45 +203,48 @@ def fixed_text(text: Callable[[], str]) -> Callable[[AuditEntry, Registration], 
     return lambda _entry, _registration: text()
 
 
-VERB_TEXTS: dict[str, Callable[[AuditEntry, Registration], str]] = {
-    "register": registered_text,
-    "confirm_address": address_confirmed_text,
-    "promote": fixed_text(lambda: _("Got a place that came free")),
-    "offer": offered_text,
-    "accept": fixed_text(lambda: _("Offer accepted")),
-    "decline_offer": fixed_text(lambda: _("Offer declined")),
-    "keep_place": fixed_text(lambda: _("Not now: kept the place in line")),
-    "lapse": lapsed_text,
-    "say_yes": fixed_text(lambda: _("Said that they still come")),
-    "flag": flagged_text,
-    "approve": approved_text,
-    "decline": fixed_text(lambda: _("Declined")),
-    "reinstate": reinstated_text,
-    "confirm": fixed_text(lambda: _("Given a place")),
-    "confirm_above": fixed_text(lambda: _("Given a place above the cap")),
-    "release": released_text,
-    "seat_present": fixed_text(lambda: _("Given a place at the door")),
-    "cancel": cancelled_text,
-    "cancel_guest": guest_cancelled_text,
-    "change_details": fixed_text(lambda: _("Names or answers changed")),
-    "add_guest": guest_added_text,
-    "move": moved_text,
-    "correct_address": fixed_text(lambda: _("Address corrected")),
-    "mute": fixed_text(lambda: _("Asked for no more mails but tickets and changes")),
-    "unmute": fixed_text(lambda: _("Asked for all mails again")),
-    "pass_on": fixed_text(lambda: _("Passed on to somebody else")),
-    "erase_one": fixed_text(lambda: _("Names, address and answers erased on request")),
-    "move_in_line": moved_in_line_text,
-    "send_again": fixed_text(lambda: _("Mailed again")),
-    "try_again": fixed_text(lambda: _("A mail that failed tried again")),
-    "prove_address": fixed_text(
+VERB_TEXTS: dict[Verb, Callable[[AuditEntry, Registration], str]] = {
+    Verb.REGISTER: registered_text,
+    Verb.CONFIRM_ADDRESS: address_confirmed_text,
+    Verb.PROMOTE: fixed_text(lambda: _("Got a place that came free")),
+    Verb.OFFER: offered_text,
+    Verb.ACCEPT: fixed_text(lambda: _("Offer accepted")),
+    Verb.DECLINE_OFFER: fixed_text(lambda: _("Offer declined")),
+    Verb.KEEP_PLACE: fixed_text(lambda: _("Not now: kept the place in line")),
+    Verb.LAPSE: lapsed_text,
+    Verb.SAY_YES: fixed_text(lambda: _("Said that they still come")),
+    Verb.FLAG: flagged_text,
+    Verb.APPROVE: approved_text,
+    Verb.DECLINE: fixed_text(lambda: _("Declined")),
+    Verb.REINSTATE: reinstated_text,
+    Verb.CONFIRM: fixed_text(lambda: _("Given a place")),
+    Verb.CONFIRM_ABOVE: fixed_text(lambda: _("Given a place above the cap")),
+    Verb.RELEASE: released_text,
+    Verb.LET_BACK: fixed_text(lambda: _("Came late, and got a place again")),
+    Verb.SEAT_PRESENT: fixed_text(lambda: _("Given a place at the door")),
+    Verb.CANCEL: cancelled_text,
+    Verb.CANCEL_GUEST: guest_cancelled_text,
+    Verb.CHANGE_DETAILS: fixed_text(lambda: _("Names or answers changed")),
+    Verb.ADD_GUEST: guest_added_text,
+    Verb.MOVE: moved_text,
+    Verb.CORRECT_ADDRESS: fixed_text(lambda: _("Address corrected")),
+    Verb.MUTE: fixed_text(lambda: _("Asked for no more mails but tickets and changes")),
+    Verb.UNMUTE: fixed_text(lambda: _("Asked for all mails again")),
+    Verb.PASS_ON: fixed_text(lambda: _("Passed on to somebody else")),
+    Verb.ERASE_ONE: fixed_text(
+        lambda: _("Names, address and answers erased on request")
+    ),
+    Verb.MOVE_IN_LINE: moved_in_line_text,
+    Verb.SEND_AGAIN: fixed_text(lambda: _("Mailed again")),
+    Verb.TRY_AGAIN: fixed_text(lambda: _("A mail that failed tried again")),
+    Verb.PROVE_ADDRESS: fixed_text(
         lambda: _("Used the link from the mail: the address is theirs")
     ),
-    "not_mailed": fixed_text(
+    Verb.NOT_MAILED: fixed_text(
         lambda: _(
             "Not mailed: one mail too many in a short time, to the address or from one "
             "network"
         )
     ),
-    "replace_codes": fixed_text(lambda: _("New codes and links made and mailed")),
+    Verb.REPLACE_CODES: fixed_text(lambda: _("New codes and links made and mailed")),
 }

@@ -20,6 +20,7 @@ from rsvp.domain import audit
 from rsvp.domain.teams import Action
 from rsvp.formats.exports import attendees as attendee_exports
 from rsvp.models import Event
+from rsvp.models.audit import EventVerb
 from rsvp.queries import attendees as attendee_queries
 from rsvp.web import guards
 from rsvp.web.organizer import layout
@@ -100,7 +101,7 @@ def log_export(export: Export, kind: str) -> None:
     actor, event_id = layout.current_actor(), export.event.id
     with outages.best_effort(f"an export of event {event_id} by {actor}"), writing():
         audit.record(
-            "export",
+            EventVerb.EXPORT,
             actor=actor,
             now=utcnow(),
             event_id=event_id,

@@ -19,6 +19,7 @@ from rsvp.domain.invitations import MAX_AT_ONCE, MAX_LABEL_LENGTH, MAX_USES
 from rsvp.domain.teams import Action
 from rsvp.formats.exports import invitations as invitation_exports
 from rsvp.models import Event, Invitation
+from rsvp.models.audit import EventVerb
 from rsvp.models.event import Phase
 from rsvp.queries import invitations as invitation_queries
 from rsvp.queries.invitations import InvitationUse
@@ -281,4 +282,6 @@ def csv_row(
 def log_export(event_id: int, now: datetime) -> None:
     actor, details = layout.current_actor(), {"format": "csv", "what": "invitations"}
     with writing():
-        audit.record("export", actor=actor, now=now, event_id=event_id, details=details)
+        audit.record(
+            EventVerb.EXPORT, actor=actor, now=now, event_id=event_id, details=details
+        )

@@ -6,6 +6,7 @@ import pytest
 
 from rsvp.domain.messages.relevance import STATES_BY_KIND
 from rsvp.models import AuditEntry, Registration
+from rsvp.models.audit import Verb
 from rsvp.models.message import ATTENDEE_KINDS
 from rsvp.models.registration import State
 from rsvp.text import states
@@ -74,6 +75,7 @@ def party(app) -> Registration:
         ("release", {"details": {"what": "no_answer"}}, "Given on: no answer came"),
         ("release", {"details": {"what": "not_there"}}, "Given on: nobody was there"),
         ("seat_present", {}, "Given a place at the door"),
+        ("let_back", {}, "Came late, and got a place again"),
         ("cancel", {"from_state": "confirmed"}, "Cancelled"),
         ("cancel", {"from_state": "waitlisted"}, "Taken off the waitlist"),
         ("cancel", {"from_state": "requested"}, "The request taken back"),
@@ -98,6 +100,10 @@ def party(app) -> Registration:
 def test_what_happened_is_told_in_plain_words(app, party, verb, values, words):
     with app.test_request_context():
         assert told(verb, party, **values) == words
+
+
+def test_every_verb_has_words():
+    assert set(audit_log.VERB_TEXTS) == set(Verb)
 
 
 def test_every_kind_of_mail_has_a_word_and_says_when_it_is_true():
