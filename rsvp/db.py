@@ -23,17 +23,21 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Executable,
     Integer,
     MetaData,
     Table,
     event,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.dml import Insert, UpdateBase
+from sqlalchemy.sql.selectable import GenerativeSelect
 from sqlalchemy.types import TypeDecorator
 
 from rsvp.database.writer_queue import WriterQueue
@@ -41,6 +45,8 @@ from rsvp.errors import RetryUnderLock
 
 P = ParamSpec("P")
 T = TypeVar("T")
+QueryT = TypeVar("QueryT", bound=Executable)
+SelectT = TypeVar("SelectT", bound=GenerativeSelect)
 
 NAMING_CONVENTION = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -240,6 +246,42 @@ def try_again(change: Callable[[bool], T], *, under_lock: bool) -> T:
         under_lock = True
 
 
+# --- statements ---------------------------------------------------------------------
+
+
+def fresh(query: QueryT) -> QueryT:
+    """Return the query so that rows in memory become what the database has now."""
+    return query.execution_options(populate_existing=True)
+
+
+def lock_rows(query: SelectT, *tables: type[Base]) -> SelectT:
+    """Return the query so that it locks its rows, or those of some of its tables.
+
+    SQLite has no such locks: there `writing()` goes in turn. FOR NO KEY UPDATE leaves
+    new rows alone that refer to these; plain FOR UPDATE would deadlock with them.
+    """
+    return query.with_for_update(key_share=True, of=tables or None)
+
+
+def insert_or_ignore(
+    model: type[Base], *, returning: InstrumentedAttribute[Any] | None = None
+) -> dict[str, Insert]:
+    """Return an INSERT for each engine, by its dialect's name, that does nothing where
+    a row of the same key is there: it then returns none.
+
+    A module makes its own once, as it is imported, so it is compiled once.
+    """
+    table = table_of(model)
+    statements: dict[str, Insert] = {
+        "sqlite": sqlite_insert(table).on_conflict_do_nothing(),
+        "postgresql": postgresql_insert(table).on_conflict_do_nothing(),
+    }
+    if returning is not None:
+        column = table.c[returning.key]
+        statements = {name: s.returning(column) for name, s in statements.items()}
+    return statements
+
+
 def changed_one(statement: UpdateBase) -> bool:
     """Whether the statement changed exactly one row.
 
@@ -253,6 +295,9 @@ def changed_one(statement: UpdateBase) -> bool:
 def table_of(model: type[Base]) -> Table:
     """Return the plain table behind a model, for statements on the hot path."""
     return cast(Table, model.__table__)
+
+
+# --- errors -------------------------------------------------------------------------
 
 
 def is_sqlite_busy(error: BaseException) -> bool:

@@ -24,7 +24,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute
 
-from rsvp.db import changed_one, current_connection, current_session, table_of
+from rsvp.db import (
+    changed_one,
+    current_connection,
+    current_session,
+    fresh,
+    lock_rows,
+    table_of,
+)
 from rsvp.domain import audit
 from rsvp.models import Admission, Event, Registration
 from rsvp.models.event import Mode
@@ -140,20 +147,14 @@ def lock_event(event_id: int) -> LockedEvent:
     foreign keys of new rows alone; plain FOR UPDATE deadlocks with them.
     """
     session = current_session()
-    options = {"populate_existing": True}
     if event_id not in audit.held_lock_numbers():
         lock_number = session.execute(LOCK_EVENT, {"event": event_id}).scalar_one()
         audit.held_lock_numbers()[event_id] = lock_number
-    event = session.scalars(
-        select(Event).where(Event.id == event_id), execution_options=options
-    ).one()
-    admissions = session.scalars(
-        select(Admission)
-        .where(Admission.event_id == event_id)
-        .order_by(Admission.id)
-        .with_for_update(key_share=True),
-        execution_options=options,
+    event = session.scalars(fresh(select(Event).where(Event.id == event_id))).one()
+    query = (
+        select(Admission).where(Admission.event_id == event_id).order_by(Admission.id)
     )
+    admissions = session.scalars(fresh(lock_rows(query)))
     return LockedEvent(event, {admission.id: admission for admission in admissions})
 
 

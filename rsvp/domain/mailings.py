@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, or_, select, update
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh, lock_rows
 from rsvp.domain import audit, capacity, edit_versions
 from rsvp.domain.messages import bulk, outbox
 from rsvp.models import Admission, Event, Mailing, Message, Registration
@@ -128,9 +128,7 @@ def delete_draft(mailing_id: int) -> None:
 
 def lock_mailing(mailing_id: int) -> Mailing:
     query = select(Mailing).where(Mailing.id == mailing_id)
-    options = {"populate_existing": True}
-    locked_query = query.with_for_update(key_share=True)
-    return current_session().scalars(locked_query, execution_options=options).one()
+    return current_session().scalars(fresh(lock_rows(query))).one()
 
 
 def refuse_without_recipients(event: Event) -> None:

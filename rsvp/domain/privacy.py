@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, select, update
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, lock_rows
 from rsvp.domain import audit, mailings, waitlist
 from rsvp.domain.registrations import locking
 from rsvp.domain.transitions import record_change, transition
@@ -61,8 +61,8 @@ def questions_to_erase(event: Event, now: datetime) -> list[Question]:
 
 def erase_due(event_id: int, *, actor: str, now: datetime) -> None:
     """Erase what is due of one event; safe to repeat."""
-    locked = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
-    event = current_session().scalars(locked).one()
+    query = select(Event).where(Event.id == event_id)
+    event = current_session().scalars(lock_rows(query)).one()
     if event.erased_at is not None:
         return
     is_all = erasure_due_at(event) <= now
@@ -75,8 +75,8 @@ def erase_event_again(
 ) -> None:
     """Erase all of one event, or the answers to some questions, whatever its rules say
     now: it was done once, and a backup of before was put back. Safe to repeat."""
-    locked = select(Event).where(Event.id == event_id).with_for_update(key_share=True)
-    event = current_session().scalars(locked).one()
+    query = select(Event).where(Event.id == event_id)
+    event = current_session().scalars(lock_rows(query)).one()
     if event.erased_at is not None:
         return
     questions = None

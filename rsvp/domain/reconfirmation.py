@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import joinedload, load_only, selectinload
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh, lock_rows
 from rsvp.domain import capacity, quiet_hours, trusted_clock, waitlist
 from rsvp.domain.checkin import attendance
 from rsvp.domain.messages import outbox
@@ -176,10 +176,8 @@ def registrations_to_ask(event: Event, now: datetime) -> list[Registration]:
         )
         .order_by(Registration.id)
         .limit(BATCH_SIZE)
-        .with_for_update(key_share=True, of=Registration)
     )
-    options = {"populate_existing": True}
-    return list(current_session().scalars(query, execution_options=options))
+    return list(current_session().scalars(fresh(lock_rows(query, Registration))))
 
 
 def mails_about_day(
@@ -350,10 +348,8 @@ def unanswered_registrations(event: Event, now: datetime) -> list[Registration]:
         )
         .order_by(Registration.id)
         .limit(BATCH_SIZE)
-        .with_for_update(key_share=True)
     )
-    options = {"populate_existing": True}
-    return list(current_session().scalars(query, execution_options=options))
+    return list(current_session().scalars(fresh(lock_rows(query))))
 
 
 def was_asked_in_time(

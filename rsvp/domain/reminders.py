@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import joinedload
 
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh
 from rsvp.domain import quiet_hours, trusted_clock, waitlist
 from rsvp.domain.checkin import attendance
 from rsvp.domain.messages import bulk, outbox
@@ -183,13 +183,13 @@ def lock_reminder(due: DueReminder) -> Reminder | None:
     session = current_session()
     event = select(Event.id).where(Event.id == due.event_id)
     session.execute(event.with_for_update(read=True))
-    return session.scalars(
+    query = (
         select(Reminder)
         .where(Reminder.id == due.id)
         .options(joinedload(Reminder.event).selectinload(Event.admissions))
-        .with_for_update(skip_locked=True, of=Reminder),
-        execution_options={"populate_existing": True},
-    ).one_or_none()
+        .with_for_update(skip_locked=True, of=Reminder)
+    )
+    return session.scalars(fresh(query)).one_or_none()
 
 
 def is_due(reminder: Reminder, now: datetime) -> bool:

@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp.clocks import SteadyTime
-from rsvp.db import current_session, table_of
+from rsvp.db import current_session, fresh, insert_or_ignore
 from rsvp.models import Clock, ClockLook
 
 A_DAY = timedelta(days=1)
@@ -28,10 +27,7 @@ steps."""
 NOTE_INTERVAL = timedelta(minutes=10)
 
 # A conflict means that the row is there: each run but the first finds one.
-INSERT_IGNORE = {
-    "sqlite": sqlite.insert(table_of(Clock)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Clock)).on_conflict_do_nothing(),
-}
+INSERT_IGNORE = insert_or_ignore(Clock)
 
 
 @dataclass(frozen=True)
@@ -117,9 +113,8 @@ def lock_clock(now: datetime, steady: SteadyTime) -> Clock:
     session = current_session()
     read = {"trusted_at": now, "steady": steady.seconds, "boot": steady.boot}
     session.execute(INSERT_IGNORE[session.get_bind().dialect.name], {"id": 1} | read)
-    options = {"populate_existing": True}
     query = select(Clock).where(Clock.id == 1).with_for_update()
-    return session.scalars(query, execution_options=options).one()
+    return session.scalars(fresh(query)).one()
 
 
 def moved_like_steady(

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh, lock_rows
 from rsvp.domain import capacity, deadlines
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
@@ -53,10 +53,8 @@ def expire_due(locked: LockedEvent, now: datetime) -> int:
         select(Registration)
         .where(Registration.event_id == event.id, is_expired)
         .order_by(Registration.decide_by, Registration.id)
-        .with_for_update(key_share=True)
     )
-    options = {"populate_existing": True}
-    registrations = current_session().scalars(query, execution_options=options).all()
+    registrations = current_session().scalars(fresh(lock_rows(query))).all()
     for registration in registrations:
         expire_registration(locked, registration, now)
     if registrations:
@@ -179,10 +177,8 @@ def waiting_registrations(
             Registration.admission_id.in_(admission_ids),
         )
         .order_by(Registration.line_number)
-        .with_for_update(key_share=True)
     )
-    session = current_session()
-    return list(session.scalars(query, execution_options={"populate_existing": True}))
+    return list(current_session().scalars(fresh(lock_rows(query))))
 
 
 def awaited_admissions(locked: LockedEvent) -> list[int]:

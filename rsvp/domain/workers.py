@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from rsvp.db import current_session, table_of
+from rsvp.db import current_session, fresh, insert_or_ignore
 from rsvp.models import Worker
 from rsvp.models.jobs import CRASHES_TO_REPORT
 
@@ -17,10 +16,7 @@ FORGET_AFTER = timedelta(days=1)
 """After how long an end is forgotten of a machine that is heard of no more."""
 
 # A conflict means that a worker has run there before.
-INSERT_IGNORE = {
-    "sqlite": sqlite.insert(table_of(Worker)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Worker)).on_conflict_do_nothing(),
-}
+INSERT_IGNORE = insert_or_ignore(Worker)
 
 
 def find_running_worker(host: str) -> str | None:
@@ -67,6 +63,5 @@ def clear_crashes(host: str, *, now: datetime) -> None:
 def lock_worker(host: str) -> Worker:
     session = current_session()
     session.execute(INSERT_IGNORE[session.get_bind().dialect.name], {"host": host})
-    options = {"populate_existing": True}
     query = select(Worker).where(Worker.host == host).with_for_update()
-    return session.scalars(query, execution_options=options).one()
+    return session.scalars(fresh(query)).one()

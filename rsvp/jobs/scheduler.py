@@ -20,10 +20,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from rsvp.clocks import SteadyTime, latest_end
-from rsvp.db import changed_one, current_session, table_of, write, writing
+from rsvp.db import changed_one, current_session, insert_or_ignore, write, writing
 from rsvp.domain import trusted_clock
 from rsvp.domain.trusted_clock import ClockTrust
 from rsvp.jobs import error_summary, tasks
@@ -81,10 +80,7 @@ JOBS = tuple(
 LEASE, RETRY_PAUSES = JOB_LEASE, JOB_RETRY_DELAYS
 
 # A conflict means that another worker was quicker to write the job's first row.
-INSERT_FIRST_ROW = {
-    "sqlite": sqlite.insert(table_of(Job)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Job)).on_conflict_do_nothing(),
-}
+INSERT_FIRST_ROW = insert_or_ignore(Job)
 
 
 def run_due_jobs(

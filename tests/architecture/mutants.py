@@ -46,13 +46,8 @@ RECONFIRMATION = "rsvp/domain/reconfirmation.py"
 SCANS = "rsvp/domain/checkin/scans.py"
 TWO_DOORS = "tests/domain/proofs/test_two_doors.py"
 
-LOCKED_ADMISSIONS = """        .order_by(Admission.id)
-        .with_for_update(key_share=True),
-        execution_options=options,
-"""
-UNLOCKED_ADMISSIONS = """        .order_by(Admission.id),
-        execution_options=options,
-"""
+LOCKED_ADMISSIONS = "session.scalars(fresh(lock_rows(query)))"
+UNLOCKED_ADMISSIONS = "session.scalars(fresh(query))"
 COUNTED = """session.execute(LOCK_EVENT, {"event": event_id}).scalar_one()"""
 ONLY_READ = """(
             session.scalars(
@@ -249,9 +244,9 @@ MUTANTS = (
         (
             (
                 REGISTERING,
-                '"sqlite": sqlite.insert(table_of(Registration))'
-                ".on_conflict_do_nothing(),",
-                '"sqlite": sqlite.insert(table_of(Registration)),',
+                "insert_or_ignore(Registration, returning=Registration.id)",
+                'dict.fromkeys(("sqlite", "postgresql"), insert(table_of('
+                "Registration)).returning(Registration.id))",
             ),
         ),
         f"{RACES}::test_one_address_pressing_many_times_at_once_is_registered_once"
@@ -310,8 +305,10 @@ MUTANTS = (
         (
             (
                 "rsvp/domain/messages/bulk.py",
-                "sqlite.insert(table_of(Message)).on_conflict_do_nothing()",
-                "sqlite.insert(table_of(Message))",
+                "INSERT_IGNORE = insert_or_ignore(Message, returning=Message.id)",
+                "from sqlalchemy import insert\n"
+                "INSERT_IGNORE = dict.fromkeys("
+                '("sqlite", "postgresql"), insert(Message).returning(Message.id))',
             ),
         ),
         "tests/domain/test_reminders.py::"
@@ -417,8 +414,7 @@ MUTANTS = (
         (
             (
                 "rsvp/domain/checkin/lookup.py",
-                "    return query.with_for_update(key_share=True, "
-                "of=(Registration, Attendee))\n",
+                "    return lock_rows(query, Registration, Attendee)\n",
                 "    return query\n",
             ),
         ),

@@ -31,3 +31,17 @@ def test_underscore_is_gettext_and_underscore_l_its_lazy_form():
 
 def named(value: ast.expr) -> str:
     return value.id if isinstance(value, ast.Name) else ""
+
+
+def test_statements_that_lock_ignore_or_reload_are_made_in_one_place():
+    """By `db.lock_rows`, `db.insert_or_ignore` and `db.fresh`."""
+    offenders = [
+        f"{module}:{node.lineno} {ast.unparse(node)}"
+        for module in MODULES.keys() - {"rsvp.db"}
+        for node in ast.walk(tree_of(module))
+        if (isinstance(node, ast.Attribute) and node.attr == "on_conflict_do_nothing")
+        or (isinstance(node, ast.keyword) and node.arg == "key_share")
+        or (isinstance(node, ast.Constant) and node.value == "populate_existing")
+    ]
+
+    assert not offenders, table(offenders)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import func, select, update
 
-from rsvp.db import changed_one, current_session
+from rsvp.db import changed_one, current_session, lock_rows
 from rsvp.domain.accounts import users
 from rsvp.domain.messages import outbox
 from rsvp.models import Message, User
@@ -27,7 +27,7 @@ def send_reset_link(email: str, *, now: datetime) -> None:
     session = current_session()
     query = select(User).where(User.email == users.account_key(email), User.active)
     # Two who ask at once go in turn: each counts the mails of the other.
-    user = session.scalar(query.with_for_update(key_share=True))
+    user = session.scalar(lock_rows(query))
     if user is None:
         return
     today, this_hour = count_recent_mails(user, now)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from sqlalchemy import func, select, update
 
-from rsvp.db import current_session
+from rsvp.db import current_session, lock_rows
 from rsvp.errors import AccountExists
 from rsvp.models import Membership, Team, User
 from rsvp.models.team import DEFAULT_TEAM, Role
@@ -52,7 +52,7 @@ def create_first_owner(email: str, password_hash: str, *, now: datetime) -> User
     Goes in turn, by the default team's lock: two people can't both be the first.
     """
     query = select(Team).where(Team.slug == DEFAULT_TEAM)
-    current_session().scalar(query.with_for_update(key_share=True))
+    current_session().scalar(lock_rows(query))
     if has_users():
         return None
     return create_user(email, password_hash, now=now)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 
-from rsvp.db import current_connection
+from rsvp.db import current_connection, lock_rows
 from rsvp.domain.checkin.verdicts import TicketFacts
 from rsvp.models import Admission, Attendee, Registration, RetiredCode
 from rsvp.models.registration import AttendeeState
@@ -79,7 +79,7 @@ def with_row_lock(query: Select[Any]) -> Select[Any]:
 
     The registration first, as everybody does: else one who scans and one who cancels
     would wait for each other, for a second."""
-    return query.with_for_update(key_share=True, of=(Registration, Attendee))
+    return lock_rows(query, Registration, Attendee)
 
 
 BY_CODE = select_attendees().where(Attendee.code_id == bindparam("code_id"))

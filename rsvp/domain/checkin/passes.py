@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from rsvp import errors, tokens
-from rsvp.db import changed_one, current_session
+from rsvp.db import changed_one, current_session, fresh, lock_rows
 from rsvp.domain import audit
 from rsvp.models import Device, DoorPass, Event, Scan
 from rsvp.models.audit import EventVerb
@@ -308,13 +308,5 @@ def find_pass_of_event(event_id: int, uuid: UUID) -> DoorPass | None:
 
 def lock_pass(pass_id: int) -> DoorPass:
     """Lock and return the pass, with its event: phones enrol one after the other."""
-    return (
-        current_session()
-        .scalars(
-            select(DoorPass)
-            .where(DoorPass.id == pass_id)
-            .with_for_update(key_share=True, of=DoorPass),
-            execution_options={"populate_existing": True},
-        )
-        .one()
-    )
+    query = select(DoorPass).where(DoorPass.id == pass_id)
+    return current_session().scalars(fresh(lock_rows(query, DoorPass))).one()

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError
 
 from rsvp import tokens
-from rsvp.db import current_connection, current_session, table_of
+from rsvp.db import current_connection, current_session, fresh, insert_or_ignore
 from rsvp.domain.checkin import lookup, passes
 from rsvp.domain.checkin.attendance import (
     Passage,
@@ -385,13 +384,7 @@ def find_undone_scan(scan: PendingScan) -> Scan | None:
 # --- keeping ------------------------------------------------------------------------
 
 # A conflict means: the same scan, sent twice.
-INSERT_SCAN = {
-    "sqlite": sqlite.insert(table_of(Scan)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Scan)).on_conflict_do_nothing(),
-}
-INSERT_SCAN = {
-    name: row.returning(table_of(Scan).c.id) for name, row in INSERT_SCAN.items()
-}
+INSERT_SCAN = insert_or_ignore(Scan, returning=Scan.id)
 
 
 def store_scan(
@@ -426,10 +419,7 @@ def store_scan(
 
 
 def find_scan(scan_id: UUID) -> Scan | None:
-    return current_session().scalar(
-        select(Scan).where(Scan.id == scan_id),
-        execution_options={"populate_existing": True},
-    )
+    return current_session().scalar(fresh(select(Scan).where(Scan.id == scan_id)))
 
 
 def find_result(scan_id: UUID, device: Device) -> ScanResult | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh
 from rsvp.domain import reconfirmation, waitlist
 from rsvp.domain.messages import bulk, outbox
 from rsvp.domain.transitions import NOT_ASKED
@@ -106,10 +106,7 @@ def registration_batches(event: Event) -> Iterator[Sequence[Registration]]:
             .order_by(Registration.id)
             .limit(BATCH_SIZE)
         )
-        options = {"populate_existing": True}
-        registrations = (
-            current_session().scalars(query, execution_options=options).all()
-        )
+        registrations = current_session().scalars(fresh(query)).all()
         if not registrations:
             return
         yield registrations

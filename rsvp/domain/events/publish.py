@@ -12,7 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from rsvp.db import current_session
+from rsvp.db import current_session, lock_rows
 from rsvp.domain import audit, capacity, mailings, reconfirmation, waitlist
 from rsvp.domain.events import change_notices, in_use, mapping
 from rsvp.domain.messages import outbox
@@ -184,10 +184,8 @@ def get_or_create_team(slug: str) -> Team:
     """
     session = current_session()
     for team_slug in (DEFAULT_TEAM, slug):
-        query = (
-            select(Team).where(Team.slug == team_slug).with_for_update(key_share=True)
-        )
-        team = session.scalar(query)
+        query = select(Team).where(Team.slug == team_slug)
+        team = session.scalar(lock_rows(query))
     if team is None:
         team = Team(slug=slug, name=slug.replace("-", " ").capitalize())
         session.add(team)

@@ -10,22 +10,15 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from rsvp.db import current_connection, current_session, table_of
+from rsvp.db import current_connection, current_session, insert_or_ignore
 from rsvp.domain.messages import outbox
 from rsvp.models import Attendee, Message, Registration
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import AttendeeState
 
 # A conflict means: the registration has a mail for this occasion already.
-INSERT_IGNORE = {
-    "sqlite": sqlite.insert(table_of(Message)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Message)).on_conflict_do_nothing(),
-}
-INSERT_IGNORE = {
-    name: row.returning(table_of(Message).c.id) for name, row in INSERT_IGNORE.items()
-}
+INSERT_IGNORE = insert_or_ignore(Message, returning=Message.id)
 
 
 @dataclass(frozen=True)

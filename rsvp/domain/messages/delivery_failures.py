@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import aliased
 
-from rsvp.db import current_session
+from rsvp.db import current_session, lock_rows
 from rsvp.domain import teams
 from rsvp.domain.messages import outbox
 from rsvp.domain.teams import Action
@@ -112,7 +112,7 @@ def lock_event_of_message(message_id: int) -> int | None:
 
 def lock_event_row(event_id: int) -> int:
     query = select(Event.id).where(Event.id == event_id)
-    current_session().execute(query.with_for_update(key_share=True))
+    current_session().execute(lock_rows(query))
     return event_id
 
 

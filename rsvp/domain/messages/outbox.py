@@ -10,7 +10,14 @@ from uuid import UUID, uuid4
 from sqlalchemy import ColumnElement, insert, select, update
 
 from rsvp import errors
-from rsvp.db import changed_one, current_connection, current_session, table_of
+from rsvp.db import (
+    changed_one,
+    current_connection,
+    current_session,
+    fresh,
+    lock_rows,
+    table_of,
+)
 from rsvp.domain import audit
 from rsvp.domain.messages import mail_limits
 from rsvp.domain.messages.mail_limits import Cause
@@ -310,12 +317,8 @@ def retry_failed(message_id: int, *, actor: str, now: datetime) -> None:
     session = current_session()
     message = session.get_one(Message, message_id)
     # Whoever cancels it meanwhile waits, or was first.
-    session.scalars(
-        select(Registration)
-        .where(Registration.id == message.registration_id)
-        .with_for_update(key_share=True),
-        execution_options={"populate_existing": True},
-    ).one()
+    query = select(Registration).where(Registration.id == message.registration_id)
+    session.scalars(fresh(lock_rows(query))).one()
     is_of_use = is_still_true(message) and is_still_relevant(message, now)
     queued = is_of_use and changed_one(
         update(Message)

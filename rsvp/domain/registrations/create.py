@@ -9,11 +9,10 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 from rsvp import errors, tokens
-from rsvp.db import current_connection, current_session, table_of
+from rsvp.db import current_connection, current_session, insert_or_ignore, table_of
 from rsvp.domain import audit, capacity, deadlines, invitations, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import mail_limits, outbox
@@ -45,14 +44,7 @@ REFUSAL_BY_PHASE = {
 }
 
 # A conflict means: this address or this submission is registered already.
-INSERT_REGISTRATION = {
-    "sqlite": sqlite.insert(table_of(Registration)).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(table_of(Registration)).on_conflict_do_nothing(),
-}
-INSERT_REGISTRATION = {
-    name: row.returning(table_of(Registration).c.id)
-    for name, row in INSERT_REGISTRATION.items()
-}
+INSERT_REGISTRATION = insert_or_ignore(Registration, returning=Registration.id)
 INSERT_ATTENDEES: Insert = insert(table_of(Attendee))
 INSERT_CONSENTS: Insert = insert(table_of(GivenConsent))
 

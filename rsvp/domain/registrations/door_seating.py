@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import exists, select
 
 from rsvp import errors, tokens
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh, lock_rows
 from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
@@ -125,11 +125,9 @@ def absent_registrations(
             ~is_checked_in,
         )
         .order_by(Registration.admission_id != admission.id, Registration.id.desc())
-        # The door locks them as well, so nobody is let in while given on.
-        .with_for_update(key_share=True)
     )
-    options = {"populate_existing": True}
-    return list(current_session().scalars(query, execution_options=options))
+    # The door locks them as well, so nobody is let in while given on.
+    return list(current_session().scalars(fresh(lock_rows(query))))
 
 
 def release_registration(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, select
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh, lock_rows
 from rsvp.domain import audit, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.models import Attendee, CheckIn, Registration
@@ -49,12 +49,8 @@ def lock_in_any_state(
         select(Registration.event_id).where(Registration.id == registration_id)
     ).one()
     locked = waitlist.lock_and_expire(event_id, now)
-    registration = session.scalars(
-        select(Registration)
-        .where(Registration.id == registration_id)
-        .with_for_update(key_share=True),
-        execution_options={"populate_existing": True},
-    ).one()
+    query = select(Registration).where(Registration.id == registration_id)
+    registration = session.scalars(fresh(lock_rows(query))).one()
     return locked, registration
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, lock_rows
 from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
@@ -54,14 +54,12 @@ def move_in_waitlist(
     """
     locked, registration = lock_waiting(registration_id, now)
     admission = locked.admissions[registration.admission_id]
-    waiting = list(
-        current_session().execute(
-            select(Registration.id, Registration.line_number)
-            .where(*waitlist.waiting_for_same_seats(locked.event, admission))
-            .order_by(Registration.line_number)
-            .with_for_update(key_share=True)
-        )
+    query = (
+        select(Registration.id, Registration.line_number)
+        .where(*waitlist.waiting_for_same_seats(locked.event, admission))
+        .order_by(Registration.line_number)
     )
+    waiting = list(current_session().execute(lock_rows(query)))
     if not 1 <= place <= len(waiting):
         raise errors.NoSuchPosition(last=len(waiting))
     ids, numbers = [row.id for row in waiting], [row.line_number for row in waiting]

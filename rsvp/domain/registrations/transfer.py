@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, or_, select
 
 from rsvp import errors
-from rsvp.db import current_session
+from rsvp.db import current_session, fresh, lock_rows
 from rsvp.domain import audit, deadlines, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import mail_limits, outbox
@@ -214,14 +214,11 @@ def resend_links(email_key: str, *, now: datetime) -> int:
             Event.erased_at.is_(None),
         )
         .order_by(Registration.id)
-        # Two who ask at once are served in turn, or both would find the limit unused.
-        .with_for_update(key_share=True, of=Registration)
     )
-    options = {"populate_existing": True}
+    # Two who ask at once are served in turn, or both would find the limit unused.
+    locked_query = fresh(lock_rows(query, Registration))
     mailed = 0
-    for registration in (
-        current_session().scalars(query, execution_options=options).all()
-    ):
+    for registration in current_session().scalars(locked_query).all():
         if mail_limits.is_mailbox_at_limit(mailbox, registration.event_id, now):
             continue
         place = None

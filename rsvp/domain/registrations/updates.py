@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.attributes import set_committed_value
 
 from rsvp import errors, tokens
-from rsvp.db import changed_one, current_connection, current_session, table_of
+from rsvp.db import changed_one, current_connection, current_session, fresh, table_of
 from rsvp.models import Attendee, Registration, RetiredCode
 from rsvp.text.search import search_text
 
@@ -53,8 +53,7 @@ def load_party(registration: Registration) -> list[Attendee]:
         .where(Attendee.registration_id == registration.id)
         .order_by(Attendee.position)
     )
-    options = {"populate_existing": True}
-    return list(current_session().scalars(party, execution_options=options))
+    return list(current_session().scalars(fresh(party)))
 
 
 def renew_codes(registration: Registration, code_key: bytes, now: datetime) -> str:
