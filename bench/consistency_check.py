@@ -40,7 +40,9 @@ def measure(engine: str, count: int = LONG) -> dict[str, Any]:
     """Seconds by rule, and of the command from its start to its end."""
     with run_site(engine, WEB_PROCESSES="1") as here:
         run_rsvp(
-            *("event", "import", "-"),
+            "event",
+            "import",
+            "-",
             environ=here.environ,
             stdin=long_lists.EVENT.format("long"),
         )

@@ -74,7 +74,8 @@ class ErasureLog:
             log.error(
                 "what was erased can't be noted in %s (%s): after a restore from a "
                 "backup of before it must be erased again by hand",
-                *(self.path, error.strerror),
+                self.path,
+                error.strerror,
             )
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:

@@ -56,9 +56,15 @@ def dump_database(
         run_program(
             [
                 str(program),
-                *("--format=plain", "--encoding=UTF8", "--quote-all-identifiers"),
-                *("--no-owner", "--no-privileges", "--no-comments"),
-                *("--no-publications", "--no-subscriptions", "--no-security-labels"),
+                "--format=plain",
+                "--encoding=UTF8",
+                "--quote-all-identifiers",
+                "--no-owner",
+                "--no-privileges",
+                "--no-comments",
+                "--no-publications",
+                "--no-subscriptions",
+                "--no-security-labels",
                 "--no-tablespaces",
                 f"--schema={exact_pattern(namespace)}",
                 f"--snapshot={value('SELECT pg_export_snapshot()')}",

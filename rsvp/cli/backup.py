@@ -87,7 +87,9 @@ def backup(
             return
         with progress_bars() as progress:
             result = create.to_file(
-                *(current_flask_app(), Path(file), options),
+                current_flask_app(),
+                Path(file),
+                options,
                 now=utcnow(),
                 progress=progress,
                 force=force,

@@ -204,7 +204,8 @@ def verify_after(file: Path, last_close: LastClose) -> None:
     except TimeoutError:
         log.warning(
             "%s is too large to be checked whole in %.0f s; what was read is well",
-            *(file.name, MAX_CHECK_SECONDS),
+            file.name,
+            MAX_CHECK_SECONDS,
         )
         return
     if problem:

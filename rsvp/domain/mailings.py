@@ -314,9 +314,13 @@ def write_batch(
         matching.join(Admission, Admission.id == Registration.admission_id)
         .where(Registration.id > mailing.reached_id, *RECIPIENT_CONDITIONS)
         .with_only_columns(
-            *(Registration.id, Registration.state, Registration.seats),
-            *(Registration.email, Registration.email_key),
-            *(Admission.name, Admission.mode),
+            Registration.id,
+            Registration.state,
+            Registration.seats,
+            Registration.email,
+            Registration.email_key,
+            Admission.name,
+            Admission.mode,
         )
         .order_by(Registration.id)
         .limit(BATCH_SIZE)

@@ -71,9 +71,13 @@ def events_with_reconfirmation(now: datetime) -> list[Event]:
         )
         .options(
             load_only(
-                *(Event.timezone, Event.starts_at, Event.starts_local),
-                *(Event.ask_hours, Event.answer_hours),
-                *(Event.asked_for, Event.settled_for),
+                Event.timezone,
+                Event.starts_at,
+                Event.starts_local,
+                Event.ask_hours,
+                Event.answer_hours,
+                Event.asked_for,
+                Event.settled_for,
             )
         )
         .order_by(Event.starts_at, Event.id)

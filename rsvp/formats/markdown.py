@@ -14,9 +14,29 @@ from markdown_it.token import Token
 from markupsafe import Markup
 
 TAGS = {
-    *("p", "br", "hr", "h3", "h4", "h5", "h6", "blockquote", "ul", "ol", "li"),
-    *("strong", "em", "s", "code", "pre", "a"),
-    *("table", "thead", "tbody", "tr", "th", "td"),
+    "p",
+    "br",
+    "hr",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "blockquote",
+    "ul",
+    "ol",
+    "li",
+    "strong",
+    "em",
+    "s",
+    "code",
+    "pre",
+    "a",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES = {"http", "https", "mailto", "tel"}
@@ -32,8 +52,10 @@ parser = (
     .disable("image")
 )
 for ruler in (
-    *(parser.core.ruler, parser.block.ruler),
-    *(parser.inline.ruler, parser.inline.ruler2),
+    parser.core.ruler,
+    parser.block.ruler,
+    parser.inline.ruler,
+    parser.inline.ruler2,
 ):
     # Rules are put together when they are first asked for. Two threads must not do that
     # at once: the second would find only some of them.

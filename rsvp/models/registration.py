@@ -112,7 +112,11 @@ class Registration(Base):
         # The list, newest first, and its counts, without touching the rows.
         Index(
             "ix_registrations_event",
-            *("event_id", "id", "state", "admission_id", "seats"),
+            "event_id",
+            "id",
+            "state",
+            "admission_id",
+            "seats",
         ),
         Index("ix_registrations_event_state", "event_id", "state", "id"),
         Index("ix_registrations_event_address", "event_id", "email_key"),

@@ -425,10 +425,23 @@ def environ_key(header: str) -> str | None:
 USUAL_ENVIRON_KEYS = {
     name: environ_key(name)
     for name in (
-        *("host", "user-agent", "accept", "accept-language", "accept-encoding"),
-        *("cookie", "referer", "origin", "if-none-match", "connection"),
-        *("sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest", "x-forwarded-for"),
-        *("x-forwarded-proto", "x-forwarded-host", "cache-control"),
+        "host",
+        "user-agent",
+        "accept",
+        "accept-language",
+        "accept-encoding",
+        "cookie",
+        "referer",
+        "origin",
+        "if-none-match",
+        "connection",
+        "sec-fetch-site",
+        "sec-fetch-mode",
+        "sec-fetch-dest",
+        "x-forwarded-for",
+        "x-forwarded-proto",
+        "x-forwarded-host",
+        "cache-control",
     )
 }
 """Of the usual headers, so that most need no working out."""

@@ -27,8 +27,12 @@ bp = Blueprint("assets", __name__)
 
 STYLESHEETS = {
     "css/site.css": (
-        *("css/tokens.css", "css/base.css", "css/layout.css"),
-        *("css/components/", "css/public/", "css/attendee/"),
+        "css/tokens.css",
+        "css/base.css",
+        "css/layout.css",
+        "css/components/",
+        "css/public/",
+        "css/attendee/",
         "css/utilities.css",
     ),
     "css/organizer.css": ("css/organizer/",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from tests.architecture.source import MODULES, table, tree_of
+from tests.architecture.source import ALL_MODULES, MODULES, table, tree_of
 
 GETTEXT_NAMES = {"gettext": "_", "lazy_gettext": "_l", "ngettext": "ngettext"}
 """What each is called in every module: `_` is never lazy, `_l` always is."""
@@ -31,6 +31,20 @@ def test_underscore_is_gettext_and_underscore_l_its_lazy_form():
 
 def named(value: ast.expr) -> str:
     return value.id if isinstance(value, ast.Name) else ""
+
+
+def test_no_star_stands_before_a_list_written_out():
+    """`*("a", "b")` inside another keeps the formatter from giving each a line."""
+    offenders = [
+        f"{module}:{node.lineno}"
+        for module in ALL_MODULES
+        if not module.startswith("tests.")
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.Starred)
+        and isinstance(node.value, ast.Tuple | ast.List | ast.Set)
+    ]
+
+    assert not offenders, table(offenders)
 
 
 def test_statements_that_lock_ignore_or_reload_are_made_in_one_place():

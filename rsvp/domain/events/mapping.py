@@ -48,8 +48,17 @@ from rsvp.models.registration import State
 from rsvp.text import durations
 
 COPIED_COLUMNS = (
-    *("title", "summary", "description", "language", "status", "visibility"),
-    *("discreet", "timezone", "fold", "contact", "retention_days"),
+    "title",
+    "summary",
+    "description",
+    "language",
+    "status",
+    "visibility",
+    "discreet",
+    "timezone",
+    "fold",
+    "contact",
+    "retention_days",
 )
 
 # --- rows from the file -------------------------------------------------------------

@@ -140,7 +140,9 @@ def notify_organizers(event_id: int, now: datetime) -> None:
             soonest = min(last.due_at, now) + MIN_NOTICE_INTERVAL
             due_at = max(due_at, soonest)
         outbox.insert_for_user(
-            *(user.id, user.email, MessageKind.UNDELIVERED),
+            user.id,
+            user.email,
+            MessageKind.UNDELIVERED,
             now=now,
             event_id=event_id,
             due_at=due_at,

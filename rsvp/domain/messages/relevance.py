@@ -11,16 +11,24 @@ from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, State
 
 PLACE_KINDS = (
-    *(MessageKind.CONFIRM_ADDRESS, MessageKind.REQUESTED, MessageKind.CONFIRMATION),
-    *(MessageKind.WAITLISTED, MessageKind.OFFER, MessageKind.PROMOTED),
-    *(MessageKind.CHANGED, MessageKind.TICKET_AGAIN, MessageKind.EVENT_CHANGED),
+    MessageKind.CONFIRM_ADDRESS,
+    MessageKind.REQUESTED,
+    MessageKind.CONFIRMATION,
+    MessageKind.WAITLISTED,
+    MessageKind.OFFER,
+    MessageKind.PROMOTED,
+    MessageKind.CHANGED,
+    MessageKind.TICKET_AGAIN,
+    MessageKind.EVENT_CHANGED,
 )
 """The kinds that speak of a place that somebody has, or may get. Once that is over
 another mail says so; one of these that has not gone out by then would only confuse."""
 
 END_KINDS = (
-    *(MessageKind.CANCELLED, MessageKind.DECLINED),
-    *(MessageKind.LAPSED, MessageKind.RELEASED),
+    MessageKind.CANCELLED,
+    MessageKind.DECLINED,
+    MessageKind.LAPSED,
+    MessageKind.RELEASED,
 )
 """The kinds that speak of an end. Who was brought back meanwhile is told so by another
 mail, or stands at the door and is let in."""

@@ -353,8 +353,12 @@ def insert_related(
     )
     if is_over_limit:
         outbox.record_not_mailed(
-            *(plan.event.id, registration_id, state),
-            *(FIRST_KIND_BY_STATE[state], Cause.FORM, plan.now),
+            plan.event.id,
+            registration_id,
+            state,
+            FIRST_KIND_BY_STATE[state],
+            Cause.FORM,
+            plan.now,
         )
         return
     outbox.enqueue_to_address(

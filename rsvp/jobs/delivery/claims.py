@@ -203,9 +203,13 @@ def select_due_of_rank(rank: int, is_time: Any) -> Select[Any]:
     this_minute = case((counts, MailDomain.window_count), else_=0)
     return (
         select(
-            *(Message.id, Message.rank, Message.due_at, Message.domain),
+            Message.id,
+            Message.rank,
+            Message.due_at,
+            Message.domain,
             Message.created_at,
-            *(MailDomain.troubles, this_minute.label("this_minute")),
+            MailDomain.troubles,
+            this_minute.label("this_minute"),
         )
         .outerjoin(MailDomain, MailDomain.domain == Message.domain)
         .where(

@@ -80,8 +80,15 @@ CODES_CHECKSUM = (
 # What decides whether a mail still goes out, to whom, and with which links and codes.
 MESSAGE_COLUMNS = ("id", "state", "attempts")
 REGISTRATION_COLUMNS = (
-    *("state", "email_key", "link_version", "admission_id", "decide_by"),
-    *("muted_at", "address_failed_at", "answer_by", "answered_at"),
+    "state",
+    "email_key",
+    "link_version",
+    "admission_id",
+    "decide_by",
+    "muted_at",
+    "address_failed_at",
+    "answer_by",
+    "answered_at",
 )
 EVENT_COLUMNS = ("version", "status", "erased_at")
 SELECT_DECISIVE = (

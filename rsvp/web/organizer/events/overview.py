@@ -115,13 +115,14 @@ def registration_numbers(event: Event) -> list[LabelledNumber]:
     ]
 
 
+NOT_RUNNING = (Phase.DRAFT, Phase.CANCELLED, Phase.OVER)
+
+
 def reconfirmation_summary(event: Event) -> str | None:
     """How the question whether people still come stands: what they said so far, or when
     they will be asked; None where nobody is."""
     now = utcnow()
-    if not layout.may_have_reconfirmations(event) or event.phase(now) in (
-        *(Phase.DRAFT, Phase.CANCELLED, Phase.OVER),
-    ):
+    if event.phase(now) in NOT_RUNNING or not layout.may_have_reconfirmations(event):
         return None
     answers = filters.count_reconfirmations(event.id)
     if answers:

@@ -37,8 +37,11 @@ STATE_BY_KIND: dict[MessageKind, State] = {
 
 LIMITED_KINDS = frozenset(
     {
-        *(MessageKind.WAITLISTED, MessageKind.OFFER, MessageKind.PROMOTED),
-        *(MessageKind.STILL_COMING, MessageKind.RELEASED),
+        MessageKind.WAITLISTED,
+        MessageKind.OFFER,
+        MessageKind.PROMOTED,
+        MessageKind.STILL_COMING,
+        MessageKind.RELEASED,
     }
 )
 """Kinds that only whoever has, or waits for, one of a limited number of seats gets."""
