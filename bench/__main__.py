@@ -49,7 +49,8 @@ from tests.conftest import TEST_SETTINGS, new_postgresql_database
 from tests.paths import ROOT
 from tests.support import services
 from tests.support.http_client import Connection, form_fields, form_token
-from tests.support.live_site import Site, free_port, publish_event, run_rsvp, run_site
+from tests.support.live_site import Site, publish_event, run_rsvp, run_site
+from tests.support.ports import free_port
 from tests.support.process_memory import memory_mib
 
 Replay = Callable[[list[list[tuple[str, Any]]]], Timing]

@@ -30,7 +30,8 @@ from rsvp.models import Message
 from rsvp.models.message import MessageKind, MessageState
 from rsvp.queries import events as event_queries
 from tests.paths import ROOT
-from tests.support.live_site import RSVP_COMMAND, Site, free_port, run_rsvp, run_site
+from tests.support.live_site import RSVP_COMMAND, Site, run_rsvp, run_site
+from tests.support.ports import free_port
 from tests.support.process_memory import memory_mib
 
 MANY = 10_000

@@ -357,6 +357,15 @@ def position(event: Event, admission: Admission, line_number: int | None = None)
     return current_session().scalars(ahead).one() + 1
 
 
+def position_of(registration: Registration) -> int | None:
+    """Return its place in line, from 1; None where it does not wait."""
+    if registration.state != State.WAITLISTED:
+        return None
+    return position(
+        registration.event, registration.admission, registration.line_number
+    )
+
+
 def waiting_for_same_seats(
     event: Event, admission: Admission
 ) -> tuple[ColumnElement[bool], ...]:

@@ -10,9 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from rsvp import tokens
 from rsvp.db import code_key, current_session
-from rsvp.domain import waitlist
 from rsvp.models import Attendee, Event, Registration
-from rsvp.models.registration import State
 from rsvp.queries.events import load_detached_event
 
 EventLoader = Callable[[str, int], Event | None]
@@ -85,12 +83,3 @@ def attach_event(registration: Registration, event: Event | None) -> Registratio
     set_committed_value(registration, "event", event)
     set_committed_value(registration, "admission", admission)
     return registration
-
-
-def waitlist_position(registration: Registration) -> int | None:
-    """Return its place in line, from 1; None where it does not wait."""
-    if registration.state != State.WAITLISTED:
-        return None
-    return waitlist.position(
-        registration.event, registration.admission, registration.line_number
-    )

@@ -13,10 +13,8 @@ from rsvp.domain.checkin import results
 from rsvp.models import Admission, Attendee, CheckIn, Device, Event, Registration, Scan
 from rsvp.models.event import Mode
 from rsvp.models.registration import AttendeeState, State
-from rsvp.queries.attendees import RegistrationFilter, matching_registrations
+from rsvp.queries.attendees import NO_FILTER, RegistrationFilter, matching_registrations
 from rsvp.queries.pagination import PAGE_SIZE, Page
-
-ALL = RegistrationFilter()
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ class NotArrived:
 
 
 def list_not_arrived(
-    event_id: int, filter_: RegistrationFilter = ALL, after: int | None = None
+    event_id: int, filter_: RegistrationFilter = NO_FILTER, after: int | None = None
 ) -> Page[NotArrived]:
     """List who has not come yet, of the registrations that match a filter, in the
     order they registered; `after` is the id that ended the page before."""

@@ -59,8 +59,8 @@ class Asset:
     kind: str
 
     @cached_property
-    def squeezed(self) -> bytes | None:
-        """The same by gzip, where that makes it smaller."""
+    def gzipped(self) -> bytes | None:
+        """The content as gzip has it, where that makes it smaller."""
         return (
             gzip.compress(self.content, mtime=0) if self.kind in COMPRESSIBLE else None
         )
@@ -155,10 +155,10 @@ def send_asset(version: str, name: str) -> Response:
         "Content-Type": found.kind,
     }
     content = found.content
-    if found.squeezed:
+    if found.gzipped:
         headers["Vary"] = "Accept-Encoding"
         if "gzip" in request.headers.get("Accept-Encoding", ""):
-            content = found.squeezed
+            content = found.gzipped
             headers["Content-Encoding"] = "gzip"
     if found.kind.startswith("text/"):
         headers["Content-Type"] += "; charset=utf-8"

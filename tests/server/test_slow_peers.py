@@ -16,13 +16,9 @@ import pytest
 from rsvp.cli.server import GRACE_SECONDS, SEND_TIMEOUT_SECONDS, open_sockets
 from tests.paths import ROOT
 from tests.support.http_client import Connection, form_fields, form_token
+from tests.support.ports import free_port
 from tests.support.process_memory import memory_mib
-from tests.support.serve_process import (
-    RSVP_COMMAND,
-    ServeProcess,
-    free_port,
-    kill_remaining,
-)
+from tests.support.serve_process import RSVP_COMMAND, ServeProcess, kill_remaining
 from tests.support.slow_peers import (
     EVENT,
     HEAD,

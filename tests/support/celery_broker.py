@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import redis
 from flask import Flask
 
 from rsvp import config
+from tests.support.ports import free_port
 
 REDIS_SERVER = shutil.which("redis-server")
 
@@ -101,12 +101,6 @@ def celery_worker(
 
 PATH = os.environ.get("PYTHONPATH", "")
 PATIENCE = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from tests.conftest import TEST_SETTINGS, new_postgresql_database
 from tests.paths import ROOT
+from tests.support.ports import free_port
 
 RSVP_COMMAND = [str(Path(sys.executable).with_name("rsvp"))]
 
@@ -43,13 +43,6 @@ class Site:
             "CODE_KEY": self.environ["RSVP_CODE_KEY"],
             "SECRET_KEY": self.environ["RSVP_SECRET_KEY"],
         }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

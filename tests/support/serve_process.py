@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
+
+from tests.support.ports import free_port
 
 RSVP_COMMAND = Path(sys.executable).with_name("rsvp")
 IS_LINUX = sys.platform == "linux"
@@ -64,12 +65,6 @@ class ServeProcess:
     def end(self, number: int) -> int:
         self.process.send_signal(number)
         return self.process.wait(20)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(happens: Callable[[], bool], seconds: float = 30) -> None:

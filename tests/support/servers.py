@@ -15,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.support.ports import free_port
+
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
@@ -23,12 +25,6 @@ def find_postgresql() -> Path | None:
     """The folder of the server's programs."""
     found = shutil.which("initdb")
     return Path(found).parent if found else BINARIES[-1] if BINARIES else None
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class OwnPostgreSQL:

@@ -256,6 +256,15 @@ def is_queued_about(reason: str, registration_id: int, kind: MessageKind) -> boo
 NEW_CODES = "new_codes"
 """What an organizer did who made the earlier codes and links worth nothing."""
 
+STATUS_KIND_BY_STATE = {
+    State.HELD: MessageKind.CONFIRM_ADDRESS,
+    State.REQUESTED: MessageKind.REQUESTED,
+    State.WAITLISTED: MessageKind.WAITLISTED,
+    State.OFFERED: MessageKind.OFFER,
+    State.CONFIRMED: MessageKind.CONFIRMATION,
+}
+"""What an address is mailed that is new to the registration: how it stands."""
+
 RESEND_KIND_BY_STATE: dict[str, MessageKind] = {
     State.HELD: MessageKind.CONFIRM_ADDRESS,
     State.OFFERED: MessageKind.OFFER,

@@ -13,11 +13,7 @@ from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import cause_of
 from rsvp.domain.registrations.create import claim_for_newcomer
-from rsvp.domain.registrations.locking import (
-    lock_registration,
-    refuse_if_event_over,
-    waitlist_position,
-)
+from rsvp.domain.registrations.locking import lock_registration, refuse_if_event_over
 from rsvp.domain.transitions import transition
 from rsvp.models import Registration
 from rsvp.models.audit import Verb
@@ -173,7 +169,7 @@ def seat_or_waitlist(
         now=now,
         line_number=line_number,
     )
-    place = waitlist_position(locked, registration)
+    place = waitlist.position_of(registration)
     outbox.enqueue(
         registration,
         MessageKind.WAITLISTED,

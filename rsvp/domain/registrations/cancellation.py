@@ -16,7 +16,6 @@ from rsvp.domain.registrations.locking import (
     lock_registration,
     refuse_after_deadline,
     refuse_if_checked_in,
-    waitlist_position,
 )
 from rsvp.domain.transitions import reconfirm_by_change, record_change, transition
 from rsvp.models import Attendee, Registration
@@ -115,7 +114,7 @@ def cancel_guest(
         MessageKind.CHANGED,
         cause=cause_of(actor, registration),
         now=now,
-        place=waitlist_position(locked, registration),
+        place=waitlist.position_of(registration),
         what="guest_cancelled",
         who=guest.name,
     )

@@ -26,7 +26,6 @@ from rsvp.domain.registrations.locking import (
     refuse_after_deadline,
     refuse_if_checked_in,
     refuse_if_event_over,
-    waitlist_position,
 )
 from rsvp.domain.registrations.updates import load_party, update_registration
 from rsvp.domain.transitions import reconfirm_by_change, record_change
@@ -70,7 +69,7 @@ def change_details(
     record_change(
         Verb.CHANGE_DETAILS, registration, {"positions": changed}, actor=actor, now=now
     )
-    notify_change(locked, registration, "details", actor, now)
+    notify_change(registration, "details", actor, now)
     return True
 
 
@@ -174,7 +173,7 @@ def add_guest(
     record_change(
         Verb.ADD_GUEST, registration, {"position": position}, actor=actor, now=now
     )
-    notify_change(locked, registration, "guest_added", actor, now)
+    notify_change(registration, "guest_added", actor, now)
     if registration.state == State.WAITLISTED:
         # Its place came free.
         waitlist.promote(locked, actor=actor, now=now)
@@ -235,7 +234,7 @@ def change_admission(
         states=(old_state, registration.state),
         details={"from": old_admission_id, "to": target.id},
     )
-    notify_change(locked, registration, "moved", actor, now)
+    notify_change(registration, "moved", actor, now)
     waitlist.promote(locked, actor=actor, now=now)
     return State(registration.state)
 
@@ -291,7 +290,6 @@ def lock_for_change(
 
 
 def notify_change(
-    locked: LockedEvent,
     registration: Registration,
     reason: str,
     actor: str,
@@ -302,6 +300,6 @@ def notify_change(
         MessageKind.CHANGED,
         cause=cause_of(actor, registration),
         now=now,
-        place=waitlist_position(locked, registration),
+        place=waitlist.position_of(registration),
         what=reason,
     )

@@ -20,18 +20,10 @@ from rsvp.domain.messages.mail_limits import Cause
 from rsvp.models import Admission, Attendee, Event, GivenConsent, Registration
 from rsvp.models.audit import Verb
 from rsvp.models.event import Phase
-from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, REFERENCE_LENGTH, AttendeeState, State
 from rsvp.text import keyboard_layouts
 from rsvp.text.mailboxes import mailbox_of
 from rsvp.text.search import search_text
-
-FIRST_KIND_BY_STATE = {
-    State.HELD: MessageKind.CONFIRM_ADDRESS,
-    State.REQUESTED: MessageKind.REQUESTED,
-    State.CONFIRMED: MessageKind.CONFIRMATION,
-    State.WAITLISTED: MessageKind.WAITLISTED,
-}
 
 REFUSAL_BY_PHASE = {
     Phase.CANCELLED: errors.EventCancelled,
@@ -356,13 +348,13 @@ def insert_related(
             plan.event.id,
             registration_id,
             state,
-            FIRST_KIND_BY_STATE[state],
+            outbox.STATUS_KIND_BY_STATE[state],
             Cause.FORM,
             plan.now,
         )
         return
     outbox.enqueue_to_address(
-        FIRST_KIND_BY_STATE[state],
+        outbox.STATUS_KIND_BY_STATE[state],
         event_id=plan.event.id,
         registration_id=registration_id,
         recipient=plan.request.email,

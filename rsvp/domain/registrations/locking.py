@@ -88,11 +88,3 @@ def checked_in_names(whom: ColumnElement[bool]) -> Select[Any]:
         .join(CheckIn, CheckIn.attendee_id == Attendee.id)
         .where(whom, CheckIn.out_at.is_(None))
     )
-
-
-def waitlist_position(locked: LockedEvent, registration: Registration) -> int | None:
-    """Return its place in line, from 1; None where it does not wait."""
-    if registration.state != State.WAITLISTED:
-        return None
-    admission = locked.admissions[registration.admission_id]
-    return waitlist.position(locked.event, admission, registration.line_number)

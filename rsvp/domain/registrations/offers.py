@@ -15,7 +15,7 @@ from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import cause_of
 from rsvp.domain.registrations.cancellation import cancel_locked
 from rsvp.domain.registrations.create import claim_for_newcomer
-from rsvp.domain.registrations.locking import lock_registration, waitlist_position
+from rsvp.domain.registrations.locking import lock_registration
 from rsvp.domain.transitions import transition
 from rsvp.models import Attendee, Registration
 from rsvp.models.audit import Verb
@@ -144,7 +144,7 @@ def put_off_offer(registration_id: int, *, actor: str, now: datetime) -> None:
         was_put_off=True,
         line_number=registration.line_number,
     )
-    place = waitlist_position(locked, registration)
+    place = waitlist.position_of(registration)
     outbox.enqueue(
         registration,
         MessageKind.WAITLISTED,

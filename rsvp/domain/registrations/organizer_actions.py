@@ -12,11 +12,7 @@ from rsvp.domain import capacity, waitlist
 from rsvp.domain.capacity import LockedEvent
 from rsvp.domain.messages import outbox
 from rsvp.domain.messages.mail_limits import Cause
-from rsvp.domain.registrations.locking import (
-    lock_registration,
-    refuse_if_event_over,
-    waitlist_position,
-)
+from rsvp.domain.registrations.locking import lock_registration, refuse_if_event_over
 from rsvp.domain.registrations.updates import renew_codes
 from rsvp.domain.transitions import record_change
 from rsvp.models import Registration
@@ -88,9 +84,9 @@ def resend_mail(registration_id: int, *, actor: str, now: datetime) -> None:
 
     Raises AlreadyOver, EventCancelled and EventOver (erased).
     """
-    locked, registration = lock_registration(registration_id, now)
+    _, registration = lock_registration(registration_id, now)
     record_change(Verb.SEND_AGAIN, registration, actor=actor, now=now)
-    enqueue_resend(locked, registration, "sent_again", now)
+    enqueue_resend(registration, "sent_again", now)
 
 
 def replace_codes(
@@ -101,7 +97,7 @@ def replace_codes(
 
     Raises what `resend_mail` does.
     """
-    locked, registration = lock_registration(registration_id, now)
+    _, registration = lock_registration(registration_id, now)
     renew_codes(registration, code_key, now)
     record_change(
         Verb.REPLACE_CODES,
@@ -110,7 +106,7 @@ def replace_codes(
         actor=actor,
         now=now,
     )
-    enqueue_resend(locked, registration, outbox.NEW_CODES, now)
+    enqueue_resend(registration, outbox.NEW_CODES, now)
 
 
 # --- what they share ----------------------------------------------------------------
@@ -126,10 +122,8 @@ def lock_waiting(
     return locked, registration
 
 
-def enqueue_resend(
-    locked: LockedEvent, registration: Registration, reason: str, now: datetime
-) -> None:
+def enqueue_resend(registration: Registration, reason: str, now: datetime) -> None:
     """Queue the ticket again, with what the organizer did as the `reason`."""
-    place = waitlist_position(locked, registration)
+    place = waitlist.position_of(registration)
     cause = Cause.ORGANIZER
     outbox.enqueue_again(registration, cause=cause, now=now, place=place, what=reason)

@@ -17,7 +17,6 @@ from rsvp.domain.registrations.locking import (
     lock_registration,
     refuse_after_deadline,
     refuse_if_checked_in,
-    waitlist_position,
 )
 from rsvp.domain.registrations.updates import (
     load_party,
@@ -30,14 +29,6 @@ from rsvp.models.audit import Verb
 from rsvp.models.event import Status
 from rsvp.models.message import MessageKind
 from rsvp.models.registration import LIVE_STATES, State
-
-STATUS_KIND_BY_STATE = {
-    State.HELD: MessageKind.CONFIRM_ADDRESS,
-    State.REQUESTED: MessageKind.REQUESTED,
-    State.WAITLISTED: MessageKind.WAITLISTED,
-    State.OFFERED: MessageKind.OFFER,
-    State.CONFIRMED: MessageKind.CONFIRMATION,
-}
 
 # The form that made it, sent again, gives the manage link to who has the address; and
 # what is known of the old address says nothing about the new one.
@@ -94,10 +85,10 @@ def correct_address(
         facts["offered"] = registration.offered_seats
     outbox.enqueue(
         registration,
-        STATUS_KIND_BY_STATE[State(registration.state)],
+        outbox.STATUS_KIND_BY_STATE[State(registration.state)],
         cause=cause_of(actor, registration),
         now=now,
-        place=waitlist_position(locked, registration),
+        place=waitlist.position_of(registration),
         **facts,
     )
     return token
@@ -185,7 +176,7 @@ def refuse_too_many_mails(
     tell what an address has had: there it is handed over all the same."""
     if actor != audit.ATTENDEE or locked.event.answers_by_mail_only:
         return
-    kind = STATUS_KIND_BY_STATE[State(registration.state)]
+    kind = outbox.STATUS_KIND_BY_STATE[State(registration.state)]
     event_id = registration.event_id
     if mail_limits.counting_columns(kind, Cause.LINK, email_key, event_id, now) is None:
         raise errors.TooManyMails(limit=mail_limits.MAX_PER_DAY)

@@ -12,9 +12,9 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 
 from rsvp import db, tokens
+from rsvp.domain import waitlist
 from rsvp.formats import location
 from rsvp.models import Registration
-from rsvp.queries import by_link
 from rsvp.text.mail_addresses import suggest_address
 from rsvp.web import guards
 from rsvp.web.attendee import access, bp
@@ -42,7 +42,7 @@ def render_registration(
     """Return a registration's page; `offered_form` brings back who was named for an
     offer of fewer."""
     counts = lazy_event_state(registration)
-    place = by_link.waitlist_position(registration)
+    place = waitlist.position_of(registration)
     actions = allowed_actions(registration, now, counts)
     return render_template(
         "attendee/registration.html",

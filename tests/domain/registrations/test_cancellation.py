@@ -6,9 +6,9 @@ import pytest
 
 from rsvp import errors
 from rsvp.db import writing
+from rsvp.domain import waitlist
 from rsvp.domain.registrations import cancellation
 from rsvp.models.event import Status
-from rsvp.queries import by_link
 from tests.support.factories import (
     NOON,
     cancel,
@@ -33,7 +33,7 @@ def test_cancelling_frees_the_seats_and_seats_the_head_of_the_line(app):
     assert load_registration(leaving).state == "cancelled"
     states = [load_registration(outcome).state for outcome in waiting]
     assert states == ["confirmed", "confirmed", "waitlisted"]
-    assert by_link.waitlist_position(load_registration(waiting[2])) == 1
+    assert waitlist.position_of(load_registration(waiting[2])) == 1
     kinds = [m.kind for m in messages_of(waiting[0])]
     assert kinds == ["waitlisted", "promoted"]
     assert [m.kind for m in messages_of(leaving)] == ["confirmation", "cancelled"]
@@ -51,7 +51,7 @@ def test_a_party_too_large_is_passed_over_and_keeps_its_place(app):
         "waitlisted",
         "confirmed",
     ]
-    assert by_link.waitlist_position(load_registration(pair)) == 1
+    assert waitlist.position_of(load_registration(pair)) == 1
 
     cancel(seated[1])
     cancel(single)
@@ -66,7 +66,7 @@ def test_leaving_the_line_moves_those_behind_up(app):
 
     cancel(first)
 
-    assert by_link.waitlist_position(load_registration(second)) == 1
+    assert waitlist.position_of(load_registration(second)) == 1
     assert load_registration(second).admission.waiting == 1
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from rsvp import errors, tokens
 from rsvp.db import writing
-from rsvp.domain import invariants
+from rsvp.domain import invariants, waitlist
 from rsvp.domain.registrations import create
 from rsvp.extensions import db
 from rsvp.models import Attendee, AuditEntry, GivenConsent, Message, Registration
@@ -94,7 +94,7 @@ def test_whoever_waits_is_told_the_place(app):
         1,
         2,
     ]
-    assert by_link.waitlist_position(load_registration(second)) == 2
+    assert waitlist.position_of(load_registration(second)) == 2
     assert load_registration(second).admission.waiting == 3
     assert load_registration(second).line_number == 2
 
@@ -152,7 +152,7 @@ def test_the_room_caps_all_that_happens_in_it(app):
     assert [o.state for o in calls] == ["confirmed", "confirmed", "waitlisted"]
     state = event_queries.find_event_state(event.slug)
     assert (state.room_taken, state.room_waiting) == (4, 1)
-    assert by_link.waitlist_position(load_registration(calls[2])) == 1
+    assert waitlist.position_of(load_registration(calls[2])) == 1
 
     cancel(walk[0])
 

@@ -20,7 +20,7 @@ from rsvp.models import Admission, Attendee, Event, Message, Question, Registrat
 from rsvp.models.event import Status
 from rsvp.models.message import MessageState
 from rsvp.models.registration import ENDED_STATES, LIVE_STATES, AskedAbout, State
-from rsvp.queries import by_link, filters
+from rsvp.queries import filters
 from rsvp.queries import registrations as registration_queries
 from rsvp.text import states
 from rsvp.text.states import StateLabel
@@ -35,7 +35,7 @@ def detail_context(registration: Registration, *, manages: bool) -> dict[str, An
     """What the page tells whoever may see names; to those who manage registrations
     more, which is not even read for others."""
     event = registration.event
-    place = by_link.waitlist_position(registration)
+    place = waitlist.position_of(registration)
     return {
         "registration": registration,
         "admission": registration.admission,
