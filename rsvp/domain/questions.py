@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from rsvp.models import Admission, Event, Question
 from rsvp.models.event import QuestionScope, QuestionType
+from rsvp.text.cleaning import clean_answer
 
 MAX_TEXT_LENGTH = 500
 MAX_LONG_TEXT_LENGTH = 5000
@@ -47,9 +47,8 @@ def check_answers(
 def check_answer(
     question: Question, raw: str | list[str]
 ) -> tuple[Answer | None, str | None]:
-    texts = [
-        text for text in map(clean_text, [raw] if isinstance(raw, str) else raw) if text
-    ]
+    typed = [raw] if isinstance(raw, str) else raw
+    texts = [text for text in map(clean_answer, typed) if text]
     if not texts:
         return None, "required" if question.required else None
     match question.type:
@@ -69,9 +68,3 @@ def check_answer(
         else MAX_TEXT_LENGTH
     )
     return (texts[0], None) if len(texts[0]) <= limit else (None, "too_long")
-
-
-def clean_text(text: Any) -> str:
-    """Return typed text without control characters, its line ends as newlines."""
-    text = str(text).replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in text if c in "\n\t" or ord(c) >= 32).strip()

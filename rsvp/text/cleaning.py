@@ -1,4 +1,12 @@
-"""Text cleaning: without control characters and invisible ones."""
+"""Text cleaning: without control characters and invisible ones.
+
+Which of them is for what:
+
+- typed, to be stored: `one_line` and `clean_lines` for what organizers write,
+  `clean_name` for people and phones, `clean_answer` for answers to questions;
+- typed, to be compared or parsed (addresses, numbers, days, searches): `trimmed_line`;
+- stored, to be shown in mails and feeds: `strip_controls`, whatever it was stored by.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +57,14 @@ BLANK_SYMBOLS = dict.fromkeys((0x2800, 0x1D159), " ")
 """Symbols that look like a space: of braille, and of notes."""
 
 
+def normalize_newlines(text: str) -> str:
+    """Return the text with each of the three line ends as a newline."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+# --- what is stored -----------------------------------------------------------------
+
+
 def strip_unprintable(text: str, keep: str = "") -> str:
     """Return the text with a space for each control character and the like, but for
     those to `keep`; nothing where there is nothing to see."""
@@ -74,12 +90,54 @@ def one_line(text: str) -> str:
     return " ".join(strip_unprintable(text).split())
 
 
+def clean_lines(text: str) -> str:
+    """Return the same in lines, as they were typed, and without space around it."""
+    return strip_unprintable(normalize_newlines(text), keep="\n").strip()
+
+
+def clean_answer(text: str) -> str:
+    """Return an answer without control characters, its lines and tabs as they were:
+    nothing else of what people write is ours to change."""
+    return "".join(
+        c for c in normalize_newlines(text) if c in "\n\t" or ord(c) >= 32
+    ).strip()
+
+
+SPACE_CATEGORIES = ("Cc", "Cs", "Zl", "Zp", "Zs")
+
+
+def clean_name(text: str) -> str:
+    """Clean a name in any script: composed (NFC), on one line, single spaces, nothing
+    hidden.
+
+    What joins or varies letters stays (U+200C, U+200D, variation selectors): Persian,
+    Sinhala and Japanese names need it. A text without anything to see is no name and
+    comes back empty.
+    """
+    text = (
+        unicodedata.normalize("NFC", text)
+        .translate(HIDDEN_CHARACTERS)
+        .translate(BLANK_SYMBOLS)
+    )
+    text = "".join(
+        " " if unicodedata.category(c) in SPACE_CATEGORIES else c for c in text
+    )
+    text = " ".join(text.split())
+    seen = any(unicodedata.category(c)[0] in "LNSP" for c in text)
+    return text if seen else ""
+
+
+# --- what is compared ---------------------------------------------------------------
+
+
 def trimmed_line(text: str) -> str:
     """Return the same, and no word with what is unseen around it: other programs put
     marks of direction around what is copied from them."""
     words = (word.strip(JOINING_CHARACTERS) for word in one_line(text).split())
     return " ".join(word for word in words if word)
 
+
+# --- what is shown ------------------------------------------------------------------
 
 CONTROL_CHARACTERS = re.compile(
     # C0 and C1 controls, half surrogate pairs, and what XML 1.0 has no way to write.
@@ -89,7 +147,5 @@ CONTROL_CHARACTERS = re.compile(
 
 def strip_controls(text: str, *, keep_lines: bool = False) -> str:
     """Return the text without control characters, on one line unless `keep_lines`."""
-    text = CONTROL_CHARACTERS.sub(
-        "", text.replace("\r\n", "\n").replace("\r", "\n")
-    ).strip()
+    text = CONTROL_CHARACTERS.sub("", normalize_newlines(text)).strip()
     return text if keep_lines else " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Person names: cleaned as they are typed; web addresses in them are detected."""
+"""Person names: how long they may be, and whether one carries a web address."""
 
 from __future__ import annotations
 
@@ -7,39 +7,13 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
-from rsvp.text.cleaning import BLANK_SYMBOLS, HIDDEN_CHARACTERS, VARIATION_SELECTORS
+from rsvp.text.cleaning import VARIATION_SELECTORS
 
 MAX_LENGTH = 200
 """Characters of a name."""
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
-
-# --- reading ------------------------------------------------------------------------
-
-SPACE_CATEGORIES = ("Cc", "Cs", "Zl", "Zp", "Zs")
-
-
-def clean_name(text: str) -> str:
-    """Clean a name in any script: composed (NFC), on one line, single spaces, nothing
-    hidden.
-
-    What joins or varies letters stays (U+200C, U+200D, variation selectors): Persian,
-    Sinhala and Japanese names need it. A text without anything to see is no name and
-    comes back empty.
-    """
-    text = (
-        unicodedata.normalize("NFC", text)
-        .translate(HIDDEN_CHARACTERS)
-        .translate(BLANK_SYMBOLS)
-    )
-    text = "".join(
-        " " if unicodedata.category(c) in SPACE_CATEGORIES else c for c in text
-    )
-    text = " ".join(text.split())
-    seen = any(unicodedata.category(c)[0] in "LNSP" for c in text)
-    return text if seen else ""
-
 
 # --- web addresses ------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rsvp.text.cleaning import one_line
-from rsvp.text.person_names import clean_name, has_web_address
+from rsvp.text.cleaning import clean_name, one_line
+from rsvp.text.person_names import has_web_address
 
 CLEANED = {
     "Ada Bell": "Ada Bell",

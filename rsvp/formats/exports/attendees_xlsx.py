@@ -17,6 +17,7 @@ from rsvp.formats.exports.attendees import (
     answer_text,
     column_headers,
 )
+from rsvp.text.cleaning import normalize_newlines
 
 MAX_SHEET_ROWS = 1_048_576
 """Rows of a sheet, its header too; those beyond go to another sheet."""
@@ -144,7 +145,7 @@ def fit_cell(text: str) -> str:
     is cut; half a character, which no file can hold, becomes a question mark."""
     if text.isascii() and len(text) <= MAX_CELL_LENGTH and "\r" not in text:
         return text
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = normalize_newlines(text)
     text = text.encode("utf-8", "replace").decode()
     units = text.encode("utf-16-le")
     if len(units) <= 2 * MAX_CELL_LENGTH:

@@ -20,6 +20,7 @@ from rsvp.domain.checkin import passes
 from rsvp.models import Device, DoorPass, Event
 from rsvp.models.checkin import check_in_ends_at, check_in_starts_at
 from rsvp.text import person_names
+from rsvp.text.cleaning import clean_name
 from rsvp.web import form_actions, guards
 from rsvp.web.door import bp, scan_input
 from rsvp.web.forms import normalize
@@ -48,7 +49,7 @@ def enrol_phone(door_pass: DoorPass) -> ResponseReturnValue:
     version = door_pass.version
     if not door_pass.works_at(now):
         return render_enrolment(door_pass), errors.DoorPassInactive.status
-    name = person_names.clean_name(request.form.get("name", "")[: NAME_LENGTH * 8])
+    name = clean_name(request.form.get("name", "")[: NAME_LENGTH * 8])
     if not name:
         return render_enrolment(door_pass, _("Please say which door this is.")), 422
     if len(name) > NAME_LENGTH:

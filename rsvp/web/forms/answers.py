@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from rsvp.domain import questions
 from rsvp.models import Question
 from rsvp.models.event import QuestionType
+from rsvp.text.cleaning import clean_answer
 from rsvp.web.forms.base import Form
 from rsvp.web.forms.fields import Choice, Choices, Option, Text
 from rsvp.web.forms.typed_field import TypedField
@@ -25,14 +26,14 @@ class AnswerLine(TypedField):
     """An answer in a line, cleaned as the domain cleans it."""
 
     def clean(self, text: str) -> str:
-        return questions.clean_text(text)
+        return clean_answer(text)
 
 
 class AnswerText(Text):
     """An answer of several lines, cleaned as the domain cleans it."""
 
     def clean(self, text: str) -> str:
-        return questions.clean_text(text)
+        return clean_answer(text)
 
 
 class AnswerYesNo(Choice):

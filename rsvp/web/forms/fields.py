@@ -18,7 +18,13 @@ from wtforms.validators import StopValidation
 from rsvp import walltime
 from rsvp.domain import questions
 from rsvp.text import mail_addresses, person_names, web_addresses
-from rsvp.text.cleaning import one_line, strip_unprintable, trimmed_line
+from rsvp.text.cleaning import (
+    clean_answer,
+    clean_lines,
+    clean_name,
+    one_line,
+    trimmed_line,
+)
 from rsvp.text.mail_addresses import InvalidMailAddress, MailAddress
 from rsvp.text.web_addresses import WebAddressMistake
 from rsvp.web.forms.file_kinds import FileKind, UploadedFile, read_upload
@@ -60,8 +66,7 @@ class Text(TypedField):
         self.rows = rows
 
     def clean(self, text: str) -> str:
-        lines = text.replace("\r\n", "\n").replace("\r", "\n")
-        return strip_unprintable(lines, keep="\n").strip()
+        return clean_lines(text)
 
 
 class PersonName(TypedField):
@@ -76,7 +81,7 @@ class PersonName(TypedField):
     def process_formdata(self, valuelist: list[str]) -> None:
         if valuelist:
             limit = person_names.MAX_LENGTH
-            name = person_names.clean_name(valuelist[0][: limit * 8])
+            name = clean_name(valuelist[0][: limit * 8])
             self.data = self.typed = name[: limit + 1]
 
     def find_mistake(self, form: Any) -> Any:
@@ -105,7 +110,7 @@ class Email(TypedField):
         if not valuelist:
             return
         limit = mail_addresses.MAX_LENGTH + 1
-        self.typed = questions.clean_text(valuelist[0][: limit * 2])[:limit]
+        self.typed = clean_answer(valuelist[0][: limit * 2])[:limit]
         self.data, self.address, self.mistake = "", None, ""
         try:
             self.address = mail_addresses.parse_mail_address(self.typed)
@@ -338,7 +343,7 @@ class Choices(TypedField):
     def process_formdata(self, valuelist: list[str]) -> None:
         limit = len(self.options) + 1
         texts = [
-            questions.clean_text(text[: questions.MAX_TEXT_LENGTH])
+            clean_answer(text[: questions.MAX_TEXT_LENGTH])
             for text in dict.fromkeys(valuelist[: limit * 2])
         ]
         known = [o.value for o in self.options if o.value in texts]

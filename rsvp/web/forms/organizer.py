@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from rsvp import walltime
 from rsvp.text import placeholders
-from rsvp.text.cleaning import one_line, strip_unprintable, trimmed_line
+from rsvp.text.cleaning import clean_lines, one_line, trimmed_line
 from rsvp.text.placeholders import MistakeKind, PlaceholderMistake
 
 MAX_REASON_LENGTH = 200
@@ -52,8 +52,7 @@ def read_whole_number(name: str, lowest: int, highest: int) -> int | None:
 
 def read_lines(name: str) -> str:
     """What was typed into a field of several lines: text with line ends alone."""
-    typed = request.form.get(name, "").replace("\r\n", "\n").replace("\r", "\n")
-    return strip_unprintable(typed, keep="\n").strip()
+    return clean_lines(request.form.get(name, ""))
 
 
 def read_future_time(name: str, zone: ZoneInfo, now: datetime) -> datetime | None:
