@@ -124,7 +124,8 @@ def test_each_goes_out_once_when_its_time_has_come(app):
     assert run_reminders("31 09:00") == 0
 
     occasions = [
-        *("reminder:two-days:2027-01-29", "reminder:two-hours:2027-01-29"),
+        "reminder:two-days:2027-01-29",
+        "reminder:two-hours:2027-01-29",
         "reminder:thanks:2027-01-29",
     ]
     assert reminder_mails() == [(who, of) for of in occasions for who in ("ada", "cy")]
@@ -141,7 +142,9 @@ def test_a_worker_that_comes_late_wakes_nobody(app):
 
     # Due on the 27th at 21:30: it waits for the morning.
     assert [run_reminders(f"28 {clock}") for clock in ("02:00", "07:59", "08:00")] == [
-        *(0, 0, 1)
+        0,
+        0,
+        1,
     ]
     # Due at 21:30, and the event is near.
     assert run_reminders("29 22:10") == 1

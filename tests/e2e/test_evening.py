@@ -92,7 +92,10 @@ def test_from_the_announcement_to_the_door(
 ) -> None:
     import_for_tonight(here)
     run_rsvp(
-        *("user", "create", "organizer@example.org", "--ask"),
+        "user",
+        "create",
+        "organizer@example.org",
+        "--ask",
         environ=here.environ,
         stdin=PASSWORD,
     )

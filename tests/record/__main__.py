@@ -23,7 +23,8 @@ def main() -> int:
     if options.compare:
         before, after = options.compare
         return compare.report(
-            *(before, after),
+            before,
+            after,
             ignores=options.ignore_styling,
             lines=options.lines,
             passed=options.ignore,

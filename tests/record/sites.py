@@ -190,7 +190,9 @@ ODD: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("no token", "POST", "/lost-mail", {"data": {"email": "zoe@example.org"}}),
     ("too large", "POST", "/lost-mail", {"data": {"email": "x" * 400_000}}),
     (
-        *("from elsewhere", "POST", "/events/letters-and-soup/registrations"),
+        "from elsewhere",
+        "POST",
+        "/events/letters-and-soup/registrations",
         {"data": {"name": "Zoë"}, "headers": {"Sec-Fetch-Site": "cross-site"}},
     ),
     ("signed out", "POST", "/organize/events/letters-and-soup/pause", {"data": {}}),

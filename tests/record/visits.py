@@ -115,8 +115,11 @@ class Moment:
             for sending in sendings(page.html, page.path):
                 names = tuple(name for name, _ in sending.fields)
                 key = (
-                    *(page.visitor.who, situation(sending.action)),
-                    *(sending.button, sending.filled, names),
+                    page.visitor.who,
+                    situation(sending.action),
+                    sending.button,
+                    sending.filled,
+                    names,
                 )
                 if key not in self.sent:
                     self.sent.add(key)

@@ -50,8 +50,16 @@ class EarlierTables:
 
 
 TABLES = (
-    *("events", "admissions", "registrations", "attendees", "consents"),
-    *("given_consents", "messages", "audit_entries", "scans", "check_ins"),
+    "events",
+    "admissions",
+    "registrations",
+    "attendees",
+    "consents",
+    "given_consents",
+    "messages",
+    "audit_entries",
+    "scans",
+    "check_ins",
     "retired_codes",
 )
 

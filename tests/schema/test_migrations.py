@@ -124,8 +124,12 @@ def test_0004_keeps_every_row_and_what_events_did_so_far(a_full_evening):
     ) == [("first_come", "confirm", False, 0, 15)]
     new = [c for c in people.c if c.name not in then["registrations"].c]
     assert {c.name for c in new} == {
-        *("fewer_ok", "decide_by", "offered_seats", "was_put_off"),
-        *("invitation_id", "ended_from"),
+        "fewer_ok",
+        "decide_by",
+        "offered_seats",
+        "was_put_off",
+        "invitation_id",
+        "ended_from",
     }
     flags = {"fewer_ok", "was_put_off"}
     assert set(all_rows(*(c for c in new if c.name in flags))) == {(False, False)}

@@ -71,8 +71,24 @@ BLOCKS = letters(80, also="\n\n\n\t") | LINES
 # Among them what YAML would take for something else than text.
 KEYS = st.sampled_from(
     (
-        *("a", "b-2", "reading-room", "x" * 64, "9-9-9", "hall", "diet", "2027-01-29"),
-        *("null", "no", "on", "true", "12", "0", "0x1f", "1e3", "0o7", "nan"),
+        "a",
+        "b-2",
+        "reading-room",
+        "x" * 64,
+        "9-9-9",
+        "hall",
+        "diet",
+        "2027-01-29",
+        "null",
+        "no",
+        "on",
+        "true",
+        "12",
+        "0",
+        "0x1f",
+        "1e3",
+        "0o7",
+        "nan",
     )
 )
 FLAGS = st.booleans()

@@ -244,10 +244,17 @@ def another_password(client: FlaskClient) -> Opens:
 
 
 REVOKED = (
-    *(a_phone_sent_home, a_phone_that_is_done, a_pass_revoked),
-    *(links_after_a_transfer, links_after_a_correction, replaced_tickets),
-    *(a_guests_ticket_given_up, a_withdrawn_invitation),
-    *(somebody_removed_from_the_team, an_account_switched_off, another_password),
+    a_phone_sent_home,
+    a_phone_that_is_done,
+    a_pass_revoked,
+    links_after_a_transfer,
+    links_after_a_correction,
+    replaced_tickets,
+    a_guests_ticket_given_up,
+    a_withdrawn_invitation,
+    somebody_removed_from_the_team,
+    an_account_switched_off,
+    another_password,
 )
 
 

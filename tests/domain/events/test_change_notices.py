@@ -375,8 +375,12 @@ def test_reserved_seats_go_to_who_is_still_in_person(evening):
 @for_each(
     ("capacity", "room", "fits"),
     [
-        *((2, None, True), (1, None, False), (None, None, True)),
-        *((2, 5, True), (2, 4, False), (None, 4, False)),
+        (2, None, True),
+        (1, None, False),
+        (None, None, True),
+        (2, 5, True),
+        (2, 4, False),
+        (None, 4, False),
     ],
     fresh=True,
 )

@@ -80,8 +80,14 @@ EVENT_ACTIONS: dict[str, Callable[..., Any]] = {
     "settle": lambda event, **by: expiry.expire_due(event, now=by["now"]) and None,
 }
 ATTENDEE_ACTIONS = (
-    *("confirm_address", "cancel", "cancel_guest", "add_guest", "move", "accept"),
-    *("decline_offer", "keep_place"),
+    "confirm_address",
+    "cancel",
+    "cancel_guest",
+    "add_guest",
+    "move",
+    "accept",
+    "decline_offer",
+    "keep_place",
 )
 
 

@@ -30,8 +30,11 @@ from tests.support.factories import CODE_KEY, NOON, make_event
 
 STRANGERS = {
     "ada.bell@gmail.com": (
-        *("ada.bell@gmail.com", "adabell@gmail.com", "a.d.a.bell@googlemail.com"),
-        *("adabell+1@gmail.com", "ada.bell+news@googlemail.com"),
+        "ada.bell@gmail.com",
+        "adabell@gmail.com",
+        "a.d.a.bell@googlemail.com",
+        "adabell+1@gmail.com",
+        "ada.bell+news@googlemail.com",
     ),
     "bo@example.org": ("bo@example.org", "bo+a@example.org", "bo+b+c@example.org"),
     "cy@example.net": ("cy@example.net", "cy+news@example.net"),
@@ -83,9 +86,20 @@ class MailAttacker:
 
     def go(self, moves: int) -> list[str]:
         acts: tuple[Callable[[], Any], ...] = (
-            *(self.register, self.register, self.register, self.rename, self.rename),
-            *(self.bring_guest, self.drop_guest, self.move, self.correct),
-            *(self.pass_on, self.lose_mail, self.cancel, self.erase, self.wait),
+            self.register,
+            self.register,
+            self.register,
+            self.rename,
+            self.rename,
+            self.bring_guest,
+            self.drop_guest,
+            self.move,
+            self.correct,
+            self.pass_on,
+            self.lose_mail,
+            self.cancel,
+            self.erase,
+            self.wait,
         )
         for _ in range(moves):
             act = self.dice.choice(acts)

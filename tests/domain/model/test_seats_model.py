@@ -35,9 +35,32 @@ from tests.domain.model.seats import LIVE, OVER, AdmissionModel, PartyModel
 from tests.support.factories import make_event
 
 NAMES = (
-    *("Ada", "Bo", "Chen", "Dina", "Ed", "Fay", "Gus", "Hana", "Ines", "Jo", "Kai"),
-    *("Lea", "Mo", "Nia", "Otto", "Pia", "Quin", "Rui", "Sol", "Tom", "Una", "Vic"),
-    *("Wim", "Xan", "Yara", "Zoë"),
+    "Ada",
+    "Bo",
+    "Chen",
+    "Dina",
+    "Ed",
+    "Fay",
+    "Gus",
+    "Hana",
+    "Ines",
+    "Jo",
+    "Kai",
+    "Lea",
+    "Mo",
+    "Nia",
+    "Otto",
+    "Pia",
+    "Quin",
+    "Rui",
+    "Sol",
+    "Tom",
+    "Una",
+    "Vic",
+    "Wim",
+    "Xan",
+    "Yara",
+    "Zoë",
 )
 WAYS = ("walk", "tea", "call")
 STARTS = datetime(2027, 1, 29, 18, 0)
@@ -116,7 +139,9 @@ class Seats(RuleBasedStateMachine):
                 way: AdmissionModel(cap, lines, longest, in_person=way != "call")
                 for way, cap in zip(WAYS, caps, strict=True)
             },
-            *(event.starts_at, event.ends_at, event.doors_open_at),
+            event.starts_at,
+            event.ends_at,
+            event.doors_open_at,
             now=event.starts_at - timedelta(hours=before),
             zone=event.zone,
             room=room,

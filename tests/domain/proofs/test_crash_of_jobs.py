@@ -67,7 +67,9 @@ def make_evening(week: int) -> Evening:
     asked_at, answer_by = event.ask_at, event.answer_by
     assert asked_at and answer_by
     evening = Evening(
-        *(event.id, asked_at, answer_by),
+        event.id,
+        asked_at,
+        answer_by,
         write_mailing(event.id, asked_at, now),
         muted=muted,
         fresh=register(event, now=asked_at - HOUR),

@@ -59,7 +59,11 @@ def test_replaying_the_order_of_the_lock_gives_what_all_were_told(app, seed, ste
     )
     evening = EventModel(
         {"hall": AdmissionModel(6), "balcony": AdmissionModel(4, longest=12)},
-        *(event.starts_at, event.ends_at, event.doors_open_at, NOON, event.zone),
+        event.starts_at,
+        event.ends_at,
+        event.doors_open_at,
+        NOON,
+        event.zone,
         room=8,
         offers=promotion == Promotion.OFFER,
     )

@@ -79,7 +79,11 @@ def test_a_used_ticket_is_never_green_whatever_the_clock_says(app, rehearses):
 
         told = [one.verdict for one in (came, again, left, back, undone, third)]
         assert told == [
-            *("welcome", "already_in", "left", "left_and_back", "undone"),
+            "welcome",
+            "already_in",
+            "left",
+            "left_and_back",
+            "undone",
             "left_and_back",
         ], case
         assert (again.at, again.door) == (came.at, "Main entrance")

@@ -96,7 +96,11 @@ def test_a_look_is_answered_and_lets_nobody_in(app: Flask):
     seen = scan_verdicts(main, *looks)
 
     assert [one["verdict"] for one in seen] == [
-        *("welcome", "welcome", "welcome", "wrong_event", "unknown"),
+        "welcome",
+        "welcome",
+        "welcome",
+        "wrong_event",
+        "unknown",
     ]
     keys = [one["party_key"] for one in seen]
     assert keys[0] == keys[1] != keys[2]
@@ -223,9 +227,18 @@ def test_an_empty_batch_asks_for_the_counts_and_shows_that_the_phone_is_there(
         (
             "at",
             [
-                *(None, 0, True, "", "now", "2027-01-29", "2027-01-29T18:00:00"),
-                *("2027-01-29T25:00:00Z", "0001-01-01T00:00:00+14:00"),
-                *("9999-12-31T23:59:59-12:00", "1969-12-31T00:00:00Z", "T" * 50),
+                None,
+                0,
+                True,
+                "",
+                "now",
+                "2027-01-29",
+                "2027-01-29T18:00:00",
+                "2027-01-29T25:00:00Z",
+                "0001-01-01T00:00:00+14:00",
+                "9999-12-31T23:59:59-12:00",
+                "1969-12-31T00:00:00Z",
+                "T" * 50,
             ],
         ),
         ("direction", [None, "", "IN", "sideways", 7, [], {}]),
@@ -253,8 +266,17 @@ def test_a_scan_that_cannot_be_read_says_which_field_and_hurts_no_other(
 
 
 WRONG_INSTANTS = [
-    *(0, True, "", "now", "2027-01-29", "2027-01-29T18:00:00", [], {}),
-    *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59Z", "T" * 5000),
+    0,
+    True,
+    "",
+    "now",
+    "2027-01-29",
+    "2027-01-29T18:00:00",
+    [],
+    {},
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59Z",
+    "T" * 5000,
 ]
 
 

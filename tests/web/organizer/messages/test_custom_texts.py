@@ -58,7 +58,8 @@ def test_mails_that_go_by_the_clock_say_when(client, ada):
         for key, at, values in (
             ("late", datetime(2037, 1, 29, 3, 0, tzinfo=UTC), {}),
             (
-                *("early", datetime(2037, 1, 27, 7, 0, tzinfo=UTC)),
+                "early",
+                datetime(2037, 1, 27, 7, 0, tzinfo=UTC),
                 {"admissions": ["webinar"], "states": ["confirmed", "waitlisted"]},
             ),
         ):

@@ -138,7 +138,10 @@ def test_the_form_keeps_to_whom(client, ada):
     }
     html = client.get(path).text
     assert set(re.findall(r'value="([^"]+)" selected', html)) == {
-        *("webinar", "first:no", "no", "flagged")
+        "webinar",
+        "first:no",
+        "no",
+        "flagged",
     }
     said = "Confirmed, Waitlisted · Webinar · First time? No · Was not let in"
     assert said in visible_text(html)
@@ -178,7 +181,8 @@ def test_what_joins_letters_and_pictures_stays_where_it_is(client, ada, text):
         ({"text": "x" * 5001}, "text", "at most 5000 characters"),
         ({"text": ""}, "text", "Please write something here."),
         (
-            *({"text": "{nmae}"}, "text"),
+            {"text": "{nmae}"},
+            "text",
             "{seats}, {reference}, {contact}.",  # but not {until}
         ),
         ({"text": "a { b"}, "text", "A brace stands alone."),

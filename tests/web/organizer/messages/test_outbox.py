@@ -75,8 +75,11 @@ def test_each_message_lies_in_one_tray(client, ada):
             set_mail(mail_of(outcome, "confirmation"), **values)
 
     for tray, name in (
-        *[("queued", "waiting"), ("retrying", "retrying"), ("sent", "sent")],
-        *[("failed", "failed"), ("superseded", "superseded")],
+        ("queued", "waiting"),
+        ("retrying", "retrying"),
+        ("sent", "sent"),
+        ("failed", "failed"),
+        ("superseded", "superseded"),
     ):
         for base in ("/organize/messages", f"/organize/events/{event.slug}/messages"):
             path = f"{base}?state={tray}"

@@ -64,8 +64,11 @@ def test_an_admission_is_asked_for_by_its_key(app, event):
 @for_each(
     "query",
     [
-        *("state=asleep", "state=%00", "admission=balcony"),
-        *("coming=maybe", "checked_in=True"),
+        "state=asleep",
+        "state=%00",
+        "admission=balcony",
+        "coming=maybe",
+        "checked_in=True",
     ],
 )
 def test_what_the_event_does_not_know_leads_nowhere(app, event, query):
