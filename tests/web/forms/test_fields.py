@@ -31,6 +31,7 @@ from rsvp.web.forms.fields import (
     WholeNumber,
     YesNo,
 )
+from tests.support.for_each import for_each
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -98,7 +99,7 @@ def rendered(form: Form, name: str, **how: object) -> str:
 # --- reading ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "typed", "meant"),
     [
         ("title", " A \n  night\u2028out ", "A night out"),
@@ -136,7 +137,7 @@ def test_an_empty_form_means_nothing_and_says_what_it_needs():
     assert "token" not in form.values()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "typed", "words"),
     [
         ("title", "x" * 21, "Please use at most 20 characters."),
@@ -216,7 +217,7 @@ def test_a_file_is_known_by_its_content():
     assert "“notes.txt” was not kept" in rendered(form, "picture")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "words"),
     [
         (
@@ -239,7 +240,7 @@ def test_files_that_browsers_send_where_none_is_chosen_are_none():
     assert sent(picture=("", b"")).validate()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "content", "is_one"),
     [
         (file_kinds.PNG, PNG_BYTES, True),

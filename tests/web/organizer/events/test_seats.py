@@ -10,12 +10,11 @@ from sqlalchemy import update
 from rsvp.db import utcnow, write, writing
 from rsvp.domain import invariants
 from rsvp.domain.events import capacity_changes
-from rsvp.extensions import db
 from rsvp.models import Event
 from rsvp.models.team import Role
 from tests.support.factories import load_registration, make_user
 from tests.support.for_each import for_each
-from tests.support.pages.organizer import register_now
+from tests.support.pages.organizer import event_path, register_now, reload_event
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
 from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
@@ -25,19 +24,10 @@ pytestmark = pytest.mark.one_engine
 POSTS = ["in-person/capacity", "room", "reserved"]
 
 
-def path_of(event) -> str:
-    return f"/organize/events/{event.slug}/seats"
-
-
 def send(client, event, noun, seats, token=None):
-    token = token or csrf_token(client, path_of(event))
+    token = token or csrf_token(client, event_path(event, "seats"))
     fields = {"csrf_token": token, "seats": seats}
-    return client.post(f"{path_of(event)}/{noun}", data=fields)
-
-
-def fresh(event) -> Event:
-    db.session.rollback()
-    return db.session.get_one(Event, event.id, populate_existing=True)
+    return client.post(event_path(event, "seats", noun), data=fields)
 
 
 # --- what it shows ------------------------------------------------------------------
@@ -66,7 +56,7 @@ def test_who_holds_the_seats_is_told_apart(client, ada):
     )
     register_now(event, "Di", "Ed")
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(event_path(event, "seats")).text)
 
     assert load_registration(waits).state == "offered"
     assert "In person 6 of 6 seats, 2 waiting" in text
@@ -85,7 +75,7 @@ def test_the_room_is_shown_where_it_has_a_cap(client, ada):
     register_now(event, "Cy")
     write(capacity_changes.set_room_capacity, event.id, 1, actor="user:1", now=utcnow())
 
-    text = visible_text(client.get(path_of(event)).text)
+    text = visible_text(client.get(event_path(event, "seats")).text)
 
     assert "The room, all together 2 of 1 seats, over by 1" in text
     assert "given to people 2 waiting 1 over the cap 1" in text
@@ -96,7 +86,7 @@ def test_viewers_look_and_change_nothing(client, app):
     make_user("vera@example.org", role=Role.VIEWER)
     sign_in(client, "vera@example.org")
 
-    html = client.get(path_of(event)).text
+    html = client.get(event_path(event, "seats")).text
 
     assert "0 of 5 seats" in html
     assert 'name="seats"' not in html
@@ -127,7 +117,7 @@ def test_fewer_seats_drop_nobody(client, ada):
     assert send(client, event, "in-person/capacity", "1").status_code == 303
 
     assert load_registration(party).state == "confirmed"
-    assert "over by 2" in visible_text(client.get(path_of(event)).text)
+    assert "over by 2" in visible_text(client.get(event_path(event, "seats")).text)
     overview = client.get(f"/organize/events/{event.slug}").text
     assert "over by 2" in overview
     assert invariants.find_problems(utcnow()) == []
@@ -137,15 +127,15 @@ def test_an_empty_field_takes_a_limit_away(client, ada):
     event = make_upcoming_event({"capacity": 1}, room_capacity=1)
     send(client, event, "in-person/capacity", "")
     send(client, event, "room", "")
-    found = fresh(event)
+    found = reload_event(event)
     assert (found.admissions[0].capacity, found.room_capacity) == (None, None)
 
     assert send(client, event, "room", "40").status_code == 303
     assert send(client, event, "reserved", "4").status_code == 303
-    found = fresh(event)
+    found = reload_event(event)
     assert (found.room_capacity, found.reserved_seats, found.room_taken) == (40, 4, 4)
     assert send(client, event, "reserved", "").status_code == 303
-    assert fresh(event).reserved_seats == 0
+    assert reload_event(event).reserved_seats == 0
 
 
 @for_each("noun", POSTS)
@@ -185,26 +175,26 @@ def test_more_than_there_is_is_not_reserved(client, ada):
     answer = send(client, event, "reserved", "1")
     assert answer.status_code == 422
     assert "Set a capacity first" in answer.text
-    assert fresh(event).reserved_seats == 0
+    assert reload_event(event).reserved_seats == 0
 
 
 def test_an_online_event_has_no_room(client, ada):
     event = make_upcoming_event(WEBINAR)
 
-    assert "Cap of the room" not in client.get(path_of(event)).text
+    assert "Cap of the room" not in client.get(event_path(event, "seats")).text
     assert send(client, event, "room", "4").status_code == 404
     assert send(client, event, "balcony/capacity", "4").status_code == 404
 
 
 def test_a_form_without_its_number_changes_nothing(client, ada):
     event = make_upcoming_event({"capacity": 3})
-    token = csrf_token(client, path_of(event))
+    token = csrf_token(client, event_path(event, "seats"))
     before = all_rows()
 
     for noun in POSTS:
-        sent = client.post(f"{path_of(event)}/{noun}", data={"csrf_token": token})
+        sent = client.post(event_path(event, "seats", noun), data={"csrf_token": token})
         assert sent.status_code == 400, noun
-        assert client.post(f"{path_of(event)}/{noun}").status_code == 400
+        assert client.post(event_path(event, "seats", noun)).status_code == 400
     assert all_rows() == before
 
 
@@ -216,8 +206,8 @@ def test_a_cancelled_event_keeps_its_caps(client, ada):
     for noun in POSTS:
         answer = send(client, event, noun, "2", token)
         assert answer.status_code == 409
-        assert f'href="{path_of(event)}"' in answer.text
-    assert 'name="seats"' not in client.get(path_of(event)).text
+        assert f'href="{event_path(event, "seats")}"' in answer.text
+    assert 'name="seats"' not in client.get(event_path(event, "seats")).text
     assert all_rows() == before
 
 
@@ -230,8 +220,8 @@ def test_only_who_may_edit_an_event_changes_its_seats(client, app, team, role):
     event = make_upcoming_event({"capacity": 3})
     for noun in POSTS:
         for answer in (
-            client.get(f"{path_of(event)}/{noun}"),
-            client.post(f"{path_of(event)}/{noun}", data={"seats": "1"}),
+            client.get(event_path(event, "seats", noun)),
+            client.post(event_path(event, "seats", noun), data={"seats": "1"}),
         ):
             assert urlsplit(answer.location).path == SIGN_IN_PATH
     make_user("vera@example.org", team=team, role=role)
@@ -247,13 +237,17 @@ def test_only_who_may_edit_an_event_changes_its_seats(client, app, team, role):
 def test_whoever_opens_the_address_of_a_button_finds_its_page(client, ada):
     event = make_upcoming_event()
     for noun in POSTS:
-        answer = client.get(f"{path_of(event)}/{noun}")
-        assert (answer.status_code, answer.location) == (303, path_of(event)), noun
+        answer = client.get(event_path(event, "seats", noun))
+        assert (answer.status_code, answer.location) == (
+            303,
+            event_path(event, "seats"),
+        ), noun
 
 
 @for_each("query", ["done=x", "done=<b>", "done=capacity&moved=<b>"])
 def test_the_address_writes_no_words(client, ada, query):
-    answer = client.get(f"{path_of(make_upcoming_event())}?{query}")
+    path = event_path(make_upcoming_event(), "seats")
+    answer = client.get(f"{path}?{query}")
 
     assert answer.status_code == 200
     assert "<b>" not in answer.text

@@ -12,12 +12,13 @@ from rsvp import errors
 from rsvp.db import utcnow, write, writing
 from rsvp.domain.events import custom_texts
 from rsvp.extensions import db
-from rsvp.models import AuditEntry, Event, Reminder
+from rsvp.models import AuditEntry, Reminder
 from rsvp.models.message import MessageKind
 from rsvp.models.team import Role
 from rsvp.web.organizer.events import overview as event_overview
 from tests.support.factories import make_user, register
 from tests.support.for_each import for_each
+from tests.support.pages.organizer import reload_event
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import all_rows, make_upcoming_event
 from tests.support.pages.sign_in import csrf_token, sign_in
@@ -39,11 +40,6 @@ def send(client, event, kind="confirmation", *rest, **words):
     token = csrf_token(client, "/organize/")
     path = path_of(event, kind, "wording", *rest)
     return client.post(path, data={"csrf_token": token} | words)
-
-
-def fresh(event) -> Event:
-    db.session.rollback()
-    return db.session.get_one(Event, event.id, populate_existing=True)
 
 
 def test_mails_that_go_by_the_clock_say_when(client, ada):
@@ -106,8 +102,11 @@ def test_own_words_are_kept_and_shown(client, ada):
     assert "Subject: Letters and soup waits for you" in page
     assert "Hello Zoë We look forward to it. The cooks Show the code on" in page
     assert "Ours: Your place is confirmed." in page
-    assert (fresh(event).wording, fresh(event).version) == ({"confirmation": OWN}, 2)
-    assert {a.event_version for a in fresh(event).admissions} == {2}
+    assert (reload_event(event).wording, reload_event(event).version) == (
+        {"confirmation": OWN},
+        2,
+    )
+    assert {a.event_version for a in reload_event(event).admissions} == {2}
     entry = db.session.scalars(
         select(AuditEntry).where(AuditEntry.verb == "change_wording")
     ).one()
@@ -119,7 +118,7 @@ def test_the_same_words_again_are_nothing_new(client, ada):
     send(client, event, **OWN)
     send(client, event, **OWN)
 
-    assert fresh(event).version == 2
+    assert reload_event(event).version == 2
 
 
 def test_back_to_ours_throws_theirs_away(client, ada):
@@ -130,9 +129,9 @@ def test_back_to_ours_throws_theirs_away(client, ada):
     answer = send(client, event, "confirmation", "removal")
 
     assert "in our words again" in client.get(answer.location).text
-    assert fresh(event).wording == {"cancelled": {"headline": "A pity."}}
+    assert reload_event(event).wording == {"cancelled": {"headline": "A pity."}}
     send(client, event, "cancelled", headline=" ")
-    assert fresh(event).wording == {}
+    assert reload_event(event).wording == {}
     assert "Back to our words" not in client.get(path_of(event)).text
 
 
@@ -163,7 +162,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     found = re.search(rf'id="{field}-mistake"[^>]*>([^<]*)', answer.text)
     assert words in found[1]
     assert "Kept" in answer.text
-    assert fresh(event).wording == {}
+    assert reload_event(event).wording == {}
     # The rule holds wherever the words come from.
     if "deadline" not in words:
         with pytest.raises(errors.InvalidCustomText):

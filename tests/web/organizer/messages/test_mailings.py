@@ -18,9 +18,10 @@ from rsvp.models import Event, Mailing, Message, Registration
 from rsvp.models.team import Role
 from tests.support.factories import make_user, register
 from tests.support.for_each import for_each
+from tests.support.pages.organizer import post_form
 from tests.support.pages.public import visible_text
 from tests.support.pages.registration_form import WEBINAR, all_rows, make_upcoming_event
-from tests.support.pages.sign_in import SIGN_IN_PATH, csrf_token, sign_in
+from tests.support.pages.sign_in import SIGN_IN_PATH, sign_in
 
 pytestmark = pytest.mark.one_engine
 
@@ -31,14 +32,11 @@ def path_of(event, *rest) -> str:
     return "/".join([f"/organize/events/{event.slug}/mailings", *map(str, rest)])
 
 
-def send(client, path, **fields):
-    token = csrf_token(client, "/organize/")
-    return client.post(path, data={"csrf_token": token} | fields)
-
-
 def make(client, event, **fields) -> str:
     """A draft; the path of its page."""
-    answer = send(client, path_of(event), **{"states": ["confirmed"]} | WORDS | fields)
+    answer = post_form(
+        client, path_of(event), **{"states": ["confirmed"]} | WORDS | fields
+    )
     assert answer.status_code == 303, answer.text
     return urlsplit(answer.location).path
 
@@ -92,7 +90,7 @@ def test_with_no_state_ticked_nobody_is_said_to_match(client, ada):
     event = make_upcoming_event()
     come(event, "bo")
 
-    answer = send(client, path_of(event), **WORDS)
+    answer = post_form(client, path_of(event), **WORDS)
 
     assert answer.status_code == 422
     assert "Tick at least one." in answer.text
@@ -146,7 +144,7 @@ def test_the_form_keeps_to_whom(client, ada):
     said = "Confirmed, Waitlisted · Webinar · First time? No · Was not let in"
     assert said in visible_text(html)
     assert "why:" not in html
-    answer = send(client, path, **WORDS, states=["confirmed"], answer="table:1")
+    answer = post_form(client, path, **WORDS, states=["confirmed"], answer="table:1")
     assert answer.status_code == 303
     assert only().wanted == {
         "states": ["confirmed"],
@@ -199,7 +197,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(
     path = make(client, event)
     typed = {"states": ["waitlisted"]} | WORDS | fields
     for where in (path_of(event), path):
-        answer = send(client, where, **typed)
+        answer = post_form(client, where, **typed)
 
         assert answer.status_code == 422
         found = re.search(rf'id="{field}-mistake"[^>]*>([^<]*)', answer.text)
@@ -249,7 +247,7 @@ def test_a_draft_is_thrown_away(client, ada):
     event = make_upcoming_event()
     path = make(client, event)
 
-    answer = send(client, f"{path}/removal")
+    answer = post_form(client, f"{path}/removal")
 
     assert "thrown away" in client.get(answer.location).text
     assert client.get(path).status_code == 404
@@ -271,7 +269,7 @@ def test_a_test_goes_to_whoever_asked_alone(client, ada, smtp):
     path = make(client, event)
     assert "Send me a test" in client.get(path).text
 
-    answer = send(client, f"{path}/test")
+    answer = post_form(client, f"{path}/test")
 
     assert "to your own address" in client.get(answer.location).text
     (message,) = notes()
@@ -293,7 +291,7 @@ def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
     asked = client.get(f"{path}/sending").text
     assert "Sent now, 2 registrations get it." in visible_text(asked)
 
-    answer = send(client, f"{path}/sending", when="now")
+    answer = post_form(client, f"{path}/sending", when="now")
 
     shown = visible_text(client.get(answer.location).text)
     assert "on its way" in shown
@@ -310,12 +308,14 @@ def test_it_goes_out_now_and_says_how_far_it_is(client, ada, smtp):
     mails = [r.mail["subject"] for r in smtp.received]
     assert mails.count("Bring a bowl") == 2
     assert client.get(f"{path}/sending").status_code == 303
-    assert send(client, f"{path}/sending", when="now").status_code == 409
-    late = send(client, path, **WORDS | {"text": "Long words"}, states=["confirmed"])
+    assert post_form(client, f"{path}/sending", when="now").status_code == 409
+    late = post_form(
+        client, path, **WORDS | {"text": "Long words"}, states=["confirmed"]
+    )
     assert late.status_code == 409
     assert "was sent meanwhile" in visible_text(late.text)
     assert "Long words</textarea>" in late.text
-    both = send(client, path, subject="", text="Long words", states=["confirmed"])
+    both = post_form(client, path, subject="", text="Long words", states=["confirmed"])
     assert both.status_code == 422
     assert "was sent meanwhile" in visible_text(both.text)
     assert "Long words</textarea>" in both.text
@@ -326,14 +326,16 @@ def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
     path = make(client, event)
     wall = (utcnow() + timedelta(days=2)).astimezone(event.zone)
 
-    answer = send(client, f"{path}/sending", when="later", at=f"{wall:%Y-%m-%dT%H:%M}")
+    answer = post_form(
+        client, f"{path}/sending", when="later", at=f"{wall:%Y-%m-%dT%H:%M}"
+    )
 
     assert answer.status_code == 303
     assert only().send_at == wall.replace(second=0, microsecond=0)
     page = visible_text(client.get(answer.location).text)
     assert "Scheduled" in page
     assert f"{wall:%H:%M} JST" in page
-    stopped = visible_text(client.get(send(client, f"{path}/stop").location).text)
+    stopped = visible_text(client.get(post_form(client, f"{path}/stop").location).text)
     assert "It is stopped. No mail had to be kept back." in stopped
     assert "0 of 0" not in stopped
     # The time it was meant for would read as the one at which it was stopped.
@@ -346,7 +348,7 @@ def test_it_waits_for_its_time_by_the_clocks_of_the_event(client, ada):
 def test_a_time_that_is_none_stands_beside_its_field(client, ada, at):
     path = make(client, make_upcoming_event())
 
-    answer = send(client, f"{path}/sending", when="later", at=at)
+    answer = post_form(client, f"{path}/sending", when="later", at=at)
 
     assert answer.status_code == 422
     assert 'id="at-mistake"' in answer.text
@@ -360,7 +362,7 @@ def test_a_time_beside_now_is_asked_about_before_it_is_too_late(client, ada):
     path = make(client, event)
     at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M}"
 
-    answer = send(client, f"{path}/sending", when="now", at=at)
+    answer = post_form(client, f"{path}/sending", when="now", at=at)
 
     assert answer.status_code == 422
     assert "a time is written below" in mistake_in(answer, "when")
@@ -378,7 +380,7 @@ def test_nothing_is_sent_now_where_nobody_would_get_it(client, ada):
         client.get(f"{path}/sending").text
     )
 
-    answer = send(client, f"{path}/sending", when="now")
+    answer = post_form(client, f"{path}/sending", when="now")
 
     assert answer.status_code == 422
     assert "Nobody would get it now" in mistake_in(answer, "when")
@@ -395,7 +397,7 @@ def test_one_that_found_nobody_says_so(client, ada):
     event = make_upcoming_event()
     path = make(client, event)
     at = f"{utcnow() + timedelta(days=2):%Y-%m-%dT%H:%M}"
-    send(client, f"{path}/sending", when="later", at=at)
+    post_form(client, f"{path}/sending", when="later", at=at)
     assert "Scheduled" in visible_text(client.get(path).text)
 
     mailing_jobs.send_mailings(utcnow() + timedelta(days=3))
@@ -407,10 +409,10 @@ def test_too_many_a_day_is_said_before_it_is_lost(client, ada, monkeypatch):
     monkeypatch.setattr(mailings, "MAX_PER_DAY", 1)
     event = make_upcoming_event()
     come(event, "bo")
-    send(client, f"{make(client, event)}/sending", when="now")
+    post_form(client, f"{make(client, event)}/sending", when="now")
     path = make(client, event)
 
-    answer = send(client, f"{path}/sending", when="now")
+    answer = post_form(client, f"{path}/sending", when="now")
 
     assert answer.status_code == 422
     assert "at most 1 such mails a day" in mistake_in(answer, "when")
@@ -420,15 +422,15 @@ def test_stopping_says_how_many_were_kept_back(client, ada):
     event = make_upcoming_event()
     come(event, "bo", "cy")
     path = make(client, event)
-    send(client, f"{path}/sending", when="now")
+    post_form(client, f"{path}/sending", when="now")
     mailing_jobs.send_mailings(utcnow())
 
-    answer = send(client, f"{path}/stop")
+    answer = post_form(client, f"{path}/stop")
 
     text = visible_text(client.get(answer.location).text)
     assert "It is stopped. 2 mails were kept back." in text
     assert "0 of 2 sent, 2 stopped" in text
-    again = send(client, f"{path}/stop")
+    again = post_form(client, f"{path}/stop")
     assert again.status_code == 409
     assert "nothing left to stop" in again.text
 
@@ -437,7 +439,7 @@ def test_nobody_writes_to_a_draft_or_to_what_is_erased(client, ada):
     for values in ({"status": "draft"}, {"erased_at": utcnow()}):
         event = make_upcoming_event(**values)
         assert "nobody to write to" in client.get(path_of(event, "new")).text
-        answer = send(client, path_of(event), **WORDS, states=["confirmed"])
+        answer = post_form(client, path_of(event), **WORDS, states=["confirmed"])
         assert answer.status_code == 409
         assert "Write a mail" not in client.get(path_of(event)).text
 
@@ -464,7 +466,9 @@ def test_writing_is_for_organizers(client, app, team, role):
     for where in (path_of(event), path_of(event, "new"), path, f"{path}/preview"):
         assert client.get(where).status_code == 404
     for where in (path_of(event), path, *(f"{path}/{noun}" for noun in NOUNS)):
-        assert send(client, where, **WORDS, states=["confirmed"]).status_code == 404
+        assert (
+            post_form(client, where, **WORDS, states=["confirmed"]).status_code == 404
+        )
         assert client.get(where).status_code == 404
     assert all_rows() == before
 
