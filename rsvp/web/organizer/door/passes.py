@@ -8,7 +8,6 @@ from uuid import UUID
 
 from flask import abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
@@ -21,6 +20,8 @@ from rsvp.models.checkin import DEFAULT_PHONES_MAX, check_in_ends_at, check_in_s
 from rsvp.queries import checkin as checkin_queries
 from rsvp.text.states import StateLabel
 from rsvp.web import form_actions, guards
+from rsvp.web.forms.base import Form
+from rsvp.web.forms.fields import Box, WholeNumber
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.door import bp
 from rsvp.web.presentation import short_times, urls
@@ -75,10 +76,8 @@ def list_passes(slug: str) -> ResponseReturnValue:
     return render_passes(layout.get_event_or_404(slug, Action.MANAGE_DOOR))
 
 
-def render_passes(
-    event: Event, *, phones: str = str(DEFAULT_PHONES_MAX), mistake: str | None = None
-) -> str:
-    """The page; `mistake` is what is wrong with `phones`, the number that was typed."""
+def render_passes(event: Event, form: PassForm | None = None) -> str:
+    """The page; `form` is a form that comes back with mistakes."""
     now = utcnow()
     scans = checkin_queries.count_scans_by_device(event.id)
     rows = [
@@ -95,9 +94,7 @@ def render_passes(
         ends=short_times.short_time(check_in_ends_at(event), event.zone),
         is_early=now < check_in_starts_at(event),
         is_over=now >= check_in_ends_at(event),
-        phones=phones,
-        most=checkin_passes.MAX_PHONES,
-        mistake=mistake,
+        form=form or PassForm(),
         renewed=request.args.get("renewed"),
     )
 
@@ -133,26 +130,36 @@ def pass_state(door_pass: DoorPass, now: datetime) -> StateLabel:
     return PASS_ENDED if now >= check_in_ends_at(door_pass.event) else PASS_OPENS_LATER
 
 
+class PassForm(Form):
+    """How many phones a pass lets in, and from when on."""
+
+    phones = WholeNumber(
+        _l("For how many phones"),
+        low=1,
+        high=checkin_passes.MAX_PHONES,
+        required=True,
+        default=DEFAULT_PHONES_MAX,
+        wrong=_l("Write a number from 1 to %(most)d.", most=checkin_passes.MAX_PHONES),
+    )
+    at_once = Box(_l("For a rehearsal: it works at once"))
+
+
 @form_actions.action(
     bp, "/events/<slug>/door/passes", page="organizer.door.list_passes"
 )
 @guards.signed_in
 def make_pass(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.MANAGE_DOOR)
-    typed = request.form.get("phones", "").strip()[:10]
-    number = int(typed) if typed.isdecimal() else 0
-    if not 1 <= number <= checkin_passes.MAX_PHONES:
-        mistake = _(
-            "Write a number from 1 to %(most)d.", most=checkin_passes.MAX_PHONES
-        )
-        return render_passes(event, phones=typed, mistake=mistake), 422
-    event_id, at_once = event.id, "at_once" in request.form
+    form = PassForm(request.form)
+    if not form.validate():
+        return render_passes(event, form), 422
+    event_id = event.id
     write(
         checkin_passes.create_pass,
         event_id,
         code_key=current_app.config["CODE_KEY"],
-        phones_max=number,
-        at_once=at_once,
+        phones_max=form.phones.data,
+        at_once=form.at_once.data,
         actor=layout.current_actor(),
         now=utcnow(),
     )
