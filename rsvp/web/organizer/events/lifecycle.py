@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flask import redirect, url_for
+from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
 
 from rsvp.db import utcnow, write
 from rsvp.domain import mailings
@@ -17,8 +18,9 @@ from rsvp.models.event import Phase, Status
 from rsvp.models.registration import LIVE_STATES
 from rsvp.web import form_actions, guards
 from rsvp.web.caching import counts as cached_counts
-from rsvp.web.forms import organizer
-from rsvp.web.forms.organizer import MAX_REASON_LENGTH, Mistake
+from rsvp.web.forms.base import Form
+from rsvp.web.forms.fields import Line
+from rsvp.web.forms.organizer import MAX_REASON_LENGTH
 from rsvp.web.organizer import layout
 from rsvp.web.organizer.events import bp
 
@@ -68,7 +70,17 @@ def show_cancellation(slug: str) -> ResponseReturnValue:
     return render_cancellation(layout.get_event_or_404(slug, Action.EDIT_EVENT))
 
 
-def render_cancellation(event: Event, mistake: Mistake | None = None) -> str:
+class CancellationForm(Form):
+    """What everybody is told who has a place, waits or asks for one."""
+
+    why = Line(
+        _l("A line to everybody"),
+        max_length=MAX_REASON_LENGTH,
+        hint=_l("They read it in the mail."),
+    )
+
+
+def render_cancellation(event: Event, form: CancellationForm | None = None) -> str:
     counts = [c for c in cached_counts.cached_counts(event) if c.state in LIVE_STATES]
     return layout.render_event_page(
         "events/cancel.html",
@@ -79,8 +91,7 @@ def render_cancellation(event: Event, mistake: Mistake | None = None) -> str:
         registrations=sum(count.registrations for count in counts),
         people=sum(count.people for count in counts),
         scheduled=len(mailings.scheduled_mailings(event.id)),
-        mistake=mistake,
-        longest_reason=MAX_REASON_LENGTH,
+        form=form or CancellationForm(),
     )
 
 
@@ -90,13 +101,16 @@ def render_cancellation(event: Event, mistake: Mistake | None = None) -> str:
 @guards.signed_in
 def cancel_event(slug: str) -> ResponseReturnValue:
     event = layout.get_event_or_404(slug, Action.EDIT_EVENT)
-    why = organizer.read_line("why")
-    if len(why) > MAX_REASON_LENGTH:
-        message = organizer.too_long_message(MAX_REASON_LENGTH)
-        return render_cancellation(event, Mistake("why", message, why)), 422
+    form = CancellationForm(request.form)
+    if not form.validate():
+        return render_cancellation(event, form), 422
     event_id, actor, now = event.id, layout.current_actor(), utcnow()
     mailed = write(
-        lifecycle.cancel_event, event_id, why=why or None, actor=actor, now=now
+        lifecycle.cancel_event,
+        event_id,
+        why=form.why.data or None,
+        actor=actor,
+        now=now,
     )
     return redirect(
         url_for("organizer.events.show_event", slug=slug, told=mailed), code=303
