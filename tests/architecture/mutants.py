@@ -594,8 +594,16 @@ def outcome(tree: Path, *tests: str, times: int = 1) -> str:
     assert where.stdout.startswith(str(tree)), "the copy is not what is tested"
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *("-p", "tests.support.repeat", f"--times={times}", *tests),
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "tests.support.repeat",
+            f"--times={times}",
+            *tests,
         ],
         cwd=tree,
         capture_output=True,

@@ -14,10 +14,19 @@ from tests.architecture.source import (
 
 # Plain values and words that any layer may use.
 GROUND = (
-    *("rsvp.clocks", "rsvp.errors", "rsvp.tokens", "rsvp.walltime"),
-    *("rsvp.text.cleaning", "rsvp.text.durations", "rsvp.text.keyboard_layouts"),
-    *("rsvp.text.mail_addresses", "rsvp.text.mailboxes", "rsvp.text.person_names"),
-    *("rsvp.text.placeholders", "rsvp.text.search", "rsvp.text.web_addresses"),
+    "rsvp.clocks",
+    "rsvp.errors",
+    "rsvp.tokens",
+    "rsvp.walltime",
+    "rsvp.text.cleaning",
+    "rsvp.text.durations",
+    "rsvp.text.keyboard_layouts",
+    "rsvp.text.mail_addresses",
+    "rsvp.text.mailboxes",
+    "rsvp.text.person_names",
+    "rsvp.text.placeholders",
+    "rsvp.text.search",
+    "rsvp.text.web_addresses",
 )
 TABLES = (*GROUND, "rsvp.db", "rsvp.models", "rsvp.event_definition")
 
@@ -46,7 +55,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "rsvp.rate_limits": (),
     "rsvp.mailer": (*GROUND, "rsvp.site_addresses"),
     "rsvp.config": (
-        *("rsvp.extension_settings", "rsvp.mailer.settings", "rsvp.rate_limits"),
+        "rsvp.extension_settings",
+        "rsvp.mailer.settings",
+        "rsvp.rate_limits",
         "rsvp.site_addresses",
     ),
     "rsvp.extensions": ("rsvp.db", "rsvp.mailer.connection"),
@@ -61,7 +72,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "rsvp.database.postgresql": (),
     "rsvp.database.writer_queue": ("rsvp.errors",),
     "rsvp.db": (
-        *("rsvp.errors", "rsvp.database.postgresql", "rsvp.database.writer_queue"),
+        "rsvp.errors",
+        "rsvp.database.postgresql",
+        "rsvp.database.writer_queue",
     ),
     "rsvp.models": ("rsvp.clocks", "rsvp.db"),
     "rsvp.event_definition": ("rsvp.models", "rsvp.walltime"),
@@ -69,21 +82,39 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "rsvp.domain": TABLES,
     "rsvp.queries": (*TABLES, "rsvp.domain"),
     "rsvp.formats": (
-        *(*GROUND, "rsvp.models", "rsvp.event_definition", "rsvp.i18n"),
+        *GROUND,
+        "rsvp.models",
+        "rsvp.event_definition",
+        "rsvp.i18n",
         "rsvp.text.states",
     ),
     # The ways in.
     "rsvp.server": ("rsvp.networks",),
     "rsvp.web": (
-        *(*TABLES, "rsvp.database", "rsvp.domain", "rsvp.extensions", "rsvp.formats"),
-        *("rsvp.i18n", "rsvp.networks", "rsvp.queries", "rsvp.security"),
-        *("rsvp.server.environ", "rsvp.site_addresses", "rsvp.startup"),
+        *TABLES,
+        "rsvp.database",
+        "rsvp.domain",
+        "rsvp.extensions",
+        "rsvp.formats",
+        "rsvp.i18n",
+        "rsvp.networks",
+        "rsvp.queries",
+        "rsvp.security",
+        "rsvp.server.environ",
+        "rsvp.site_addresses",
+        "rsvp.startup",
         "rsvp.text.states",
     ),
     "rsvp.web.caching": ("rsvp.i18n", "rsvp.models", "rsvp.queries"),
     "rsvp.jobs": (
-        *(*TABLES, "rsvp.database", "rsvp.domain", "rsvp.extensions", "rsvp.formats"),
-        *("rsvp.mailer", "rsvp.queries", "rsvp.security"),
+        *TABLES,
+        "rsvp.database",
+        "rsvp.domain",
+        "rsvp.extensions",
+        "rsvp.formats",
+        "rsvp.mailer",
+        "rsvp.queries",
+        "rsvp.security",
     ),
     "rsvp.demo": (*TABLES, "rsvp.domain", "rsvp.formats"),
 }
@@ -93,8 +124,13 @@ EXCEPTIONS = {
 }
 # These put the others together, or take all of them apart.
 FREE = (
-    *("rsvp", "rsvp.backup", "rsvp.celery_app", "rsvp.celery_beat", "rsvp.cli"),
-    *("rsvp.startup", "rsvp.wsgi"),
+    "rsvp",
+    "rsvp.backup",
+    "rsvp.celery_app",
+    "rsvp.celery_beat",
+    "rsvp.cli",
+    "rsvp.startup",
+    "rsvp.wsgi",
 )
 
 # Libraries and modules that would let a layer see what it must not know of.
@@ -113,8 +149,11 @@ MUST_NOT_IMPORT = {
     "rsvp.domain": ("flask", "jinja2", "werkzeug", "wtforms", "flask_sqlalchemy"),
     "rsvp.queries": ("flask", "jinja2", "werkzeug", "wtforms", "flask_sqlalchemy"),
     "rsvp.formats": (
-        *(*THE_REQUEST, "sqlalchemy", "flask_sqlalchemy"),
-        *("rsvp.db", "rsvp.extensions"),
+        *THE_REQUEST,
+        "sqlalchemy",
+        "flask_sqlalchemy",
+        "rsvp.db",
+        "rsvp.extensions",
     ),
     "rsvp.jobs": THE_REQUEST,
     "rsvp.backup": (*THE_REQUEST, "rsvp.web", "rsvp.cli", "rsvp.jobs"),

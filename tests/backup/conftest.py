@@ -68,7 +68,9 @@ class Site:
         path = path or self.folder.with_name("site.backup")
         with self.context() as app:
             create.to_file(
-                *(app, path, create.BackupOptions(**wishes)),
+                app,
+                path,
+                create.BackupOptions(**wishes),
                 now=now,
                 progress=ignore_progress,
                 force=True,
@@ -85,7 +87,9 @@ class Site:
     ) -> restore.Restored:
         with self.context(**(config or {})) as app:
             return backup_restore.restore_file(
-                *(app, path, backup_restore.RestoreOptions(**wishes)),
+                app,
+                path,
+                backup_restore.RestoreOptions(**wishes),
                 now=now,
                 progress=ignore_progress,
             )

@@ -119,8 +119,14 @@ def test_an_account_gets_a_password_that_is_shown_once(rsvp):
 
 def test_an_account_can_have_a_role_in_a_new_team(rsvp):
     status, out, _ = rsvp(
-        *("user", "create", "ben@example.org"),
-        *("--team", "night-school", "--role", "door_host", "--json"),
+        "user",
+        "create",
+        "ben@example.org",
+        "--team",
+        "night-school",
+        "--role",
+        "door_host",
+        "--json",
     )
 
     assert status == 0

@@ -104,12 +104,15 @@ def test_only_what_goes_to_many_may_be_ended_with_one_click(texts):
 @for_each(
     "title",
     [
-        *("Ada\r\nBcc: b@example.org", "Ünïcode " * 30),
+        "Ada\r\nBcc: b@example.org",
+        "Ünïcode " * 30,
         # Readers of mail would make letters of these, and so does the library.
         "=?utf-8?q?Ada=0D=0ABcc:_b@example.org?=",
         "Hello =?utf-8?b?QWRhDQpCY2M6IGJAZXhhbXBsZS5vcmc=?=, welcome",
         "=?utf-8?q?Ada=0D=0A=0D=0AAnother_mail?= and " + "soup " * 60,
-        *("=?utf-8?q?=D0?= ünïcode", "=?nothing?q?a?=", "What =?= is this?"),
+        "=?utf-8?q?=D0?= ünïcode",
+        "=?nothing?q?a?=",
+        "What =?= is this?",
     ],
     fresh=True,
 )
@@ -123,8 +126,15 @@ def test_what_people_write_stays_in_its_header(texts, title):
     assert mail["bcc"] is None
     assert mail["subject"] == cleaning.one_line(title)
     assert set(mail.keys()) == {
-        *("From", "To", "Subject", "Reply-To", "Date", "Message-ID"),
-        *("Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version"),
+        "From",
+        "To",
+        "Subject",
+        "Reply-To",
+        "Date",
+        "Message-ID",
+        "Auto-Submitted",
+        "X-Auto-Response-Suppress",
+        "MIME-Version",
         "Content-Type",
     }
 

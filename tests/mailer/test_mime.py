@@ -17,9 +17,17 @@ def read(data: bytes):
 @for_each(
     "content",
     [
-        *("", "plain\n", "ñandú — “quoted” = 100 %\n", "a" * 2000 + "\n"),
-        *("trailing \nspaces\t\n", ".\n..\nFrom here\n", "=_boundary\n", "\n\n\n"),
-        *("één\n" * 300, "emoji 🎟 and עברית\n", "--=_0\n"),
+        "",
+        "plain\n",
+        "ñandú — “quoted” = 100 %\n",
+        "a" * 2000 + "\n",
+        "trailing \nspaces\t\n",
+        ".\n..\nFrom here\n",
+        "=_boundary\n",
+        "\n\n\n",
+        "één\n" * 300,
+        "emoji 🎟 and עברית\n",
+        "--=_0\n",
     ],
 )
 def test_text_comes_back_as_it_was(content):

@@ -31,7 +31,8 @@ STATES = (
     *(
         (revision, older)
         for revision, without in (
-            *(("0001", ()), ("0002", ())),
+            ("0001", ()),
+            ("0002", ()),
             *((revision, (WITHOUT_FAILED,)) for revision in ("0003", "0004")),
         )
         for older in dict.fromkeys(

@@ -51,8 +51,16 @@ def html_of(mail: EmailMessage) -> str:
 # --- headers and parts --------------------------------------------------------------
 
 HEADERS = {
-    *("From", "To", "Reply-To", "Subject", "Date", "Message-ID"),
-    *("Auto-Submitted", "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"),
+    "From",
+    "To",
+    "Reply-To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+    "MIME-Version",
+    "Content-Type",
 }
 TO_LEAVE = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 

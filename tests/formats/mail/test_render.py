@@ -125,8 +125,12 @@ def test_the_first_sentence_is_also_the_preview_text(kind):
 
 
 SEATS = (
-    *("confirmation", "promoted", "changed", "ticket_again"),
-    *("reminder", "event_changed"),
+    "confirmation",
+    "promoted",
+    "changed",
+    "ticket_again",
+    "reminder",
+    "event_changed",
 )
 
 

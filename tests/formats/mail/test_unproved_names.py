@@ -21,23 +21,35 @@ from tests.support.mail.messages import (
 pytestmark = pytest.mark.usefixtures("writes_mails")
 
 PLAIN = (
-    *("Ada Lovelace", "Zoë", "Åse-Marit O’Brien", "d'Arcy", "李小龍", "محمد علی"),
-    *("نرگس‌سادات", "අකිල", "Nguyễn Thị Minh Khai", "A", "x" * 40),
+    "Ada Lovelace",
+    "Zoë",
+    "Åse-Marit O’Brien",
+    "d'Arcy",
+    "李小龍",
+    "محمد علی",
+    "نرگس‌سادات",
+    "අකිල",
+    "Nguyễn Thị Minh Khai",
+    "A",
+    "x" * 40,
 )
 NOT_PLAIN = (
-    *("Dr. Dev", "t.me/win", "casino.vip", "Win 500", "€€€", "Call +31 20 555 0100"),
-    *(
-        "Ada & Bo",
-        "Ada, come",
-        "hello!",
-        "Ada_Bell",
-        "x" * 41,
-        "-",
-        "’",
-        "⠀",
-        "١٢٣",
-        "",
-    ),
+    "Dr. Dev",
+    "t.me/win",
+    "casino.vip",
+    "Win 500",
+    "€€€",
+    "Call +31 20 555 0100",
+    "Ada & Bo",
+    "Ada, come",
+    "hello!",
+    "Ada_Bell",
+    "x" * 41,
+    "-",
+    "’",
+    "⠀",
+    "١٢٣",
+    "",
 )
 
 
@@ -96,8 +108,17 @@ def test_no_mail_carries_what_only_looks_like_a_name(kind):
 
 
 CAN_BE_CAUSED = [
-    *("confirm_address", "requested", "confirmation", "waitlisted", "offer"),
-    *("promoted", "changed", "ticket_again", "cancelled", "lapsed", "released"),
+    "confirm_address",
+    "requested",
+    "confirmation",
+    "waitlisted",
+    "offer",
+    "promoted",
+    "changed",
+    "ticket_again",
+    "cancelled",
+    "lapsed",
+    "released",
 ]
 
 

@@ -26,9 +26,18 @@ ADA = "ada@example.org"
 @for_each(
     "answer",
     [
-        *("rcpt 450 busy", "rcpt 451 greylisted", "rcpt 452 full", "rcpt 421 no"),
-        *("450 busy", "451 later", "452 full", "421 closing", RESET, STALL),
-        *("mail 421 closing", "mail 452 no room"),
+        "rcpt 450 busy",
+        "rcpt 451 greylisted",
+        "rcpt 452 full",
+        "rcpt 421 no",
+        "450 busy",
+        "451 later",
+        "452 full",
+        "421 closing",
+        RESET,
+        STALL,
+        "mail 421 closing",
+        "mail 452 no room",
     ],
     fresh=True,
 )

@@ -292,16 +292,18 @@ def test_a_list_of_nobody_says_how_to_begin(client, ada):
 @for_each(
     "query",
     [
-        *("state=unknown", "state=%00", "state=CONFIRMED", "admission=none"),
-        *(
-            "admission=%00",
-            "after=0",
-            "after=-1",
-            "after=x",
-            "after=",
-            f"after={2**64}",
-        ),
-        *("after=%00", "after=1e3"),
+        "state=unknown",
+        "state=%00",
+        "state=CONFIRMED",
+        "admission=none",
+        "admission=%00",
+        "after=0",
+        "after=-1",
+        "after=x",
+        "after=",
+        f"after={2**64}",
+        "after=%00",
+        "after=1e3",
     ],
 )
 def test_an_address_that_makes_no_sense_leads_nowhere(client, ada, query):
