@@ -240,7 +240,7 @@ def test_without_cookies_signing_in_says_so_beside_the_form(without_cookies, ada
         assert "allow cookies for this site" in answer.text
         assert f'value="{ADA}"' in answer.text
         assert PASSWORD not in answer.text
-        assert "don't belong together" not in answer.text
+        assert "belong together" not in answer.text
 
 
 def test_a_page_from_before_the_browser_was_closed_works_at_once_again(client, ada):

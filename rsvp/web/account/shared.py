@@ -9,11 +9,12 @@ from typing import Any
 from flask import Response, make_response, render_template
 from flask_babel import lazy_gettext as _l
 from flask_limiter import RequestLimit
-from wtforms import Form, ValidationError
+from wtforms.validators import StopValidation
 
 from rsvp import security as account_security
 from rsvp.extensions import limiter
 from rsvp.web import guards
+from rsvp.web.forms.base import Form
 from rsvp.web.forms.fields import Email
 from rsvp.web.forms.typed_field import TypedField
 
@@ -24,7 +25,7 @@ GUESS_LIMIT = "10 per minute; 40 per hour; 120 per day"
 # --- fields -------------------------------------------------------------------------
 
 
-class PasswordField(TypedField):
+class NewPassword(TypedField):
     """A password to be set. `typed` is what was typed: it is never written back."""
 
     kind = "password"
@@ -35,8 +36,10 @@ class PasswordField(TypedField):
             valuelist[0][: account_security.PASSWORD_MAX * 4] if valuelist else ""
         )
 
-    def pre_validate(self, form: Any) -> None:
-        """How long it is says the form."""
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002
+        # Of none, too, it is said how long it has to be.
+        if problem := account_security.password_problem(self.typed):
+            raise StopValidation(problem)
 
 
 class EmailForm(Form):
@@ -48,7 +51,7 @@ class EmailForm(Form):
 class PasswordForm(Form):
     """A password to be set, long enough."""
 
-    password = PasswordField(
+    password = NewPassword(
         _l("Password"),
         required=True,
         hint=_l(
@@ -57,10 +60,6 @@ class PasswordForm(Form):
             count=account_security.PASSWORD_MIN,
         ),
     )
-
-    def validate_password(self, field: PasswordField) -> None:
-        if problem := account_security.password_problem(field.typed):
-            raise ValidationError(problem)
 
 
 # --- brakes -------------------------------------------------------------------------

@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import Flask, Response, render_template, request, session
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_security import current_user
 from flask_security import views as library
 from flask_security.core import FormInfo
@@ -16,30 +18,77 @@ from flask_security.utils import (
 )
 from flask_wtf.csrf import CSRFError
 from werkzeug.datastructures import MultiDict
-from wtforms import EmailField, Field, PasswordField
-from wtforms.validators import InputRequired, Length
+from wtforms import Field
+from wtforms.validators import Length
 
 from rsvp import security as account_security
 from rsvp.domain.accounts import users
 from rsvp.extensions import limiter, security
 from rsvp.web import form_actions, guards
 from rsvp.web.account import shared
+from rsvp.web.forms.typed_field import TypedField
 
 # Wrong passwords; more of them than one network can spend (`entry.GUESSES`), so that
 # none alone locks an organizer out.
 ACCOUNT_GUESS_LIMIT = "200 per hour; 500 per day"
 
 
-class SignInForm(LoginForm):
-    """Address and password; what can't be either of ours is as wrong as any other."""
+class AccountAddress(TypedField):
+    """The address that an account is found by."""
 
-    email = EmailField(
-        filters=[lambda typed: users.account_key(typed or "")],
-        validators=[InputRequired(), Length(max=320), EmailValidation()],
+    kind = "email"
+
+    def clean(self, text: str) -> str:
+        return users.account_key(text)
+
+
+class AccountPassword(TypedField):
+    """The password that somebody has; it is never written back."""
+
+    kind = "password"
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.data
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = valuelist[0]
+
+
+class SignInForm(LoginForm):
+    """Address and password; what can't be either of ours is as wrong as any other.
+
+    The accounts library checks it; fields and mistakes are those of all forms.
+    """
+
+    email = AccountAddress(
+        _l("Email"), required=True, validators=[Length(max=320), EmailValidation()]
     )
-    password = PasswordField(
-        validators=[InputRequired(), Length(max=account_security.PASSWORD_MAX)]
+    password = AccountPassword(
+        _l("Password"),
+        required=True,
+        validators=[Length(max=account_security.PASSWORD_MAX)],
     )
+
+    def validate(self, **kwargs: Any) -> bool:
+        if super().validate(**kwargs):
+            return True
+        # Which of the two is wrong nobody learns, nor where there is an account.
+        for field in self:
+            field.errors = []
+        self.form_errors = [
+            _(
+                "This address and password don't belong together. Please look at both "
+                "and try again."
+            )
+        ]
+        return False
+
+    @property
+    def summary(self) -> list[tuple[None, str, str]]:
+        """What is wrong, as `base.Form` says it on top."""
+        return [(None, "", message) for message in self.form_errors]
 
     def validate_next(self, field: Field) -> None:
         """Whoever was sent here with another site's address ends up on our own."""

@@ -13,7 +13,9 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug import wrappers
+from wtforms import ValidationError
 
 from rsvp import db, errors, tokens
 from rsvp.domain.checkin import passes
@@ -24,11 +26,46 @@ from rsvp.text.cleaning import clean_name
 from rsvp.web import form_actions, guards
 from rsvp.web.door import bp, scan_input
 from rsvp.web.forms import normalize
+from rsvp.web.forms.base import Form
+from rsvp.web.forms.typed_field import TypedField
 
 NAME_LENGTH = 60
 
 NO_PHONE_COOKIE = "none"
 """What the cookie holds before a phone is enrolled."""
+
+
+class DoorName(TypedField):
+    """What a door calls itself, judged as names of people are."""
+
+    missing = _l("Please say which door this is.")
+
+    def clean(self, text: str) -> str:
+        return clean_name(text)
+
+    def too_long_message(self, longest: int) -> str:  # noqa: ARG002
+        return _("Please choose a shorter name.")
+
+
+class EnrolmentForm(Form):
+    """Which door a phone is at."""
+
+    name = DoorName(
+        _l("Which door are you at?"),
+        hint=_l("Other doors see it beside whom you let in, as in “Main entrance”."),
+        required=True,
+        max_length=NAME_LENGTH,
+    )
+
+    def validate_name(self, field: DoorName) -> None:
+        if person_names.has_web_address(field.typed):
+            raise ValidationError(normalize.WEB_ADDRESS_MESSAGE)
+        if scan_input.codes_in(field.typed):
+            # A scanner that types; other doors would read somebody's code in the name.
+            field.fill("")
+            raise ValidationError(
+                _("That is a ticket’s code. Please say which door this is.")
+            )
 
 
 @bp.get("/<token>")
@@ -49,20 +86,10 @@ def enrol_phone(door_pass: DoorPass) -> ResponseReturnValue:
     version = door_pass.version
     if not door_pass.works_at(now):
         return render_enrolment(door_pass), errors.DoorPassInactive.status
-    name = clean_name(request.form.get("name", "")[: NAME_LENGTH * 8])
-    if not name:
-        return render_enrolment(door_pass, _("Please say which door this is.")), 422
-    if len(name) > NAME_LENGTH:
-        mistake = _("Please choose a shorter name.")
-        return render_enrolment(door_pass, mistake, name[:NAME_LENGTH]), 422
-    if person_names.has_web_address(name):
-        return render_enrolment(
-            door_pass, str(normalize.WEB_ADDRESS_MESSAGE), name
-        ), 422
-    if scan_input.codes_in(name):
-        # A scanner that types; other doors would read somebody's code in the name.
-        mistake = _("That is a ticket’s code. Please say which door this is.")
-        return render_enrolment(door_pass, mistake), 422
+    form = EnrolmentForm(request.form)
+    if not form.validate():
+        return render_enrolment(door_pass, form), 422
+    name = form.name.data
     to_scanner = redirect(url_for("door.show_scanner"), code=303)
     this_phone = enrolled_phone(door_pass)
     if this_phone is not None and this_phone.name == name:
@@ -102,17 +129,16 @@ def set_phone_cookie(response: wrappers.Response, value: str, event: Event) -> N
     )
 
 
-def render_enrolment(door_pass: DoorPass, mistake: str = "", name: str = "") -> str:
+def render_enrolment(door_pass: DoorPass, form: EnrolmentForm | None = None) -> str:
     this_phone = enrolled_phone(door_pass)
     opens_at = check_in_starts_at(door_pass.event)
+    saved = {"name": this_phone.name} if this_phone else {}
     return render_template(
         "door/enrol.html",
         event=door_pass.event,
         opens_at=None if door_pass.works_at(db.utcnow()) else opens_at,
         enrolled_phone=this_phone,
-        name=name or (this_phone.name if this_phone else ""),
-        longest=NAME_LENGTH,
-        mistake=mistake,
+        form=form or EnrolmentForm(saved=saved),
     )
 
 

@@ -86,7 +86,10 @@ def test_whatever_is_wrong_the_answer_is_the_same(app, client, ada, email, passw
     answer = sign_in(client, email, password)
 
     assert answer.status_code == 422
-    assert "don't belong together" in answer.text
+    assert "belong together" in answer.text
+    # On top, with the focus; neither of the two fields is named.
+    assert re.findall(r'id="([^"]*)"[^>]* autofocus', answer.text) == ["mistakes"]
+    assert "aria-invalid" not in answer.text
     assert not password or password not in answer.text
     assert client.get("/organize/").status_code == 302
 
