@@ -32,7 +32,7 @@ def test_an_account_from_its_link_to_its_second_password(
     page.get_by_label("Email").fill(ADA)
     page.get_by_label("Password").fill("too short")
     page.get_by_role("button", name="Make the account").click()
-    expect(page.get_by_text("Use at least 12 characters.")).to_be_visible()
+    expect(page.get_by_text("Use at least 12 characters.", exact=True)).to_be_visible()
     page.get_by_label("Password").fill(OLD)
     page.get_by_role("button", name="Make the account").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Events")
