@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -239,30 +240,46 @@ class LocalTime(TypedField):
 
     def parse(self, text: str) -> datetime:
         """The instant of a wall time. Raises ValueError with words for who typed it."""
-        try:
-            wall = datetime.fromisoformat(text)
-        except ValueError:
-            raise ValueError(self.missing) from None
-        if wall.tzinfo is not None:
-            raise ValueError(self.missing)
-        if wall.year >= LATEST_YEAR:
-            raise ValueError(_l("This is too far off. Choose an earlier time."))
-        if wall.year < EARLIEST_YEAR:
-            raise ValueError(OVER_MESSAGE if self.in_future else LONG_AGO_MESSAGE)
-        try:
-            return walltime.instant(wall, self._form.zone)
-        except walltime.NoSuchTimeError:
-            message = _l("The clocks skip this time. Choose an hour later.")
-            raise ValueError(message) from None
-        except walltime.TimeTwiceError:
-            message = _l("The clocks show this time twice. Choose an hour later.")
-            raise ValueError(message) from None
+        too_early = OVER_MESSAGE if self.in_future else LONG_AGO_MESSAGE
+        return parse_wall_time(
+            text, self._form.zone, too_early=too_early, no_time=self.missing
+        )
 
     def find_mistake(self, form: Any) -> Any:
         if self.mistake:
             return self.mistake
         is_over = self.in_future and self.data is not None and self.data <= form.now
         return OVER_MESSAGE if is_over else ""
+
+
+def parse_wall_time(
+    text: str,
+    zone: ZoneInfo,
+    *,
+    earliest_year: int = EARLIEST_YEAR,
+    too_early: Any = LONG_AGO_MESSAGE,
+    no_time: Any = LocalTime.missing,
+) -> datetime:
+    """Return the instant of a wall time by the clocks of `zone`. Raises ValueError with
+    words for who typed it; `too_early` and `no_time` are some of them."""
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(no_time) from None
+    if wall.tzinfo is not None:
+        raise ValueError(no_time)
+    if wall.year >= LATEST_YEAR:
+        raise ValueError(_l("This is too far off. Choose an earlier time."))
+    if wall.year < earliest_year:
+        raise ValueError(too_early)
+    try:
+        return walltime.instant(wall, zone)
+    except walltime.NoSuchTimeError:
+        message = _l("The clocks skip this time. Choose an hour later.")
+        raise ValueError(message) from None
+    except walltime.TimeTwiceError:
+        message = _l("The clocks show this time twice. Choose an hour later.")
+        raise ValueError(message) from None
 
 
 # --- choices ------------------------------------------------------------------------

@@ -9,15 +9,13 @@ from zoneinfo import ZoneInfo
 from flask import request
 from flask_babel import gettext as _
 
-from rsvp import walltime
 from rsvp.text import placeholders
 from rsvp.text.cleaning import clean_lines, one_line, trimmed_line
 from rsvp.text.placeholders import MistakeKind, PlaceholderMistake
+from rsvp.web.forms.fields import OVER_MESSAGE, parse_wall_time
 
 MAX_REASON_LENGTH = 200
 """Of how many characters a line of text to people, or a reason that is kept, may be."""
-
-LATEST_YEAR = 2200
 
 
 @dataclass(frozen=True)
@@ -61,27 +59,9 @@ def read_future_time(name: str, zone: ZoneInfo, now: datetime) -> datetime | Non
     text = trimmed_line(request.form.get(name, ""))
     if not text:
         return None
-    try:
-        wall = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(_("Write a day and a time.")) from None
-    if wall.tzinfo is not None:
-        raise ValueError(_("Write a day and a time."))
-    if wall.year >= LATEST_YEAR:
-        raise ValueError(_("This is too far off. Choose an earlier time."))
-    is_over = _("This time is over. Choose a later one.")
-    if wall.year < now.year:
-        raise ValueError(is_over)
-    try:
-        at = walltime.instant(wall, zone)
-    except walltime.NoSuchTimeError:
-        message = _("The clocks skip this time. Choose an hour later.")
-        raise ValueError(message) from None
-    except walltime.TimeTwiceError:
-        message = _("The clocks show this time twice. Choose an hour later.")
-        raise ValueError(message) from None
+    at = parse_wall_time(text, zone, earliest_year=now.year, too_early=OVER_MESSAGE)
     if at <= now:
-        raise ValueError(is_over)
+        raise ValueError(OVER_MESSAGE)
     return at
 
 
